@@ -1,0 +1,60 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything is done by tests/tools/gate.py, with the machine's own python3. It works in
+# ${XDG_CACHE_HOME:-~/.cache}/openeuler-livepatch and leaves the checkout as it is.
+
+ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+PYTHON ?= python3
+SCENARIOS ?= default
+CORES ?=
+export SCENARIOS CORES
+
+OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10 or later, or name one: make PYTHON=python3.12"
+GATE = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
+	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
+
+.PHONY: help demo test lint unit sanity docs-lint collection molecule bench matrix shell clean distclean
+
+help: ## list the targets (this is the default)
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
+
+demo: ## live-patch a real kernel in a VM, step by step
+	$(GATE) demo
+
+test: ## every test: the six targets below, one after the other
+	$(GATE) lint unit sanity docs-lint collection molecule
+
+lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
+	$(GATE) lint
+
+unit: ## unit tests with branch coverage
+	$(GATE) unit
+
+sanity: ## ansible-test sanity, without exceptions
+	$(GATE) sanity
+
+docs-lint: ## check the plugins' documentation
+	$(GATE) docs-lint
+
+collection: ## build the collection's artifact and install it (not into your home)
+	$(GATE) collection
+
+molecule: ## tests on a VM with a real kernel; SCENARIOS="a b" names the scenarios
+	$(GATE) molecule
+
+bench: ## measure the collection beside a hand-written playbook
+	$(GATE) bench
+
+matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
+	$(GATE) matrix
+
+shell: ## log in to a VM
+	$(GATE) shell
+
+clean: ## remove what the tests of this checkout made
+	$(GATE) clean
+
+distclean: ## remove the whole cache: tools, VM images, kernels
+	$(GATE) distclean

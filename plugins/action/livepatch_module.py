@@ -1,0 +1,90 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Controller side of livepatch_module: reads the patch file here, and sends it only to a host that needs it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleError, AnsibleFileNotFound
+from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_MODULE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+    PatchFile,
+    PatchFileError,
+    read_patch_file,
+)
+
+MODULE = "openeuler.livepatch.livepatch_module"
+
+Result = dict[str, t.Any]
+
+
+class _Failed(Exception):
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        arguments = self.validate_argument_spec(**LIVEPATCH_MODULE)[1]
+        try:
+            if not arguments["src"] or arguments["remote_src"]:
+                result.update(self._run_module(task_vars))
+            else:
+                result.update(self._run_with_file(task_vars, arguments["src"]))
+        except _Failed as failed:
+            result.update(failed=True, changed=False, msg=str(failed), reason=failed.reason)
+        return result
+
+    def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:
+        path = self._find(src)
+        inspected = {"file": self._read(path, src).to_dict()}
+        if self._task.async_val:
+            # The job runs on its own: nobody is there to send the file when it turns out to be needed.
+            return self._run_module(task_vars, dict(inspected, path=self._send(path)))
+        result = self._run_module(task_vars, inspected)
+        if result.get("needs_file"):
+            result = self._run_module(task_vars, dict(inspected, path=self._send(path)))
+        return result
+
+    def _find(self, src: str) -> str:
+        """The file on the controller, decrypted if it is vaulted."""
+        try:
+            return t.cast(str, self._loader.get_real_file(self._find_needle("files", src)))
+        except (AnsibleFileNotFound, AnsibleError) as error:
+            raise _Failed(f"{error} Correct src, or set remote_src: true.", "no_such_file") from error
+
+    def _read(self, path: str, src: str) -> PatchFile:
+        try:
+            return read_patch_file(path, src)
+        except ImportError as error:
+            message = missing_required_lib("pyelftools", reason="to read src on the controller")
+            raise _Failed(message, "no_pyelftools") from error
+        except PatchFileError as error:
+            raise _Failed(f"{error} {error.remedy}", error.reason) from error
+
+    def _send(self, path: str) -> str:
+        """Put the file into the host's private temporary directory, which Ansible removes when the task ends."""
+        directory = self._connection._shell.tmpdir or self._make_tmp_path()
+        remote = t.cast(str, self._connection._shell.join_path(directory, "patch.ko"))
+        self._transfer_file(path, remote)
+        self._fixup_perms2([directory, remote], execute=False)
+        return remote
+
+    def _run_module(self, task_vars: dict[str, t.Any] | None, inspected: Result | None = None) -> Result:
+        arguments = dict(self._task.args, _inspected=inspected)
+        return t.cast(
+            Result,
+            self._execute_module(
+                module_name=MODULE, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
+            ),
+        )

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Carries out a plan's steps, reads the host again to prove the result, and undoes what was done where one fails."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import time
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name, explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, Files, read_holders, read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import (
+    DISABLE,
+    ENABLE,
+    LOAD,
+    UNLOAD,
+    WAIT,
+    Plan,
+    Step,
+    deviations,
+    predict,
+    way_back,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Holder, Snapshot
+
+POLL_SECONDS = 0.05
+
+UNLOAD_SECONDS = 10.0
+"""A kernel worker releases a disabled patch shortly after its transition has ended; until then unloading is EAGAIN."""
+
+UNDO_SECONDS = 60.0
+"""The least time that the way back may take: it matters more than a short timeout of the user's."""
+
+LOG_LINES_MAX = 60
+
+# finit_module(2) has no wrapper in the C library. Numbers: arch/*/entry/syscalls/*.tbl and
+# include/uapi/asm-generic/unistd.h, which aarch64, riscv64 and loongarch64 share.
+FINIT_MODULE = {
+    "x86_64": 313,
+    "aarch64": 273,
+    "riscv64": 273,
+    "loongarch64": 273,
+    "ppc64le": 353,
+    "s390x": 344,
+    "armv7l": 379,
+}
+
+
+class FileChanged(Exception):
+    """The file to load is not the one that was inspected."""
+
+
+class Kernel:
+    """Everything that changes a host's kernel. Each call raises OSError with the kernel's errno."""
+
+    def __init__(self, files: Files | None = None) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._root = files.root if files else "/"
+        self.log = KernelLog()
+
+    def files(self) -> Files:
+        return Files(self._root)
+
+    def snapshot(self) -> Snapshot:
+        return read_snapshot(self.files())
+
+    def load(self, path: str, sha256: str) -> None:
+        """Insert the module at this path if it has this digest: the bytes inspected are the bytes loaded."""
+        number = FINIT_MODULE.get(os.uname().machine)
+        if number is None:
+            raise OSError(errno.ENOSYS, "finit_module is not known for " + os.uname().machine)
+        with open(path, "rb") as stream:
+            if hashlib.sha256(stream.read()).hexdigest() != sha256:
+                raise FileChanged(path)
+            self._check(self._libc.syscall(number, stream.fileno(), b"", 0))
+
+    def unload(self, name: str) -> None:
+        self._check(self._libc.delete_module(name.encode(), os.O_NONBLOCK))
+
+    def write_enabled(self, name: str, value: bool) -> None:
+        with open(self.files().path(f"{SYSFS}/{name}/enabled"), "wb", buffering=0) as stream:
+            stream.write(b"1" if value else b"0")
+
+    def transition_target(self, name: str) -> bool | None:
+        """Whether the running transition of the patch enables it; None if none is running."""
+        directory = f"{SYSFS}/{name}"
+        files = self.files()
+        return files.flag(directory + "/enabled") if files.flag(directory + "/transition") else None
+
+    def holders(self, enabling: bool) -> tuple[Holder, ...]:
+        return read_holders(self.files(), enabling)
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    @staticmethod
+    def _check(result: int) -> None:
+        if result != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that did not succeed, and what became of the host.
+
+    C(attempted) is the step, C(errno) the kernel's answer if there was one, C(holders) who holds a stalled transition.
+    C(undone) are the steps of the way back, C(not_restored) says in what the host differs from before; empty is good.
+    """
+
+    attempted: str
+    cause: Cause
+    errno: int | None = None
+    kernel_log: tuple[str, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    undone: tuple[str, ...] = ()
+    not_restored: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        answer = f" ({errno_name(self.errno)})" if self.errno is not None else ""
+        parts = [f"Failed to {self.attempted}{answer}. {self.cause.cause} {self.cause.remedy}"]
+        if self.not_restored:
+            parts.append("The host is not as it was before: {}.".format("; ".join(self.not_restored)))
+        else:
+            parts.append("The host is as it was before.")
+        return " ".join(parts)
+
+
+class _StepFailed(Exception):
+    def __init__(
+        self,
+        attempted: str,
+        cause: Cause,
+        number: int | None = None,
+        log: tuple[str, ...] = (),
+        holders: tuple[Holder, ...] = (),
+    ) -> None:
+        super().__init__(attempted)
+        self.attempted = attempted
+        self.cause = cause
+        self.number = number
+        self.log = log
+        self.holders = holders
+
+
+class Executor:
+    """Carries out one plan on one kernel."""
+
+    def __init__(self, kernel: Kernel, timeout: float, path_of: t.Callable[[PatchFile], str]) -> None:
+        self._kernel = kernel
+        self._timeout = timeout
+        self._path_of = path_of
+
+    def carry_out(self, before: Snapshot, plan: Plan, kept: PatchFile | None) -> tuple[Snapshot, Failure | None]:
+        """Return the host's snapshot afterwards and the failure, if any. C(kept) is the file to undo an unload with."""
+        try:
+            for step in plan.steps:
+                self._carry_out_step(step)
+            after = self._kernel.snapshot()
+            self._prove(predict(before, plan), after)
+            return after, None
+        except _StepFailed as failed:
+            log = (failed.log + self._kernel.log.new_lines())[-LOG_LINES_MAX:]
+            undone, not_restored = self._undo(before, plan, kept)
+            return self._kernel.snapshot(), Failure(
+                failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored
+            )
+
+    def _carry_out_step(self, step: Step) -> None:
+        actions: dict[str, t.Callable[[Step], None]] = {
+            LOAD: self._load,
+            UNLOAD: self._unload,
+            ENABLE: lambda step: self._kernel.write_enabled(step.patch, True),
+            DISABLE: lambda step: self._kernel.write_enabled(step.patch, False),
+            WAIT: self._wait,
+        }
+        try:
+            actions[step.action](step)
+        except OSError as error:
+            number = error.errno or 0
+            lines = self._kernel.log.new_lines()
+            raise _StepFailed(str(step), explain(step.action, number, lines), number, log=lines) from error
+        except FileChanged as error:
+            cause = Cause(
+                "file_changed",
+                f"The file {error} is not the one that was inspected: its digest differs.",
+                "Find out who writes to that file, then run the task again.",
+            )
+            raise _StepFailed(str(step), cause) from error
+
+    def _load(self, step: Step) -> None:
+        if step.file is not None:
+            self._kernel.load(self._path_of(step.file), step.file.sha256)
+
+    def _unload(self, step: Step) -> None:
+        deadline = self._kernel.now() + UNLOAD_SECONDS
+        while True:
+            try:
+                self._kernel.unload(step.patch)
+                return
+            except OSError as error:
+                if error.errno != errno.EAGAIN or self._kernel.now() >= deadline:
+                    raise
+            self._kernel.sleep(POLL_SECONDS)
+
+    def _wait(self, step: Step) -> None:
+        deadline = self._kernel.now() + self._timeout
+        while True:
+            enabling = self._kernel.transition_target(step.patch)
+            if enabling is None:
+                return
+            if self._kernel.now() >= deadline:
+                break
+            self._kernel.sleep(POLL_SECONDS)
+        holders = self._kernel.holders(enabling)
+        who = ", ".join(str(holder) for holder in holders[:5]) or "no task that could be found"
+        more = f" and {len(holders) - 5} more" if len(holders) > 5 else ""
+        raise _StepFailed(
+            str(step),
+            Cause(
+                "transition_stalled",
+                f"The transition did not end within {self._timeout:g} s; it is held by {who}{more}.",
+                "End or wake those tasks, or set a longer timeout, then run the task again.",
+            ),
+            holders=holders,
+        )
+
+    @staticmethod
+    def _prove(predicted: Snapshot, found: Snapshot) -> None:
+        differences = deviations(predicted, found)
+        if differences:
+            raise _StepFailed(
+                "prove the result",
+                Cause(
+                    "not_as_planned",
+                    "Every step succeeded, but {}.".format("; ".join(differences)),
+                    "Look for another tool that changes live patches on this host, then run the task again.",
+                ),
+            )
+
+    def _undo(self, before: Snapshot, plan: Plan, kept: PatchFile | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Go back to the snapshot before, as far as it goes: what was done, and in what the host still differs."""
+        patience, self._timeout = self._timeout, max(self._timeout, UNDO_SECONDS)
+        done: list[str] = []
+        trouble: list[str] = []
+        try:
+            for step in way_back(before, self._kernel.snapshot(), plan, kept):
+                self._carry_out_step(step)
+                if step.action != WAIT:
+                    done.append(str(step))
+        except _StepFailed as failed:
+            trouble.append("to {} failed as well ({})".format(failed.attempted, failed.cause.cause.rstrip(".")))
+        finally:
+            self._timeout = patience
+        return tuple(done), tuple(deviations(before, self._kernel.snapshot()) + trouble)

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The arguments of the modules, which action plugins check as well, and their way into a L(Task)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+    NAME_RULE,
+    PatchFile,
+    PatchFileError,
+    is_module_name,
+    read_patch_file,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import STATES, Wanted
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+LIVEPATCH_MODULE: dict[str, t.Any] = {
+    "argument_spec": {
+        "name": {"type": "str"},
+        "src": {"type": "path"},
+        "remote_src": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": list(STATES), "default": "enabled"},
+        "reload": {"type": "bool", "default": False},
+        "timeout": {"type": "float", "default": 60},
+        "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
+    },
+    "required_one_of": [("name", "src")],
+    "required_if": [("remote_src", True, ("src",))],
+}
+
+
+LIVEPATCH_BUILD: dict[str, t.Any] = {
+    "argument_spec": {
+        "method": {"type": "str", "choices": ["kbuild"], "required": True},
+        "sources": {"type": "list", "elements": "path", "required": True},
+        "name": {"type": "str"},
+        "dest": {"type": "path", "required": True},
+        "kernel_release": {"type": "str"},
+        "kernel_build": {"type": "path"},
+        "cflags": {"type": "list", "elements": "str", "default": []},
+    },
+    "add_file_common_args": True,
+}
+
+
+def kernel_name(name: str) -> str:
+    """The name as the kernel spells it."""
+    return name.replace("-", "_")
+
+
+def livepatch_task(module: AnsibleModule) -> Task:
+    """The task that the module's arguments describe. Ends the module where they do not fit together."""
+    params = module.params
+    file = _patch_file(module)
+    name = kernel_name(params["name"]) if params["name"] else file.name if file else ""
+    if not is_module_name(name):
+        module.fail_json(msg=f"{name!r} is not the name of a kernel module. {NAME_RULE}", reason="bad_name")
+    if file and file.name != name:
+        module.fail_json(
+            msg=f"{file.path} is the patch {file.name}, not {name}. Correct name or src.",
+            reason="name_differs",
+        )
+    return Task(
+        wanted=Wanted(name, params["state"], file, params["reload"]),
+        file_path=params["src"] if params["remote_src"] else (params["_inspected"] or {}).get("path"),
+        timeout=params["timeout"],
+        check_mode=module.check_mode,
+    )
+
+
+def _patch_file(module: AnsibleModule) -> PatchFile | None:
+    if module.params["_inspected"]:
+        return PatchFile.from_dict(module.params["_inspected"]["file"])
+    if not module.params["src"]:
+        return None
+    try:
+        return read_patch_file(module.params["src"])
+    except ImportError:
+        module.fail_json(
+            msg=missing_required_lib("pyelftools", reason="to read src on the host"), reason="no_pyelftools"
+        )
+    except PatchFileError as error:
+        module.fail_json(msg=f"{error} {error.remedy}", reason=error.reason)
+    return None

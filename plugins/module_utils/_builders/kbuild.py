@@ -1,0 +1,345 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Builds a hand-written live patch module with the kernel's own build system.
+
+Whether a build is needed is decided by content. The manifest beside the result holds the digests of everything that
+went into it: sources, the headers that the compiler read, configuration, symbol versions, compiler and flags.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import parse_config
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+    NAME_RULE,
+    PatchFile,
+    PatchFileError,
+    is_module_name,
+    module_name,
+    read_patch_file,
+)
+
+MANIFEST_FORMAT = 1
+
+# Files of a kernel build tree that decide what a module looks like, besides headers. A tree may lack some.
+TREE_FILES = (
+    ".config",
+    "include/config/auto.conf",
+    "include/config/kernel.release",
+    "Module.symvers",
+    "scripts/module.lds",
+)
+
+Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
+"""Runs a command: its exit status, standard output and standard error. A program that is missing is status 127."""
+
+
+class BuildError(Exception):
+    """The build cannot be done, or failed. C(reason) is a stable key; C(details) go into the result as they are."""
+
+    def __init__(self, reason: str, message: str, remedy: str, **details: t.Any) -> None:
+        super().__init__(f"{message} {remedy}")
+        self.reason = reason
+        self.details = dict(details, cause=message, remedy=remedy)
+
+
+@dataclass(frozen=True)
+class Build:
+    """What is to be built: the module's name and sources, the kernel's build tree, compiler flags, and where to."""
+
+    name: str
+    sources: tuple[str, ...]
+    tree: str
+    release: str
+    cflags: tuple[str, ...]
+    dest: str
+
+    @property
+    def manifest_path(self) -> str:
+        return self.dest + ".json"
+
+
+def prepare(
+    name: str | None,
+    sources: t.Sequence[str],
+    dest: str,
+    tree: str | None,
+    release: str | None,
+    cflags: t.Sequence[str],
+) -> Build:
+    """Check the inputs and complete them. Raises BuildError."""
+    files = _expand(sources)
+    name = (name or _default_name(files)).replace("-", "_")
+    if not is_module_name(name):
+        raise BuildError("bad_name", f"{name!r} is not the name of a kernel module.", NAME_RULE)
+    _check_sources(name, files)
+    tree = os.path.realpath(tree or f"/lib/modules/{release or os.uname().release}/build")
+    found = _check_tree(tree)
+    if release and release != found:
+        raise BuildError(
+            "wrong_release",
+            f"{tree} is the build tree of kernel {found}, not of {release}.",
+            "Correct kernel_release or kernel_build.",
+        )
+    if os.path.isdir(dest) or dest.endswith("/"):
+        dest = os.path.join(dest, name + ".ko")
+    elif module_name(dest) != name or not dest.endswith(".ko"):
+        raise BuildError(
+            "bad_dest",
+            f"dest {dest} is neither a directory nor a file named {name}.ko.",
+            "Correct dest or name.",
+        )
+    return Build(name, tuple(files), tree, found, tuple(cflags), dest)
+
+
+def _expand(sources: t.Sequence[str]) -> list[str]:
+    """Files as they are, directories as the sources in them."""
+    files: list[str] = []
+    for source in sources:
+        if os.path.isdir(source):
+            files.extend(
+                os.path.join(source, name) for name in sorted(os.listdir(source)) if name.endswith((".c", ".h"))
+            )
+        else:
+            files.append(source)
+    return files
+
+
+def _c_files(files: t.Iterable[str]) -> list[str]:
+    return [path for path in files if path.endswith(".c")]
+
+
+def _default_name(files: t.Sequence[str]) -> str:
+    c_files = _c_files(files)
+    if len(c_files) != 1:
+        raise BuildError("no_name", f"There are {len(c_files)} .c files and no name.", "Give name.")
+    return os.path.basename(c_files[0])[: -len(".c")]
+
+
+def _check_sources(name: str, files: t.Sequence[str]) -> None:
+    for path in files:
+        if not os.path.isfile(path):
+            raise BuildError("no_such_file", f"The source {path} does not exist.", "Correct sources.")
+        if not path.endswith((".c", ".h")):
+            raise BuildError("bad_source", f"{path} is neither a .c nor a .h file.", "Correct sources.")
+    bases = [os.path.basename(path) for path in files]
+    twice = sorted({base for base in bases if bases.count(base) > 1})
+    if twice:
+        raise BuildError("name_twice", f"Several sources are named {twice[0]}.", "Rename one of them.")
+    c_files = _c_files(bases)
+    if not c_files:
+        raise BuildError("no_source", "There is no .c file to build.", "Correct sources.")
+    if len(c_files) > 1 and name + ".c" in c_files:
+        # kbuild links NAME.o from the parts of the module, so no part can be NAME.o itself.
+        raise BuildError(
+            "name_is_source",
+            f"A module of several .c files cannot have the name of one of them, {name}.",
+            "Give another name, or rename that file.",
+        )
+
+
+def _check_tree(tree: str) -> str:
+    """The release of the kernel that a build tree is for."""
+    release = _read(os.path.join(tree, "include/config/kernel.release"))
+    config = _read(os.path.join(tree, ".config")) or _read(os.path.join(tree, "include/config/auto.conf"))
+    if release is None or config is None or not os.path.isfile(os.path.join(tree, "Makefile")):
+        raise BuildError(
+            "no_build_tree",
+            f"{tree} is not a configured kernel build tree.",
+            "Install the kernel's development package (kernel-devel, linux-headers), or correct kernel_build.",
+        )
+    if parse_config(config).get("CONFIG_LIVEPATCH") != "y":
+        raise BuildError(
+            "no_livepatch",
+            f"The kernel of {tree} is configured without CONFIG_LIVEPATCH.",
+            "Build for a kernel that has it.",
+        )
+    return release.strip()
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return None
+
+
+def _digest(path: str) -> str | None:
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return None
+
+
+def read_manifest(build: Build) -> dict[str, t.Any] | None:
+    """The manifest of an earlier build; None if there is none, or one that cannot be understood."""
+    try:
+        manifest = json.loads(_read(build.manifest_path) or "")
+    except ValueError:
+        return None
+    return manifest if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
+
+
+def is_current(build: Build, manifest: dict[str, t.Any] | None, run: Run) -> bool:
+    """Whether the result that lies there was made from exactly what would be built now."""
+    if manifest is None or manifest.get("sha256") != _digest(build.dest):
+        return False
+    headers = manifest.get("headers") or []
+    program = (manifest.get("inputs") or {}).get("compiler", {}).get("program", "")
+    return bool(manifest.get("inputs") == inputs(build, headers, program, run))
+
+
+def inputs(build: Build, headers: t.Sequence[str], compiler: str, run: Run) -> dict[str, t.Any]:
+    """The digests of everything that decides what the build makes, in plain types."""
+    return {
+        "name": build.name,
+        "release": build.release,
+        "cflags": list(build.cflags),
+        "sources": {os.path.basename(path): _digest(path) for path in build.sources},
+        "tree": {name: _digest(os.path.join(build.tree, name)) for name in TREE_FILES},
+        "headers": _digest_of_all(headers),
+        "compiler": {"program": compiler, "version": _compiler_version(compiler, run)},
+    }
+
+
+def _digest_of_all(paths: t.Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{_digest(path)} {path}\n".encode())
+    return digest.hexdigest()
+
+
+def _compiler_version(program: str, run: Run) -> str:
+    """What the compiler says of itself with -v: version, target and how it was configured."""
+    rc, _out, err = run([program, "-v"]) if program else (1, "", "")
+    return hashlib.sha256(err.encode()).hexdigest() if rc == 0 else ""
+
+
+def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dict[str, t.Any]]:
+    """Build in an empty directory: the result, which lies there, and its manifest. Raises BuildError."""
+    for source in build.sources:
+        shutil.copyfile(source, os.path.join(directory, os.path.basename(source)))
+    with open(os.path.join(directory, "Kbuild"), "w", encoding="utf-8") as stream:
+        stream.write(_kbuild_file(build, directory))
+    command = ["make", "-C", build.tree, "M=" + directory, f"-j{os.cpu_count() or 1}", "modules"]
+    rc, out, err = run(command)
+    if rc != 0:
+        raise _build_failed(build, directory, command, rc, out, err)
+    result = os.path.join(directory, build.name + ".ko")
+    try:
+        patch_file = read_patch_file(result, build.dest)
+    except PatchFileError as error:
+        raise BuildError(error.reason, str(error), error.remedy) from error
+    compiler, headers = _read_dependencies(build, directory)
+    manifest = {
+        "format": MANIFEST_FORMAT,
+        "method": "kbuild",
+        "sha256": patch_file.sha256,
+        "inputs": inputs(build, headers, compiler, run),
+        "headers": headers,
+        "patch_file": patch_file.to_dict(),
+    }
+    return patch_file, manifest
+
+
+def _kbuild_file(build: Build, directory: str) -> str:
+    objects = [os.path.basename(path)[: -len(".c")] + ".o" for path in _c_files(build.sources)]
+    lines = [f"obj-m := {build.name}.o"]
+    if objects != [build.name + ".o"]:
+        lines.append("{}-y := {}".format(build.name, " ".join(objects)))
+    # Without the map the result would hold the name of a temporary directory and differ from build to build.
+    lines.append("ccflags-y := -ffile-prefix-map={}/= {}".format(directory, " ".join(build.cflags)))
+    return "\n".join(lines) + "\n"
+
+
+def _read_dependencies(build: Build, directory: str) -> tuple[str, list[str]]:
+    """The compiler and the headers that were used, from the .cmd files that kbuild leaves beside its objects."""
+    compiler, headers = "", set()
+    for source in _c_files(build.sources):
+        base = os.path.basename(source)[: -len(".c")]
+        text = _read(os.path.join(directory, f".{base}.o.cmd")) or ""
+        compiler = compiler or parse_compiler(text)
+        headers.update(parse_headers(text))
+    paths = {os.path.normpath(os.path.join(build.tree, header)) for header in headers}
+    return compiler, sorted(path for path in paths if not path.startswith(directory + os.sep) and os.path.isfile(path))
+
+
+def parse_compiler(cmd_file: str) -> str:
+    """The program in the C(savedcmd_) line (C(cmd_) before Linux 6.3) of a .cmd file."""
+    match = re.search(r"^(?:saved)?cmd_\S+ :=\s+(?:ccache )?(\S+)", cmd_file, re.M)
+    return match.group(1) if match else ""
+
+
+def parse_headers(cmd_file: str) -> list[str]:
+    """The headers in the C(deps_) list of a .cmd file, without those of the configuration, C($(wildcard ...))."""
+    deps = cmd_file.partition("\ndeps_")[2].partition("\n\n")[0]
+    return [word for word in deps.replace("\\\n", " ").split() if word.endswith(".h")]
+
+
+_COMPILER_ERROR = re.compile(
+    r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<message>.*)$", re.M
+)
+_MODPOST_ERROR = re.compile(r'^ERROR: modpost: "(?P<symbol>[^"]+)" \[[^\]]+\] undefined!$', re.M)
+
+
+def parse_errors(output: str) -> list[dict[str, t.Any]]:
+    """The compiler's errors: file, line, column (None if not given) and message."""
+    return [
+        {
+            "file": match.group("file"),
+            "line": int(match.group("line")),
+            "column": int(match.group("column")) if match.group("column") else None,
+            "message": match.group("message"),
+        }
+        for match in _COMPILER_ERROR.finditer(output)
+    ]
+
+
+def _build_failed(build: Build, directory: str, command: list[str], rc: int, out: str, err: str) -> BuildError:
+    if rc == 127:
+        return BuildError("no_make", "The program make is not installed.", "Install make and the kernel's compiler.")
+    original = {os.path.basename(path): path for path in build.sources}
+    errors = parse_errors(err + "\n" + out)
+    for error in errors:
+        error["file"] = original.get(os.path.basename(error["file"]), error["file"])
+    details: dict[str, t.Any] = {"errors": errors, "cmd": command, "rc": rc, "stdout": out, "stderr": err}
+    if errors:
+        first = "{file}:{line}: {message}".format(**errors[0])
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        return BuildError("compile_error", f"The compiler says: {first}{more}.", "Correct the source.", **details)
+    undefined = _MODPOST_ERROR.findall(err + "\n" + out)
+    if undefined:
+        return BuildError(
+            "undefined_symbol",
+            "The kernel does not export {}.".format(", ".join(undefined)),
+            "Use exported symbols only, or build with kpatch-build, which can reach others.",
+            **details,
+        )
+    last = (err.strip() or out.strip()).splitlines()[-1:] or ["no output"]
+    return BuildError("build_failed", f"make ended with {rc}: {last[0]}.", "Read stderr and stdout.", **details)
+
+
+def describe(manifest: dict[str, t.Any] | None) -> str:
+    """What --diff shows of a build."""
+    if manifest is None:
+        return "none\n"
+    known = manifest["inputs"]
+    lines = ["sha256: {}".format(manifest.get("sha256", "(not built yet)"))]
+    lines += [f"{name}: {known[name]}" for name in ("name", "release", "cflags", "headers")]
+    lines += ["compiler: {program} {version}".format(**known["compiler"])]
+    lines += [f"source {name}: {digest}" for name, digest in sorted(known["sources"].items())]
+    lines += [f"tree {name}: {digest}" for name, digest in sorted(known["tree"].items())]
+    return "".join(line + "\n" for line in lines)

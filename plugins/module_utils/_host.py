@@ -1,0 +1,252 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Reads a host's kernel into a L(Snapshot). Reads only; never fails on a kernel without live patching.
+
+Every function takes a C(Files), which may have another root than C(/): the tests feed recorded trees.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import re
+import typing as t
+import zlib
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Holder,
+    Identity,
+    LoadedPatch,
+    Option,
+    Snapshot,
+    Unreadable,
+)
+
+SYSFS = "/sys/kernel/livepatch"
+
+# What openEuler's documentation asks for on kernels that patch without ftrace.
+REQUIRED_OPTIONS = (
+    "CONFIG_HAVE_LIVEPATCH_WO_FTRACE",
+    "CONFIG_LIVEPATCH",
+    "CONFIG_LIVEPATCH_WO_FTRACE",
+    "CONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY",
+    "CONFIG_LIVEPATCH_RESTRICT_KPROBE",
+    "CONFIG_KALLSYMS",
+    "CONFIG_KALLSYMS_ALL",
+    "CONFIG_DEBUG_INFO",
+)
+
+LIVEPATCH_TAINT = "K"
+"""Marks a live patch module in /proc/modules (Documentation/admin-guide/tainted-kernels.rst)."""
+
+
+class Files:
+    """The files of a host below C(root). Remembers what exists and could not be read."""
+
+    def __init__(self, root: str = "/") -> None:
+        self.root = root
+        self.unreadable: list[Unreadable] = []
+
+    def path(self, path: str) -> str:
+        return os.path.join(self.root, path.lstrip("/"))
+
+    def bytes(self, path: str) -> bytes | None:
+        """The content, or None if there is no such file or it cannot be read (which is then noted)."""
+        try:
+            with open(self.path(path), "rb") as stream:
+                return stream.read()
+        except OSError as error:
+            self._note(path, error)
+            return None
+
+    def text(self, path: str) -> str | None:
+        content = self.bytes(path)
+        return None if content is None else content.decode("utf-8", "replace").strip()
+
+    def number(self, path: str) -> int | None:
+        try:
+            return int(self.text(path) or "")
+        except ValueError:
+            return None
+
+    def flag(self, path: str) -> bool | None:
+        number = self.number(path)
+        return None if number is None else number != 0
+
+    def names(self, path: str) -> list[str]:
+        """The sorted entries of a directory; none if there is no such directory."""
+        try:
+            return sorted(os.listdir(self.path(path)))
+        except OSError as error:
+            self._note(path, error)
+            return []
+
+    def is_dir(self, path: str) -> bool:
+        return os.path.isdir(self.path(path))
+
+    def inode(self, path: str) -> int | None:
+        try:
+            return os.stat(self.path(path)).st_ino
+        except OSError:
+            return None
+
+    def _note(self, path: str, error: OSError) -> None:
+        # A task or a patch may end while it is being read: ESRCH, ENOENT and ENODEV are answers, not failures.
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV):
+            self.unreadable.append(Unreadable(path, errno.errorcode.get(error.errno or 0, str(error))))
+
+
+def read_snapshot(files: Files | None = None) -> Snapshot:
+    """Read the kernel's release, configuration, ABI and live patches."""
+    files = files or Files()
+    release = files.text("/proc/sys/kernel/osrelease") or os.uname().release
+    config_path, config = _read_config(files, release)
+    abi, evidence, why = _detect_abi(files, config_path, config)
+    modules = _read_modules(files)
+    return Snapshot(
+        release=release,
+        machine=os.uname().machine,
+        abi=abi,
+        abi_evidence=tuple(evidence),
+        why_unsupported=why,
+        options=tuple(Option(name, config.get(name), config_path is not None) for name in REQUIRED_OPTIONS),
+        config_path=config_path,
+        patches=tuple(_read_patch(files, module) for module in modules if LIVEPATCH_TAINT in module.taint),
+        modules=frozenset(module.name for module in modules),
+        taint=files.number("/proc/sys/kernel/tainted"),
+        privileged=os.geteuid() == 0,
+        unreadable=tuple(files.unreadable),
+    )
+
+
+def read_holders(files: Files, enabling: bool) -> tuple[Holder, ...]:
+    """The tasks that keep the running transition from ending, with their kernel stacks.
+
+    While a patch is being enabled those are the tasks whose patch_state is still 0, else those still at 1
+    (-1 means that no transition concerns the task; kernel/livepatch/transition.c).
+    """
+    holding = 0 if enabling else 1
+    holders = []
+    for pid in files.names("/proc"):
+        if pid.isdigit():
+            for tid in files.names(f"/proc/{pid}/task"):
+                task = f"/proc/{pid}/task/{tid}"
+                if files.number(task + "/patch_state") == holding:
+                    stack = files.text(task + "/stack") or ""
+                    frames = tuple(_frame(line) for line in stack.splitlines())
+                    holders.append(Holder(int(pid), int(tid), files.text(task + "/comm") or "?", frames))
+    return tuple(holders)
+
+
+def _frame(line: str) -> str:
+    """C(hrtimer_nanosleep+0x9d/0x120) of C([<0>] hrtimer_nanosleep+0x9d/0x120)."""
+    return re.sub(r"^\[<[0-9a-f]+>\]\s*", "", line.strip())
+
+
+class _Module(t.NamedTuple):
+    name: str
+    refcount: int | None
+    taint: str
+
+
+def _read_modules(files: Files) -> list[_Module]:
+    """All modules in the order in which they were loaded: /proc/modules has the newest first."""
+    modules = []
+    for line in (files.text("/proc/modules") or "").splitlines():
+        fields = line.split()
+        if len(fields) < 6:
+            continue
+        taint = fields[-1].strip("()") if fields[-1].startswith("(") else ""
+        modules.append(_Module(fields[0], int(fields[2]) if fields[2].isdigit() else None, taint))
+    modules.reverse()
+    return modules
+
+
+def _read_patch(files: Files, module: _Module) -> LoadedPatch:
+    sysfs = f"{SYSFS}/{module.name}"
+    kept = _kept_files.read_record(files, module.name)
+    return LoadedPatch(
+        name=module.name,
+        enabled=bool(files.flag(sysfs + "/enabled")),
+        in_transition=bool(files.flag(sysfs + "/transition")),
+        replace=files.flag(sysfs + "/replace"),
+        functions=tuple(_read_functions(files, sysfs)),
+        refcount=module.refcount,
+        taint=module.taint,
+        identity=Identity(
+            build_id=_read_build_id(files, module.name),
+            srcversion=files.text(f"/sys/module/{module.name}/srcversion"),
+            sha256=kept.sha256 if kept else None,
+        ),
+        kept_file=kept.path if kept else None,
+    )
+
+
+def _read_functions(files: Files, sysfs: str) -> t.Iterator[Function]:
+    for object_name in files.names(sysfs):
+        if files.is_dir(f"{sysfs}/{object_name}"):
+            for entry in files.names(f"{sysfs}/{object_name}"):
+                name, comma, sympos = entry.rpartition(",")
+                if comma and sympos.isdigit():
+                    yield Function(object_name, name, int(sympos))
+
+
+def _read_build_id(files: Files, module: str) -> str | None:
+    """The build-id in the ELF note that the kernel shows; the note is three 32 bit words, the name "GNU", the id."""
+    note = files.bytes(f"/sys/module/{module}/notes/.note.gnu.build-id")
+    return note[16:].hex() if note and len(note) > 16 and note[12:16] == b"GNU\0" else None
+
+
+def _read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]]:
+    """The path of the running kernel's configuration and its options of interest; (None, {}) if there is none."""
+    for path in ("/proc/config.gz", "/boot/config-" + release, f"/lib/modules/{release}/config"):
+        content = files.bytes(path)
+        if content is None:
+            continue
+        if path.endswith(".gz"):
+            try:
+                content = gzip.decompress(content)
+            except (OSError, EOFError, zlib.error):
+                files.unreadable.append(Unreadable(path, "damaged"))
+                continue
+        return path, parse_config(content.decode("utf-8", "replace"))
+    return None, {}
+
+
+def parse_config(text: str) -> dict[str, str]:
+    """The livepatch options and the REQUIRED_OPTIONS that are set in a kernel configuration."""
+    return dict(re.findall(r"^(CONFIG_(?:(?:HAVE_)?LIVEPATCH\w*|KALLSYMS|KALLSYMS_ALL|DEBUG_INFO))=(.*)$", text, re.M))
+
+
+def _detect_abi(
+    files: Files, config_path: str | None, config: dict[str, str]
+) -> tuple[str | None, list[str], str | None]:
+    """The ABI, what it was concluded from, and, where there is none, why. Best evidence first: config, then symbols."""
+    if config_path is not None:
+        if config.get("CONFIG_LIVEPATCH") != "y":
+            return None, [], f"CONFIG_LIVEPATCH is not set in {config_path}."
+        if config.get("CONFIG_LIVEPATCH_WO_FTRACE") == "y":
+            return STOP_MACHINE, [f"CONFIG_LIVEPATCH_WO_FTRACE=y in {config_path}"], None
+        return PER_TASK, [f"CONFIG_LIVEPATCH=y without CONFIG_LIVEPATCH_WO_FTRACE in {config_path}"], None
+    if not files.is_dir(SYSFS):
+        return None, [], f"The kernel has no {SYSFS} and no readable configuration."
+    symbols = _livepatch_symbols(files)
+    if "klp_ftrace_handler" in symbols:
+        return PER_TASK, ["klp_ftrace_handler in /proc/kallsyms"], None
+    if "klp_register_patch" in symbols:
+        return STOP_MACHINE, ["klp_register_patch without klp_ftrace_handler in /proc/kallsyms"], None
+    return None, [], f"The kernel has {SYSFS}, but neither its configuration nor /proc/kallsyms tells how."
+
+
+def _livepatch_symbols(files: Files) -> set[str]:
+    kallsyms = files.bytes("/proc/kallsyms") or b""
+    return {name.decode("ascii", "replace") for name in re.findall(rb" [tT] (klp_\w+)$", kallsyms, re.M)}

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The kernel's own words about what is being done: the log lines that are new since a moment."""
+
+from __future__ import annotations
+
+import os
+
+RECORD_MAX = 8192
+"""/dev/kmsg gives one record a read and refuses a buffer that is too small (Documentation/ABI/testing/dev-kmsg)."""
+
+
+class KernelLog:
+    """Reads /dev/kmsg from the end on. Without permission there are no lines, and C(readable) is false."""
+
+    def __init__(self, path: str = "/dev/kmsg") -> None:
+        try:
+            self._descriptor: int | None = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+        except OSError:
+            self._descriptor = None
+
+    @property
+    def readable(self) -> bool:
+        return self._descriptor is not None
+
+    def new_lines(self) -> tuple[str, ...]:
+        """The kernel's lines since the last call, without user space's; C(/dev/kmsg) prefixes are removed."""
+        lines: list[str] = []
+        while self._descriptor is not None:
+            try:
+                record = os.read(self._descriptor, RECORD_MAX)
+            except BlockingIOError:
+                break
+            except BrokenPipeError:
+                # Records were overwritten before they were read: the next read goes on with the oldest one left.
+                continue
+            except OSError:
+                break
+            if not record:
+                break
+            lines.extend(parse_record(record.decode("utf-8", "replace")))
+        return tuple(lines)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def parse_record(record: str) -> list[str]:
+    """The text of one record C(<priority>,<sequence>,<time>,<flags>;<text>) if it comes from the kernel itself.
+
+    The priority holds the facility above its three lowest bits; 0 is the kernel's.
+    """
+    head, separator, text = record.partition(";")
+    priority = head.split(",", 1)[0]
+    if not separator or not priority.isdigit() or int(priority) >> 3 != 0:
+        return []
+    # Lines that begin with a blank are the record's key-value dictionary.
+    return [line for line in text.splitlines() if line and not line.startswith(" ")]

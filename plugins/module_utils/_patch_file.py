@@ -1,0 +1,192 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Reads a patch file (one live patch module on disk) into a L(PatchFile), without loading it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import ElfModule
+
+MODULE_NAME_MAX = 55
+"""MODULE_NAME_LEN is 64 - sizeof(unsigned long) including the closing zero (include/linux/moduleparam.h)."""
+
+COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+SIGNATURE_MAGIC = b"~Module signature appended~\n"
+"""Ends a signed module (kernel: include/linux/module_signature.h)."""
+
+
+class PatchFileError(Exception):
+    """The file cannot be used as a patch file. C(reason) is a stable key, C(remedy) says what to do."""
+
+    def __init__(self, reason: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class PatchFile:
+    """What a patch file says of itself.
+
+    C(name) is the module's name, C(abi) what it was built for: C(stop_machine) if it calls klp_register_patch,
+    else C(per_task). C(functions) and C(replace) are C(None) where the file does not show them: modules of
+    kpatch-build set C(replace) at run time only, and a hand-written one may build its structures at run time.
+    """
+
+    path: str
+    name: str
+    sha256: str
+    size: int
+    machine: str
+    vermagic: str
+    abi: str
+    builder: str
+    build_id: str | None = None
+    srcversion: str | None = None
+    depends: tuple[str, ...] = ()
+    functions: tuple[Function, ...] | None = None
+    replace: bool | None = None
+    signed: bool = False
+
+    @property
+    def release(self) -> str:
+        """The kernel release that the file was built for: the first word of its vermagic."""
+        return self.vermagic.split(" ", 1)[0]
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(build_id=self.build_id, srcversion=self.srcversion, sha256=self.sha256)
+
+    def to_dict(self) -> dict[str, t.Any]:
+        """Plain types only, for results and for the way from the controller to the host."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> PatchFile:
+        """The inverse of to_dict(). Raises TypeError or KeyError on anything else."""
+        values = dict(data)
+        functions = values.pop("functions")
+        return cls(
+            depends=tuple(values.pop("depends")),
+            functions=None if functions is None else tuple(Function(**function) for function in functions),
+            **values,
+        )
+
+
+NAME_RULE = f"Use 1 to {MODULE_NAME_MAX} letters, digits, underscores and hyphens, without path and suffix."
+
+
+def is_module_name(name: str) -> bool:
+    """Whether a module can have this name in the kernel. Names end up in paths below /sys and /run."""
+    return len(name) <= MODULE_NAME_MAX and re.match(r"[A-Za-z0-9_]+\Z", name) is not None
+
+
+def module_name(file_name: str) -> str:
+    """The name under which the kernel knows a module file: without C(.ko), and with C(_) for C(-)."""
+    base = os.path.basename(file_name)
+    return (base[: -len(".ko")] if base.endswith(".ko") else base).replace("-", "_")
+
+
+def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
+    """Read a patch file. C(known_as) is the user's name for it, if the path is not: a decrypted copy, for example.
+
+    Raises PatchFileError; ImportError where pyelftools is not installed.
+    """
+    # Here and not above: what runs on a host seldom reads a file, and loading pyelftools takes its time.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import DAMAGE, ElfModule
+
+    known_as = known_as or path
+    try:
+        with open(path, "rb") as stream:
+            _check_magic(known_as, stream.read(8))
+            return _describe(known_as, stream, ElfModule(stream))
+    except OSError as error:
+        raise PatchFileError(
+            "unreadable_file",
+            f"{known_as} cannot be read: {error.strerror}.",
+            "Check the path and its permissions.",
+        ) from error
+    except DAMAGE as error:
+        raise PatchFileError(
+            "damaged_file",
+            f"{known_as} is a truncated or damaged ELF file ({type(error).__name__}: {error}).",
+            "Build or copy it again.",
+        ) from error
+
+
+def _check_magic(path: str, start: bytes) -> None:
+    if not start:
+        raise PatchFileError("empty_file", f"{path} is empty.", "Build or copy it again.")
+    for magic, program in COMPRESSED.items():
+        if start.startswith(magic):
+            raise PatchFileError(
+                "compressed_file",
+                f"{path} is compressed with {program}.",
+                "Give the uncompressed .ko file.",
+            )
+    if not start.startswith(b"\x7fELF"):
+        raise PatchFileError(
+            "not_elf",
+            f"{path} is not an ELF file.",
+            "Give the .ko file that the build of the live patch made.",
+        )
+
+
+def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
+    modinfo = elf.modinfo()
+    if not elf.is_relocatable or "vermagic" not in modinfo:
+        raise PatchFileError(
+            "not_a_module",
+            f"{path} is an ELF file, but not a kernel module.",
+            "Give the .ko file that the build of the live patch made.",
+        )
+    if modinfo.get("livepatch") != "Y":
+        raise PatchFileError(
+            "not_a_live_patch",
+            f"{path} is a kernel module, but not a live patch: its modinfo lacks livepatch=Y.",
+            'Add MODULE_INFO(livepatch, "Y") to its source, or give another file.',
+        )
+    functions, replace = elf.functions_and_replace()
+    return PatchFile(
+        path=path,
+        name=(modinfo.get("name") or module_name(path)).replace("-", "_"),
+        sha256=_digest(stream),
+        size=stream.seek(0, os.SEEK_END),
+        machine=elf.machine,
+        vermagic=modinfo["vermagic"].strip(),
+        abi=elf.abi,
+        builder=elf.builder,
+        build_id=elf.build_id(),
+        srcversion=modinfo.get("srcversion"),
+        depends=tuple(name for name in modinfo.get("depends", "").split(",") if name),
+        functions=functions,
+        replace=replace,
+        signed=_is_signed(stream),
+    )
+
+
+def _digest(stream: t.BinaryIO) -> str:
+    digest = hashlib.sha256()
+    stream.seek(0)
+    for chunk in iter(lambda: stream.read(1 << 20), b""):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _is_signed(stream: t.BinaryIO) -> bool:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - len(SIGNATURE_MAGIC)))
+    return stream.read() == SIGNATURE_MAGIC

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Turns snapshots into the plain data and the diffs that the modules return."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files, read_holders, read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Holder, LoadedPatch, Snapshot
+
+Plain = t.Dict[str, t.Any]
+
+
+def describe_patch(patch: LoadedPatch) -> Plain:
+    """One loaded patch."""
+    data = asdict(patch)
+    data["identity"] = asdict(patch.identity)
+    data["functions"] = [asdict(function) for function in patch.functions]
+    data["objects"] = sorted({function.object for function in patch.functions})
+    return data
+
+
+def describe_holders(holders: t.Iterable[Holder]) -> list[Plain]:
+    """The tasks that hold a transition."""
+    return [dict(asdict(holder), stack=list(holder.stack)) for holder in holders]
+
+
+def gather(files: Files) -> Plain:
+    """Read a host and describe it."""
+    snapshot = read_snapshot(files)
+    moving = snapshot.in_transition
+    holders = read_holders(files, moving.enabled) if moving else ()
+    return describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), holders)
+
+
+def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
+    """All facts about a host."""
+    moving = snapshot.in_transition
+    return {
+        "supported": snapshot.abi is not None,
+        "why_unsupported": snapshot.why_unsupported,
+        "abi": snapshot.abi,
+        "abi_evidence": list(snapshot.abi_evidence),
+        "release": snapshot.release,
+        "machine": snapshot.machine,
+        "config_path": snapshot.config_path,
+        "config": {
+            option.name: {"set": option.value is not None if option.known else None, "value": option.value}
+            for option in snapshot.options
+        },
+        "patches": [describe_patch(patch) for patch in snapshot.patches],
+        "functions": [
+            {
+                "object": function.object,
+                "name": function.name,
+                "sympos": function.sympos,
+                "stack": [patch.name for patch in stack],
+                "live": stack[-1].name,
+            }
+            for function, stack in sorted(snapshot.stacks().items(), key=lambda item: str(item[0]))
+        ],
+        "transition": {
+            "patch": moving.name,
+            "enabling": moving.enabled,
+            "holders": describe_holders(holders),
+        }
+        if moving
+        else None,
+        "taint": snapshot.taint,
+        "unreadable": [asdict(unreadable) for unreadable in snapshot.unreadable],
+    }
+
+
+def diff(before: Snapshot, after: Snapshot) -> Plain:
+    """What --diff shows: the loaded patches before and after, oldest first."""
+    return {
+        "before_header": "live patches before",
+        "after_header": "live patches after",
+        "before": _diff_text(before),
+        "after": _diff_text(after),
+    }
+
+
+def _diff_text(snapshot: Snapshot) -> str:
+    lines = []
+    for patch in snapshot.patches:
+        lines.append(f"{patch.name}:")
+        lines.append(f"  enabled: {str(patch.enabled).lower()}")
+        if patch.in_transition:
+            lines.append("  in_transition: true")
+        lines.append(f"  identity: {patch.identity}")
+        lines.extend(f"  function: {function}" for function in patch.functions)
+    return "".join(line + "\n" for line in lines) or "none\n"

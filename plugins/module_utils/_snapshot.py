@@ -1,0 +1,164 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What is known about a host and its live patches at one moment, as values.
+
+The words are the kernel's: a *patch* is a loaded module that replaces *functions* of *objects*, C(vmlinux) or modules.
+Nothing here reads or changes anything; see C(_host.py) for the reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PER_TASK = "per_task"
+"""Mainline: insmod activates the patch and starts a transition, task by task."""
+
+STOP_MACHINE = "stop_machine"
+"""openEuler with CONFIG_LIVEPATCH_WO_FTRACE: insmod registers, writing 1 to C(enabled) activates."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that a patch replaces.
+
+    C(sympos) is the position among symbols of the same name in the object, counted from 1;
+    the kernel shows the patch author's 0 ("there is only one") as 1.
+    """
+
+    object: str
+    name: str
+    sympos: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.object}/{self.name},{self.sympos}"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells one content of a module from another. Each mark is C(None) where it is not known.
+
+    C(srcversion) needs CONFIG_MODULE_SRCVERSION_ALL or a MODULE_VERSION, C(build_id) a linker that writes one,
+    C(sha256) is of the whole file and is known for a loaded module only if this collection loaded it.
+    """
+
+    build_id: str | None = None
+    srcversion: str | None = None
+    sha256: str | None = None
+
+    def compare(self, other: Identity) -> str:
+        """Return C(same), C(different) or, where the two have no mark in common, C(unknown).
+
+        The digest decides first if it is equal, else the build-id: a stripped copy of a file has another digest
+        and the same code.
+        """
+        if self.sha256 and self.sha256 == other.sha256:
+            return "same"
+        for mine, theirs in ((self.build_id, other.build_id), (self.srcversion, other.srcversion)):
+            if mine and theirs:
+                return "same" if mine == theirs else "different"
+        return "different" if self.sha256 and other.sha256 else "unknown"
+
+    def __str__(self) -> str:
+        marks = (("build-id", self.build_id), ("srcversion", self.srcversion), ("sha256", self.sha256))
+        return ", ".join(f"{name} {value}" for name, value in marks if value) or "no mark"
+
+
+@dataclass(frozen=True)
+class LoadedPatch:
+    """A live patch module in the kernel.
+
+    C(functions) is empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a disabled patch
+    from /sys/kernel/livepatch although its module stays loaded. C(replace) is C(None) where the kernel does not tell.
+    C(kept_file) is the path of the copy of its file that this collection keeps while it is loaded.
+    """
+
+    name: str
+    enabled: bool
+    in_transition: bool = False
+    replace: bool | None = None
+    functions: tuple[Function, ...] = ()
+    refcount: int | None = None
+    taint: str = ""
+    identity: Identity = Identity()
+    kept_file: str | None = None
+
+    @property
+    def active(self) -> bool:
+        """Enabled, and every task runs the new code."""
+        return self.enabled and not self.in_transition
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A task that keeps a transition from ending, with its kernel stack, innermost frame first."""
+
+    pid: int
+    tid: int
+    command: str
+    stack: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        thread = "" if self.tid == self.pid else f", thread {self.tid}"
+        where = f" in {self.stack[0]}" if self.stack else ""
+        return f"{self.command} (pid {self.pid}{thread}){where}"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A kernel configuration option. C(value) is C(None) if it is not set, C(known) says whether a config was read."""
+
+    name: str
+    value: str | None
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that would have told more, and why it could not be read (the name of an errno)."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One reading of a host. C(patches) are in the order in which they were loaded, oldest first.
+
+    C(abi) is C(None) where live patching is not supported; C(why_unsupported) then says why in a sentence.
+    C(modules) are the names of all loaded modules. C(taint) is /proc/sys/kernel/tainted.
+    """
+
+    release: str
+    machine: str
+    abi: str | None
+    abi_evidence: tuple[str, ...] = ()
+    why_unsupported: str | None = None
+    options: tuple[Option, ...] = ()
+    config_path: str | None = None
+    patches: tuple[LoadedPatch, ...] = ()
+    modules: frozenset[str] = frozenset()
+    taint: int | None = None
+    privileged: bool = True
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def patch(self, name: str) -> LoadedPatch | None:
+        """The loaded patch of this name, or None."""
+        return next((patch for patch in self.patches if patch.name == name), None)
+
+    @property
+    def in_transition(self) -> LoadedPatch | None:
+        """The patch whose transition is running (the kernel allows one at a time), or None."""
+        return next((patch for patch in self.patches if patch.in_transition), None)
+
+    def stacks(self) -> dict[Function, tuple[LoadedPatch, ...]]:
+        """Function stacks: for each replaced function the enabled patches on it, oldest first; the last is live."""
+        stacks: dict[Function, tuple[LoadedPatch, ...]] = {}
+        for patch in self.patches:
+            if patch.enabled:
+                for function in patch.functions:
+                    stacks[function] = (*stacks.get(function, ()), patch)
+        return stacks

@@ -1,0 +1,169 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: livepatch_facts
+short_description: Report a kernel's live patches and what it supports
+version_added: 0.1.0
+description:
+  - Reads how the running kernel applies live patches, which patches are loaded, what each replaces, which one is live on each function,
+    and who holds a running transition.
+  - Works without root as far as the kernel allows, and names what it could not read.
+  - Does not fail on a kernel without live patching; RV(ansible_facts.ansible_livepatch.supported) is then V(false).
+author:
+  - openeuler.livepatch contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - openeuler.livepatch._attributes
+  - openeuler.livepatch._attributes.facts
+attributes:
+  diff_mode:
+    support: N/A
+seealso:
+  - module: openeuler.livepatch.livepatch_module
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Read the live patches
+  openeuler.livepatch.livepatch_facts:
+
+- name: Show which patch is live on each function
+  ansible.builtin.debug:
+    msg: "{{ item.name }}: {{ item.live }}"
+  loop: "{{ ansible_facts.livepatch.functions }}"
+
+- name: Stop where the kernel cannot be live-patched
+  ansible.builtin.assert:
+    that: ansible_facts.livepatch.supported
+    fail_msg: "{{ ansible_facts.livepatch.why_unsupported }}"
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: always
+  type: dict
+  contains:
+    ansible_livepatch:
+      description: Live patching on this host, read as RV(ignore:ansible_facts.livepatch).
+      type: dict
+      returned: always
+      contains:
+        supported:
+          description: Whether the running kernel can be live-patched.
+          type: bool
+          returned: always
+        why_unsupported:
+          description: Why not, in a sentence; V(null) if it can.
+          type: str
+          returned: always
+        abi:
+          description:
+            - V(per_task) for mainline's model, where inserting a patch starts a transition.
+            - V(stop_machine) for openEuler's kernels with CONFIG_LIVEPATCH_WO_FTRACE.
+            - V(null) if live patching is not supported.
+          type: str
+          returned: always
+          sample: per_task
+        abi_evidence:
+          description: What the ABI was concluded from.
+          type: list
+          elements: str
+          returned: always
+        release:
+          description: The running kernel's release.
+          type: str
+          returned: always
+        machine:
+          description: The host's architecture.
+          type: str
+          returned: always
+        config_path:
+          description: The configuration that was read; V(null) if there is none.
+          type: str
+          returned: always
+        config:
+          description:
+            - The eight options that openEuler's documentation asks for, by name, each with RV(ignore:set) and RV(ignore:value).
+            - Both are V(null) if no configuration could be read. Kernels of the ABI V(per_task) need C(CONFIG_LIVEPATCH) only.
+          type: dict
+          returned: always
+          sample: {CONFIG_LIVEPATCH: {set: true, value: y}}
+        patches:
+          description: Every loaded live patch, oldest first. See RV(openeuler.livepatch.livepatch_module#module:patch) for the keys.
+          type: list
+          elements: dict
+          returned: always
+        functions:
+          description: Every replaced function with the enabled patches on it.
+          type: list
+          elements: dict
+          returned: always
+          contains:
+            object:
+              description: V(vmlinux) or the name of a module.
+              type: str
+              returned: always
+            name:
+              description: The function.
+              type: str
+              returned: always
+            sympos:
+              description: Its position among the symbols of that name, from 1.
+              type: int
+              returned: always
+            stack:
+              description: The enabled patches that replace it, oldest first.
+              type: list
+              elements: str
+              returned: always
+            live:
+              description: The patch whose code runs.
+              type: str
+              returned: always
+        transition:
+          description: The running transition; V(null) if there is none.
+          type: dict
+          returned: always
+          contains:
+            patch:
+              description: The patch being enabled or disabled.
+              type: str
+              returned: always
+            enabling:
+              description: Whether it is being enabled.
+              type: bool
+              returned: always
+            holders:
+              description: The tasks that hold it, each with RV(ignore:pid), RV(ignore:tid), RV(ignore:command) and RV(ignore:stack).
+              type: list
+              elements: dict
+              returned: always
+        taint:
+          description: The kernel's taint flags as a number (C(/proc/sys/kernel/tainted)); bit 15 says that a live patch was loaded.
+          type: int
+          returned: always
+        unreadable:
+          description: What could not be read, each with RV(ignore:path) and RV(ignore:reason).
+          type: list
+          elements: dict
+          returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module.exit_json(changed=False, ansible_facts={"ansible_livepatch": gather(Files())})
+
+
+if __name__ == "__main__":
+    main()

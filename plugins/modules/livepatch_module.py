@@ -1,0 +1,289 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: livepatch_module
+short_description: Load, enable, disable and unload a kernel live patch
+version_added: 0.1.0
+description:
+  - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
+    to prove the result. A step that fails is undone.
+  - The file is read on the controller and sent only to hosts that need it, so a task that changes nothing is one round trip.
+  - Works on kernels with mainline's consistency model (the ABI V(per_task)), where inserting the module activates the patch.
+author:
+  - openeuler.livepatch contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - openeuler.livepatch._attributes
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword. The file is then always sent.
+    support: full
+requirements:
+  - pyelftools on the controller, if O(src) is used
+  - pyelftools on the host, if O(remote_src=true)
+options:
+  name:
+    description:
+      - Name of the live patch module, as in C(/sys/module). Hyphens are taken as underscores, as the kernel does.
+      - With O(src) it may be left out; if it is given, the file must have this name.
+    type: str
+  src:
+    description:
+      - Path of the patch file (C(.ko)) on the controller; looked for in C(files/) as by M(ansible.builtin.copy).
+      - With O(remote_src=true), path on the host.
+      - Not needed to disable or unload a patch, nor to enable again one that this module has loaded. While a patch is loaded
+        a copy of its file is kept on the host, in C(/run/openeuler-livepatch).
+    type: path
+  remote_src:
+    description: Whether O(src) is on the host already.
+    type: bool
+    default: false
+  state:
+    description:
+      - V(enabled) means loaded, enabled, and no task runs the old functions any more.
+      - V(disabled) means not active. A loaded patch stays loaded, one that is not loaded is left so.
+      - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it.
+      - V(absent) means not loaded.
+    type: str
+    choices: [enabled, disabled, present, absent]
+    default: enabled
+  reload:
+    description:
+      - What to do if a patch of the same name and with other content is loaded. By default that is refused.
+      - If V(true), the loaded one is disabled and unloaded and O(src) is loaded instead. In between the kernel runs the original functions.
+      - The content is compared by build-id or C(srcversion), or by the digest that was kept when this module loaded it.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - How long a transition may take, in seconds. After that the tasks that hold it are reported and the transition is reversed.
+      - The kernel itself nudges the tasks that hold a transition every 15 seconds.
+    type: float
+    default: 60
+  _inspected:
+    description:
+      - What the action plugin read in O(src), and where it put the file. Not for use in tasks; a value given there is ignored.
+    type: dict
+    suboptions:
+      file:
+        description: What is in the file.
+        type: dict
+      path:
+        description: Where it lies on the host, if it was sent.
+        type: path
+seealso:
+  - module: openeuler.livepatch.livepatch_build
+  - module: openeuler.livepatch.livepatch_facts
+  - name: Livepatch
+    description: The kernel's documentation of live patching.
+    link: https://docs.kernel.org/livepatch/livepatch.html
+notes:
+  - Changing something needs root.
+  - A loaded patch is gone after a reboot.
+"""
+
+EXAMPLES = r"""
+- name: The fix is live
+  openeuler.livepatch.livepatch_module:
+    src: livepatch_cmdline.ko
+    state: enabled
+
+- name: The fix is not active, but stays loaded
+  openeuler.livepatch.livepatch_module:
+    name: livepatch_cmdline
+    state: disabled
+
+- name: The fix is active again
+  openeuler.livepatch.livepatch_module:
+    name: livepatch_cmdline
+    state: enabled
+    timeout: 120
+
+- name: A new build of the fix takes the place of the loaded one
+  openeuler.livepatch.livepatch_module:
+    src: livepatch_cmdline.ko
+    reload: true
+
+- name: The fix is gone
+  openeuler.livepatch.livepatch_module:
+    name: livepatch_cmdline
+    state: absent
+"""
+
+RETURN = r"""
+name:
+  description: The module's name in the kernel.
+  returned: always
+  type: str
+  sample: livepatch_cmdline
+state:
+  description: The state found afterwards, V(enabled), V(disabled), V(absent) or V(in transition). In check mode the state that would be reached.
+  returned: always
+  type: str
+  sample: enabled
+actions:
+  description: The steps that were carried out, or would be in check mode, in order.
+  returned: unless refused
+  type: list
+  elements: str
+  sample: [load livepatch_cmdline, wait for the transition of livepatch_cmdline]
+patch:
+  description: The patch as the kernel shows it afterwards; V(null) if it is not loaded.
+  returned: unless refused
+  type: dict
+  contains:
+    name:
+      description: Name of the module.
+      type: str
+      returned: always
+    enabled:
+      description: Whether the kernel runs the new functions.
+      type: bool
+      returned: always
+    in_transition:
+      description: Whether some tasks still run the old functions.
+      type: bool
+      returned: always
+    replace:
+      description: Whether loading it disabled all other patches; V(null) if the kernel does not show it.
+      type: bool
+      returned: always
+    objects:
+      description: What it patches, V(vmlinux) or names of modules.
+      type: list
+      elements: str
+      returned: always
+    functions:
+      description: The functions it replaces, each with RV(ignore:object), RV(ignore:name) and RV(ignore:sympos). Empty while disabled.
+      type: list
+      elements: dict
+      returned: always
+    refcount:
+      description: Number of users of the module.
+      type: int
+      returned: always
+    taint:
+      description: The module's taint flags, as in C(/proc/modules).
+      type: str
+      returned: always
+    identity:
+      description: What is known of its content, RV(ignore:build_id), RV(ignore:srcversion) and RV(ignore:sha256) of the file.
+      type: dict
+      returned: always
+    kept_file:
+      description: Path of the copy of its file on the host; V(null) if there is none.
+      type: str
+      returned: always
+abi:
+  description: How the kernel applies patches, V(per_task) or V(stop_machine); V(null) if it does not.
+  returned: always
+  type: str
+  sample: per_task
+release:
+  description: The running kernel's release.
+  returned: always
+  type: str
+  sample: 6.12.48-amd64
+file:
+  description: What was read in the patch file.
+  returned: if O(src) is given
+  type: dict
+  contains:
+    name:
+      description: The module's name.
+      type: str
+      returned: always
+    sha256:
+      description: Digest of the file.
+      type: str
+      returned: always
+    vermagic:
+      description: The kernel that it was built for.
+      type: str
+      returned: always
+    functions:
+      description: The functions it replaces; V(null) if the file does not show them.
+      type: list
+      elements: dict
+      returned: always
+notices:
+  description: What could not be known or done; also given as warnings.
+  returned: unless refused
+  type: list
+  elements: str
+reason:
+  description: Stable key of why it failed, for example V(different_content) or V(transition_stalled).
+  returned: failure
+  type: str
+  sample: wrong_vermagic
+cause:
+  description: Why it failed, in one sentence.
+  returned: failure
+  type: str
+remedy:
+  description: What to do about it, in one sentence.
+  returned: failure
+  type: str
+refusals:
+  description: All reasons that were found before anything was touched, each with RV(ignore:reason), RV(ignore:cause) and RV(ignore:remedy).
+  returned: when refused
+  type: list
+  elements: dict
+attempted:
+  description: The step that failed.
+  returned: when a step failed
+  type: str
+  sample: load livepatch_cmdline
+errno:
+  description: The name of the kernel's error number; V(null) if it did not give one.
+  returned: when a step failed
+  type: str
+  sample: EINVAL
+kernel_log:
+  description: The kernel's log lines since the module started.
+  returned: when a step failed
+  type: list
+  elements: str
+holders:
+  description: The tasks that held a stalled transition, each with RV(ignore:pid), RV(ignore:tid), RV(ignore:command) and RV(ignore:stack).
+  returned: when a step failed
+  type: list
+  elements: dict
+undone:
+  description: The steps that led the host back.
+  returned: when a step failed
+  type: list
+  elements: str
+not_restored:
+  description: In what the host differs from before; empty if it does not.
+  returned: when a step failed
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_MODULE, livepatch_task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+
+
+def main() -> None:
+    module = AnsibleModule(supports_check_mode=True, **LIVEPATCH_MODULE)
+    result = manage(livepatch_task(module), Kernel())
+    for notice in result.get("notices", []):
+        module.warn(notice)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The machine that the rig runs on: what it must be, and the packages it must have."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from commands import RigError, as_root, run
+
+RELEASES = ("12", "13")
+FREE_BYTES = 6 * 1024**3
+
+PACKAGES = (
+    "debian-archive-keyring",
+    "e2fsprogs",
+    "mmdebstrap",
+    "openssh-client",
+    "qemu-system-x86",
+    "qemu-utils",
+    "util-linux",
+)
+
+
+def check_system() -> None:
+    """Stop when this is not a machine that the rig knows."""
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:
+        system = {}
+    if system.get("ID") != "debian" or system.get("VERSION_ID") not in RELEASES:
+        raise RigError(
+            f"The rig needs Debian 12 or 13, and this is {system.get('PRETTY_NAME', 'another system')}.", status=2
+        )
+    if platform.machine() != "x86_64":
+        raise RigError(f"The rig needs an amd64 machine, and this one is {platform.machine()}.", status=2)
+
+
+def check_root() -> None:
+    """Stop when nothing can be done as root; sudo may ask for its password here."""
+    if os.geteuid() != 0 and subprocess.run(as_root(["true"]), check=False).returncode != 0:
+        raise RigError("The rig needs root: run it as root, or be allowed to use sudo.", status=2)
+
+
+def check_disk(directory: Path) -> None:
+    """Stop when there is no room to build."""
+    while not directory.exists():
+        directory = directory.parent
+    free = shutil.disk_usage(directory).free
+    if free < FREE_BYTES:
+        raise RigError(
+            f"The rig needs 6 GB of free disk for {directory}, and {free / 1024**3:.1f} GB are free.", status=2
+        )
+
+
+def missing_packages() -> list[str]:
+    query = subprocess.run(
+        ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\\n", *PACKAGES],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    installed = {line.split()[0] for line in query.stdout.splitlines() if line.endswith(" installed")}
+    return [name for name in PACKAGES if name not in installed]
+
+
+def install_packages(names: list[str]) -> None:
+    run(as_root(["apt-get", "update"]))
+    run(
+        as_root(
+            ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--no-install-recommends", *names]
+        )
+    )
+
+
+def debian_sources(suite: str) -> list[str]:
+    """Package sources of another suite, from the mirrors that this machine's apt uses; none if it has none."""
+    columns = "$(LABEL)\t$(REPO_URI)"
+    listed = run(["apt-get", "indextargets", "--format", columns, "Created-By: Packages"])
+    archive: str | None = None
+    security: str | None = None
+    for line in listed.splitlines():
+        label, _tab, uri = line.partition("\t")
+        if label == "Debian" and archive is None:
+            archive = uri
+        elif label == "Debian-Security" and security is None:
+            security = uri
+    sources = []
+    if archive:
+        sources += [f"deb {archive} {suite} main", f"deb {archive} {suite}-updates main"]
+    if archive and security:
+        sources.append(f"deb {security} {suite}-security main")
+    return sources
+
+
+def proxy_options() -> list[str]:
+    """This machine's proxy settings for apt, which a new root does not know."""
+    dump = run(["apt-config", "dump"])
+    return [line for line in dump.splitlines() if line.startswith(("Acquire::http::Proxy", "Acquire::https::Proxy"))]

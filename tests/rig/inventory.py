@@ -1,0 +1,57 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Ansible inventory of what is up."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import machines
+from cache import Entry
+from machines import BUILDER, LOOPBACK, Machine
+
+
+def inventory_path(instance: Path) -> Path:
+    return instance / "inventory.yml"
+
+
+def write(instance: Path, entry: Entry) -> None:
+    running = machines.running_machines(instance)
+    instance.mkdir(parents=True, exist_ok=True)
+    new = instance / "inventory.yml.new"
+    new.write_text(text(running, entry), encoding="utf-8")
+    new.replace(inventory_path(instance))
+
+
+def text(running: list[Machine], entry: Entry) -> str:
+    """The inventory in YAML; JSON's quoting is also YAML's."""
+    lines = ["---", "all:", "  vars:"]
+    lines += [f"    {name}: {json.dumps(value)}" for name, value in variables(entry).items()]
+    lines.append("  children:")
+    lines += group("builders", [host for host in running if host.name == BUILDER])
+    lines += group("vms", [host for host in running if host.name != BUILDER])
+    return "".join(f"{line}\n" for line in lines)
+
+
+def variables(entry: Entry) -> dict[str, str]:
+    return {
+        "ansible_host": LOOPBACK,
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(entry.private_key),
+        "ansible_ssh_common_args": shlex.join(machines.ssh_options(entry)),
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "rig_kernel_release": entry.release,
+    }
+
+
+def group(name: str, hosts: list[Machine]) -> list[str]:
+    if not hosts:
+        return [f"    {name}: {{}}"]
+    lines = [f"    {name}:", "      hosts:"]
+    for host in hosts:
+        lines += [f"        {host.name}:", f"          ansible_port: {host.port}"]
+    return lines

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Starting, finding and stopping the builder and the VMs of one instance."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import acceleration
+import cache
+import processes
+from cache import RECIPE, Entry
+from commands import RigError, last_lines, run
+from roots import HOST_KEY_ALIAS
+
+BUILDER = "builder"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One host of an instance, known by the files it leaves in its directory."""
+
+    name: str
+    instance: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.instance / self.name
+
+    @property
+    def pid_file(self) -> Path:
+        return self.directory / "pid"
+
+    @property
+    def console(self) -> Path:
+        return self.directory / "console.log"
+
+    @property
+    def port_file(self) -> Path:
+        return self.directory / "port"
+
+    @property
+    def entry_file(self) -> Path:
+        return self.directory / "entry"
+
+    @property
+    def port(self) -> int:
+        return int(self.port_file.read_text(encoding="ascii"))
+
+    def running(self) -> bool:
+        return processes.running(self.pid_file, self.directory) is not None
+
+    def is_up(self, entry: Entry) -> bool:
+        """Whether it runs, and was started from this very entry: another one has other keys."""
+        return self.running() and self.entry_file.read_text(encoding="ascii") == entry.path.name
+
+    def start(self, entry: Entry) -> None:
+        self.stop()
+        self.directory.mkdir(parents=True)
+        self.entry_file.write_text(entry.path.name, encoding="ascii")
+        port = free_port()
+        self.port_file.write_text(f"{port}\n", encoding="ascii")
+        if self.name == BUILDER:
+            start_builder(self, entry, port)
+        else:
+            start_vm(self, entry, port)
+
+    def stop(self) -> None:
+        processes.stop(self.pid_file, self.directory)
+        processes.remove_tree(self.directory)
+
+    def console_tail(self) -> str:
+        try:
+            return last_lines(self.console.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return ""
+
+
+def machine(name: str, instance: Path) -> Machine:
+    cache.check_name(name)
+    return Machine(name, instance)
+
+
+def running_machines(instance: Path) -> list[Machine]:
+    pid_files = sorted(instance.glob("*/pid"))
+    return [found for found in (Machine(path.parent.name, instance) for path in pid_files) if found.running()]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def start_builder(builder: Machine, entry: Entry, port: int) -> None:
+    script = ["sh", str(RECIPE / "serve-builder.sh"), str(entry.builder), str(builder.directory), str(port)]
+    processes.start_isolated(script, builder.pid_file, builder.console)
+
+
+def start_vm(vm: Machine, entry: Entry, port: int) -> None:
+    overlay = vm.directory / "disk.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(entry.image), "-F", "raw", str(overlay)])
+    # The kernel has NVMe built in, virtio-blk only as a module: so no initrd is needed.
+    append = f"root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 systemd.hostname={vm.name}"
+    argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
+    argv += ["-smp", "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
+    argv += ["-kernel", str(entry.kernel), "-append", append]
+    argv += [
+        "-drive",
+        f"if=none,id=disk,file={overlay},format=qcow2,cache=unsafe",
+        "-device",
+        "nvme,drive=disk,serial=rig",
+    ]
+    argv += [
+        "-netdev",
+        f"user,id=net,hostfwd=tcp:{LOOPBACK}:{port}-:22",
+        "-device",
+        "virtio-net-pci,netdev=net,romfile=",
+    ]
+    argv += ["-serial", f"file:{vm.console}", "-daemonize", "-pidfile", str(vm.pid_file)]
+    run(argv)
+
+
+def ssh_options(entry: Entry) -> list[str]:
+    """The user's own ssh configuration does not count: a rig answers the same for everybody."""
+    options = [
+        "-F",
+        "/dev/null",
+        "-o",
+        f"HostKeyAlias={HOST_KEY_ALIAS}",
+        "-o",
+        f"UserKnownHostsFile={entry.known_hosts}",
+    ]
+    return [
+        *options,
+        "-o",
+        "GlobalKnownHostsFile=/dev/null",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+    ]
+
+
+def ssh_command(target: Machine, entry: Entry) -> list[str]:
+    return ["ssh", *ssh_options(entry), "-i", str(entry.private_key), "-p", str(target.port), f"root@{LOOPBACK}"]
+
+
+def wait_for_ssh(target: Machine, entry: Entry, deadline: float) -> None:
+    """Wait until a login works; a machine that does not come up is an error with its console's last lines."""
+    problem = "did not come up in time"
+    while time.monotonic() < deadline:
+        if not target.running():
+            problem = "has stopped"
+            break
+        if answers(target.port) and logs_in(target, entry):
+            return
+        time.sleep(0.2)
+    raise RigError(f"{target.name} {problem}. The last lines of its console:\n{target.console_tail()}")
+
+
+def answers(port: int) -> bool:
+    """Whether an sshd greets: cheaper to ask than a login, which would slow down the boot."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def logs_in(target: Machine, entry: Entry) -> bool:
+    argv = ssh_command(target, entry)
+    argv[1:1] = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
+    done = subprocess.run(
+        [*argv, "true"], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    return done.returncode == 0

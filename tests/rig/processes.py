@@ -1,0 +1,73 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes that outlive one call of the rig: found again, and stopped, by their pid files."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from commands import RigError, as_root, run
+
+PATIENCE_SECONDS = 20
+
+# The shell only records its own process id, which the program then keeps.
+RECORD_PID = 'echo $$ >"$1"; shift; exec "$@"'
+RECORD_PID_AND_DETACH = 'echo $$ >"$1"; exec >"$2" 2>&1 </dev/null; shift 2; exec "$@"'
+
+# With namespaces of its own, a killed process takes its children and its mounts with it.
+NAMESPACES = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+
+
+def isolated(argv: list[str], pid_file: Path) -> list[str]:
+    """A command that runs as root in its own namespaces."""
+    return as_root(["sh", "-c", RECORD_PID, "sh", str(pid_file), *NAMESPACES, *argv])
+
+
+def start_isolated(argv: list[str], pid_file: Path, log: Path) -> None:
+    """Start a command as root in its own namespaces, leave it running, and return when its process id is recorded."""
+    shell = ["sh", "-c", RECORD_PID_AND_DETACH, "sh", str(pid_file), str(log)]
+    run(as_root(["setsid", "--fork", *shell, *NAMESPACES, *argv]))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while recorded(pid_file) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def recorded(pid_file: Path) -> int | None:
+    try:
+        return int(pid_file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def running(pid_file: Path, mark: Path) -> int | None:
+    """The recorded process, if it is still the one whose command line mentions the mark."""
+    pid = recorded(pid_file)
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return None
+    return pid if os.fsencode(mark) in command else None
+
+
+def stop(pid_file: Path, mark: Path) -> None:
+    """Kill the recorded process and wait until it is gone."""
+    pid = running(pid_file, mark)
+    if pid is None:
+        return
+    argv = ["kill", "-KILL", str(pid)]
+    run(argv if Path(f"/proc/{pid}").stat().st_uid == os.geteuid() else as_root(argv))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while running(pid_file, mark) is not None:
+        if time.monotonic() > deadline:
+            raise RigError(f"Process {pid} does not end.")
+        time.sleep(0.05)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory that root may have written to; never through a mount."""
+    if path.exists():
+        run(as_root(["rm", "-rf", "--one-file-system", str(path)]))

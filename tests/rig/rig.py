@@ -1,0 +1,248 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes, boots and stops the hosts that the tests and the demo need. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import cache
+import host
+import inventory
+import machines
+import processes
+import roots
+from cache import Entry
+from commands import RigError
+from machines import Machine
+
+BOOT_SECONDS = 180
+INTERRUPTED_SECONDS = 20
+
+
+def prepare(_options: argparse.Namespace) -> int:
+    entry = ready_entry()
+    print(f"rig: prepared in {entry.path} (kernel {entry.release})")
+    return 0
+
+
+def ready_entry() -> Entry:
+    host.check_system()
+    host.check_root()
+    return roots.prepare()
+
+
+def up(options: argparse.Namespace) -> int:
+    instance = cache.run_directory(options.instance)
+    bring_up(options.names, instance, ready_entry())
+    print(f"rig: inventory {inventory.inventory_path(instance)}")
+    return 0
+
+
+def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
+    """Start what is not running yet, all at once, and wait for it."""
+    wanted = [machines.machine(name, instance) for name in names]
+    with cache.locked(instance / "lock"):
+        try:
+            start_and_wait([one for one in wanted if not one.is_up(entry)], entry)
+        finally:
+            inventory.write(instance, entry)
+
+
+def start_and_wait(wanted: list[Machine], entry: Entry) -> None:
+    started = time.monotonic()
+    deadline = started + boot_seconds()
+    waiting = list(wanted)
+    try:
+        for one in wanted:
+            print(f"rig: start {one.name} ...", flush=True)
+            one.start(entry)
+        for one in wanted:
+            machines.wait_for_ssh(one, entry, deadline)
+            waiting.remove(one)
+            print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)
+    finally:
+        for one in waiting:
+            one.stop()
+
+
+def boot_seconds() -> float:
+    value = os.environ.get("RIG_BOOT_TIMEOUT", str(BOOT_SECONDS))
+    try:
+        return float(value)
+    except ValueError as error:
+        raise RigError(f"RIG_BOOT_TIMEOUT is not a number of seconds: {value}", status=2) from error
+
+
+def down(options: argparse.Namespace) -> int:
+    instance = cache.run_directory(options.instance)
+    take_down(options.names, instance)
+    return 0
+
+
+def take_down(names: list[str], instance: Path) -> None:
+    """Stop the named machines, or all of the instance."""
+    if not instance.is_dir():
+        return
+    with cache.locked(instance / "lock"):
+        if names:
+            for name in names:
+                machines.machine(name, instance).stop()
+        else:
+            for path in sorted(instance.glob("*/")):
+                Machine(path.name, instance).stop()
+        entry = cache.current_entry()
+        if entry.path.is_dir():
+            inventory.write(instance, entry)
+
+
+def shell(options: argparse.Namespace) -> int:
+    instance = cache.run_directory(options.instance)
+    entry = ready_entry()
+    bring_up([options.name], instance, entry)
+    argv = machines.ssh_command(machines.machine(options.name, instance), entry)
+    return subprocess.run(argv, check=False).returncode
+
+
+def status(options: argparse.Namespace) -> int:
+    entry = cache.current_entry()
+    prepared = f"prepared in {entry.path} (kernel {entry.release})" if entry.path.is_dir() else "not prepared"
+    print(f"rig: {prepared}")
+    instance = cache.run_directory(options.instance)
+    running = machines.running_machines(instance)
+    for one in running:
+        print(f"rig: {one.name} runs, ssh on port {one.port}")
+    if not running:
+        print(f"rig: nothing runs in the instance {options.instance}")
+    return 0
+
+
+def console(options: argparse.Namespace) -> int:
+    one = machines.machine(options.name, cache.run_directory(options.instance))
+    if not one.console.exists():
+        raise RigError(f"{one.name} has no console log: it is not up.")
+    print(f"{one.console}:\n{one.console_tail()}")
+    return 0
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Run a command with the named machines up; take the instance down whatever happens."""
+    instance = cache.run_directory(options.instance)
+    try:
+        bring_up(options.names, instance, ready_entry())
+        environment = {**os.environ, "RIG_INVENTORY": str(inventory.inventory_path(instance))}
+        return wait_for_command(options.command, environment)
+    finally:
+        # A second Ctrl-C must not leave machines behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        take_down([], instance)
+
+
+def wait_for_command(argv: list[str], environment: dict[str, str]) -> int:
+    """The command's exit status; when the rig is interrupted, the command ends first."""
+    try:
+        with subprocess.Popen(argv, env=environment) as process:
+            try:
+                status_code = process.wait()
+            except KeyboardInterrupt:
+                # The terminal has interrupted the command, too: let it end by itself.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(INTERRUPTED_SECONDS)
+                process.terminate()
+                raise
+            except SystemExit:
+                process.terminate()
+                raise
+    except OSError as error:
+        raise RigError(f"Cannot run {argv[0]}: {error.strerror}", status=127) from error
+    return status_code if status_code >= 0 else 128 - status_code
+
+
+def clean(_options: argparse.Namespace) -> int:
+    """Remove all that the rig has made, unless something of it is in use."""
+    used = [directory.name for directory in sorted(cache.runs().glob("*/")) if machines.running_machines(directory)]
+    if used:
+        raise RigError(f"Still running: {', '.join(used)}. Stop it first: rig.py --instance NAME down")
+    with cache.locked(cache.cache_root() / "rig.lock"):
+        roots.discard_parts()
+        for path in [*cache.cache_root().glob("rig-*"), cache.runs()]:
+            processes.remove_tree(path)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    main_parser = argparse.ArgumentParser(prog="rig.py", description=__doc__)
+    default = os.environ.get("RIG_INSTANCE", "default")
+    main_parser.add_argument(
+        "--instance", default=default, help="separates users of the rig (default: $RIG_INSTANCE or 'default')"
+    )
+    commands = main_parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        return command
+
+    add("prepare", prepare, "make the builder root and the VM image, unless they are in the cache")
+    names = "'builder', or any other name for a VM"
+    add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)
+    add("down", down, "stop machines (default: all of the instance)").add_argument(
+        "names", nargs="*", metavar="NAME", help=names
+    )
+    add("shell", shell, "log in; the machine is started if needed").add_argument("name", metavar="NAME", help=names)
+    add("status", status, "show what is prepared and what runs")
+    add("console", console, "show the end of a machine's console log").add_argument("name", metavar="NAME", help=names)
+    running = add(
+        "run", run_command, "start machines, run a command after '--', stop them; RIG_INVENTORY names the inventory"
+    )
+    running.add_argument("names", nargs="+", metavar="NAME", help=names)
+    add("clean", clean, "remove all that the rig has made")
+    return main_parser
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    # argparse would drop the "--" and mix names and command.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own = arguments[:end]
+    command = arguments[end:][1:]
+    options = parser().parse_args(own)
+    if (options.function is run_command) != bool(command):
+        parser().error("'run' needs a command after '--', and only 'run' takes one")
+    options.command = command
+    return options
+
+
+def end_by_signal(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def main() -> int:
+    options = parse(sys.argv[1:])
+    signal.signal(signal.SIGTERM, end_by_signal)
+    signal.signal(signal.SIGHUP, end_by_signal)
+    try:
+        function: Callable[[argparse.Namespace], int] = options.function
+        return function(options)
+    except RigError as error:
+        print(f"rig: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("rig: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Making the builder root and the VM image."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cache
+import host
+import processes
+from cache import RECIPE, Entry
+from commands import RigError, as_root, failure, run
+
+SUITE = "trixie"
+HOST_KEY_ALIAS = "openeuler-livepatch-rig"
+IMAGE_BYTES = 1280 * 1024**2
+
+# The guest boots without an initrd, which saves seconds under emulation.
+BUILT_IN = ("CONFIG_BLK_DEV_NVME=y", "CONFIG_EXT4_FS=y", "CONFIG_LIVEPATCH=y")
+
+NOT_INSTALLED = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/man/*", "/usr/share/locale/*")
+
+
+@contextlib.contextmanager
+def stage(title: str) -> Iterator[None]:
+    """Print what is being done and how long it took."""
+    started = time.monotonic()
+    print(f"rig: {title} ...", flush=True)
+    yield
+    print(f"rig: {title}: done in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def prepare() -> Entry:
+    """The prepared rig, made now if this machine does not have it yet."""
+    entry = cache.current_entry()
+    with cache.locked(cache.cache_root() / "rig.lock"):
+        install_host_packages()
+        if not entry.path.is_dir():
+            host.check_disk(entry.path)
+            build(entry)
+    return entry
+
+
+def install_host_packages() -> None:
+    missing = host.missing_packages()
+    if missing:
+        with stage(f"install on this machine: {' '.join(missing)}"):
+            host.install_packages(missing)
+
+
+def build(entry: Entry) -> None:
+    """Make everything in a temporary directory, which becomes the entry when it is complete."""
+    discard_parts()
+    part = Entry(Path(tempfile.mkdtemp(prefix=f"{entry.path.name}.part-", dir=entry.path.parent)))
+    part.path.chmod(0o755)
+    try:
+        with stage("make the ssh keys"):
+            make_keys(part)
+        with stage(f"install the builder root and the VM root (Debian {SUITE})"):
+            make_roots(part)
+        with stage("make the VM image"):
+            check_kernel(part)
+            make_image(part)
+        part.path.rename(entry.path)
+    except BaseException:
+        discard(part.path)
+        raise
+
+
+def discard_parts() -> None:
+    """Remove what interrupted runs have left."""
+    for path in cache.cache_root().glob("rig-*.part-*"):
+        discard(path)
+
+
+def discard(part: Path) -> None:
+    for pid_file in part.glob("*.pid"):
+        processes.stop(pid_file, part)
+    processes.remove_tree(part)
+
+
+def make_keys(part: Entry) -> None:
+    part.keys.mkdir(mode=0o700)
+    host_key = part.keys / "ssh_host_ed25519_key"
+    for path, comment in ((part.private_key, "openeuler-livepatch rig"), (host_key, HOST_KEY_ALIAS)):
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+    public = host_key.with_suffix(".pub").read_text(encoding="ascii")
+    part.known_hosts.write_text(f"{HOST_KEY_ALIAS} {public}", encoding="ascii")
+
+
+def recipe_lines(name: str) -> list[str]:
+    lines = (RECIPE / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def vm_root(part: Entry) -> Path:
+    return part.path / "vm"
+
+
+@dataclass(frozen=True)
+class Install:
+    """One running mmdebstrap."""
+
+    argv: list[str]
+    log: Path
+    process: subprocess.Popen[bytes]
+
+
+def make_roots(part: Entry) -> None:
+    """Install both roots side by side."""
+    sources = part.path / "sources.list"
+    sources.write_text("".join(f"{line}\n" for line in host.debian_sources(SUITE)), encoding="utf-8")
+    installs = [
+        start_install(part, part.builder, "builder.packages", ["customize-common.sh"]),
+        start_install(part, vm_root(part), "vm.packages", ["customize-common.sh", "customize-vm.sh"]),
+    ]
+    for install in installs:
+        finish_install(install)
+    for pid_file in part.path.glob("*.pid"):
+        pid_file.unlink()
+
+
+def start_install(part: Entry, root: Path, packages: str, scripts: list[str]) -> Install:
+    log = part.path / f"{root.name}.log"
+    command = mmdebstrap(part, root, recipe_lines("common.packages") + recipe_lines(packages), scripts)
+    argv = processes.isolated(command, part.path / f"{root.name}.pid")
+    with log.open("wb") as output:
+        # pylint: disable-next=consider-using-with
+        process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+    return Install(argv, log, process)
+
+
+def finish_install(install: Install) -> None:
+    status = install.process.wait()
+    if status != 0:
+        raise failure(install.argv, status, install.log.read_text(encoding="utf-8", errors="replace"))
+
+
+def mmdebstrap(part: Entry, root: Path, packages: list[str], scripts: list[str]) -> list[str]:
+    # INITRD=No: the kernel's package shall not make the initrd that nothing needs.
+    argv = ["env", "INITRD=No", "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
+    argv += ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_INSTALLED)]
+    argv += [f"--aptopt={option}" for option in host.proxy_options()]
+    argv.append(f"--include={','.join(packages)}")
+    for script in scripts:
+        hook = shlex.join(["sh", str(RECIPE / script)])
+        argv.append(f'--customize-hook={hook} "$1" {shlex.join([str(RECIPE), str(part.keys)])}')
+    sources = part.path / "sources.list"
+    # Without sources of its own, mmdebstrap takes its default mirror.
+    return [*argv, SUITE, str(root), *([str(sources)] if sources.stat().st_size else [])]
+
+
+def kernel_release(root: Path) -> str:
+    releases = [path.name for path in (root / "lib/modules").iterdir()]
+    if len(releases) != 1:
+        raise RigError(
+            f"One kernel was expected in the root {root.name}, and there are: {' '.join(releases) or 'none'}."
+        )
+    return releases[0]
+
+
+def check_kernel(part: Entry) -> None:
+    """Stop when the builder cannot make modules for the guest, or the guest cannot boot."""
+    release = kernel_release(vm_root(part))
+    headers = kernel_release(part.builder)
+    if release != headers:
+        raise RigError(
+            f"The VM's kernel is {release}, but the builder's headers are for {headers}: "
+            "the mirror is changing, try again later."
+        )
+    config = (vm_root(part) / f"boot/config-{release}").read_text(encoding="utf-8").splitlines()
+    missing = [option for option in BUILT_IN if option not in config]
+    if missing:
+        raise RigError(f"The kernel {release} cannot be used: it is built without {', '.join(missing)}.")
+    part.release_file.write_text(f"{release}\n", encoding="ascii")
+
+
+def make_image(part: Entry) -> None:
+    """Put the VM root into an ext4 image, without loop mounts."""
+    shutil.copyfile(vm_root(part) / f"boot/vmlinuz-{part.release}", part.kernel)
+    with part.image.open("wb") as image:
+        os.truncate(image.fileno(), IMAGE_BYTES)
+    features = "^has_journal,^metadata_csum"
+    run(as_root(["mkfs.ext4", "-q", "-F", "-O", features, "-d", str(vm_root(part)), str(part.image)]))
+    processes.remove_tree(vm_root(part))

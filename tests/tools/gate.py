@@ -1,0 +1,236 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the stages that are named on the command line, one after the other; the Makefile calls this.
+
+Each stage says when it starts and ends and how long it took. The first one that fails ends the run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import staging
+from matrix import matrix
+from runner import ansible_test, versions
+from toolbox import CACHE, WORK, Stop, run, tool_environ, tools
+
+STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
+
+
+def lint() -> None:
+    """ruff, mypy, yamllint, ansible-lint, antsibull-changelog, reuse: all of them, even if one fails."""
+    staged, environ = staging.tree(), tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.COLLECTIONS)
+    commands = [
+        ["ruff", "format", "--check", "."],
+        ["ruff", "check", "."],
+        ["mypy", "--package", "ansible_collections.openeuler.livepatch.plugins.module_utils"],
+        *(["mypy", folder] for folder in ("tests/rig", "tests/tools") if (staged / folder).exists()),
+        ["yamllint", "--strict", "."],
+        ["ansible-lint", "-q", "--nocolor", "--offline", "--strict"],
+        ["antsibull-changelog", "lint"],
+        ["reuse", "lint", "--lines"],
+    ]
+    failed = []
+    for command in commands:
+        print(f"    {' '.join(command)}", flush=True)
+        try:
+            run([tools() / "bin" / command[0], *command[1:]], cwd=staged, env=environ)
+        except Stop:
+            failed.append(command[0])
+    if failed:
+        raise Stop(f"These found something: {', '.join(dict.fromkeys(failed))}.")
+
+
+def unit() -> None:
+    """pytest with branch coverage of plugins/."""
+    staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
+    run([tools() / "bin" / "python", "-m", "pytest", "--cov", "--cov-report=term-missing"], cwd=staged, env=environ)
+
+
+def sanity() -> None:
+    """ansible-test sanity, all tests, no exceptions."""
+    core, python = versions(tools())
+    print(f"    ansible-core {core}, Python {python}", flush=True)
+    ansible_test(tools(), "sanity", "--python", python)
+
+
+def docs_lint() -> None:
+    """antsibull-docs lint-collection-docs: documentation of the plugins, and links between them."""
+    antsibull = tools() / "bin" / "antsibull-docs"
+    options = ["--plugin-docs", "--validate-collection-refs=all", "--disallow-unknown-collection-refs"]
+    environ = tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.COLLECTIONS)
+    run([antsibull, "lint-collection-docs", *options, staging.tree()], env=environ)
+
+
+def collection() -> None:
+    """ansible-galaxy collection build and install."""
+    staging.artifact()
+
+
+def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
+    """Call the rig, which makes, boots and stops the machines of an instance."""
+    settings = vm_environ(ANSIBLE_INVENTORY=str(rig_inventory(instance)), **environ)
+    run([tools() / "bin" / "python", "tests/rig/rig.py", "--instance", instance, *arguments], env=settings)
+
+
+def rig_inventory(instance: str) -> Path:
+    return CACHE / "run" / instance / "inventory.yml"
+
+
+def prepare() -> None:
+    """Make the build host's root and the VM's image, once."""
+    rig("default", "prepare")
+
+
+def molecule() -> None:
+    """molecule test, one scenario after the other, with the installed artifact, on VMs of the rig."""
+    environ = vm_environ(
+        MOLECULE_GLOB="molecule/*/molecule.yml",
+        RIG_INVENTORY=str(rig_inventory("molecule")),
+        LIVEPATCH_ARTIFACT=str(staging.built_artifact()),
+    )
+    try:
+        for scenario in os.environ.get("SCENARIOS", "default").split():
+            print(f"    scenario {scenario}", flush=True)
+            run([tools() / "bin" / "molecule", "test", "--scenario-name", scenario], env=environ)
+    finally:
+        rig("molecule", "down")
+
+
+def demo() -> None:
+    """A real kernel is live-patched, step by step."""
+    play = ["ansible-playbook", "examples/demo.yml", "-e", f"work={WORK / 'demo'}"]
+    rig("demo", "run", "builder", "vm1", "--", *play, **SHIPPED_SETTINGS)
+
+
+def bench() -> None:
+    """The collection measured beside a hand-written playbook."""
+    rig("bench", "run", "builder", "vm1", "--", "python", "tests/bench/run.py", str(WORK / "bench"), **SHIPPED_SETTINGS)
+
+
+def shell() -> None:
+    """A shell in a VM, which is stopped afterwards; the inventory that is named lasts as long."""
+    print(f"    ansible -i {rig_inventory('shell')} all -m ping", flush=True)
+    try:
+        rig("shell", "shell", "vm1")
+    finally:
+        rig("shell", "down")
+
+
+def vm_environ(**more: str) -> dict[str, str]:
+    """Return the environment of what runs playbooks: the installed artifact is the only collection in sight."""
+    return tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.INSTALLED, **more)
+
+
+def clean() -> None:
+    """Remove what the gates made for this checkout: staged tree, artifact, caches of the tools."""
+    remove(WORK)
+
+
+def distclean() -> None:
+    """Remove the whole cache, with all virtual environments, VM images and kernels, of all checkouts."""
+    run([sys.executable, "-B", "tests/rig/rig.py", "clean"])
+    remove(CACHE)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder of the cache, but never what may be mounted in it."""
+    print(f"    removing {folder}", flush=True)
+    run(["rm", "-rf", "--one-file-system", folder])
+
+
+SHIPPED_SETTINGS = {"ANSIBLE_CONFIG": "examples/ansible.cfg", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"}
+
+STAGES: dict[str, t.Callable[[], None]] = {
+    "bench": bench,
+    "clean": clean,
+    "collection": collection,
+    "demo": demo,
+    "distclean": distclean,
+    "docs-lint": docs_lint,
+    "lint": lint,
+    "matrix": matrix,
+    "molecule": molecule,
+    "prepare": prepare,
+    "sanity": sanity,
+    "shell": shell,
+    "unit": unit,
+}
+NEED_ARTIFACT = ("bench", "demo", "molecule")
+NEED_RIG = (*NEED_ARTIFACT, "shell")
+
+
+def elapsed() -> str:
+    """Return the time since the whole run started."""
+    return f"[{time.time() - STARTED:5.0f} s]"
+
+
+def stage(name: str) -> float:
+    """Run one stage and return the seconds that it took."""
+    started = time.monotonic()
+    print(f"==> {elapsed()} {name}: {(STAGES[name].__doc__ or '').rstrip('.')}", flush=True)
+    try:
+        STAGES[name]()
+    except BaseException:
+        print(f"<== {elapsed()} {name} failed after {time.monotonic() - started:.0f} s", flush=True)
+        raise
+    took = time.monotonic() - started
+    print(f"<== {elapsed()} {name} ok in {took:.0f} s", flush=True)
+    return took
+
+
+def stages(names: list[str]) -> None:
+    """Run the stages in this order; the artifact is made before the first one that needs it."""
+    for first, later in (("prepare", NEED_RIG), ("collection", NEED_ARTIFACT)):
+        for name in later:
+            if name in names and first not in names[: names.index(name)]:
+                names.insert(names.index(name), first)
+    took: dict[str, float] = {}
+    try:
+        for name in names:
+            took[name] = stage(name)
+    finally:
+        if len(names) > 2:
+            table(names, took)
+
+
+def table(names: list[str], took: dict[str, float]) -> None:
+    """Print the stages with their times, and a closing line that counts them."""
+    failed = [name for name in names if name not in took][:1]
+    print()
+    for name in names:
+        outcome = f"{took[name]:.0f} s" if name in took else "FAILED" if name in failed else "not run"
+        print(f"    {name:12}{outcome:>9}")
+    print(f"    {'together':12}{time.time() - STARTED:7.0f} s\n")
+    print(f"{len(took)} passed, {len(failed)} failed", flush=True)
+
+
+def interrupted(number: int, _frame: object) -> t.NoReturn:
+    """Turn a request to end into an exception, so that everything that must be shut down is."""
+    raise SystemExit(128 + number)
+
+
+def main() -> int:
+    """Run what the command line names."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    try:
+        stages(sys.argv[1:])
+    except Stop as problem:
+        print(f"make: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("make: interrupted; run it again at any time.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where things are, how commands are run, and the virtual environment of the tools. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openeuler-livepatch"
+WORK = CACHE / "work" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
+REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "tools.txt"
+
+Argv = t.Sequence["str | Path"]
+Environ = t.Mapping[str, str]
+
+
+class Stop(Exception):
+    """The work cannot go on; the message is one clear sentence for the user."""
+
+
+def run(argv: Argv, *, cwd: Path = CHECKOUT, env: Environ | None = None) -> None:
+    """Run a command that prints for itself; when interrupted, let it clean up before passing the interrupt on."""
+    with subprocess.Popen([str(arg) for arg in argv], cwd=cwd, env=env) as process:
+        try:
+            status = process.wait()
+        except BaseException as reason:
+            if not isinstance(reason, KeyboardInterrupt):  # Ctrl-C has reached the command as well
+                process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(60)
+            process.kill()
+            raise
+    if status:
+        raise Stop(f"{Path(argv[0]).name} ended with status {status}.")
+
+
+def capture(argv: Argv, *, cwd: Path = CHECKOUT, env: Environ | None = None) -> str:
+    """Return what a command printed; its errors become the message of the exception."""
+    try:
+        done = subprocess.run([str(arg) for arg in argv], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise Stop(f"{argv[0]} is needed and was not found.") from None
+    if done.returncode:
+        raise Stop(f"{Path(argv[0]).name} ended with status {done.returncode}:\n{(done.stdout + done.stderr).strip()}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def lock(name: str) -> t.Iterator[None]:
+    """Keep two runs from making the same thing at the same time; the kernel drops the lock if a run dies."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def venv(label: str, requirements: Path | str, python: Path = Path(sys.executable)) -> Path:
+    """Return a virtual environment with these requirements (a file, or one requirement), made if it is not complete."""
+    content = requirements.read_text(encoding="utf-8") if isinstance(requirements, Path) else requirements
+    real_python = python.resolve()
+    version = capture([real_python, "-c", "import platform; print(platform.python_version())"]).strip()
+    digest = hashlib.sha256(f"{real_python}\n{content}".encode()).hexdigest()[:12]
+    path = CACHE / f"{label}-{version}-{digest}"
+    complete = path / "complete"
+    with lock(path.name):
+        if complete.exists():
+            return path
+        print(f"    {label}: installing into {path} (once)", flush=True)
+        need_ensurepip(real_python)
+        shutil.rmtree(path, ignore_errors=True)
+        capture([real_python, "-m", "venv", path])
+        wanted = ["-r", requirements] if isinstance(requirements, Path) else [requirements]
+        capture([path / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", *wanted])
+        complete.touch()
+    return path
+
+
+def need_ensurepip(python: Path) -> None:
+    """Install what `python -m venv` needs where the distribution packages it apart, as Debian does."""
+    probe = [str(python), "-c", "import ensurepip, venv"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+        return
+    package = f"{python.name}-venv" if python.name != "python3" else "python3-venv"
+    become = [] if os.geteuid() == 0 else ["sudo"]
+    if not shutil.which("apt-get") or (become and not shutil.which("sudo")):
+        raise Stop(f"{python} cannot make virtual environments: install its venv package (Debian: {package}).")
+    print(f"    installing the Debian package {package}", flush=True)
+    run([*become, "apt-get", "-q", "update"])
+    run([*become, "apt-get", "-q", "-y", "--no-install-recommends", "install", package])
+
+
+def tools() -> Path:
+    """Return the virtual environment of all tools."""
+    return venv("venv", REQUIREMENTS)
+
+
+def tool_environ(**more: str | Path) -> dict[str, str]:
+    """Return the environment that the gates run in: the tools first in PATH, all their caches outside the tree."""
+    path = tools()
+    return {
+        **os.environ,
+        "PATH": f"{path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(path),
+        "PYTHONPYCACHEPREFIX": str(WORK / "pycache"),
+        "COVERAGE_FILE": str(WORK / "coverage"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(WORK / "hypothesis"),
+        "MYPY_CACHE_DIR": str(WORK / "mypy"),
+        "RUFF_CACHE_DIR": str(WORK / "ruff"),
+        **{name: str(value) for name, value in more.items()},
+    }

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kernel's log and what is concluded from it."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import errno_name, explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog, parse_record
+
+
+@pytest.mark.parametrize(
+    ("record", "lines"),
+    [
+        ("6,339,5140900,-;livepatch: enabling patch 'fix'\n", ["livepatch: enabling patch 'fix'"]),
+        ("3,340,5140901,-;livepatch: x\n SUBSYSTEM=acpi\n DEVICE=+acpi:PNP0A03:00\n", ["livepatch: x"]),
+        ("12,341,5140902,-;a user space program\n", []),
+        ("no record\n", []),
+        (";\n", []),
+        ("", []),
+    ],
+)
+def test_records(record, lines):
+    assert parse_record(record) == lines
+
+
+def test_no_log_is_no_failure(tmp_path):
+    log = KernelLog(str(tmp_path / "nosuch"))
+    assert not log.readable
+    assert log.new_lines() == ()
+    log.close()
+
+
+def test_only_new_lines(tmp_path):
+    path = tmp_path / "kmsg"
+    path.write_text("6,1,1,-;old\n")
+    log = KernelLog(str(path))
+    with path.open("a") as stream:
+        stream.write("6,2,2,-;new\n")
+    assert log.readable
+    assert log.new_lines() == ("new",)
+    assert log.new_lines() == ()
+    log.close()
+    assert not log.readable
+
+
+@pytest.mark.parametrize(
+    ("operation", "number", "log", "reason", "said"),
+    [
+        (
+            "load",
+            errno.EINVAL,
+            ["livepatch: symbol 'nosuch' not found in symbol table"],
+            "symbol_missing",
+            "no function nosuch",
+        ),
+        (
+            "load",
+            errno.EINVAL,
+            ["livepatch: unresolvable ambiguity for symbol 'init' in object 'vmlinux'"],
+            "symbol_ambiguous",
+            "several functions named init",
+        ),
+        (
+            "load",
+            errno.EINVAL,
+            ["livepatch: symbol position 9 for symbol 'init' in object 'vmlinux' not found"],
+            "sympos_missing",
+            "position 9",
+        ),
+        (
+            "load",
+            errno.EINVAL,
+            ["fix: disagrees about version of symbol klp_enable_patch"],
+            "symbol_version",
+            "klp_enable_patch",
+        ),
+        ("load", errno.ENOENT, ["fix: Unknown symbol klp_register_patch (err -2)"], "unknown_symbol", "klp_register"),
+        (
+            "load",
+            errno.ENOEXEC,
+            ["fix: version magic '6.1 SMP ' should be '6.12 SMP '"],
+            "wrong_vermagic",
+            "the kernel is '6.12 SMP '",
+        ),
+        ("load", errno.ENOEXEC, [], "bad_module", "does not take the file"),
+        ("load", errno.EKEYREJECTED, [], "signature", "signature"),
+        ("load", errno.EPERM, [], "not_permitted", "not permit"),
+        ("disable", errno.EBUSY, [], "busy", "transition"),
+        ("unload", errno.EAGAIN, [], "module_in_use", "in use"),
+        ("load", errno.EINVAL, ["something else"], "unknown", "EINVAL"),
+        ("unload", errno.EIO, [], "unknown", "EIO"),
+    ],
+)
+def test_causes(operation, number, log, reason, said):
+    cause = explain(operation, number, ["an unrelated line", *log])
+    assert cause.reason == reason
+    assert said in cause.cause
+    assert cause.remedy
+
+
+def test_errno_names():
+    assert errno_name(errno.ENOEXEC) == "ENOEXEC"
+    assert errno_name(99999) == "99999"

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading hosts from trees that look like /proc and /sys of running kernels (mainline 6.12, openEuler 6.6)."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Unreadable,
+)
+
+RELEASE = "6.12.48+deb13-cloud-amd64"
+
+MAINLINE_CONFIG = """\
+CONFIG_KALLSYMS=y
+CONFIG_KALLSYMS_ALL=y
+CONFIG_HAVE_LIVEPATCH=y
+CONFIG_LIVEPATCH=y
+CONFIG_DEBUG_INFO=y
+CONFIG_DEBUG_INFO_DWARF5=y
+"""
+
+OPENEULER_CONFIG = """\
+CONFIG_KALLSYMS=y
+CONFIG_KALLSYMS_ALL=y
+CONFIG_HAVE_LIVEPATCH_FTRACE=y
+CONFIG_HAVE_LIVEPATCH_WO_FTRACE=y
+CONFIG_LIVEPATCH=y
+# CONFIG_LIVEPATCH_FTRACE is not set
+CONFIG_LIVEPATCH_WO_FTRACE=y
+CONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY=y
+# CONFIG_LIVEPATCH_STACK is not set
+CONFIG_LIVEPATCH_RESTRICT_KPROBE=y
+CONFIG_DEBUG_INFO=y
+"""
+
+MODULES = """\
+lp_two 12288 1 - Live 0x0000000000000000 (OEK)
+lp_off 12288 0 - Live 0x0000000000000000 (OEK)
+lp_one 12288 1 - Live 0x0000000000000000 (OEK)
+ext4 1163264 1 - Live 0x0000000000000000
+mbcache 16384 1 ext4, Live 0x0000000000000000
+"""
+
+
+class Tree:
+    def __init__(self, root):
+        self.root = root
+        self.files = _host.Files(str(root))
+
+    def write(self, path, content):
+        file = self.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def patch(self, name, functions, enabled="1", transition="0"):
+        self.write(f"/sys/kernel/livepatch/{name}/enabled", enabled + "\n")
+        self.write(f"/sys/kernel/livepatch/{name}/transition", transition + "\n")
+        self.write(f"/sys/kernel/livepatch/{name}/replace", "0\n")
+        for function in functions:
+            (self.root / f"sys/kernel/livepatch/{name}/{function}").mkdir(parents=True)
+
+
+@pytest.fixture(name="tree")
+def fixture_tree(tmp_path):
+    """A mainline host without patches."""
+    tree = Tree(tmp_path)
+    tree.write("/proc/sys/kernel/osrelease", RELEASE + "\n")
+    tree.write("/proc/sys/kernel/tainted", "36864\n")
+    tree.write("/proc/modules", MODULES)
+    tree.write(f"/boot/config-{RELEASE}", MAINLINE_CONFIG)
+    (tmp_path / "sys/kernel/livepatch").mkdir(parents=True)
+    return tree
+
+
+def test_patches_in_order_of_loading(tree):
+    tree.patch("lp_one", ["vmlinux/cmdline_proc_show,1", "ext4/ext4_sync_file,2"])
+    tree.patch("lp_two", ["vmlinux/cmdline_proc_show,1"])
+    snapshot = _host.read_snapshot(tree.files)
+    assert [(patch.name, patch.enabled, patch.refcount) for patch in snapshot.patches] == [
+        ("lp_one", True, 1),
+        ("lp_off", False, 0),
+        ("lp_two", True, 1),
+    ]
+    assert snapshot.patch("lp_one").functions == (
+        Function("ext4", "ext4_sync_file", 2),
+        Function("vmlinux", "cmdline_proc_show", 1),
+    )
+    assert snapshot.patch("lp_off").functions == ()
+    assert snapshot.patch("nosuch") is None
+    assert snapshot.modules == {"lp_one", "lp_two", "lp_off", "ext4", "mbcache"}
+    assert snapshot.taint == 36864
+    stack = snapshot.stacks()[Function("vmlinux", "cmdline_proc_show", 1)]
+    assert [patch.name for patch in stack] == ["lp_one", "lp_two"]
+
+
+def test_identity_marks(tree):
+    tree.patch("lp_one", [])
+    note = struct.pack("<3I", 4, 20, 3) + b"GNU\0" + bytes(range(20))
+    tree.write("/sys/module/lp_one/notes/.note.gnu.build-id", note)
+    tree.write("/sys/module/lp_one/srcversion", "ABCDEF\n")
+    tree.write("/sys/module/lp_two/notes/.note.gnu.build-id", b"short")
+    snapshot = _host.read_snapshot(tree.files)
+    assert snapshot.patch("lp_one").identity.build_id == bytes(range(20)).hex()
+    assert snapshot.patch("lp_one").identity.srcversion == "ABCDEF"
+    assert str(snapshot.patch("lp_two").identity) == "no mark"
+
+
+def test_running_transition_and_its_holders(tree):
+    tree.patch("lp_two", ["vmlinux/do_nanosleep,1"], enabled="1", transition="1")
+    for pid, tid, state in ((7, 7, "1"), (42, 42, "0"), (42, 43, "0"), (50, 50, "-1")):
+        task = f"/proc/{pid}/task/{tid}"
+        tree.write(task + "/patch_state", state + "\n")
+        tree.write(task + "/comm", f"task{tid}\n")
+        tree.write(task + "/stack", "[<0>] hrtimer_nanosleep+0x9d/0x120\n[<0>] do_syscall_64+0x82/0x190\n")
+    facts = gather(tree.files)
+    assert facts["transition"]["patch"] == "lp_two"
+    assert [(holder["pid"], holder["tid"], holder["command"]) for holder in facts["transition"]["holders"]] == [
+        (42, 42, "task42"),
+        (42, 43, "task43"),
+    ]
+    assert facts["transition"]["holders"][0]["stack"] == [
+        "hrtimer_nanosleep+0x9d/0x120",
+        "do_syscall_64+0x82/0x190",
+    ]
+    disabling = _host.read_holders(tree.files, enabling=False)
+    assert [str(holder) for holder in disabling] == ["task7 (pid 7) in hrtimer_nanosleep+0x9d/0x120"]
+
+
+def test_facts_of_a_quiet_host(tree):
+    tree.patch("lp_one", ["vmlinux/cmdline_proc_show,1"])
+    tree.patch("lp_two", ["vmlinux/cmdline_proc_show,1"])
+    facts = gather(tree.files)
+    assert facts["supported"]
+    assert facts["abi"] == PER_TASK
+    assert facts["release"] == RELEASE
+    assert facts["transition"] is None
+    assert facts["functions"] == [
+        {
+            "object": "vmlinux",
+            "name": "cmdline_proc_show",
+            "sympos": 1,
+            "stack": ["lp_one", "lp_two"],
+            "live": "lp_two",
+        }
+    ]
+    assert facts["config"]["CONFIG_LIVEPATCH"] == {"set": True, "value": "y"}
+    assert facts["config"]["CONFIG_LIVEPATCH_WO_FTRACE"] == {"set": False, "value": None}
+    assert len(facts["config"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("config", "abi", "said"),
+    [
+        (MAINLINE_CONFIG, PER_TASK, "CONFIG_LIVEPATCH=y without CONFIG_LIVEPATCH_WO_FTRACE"),
+        (OPENEULER_CONFIG, STOP_MACHINE, "CONFIG_LIVEPATCH_WO_FTRACE=y"),
+        ("# CONFIG_LIVEPATCH is not set\n", None, "CONFIG_LIVEPATCH is not set"),
+        ("CONFIG_LIVEPATCH_SAMPLE=y\n", None, "CONFIG_LIVEPATCH is not set"),
+    ],
+)
+def test_abi_by_configuration(tree, config, abi, said):
+    tree.write(f"/boot/config-{RELEASE}", config)
+    facts = gather(tree.files)
+    assert facts["abi"] == abi
+    assert facts["supported"] == (abi is not None)
+    assert said in (facts["why_unsupported"] or facts["abi_evidence"][0])
+
+
+def test_proc_config_is_preferred_and_a_damaged_one_skipped(tree):
+    tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode()))
+    assert _host.read_snapshot(tree.files).abi == STOP_MACHINE
+    tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode())[:-20])
+    snapshot = _host.read_snapshot(tree.files)
+    assert snapshot.abi == PER_TASK
+    assert snapshot.unreadable == (Unreadable("/proc/config.gz", "damaged"),)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "abi"),
+    [
+        (["klp_enable_patch", "klp_ftrace_handler"], PER_TASK),
+        (["klp_register_patch", "klp_ftrace_handler"], PER_TASK),
+        (["klp_register_patch", "klp_enable_patch"], STOP_MACHINE),
+        ([], None),
+    ],
+)
+def test_abi_by_symbols(tree, symbols, abi):
+    (tree.root / f"boot/config-{RELEASE}").unlink()
+    tree.write("/proc/kallsyms", "".join(f"0000000000000000 T {name}\n" for name in [*symbols, "schedule"]))
+    facts = gather(tree.files)
+    assert facts["abi"] == abi
+    assert facts["config"]["CONFIG_LIVEPATCH"] == {"set": None, "value": None}
+
+
+def test_a_kernel_without_livepatch_is_no_failure(tmp_path):
+    tree = Tree(tmp_path)
+    facts = gather(tree.files)
+    assert not facts["supported"]
+    assert facts["patches"] == []
+    assert "/sys/kernel/livepatch" in facts["why_unsupported"]
+
+
+def test_what_cannot_be_read_is_named(tree, monkeypatch):
+    tree.patch("lp_one", [])
+
+    def refuse(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    snapshot = _host.read_snapshot(tree.files)
+    assert Unreadable("/proc/modules", "EACCES") in snapshot.unreadable
+
+
+@pytest.mark.parametrize("modules", ["", "\n", "one two\n", "x 1 - - Live 0x0\n", "\0\xff garbage (((\n"])
+def test_odd_module_lists(tree, modules):
+    tree.write("/proc/modules", modules)
+    assert _host.read_snapshot(tree.files).patches == ()

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carrying out, proving and undoing, on the model of a kernel."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import ABSENT, DISABLED, ENABLED, Wanted
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
+    loaded,
+    patch_file,
+)
+
+FIX = patch_file("fix")
+OTHER_FIX = patch_file("fix", "2")
+OTHER = loaded(patch_file("other"))
+
+
+@pytest.fixture(name="sent")
+def fixture_sent(tmp_path):
+    """A file that was sent to the host."""
+    path = tmp_path / "sent.ko"
+    path.write_bytes(b"content")
+    return str(path)
+
+
+def keep(kernel, tmp_path, file):
+    """What the collection leaves behind when it has loaded a file."""
+    source = tmp_path / "source.ko"
+    source.write_bytes(b"content")
+    (tmp_path / "sys/module" / file.name).mkdir(parents=True)
+    _kept_files.keep(kernel.files(), file.name, str(source), file.sha256, file.to_dict())
+    kernel.add_file(f"{_kept_files.DIRECTORY}/{file.name}.ko", file)
+
+
+def names(kernel):
+    return [(patch.name, patch.enabled) for patch in kernel.patches]
+
+
+def test_enable(tmp_path, sent):
+    kernel = ModelKernel(tmp_path, OTHER)
+    kernel.add_file(sent, FIX)
+    (tmp_path / "sys/module/fix").mkdir(parents=True)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert result["changed"]
+    assert "failed" not in result
+    assert result["state"] == "enabled"
+    assert result["actions"] == ["load fix", "wait for the transition of fix"]
+    assert names(kernel) == [("other", True), ("fix", True)]
+    assert _kept_files.read_record(kernel.files(), "fix").sha256 == FIX.sha256
+
+
+def test_enabled_is_left_alone(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    result = manage(Task(Wanted("fix", ENABLED, FIX)), kernel)
+    assert not result["changed"]
+    assert kernel.calls == []
+    assert result["diff"]["before"] == result["diff"]["after"]
+
+
+def test_the_file_is_asked_for_only_if_needed(tmp_path):
+    kernel = ModelKernel(tmp_path)
+    assert manage(Task(Wanted("fix", ENABLED, FIX)), kernel) == {"changed": False, "needs_file": True}
+    assert kernel.calls == []
+
+
+def test_check_mode_touches_nothing(tmp_path):
+    kernel = ModelKernel(tmp_path)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
+    assert result["changed"]
+    assert result["state"] == "enabled"
+    assert "fix:" in result["diff"]["after"]
+    assert kernel.calls == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disable_and_enable_again_by_name(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    keep(kernel, tmp_path, FIX)
+    assert manage(Task(Wanted("fix", DISABLED)), kernel)["state"] == "disabled"
+    result = manage(Task(Wanted("fix", ENABLED)), kernel)
+    assert result["actions"][:2] == ["unload fix", "load fix"]
+    assert names(kernel) == [("fix", True)]
+
+
+def test_a_record_of_another_load_is_not_believed(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    keep(kernel, tmp_path, FIX)
+    (tmp_path / "sys/module/fix").rename(tmp_path / "sys/module/old")
+    (tmp_path / "sys/module/fix").mkdir()
+    assert _kept_files.read_record(kernel.files(), "fix") is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"sysfs_inode": 1}'])
+def test_a_damaged_record_is_no_record(tmp_path, damage):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    keep(kernel, tmp_path, FIX)
+    (tmp_path / "run/openeuler-livepatch/fix.json").write_text(damage)
+    assert _kept_files.read_record(kernel.files(), "fix") is None
+
+
+def test_absent_forgets_the_copy(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(FIX), busy_unloads=3)
+    keep(kernel, tmp_path, FIX)
+    assert manage(Task(Wanted("fix", ABSENT)), kernel)["state"] == "absent"
+    assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
+
+
+def test_the_kernel_refuses_to_load(tmp_path, sent):
+    line = "livepatch: symbol 'nosuch' not found in symbol table"
+    kernel = ModelKernel(tmp_path, OTHER, fail={"load": (errno.EINVAL, line)})
+    kernel.add_file(sent, FIX)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert result["failed"]
+    assert not result["changed"]
+    assert (result["errno"], result["reason"]) == ("EINVAL", "symbol_missing")
+    assert result["kernel_log"] == [line]
+    assert "nosuch" in result["msg"]
+    assert "as it was before" in result["msg"]
+    assert names(kernel) == [("other", True)]
+
+
+def test_a_stalled_load_is_taken_back(tmp_path, sent):
+    kernel = ModelKernel(tmp_path, OTHER, stall=["fix"])
+    kernel.add_file(sent, FIX)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent, timeout=3), kernel)
+    assert result["reason"] == "transition_stalled"
+    assert "sleep (pid 42) in hrtimer_nanosleep+0x9d/0x120" in result["msg"]
+    assert result["holders"][0]["pid"] == 42
+    assert result["undone"] == ["disable fix", "unload fix"]
+    assert result["not_restored"] == []
+    assert names(kernel) == [("other", True)]
+    assert kernel.clock == pytest.approx(3, abs=0.2)
+
+
+def test_a_stalled_disable_is_taken_back(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(FIX), stall=["fix"])
+    result = manage(Task(Wanted("fix", ABSENT), timeout=3), kernel)
+    assert result["undone"] == ["enable fix"]
+    assert not result["changed"]
+    assert names(kernel) == [("fix", True)]
+
+
+def test_a_failed_reload_brings_the_old_content_back(tmp_path, sent):
+    kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOENT, "fix: Unknown symbol klp_x (err -2)")})
+    keep(kernel, tmp_path, FIX)
+    kernel.add_file(sent, OTHER_FIX)
+    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), sent), kernel)
+    assert result["reason"] == "unknown_symbol"
+    assert result["undone"] == ["load fix"]
+    assert result["not_restored"] == []
+    assert kernel.patches[0].identity.build_id == FIX.build_id
+    assert _kept_files.read_record(kernel.files(), "fix").sha256 == FIX.sha256
+
+
+def test_what_cannot_be_brought_back_is_said(tmp_path, sent):
+    kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOMEM, "")})
+    kernel.add_file(sent, OTHER_FIX)
+    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), sent), kernel)
+    assert result["changed"]
+    assert result["not_restored"] == ["fix is not loaded and should be enabled"]
+    assert "not as it was before" in result["msg"]
+
+
+def test_success_is_not_believed_without_proof(tmp_path, sent):
+    kernel = ModelKernel(tmp_path)
+    kernel.add_file(sent, FIX)
+    kernel.load = lambda path, sha256: None
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert result["reason"] == "not_as_planned"
+    assert "fix is not loaded and should be enabled" in result["msg"]
+
+
+def test_a_full_run_is_a_notice(tmp_path, sent):
+    kernel = ModelKernel(tmp_path)
+    kernel.add_file(sent, FIX)
+    (tmp_path / "run").write_text("no directory")
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert result["state"] == "enabled"
+    assert "No copy of the file" in result["notices"][0]

@@ -1,0 +1,233 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan as tables: what is loaded and what is wanted decide the steps or the refusal."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import (
+    ABSENT,
+    DISABLED,
+    ENABLED,
+    PRESENT,
+    Plan,
+    Step,
+    Wanted,
+    deviations,
+    make_plan,
+    predict,
+    way_back,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Identity
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    loaded,
+    patch_file,
+    snapshot,
+)
+
+FIX = patch_file("fix")
+OTHER_FIX = patch_file("fix", "2")
+UNKNOWN_FIX = patch_file("fix", build_id=None)
+OTHER = loaded(patch_file("other"))
+OTHER_MOVING = loaded(patch_file("other"), in_transition=True)
+ON = loaded(FIX)
+OFF = loaded(FIX, enabled=False)
+STARTING = loaded(FIX, in_transition=True)
+STOPPING = loaded(FIX, enabled=False, in_transition=True)
+NO_MARKS = loaded(FIX, identity=Identity())
+
+LOAD = ["load fix", "wait fix"]
+DISABLE = ["disable fix", "wait fix"]
+UNLOAD = [*DISABLE, "unload fix"]
+WAIT = ["wait fix"]
+
+
+def steps(plan):
+    return [f"{step.action} {step.patch}" for step in plan.steps]
+
+
+def reasons(plan):
+    return [refusal.reason for refusal in plan.refusals]
+
+
+@pytest.mark.parametrize(
+    ("patches", "state", "file", "expected"),
+    [
+        # not loaded
+        ([], ENABLED, FIX, LOAD),
+        ([], PRESENT, FIX, LOAD),
+        ([], DISABLED, FIX, []),
+        ([], DISABLED, None, []),
+        ([], ABSENT, FIX, []),
+        ([], ABSENT, None, []),
+        # enabled
+        ([ON], ENABLED, FIX, []),
+        ([ON], ENABLED, None, []),
+        ([ON], PRESENT, FIX, []),
+        ([ON], DISABLED, None, DISABLE),
+        ([ON], ABSENT, None, UNLOAD),
+        ([ON], ABSENT, FIX, UNLOAD),
+        # disabled: only loading enables again
+        ([OFF], ENABLED, FIX, ["unload fix", *LOAD]),
+        ([OFF], PRESENT, FIX, []),
+        ([OFF], PRESENT, None, []),
+        ([OFF], DISABLED, None, []),
+        ([OFF], ABSENT, None, ["unload fix"]),
+        # being enabled
+        ([STARTING], ENABLED, FIX, WAIT),
+        ([STARTING], PRESENT, None, WAIT),
+        ([STARTING], DISABLED, None, DISABLE),
+        ([STARTING], ABSENT, None, UNLOAD),
+        # being disabled
+        ([STOPPING], ENABLED, FIX, ["wait fix", "unload fix", *LOAD]),
+        ([STOPPING], DISABLED, None, WAIT),
+        ([STOPPING], ABSENT, None, ["wait fix", "unload fix"]),
+        # somebody else's patches
+        ([OTHER], ENABLED, FIX, LOAD),
+        ([OTHER, ON], ABSENT, None, UNLOAD),
+        ([OTHER_MOVING], ENABLED, FIX, ["wait other", *LOAD]),
+        ([ON, OTHER_MOVING], DISABLED, None, ["wait other", *DISABLE]),
+        ([ON, OTHER_MOVING], ENABLED, None, []),
+        ([OFF, OTHER_MOVING], ABSENT, None, ["unload fix"]),
+    ],
+)
+def test_steps(patches, state, file, expected):
+    plan = make_plan(snapshot(*patches), Wanted("fix", state, file))
+    assert not plan.refusals
+    assert steps(plan) == expected
+
+
+@pytest.mark.parametrize(
+    ("patches", "state", "file", "expected"),
+    [
+        ([ON], ENABLED, OTHER_FIX, [*UNLOAD, *LOAD]),
+        ([OFF], PRESENT, OTHER_FIX, ["unload fix", *LOAD]),
+        ([ON], DISABLED, OTHER_FIX, DISABLE),
+        ([ON], ABSENT, OTHER_FIX, UNLOAD),
+        ([ON], ENABLED, FIX, []),
+    ],
+)
+def test_reload(patches, state, file, expected):
+    assert steps(make_plan(snapshot(*patches), Wanted("fix", state, file, reload=True))) == expected
+
+
+def test_kept_file_is_loaded_again():
+    plan = make_plan(snapshot(OFF), Wanted("fix", ENABLED), kept=FIX)
+    assert steps(plan) == ["unload fix", *LOAD]
+    assert plan.loads == FIX
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "expected"),
+    [
+        (snapshot(), Wanted("fix", ENABLED), ["not_loaded"]),
+        (snapshot(), Wanted("fix", PRESENT), ["not_loaded"]),
+        (snapshot(OFF), Wanted("fix", ENABLED), ["needs_file"]),
+        (snapshot(ON), Wanted("fix", ENABLED, OTHER_FIX), ["different_content"]),
+        (snapshot(ON), Wanted("fix", ABSENT, OTHER_FIX), ["different_content"]),
+        (snapshot(), Wanted("ext4", ABSENT), ["not_a_live_patch"]),
+        (snapshot(abi=None), Wanted("ext4", ABSENT), ["not_a_live_patch"]),
+        (snapshot(abi=None, why_unsupported="x"), Wanted("fix", ENABLED, FIX), ["unsupported_kernel"]),
+        (snapshot(abi=STOP_MACHINE), Wanted("fix", ABSENT), ["unsupported_abi"]),
+        (snapshot(), Wanted("fix", ENABLED, patch_file(vermagic="6.1.0 SMP ")), ["wrong_vermagic"]),
+        (snapshot(), Wanted("fix", ENABLED, patch_file(machine="aarch64")), ["wrong_architecture"]),
+        (snapshot(), Wanted("fix", ENABLED, patch_file(abi=STOP_MACHINE)), ["wrong_abi"]),
+        (
+            snapshot(OTHER, privileged=False),
+            Wanted("fix", ENABLED, patch_file(machine="aarch64", vermagic="6.1.0 ", replace=True)),
+            ["wrong_architecture", "wrong_vermagic", "replaces_others", "not_root"],
+        ),
+        (snapshot(OTHER), Wanted("fix", ENABLED, patch_file(replace=None)), ["may_replace_others"]),
+        (snapshot(ON, privileged=False), Wanted("fix", DISABLED), ["not_root"]),
+    ],
+)
+def test_refusals(host, wanted, expected):
+    plan = make_plan(host, wanted)
+    assert reasons(plan) == expected
+    assert not plan.steps
+
+
+@pytest.mark.parametrize("state", [ABSENT, DISABLED])
+def test_nothing_is_loaded_on_a_kernel_that_cannot_load(state):
+    assert make_plan(snapshot(abi=None), Wanted("fix", state)) == Plan()
+
+
+def test_replace_is_harmless_alone():
+    assert steps(make_plan(snapshot(), Wanted("fix", ENABLED, patch_file(replace=True)))) == LOAD
+
+
+def test_unprivileged_may_look():
+    assert make_plan(snapshot(ON, privileged=False), Wanted("fix", ENABLED)) == Plan()
+
+
+def test_unknown_identity_is_said():
+    plan = make_plan(snapshot(NO_MARKS), Wanted("fix", ENABLED, UNKNOWN_FIX))
+    assert not plan.steps
+    assert "unknown" in plan.warnings[0]
+
+
+def test_waiting_is_no_change():
+    assert not make_plan(snapshot(STARTING), Wanted("fix", ENABLED, FIX)).changes
+    assert make_plan(snapshot(), Wanted("fix", ENABLED, FIX)).changes
+
+
+@pytest.mark.parametrize("state", [ENABLED, DISABLED, PRESENT, ABSENT])
+@pytest.mark.parametrize("patches", [[], [ON], [OFF], [STARTING], [STOPPING], [OTHER, ON]])
+def test_a_second_plan_is_empty(patches, state):
+    before = snapshot(*patches)
+    after = predict(before, make_plan(before, Wanted("fix", state, FIX)))
+    assert not make_plan(after, Wanted("fix", state, FIX)).steps
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kept", "expected"),
+    [
+        ([], [], None, []),
+        ([], [STARTING], None, UNLOAD),
+        ([], [STOPPING], None, ["wait fix", "unload fix"]),
+        ([], [OFF], None, ["unload fix"]),
+        ([ON], [ON], FIX, []),
+        ([ON], [STOPPING], None, ["enable fix", "wait fix"]),
+        ([ON], [OFF], None, []),
+        ([ON], [OFF], FIX, ["unload fix", *LOAD]),
+        ([ON], [], FIX, LOAD),
+        ([ON], [], None, []),
+        ([ON], [loaded(OTHER_FIX)], FIX, [*UNLOAD, *LOAD]),
+        ([OFF], [], FIX, [*LOAD, *DISABLE]),
+        ([OFF], [ON], FIX, DISABLE),
+        ([OFF], [loaded(OTHER_FIX)], FIX, [*UNLOAD, *LOAD, *DISABLE]),
+        ([OFF], [OFF], None, []),
+    ],
+)
+def test_way_back(before, now, kept, expected):
+    plan = Plan(steps=(Step("disable", "fix"), Step("wait", "other")))
+    back = way_back(snapshot(OTHER, *before), snapshot(OTHER, *now), plan, kept)
+    assert [f"{step.action} {step.patch}" for step in back] == expected
+
+
+def test_deviations_name_the_patch_and_its_condition():
+    assert deviations(snapshot(ON), snapshot(ON)) == []
+    assert deviations(snapshot(ON, OTHER), snapshot(STARTING)) == [
+        "fix is enabled and in transition and should be enabled",
+        "other is not loaded and should be enabled",
+    ]
+    assert deviations(snapshot(OFF), snapshot(ON)) == ["fix is enabled and should be disabled"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "expected"),
+    [
+        (Identity(), Identity(), "unknown"),
+        (Identity(sha256="a"), Identity(sha256="a"), "same"),
+        (Identity(sha256="a"), Identity(sha256="b"), "different"),
+        (Identity(sha256="a", build_id="1"), Identity(sha256="b", build_id="1"), "same"),
+        (Identity(build_id="1"), Identity(build_id="2"), "different"),
+        (Identity(build_id="1"), Identity(srcversion="2"), "unknown"),
+        (Identity(build_id="1", srcversion="2"), Identity(srcversion="2"), "same"),
+    ],
+)
+def test_identity(mine, theirs, expected):
+    assert mine.compare(theirs) == expected
+    assert theirs.compare(mine) == expected
