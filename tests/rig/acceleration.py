@@ -16,6 +16,8 @@ import cache
 
 PROBE_SECONDS = 10
 KVM = ["-accel", "kvm", "-cpu", "host", "-machine", "q35"]
+# With a thread for each CPU, QEMU 7.2 can run code that another CPU has just rewritten: the kernel then meets one of
+# its own breakpoints too late and panics ("Oops: int3") while it patches itself, which is what these tests are about.
 EMULATION = ["-accel", "tcg,thread=single", "-cpu", "max", "-machine", "q35"]
 
 

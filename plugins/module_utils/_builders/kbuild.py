@@ -84,7 +84,7 @@ def prepare(
     if not is_module_name(name):
         raise BuildError("bad_name", f"{name!r} is not the name of a kernel module.", NAME_RULE)
     _check_sources(name, files)
-    tree = os.path.realpath(tree or f"/lib/modules/{release or os.uname().release}/build")
+    tree = tree or f"/lib/modules/{release or os.uname().release}/build"
     found = _check_tree(tree)
     if release and release != found:
         raise BuildError(
@@ -100,7 +100,7 @@ def prepare(
             f"dest {dest} is neither a directory nor a file named {name}.ko.",
             "Correct dest or name.",
         )
-    return Build(name, tuple(files), tree, found, tuple(cflags), dest)
+    return Build(name, tuple(files), os.path.realpath(tree), found, tuple(cflags), dest)
 
 
 def _expand(sources: t.Sequence[str]) -> list[str]:
@@ -233,8 +233,10 @@ def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dic
     for source in build.sources:
         shutil.copyfile(source, os.path.join(directory, os.path.basename(source)))
     with open(os.path.join(directory, "Kbuild"), "w", encoding="utf-8") as stream:
-        stream.write(_kbuild_file(build, directory))
-    command = ["make", "-C", build.tree, "M=" + directory, f"-j{os.cpu_count() or 1}", "modules"]
+        stream.write(_kbuild_file(build))
+    # Without the map the result would hold the name of a temporary directory and differ from build to build.
+    flags = f"KCFLAGS=-ffile-prefix-map={directory}/="
+    command = ["make", "-C", build.tree, "M=" + directory, flags, f"-j{os.cpu_count() or 1}", "modules"]
     rc, out, err = run(command)
     if rc != 0:
         raise _build_failed(build, directory, command, rc, out, err)
@@ -255,13 +257,12 @@ def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dic
     return patch_file, manifest
 
 
-def _kbuild_file(build: Build, directory: str) -> str:
+def _kbuild_file(build: Build) -> str:
     objects = [os.path.basename(path)[: -len(".c")] + ".o" for path in _c_files(build.sources)]
     lines = [f"obj-m := {build.name}.o"]
     if objects != [build.name + ".o"]:
         lines.append("{}-y := {}".format(build.name, " ".join(objects)))
-    # Without the map the result would hold the name of a temporary directory and differ from build to build.
-    lines.append("ccflags-y := -ffile-prefix-map={}/= {}".format(directory, " ".join(build.cflags)))
+    lines.append("ccflags-y := {}".format(" ".join(build.cflags)))
     return "\n".join(lines) + "\n"
 
 

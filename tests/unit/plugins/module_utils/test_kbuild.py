@@ -1,0 +1,230 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Building with kbuild, up to the point where a compiler is needed; Molecule goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kbuild
+
+RELEASE = "6.12.48-test"
+
+CMD_FILE = """\
+savedcmd_/tmp/x/fix.o :=  x86_64-linux-gnu-gcc-14 -Wp,-MMD,/tmp/x/.fix.o.d -nostdinc -c -o /tmp/x/fix.o /tmp/x/fix.c
+
+source_/tmp/x/fix.o := /tmp/x/fix.c
+
+deps_/tmp/x/fix.o := \\
+    $(wildcard include/config/FOO) \\
+  /usr/src/linux/include/linux/kernel.h \\
+  arch/x86/include/generated/asm/x.h \\
+
+/tmp/x/fix.o: $(deps_/tmp/x/fix.o)
+"""
+
+STDERR = """\
+/tmp/x/fix.c: In function 'broken':
+/tmp/x/fix.c:4:16: error: 'nothing' undeclared (first use in this function)
+/tmp/x/fix.c:9: fatal error: nosuch.h: No such file or directory
+make[2]: *** [scripts/Makefile.build:229: /tmp/x/fix.o] Error 1
+"""
+
+
+def run(command):
+    """A compiler and a make that say little, named so: no build is done here."""
+    return (0, "", f"{command[0]} version 14") if command[1:] == ["-v"] else (127, "", "")
+
+
+@pytest.fixture(name="tree")
+def fixture_tree(tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "include/config").mkdir(parents=True)
+    (tree / "include/config/kernel.release").write_text(RELEASE + "\n")
+    (tree / ".config").write_text("CONFIG_LIVEPATCH=y\n")
+    (tree / "Makefile").write_text("")
+    return tree
+
+
+@pytest.fixture(name="source")
+def fixture_source(tmp_path):
+    source = tmp_path / "fix-1.c"
+    source.write_text("int x;\n")
+    return source
+
+
+def prepare(tree, sources, dest, name=None, release=None, cflags=()):
+    return kbuild.prepare(name, [str(source) for source in sources], str(dest), str(tree), release, cflags)
+
+
+def test_defaults(tree, source, tmp_path):
+    build = prepare(tree, [source], tmp_path)
+    assert build.name == "fix_1"
+    assert build.release == RELEASE
+    assert build.dest == str(tmp_path / "fix_1.ko")
+    assert build.manifest_path == str(tmp_path / "fix_1.ko.json")
+
+
+def test_a_directory_stands_for_its_sources(tree, tmp_path):
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for name in ("a.c", "b.c", "c.h", "README"):
+        (sources / name).write_text("")
+    build = prepare(tree, [sources], f"{tmp_path}/new/", name="fix")
+    assert [path.rsplit("/", 1)[1] for path in build.sources] == ["a.c", "b.c", "c.h"]
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "reason"),
+    [
+        (["nosuch.c"], {}, "no_such_file"),
+        (["x.h"], {"name": "fix"}, "no_source"),
+        (["x.txt"], {"name": "fix"}, "bad_source"),
+        (["a.c", "b.c"], {}, "no_name"),
+        (["a.c", "b.c"], {"name": "a"}, "name_is_source"),
+        (["a.c", "a.c"], {"name": "fix"}, "name_twice"),
+        (["a.c"], {"name": "a/b"}, "bad_name"),
+        (["a.c"], {"name": "a" * 56}, "bad_name"),
+        (["a.c"], {"dest": "/tmp/b.ko"}, "bad_dest"),
+        (["a.c"], {"dest": "/tmp/a"}, "bad_dest"),
+        (["a.c"], {"release": "6.1"}, "wrong_release"),
+    ],
+)
+def test_bad_input(tree, tmp_path, names, more, reason):
+    for name in ("a.c", "b.c", "x.h", "x.txt"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(kbuild.BuildError) as failure:
+        prepare(tree, [tmp_path / name for name in names], **{"dest": tmp_path, **more})
+    assert failure.value.reason == reason
+    assert failure.value.details["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "reason"),
+    [
+        (".config", "# CONFIG_LIVEPATCH is not set\n", "no_livepatch"),
+        ("include/config/kernel.release", None, "no_build_tree"),
+        ("Makefile", None, "no_build_tree"),
+    ],
+)
+def test_bad_trees(tree, source, tmp_path, path, content, reason):
+    (tree / path).unlink()
+    if content:
+        (tree / path).write_text(content)
+    with pytest.raises(kbuild.BuildError) as failure:
+        prepare(tree, [source], tmp_path)
+    assert failure.value.reason == reason
+
+
+def made(build, headers):
+    """A result and its manifest, as a build leaves them."""
+    with open(build.dest, "w", encoding="utf-8") as stream:
+        stream.write("module")
+    manifest = {
+        "format": kbuild.MANIFEST_FORMAT,
+        "sha256": hashlib.sha256(b"module").hexdigest(),
+        "inputs": kbuild.inputs(build, headers, "gcc", run),
+        "headers": headers,
+    }
+    with open(build.manifest_path, "w", encoding="utf-8") as stream:
+        json.dump(manifest, stream)
+
+
+def is_current(build):
+    return kbuild.is_current(build, kbuild.read_manifest(build), run)
+
+
+@pytest.mark.parametrize("change", ["source", "header", "config", "symvers", "result", "manifest", "no header"])
+def test_content_decides(tree, source, tmp_path, change):
+    header = tmp_path / "used.h"
+    header.write_text("old")
+    build = prepare(tree, [source], tmp_path)
+    assert not is_current(build)
+    made(build, [str(header)])
+    assert is_current(build)
+    changed = {
+        "source": source,
+        "header": header,
+        "config": tree / ".config",
+        "symvers": tree / "Module.symvers",
+        "result": tmp_path / "fix_1.ko",
+        "manifest": tmp_path / "fix_1.ko.json",
+        "no header": header,
+    }[change]
+    if change == "no header":
+        changed.unlink()
+    else:
+        changed.write_text("CONFIG_LIVEPATCH=y\nnew")
+    assert not is_current(build)
+
+
+def test_flags_and_compiler_decide(tree, source, tmp_path):
+    build = prepare(tree, [source], tmp_path)
+    made(build, [])
+    assert not is_current(prepare(tree, [source], tmp_path, cflags=["-O1"]))
+    assert not kbuild.is_current(build, kbuild.read_manifest(build), lambda command: (0, "", "another version"))
+
+
+def test_what_the_compiler_read():
+    assert kbuild.parse_compiler(CMD_FILE) == "x86_64-linux-gnu-gcc-14"
+    assert kbuild.parse_compiler("cmd_/tmp/fix.o := ccache gcc -c") == "gcc"
+    assert kbuild.parse_compiler("") == ""
+    assert kbuild.parse_headers(CMD_FILE) == [
+        "/usr/src/linux/include/linux/kernel.h",
+        "arch/x86/include/generated/asm/x.h",
+    ]
+
+
+def test_compiler_errors():
+    assert kbuild.parse_errors(STDERR) == [
+        {
+            "file": "/tmp/x/fix.c",
+            "line": 4,
+            "column": 16,
+            "message": "'nothing' undeclared (first use in this function)",
+        },
+        {"file": "/tmp/x/fix.c", "line": 9, "column": None, "message": "nosuch.h: No such file or directory"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rc", "stderr", "reason", "said"),
+    [
+        (127, "", "no_make", "make"),
+        (2, STDERR.replace("fix.c", "fix-1.c"), "compile_error", "fix-1.c:4: 'nothing' undeclared"),
+        (2, 'ERROR: modpost: "hidden" [/tmp/x/fix.ko] undefined!\n', "undefined_symbol", "hidden"),
+        (2, "something\nelse\n", "build_failed", "else"),
+        (2, "", "build_failed", "no output"),
+    ],
+)
+def test_failed_builds(tree, source, tmp_path, rc, stderr, reason, said):
+    build = prepare(tree, [source], tmp_path)
+    work = tmp_path / "work"
+    work.mkdir()
+    with pytest.raises(kbuild.BuildError) as failure:
+        kbuild.build_module(build, str(work), lambda command: (rc, "", stderr))
+    assert failure.value.reason == reason
+    assert said in str(failure.value)
+    if reason == "compile_error":
+        assert failure.value.details["errors"][0]["file"] == str(source)
+
+
+def test_the_kbuild_file_names_all_parts(tree, tmp_path):
+    for name in ("a.c", "b.c"):
+        (tmp_path / name).write_text("")
+    build = prepare(tree, [tmp_path / "a.c", tmp_path / "b.c"], tmp_path, name="fix", cflags=["-DX"])
+    work = tmp_path / "work"
+    work.mkdir()
+    with pytest.raises(kbuild.BuildError):
+        kbuild.build_module(build, str(work), run)
+    lines = (work / "Kbuild").read_text().splitlines()
+    assert lines[:2] == ["obj-m := fix.o", "fix-y := a.o b.o"]
+    assert lines[2].endswith("-DX")
+
+
+def test_description():
+    assert kbuild.describe(None) == "none\n"

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading patch files: real modules (built by the rig, debug information removed) and damaged ones."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+    PatchFile,
+    PatchFileError,
+    is_module_name,
+    module_name,
+    read_patch_file,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, Function
+
+pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
+
+FIXTURES = os.path.join(os.path.dirname(__file__), "fixtures")
+CMDLINE = os.path.join(FIXTURES, "livepatch_cmdline.ko")
+TWO_OBJECTS = os.path.join(FIXTURES, "two_objects.ko")
+
+
+def content(path=CMDLINE):
+    with open(path, "rb") as stream:
+        return stream.read()
+
+
+def reason_of(path):
+    with pytest.raises(PatchFileError) as failure:
+        read_patch_file(str(path))
+    assert str(path) in str(failure.value)
+    assert failure.value.remedy
+    return failure.value.reason
+
+
+def test_a_module_of_one_function():
+    file = read_patch_file(CMDLINE)
+    assert file.name == "livepatch_cmdline"
+    assert file.abi == PER_TASK
+    assert file.machine == "x86_64"
+    assert file.release == "6.12.117+deb13-cloud-amd64"
+    assert file.functions == (Function("vmlinux", "cmdline_proc_show", 1),)
+    assert file.replace is False
+    assert file.builder == "hand-written"
+    assert len(file.build_id) == 40
+    assert file.size == os.path.getsize(CMDLINE)
+    assert not file.signed
+
+
+def test_a_module_of_two_objects():
+    file = read_patch_file(TWO_OBJECTS)
+    assert file.functions == (
+        Function("vmlinux", "one", 1),
+        Function("vmlinux", "two", 3),
+        Function("some_module", "three", 1),
+    )
+    assert file.replace is True
+
+
+def test_the_way_to_the_host_and_back():
+    file = read_patch_file(TWO_OBJECTS, "known as")
+    assert file.path == "known as"
+    assert PatchFile.from_dict(file.to_dict()) == file
+
+
+def test_a_signature_is_seen(tmp_path):
+    path = tmp_path / "signed.ko"
+    path.write_bytes(content() + b"signature~Module signature appended~\n")
+    assert read_patch_file(str(path)).signed
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (b"", "empty_file"),
+        (b"text", "not_elf"),
+        (b"\x7fELF", "damaged_file"),
+        (b"\xfd7zXZ\0", "compressed_file"),
+        (b"\x1f\x8b\x08\x00", "compressed_file"),
+        (b"\x28\xb5\x2f\xfd\x04", "compressed_file"),
+    ],
+)
+def test_what_is_no_module(tmp_path, start, reason):
+    path = tmp_path / "file.ko"
+    path.write_bytes(start)
+    assert reason_of(path) == reason
+
+
+def test_what_is_not_there(tmp_path):
+    assert reason_of(tmp_path / "nosuch.ko") == "unreadable_file"
+    assert reason_of(tmp_path) == "unreadable_file"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [(b"livepatch=Y", b"livepatch=N", "not_a_live_patch"), (b"vermagic=", b"verMagic=", "not_a_module")],
+)
+def test_another_module(tmp_path, old, new, reason):
+    path = tmp_path / "file.ko"
+    path.write_bytes(content().replace(old, new))
+    assert reason_of(path) == reason
+
+
+@pytest.mark.parametrize("length", range(1, 8200, 400))
+def test_truncated(tmp_path, length):
+    path = tmp_path / "file.ko"
+    path.write_bytes(content()[:length])
+    assert reason_of(path) in ("damaged_file", "not_elf")
+
+
+@pytest.mark.parametrize("path", [CMDLINE, TWO_OBJECTS])
+def test_flipped_bytes_are_read_or_refused(tmp_path, path):
+    dice = random.Random(20260101)
+    original = content(path)
+    damaged = tmp_path / "damaged.ko"
+    refused = 0
+    for _attempt in range(300):
+        changed = bytearray(original)
+        for _byte in range(dice.randint(1, 20)):
+            changed[dice.randrange(len(changed))] = dice.randrange(256)
+        damaged.write_bytes(bytes(changed))
+        try:
+            read_patch_file(str(damaged))
+        except PatchFileError:
+            refused += 1
+    assert 0 < refused < 300
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("livepatch_1", True),
+        ("a" * 55, True),
+        ("a" * 56, False),
+        ("", False),
+        ("a/b", False),
+        ("..", False),
+        ("a b", False),
+        ("a\n", False),
+        ("a-b", False),
+    ],
+)
+def test_names(name, good):
+    assert is_module_name(name) is good
+
+
+def test_the_kernels_spelling():
+    assert module_name("/tmp/livepatch-0001-test.ko") == "livepatch_0001_test"
+    assert module_name("plain") == "plain"
