@@ -1,0 +1,85 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller side of livepatch_module: how often the module runs, and with what. Ansible itself is replaced."""
+
+from __future__ import annotations
+
+import os
+from unittest.mock import MagicMock
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
+
+pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
+
+PATCH_FILE = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", "fixtures", "livepatch_cmdline.ko")
+
+
+class Action(ActionModule):
+    """The action plugin with a host that gives prepared answers."""
+
+    def __init__(self, arguments, answers, async_val=0):
+        task = MagicMock(args=arguments, async_val=async_val, check_mode=False, diff=False)
+        super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        self._loader.get_real_file = lambda path: path
+        self._connection._shell.tmpdir = "/private"
+        self._connection._shell.join_path = os.path.join
+        self.answers = list(answers)
+        self.runs = []
+        self.sent = []
+
+    def _find_needle(self, dirname, needle):
+        return needle
+
+    def _execute_module(self, module_name=None, module_args=None, task_vars=None, wrap_async=False, **kwargs):
+        assert module_name == MODULE
+        self.runs.append(module_args)
+        return self.answers.pop(0)
+
+    def _transfer_file(self, local_path, remote_path):
+        self.sent.append((local_path, remote_path))
+
+    def _fixup_perms2(self, remote_paths, remote_user=None, execute=True):
+        pass
+
+
+def test_one_round_trip_if_the_host_has_the_patch():
+    action = Action({"src": PATCH_FILE}, [{"changed": False}])
+    assert action.run()["changed"] is False
+    assert len(action.runs) == 1
+    assert action.sent == []
+    assert action.runs[0]["_inspected"]["file"]["name"] == "livepatch_cmdline"
+    assert "path" not in action.runs[0]["_inspected"]
+
+
+def test_the_file_is_sent_if_the_host_asks_for_it():
+    action = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, {"changed": True}])
+    assert action.run()["changed"] is True
+    assert action.sent == [(PATCH_FILE, "/private/patch.ko")]
+    assert action.runs[1]["_inspected"]["path"] == "/private/patch.ko"
+
+
+def test_an_asynchronous_job_gets_the_file_at_once():
+    action = Action({"src": PATCH_FILE}, [{"started": 1}], async_val=30)
+    action.run()
+    assert len(action.runs) == 1
+    assert action.runs[0]["_inspected"]["path"] == "/private/patch.ko"
+
+
+@pytest.mark.parametrize("arguments", [{"name": "fix"}, {"src": "/on/the/host.ko", "remote_src": True}])
+def test_nothing_is_read_here_without_a_local_file(arguments):
+    action = Action(dict(arguments, _inspected={"file": {}}), [{"changed": False}])
+    action.run()
+    assert action.runs == [dict(arguments, _inspected=None)]
+
+
+def test_a_bad_file_does_not_reach_the_host(tmp_path):
+    path = tmp_path / "bad.ko"
+    path.write_text("text")
+    action = Action({"src": str(path)}, [])
+    result = action.run()
+    assert result["failed"]
+    assert result["reason"] == "not_elf"
+    assert action.runs == []
