@@ -92,7 +92,8 @@ def _update_kept_files(
             _kept_files.forget(kernel.files(), name)
         elif plan.loads:
             candidates = [file for file in (plan.loads, kept) if file]
-            for file in [file for file in candidates if file.identity.compare(loaded.identity) != "different"][:1]:
+            file = next((file for file in candidates if file.identity.compare(loaded.identity) != "different"), None)
+            if file:
                 _kept_files.keep(kernel.files(), name, path_of[file], file.sha256, file.to_dict())
     except OSError as error:
         notice = f"No copy of the file could be kept in {_kept_files.DIRECTORY} ({error.strerror})"
