@@ -54,6 +54,8 @@ class ActionModule(ActionBase):
         result = self._run_module(task_vars, inspected)
         if result.get("needs_file"):
             result = self._run_module(task_vars, dict(inspected, path=self._send(path)))
+            if result.pop("directory_removed", False):
+                self._connection._shell.tmpdir = None
         return result
 
     def _find(self, src: str) -> str:
@@ -73,7 +75,7 @@ class ActionModule(ActionBase):
             raise _Failed(f"{error} {error.remedy}", error.reason) from error
 
     def _send(self, path: str) -> str:
-        """Put the file into the host's private temporary directory, which Ansible removes when the task ends."""
+        """Put the file into the host's private temporary directory, which the module or Ansible removes."""
         directory = self._connection._shell.tmpdir or self._make_tmp_path()
         remote = t.cast(str, self._connection._shell.join_path(directory, "patch.ko"))
         self._transfer_file(path, remote)

@@ -70,9 +70,11 @@ def livepatch_task(module: AnsibleModule) -> Task:
             msg=f"{file.path} is the patch {file.name}, not {name}. Correct name or src.",
             reason="name_differs",
         )
+    delivered = (params["_inspected"] or {}).get("path")
     return Task(
         wanted=Wanted(name, params["state"], file, params["reload"]),
-        file_path=params["src"] if params["remote_src"] else (params["_inspected"] or {}).get("path"),
+        file_path=params["src"] if params["remote_src"] else delivered,
+        delivered=bool(delivered),
         timeout=params["timeout"],
         check_mode=module.check_mode,
     )

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
@@ -27,16 +28,46 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 
 @dataclass(frozen=True)
 class Task:
-    """The arguments of one task. C(file_path) is where its file lies on the host; None if it was not sent."""
+    """The arguments of one task.
+
+    C(file_path) is where its file lies on the host; None if it was not sent. C(delivered) says that Ansible has put
+    it there for this task only.
+    """
 
     wanted: Wanted
     file_path: str | None = None
+    delivered: bool = False
     timeout: float = 60.0
     check_mode: bool = False
 
 
 def manage(task: Task, kernel: Kernel) -> Plain:
     """Bring one patch into the wanted state. The result has C(failed) if it did not get there."""
+    try:
+        result = _manage(task, kernel)
+    finally:
+        directory_removed = _remove_delivery(task)
+    if directory_removed:
+        result["directory_removed"] = True
+    return result
+
+
+def _remove_delivery(task: Task) -> bool:
+    """Remove the delivered file and its directory, which saves Ansible a round trip. Whether the directory is gone.
+
+    It is not if other files of Ansible's are in it (without pipelining): then Ansible removes it itself.
+    """
+    if not task.file_path or not task.delivered:
+        return False
+    try:
+        os.unlink(task.file_path)
+        os.rmdir(os.path.dirname(task.file_path))
+    except OSError:
+        return False
+    return True
+
+
+def _manage(task: Task, kernel: Kernel) -> Plain:
     before = kernel.snapshot()
     record = _kept_files.read_record(kernel.files(), task.wanted.name)
     kept = _parse(record)

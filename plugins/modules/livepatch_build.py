@@ -69,18 +69,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Build a live patch for the build host's own kernel
-  openeuler.livepatch.livepatch_build:
-    method: kbuild
-    sources: [/srv/livepatch/livepatch_cmdline.c]
-    dest: /srv/livepatch/
-
-- name: Build it for another kernel, whose development package is installed
+- name: Build a live patch for the kernel of the hosts
   openeuler.livepatch.livepatch_build:
     method: kbuild
     sources: [/srv/livepatch/livepatch_cmdline.c]
     kernel_release: "{{ kernel }}"
-    dest: /srv/livepatch/{{ kernel }}/livepatch_cmdline.ko
+    dest: /srv/livepatch/{{ kernel }}/
   register: build
 
 - name: Fetch it to the controller

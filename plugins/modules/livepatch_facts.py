@@ -38,9 +38,9 @@ EXAMPLES = r"""
   loop: "{{ ansible_facts.livepatch.functions }}"
 
 - name: Stop where the kernel cannot be live-patched
-  ansible.builtin.assert:
-    that: ansible_facts.livepatch.supported
-    fail_msg: "{{ ansible_facts.livepatch.why_unsupported }}"
+  ansible.builtin.fail:
+    msg: "{{ ansible_facts.livepatch.why_unsupported }}"
+  when: not ansible_facts.livepatch.supported
 """
 
 RETURN = r"""

@@ -18,7 +18,6 @@ from pathlib import Path
 from types import FrameType
 
 import cache
-import host
 import inventory
 import machines
 import processes
@@ -32,20 +31,14 @@ INTERRUPTED_SECONDS = 20
 
 
 def prepare(_options: argparse.Namespace) -> int:
-    entry = ready_entry()
+    entry = roots.prepare()
     print(f"rig: prepared in {entry.path} (kernel {entry.release})")
     return 0
 
 
-def ready_entry() -> Entry:
-    host.check_system()
-    host.check_root()
-    return roots.prepare()
-
-
 def up(options: argparse.Namespace) -> int:
     instance = cache.run_directory(options.instance)
-    bring_up(options.names, instance, ready_entry())
+    bring_up(options.names, instance, roots.prepare())
     print(f"rig: inventory {inventory.inventory_path(instance)}")
     return 0
 
@@ -58,6 +51,11 @@ def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
             start_and_wait([one for one in wanted if not one.is_up(entry)], entry)
         finally:
             inventory.write(instance, entry)
+
+
+def check(_options: argparse.Namespace) -> int:
+    roots.check_machine(cache.current_entry())
+    return 0
 
 
 def start_and_wait(wanted: list[Machine], entry: Entry) -> None:
@@ -109,7 +107,7 @@ def take_down(names: list[str], instance: Path) -> None:
 
 def shell(options: argparse.Namespace) -> int:
     instance = cache.run_directory(options.instance)
-    entry = ready_entry()
+    entry = roots.prepare()
     bring_up([options.name], instance, entry)
     argv = machines.ssh_command(machines.machine(options.name, instance), entry)
     return subprocess.run(argv, check=False).returncode
@@ -140,7 +138,7 @@ def run_command(options: argparse.Namespace) -> int:
     """Run a command with the named machines up; take the instance down whatever happens."""
     instance = cache.run_directory(options.instance)
     try:
-        bring_up(options.names, instance, ready_entry())
+        bring_up(options.names, instance, roots.prepare())
         environment = {**os.environ, "RIG_INVENTORY": str(inventory.inventory_path(instance))}
         return wait_for_command(options.command, environment)
     finally:
@@ -196,6 +194,7 @@ def parser() -> argparse.ArgumentParser:
         command.set_defaults(function=function)
         return command
 
+    add("check", check, "say whether this machine can run the rig: its system, root, free disk")
     add("prepare", prepare, "make the builder root and the VM image, unless they are in the cache")
     names = "'builder', or any other name for a VM"
     add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)

@@ -42,13 +42,21 @@ def stage(title: str) -> Iterator[None]:
     print(f"rig: {title}: done in {time.monotonic() - started:.1f} s", flush=True)
 
 
+def check_machine(entry: Entry) -> None:
+    """Stop if the rig cannot be made or run here."""
+    host.check_system()
+    host.check_root()
+    if not entry.path.is_dir():
+        host.check_disk(entry.path)
+
+
 def prepare() -> Entry:
     """The prepared rig, made now if this machine does not have it yet."""
     entry = cache.current_entry()
+    check_machine(entry)
     with cache.locked(cache.cache_root() / "rig.lock"):
         install_host_packages()
         if not entry.path.is_dir():
-            host.check_disk(entry.path)
             build(entry)
     return entry
 

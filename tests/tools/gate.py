@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import typing as t
@@ -19,7 +20,7 @@ from pathlib import Path
 import staging
 from matrix import matrix
 from runner import ansible_test, versions
-from toolbox import CACHE, WORK, Stop, run, tool_environ, tools
+from toolbox import CACHE, CHECKOUT, WORK, Stop, run, tool_environ, tools
 
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
@@ -82,6 +83,14 @@ def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
 
 def rig_inventory(instance: str) -> Path:
     return CACHE / "run" / instance / "inventory.yml"
+
+
+def check_machine() -> None:
+    """Stop at once, before anything is installed, if the rig could not be made or run on this machine."""
+    command = [sys.executable, "-B", "tests/rig/rig.py", "check"]
+    done = subprocess.run(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise Stop(done.stderr.strip().removeprefix("rig: "))
 
 
 def prepare() -> None:
@@ -192,6 +201,8 @@ def stages(names: list[str]) -> None:
         for name in later:
             if name in names and first not in names[: names.index(name)]:
                 names.insert(names.index(name), first)
+    if "prepare" in names:
+        check_machine()
     took: dict[str, float] = {}
     try:
         for name in names:

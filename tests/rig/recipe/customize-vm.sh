@@ -4,7 +4,7 @@
 
 # shellcheck shell=sh
 # Usage: sh customize-vm.sh ROOT RECIPE KEYS
-# What only the guest needs: a network, few units, an unprivileged user.
+# What only the guest needs: a network, few units, an unprivileged user who may use sudo.
 set -eu
 root=$1
 recipe=$2
@@ -26,6 +26,8 @@ done
 chroot "$root" useradd --create-home --no-user-group --gid users --shell /bin/bash --password '*' operator
 chroot "$root" install -d -m 700 -o operator -g users /home/operator/.ssh
 install -m 644 "$keys/id_ed25519.pub" "$root/home/operator/.ssh/authorized_keys"
+echo 'operator ALL=(ALL) NOPASSWD: ALL' > "$root/etc/sudoers.d/operator"
+chmod 440 "$root/etc/sudoers.d/operator"
 
 # The name comes from the kernel command line, see machines.py.
 rm -f "$root/etc/hostname"

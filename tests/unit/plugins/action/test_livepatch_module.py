@@ -61,6 +61,14 @@ def test_the_file_is_sent_if_the_host_asks_for_it():
     assert action.runs[1]["_inspected"]["path"] == "/private/patch.ko"
 
 
+@pytest.mark.parametrize(("removed", "left"), [(True, None), (False, "/private")])
+def test_ansible_does_not_remove_the_directory_again_that_the_module_has_removed(removed, left):
+    answer = {"changed": True, "directory_removed": removed}
+    action = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, answer])
+    assert "directory_removed" not in action.run()
+    assert action._connection._shell.tmpdir == left
+
+
 def test_an_asynchronous_job_gets_the_file_at_once():
     action = Action({"src": PATCH_FILE}, [{"started": 1}], async_val=30)
     action.run()

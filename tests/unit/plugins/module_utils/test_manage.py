@@ -71,6 +71,26 @@ def test_the_file_is_asked_for_only_if_needed(tmp_path):
     assert kernel.calls == []
 
 
+@pytest.mark.parametrize("others", [[], ["AnsiballZ_livepatch_module.py"]])
+def test_a_delivered_file_is_removed_and_its_directory_if_nothing_else_is_in_it(tmp_path, others):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    directory = tmp_path / "ansible-tmp"
+    directory.mkdir()
+    delivered = directory / "patch.ko"
+    for path in (delivered, *(directory / other for other in others)):
+        path.write_bytes(b"content")
+    result = manage(Task(Wanted("fix", ENABLED, FIX), str(delivered), delivered=True), kernel)
+    assert not delivered.exists()
+    assert directory.exists() == bool(others)
+    assert result.get("directory_removed", False) != bool(others)
+
+
+def test_a_file_of_the_user_stays(tmp_path, sent):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    assert "directory_removed" not in manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert (tmp_path / "sent.ko").exists()
+
+
 def test_check_mode_touches_nothing(tmp_path):
     kernel = ModelKernel(tmp_path)
     result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
