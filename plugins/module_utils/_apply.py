@@ -12,35 +12,50 @@ import ctypes
 import errno
 import hashlib
 import os
+import random
 import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name, explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import (
+    Cause,
+    breaks_list_order,
+    errno_name,
+    explain,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, Files, read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Holder, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLE,
     ENABLE,
     LOAD,
     UNLOAD,
     WAIT,
+    Kept,
     Plan,
     Step,
-    deviations,
-    predict,
-    way_back,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Holder, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import way_back
 
 POLL_SECONDS = 0.05
 
 UNLOAD_SECONDS = 10.0
 """A kernel worker releases a disabled patch shortly after its transition has ended; until then unloading is EAGAIN."""
 
+UNLOAD_ERRNOS = (errno.EAGAIN, errno.EBUSY)
+"""openEuler's kernels answer EBUSY while a task is still in the module's text (kernel/module.c)."""
+
+BUSY_ERRNOS = (errno.EAGAIN, errno.EBUSY)
+"""A function is on some task's stack: EAGAIN, on openEuler 22.03 GA EBUSY (arch/x86/kernel/livepatch.c)."""
+
 UNDO_SECONDS = 60.0
 """The least time that the way back may take: it matters more than a short timeout of the user's."""
+
+UNDO_RETRIES = 30
+"""Likewise for functions that are busy, with a second between two tries."""
 
 LOG_LINES_MAX = 60
 
@@ -91,6 +106,10 @@ class Kernel:
     def write_enabled(self, name: str, value: bool) -> None:
         with open(self.files().path(f"{SYSFS}/{name}/enabled"), "wb", buffering=0) as stream:
             stream.write(b"1" if value else b"0")
+
+    def enabled(self, name: str) -> bool | None:
+        """What the kernel says of the patch; None if it does not know the patch (per_task: it is disabled)."""
+        return self.files().flag(f"{SYSFS}/{name}/enabled")
 
     def transition_target(self, name: str) -> bool | None:
         """Whether the running transition of the patch enables it; None if none is running."""
@@ -158,16 +177,29 @@ class _StepFailed(Exception):
         self.holders = holders
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long to try: C(timeout) seconds for a transition, C(retries) more tries C(delay) seconds apart if busy."""
+
+    timeout: float = 60.0
+    retries: int = 10
+    delay: float = 1.0
+
+    @property
+    def for_undoing(self) -> Patience:
+        return Patience(max(self.timeout, UNDO_SECONDS), max(self.retries, UNDO_RETRIES), max(self.delay, 1.0))
+
+
 class Executor:
     """Carries out one plan on one kernel."""
 
-    def __init__(self, kernel: Kernel, timeout: float, path_of: t.Callable[[PatchFile], str]) -> None:
+    def __init__(self, kernel: Kernel, patience: Patience, path_of: t.Callable[[PatchFile], str]) -> None:
         self._kernel = kernel
-        self._timeout = timeout
+        self._patience = patience
         self._path_of = path_of
 
-    def carry_out(self, before: Snapshot, plan: Plan, kept: PatchFile | None) -> tuple[Snapshot, Failure | None]:
-        """Return the host's snapshot afterwards and the failure, if any. C(kept) is the file to undo an unload with."""
+    def carry_out(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[Snapshot, Failure | None]:
+        """Return the host's snapshot afterwards and the failure, if any. C(kept) are the files to undo unloads with."""
         try:
             for step in plan.steps:
                 self._carry_out_step(step)
@@ -185,16 +217,14 @@ class Executor:
         actions: dict[str, t.Callable[[Step], None]] = {
             LOAD: self._load,
             UNLOAD: self._unload,
-            ENABLE: lambda step: self._kernel.write_enabled(step.patch, True),
-            DISABLE: lambda step: self._kernel.write_enabled(step.patch, False),
+            ENABLE: lambda step: self._write_enabled(step, True),
+            DISABLE: lambda step: self._write_enabled(step, False),
             WAIT: self._wait,
         }
         try:
             actions[step.action](step)
         except OSError as error:
-            number = error.errno or 0
-            lines = self._kernel.log.new_lines()
-            raise _StepFailed(str(step), explain(step.action, number, lines), number, log=lines) from error
+            self._raise(step, error, self._kernel.log.new_lines())
         except FileChanged as error:
             cause = Cause(
                 "file_changed",
@@ -203,9 +233,54 @@ class Executor:
             )
             raise _StepFailed(str(step), cause) from error
 
+    @staticmethod
+    def _raise(step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
+        number = error.errno or 0
+        raise _StepFailed(str(step), explain(step.action, number, lines), number, log=lines) from error
+
     def _load(self, step: Step) -> None:
         if step.file is not None:
             self._kernel.load(self._path_of(step.file), step.file.sha256)
+            self._check_registered(step, step.file)
+
+    def _check_registered(self, step: Step, file: PatchFile) -> None:
+        """Stop before a patch is enabled that replaces others: openEuler 5.10 takes it, and then hangs CPUs.
+
+        Modules of kpatch-build do not show the flag in the file. What gives it away is that the kernel adds the
+        functions of the other patches to it.
+        """
+        snapshot = self._kernel.snapshot()
+        patch = snapshot.patch(step.patch)
+        if snapshot.abi != STOP_MACHINE or patch is None or file.functions is None:
+            return
+        added = sorted(str(function) for function in set(patch.functions).difference(file.functions))
+        if added:
+            raise _StepFailed(
+                str(step),
+                Cause(
+                    "replaces_others",
+                    f"The patch has the replace flag: the kernel added {', '.join(added)} to it, which its file does "
+                    "not contain, and enabling it would hang CPUs.",
+                    "Build the patch with kpatch-build -R.",
+                ),
+            )
+
+    def _write_enabled(self, step: Step, value: bool) -> None:
+        """Try again while a task sits in one of the functions; the kernel changes nothing when it refuses."""
+        tries = self._patience.retries
+        while True:
+            if bool(self._kernel.enabled(step.patch)) == value:
+                # Another patch with replace disables it, and early openEuler 5.10 kernels enable what they load.
+                return
+            try:
+                self._kernel.write_enabled(step.patch, value)
+                return
+            except OSError as error:
+                lines = self._kernel.log.new_lines()
+                if error.errno not in BUSY_ERRNOS or not tries or breaks_list_order(lines):
+                    self._raise(step, error, lines)
+            tries -= 1
+            self._kernel.sleep(self._patience.delay * random.uniform(0.5, 1.5))
 
     def _unload(self, step: Step) -> None:
         deadline = self._kernel.now() + UNLOAD_SECONDS
@@ -214,12 +289,12 @@ class Executor:
                 self._kernel.unload(step.patch)
                 return
             except OSError as error:
-                if error.errno != errno.EAGAIN or self._kernel.now() >= deadline:
+                if error.errno not in UNLOAD_ERRNOS or self._kernel.now() >= deadline:
                     raise
             self._kernel.sleep(POLL_SECONDS)
 
     def _wait(self, step: Step) -> None:
-        deadline = self._kernel.now() + self._timeout
+        deadline = self._kernel.now() + self._patience.timeout
         while True:
             enabling = self._kernel.transition_target(step.patch)
             if enabling is None:
@@ -234,7 +309,7 @@ class Executor:
             str(step),
             Cause(
                 "transition_stalled",
-                f"The transition did not end within {self._timeout:g} s; it is held by {who}{more}.",
+                f"The transition did not end within {self._patience.timeout:g} s; it is held by {who}{more}.",
                 "End or wake those tasks, or set a longer timeout, then run the task again.",
             ),
             holders=holders,
@@ -253,9 +328,9 @@ class Executor:
                 ),
             )
 
-    def _undo(self, before: Snapshot, plan: Plan, kept: PatchFile | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _undo(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Go back to the snapshot before, as far as it goes: what was done, and in what the host still differs."""
-        patience, self._timeout = self._timeout, max(self._timeout, UNDO_SECONDS)
+        patience, self._patience = self._patience, self._patience.for_undoing
         done: list[str] = []
         trouble: list[str] = []
         try:
@@ -266,5 +341,5 @@ class Executor:
         except _StepFailed as failed:
             trouble.append("to {} failed as well ({})".format(failed.attempted, failed.cause.cause.rstrip(".")))
         finally:
-            self._timeout = patience
+            self._patience = patience
         return tuple(done), tuple(deviations(before, self._kernel.snapshot()) + trouble)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
     NAME_RULE,
@@ -19,7 +20,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file im
     is_module_name,
     read_patch_file,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import STATES, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ENABLED,
+    ON_COVERED,
+    REFUSE,
+    STATES,
+    Wanted,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -32,6 +39,11 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "state": {"type": "str", "choices": list(STATES), "default": "enabled"},
         "reload": {"type": "bool", "default": False},
         "timeout": {"type": "float", "default": 60},
+        "retries": {"type": "int", "default": 10},
+        "delay": {"type": "float", "default": 1},
+        "on_covered": {"type": "str", "choices": list(ON_COVERED), "default": REFUSE},
+        "supersedes": {"type": "list", "elements": "str", "default": []},
+        "force_owner": {"type": "bool", "default": False},
         "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
     },
     "required_one_of": [("name", "src")],
@@ -70,12 +82,22 @@ def livepatch_task(module: AnsibleModule) -> Task:
             msg=f"{file.path} is the patch {file.name}, not {name}. Correct name or src.",
             reason="name_differs",
         )
+    if params["supersedes"] and params["state"] != ENABLED:
+        module.fail_json(msg="supersedes goes with state: enabled only.", reason="bad_arguments")
     delivered = (params["_inspected"] or {}).get("path")
     return Task(
-        wanted=Wanted(name, params["state"], file, params["reload"]),
+        wanted=Wanted(
+            name=name,
+            state=params["state"],
+            file=file,
+            reload=params["reload"],
+            on_covered=params["on_covered"],
+            supersedes=tuple(kernel_name(other) for other in params["supersedes"]),
+            force_owner=params["force_owner"],
+        ),
         file_path=params["src"] if params["remote_src"] else delivered,
         delivered=bool(delivered),
-        timeout=params["timeout"],
+        patience=Patience(params["timeout"], params["retries"], params["delay"]),
         check_mode=module.check_mode,
     )
 

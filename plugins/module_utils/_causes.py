@@ -13,7 +13,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import DISABLE, LOAD, UNLOAD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLE, ENABLE, LOAD, UNLOAD
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,91 @@ class _Row(t.NamedTuple):
     cause: Cause
 
 
+# In whose way it is: the lines between belong to that task's stack.
+_IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
+
+_LIST_ORDER = r"only the (?P<which>first disabled|last enabled) patch can be (?P<done>enabled|disabled)"
+
+
+def _rows_of_changing(action: str) -> tuple[_Row, ...]:
+    """What stop_machine kernels answer when 1 or 0 is written to C(enabled)."""
+    in_use = Cause(
+        "function_busy",
+        "The task {task} is in the function {symbol}, or sleeps in something that it called.",
+        "Try again later or with more retries; if the task never leaves the function, end it first.",
+    )
+    return (
+        _Row(action, errno.EAGAIN, _IN_USE, in_use),
+        _Row(action, errno.EBUSY, _IN_USE, in_use),
+        _Row(
+            action,
+            errno.EAGAIN,
+            "",
+            Cause(
+                "function_busy",
+                "Some task is in one of the functions.",
+                "Try again later or with more retries.",
+            ),
+        ),
+        _Row(
+            action,
+            errno.EBUSY,
+            _LIST_ORDER,
+            Cause(
+                "list_order",
+                "The kernel has CONFIG_LIVEPATCH_STACK: only the {which} patch can be {done}.",
+                "Change the patches of /proc/livepatch/state in their order.",
+            ),
+        ),
+        _Row(
+            action,
+            errno.EBUSY,
+            "failed to add breakpoints",
+            Cause(
+                "function_busy", "A breakpoint is set in one of the functions.", "Remove it, then run the task again."
+            ),
+        ),
+        _Row(
+            action,
+            errno.EINVAL,
+            r"func (?P<symbol>\S+) has been probed",
+            Cause(
+                "kprobe",
+                "A kprobe is set in the function {symbol}.",
+                "Find it in /sys/kernel/debug/kprobes/list and remove it, then run the task again.",
+            ),
+        ),
+        _Row(
+            action,
+            errno.EINVAL,
+            r"(?P<task>\S+:\d+) has an unreliable stack",
+            Cause(
+                "unreliable_stack",
+                "The kernel cannot tell in which functions the task {task} is.",
+                "Run the task again; if it stays so, end that task.",
+            ),
+        ),
+        _Row(
+            action,
+            errno.EINVAL,
+            "",
+            Cause(
+                "changed_meanwhile",
+                "The patch is in that state already, or not registered any more.",
+                "Look for another tool that changes live patches on this host, then run the task again.",
+            ),
+        ),
+    )
+
+
+def breaks_list_order(log: t.Sequence[str]) -> bool:
+    """Whether the kernel refused because of CONFIG_LIVEPATCH_STACK, which trying again does not change."""
+    return _search(_LIST_ORDER, log) is not None
+
+
 # The first row whose operation, errno and pattern fit is taken; an empty pattern needs no log line.
-# Sources: kernel/livepatch/core.c, kernel/livepatch/patch.c, kernel/module/main.c of Linux 6.12.
+# Sources: kernel/livepatch/core.c, kernel/livepatch/patch.c, kernel/module/main.c of Linux 6.12, and of openEuler's
+# 5.10 and 6.6 with arch/x86/kernel/livepatch.c.
 _ROWS = (
     _Row(
         LOAD,
@@ -83,6 +166,66 @@ _ROWS = (
             "symbol_version",
             "The patch was built against another version of {symbol} than the kernel's.",
             "Build the patch against the build tree of the running kernel.",
+        ),
+    ),
+    _Row(
+        LOAD,
+        errno.EINVAL,
+        r"Replacing is not supported",
+        Cause(
+            "replace_not_supported",
+            "The patch has the replace flag, which this kernel does not implement.",
+            "Build the patch without replace (kpatch-build -R).",
+        ),
+    ),
+    _Row(
+        LOAD,
+        errno.EINVAL,
+        r"(?:func )?(?P<symbol>\S+) size less than limit(?: \((?P<size>\d+) < (?P<limit>\d+)\))?",
+        Cause(
+            "function_too_short",
+            "The function {symbol} is shorter than the jump that would replace its start.",
+            "Patch a function that calls it instead.",
+        ),
+    ),
+    _Row(
+        LOAD,
+        errno.EPERM,
+        r"(?:func )?(?P<symbol>\S+) size less than limit",
+        Cause(
+            "function_too_short",
+            "The function {symbol} is shorter than the jump that would replace its start.",
+            "Patch a function that calls it instead.",
+        ),
+    ),
+    _Row(
+        LOAD,
+        errno.EINVAL,
+        r"'(?P<symbol>[^']+)' has (?P<what>static key|static call)",
+        Cause(
+            "static_key",
+            "The function {symbol} has a {what} in the bytes that the jump would replace.",
+            "Patch a function that calls it instead.",
+        ),
+    ),
+    _Row(
+        LOAD,
+        errno.EINVAL,
+        r"module (?P<module>\S+) is not marked as a livepatch module",
+        Cause(
+            "not_a_live_patch",
+            "The module {module} registers a live patch and is not marked as a live patch module.",
+            'Add MODULE_INFO(livepatch, "Y") to its source.',
+        ),
+    ),
+    _Row(
+        LOAD,
+        getattr(errno, "ENOPKG", 65),
+        r"module '(?P<module>[^']+)' not loaded",
+        Cause(
+            "target_not_loaded",
+            "The patch changes the module {module}, which is not loaded.",
+            "Load {module} first: this kernel does not patch modules that are loaded later.",
         ),
     ),
     _Row(
@@ -187,6 +330,14 @@ _ROWS = (
         "",
         Cause("no_memory", "The kernel has no memory for the module.", "Free memory, then run the task again."),
     ),
+    *_rows_of_changing(ENABLE),
+    *_rows_of_changing(DISABLE),
+    _Row(
+        ENABLE,
+        errno.EBUSY,
+        "",
+        Cause("function_busy", "Some task is in one of the functions.", "Try again later or with more retries."),
+    ),
     _Row(
         DISABLE,
         errno.EBUSY,
@@ -235,13 +386,13 @@ def errno_name(number: int) -> str:
 
 def explain(operation: str, number: int, log: t.Sequence[str]) -> Cause:
     """The cause of a failed operation (a step's action) from its errno and the kernel's new log lines."""
-    if number in (errno.EPERM, errno.EACCES):
-        return _NOT_PERMITTED
     for row in _ROWS:
         if (row.operation, row.number) == (operation, number):
             found = _search(row.log, log)
             if found is not None:
-                return Cause(row.cause.reason, row.cause.cause.format(**found), row.cause.remedy)
+                return Cause(row.cause.reason, row.cause.cause.format(**found), row.cause.remedy.format(**found))
+    if number in (errno.EPERM, errno.EACCES):
+        return _NOT_PERMITTED
     return Cause(
         "unknown",
         f"The kernel answered {errno_name(number)} and the collection does not know why.",
@@ -252,8 +403,5 @@ def explain(operation: str, number: int, log: t.Sequence[str]) -> Cause:
 def _search(pattern: str, log: t.Sequence[str]) -> dict[str, str] | None:
     if not pattern:
         return {}
-    for line in log:
-        match = re.search(pattern, line)
-        if match:
-            return match.groupdict()
-    return None
+    match = re.search(pattern, "\n".join(log))
+    return match.groupdict(default="") if match else None

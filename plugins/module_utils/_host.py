@@ -18,7 +18,7 @@ import re
 import typing as t
 import zlib
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _owners, _state_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -32,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 )
 
 SYSFS = "/sys/kernel/livepatch"
+STATE_FILE = "/proc/livepatch/state"
 
 # What openEuler's documentation asks for on kernels that patch without ftrace.
 REQUIRED_OPTIONS = (
@@ -112,6 +113,18 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
     config_path, config = _read_config(files, release)
     abi, evidence, why = _detect_abi(files, config_path, config)
     modules = _read_modules(files)
+    owners = _owners.read(files, release)
+    patches = [
+        _read_patch(files, module, index, owners)
+        for index, module in enumerate(modules)
+        if LIVEPATCH_TAINT in module.taint
+    ]
+    disagreements: list[str] = []
+    list_order = None
+    if abi == STOP_MACHINE:
+        patches, disagreements = _order_by_state_file(files, patches)
+        list_order, reason = _detect_list_order(config_path, config, patches)
+        evidence.append(reason)
     return Snapshot(
         release=release,
         machine=os.uname().machine,
@@ -120,12 +133,50 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         why_unsupported=why,
         options=tuple(Option(name, config.get(name), config_path is not None) for name in REQUIRED_OPTIONS),
         config_path=config_path,
-        patches=tuple(_read_patch(files, module) for module in modules if LIVEPATCH_TAINT in module.taint),
+        patches=tuple(patches),
         modules=frozenset(module.name for module in modules),
         taint=files.number("/proc/sys/kernel/tainted"),
         privileged=os.geteuid() == 0,
         unreadable=tuple(files.unreadable),
+        list_order=list_order,
+        disagreements=tuple(disagreements),
     )
+
+
+def _order_by_state_file(files: Files, patches: list[LoadedPatch]) -> tuple[list[LoadedPatch], list[str]]:
+    """The patches in the kernel's order, and in what the state file and sysfs contradict each other.
+
+    A module that is loaded but not registered (its registration is running, or it was removed) is not in the file.
+    """
+    text = files.text(STATE_FILE)
+    if text is None:
+        return patches, [f"{STATE_FILE} cannot be read: the order of the patches is taken from /proc/modules."]
+    state = _state_file.parse(text)
+    sentences = [f"{STATE_FILE}: {problem}" for problem in state.problems]
+    by_name = {patch.name: patch for patch in patches}
+    for entry in state.entries:
+        patch = by_name.get(entry.name)
+        if patch is None:
+            sentences.append(f"{STATE_FILE} lists {entry.name}, which is not a loaded live patch module.")
+        elif entry.enabled is not None and entry.enabled != patch.enabled:
+            sysfs = "enabled" if patch.enabled else "disabled"
+            sentences.append(f"{STATE_FILE} shows {entry.name} as {entry.state}, sysfs as {sysfs}.")
+    listed = [entry.name for entry in state.entries]
+    sentences += [f"{STATE_FILE} does not list the loaded patch {name}." for name in by_name if name not in listed]
+    return sorted(patches, key=lambda patch: listed.index(patch.name) if patch.name in listed else -1), sentences
+
+
+def _detect_list_order(
+    config_path: str | None, config: dict[str, str], patches: list[LoadedPatch]
+) -> tuple[bool | None, str]:
+    """Whether the kernel has CONFIG_LIVEPATCH_STACK, and how that is known."""
+    if config_path is not None:
+        stack = config.get("CONFIG_LIVEPATCH_STACK") == "y"
+        return stack, f"CONFIG_LIVEPATCH_STACK is {'' if stack else 'not '}set in {config_path}"
+    for before, after in zip(patches, patches[1:]):
+        if after.enabled and not before.enabled:
+            return False, f"CONFIG_LIVEPATCH_STACK is not set: {after.name} is enabled behind {before.name}"
+    return None, "whether CONFIG_LIVEPATCH_STACK is set is unknown: there is no readable configuration"
 
 
 def read_holders(files: Files, enabling: bool) -> tuple[Holder, ...]:
@@ -171,7 +222,7 @@ def _read_modules(files: Files) -> list[_Module]:
     return modules
 
 
-def _read_patch(files: Files, module: _Module) -> LoadedPatch:
+def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
     sysfs = f"{SYSFS}/{module.name}"
     kept = _kept_files.read_record(files, module.name)
     return LoadedPatch(
@@ -188,6 +239,8 @@ def _read_patch(files: Files, module: _Module) -> LoadedPatch:
             sha256=kept.sha256 if kept else None,
         ),
         kept_file=kept.path if kept else None,
+        load_index=load_index,
+        owner=owners.get(module.name),
     )
 
 
@@ -240,10 +293,22 @@ def _detect_abi(
     if not files.is_dir(SYSFS):
         return None, [], f"The kernel has no {SYSFS} and no readable configuration."
     symbols = _livepatch_symbols(files)
-    if "klp_ftrace_handler" in symbols:
-        return PER_TASK, ["klp_ftrace_handler in /proc/kallsyms"], None
-    if "klp_register_patch" in symbols:
+    has_state_file = files.inode(STATE_FILE) is not None
+    if "klp_register_patch" in symbols and has_state_file:
+        return STOP_MACHINE, [f"klp_register_patch in /proc/kallsyms, and {STATE_FILE}"], None
+    # Mainline before 5.1 has klp_register_patch as well, beside its use of ftrace.
+    if "klp_register_patch" in symbols and "klp_ftrace_handler" not in symbols:
         return STOP_MACHINE, ["klp_register_patch without klp_ftrace_handler in /proc/kallsyms"], None
+    for symbol in ("klp_ftrace_handler", "klp_enable_patch"):
+        if symbol in symbols:
+            return PER_TASK, [f"{symbol} in /proc/kallsyms"], None
+    if has_state_file:
+        return STOP_MACHINE, [f"{STATE_FILE} exists"], None
+    for name in files.names(SYSFS):
+        if files.inode(f"{SYSFS}/{name}/transition") is not None:
+            return PER_TASK, [f"{SYSFS}/{name}/transition exists"], None
+        if files.inode(f"{SYSFS}/{name}/enabled") is not None:
+            return STOP_MACHINE, [f"{SYSFS}/{name} has no transition"], None
     return None, [], f"The kernel has {SYSFS}, but neither its configuration nor /proc/kallsyms tells how."
 
 

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import os
 import typing as t
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Executor, Failure, Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Executor, Failure, Kernel, Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import Plan, Refusal, Wanted, make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import (
     Plain,
     describe_holders,
     describe_patch,
     diff,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import LOAD, UNLOAD, Plan, Refusal, Wanted
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Task:
     wanted: Wanted
     file_path: str | None = None
     delivered: bool = False
-    timeout: float = 60.0
+    patience: Patience = field(default_factory=Patience)
     check_mode: bool = False
 
 
@@ -69,23 +70,62 @@ def _remove_delivery(task: Task) -> bool:
 
 def _manage(task: Task, kernel: Kernel) -> Plain:
     before = kernel.snapshot()
-    record = _kept_files.read_record(kernel.files(), task.wanted.name)
-    kept = _parse(record)
-    plan = make_plan(before, task.wanted, kept)
+    kept = _Kept(kernel, before)
+    plan = make_plan(before, task.wanted, kept.files)
     if plan.refusals:
         return _refused(before, task, plan.refusals)
     if task.check_mode or not plan.steps:
         return _result(task, before, predict(before, plan), plan)
-    path_of = _find_file(task, plan, kept, record.path if record else None)
-    if path_of is None:
+    if task.wanted.file and task.file_path:
+        kept.paths[task.wanted.file] = task.file_path
+    if not all(file in kept.paths for file in plan.loads):
         return {"changed": False, "needs_file": True}
-    after, failure = Executor(kernel, task.timeout, path_of.__getitem__).carry_out(before, plan, kept)
-    after, notices = _update_kept_files(kernel, task.wanted.name, after, plan, kept, path_of)
-    result = _result(task, before, after, plan)
+    after, failure = Executor(kernel, task.patience, kept.paths.__getitem__).carry_out(before, plan, kept.files)
+    notices = kept.update(plan, after)
+    result = _result(task, before, kernel.snapshot() if plan.loads else after, plan)
     result["notices"] += notices
     if failure:
         result.update(_failed(failure))
     return result
+
+
+class _Kept:
+    """The patch files that lie on the host: copies of what is loaded, and what the task has brought."""
+
+    def __init__(self, kernel: Kernel, snapshot: Snapshot) -> None:
+        self._kernel = kernel
+        self.files: dict[str, PatchFile] = {}
+        self.paths: dict[PatchFile, str] = {}
+        for patch in snapshot.patches:
+            record = _kept_files.read_record(kernel.files(), patch.name)
+            file = _parse(record)
+            if record and file:
+                self.files[patch.name] = file
+                self.paths[file] = record.path
+
+    def update(self, plan: Plan, after: Snapshot) -> list[str]:
+        """Keep the files of what is loaded now, forget those of what is not. Returns notices."""
+        changed = [step.patch for step in plan.steps if step.action in (LOAD, UNLOAD)]
+        notices = []
+        for name in dict.fromkeys(changed):
+            try:
+                self._update_one(name, plan, after.patch(name))
+            except OSError as error:
+                notices.append(
+                    f"No copy of the file of {name} could be kept in {_kept_files.DIRECTORY} ({error.strerror}): "
+                    "enabling the patch again may need src."
+                )
+        return notices
+
+    def _update_one(self, name: str, plan: Plan, loaded: LoadedPatch | None) -> None:
+        if loaded is None:
+            _kept_files.forget(self._kernel.files(), name)
+            return
+        candidates = [*(file for file in plan.loads if file.name == name), self.files.get(name)]
+        for file in candidates:
+            if file and file.identity.compare(loaded.identity) != "different":
+                _kept_files.keep(self._kernel.files(), name, self.paths[file], file.sha256, file.to_dict())
+                return
 
 
 def _parse(record: _kept_files.Record | None) -> PatchFile | None:
@@ -96,46 +136,6 @@ def _parse(record: _kept_files.Record | None) -> PatchFile | None:
         return None
 
 
-def _find_file(task: Task, plan: Plan, kept: PatchFile | None, kept_path: str | None) -> dict[PatchFile, str] | None:
-    """Where the files that may be loaded lie on the host; None if the one that the plan loads is not there."""
-    paths = {}
-    if kept and kept_path:
-        paths[kept] = kept_path
-        if plan.loads and plan.loads.sha256 == kept.sha256:
-            paths[plan.loads] = kept_path
-    if task.wanted.file and task.file_path:
-        paths[task.wanted.file] = task.file_path
-    return paths if plan.loads is None or plan.loads in paths else None
-
-
-def _update_kept_files(
-    kernel: Kernel,
-    name: str,
-    after: Snapshot,
-    plan: Plan,
-    kept: PatchFile | None,
-    path_of: dict[PatchFile, str],
-) -> tuple[Snapshot, list[str]]:
-    """Keep the file of what is loaded now, forget that of what is not. Returns the snapshot with it, and notices."""
-    loaded = after.patch(name)
-    try:
-        if loaded is None:
-            _kept_files.forget(kernel.files(), name)
-        elif plan.loads:
-            candidates = [file for file in (plan.loads, kept) if file]
-            file = next((file for file in candidates if file.identity.compare(loaded.identity) != "different"), None)
-            if file:
-                _kept_files.keep(kernel.files(), name, path_of[file], file.sha256, file.to_dict())
-    except OSError as error:
-        notice = f"No copy of the file could be kept in {_kept_files.DIRECTORY} ({error.strerror})"
-        return after, [notice + ": enabling the patch again will need src."]
-    record = _kept_files.read_record(kernel.files(), name)
-    if loaded is None or record is None:
-        return after, []
-    known = replace(loaded, identity=replace(loaded.identity, sha256=record.sha256), kept_file=record.path)
-    return replace(after, patches=tuple(known if patch is loaded else patch for patch in after.patches)), []
-
-
 def _result(task: Task, before: Snapshot, after: Snapshot, plan: Plan) -> Plain:
     patch = after.patch(task.wanted.name)
     return {
@@ -143,7 +143,7 @@ def _result(task: Task, before: Snapshot, after: Snapshot, plan: Plan) -> Plain:
         "name": task.wanted.name,
         "state": _state(after, task.wanted.name),
         "actions": [str(step) for step in plan.steps],
-        "patch": describe_patch(patch) if patch else None,
+        "patch": describe_patch(patch, after) if patch else None,
         "abi": after.abi,
         "release": after.release,
         "diff": diff(before, after),

@@ -17,12 +17,16 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 Plain = t.Dict[str, t.Any]
 
 
-def describe_patch(patch: LoadedPatch) -> Plain:
-    """One loaded patch."""
+def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:
+    """One loaded patch, and whether its code runs."""
     data = asdict(patch)
     data["identity"] = asdict(patch.identity)
     data["functions"] = [asdict(function) for function in patch.functions]
     data["objects"] = sorted({function.object for function in patch.functions})
+    data["effective"] = snapshot.effect(patch)
+    data["covered"] = [
+        dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
+    ]
     return data
 
 
@@ -47,6 +51,7 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
         "why_unsupported": snapshot.why_unsupported,
         "abi": snapshot.abi,
         "abi_evidence": list(snapshot.abi_evidence),
+        "list_order": snapshot.list_order,
         "release": snapshot.release,
         "machine": snapshot.machine,
         "config_path": snapshot.config_path,
@@ -54,7 +59,7 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
             option.name: {"set": option.value is not None if option.known else None, "value": option.value}
             for option in snapshot.options
         },
-        "patches": [describe_patch(patch) for patch in snapshot.patches],
+        "patches": [describe_patch(patch, snapshot) for patch in snapshot.patches],
         "functions": [
             {
                 "object": function.object,
@@ -73,6 +78,7 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
         if moving
         else None,
         "taint": snapshot.taint,
+        "disagreements": list(snapshot.disagreements),
         "unreadable": [asdict(unreadable) for unreadable in snapshot.unreadable],
     }
 
@@ -95,5 +101,8 @@ def _diff_text(snapshot: Snapshot) -> str:
         if patch.in_transition:
             lines.append("  in_transition: true")
         lines.append(f"  identity: {patch.identity}")
-        lines.extend(f"  function: {function}" for function in patch.functions)
+        above = snapshot.above(patch)
+        for function in patch.functions:
+            covered = f" (covered by {', '.join(other.name for other in above[function])})" if function in above else ""
+            lines.append(f"  function: {function}{covered}")
     return "".join(line + "\n" for line in lines) or "none\n"

@@ -12,6 +12,7 @@ Nothing here reads or changes anything; see C(_host.py) for the reading.
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 PER_TASK = "per_task"
@@ -74,6 +75,8 @@ class LoadedPatch:
     C(functions) is empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a disabled patch
     from /sys/kernel/livepatch although its module stays loaded. C(replace) is C(None) where the kernel does not tell.
     C(kept_file) is the path of the copy of its file that this collection keeps while it is loaded.
+    C(load_index) counts the modules from the oldest: a patch with a higher one was loaded later.
+    C(owner) names the other tool that manages the patch, if one does.
     """
 
     name: str
@@ -85,11 +88,17 @@ class LoadedPatch:
     taint: str = ""
     identity: Identity = Identity()
     kept_file: str | None = None
+    load_index: int = 0
+    owner: str | None = None
 
     @property
     def active(self) -> bool:
         """Enabled, and every task runs the new code."""
         return self.enabled and not self.in_transition
+
+    def shares(self, functions: t.Iterable[Function]) -> bool:
+        """Whether the patch replaces one of these functions as well."""
+        return not set(self.functions).isdisjoint(functions)
 
 
 @dataclass(frozen=True)
@@ -126,10 +135,16 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One reading of a host. C(patches) are in the order in which they were loaded, oldest first.
+    """One reading of a host.
+
+    C(patches) are in the kernel's order: of two enabled patches on one function the later one is live. On per_task
+    kernels that is the order of loading, on stop_machine kernels that of /proc/livepatch/state.
 
     C(abi) is C(None) where live patching is not supported; C(why_unsupported) then says why in a sentence.
     C(modules) are the names of all loaded modules. C(taint) is /proc/sys/kernel/tainted.
+    C(list_order) says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only the
+    first disabled patch and disables only the last enabled one; C(None) where that is not known.
+    C(disagreements) are sentences about sources that contradict each other.
     """
 
     release: str
@@ -144,6 +159,8 @@ class Snapshot:
     taint: int | None = None
     privileged: bool = True
     unreadable: tuple[Unreadable, ...] = ()
+    list_order: bool | None = None
+    disagreements: tuple[str, ...] = ()
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""
@@ -162,3 +179,22 @@ class Snapshot:
                 for function in patch.functions:
                     stacks[function] = (*stacks.get(function, ()), patch)
         return stacks
+
+    def above(self, patch: LoadedPatch) -> dict[Function, tuple[LoadedPatch, ...]]:
+        """The enabled patches that cover this one, for each of its functions that is covered."""
+        stacks = self.stacks()
+        covered = {}
+        for function in patch.functions:
+            stack = stacks.get(function, ())
+            if patch in stack and stack[-1] != patch:
+                covered[function] = stack[stack.index(patch) + 1 :]
+        return covered
+
+    def effect(self, patch: LoadedPatch) -> str:
+        """C(full) if every function of the patch is live, C(none) if no one is, else C(partial)."""
+        if not patch.enabled:
+            return "none"
+        covered = len(self.above(patch))
+        if not covered:
+            return "full"
+        return "none" if covered == len(patch.functions) else "partial"

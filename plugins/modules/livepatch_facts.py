@@ -75,6 +75,13 @@ ansible_facts:
           type: list
           elements: str
           returned: always
+        list_order:
+          description:
+            - Whether a V(stop_machine) kernel has CONFIG_LIVEPATCH_STACK, and so enables only the first disabled patch of
+              C(/proc/livepatch/state) and disables only the last enabled one.
+            - V(null) if that is not known, and on V(per_task) kernels.
+          type: bool
+          returned: always
         release:
           description: The running kernel's release.
           type: str
@@ -95,7 +102,7 @@ ansible_facts:
           returned: always
           sample: {CONFIG_LIVEPATCH: {set: true, value: y}}
         patches:
-          description: Every loaded live patch, oldest first. See RV(openeuler.livepatch.livepatch_module#module:patch) for the keys.
+          description: Every loaded live patch in the kernel's order, of two enabled ones on one function the later is live. See RV(openeuler.livepatch.livepatch_module#module:patch) for the keys.
           type: list
           elements: dict
           returned: always
@@ -147,6 +154,11 @@ ansible_facts:
         taint:
           description: The kernel's taint flags as a number (C(/proc/sys/kernel/tainted)); bit 15 says that a live patch was loaded.
           type: int
+          returned: always
+        disagreements:
+          description: In what the kernel's sources contradict each other, C(/proc/livepatch/state) and sysfs, as sentences.
+          type: list
+          elements: str
           returned: always
         unreadable:
           description: What could not be read, each with RV(ignore:path) and RV(ignore:reason).

@@ -14,7 +14,11 @@ description:
   - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
     to prove the result. A step that fails is undone.
   - The file is read on the controller and sent only to hosts that need it, so a task that changes nothing is one round trip.
-  - Works on kernels with mainline's consistency model (the ABI V(per_task)), where inserting the module activates the patch.
+  - On kernels with mainline's consistency model (the ABI V(per_task)) inserting the module activates the patch, and a transition
+    follows. On openEuler's kernels with CONFIG_LIVEPATCH_WO_FTRACE (V(stop_machine)) inserting it only registers the patch, and writing
+    to its C(enabled) file activates it while all processors stand still. This module does what the host's kernel needs.
+  - Several patches may replace the same function; the one that was enabled last is live. This module does not disable or unload a
+    patch that is covered by a newer one, and does not let an old patch jump over a newer one, unless O(on_covered) says so.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -50,7 +54,8 @@ options:
     description:
       - V(enabled) means loaded, enabled, and no task runs the old functions any more.
       - V(disabled) means not active. A loaded patch stays loaded, one that is not loaded is left so.
-      - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it.
+      - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it, on a V(stop_machine)
+        kernel it is only registered.
       - V(absent) means not loaded.
     type: str
     choices: [enabled, disabled, present, absent]
@@ -66,8 +71,45 @@ options:
     description:
       - How long a transition may take, in seconds. After that the tasks that hold it are reported and the transition is reversed.
       - The kernel itself nudges the tasks that hold a transition every 15 seconds.
+      - Kernels of the ABI V(stop_machine) have no transitions.
     type: float
     default: 60
+  retries:
+    description:
+      - How often to try again when a V(stop_machine) kernel finds a task in one of the functions (C(EAGAIN), or C(EBUSY) on older
+        kernels). The kernel has changed nothing then.
+    type: int
+    default: 10
+  delay:
+    description: How long to wait between two tries, in seconds; each wait is up to a half longer or shorter, at random.
+    type: float
+    default: 1
+  on_covered:
+    description:
+      - What to do where the order of patches matters, either because an enabled patch covers a function of the one to be disabled
+        or unloaded, or because a patch that is enabled again would cover one that was loaded after it.
+      - V(refuse) fails and names the patches and functions.
+      - V(unstack) disables the patches above for a moment, acts, and enables them again in their old order. On V(per_task) kernels
+        this needs the copies of their files that this module keeps.
+      - V(allow) acts as far as the kernel permits it. A newer patch then stays live, or an older one becomes live.
+      - Kernels with CONFIG_LIVEPATCH_STACK disable only the patch that was enabled last, whatever it replaces; there V(unstack) moves
+        all later ones, and V(allow) does not help.
+    type: str
+    choices: [refuse, unstack, allow]
+    default: refuse
+  supersedes:
+    description:
+      - Names of patches that this one takes the place of. When it is enabled they are disabled and unloaded.
+      - V(covered) stands for every loaded patch all of whose functions this one replaces.
+      - The new patch is enabled first, so that the functions are never unpatched in between. Kernels with CONFIG_LIVEPATCH_STACK, and
+        kernels whose configuration cannot be read, need it the other way round; a notice says so.
+    type: list
+    elements: str
+    default: []
+  force_owner:
+    description: Whether a patch that belongs to SysCare or to kpatch's boot service may be touched. Those tools do not notice.
+    type: bool
+    default: false
   _inspected:
     description:
       - What the action plugin read in O(src), and where it put the file. Not for use in tasks; a value given there is ignored.
@@ -112,7 +154,18 @@ EXAMPLES = r"""
     src: livepatch_cmdline.ko
     reload: true
 
-- name: The fix is gone
+- name: A cumulative fix takes the place of all that it contains
+  openeuler.livepatch.livepatch_module:
+    src: livepatch_cmdline.ko
+    supersedes: [covered]
+
+- name: The fix is gone, also if a newer one covers it
+  openeuler.livepatch.livepatch_module:
+    name: livepatch_cmdline
+    state: disabled
+    on_covered: unstack
+
+- name: The fix is unloaded
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     state: absent
@@ -181,6 +234,24 @@ patch:
     kept_file:
       description: Path of the copy of its file on the host; V(null) if there is none.
       type: str
+      returned: always
+    effective:
+      description: V(full) if each of its functions is live, V(partial) if some are covered by newer patches, V(none) if all are or it is disabled.
+      type: str
+      returned: always
+      sample: full
+    covered:
+      description: Its functions that are covered, each with RV(ignore:object), RV(ignore:name), RV(ignore:sympos) and RV(ignore:by), names of patches.
+      type: list
+      elements: dict
+      returned: always
+    owner:
+      description: The other tool that manages the patch, V(SysCare) or V(kpatch.service); V(null) if none does.
+      type: str
+      returned: always
+    load_index:
+      description: Position among the loaded modules, from the oldest.
+      type: int
       returned: always
 abi:
   description: How the kernel applies patches, V(per_task) or V(stop_machine); V(null) if it does not.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A model of a per_task kernel, named so: it has the calls of C(_apply.Kernel) and no more behaviour than they need."""
+"""A model of both kinds of kernel, named so: it has the calls of C(_apply.Kernel) and the rules that they obey."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
+    STOP_MACHINE,
     Function,
     Holder,
     LoadedPatch,
@@ -44,12 +45,12 @@ def patch_file(name="fix", content="1", **changes):
 
 
 def loaded(file, enabled=True, **changes):
-    """The patch of this file, as loaded."""
+    """The patch of this file, as loaded. A per_task kernel does not show the functions of a disabled patch."""
     values = {
         "name": file.name,
         "enabled": enabled,
         "replace": file.replace,
-        "functions": file.functions if enabled else (),
+        "functions": file.functions if enabled or file.abi == STOP_MACHINE else (),
         "identity": dataclasses.replace(file.identity, sha256=None),
         "taint": "OEK",
     }
@@ -81,18 +82,43 @@ class ModelLog:
 
 
 class ModelKernel:
-    """A per_task kernel. Transitions of patches in C(stall) do not end, C(fail) maps calls to errnos."""
+    """A per_task kernel, or with C(abi) a stop_machine one, with CONFIG_LIVEPATCH_STACK if C(list_order) is true.
 
-    def __init__(self, root, *patches, stall=(), fail=None, busy_unloads=0):
+    Transitions of patches in C(stall) do not end, C(fail) maps calls to errnos, C(busy) maps patches to the number of
+    times that a task sits in one of their functions. C(hidden) hides the configuration.
+    """
+
+    def __init__(
+        self,
+        root,
+        *patches,
+        abi=PER_TASK,
+        list_order=False,
+        hidden=False,
+        accepts_replace=False,
+        stall=(),
+        fail=None,
+        busy=None,
+        busy_errno=errno.EAGAIN,
+        busy_unloads=0,
+    ):
         self.root = str(root)
         self.patches = list(patches)
+        self.abi = abi
+        self.list_order = list_order
+        self.hidden = hidden
+        self.accepts_replace = accepts_replace
         self.stall = set(stall)
         self.fail = dict(fail or {})
+        self.busy = dict(busy or {})
+        self.busy_errno = busy_errno
         self.busy_unloads = busy_unloads
         self.log = ModelLog()
         self.calls = []
         self.files_by_path = {}
         self.clock = 0.0
+        self.fail_at = None
+        self.newest = max([patch.load_index for patch in patches], default=0)
 
     def add_file(self, path, file):
         self.files_by_path[path] = file
@@ -101,7 +127,8 @@ class ModelKernel:
         return _host.Files(self.root)
 
     def snapshot(self):
-        return snapshot(*self.patches)
+        list_order = self.list_order if self.abi == STOP_MACHINE and not self.hidden else None
+        return snapshot(*self.patches, abi=self.abi, list_order=list_order)
 
     def load(self, path, sha256):
         self._call("load", path)
@@ -109,9 +136,23 @@ class ModelKernel:
         assert file.sha256 == sha256
         if any(patch.name == file.name for patch in self.patches):
             raise OSError(errno.EEXIST, "File exists")
+        self.newest += 1
+        if self.abi == STOP_MACHINE:
+            self._register(file)
+            return
         if file.replace:
             self.patches = [dataclasses.replace(patch, enabled=False, functions=()) for patch in self.patches]
-        self.patches.append(loaded(file, in_transition=file.name in self.stall))
+        self.patches.append(loaded(file, in_transition=file.name in self.stall, load_index=self.newest))
+
+    def _register(self, file):
+        functions = list(file.functions or ())
+        if file.replace or file.name.startswith("hidden_replace"):
+            if not self.accepts_replace:
+                self._refuse(errno.EINVAL, "livepatch: Replacing is not supported")
+            added = [function for patch in self.patches for function in patch.functions]
+            functions += [function for function in added if function not in functions]
+        patch = loaded(file, enabled=False, load_index=self.newest, replace=None)
+        self.patches.append(dataclasses.replace(patch, functions=tuple(functions)))
 
     def unload(self, name):
         self._call("unload", name)
@@ -125,9 +166,41 @@ class ModelKernel:
         patch = self._patch(name)
         if patch.enabled == value:
             raise OSError(errno.EINVAL, "Invalid argument")
+        if self.abi == STOP_MACHINE:
+            self._change_stopped(patch, value)
+            return
         # Reversing a transition always ends here: the tasks that hold it never left the old side.
         moving = name in self.stall and not patch.in_transition
-        self._replace(dataclasses.replace(patch, enabled=value, in_transition=moving))
+        functions = patch.functions if value or moving else ()
+        self._replace(dataclasses.replace(patch, enabled=value, in_transition=moving, functions=functions))
+
+    def _change_stopped(self, patch, value):
+        place = self.patches.index(patch)
+        if self.list_order and value and place and not self.patches[place - 1].enabled:
+            self._refuse(errno.EBUSY, "livepatch: only the first disabled patch can be enabled")
+        if self.list_order and not value and any(behind.enabled for behind in self.patches[place + 1 : place + 2]):
+            self._refuse(errno.EBUSY, "livepatch: only the last enabled patch can be disabled")
+        if self.busy.get(patch.name):
+            self.busy[patch.name] -= 1
+            self._refuse(
+                self.busy_errno,
+                f"livepatch: func {patch.functions[0].name} is in use!",
+                "livepatch: Call Trace:",
+                "livepatch: [<00000000a0b9e6dc>] __schedule+0x281/0x700",
+                "livepatch: kworker/0:0:7 check stack failed, ret=-11",
+            )
+        changed = dataclasses.replace(patch, enabled=value)
+        self._replace(changed)
+        if value and not self.list_order:
+            self.patches.append(self.patches.pop(place))
+
+    def _refuse(self, number, *lines):
+        self.log.lines += lines
+        raise OSError(number, "")
+
+    def enabled(self, name):
+        patch = next((patch for patch in self.patches if patch.name == name), None)
+        return patch.enabled if patch and (self.abi == STOP_MACHINE or patch.enabled or patch.in_transition) else None
 
     def transition_target(self, name):
         patch = next((patch for patch in self.patches if patch.name == name), None)
@@ -142,8 +215,15 @@ class ModelKernel:
     def sleep(self, seconds):
         self.clock += seconds
 
+    def fail_later(self, operation, number):
+        """Let the call of this kind with this number fail, once."""
+        self.fail_at = (operation, number)
+
     def _call(self, operation, name):
+        count = len([call for call in self.calls if call.startswith(operation + " ")])
         self.calls.append(operation + " " + name)
+        if self.fail_at == (operation, count):
+            raise OSError(errno.EIO, "trouble")
         if operation in self.fail:
             number, line = self.fail.pop(operation)
             self.log.lines.append(line)

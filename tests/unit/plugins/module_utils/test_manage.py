@@ -10,8 +10,9 @@ import errno
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import ABSENT, DISABLED, ENABLED, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ABSENT, DISABLED, ENABLED, Wanted
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     loaded,
@@ -150,7 +151,7 @@ def test_the_kernel_refuses_to_load(tmp_path, sent):
 def test_a_stalled_load_is_taken_back(tmp_path, sent):
     kernel = ModelKernel(tmp_path, OTHER, stall=["fix"])
     kernel.add_file(sent, FIX)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent, timeout=3), kernel)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
     assert result["reason"] == "transition_stalled"
     assert "sleep (pid 42) in hrtimer_nanosleep+0x9d/0x120" in result["msg"]
     assert result["holders"][0]["pid"] == 42
@@ -162,7 +163,7 @@ def test_a_stalled_load_is_taken_back(tmp_path, sent):
 
 def test_a_stalled_disable_is_taken_back(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX), stall=["fix"])
-    result = manage(Task(Wanted("fix", ABSENT), timeout=3), kernel)
+    result = manage(Task(Wanted("fix", ABSENT), patience=Patience(timeout=3)), kernel)
     assert result["undone"] == ["enable fix"]
     assert not result["changed"]
     assert names(kernel) == [("fix", True)]

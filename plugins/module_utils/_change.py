@@ -1,0 +1,458 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: what one task changes on a host, in which order, and which other patches have to make room for it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    STOP_MACHINE,
+    Function,
+    LoadedPatch,
+    Snapshot,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    ALLOW,
+    COVERED,
+    DISABLE,
+    DISABLED,
+    ENABLE,
+    ENABLED,
+    LOAD,
+    PRESENT,
+    UNLOAD,
+    UNSTACK,
+    WAIT,
+    Kept,
+    Refusal,
+    Step,
+    Wanted,
+)
+
+
+class Change:
+    """What becomes of the wanted patch (down, out, in, up), and which others have to make room for it.
+
+    C(superseded) go; C(involved) are enabled patches whose order with the changed ones matters; C(lifted) are those
+    of them, and above them, that are disabled for a moment and enabled again in their old order.
+    """
+
+    def __init__(self, snapshot: Snapshot, wanted: Wanted, kept: Kept, replacing: bool) -> None:
+        self.snapshot = snapshot
+        self.wanted = wanted
+        self.kept = kept
+        self.per_task = snapshot.abi != STOP_MACHINE
+        self.list_order = False if self.per_task else snapshot.list_order
+        self.file = wanted.file or kept.get(wanted.name)
+        loaded = self.loaded = snapshot.patch(wanted.name)
+        enabled = loaded is not None and loaded.enabled
+        exchanged = loaded is not None and replacing and wanted.state in (ENABLED, PRESENT)
+        reinserted = self.per_task and loaded is not None and not enabled and wanted.state == ENABLED
+        self.goes_down = enabled and (exchanged or wanted.state in (ABSENT, DISABLED))
+        self.goes_out = loaded is not None and (exchanged or reinserted or wanted.state == ABSENT)
+        self.comes_in = exchanged or reinserted or (loaded is None and wanted.state in (ENABLED, PRESENT))
+        self.goes_up = (
+            (self.comes_in and self.per_task) or (exchanged and enabled) or (wanted.state == ENABLED and not enabled)
+        )
+        self.superseded = self._superseded()
+        if enabled and self.list_order is not False and any(patch.enabled for patch in self.superseded):
+            # The superseded ones cannot be disabled below it.
+            self.goes_down = self.goes_up = True
+        self.lowered = [patch for patch in snapshot.patches if patch.enabled and self._is_lowered(patch)]
+        self.involved = self._involved()
+        self.lifted = self._lifted() if wanted.on_covered == UNSTACK else ()
+
+    def _functions(self) -> tuple[Function, ...]:
+        """What the wanted patch replaces, as far as it is known."""
+        if self.file and self.file.functions is not None:
+            return self.file.functions
+        return self.loaded.functions if self.loaded else ()
+
+    def _superseded(self) -> tuple[LoadedPatch, ...]:
+        if self.wanted.state != ENABLED:
+            return ()
+        mine = set(self._functions())
+        return tuple(
+            patch
+            for patch in self.snapshot.patches
+            if patch.name != self.wanted.name
+            and (
+                patch.name in self.wanted.supersedes
+                or (COVERED in self.wanted.supersedes and patch.functions and mine.issuperset(patch.functions))
+            )
+        )
+
+    def _is_lowered(self, patch: LoadedPatch) -> bool:
+        return patch in self.superseded or (self.goes_down and patch == self.loaded)
+
+    def _involved(self) -> tuple[LoadedPatch, ...]:
+        """The enabled patches, not themselves lowered, that a change would uncover silently or that it would cover."""
+        names = {above.name for patch in self.lowered for above in self._above(patch)}
+        if self.goes_up and self.loaded and not self.loaded.enabled:
+            names.update(patch.name for patch in self._newer(self.loaded))
+        if self._keeps_list_order():
+            names.update(patch.name for patch in self._behind())
+        return tuple(patch for patch in self.snapshot.patches if patch.name in names)
+
+    def _above(self, patch: LoadedPatch) -> set[LoadedPatch]:
+        """Who covers the patch, apart from those that are lowered too and from the one that supersedes it."""
+        covering = {above for stack in self.snapshot.above(patch).values() for above in stack}
+        return {above for above in covering if above not in self.lowered and above.name != self.wanted.name}
+
+    def _newer(self, loaded: LoadedPatch) -> list[LoadedPatch]:
+        """Enabled patches on the same functions that were loaded after this one, which it would jump over."""
+        return [
+            patch
+            for patch in self.snapshot.patches
+            if patch.enabled
+            and patch.load_index > loaded.load_index
+            and patch not in self.lowered
+            and patch.shares(self._functions())
+        ]
+
+    def _keeps_list_order(self) -> bool:
+        """Whether to obey CONFIG_LIVEPATCH_STACK: where it is unknown, only if others may be moved and moved back."""
+        may_move = self.wanted.on_covered == UNSTACK and self.wanted.state != DISABLED
+        return bool(self.list_order) or (self.list_order is None and may_move)
+
+    def _behind(self) -> list[LoadedPatch]:
+        """With CONFIG_LIVEPATCH_STACK: the enabled patches behind the first lowered one in the kernel's list."""
+        patches = list(self.snapshot.patches)
+        first = min((patches.index(patch) for patch in self.lowered), default=len(patches))
+        return [patch for patch in patches[first:] if patch.enabled and patch not in self.lowered]
+
+    def _lifted(self) -> tuple[LoadedPatch, ...]:
+        if not self.involved:
+            return ()
+        moved = [*self.lowered, *self.involved]
+        lifted = []
+        for patch in self.snapshot.patches:
+            if not patch.enabled or patch in self.lowered:
+                continue
+            below = [other for other in moved if self._is_before(other, patch)]
+            if patch in self.involved or any(patch.shares(other.functions) for other in below):
+                lifted.append(patch)
+                moved.append(patch)
+        return tuple(lifted)
+
+    def _is_before(self, one: LoadedPatch, other: LoadedPatch) -> bool:
+        return self.snapshot.patches.index(one) < self.snapshot.patches.index(other)
+
+    # ---- steps ----
+
+    def steps(self) -> list[Step]:
+        """The order of things: nothing is unprotected longer than needed, and the kernel allows each step."""
+        if self.lifted or self._must_lower_first():
+            return self._steps_with_room_made()
+        steps = self._lower(self.loaded) if self.goes_down and self.loaded else self._settle()
+        steps += self._take_out() + self._come_in() + self._go_up()
+        for patch in reversed(self.superseded):
+            steps += self._lower(patch) if patch.enabled else []
+            steps.append(Step(UNLOAD, patch.name))
+        return steps
+
+    def _steps_with_room_made(self) -> list[Step]:
+        steps = self._settle() if not self.goes_down else []
+        registered_early = self.comes_in and not self.goes_out and not self.per_task
+        if registered_early:
+            # If the kernel does not take the new patch, nothing else was touched.
+            steps += self._come_in()
+        for patch in reversed(self.snapshot.patches):
+            if patch in self.lowered or patch in self.lifted:
+                steps += self._lower(patch)
+        steps += [Step(UNLOAD, patch.name) for patch in reversed(self.superseded)] + self._take_out()
+        rise = self._go_up() if registered_early else self._come_in() + self._go_up()
+        place = self._place_among_lifted()
+        steps += [step for patch in self.lifted[:place] for step in self._raise(patch)]
+        steps += rise
+        return steps + [step for patch in self.lifted[place:] for step in self._raise(patch)]
+
+    def _place_among_lifted(self) -> int:
+        """How many of the lifted patches are enabled again before the wanted one is.
+
+        A new patch belongs above all, one that was disabled below all, one that was enabled where it was.
+        With CONFIG_LIVEPATCH_STACK the kernel's list decides, and a module that comes in is its last.
+        """
+        loaded = self.loaded
+        if loaded is None or (self.comes_in and self._keeps_list_order()):
+            return len(self.lifted)
+        if loaded.enabled or self._keeps_list_order():
+            return sum(self._is_before(patch, loaded) for patch in self.lifted)
+        return 0
+
+    def _must_lower_first(self) -> bool:
+        """With CONFIG_LIVEPATCH_STACK a superseded patch blocks the way: it cannot be disabled below the new one."""
+        return self.list_order is not False and bool(self.superseded) and self.goes_up
+
+    def _settle(self) -> list[Step]:
+        return [Step(WAIT, self.loaded.name)] if self.loaded and self.loaded.in_transition else []
+
+    def _lower(self, patch: LoadedPatch) -> list[Step]:
+        if self.per_task and patch in self.superseded and self.file and self.file.replace:
+            # Loading the wanted patch has disabled it already.
+            return []
+        return [Step(DISABLE, patch.name), *self._wait(patch.name)]
+
+    def _take_out(self) -> list[Step]:
+        return [Step(UNLOAD, self.wanted.name)] if self.goes_out else []
+
+    def _come_in(self) -> list[Step]:
+        return [Step(LOAD, self.wanted.name, self.file), *self._wait(self.wanted.name)] if self.comes_in else []
+
+    def _go_up(self) -> list[Step]:
+        return [Step(ENABLE, self.wanted.name)] if self.goes_up and not self.per_task else []
+
+    def _raise(self, patch: LoadedPatch) -> list[Step]:
+        if not self.per_task:
+            return [Step(ENABLE, patch.name)]
+        # A per_task kernel drops a disabled patch: only inserting the module again enables it.
+        load = Step(LOAD, patch.name, self.kept.get(patch.name))
+        return [Step(UNLOAD, patch.name), load, *self._wait(patch.name)]
+
+    def _wait(self, name: str) -> list[Step]:
+        return [Step(WAIT, name)] if self.per_task else []
+
+    # ---- refusals ----
+
+    def refusals(self, steps: list[Step]) -> list[Refusal]:
+        refusals = []
+        if self.comes_in:
+            refusals += self._refuse_load()
+        refusals += self._refuse_order()
+        if not self.wanted.force_owner:
+            refusals += self._refuse_owned(steps)
+        if steps and not self.snapshot.privileged:
+            refusals.append(
+                Refusal(
+                    "not_root",
+                    "Live patches can be changed by root only, and the module does not run as root.",
+                    "Use become: true.",
+                )
+            )
+        return refusals
+
+    def _refuse_load(self) -> list[Refusal]:
+        if self.file is None:
+            return [_no_file(self.wanted, self.loaded)]
+        refusals = _refuse_file(self.snapshot, self.file)
+        staying = [
+            patch
+            for patch in self.snapshot.patches
+            if patch.enabled and patch.name != self.wanted.name and patch not in self.superseded
+        ]
+        if self.per_task and staying and self.file.replace is not False:
+            refusals.append(_replaces_others(self.file, staying))
+        if not self.per_task and self.file.replace:
+            refusals.append(_replace_not_there(self.file))
+        return refusals
+
+    def _refuse_order(self) -> list[Refusal]:
+        blocking = self._blocking()
+        if blocking:
+            return [_blocked(self.wanted.name, blocking)]
+        if not self.involved:
+            return []
+        if self.wanted.on_covered == UNSTACK:
+            return self._refuse_unstack()
+        if self.wanted.on_covered == ALLOW and not self._behind_by_order():
+            return []
+        return [self._covered()]
+
+    def _behind_by_order(self) -> bool:
+        return bool(self.list_order and self._behind())
+
+    def _blocking(self) -> list[LoadedPatch]:
+        """With CONFIG_LIVEPATCH_STACK: the disabled patches before the place where the wanted one is to be enabled.
+
+        Where that is unknown the kernel is asked, unless something would have been unloaded by then.
+        """
+        must_know = self.list_order or (self.list_order is None and self._must_lower_first())
+        if not must_know or not self.goes_up:
+            return []
+        patches = list(self.snapshot.patches)
+        place = patches.index(self.loaded) if self.loaded and not self.comes_in else len(patches)
+        return [
+            patch
+            for patch in patches[:place]
+            if not patch.enabled and patch not in self.superseded and patch.name != self.wanted.name
+        ]
+
+    def _refuse_unstack(self) -> list[Refusal]:
+        names = _names(self.lifted)
+        if self.list_order and self.wanted.state == DISABLED:
+            return [
+                Refusal(
+                    "list_order",
+                    f"{names} could not be enabled again behind the disabled {self.wanted.name}: "
+                    "the kernel has CONFIG_LIVEPATCH_STACK.",
+                    "Set state: absent, or disable those patches as well.",
+                )
+            ]
+        comes_back = self.comes_in and self.loaded is not None
+        if self._keeps_list_order() and comes_back and any(above.shares(self._functions()) for above in self.lifted):
+            return [
+                Refusal(
+                    "list_order",
+                    f"{self.wanted.name} would come above {names}: the kernel has CONFIG_LIVEPATCH_STACK, "
+                    "a module that is loaded again comes last.",
+                    f"Set state: absent for {names} first, and load them again afterwards.",
+                )
+            ]
+        missing = [patch for patch in self.lifted if self.per_task and patch.name not in self.kept]
+        if missing:
+            return [
+                Refusal(
+                    "needs_file",
+                    f"{_names(missing)} could not be enabled again: on this kernel that needs the patch's file, and "
+                    "this collection did not load it.",
+                    "Disable those patches yourself, or set on_covered: allow.",
+                )
+            ]
+        return []
+
+    def _covered(self) -> Refusal:
+        covered = [
+            f"{function} of {patch.name} by {_names(stack)}"
+            for patch in self.lowered
+            for function, stack in self.snapshot.above(patch).items()
+        ]
+        if covered:
+            allow = "" if self._behind_by_order() else " or allow (leave them live)"
+            return Refusal(
+                "covered",
+                f"Newer patches cover {'; '.join(covered)}.",
+                "Act on the newer patches first, or set on_covered: unstack (disable them, act, enable them again)"
+                f"{allow}.",
+            )
+        if not self._behind_by_order():
+            return Refusal(
+                "would_cover",
+                f"{self.wanted.name} was loaded before {_names(self.involved)} and would now come above on "
+                f"{_functions_text(self._functions(), self.involved)}.",
+                "Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
+            )
+        return Refusal(
+            "list_order",
+            f"{_names(self.involved)} {'is' if len(self.involved) == 1 else 'are'} enabled behind "
+            f"{_names(self.lowered)}, and the kernel (CONFIG_LIVEPATCH_STACK) disables only the last enabled patch.",
+            "Disable the later patches first, or set on_covered: unstack.",
+        )
+
+    def _refuse_owned(self, steps: list[Step]) -> list[Refusal]:
+        touched = {step.patch for step in steps if step.action != WAIT}
+        return [
+            Refusal(
+                "owned",
+                f"{patch.name} is managed by {patch.owner}.",
+                f"Change it with {patch.owner}, or set force_owner: true and tell {patch.owner} afterwards.",
+            )
+            for patch in self.snapshot.patches
+            if patch.owner and patch.name in touched
+        ]
+
+    def notices(self) -> t.Iterator[str]:
+        lowered_first = [patch for patch in self.superseded if patch.enabled]
+        if lowered_first and self._must_lower_first():
+            yield (
+                f"{_names(lowered_first)} must be disabled before {self.wanted.name} is enabled, because the kernel "
+                "may have CONFIG_LIVEPATCH_STACK: between the two neither is active."
+            )
+        if self.lifted:
+            yield f"Disabled for a moment and enabled again in their old order: {_names(self.lifted)}."
+        elif self.involved and self.wanted.on_covered == ALLOW:
+            yield f"The order with {_names(self.involved)} matters and was allowed to change."
+
+
+def _names(patches: t.Iterable[LoadedPatch]) -> str:
+    return ", ".join(patch.name for patch in patches)
+
+
+def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedPatch]) -> str:
+    shared = [function for function in functions if any(patch.shares([function]) for patch in patches)]
+    return ", ".join(str(function) for function in shared)
+
+
+def _refuse_file(snapshot: Snapshot, file: PatchFile) -> list[Refusal]:
+    refusals = []
+    if file.machine != snapshot.machine:
+        refusals.append(
+            Refusal(
+                "wrong_architecture",
+                f"{file.path} is built for {file.machine}, the host is {snapshot.machine}.",
+                f"Build the patch for {snapshot.machine}.",
+            )
+        )
+    if file.release != snapshot.release:
+        # With MODVERSIONS the kernel does not compare the release, but a patch fits only the code that it is made for.
+        refusals.append(
+            Refusal(
+                "wrong_vermagic",
+                f"{file.path} is built for kernel {file.release}, the host runs {snapshot.release}.",
+                f"Build the patch for {snapshot.release}.",
+            )
+        )
+    if file.abi != snapshot.abi:
+        refusals.append(
+            Refusal(
+                "wrong_abi",
+                f"{file.path} is built for {file.abi} kernels, the host's kernel is {snapshot.abi}.",
+                "Build the patch against the host's kernel: this one calls functions that it does not have.",
+            )
+        )
+    return refusals
+
+
+def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Refusal:
+    """A patch with C(klp_patch.replace) disables every other one; only loading their files again would undo that."""
+    names = _names(others)
+    if file.replace:
+        return Refusal(
+            "replaces_others",
+            f"{file.path} has the replace flag: loading it would disable {names}.",
+            "Name those patches in supersedes, or build this one without replace.",
+        )
+    return Refusal(
+        "may_replace_others",
+        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
+        f"built with -R); if it has, loading it would disable {names}.",
+        "Name those patches in supersedes, or set state: absent for them first.",
+    )
+
+
+def _replace_not_there(file: PatchFile) -> Refusal:
+    return Refusal(
+        "replace_not_supported",
+        f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement: "
+        "newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
+        "Build the patch without replace (kpatch-build -R), and use supersedes.",
+    )
+
+
+def _blocked(name: str, blocking: list[LoadedPatch]) -> Refusal:
+    return Refusal(
+        "list_order",
+        f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}, and a kernel with "
+        "CONFIG_LIVEPATCH_STACK enables only the first disabled patch.",
+        "Enable or unload those patches first.",
+    )
+
+
+def _no_file(wanted: Wanted, loaded: LoadedPatch | None) -> Refusal:
+    if loaded is None:
+        return Refusal(
+            "not_loaded",
+            f"No patch named {wanted.name} is loaded, and no file was given to load.",
+            "Give src.",
+        )
+    return Refusal(
+        "needs_file",
+        f"{wanted.name} is loaded and disabled; on this kernel only loading its file again enables it.",
+        "Give src.",
+    )

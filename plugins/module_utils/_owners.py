@@ -1,0 +1,37 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Finds which live patches belong to other tools that manage them: SysCare and kpatch's boot service.
+
+They keep their patch files in directories of their own; a module of the same name is theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+
+SYSCARE = "/usr/lib/syscare/patches"
+"""SysCare (syscared, src/patch): one directory for each installed patch package."""
+
+KPATCH = "/var/lib/kpatch"
+"""kpatch's C(kpatch install): one directory for each kernel release, loaded at boot by kpatch.service."""
+
+
+def read(files: Files, release: str) -> dict[str, str]:
+    """The owner of each patch module that has one, by the module's name."""
+    kpatch = dict.fromkeys(_modules_below(files, f"{KPATCH}/{release}"), "kpatch.service")
+    return {**kpatch, **dict.fromkeys(_modules_below(files, SYSCARE), "SysCare")}
+
+
+def _modules_below(files: Files, directory: str) -> t.Iterator[str]:
+    for _directory, _directories, names in os.walk(files.path(directory)):
+        for name in names:
+            if name.endswith(".ko"):
+                yield name[: -len(".ko")].replace("-", "_")

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Parses /proc/livepatch/state of openEuler's kernels (kernel/livepatch/core.c, the same in 4.19, 5.10 and 6.6)."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+STATES = {"enabled": True, "disabled": False, "UNDEF": None}
+"""UNDEF comes from older trees only: a patch that is neither."""
+
+
+class Entry(t.NamedTuple):
+    """One registered patch, in the kernel's order. C(state) is the kernel's word, C(enabled) None if it is UNDEF."""
+
+    name: str
+    state: str
+    enabled: bool | None
+
+
+class State(t.NamedTuple):
+    """The content. C(problems) are sentences about lines that were not understood."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+
+
+def parse(text: str) -> State:
+    """Read the table. The columns are apart by tabs and blanks; a long name widens its line, nothing is cut off."""
+    entries: list[Entry] = []
+    problems: list[str] = []
+    for line in text.splitlines():
+        if not line.strip() or re.match(r"-{3,}\s*\Z", line) or line.split() == ["Index", "Patch", "State"]:
+            continue
+        fields = line.split()
+        if len(fields) != 3 or not fields[0].isdigit() or fields[2] not in STATES:
+            problems.append(f"the line {line[:80]!r} is not understood.")
+            continue
+        if any(entry.name == fields[1] for entry in entries):
+            problems.append(f"{fields[1]} is listed twice.")
+            continue
+        entries.append(Entry(fields[1], fields[2], STATES[fields[2]]))
+    return State(tuple(entries), tuple(problems))

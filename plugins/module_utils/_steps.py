@@ -1,0 +1,107 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What is wanted of a host, and what is to be done: the values that the planning works with."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+
+ABSENT = "absent"
+PRESENT = "present"
+ENABLED = "enabled"
+DISABLED = "disabled"
+STATES = (ENABLED, DISABLED, PRESENT, ABSENT)
+
+REFUSE = "refuse"
+UNSTACK = "unstack"
+ALLOW = "allow"
+ON_COVERED = (REFUSE, UNSTACK, ALLOW)
+
+COVERED = "covered"
+"""In C(supersedes): every loaded patch whose functions are all replaced by the wanted one."""
+
+LOAD = "load"
+ENABLE = "enable"
+DISABLE = "disable"
+WAIT = "wait"
+UNLOAD = "unload"
+
+Kept = t.Mapping[str, PatchFile]
+"""The files of which the host keeps a copy, by the name of the loaded module."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks for. C(file) is the patch file given with the task, None if only a name was given.
+
+    C(on_covered) says what to do where the order of patches on a function matters, C(supersedes) which patches go
+    when this one is enabled (names, or COVERED), C(force_owner) that patches of other tools may be touched.
+    """
+
+    name: str
+    state: str
+    file: PatchFile | None = None
+    reload: bool = False
+    on_covered: str = REFUSE
+    supersedes: tuple[str, ...] = ()
+    force_owner: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do with a patch.
+
+    C(load) inserts the module, which on per_task kernels also enables it; C(enable) and C(disable) write 1 and 0
+    to C(enabled), which while a transition is running reverses it; C(wait) waits until no transition of the patch
+    is running; C(unload) removes the module.
+    C(file) of a load is what will be loaded.
+    """
+
+    action: str
+    patch: str
+    file: PatchFile | None = None
+
+    def __str__(self) -> str:
+        if self.action == WAIT:
+            return f"wait for the transition of {self.patch}"
+        return f"{self.action} {self.patch}"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a step would fail or do harm, found before anything is touched. C(reason) is a stable key."""
+
+    reason: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps, or refusals; never both. C(warnings) are sentences for the user."""
+
+    steps: tuple[Step, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether something would change: waiting for a transition that is already running is no change."""
+        return any(step.action != WAIT for step in self.steps)
+
+    @property
+    def loads(self) -> tuple[PatchFile, ...]:
+        """The files that steps load."""
+        return tuple(step.file for step in self.steps if step.action == LOAD and step.file)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The patches that something is done with, in the order of the steps."""
+        return tuple(dict.fromkeys(step.patch for step in self.steps if step.action != WAIT))

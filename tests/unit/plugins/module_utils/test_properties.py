@@ -1,0 +1,184 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For random stacks, random wishes and random trouble, on the model of a kernel: what may never happen does not."""
+
+from __future__ import annotations
+
+import errno
+import pathlib
+import tempfile
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ALLOW,
+    ENABLED,
+    ON_COVERED,
+    STATES,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
+    loaded,
+    patch_file,
+)
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+NAMES = ("p1", "p2", "p3", "p4")
+FUNCTIONS = st.sets(st.sampled_from("abc"), min_size=1).map(
+    lambda letters: tuple(Function("vmlinux", letter) for letter in sorted(letters))
+)
+KERNELS = st.sampled_from(
+    [
+        {"abi": PER_TASK},
+        {"abi": STOP_MACHINE, "list_order": False},
+        {"abi": STOP_MACHINE, "list_order": True},
+        {"abi": STOP_MACHINE, "list_order": False, "hidden": True},
+        {"abi": STOP_MACHINE, "list_order": True, "hidden": True},
+    ]
+)
+TROUBLE = st.one_of(
+    st.none(), st.tuples(st.sampled_from(["load", "unload", "enable", "disable"]), st.sampled_from([0, 1, 2]))
+)
+
+
+@st.composite
+def situations(draw):
+    """A kernel with up to four patches, the files of all four, and a wish for one of them."""
+    kind = draw(KERNELS)
+    files = {name: patch_file(name, abi=kind["abi"], functions=draw(FUNCTIONS)) for name in NAMES}
+    present = draw(st.permutations(NAMES))[: draw(st.integers(0, 4))]
+    if kind["abi"] == PER_TASK or kind["list_order"]:
+        # Modules cannot change their places there.
+        present = sorted(present)
+    enabled = [draw(st.booleans()) for _name in present]
+    if kind.get("list_order"):
+        enabled.sort(reverse=True)
+    patches = [loaded(files[name], on, load_index=NAMES.index(name) + 1) for name, on in zip(present, enabled)]
+    name = draw(st.sampled_from(NAMES))
+    state = draw(st.sampled_from(STATES))
+    wanted = Wanted(
+        name=name,
+        state=state,
+        file=draw(st.sampled_from([files[name], None])),
+        on_covered=draw(st.sampled_from(ON_COVERED)),
+        supersedes=tuple(draw(st.lists(st.sampled_from([*NAMES, "covered"]), max_size=2))) if state == ENABLED else (),
+    )
+    return kind, files, patches, wanted
+
+
+class Case:
+    """One situation on a model, with copies of the files of everything that is loaded."""
+
+    def __init__(self, root, situation, trouble=None):
+        kind, files, patches, self.wanted = situation
+        self.kernel = ModelKernel(root, *patches, **kind)
+        self.files = files
+        for name, file in files.items():
+            path = pathlib.Path(root) / (name + ".ko")
+            path.write_bytes(b"content")
+            self.kernel.add_file(str(path), file)
+            (pathlib.Path(root) / "sys/module" / name).mkdir(parents=True)
+        self.before = self.conditions()
+        self.stacks_before = self.stacks()
+        if trouble:
+            self.kernel.fail_later(*trouble)
+
+    def manage(self, check_mode=False):
+        for patch in self.kernel.patches:
+            file = self.files[patch.name]
+            path = f"{self.kernel.root}/{patch.name}.ko"
+            _kept_files.keep(self.kernel.files(), patch.name, path, file.sha256, file.to_dict())
+            self.kernel.add_file(f"{_kept_files.DIRECTORY}/{patch.name}.ko", file)
+        path = f"{self.kernel.root}/{self.wanted.name}.ko" if self.wanted.file else None
+        return manage(Task(self.wanted, path, patience=Patience(3, 2, 0.1), check_mode=check_mode), self.kernel)
+
+    def conditions(self):
+        return {patch.name: patch.enabled for patch in self.kernel.patches}
+
+    def stacks(self):
+        stacks = self.kernel.snapshot().stacks()
+        return {function: [patch.name for patch in stack] for function, stack in stacks.items()}
+
+    def reached(self):
+        condition = self.conditions().get(self.wanted.name)
+        return {
+            "enabled": condition is True,
+            "disabled": condition is not True,
+            "present": condition is not None,
+            "absent": condition is None,
+        }[self.wanted.state]
+
+    def others(self, conditions):
+        """The patches that the task is not about."""
+        mine = {self.wanted.name, *self.superseded()}
+        return {name: condition for name, condition in conditions.items() if name not in mine}
+
+    def superseded(self):
+        wish = set(self.wanted.supersedes)
+        functions = set(self.files[self.wanted.name].functions)
+        contained = [name for name, file in self.files.items() if functions.issuperset(file.functions)]
+        return wish.union(contained if "covered" in wish else [])
+
+
+def shown(result):
+    """The diff's new side, without the identity: the model does not tell the digest of what it has loaded."""
+    return [line for line in result["diff"]["after"].splitlines() if "identity" not in line]
+
+
+@settings(deadline=None, max_examples=300)
+@given(situations())
+def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
+    with tempfile.TemporaryDirectory() as root:
+        case = Case(root, situation)
+        foretold = case.manage(check_mode=True)
+        assert case.conditions() == case.before
+        result = case.manage()
+        assert case.others(case.conditions()) == case.others(case.before)
+        if result.get("failed"):
+            assert case.conditions() == case.before
+            assert case.stacks() == case.stacks_before
+            assert result.get("refusals") or case.kernel.hidden
+            return
+        assert case.reached()
+        assert result["changed"] == foretold["changed"] == (result["actions"] != [])
+        assert shown(result) == shown(foretold) or case.kernel.hidden
+        if case.wanted.on_covered != ALLOW:
+            unchanged = case.others(case.before)
+            for function, stack in case.stacks_before.items():
+                kept = [name for name in stack if name in unchanged]
+                assert [name for name in case.stacks().get(function, []) if name in unchanged] == kept
+        calls = len(case.kernel.calls)
+        again = case.manage()
+        assert not again["changed"]
+        assert len(case.kernel.calls) == calls
+
+
+@settings(deadline=None, max_examples=300)
+@given(situations(), TROUBLE)
+def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
+    with tempfile.TemporaryDirectory() as root:
+        case = Case(root, situation, trouble)
+        result = case.manage()
+        if not result.get("failed"):
+            assert case.reached()
+        elif result.get("not_restored"):
+            assert result["changed"]
+        else:
+            assert case.conditions() == case.before
+            assert case.stacks() == case.stacks_before
+
+
+def test_the_model_can_fail():
+    with tempfile.TemporaryDirectory() as root:
+        file = patch_file("p1", abi=STOP_MACHINE)
+        situation = ({"abi": STOP_MACHINE}, {"p1": file}, [], Wanted("p1", ENABLED, file))
+        result = Case(root, situation, ("enable", 0)).manage()
+        assert result["errno"] == errno.errorcode[errno.EIO]

@@ -1,0 +1,298 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan on stop_machine kernels as tables: stacks, order, policies, owners; both settings of CONFIG_LIVEPATCH_STACK.
+
+Patches are written as "a1+ b1-": in the kernel's order, + enabled, - disabled. The letters of a name are the functions.
+"""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    ALLOW,
+    DISABLED,
+    ENABLED,
+    PRESENT,
+    REFUSE,
+    UNSTACK,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    loaded,
+    patch_file,
+    snapshot,
+)
+
+
+def file_of(name, content="1", abi=STOP_MACHINE, **changes):
+    functions = tuple(Function("vmlinux", letter) for letter in name if letter.isalpha())
+    return patch_file(name, content, abi=abi, functions=functions, **changes)
+
+
+def host(text, abi=STOP_MACHINE, **changes):
+    """A host with the patches of the text; the number in a name is its place in the order of loading."""
+    patches = []
+    for word in text.split():
+        name, enabled = word[:-1], word[-1] == "+"
+        patches.append(loaded(file_of(name, abi=abi), enabled, load_index=int(name.lstrip("abcdefg"))))
+    changes.setdefault("list_order", False)
+    return snapshot(*patches, abi=abi, **changes)
+
+
+def show(plan):
+    """The steps, or the reasons of the refusals."""
+    if plan.refusals:
+        return "! " + " ".join(refusal.reason for refusal in plan.refusals)
+    return ", ".join(f"{step.action} {step.patch}" for step in plan.steps)
+
+
+def result(before, plan):
+    after = predict(before, plan)
+    return " ".join(patch.name + ("+" if patch.enabled else "-") for patch in after.patches)
+
+
+# before, wanted name and state, on_covered, steps, the patches afterwards
+WITHOUT_LIST_ORDER = [
+    ("", "a1", ENABLED, REFUSE, "load a1, enable a1", "a1+"),
+    ("", "a1", PRESENT, REFUSE, "load a1", "a1-"),
+    ("", "a1", DISABLED, REFUSE, "", ""),
+    ("a1-", "a1", ENABLED, REFUSE, "enable a1", "a1+"),
+    ("a1-", "a1", PRESENT, REFUSE, "", "a1-"),
+    ("a1-", "a1", ABSENT, REFUSE, "unload a1", ""),
+    ("a1+", "a1", ENABLED, REFUSE, "", "a1+"),
+    ("a1+", "a1", PRESENT, REFUSE, "", "a1+"),
+    ("a1+", "a1", DISABLED, REFUSE, "disable a1", "a1-"),
+    ("a1+", "a1", ABSENT, REFUSE, "disable a1, unload a1", ""),
+    # a new one comes on top
+    ("a1+", "a2", ENABLED, REFUSE, "load a2, enable a2", "a1+ a2+"),
+    # different functions in any order
+    ("a1+ b2+ c3+", "a1", ABSENT, REFUSE, "disable a1, unload a1", "b2+ c3+"),
+    ("a1- b2+", "a1", ENABLED, REFUSE, "enable a1", "b2+ a1+"),
+    # the top of a stack
+    ("a1+ a2+", "a2", DISABLED, REFUSE, "disable a2", "a1+ a2-"),
+    # covered
+    ("a1+ a2+", "a1", DISABLED, REFUSE, "! covered", None),
+    ("a1+ ab2+", "a1", ABSENT, REFUSE, "! covered", None),
+    ("ab1+ b2+", "ab1", ABSENT, REFUSE, "! covered", None),
+    ("a1+ a2+", "a1", DISABLED, ALLOW, "disable a1", "a1- a2+"),
+    ("a1+ a2+", "a1", DISABLED, UNSTACK, "disable a2, disable a1, enable a2", "a1- a2+"),
+    ("a1+ a2+ a3+", "a2", ABSENT, UNSTACK, "disable a3, disable a2, unload a2, enable a3", "a1+ a3+"),
+    ("a1+ a2- a3+", "a1", ABSENT, UNSTACK, "disable a3, disable a1, unload a1, enable a3", "a2- a3+"),
+    # what lies on the one that is lifted is lifted too, and nothing else
+    (
+        "a1+ ab2+ b3+ c4+",
+        "a1",
+        ABSENT,
+        UNSTACK,
+        "disable b3, disable ab2, disable a1, unload a1, enable ab2, enable b3",
+        "c4+ ab2+ b3+",
+    ),
+    # an old one would jump over a newer one
+    ("a1- a2+", "a1", ENABLED, REFUSE, "! would_cover", None),
+    ("a1- a2+", "a1", ENABLED, ALLOW, "enable a1", "a2+ a1+"),
+    ("a1- a2+", "a1", ENABLED, UNSTACK, "disable a2, enable a1, enable a2", "a1+ a2+"),
+    ("a1+ a2- a3+", "a2", ENABLED, UNSTACK, "disable a3, enable a2, enable a3", "a1+ a2+ a3+"),
+    # it has jumped already: disabling it is nobody else's business
+    ("a2+ a1+", "a1", DISABLED, REFUSE, "disable a1", "a2+ a1-"),
+]
+
+WITH_LIST_ORDER = [
+    ("", "a1", ENABLED, REFUSE, "load a1, enable a1", "a1+"),
+    ("a1+ b2+", "b2", DISABLED, REFUSE, "disable b2", "a1+ b2-"),
+    ("a1+ b2-", "b2", ENABLED, REFUSE, "enable b2", "a1+ b2+"),
+    ("a1+ b2-", "b2", ABSENT, REFUSE, "unload b2", "a1+"),
+    # a disabled one blocks all behind it
+    ("a1-", "b2", ENABLED, REFUSE, "! list_order", None),
+    ("a1-", "b2", ENABLED, UNSTACK, "! list_order", None),
+    ("a1-", "b2", PRESENT, REFUSE, "load b2", "a1- b2-"),
+    ("a1- b2-", "b2", ENABLED, ALLOW, "! list_order", None),
+    ("a1- b2-", "a1", ENABLED, REFUSE, "enable a1", "a1+ b2-"),
+    # an enabled one behind it, whatever it patches
+    ("a1+ b2+", "a1", DISABLED, REFUSE, "! list_order", None),
+    ("a1+ b2+", "a1", DISABLED, ALLOW, "! list_order", None),
+    ("a1+ b2+", "a1", DISABLED, UNSTACK, "! list_order", None),
+    ("a1+ b2+", "a1", ABSENT, REFUSE, "! list_order", None),
+    ("a1+ b2+", "a1", ABSENT, UNSTACK, "disable b2, disable a1, unload a1, enable b2", "b2+"),
+    ("a1+ a2+", "a1", ABSENT, REFUSE, "! covered", None),
+    ("a1+ a2+", "a1", ABSENT, ALLOW, "! covered", None),
+    (
+        "a1+ a2+ b3+",
+        "a1",
+        ABSENT,
+        UNSTACK,
+        "disable b3, disable a2, disable a1, unload a1, enable a2, enable b3",
+        "a2+ b3+",
+    ),
+]
+
+UNKNOWN_LIST_ORDER = [
+    ("a1- b2-", "b2", ENABLED, REFUSE, "enable b2", "a1- b2+"),
+    ("a1+ b2+", "a1", ABSENT, REFUSE, "disable a1, unload a1", "b2+"),
+    ("a1+ b2+", "a1", ABSENT, UNSTACK, "disable b2, disable a1, unload a1, enable b2", "b2+"),
+    ("a1+ a2+", "a1", DISABLED, UNSTACK, "disable a2, disable a1, enable a2", "a1- a2+"),
+]
+
+
+@pytest.mark.parametrize(
+    ("list_order", "before", "name", "state", "on_covered", "steps", "after"),
+    [(False, *row) for row in WITHOUT_LIST_ORDER]
+    + [(True, *row) for row in WITH_LIST_ORDER]
+    + [(None, *row) for row in UNKNOWN_LIST_ORDER],
+)
+def test_states(list_order, before, name, state, on_covered, steps, after):
+    start = host(before, list_order=list_order)
+    plan = make_plan(start, Wanted(name, state, file_of(name), on_covered=on_covered))
+    assert show(plan) == steps
+    if after is not None:
+        assert result(start, plan) == after
+
+
+SUPERSEDING = [
+    # list order, before, wanted, names, on_covered, steps
+    (False, "a1+", "a2", ["a1"], REFUSE, "load a2, enable a2, disable a1, unload a1"),
+    (False, "a1-", "a2", ["a1"], REFUSE, "load a2, enable a2, unload a1"),
+    (False, "a1+ b2+ c3+", "abc4", ["covered"], REFUSE, None),
+    (False, "a1+ ab2+", "a3", ["covered"], REFUSE, "! covered"),
+    (False, "a1+ a2+", "a2", ["a1"], REFUSE, "disable a1, unload a1"),
+    (False, "a2+", "a2", ["a1"], REFUSE, ""),
+    (False, "a1+ ab2+", "a3", ["a1"], ALLOW, "load a3, enable a3, disable a1, unload a1"),
+    (
+        False,
+        "a1+ ab2+",
+        "a3",
+        ["a1"],
+        UNSTACK,
+        "load a3, disable ab2, disable a1, unload a1, enable ab2, enable a3",
+    ),
+    (True, "a1+", "a2", ["a1"], REFUSE, "load a2, disable a1, unload a1, enable a2"),
+    (True, "a1-", "a2", ["a1"], REFUSE, "load a2, unload a1, enable a2"),
+    (True, "a1+ b2+", "a3", ["a1"], REFUSE, "! list_order"),
+    (True, "a1+ b2+", "a3", ["a1"], UNSTACK, "load a3, disable b2, disable a1, unload a1, enable b2, enable a3"),
+    (True, "a1+ a2+", "a2", ["a1"], REFUSE, "disable a2, disable a1, unload a1, enable a2"),
+    (None, "a1+", "a2", ["a1"], REFUSE, "load a2, disable a1, unload a1, enable a2"),
+]
+
+
+@pytest.mark.parametrize(("list_order", "before", "name", "names", "on_covered", "steps"), SUPERSEDING)
+def test_supersedes(list_order, before, name, names, on_covered, steps):
+    start = host(before, list_order=list_order)
+    wanted = Wanted(name, ENABLED, file_of(name), on_covered=on_covered, supersedes=tuple(names))
+    plan = make_plan(start, wanted)
+    if steps is None:
+        assert result(start, plan) == "abc4+"
+    else:
+        assert show(plan) == steps
+    if not plan.refusals:
+        assert not make_plan(predict(start, plan), wanted).steps
+
+
+def test_covered_means_all_functions():
+    start = host("a1+ ab2+")
+    plan = make_plan(start, Wanted("ab3", ENABLED, file_of("ab3"), supersedes=("covered",)))
+    assert result(start, plan) == "ab3+"
+    plan = make_plan(start, Wanted("b3", ENABLED, file_of("b3"), supersedes=("covered",)))
+    assert result(start, plan) == "a1+ ab2+ b3+"
+
+
+def test_a_gap_is_announced():
+    wanted = Wanted("a2", ENABLED, file_of("a2"), supersedes=("a1",))
+    assert make_plan(host("a1+"), wanted).warnings == ()
+    assert "neither is active" in make_plan(host("a1+", list_order=True), wanted).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("list_order", "before", "on_covered", "expected"),
+    [
+        (False, "a1+", REFUSE, "disable a1, unload a1, load a1, enable a1"),
+        (False, "a1-", REFUSE, "unload a1, load a1, enable a1"),
+        (False, "a1+ a2+", REFUSE, "! covered"),
+        (False, "a1+ a2+", UNSTACK, "disable a2, disable a1, unload a1, load a1, enable a1, enable a2"),
+        (True, "a1+ b2+", UNSTACK, "disable b2, disable a1, unload a1, enable b2, load a1, enable a1"),
+        (True, "a1+ a2+", UNSTACK, "! list_order"),
+    ],
+)
+def test_reload(list_order, before, on_covered, expected):
+    wanted = Wanted("a1", ENABLED, file_of("a1", "2"), reload=True, on_covered=on_covered)
+    assert show(make_plan(host(before, list_order=list_order), wanted)) == expected
+
+
+@pytest.mark.parametrize(("before", "expected"), [("a1+", "a1+"), ("a1-", "a1-")])
+def test_reload_for_present_does_not_change_whether_it_is_active(before, expected):
+    start = host(before)
+    assert result(start, make_plan(start, Wanted("a1", PRESENT, file_of("a1", "2"), reload=True))) == expected
+
+
+PER_TASK_STACKS = [
+    ("a1+ a2+", "a1", DISABLED, REFUSE, {}, "! covered"),
+    ("a1+ a2+", "a1", ABSENT, ALLOW, {}, "disable a1, wait a1, unload a1"),
+    ("a1+ a2+", "a1", ABSENT, UNSTACK, {}, "! needs_file"),
+    (
+        "a1+ a2+",
+        "a1",
+        ABSENT,
+        UNSTACK,
+        ["a2"],
+        "disable a2, wait a2, disable a1, wait a1, unload a1, unload a2, load a2, wait a2",
+    ),
+    ("a1- a2+", "a1", ENABLED, REFUSE, {}, "! would_cover"),
+    ("a1- a2+", "a1", ENABLED, ALLOW, {}, "unload a1, load a1, wait a1"),
+]
+
+
+@pytest.mark.parametrize(("before", "name", "state", "on_covered", "kept", "expected"), PER_TASK_STACKS)
+def test_per_task_kernels_obey_the_same_rule(before, name, state, on_covered, kept, expected):
+    files = {other: file_of(other, abi=PER_TASK) for other in kept}
+    wanted = Wanted(name, state, file_of(name, abi=PER_TASK), on_covered=on_covered)
+    assert show(make_plan(host(before, abi=PER_TASK), wanted, files)) == expected
+
+
+@pytest.mark.parametrize(
+    ("replace", "names", "expected"),
+    [
+        (False, ["a1"], "load a2, wait a2, disable a1, wait a1, unload a1"),
+        (True, ["a1"], "load a2, wait a2, unload a1"),
+        (True, [], "! replaces_others"),
+        (None, [], "! may_replace_others"),
+    ],
+)
+def test_supersedes_on_per_task_kernels(replace, names, expected):
+    file = file_of("a2", abi=PER_TASK, replace=replace)
+    start = host("a1+", abi=PER_TASK)
+    plan = make_plan(start, Wanted("a2", ENABLED, file, supersedes=tuple(names)))
+    assert show(plan) == expected
+    if not plan.refusals:
+        assert result(start, plan) == "a2+"
+
+
+def test_replace_is_refused_where_it_is_not_implemented():
+    plan = make_plan(host(""), Wanted("a1", ENABLED, file_of("a1", replace=True)))
+    assert show(plan) == "! replace_not_supported"
+
+
+def owned(text, owner):
+    start = host(text)
+    first, *others = start.patches
+    return snapshot(loaded(file_of(first.name), owner=owner, load_index=1), *others, abi=STOP_MACHINE, list_order=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "expected"),
+    [
+        ("a1+", Wanted("a1", DISABLED), "! owned"),
+        ("a1+", Wanted("a1", DISABLED, force_owner=True), "disable a1"),
+        ("a1+", Wanted("a1", ENABLED), ""),
+        ("a1+", Wanted("b2", ENABLED, file_of("b2")), "load b2, enable b2"),
+        ("a1+", Wanted("a2", ENABLED, file_of("a2"), supersedes=("covered",)), "! owned"),
+    ],
+)
+def test_patches_of_other_tools_are_left_alone(text, wanted, expected):
+    assert show(make_plan(owned(text, "SysCare"), wanted)) == expected
+
+
+def test_a_refusal_names_patches_and_functions():
+    plan = make_plan(host("ab1+ b2+ ab3+"), Wanted("ab1", DISABLED))
+    assert plan.refusals[0].cause == "Newer patches cover vmlinux/a,1 of ab1 by ab3; vmlinux/b,1 of ab1 by b2, ab3."
