@@ -35,6 +35,12 @@ class _Row(t.NamedTuple):
 # In whose way it is: the lines between belong to that task's stack.
 _IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
 
+_TOO_SHORT = Cause(
+    "function_too_short",
+    "The function {symbol} is shorter than the jump that would replace its start.",
+    "Patch a function that calls it instead.",
+)
+
 _LIST_ORDER = r"only the (?P<which>first disabled|last enabled) patch can be (?P<done>enabled|disabled)"
 
 
@@ -181,22 +187,14 @@ _ROWS = (
     _Row(
         LOAD,
         errno.EINVAL,
-        r"(?:func )?(?P<symbol>\S+) size less than limit(?: \((?P<size>\d+) < (?P<limit>\d+)\))?",
-        Cause(
-            "function_too_short",
-            "The function {symbol} is shorter than the jump that would replace its start.",
-            "Patch a function that calls it instead.",
-        ),
+        r"(?:func )?(?P<symbol>\S+) size less than limit",
+        _TOO_SHORT,
     ),
     _Row(
         LOAD,
         errno.EPERM,
         r"(?:func )?(?P<symbol>\S+) size less than limit",
-        Cause(
-            "function_too_short",
-            "The function {symbol} is shorter than the jump that would replace its start.",
-            "Patch a function that calls it instead.",
-        ),
+        _TOO_SHORT,
     ),
     _Row(
         LOAD,

@@ -438,8 +438,8 @@ def _replace_not_there(file: PatchFile) -> Refusal:
 def _blocked(name: str, blocking: list[LoadedPatch]) -> Refusal:
     return Refusal(
         "list_order",
-        f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}, and a kernel with "
-        "CONFIG_LIVEPATCH_STACK enables only the first disabled patch.",
+        f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}, "
+        "and a kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch.",
         "Enable or unload those patches first.",
     )
 

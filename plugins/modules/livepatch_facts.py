@@ -102,7 +102,9 @@ ansible_facts:
           returned: always
           sample: {CONFIG_LIVEPATCH: {set: true, value: y}}
         patches:
-          description: Every loaded live patch in the kernel's order, of two enabled ones on one function the later is live. See RV(openeuler.livepatch.livepatch_module#module:patch) for the keys.
+          description:
+            - Every loaded live patch in the kernel's order; of two enabled ones on one function the later is live.
+            - See RV(openeuler.livepatch.livepatch_module#module:patch) for the keys.
           type: list
           elements: dict
           returned: always
