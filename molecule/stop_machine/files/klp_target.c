@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Copyright (c) 2026, openeuler.livepatch contributors
+
+/*
+ * A module to patch: /proc/klp_target is printed by klp_target_show(). While its parameter hold is true, a kernel thread
+ * sits in klp_target_hold().
+ */
+
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+
+static bool hold;
+module_param(hold, bool, 0644);
+MODULE_PARM_DESC(hold, "keep the thread klp_target in klp_target_hold()");
+
+static struct task_struct *thread;
+
+static noinline int klp_target_show(struct seq_file *m, void *v)
+{
+	seq_puts(m, "target\n");
+	return 0;
+}
+
+static noinline int klp_target_hold(void)
+{
+	while (READ_ONCE(hold) && !kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+static int klp_target_thread(void *unused)
+{
+	while (!kthread_should_stop()) {
+		klp_target_hold();
+		msleep(20);
+	}
+	return 0;
+}
+
+static int __init klp_target_init(void)
+{
+	if (!proc_create_single("klp_target", 0, NULL, klp_target_show))
+		return -ENOMEM;
+	thread = kthread_run(klp_target_thread, NULL, "klp_target");
+	if (IS_ERR(thread)) {
+		remove_proc_entry("klp_target", NULL);
+		return PTR_ERR(thread);
+	}
+	return 0;
+}
+
+static void __exit klp_target_exit(void)
+{
+	kthread_stop(thread);
+	remove_proc_entry("klp_target", NULL);
+}
+
+module_init(klp_target_init);
+module_exit(klp_target_exit);
+MODULE_DESCRIPTION("A module to be live-patched");
+MODULE_LICENSE("GPL");

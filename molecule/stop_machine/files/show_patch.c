@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Copyright (c) 2026, openeuler.livepatch contributors
+
+/*
+ * Patches of functions that print into a seq_file, as the macros given to the compiler say: FIRST (and SECOND) are the
+ * functions, TEXT (and TEXT2) what their replacements print, OBJECT the module that they are in, REPLACE sets replace.
+ * Patches that are never enabled may name other functions.
+ */
+
+#include <linux/livepatch.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+#define STRING_OF(x) #x
+#define STRING(x) STRING_OF(x)
+
+static int show_first(struct seq_file *m, void *v)
+{
+	seq_puts(m, STRING(TEXT) "\n");
+	return 0;
+}
+
+#ifdef SECOND
+static int show_second(struct seq_file *m, void *v)
+{
+	seq_puts(m, STRING(TEXT2) "\n");
+	return 0;
+}
+#endif
+
+static struct klp_func funcs[] = {
+	{ .old_name = STRING(FIRST), .new_func = show_first },
+#ifdef SECOND
+	{ .old_name = STRING(SECOND), .new_func = show_second },
+#endif
+	{ }
+};
+
+static struct klp_object objs[] = {
+	{
+#ifdef OBJECT
+		.name = STRING(OBJECT),
+#endif
+		.funcs = funcs,
+	}, { }
+};
+
+static struct klp_patch patch = {
+	.mod = THIS_MODULE,
+	.objs = objs,
+#ifdef REPLACE
+	.replace = true,
+#endif
+};
+
+static int show_patch_init(void)
+{
+	return klp_register_patch(&patch);
+}
+
+static void show_patch_exit(void)
+{
+	WARN_ON(klp_unregister_patch(&patch));
+}
+
+module_init(show_patch_init);
+module_exit(show_patch_exit);
+MODULE_DESCRIPTION("Test patch of " STRING(FIRST));
+MODULE_LICENSE("GPL");
+MODULE_INFO(livepatch, "Y");
