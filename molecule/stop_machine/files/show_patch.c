@@ -3,7 +3,8 @@
 
 /*
  * Patches of functions that print into a seq_file, as the macros given to the compiler say: FIRST (and SECOND) are the
- * functions, TEXT (and TEXT2) what their replacements print, OBJECT the module that they are in, REPLACE sets replace.
+ * functions, TEXT (and TEXT2) what their replacements print, OBJECT the module that they are in, REPLACE sets replace,
+ * HIDDEN_REPLACE sets it only when the module is loaded, as those of kpatch-build do.
  * Patches that are never enabled may name other functions.
  */
 
@@ -55,6 +56,9 @@ static struct klp_patch patch = {
 
 static int show_patch_init(void)
 {
+#ifdef HIDDEN_REPLACE
+	patch.replace = true;
+#endif
 	return klp_register_patch(&patch);
 }
 

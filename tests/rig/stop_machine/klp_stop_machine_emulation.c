@@ -505,6 +505,16 @@ static int add_func_of_other(struct klp_object *obj, struct klp_func *func)
 	return 0;
 }
 
+static bool is_added(struct klp_object *obj, const char *name)
+{
+	struct added_func *added;
+
+	list_for_each_entry(added, &obj->func_list, node)
+		if (!strcmp(kobject_name(added->kobj), name))
+			return true;
+	return false;
+}
+
 static void remove_added_funcs(struct klp_object *obj)
 {
 	struct added_func *added, *next;
@@ -528,7 +538,7 @@ static int add_funcs_of_others(struct klp_patch *patch, struct klp_object *obj)
 			if (strcmp(other_obj->name ?: "vmlinux", obj->name ?: "vmlinux"))
 				continue;
 			for_each_func(other_obj, func) {
-				found = false;
+				found = is_added(obj, kobject_name(&func->kobj));
 				for_each_func(obj, own)
 					found |= own->old_func == func->old_func;
 				ret = found ? 0 : add_func_of_other(obj, func);

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Walk at random through states of patches on a guest, with the collection's own code in one process, and check each step.
+
+Usage: walk.py COLLECTIONS MODULES SEED STEPS
+After each step: what was wanted is reached, or refused and nothing has changed; patches that the step was not about are as
+before; and the files that the patches replace show the text of the patch that the snapshot calls live.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+
+COLLECTIONS, MODULES, SEED, STEPS = sys.argv[1:]
+sys.path.insert(0, COLLECTIONS)
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Patience
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, ON_COVERED, STATES, Wanted
+
+# What each patch replaces, and what the file shows then.
+CMDLINE, LOADAVG, UPTIME = "cmdline_proc_show", "loadavg_proc_show", "uptime_proc_show"
+PATCHES = {
+    "lp_a1": {CMDLINE: "A1"},
+    "lp_a2": {CMDLINE: "A2"},
+    "lp_a3": {CMDLINE: "A3"},
+    "lp_b1": {LOADAVG: "B1"},
+    "lp_c1": {UPTIME: "C1"},
+    "lp_ab": {CMDLINE: "AB-A", LOADAVG: "AB-B"},
+}
+FILES = {CMDLINE: "/proc/cmdline", LOADAVG: "/proc/loadavg", UPTIME: "/proc/uptime"}
+TEXTS = {text for texts in PATCHES.values() for text in texts.values()}
+
+
+def shown(function: str) -> str | None:
+    """The patch's text that the function prints now; None if it is the kernel's own."""
+    text = Path(FILES[function]).read_text(encoding="utf-8").strip()
+    return text if text in TEXTS else None
+
+
+def conditions(snapshot: Snapshot) -> dict[str, bool]:
+    return {patch.name: patch.enabled for patch in snapshot.patches}
+
+
+def check(snapshot: Snapshot) -> None:
+    """The snapshot and the kernel's own output tell the same."""
+    assert not snapshot.disagreements, snapshot.disagreements
+    stacks = snapshot.stacks()
+    for function in FILES:
+        stack = stacks.get(Function("vmlinux", function), ())
+        expected = PATCHES[stack[-1].name][function] if stack else None
+        assert shown(function) == expected, (function, shown(function), expected)
+
+
+def step(kernel: Kernel, files: dict[str, PatchFile], choice: random.Random) -> str:
+    name, state = choice.choice(sorted(PATCHES)), choice.choice(STATES)
+    supersedes = choice.sample([*sorted(PATCHES), "covered"], choice.choice([0, 0, 1])) if state == ENABLED else []
+    wanted = Wanted(name, state, files[name], on_covered=choice.choice(ON_COVERED), supersedes=tuple(supersedes))
+    before = kernel.snapshot()
+    result = manage(Task(wanted, f"{MODULES}/{name}.ko", patience=Patience(10, 5, 0.2)), kernel)
+    after = kernel.snapshot()
+    check(after)
+    mine = {name, *PATCHES} if "covered" in supersedes else {name, *supersedes}
+    untouched = {other: on for other, on in conditions(before).items() if other not in mine}
+    assert untouched.items() <= conditions(after).items(), (untouched, after)
+    if result.get("failed"):
+        assert result.get("refusals"), result
+        assert before.patches == after.patches, result
+        return "refused: " + result["reason"]
+    found = conditions(after).get(name)
+    reached = {"enabled": found, "disabled": not found, "present": found is not None, "absent": found is None}
+    assert reached[state], result
+    assert result["changed"] == (before.patches != after.patches), result
+    return ", ".join(result["actions"]) or "nothing to do"
+
+
+def main() -> int:
+    kernel, choice = Kernel(), random.Random(int(SEED))
+    functions = {name: tuple(Function("vmlinux", function) for function in texts) for name, texts in PATCHES.items()}
+    files = {}
+    for name, known in functions.items():
+        files[name] = PatchFile.from_dict(json.loads(Path(f"{MODULES}/{name}.json").read_text(encoding="utf-8")))
+        assert files[name].functions == known
+    seen: dict[str, int] = {}
+    for number in range(int(STEPS)):
+        kind = step(kernel, files, choice)
+        key = kind if kind.startswith("refused") else "done" if kind != "nothing to do" else kind
+        seen[key] = seen.get(key, 0) + 1
+        print(number, kind)
+    print("walked", STEPS, "steps from seed", SEED, seen)
+    for patch in reversed(kernel.snapshot().patches):
+        assert not manage(Task(Wanted(patch.name, "absent", on_covered="unstack")), kernel).get("failed")
+    return 0 if seen.get("done", 0) > int(STEPS) // 5 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
