@@ -18,13 +18,13 @@ MODULE_PARM_DESC(hold, "keep the thread klp_target in klp_target_hold()");
 
 static struct task_struct *thread;
 
-static noinline int klp_target_show(struct seq_file *m, void *v)
+static __attribute__((noipa)) int klp_target_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "target\n");
 	return 0;
 }
 
-static noinline int klp_target_hold(void)
+static __attribute__((noipa)) int klp_target_hold(void)
 {
 	while (READ_ONCE(hold) && !kthread_should_stop())
 		msleep(20);
