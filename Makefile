@@ -7,7 +7,7 @@
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PYTHON ?= python3
-SCENARIOS ?= default
+SCENARIOS ?= default stop_machine
 CORES ?=
 export SCENARIOS CORES
 

@@ -22,7 +22,7 @@ RECIPE = HERE / "recipe"
 
 # What these files say decides what is in the images; the scripts that only serve them do not.
 RECIPE_CODE = (HERE / "roots.py",)
-NOT_IN_IMAGES = ("serve-builder.sh",)
+NOT_IN_IMAGES = ("serve-builder.sh", "customize-stand-in.sh", "stand-in.packages")
 
 # Paths go into mount options, QEMU options and ssh options, which each have their own special characters.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9._/@+-]+")

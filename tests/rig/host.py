@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from commands import RigError, as_root, run
@@ -59,16 +60,16 @@ def check_disk(directory: Path) -> None:
         )
 
 
-def missing_packages() -> list[str]:
+def missing_packages(names: Sequence[str] = PACKAGES) -> list[str]:
     query = subprocess.run(
-        ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\\n", *PACKAGES],
+        ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\\n", *names],
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     installed = {line.split()[0] for line in query.stdout.splitlines() if line.endswith(" installed")}
-    return [name for name in PACKAGES if name not in installed]
+    return [name for name in names if name not in installed]
 
 
 def install_packages(names: list[str]) -> None:

@@ -33,7 +33,8 @@ def text(running: list[Machine], entry: Entry) -> str:
     lines += [f"    {name}: {json.dumps(value)}" for name, value in variables(entry).items()]
     lines.append("  children:")
     lines += group("builders", [host for host in running if host.name == BUILDER])
-    lines += group("vms", [host for host in running if host.name != BUILDER])
+    lines += group("vms", [host for host in running if host.name != BUILDER and not host.release_file.exists()])
+    lines += group("images", [host for host in running if host.release_file.exists()])
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -48,10 +49,22 @@ def variables(entry: Entry) -> dict[str, str]:
     }
 
 
+def image_variables(host: Machine) -> dict[str, str]:
+    """What differs for a machine from an image of somebody else's."""
+    if not host.release_file.exists():
+        return {}
+    return {
+        "ansible_ssh_common_args": shlex.join(machines.image_ssh_options(host)),
+        "ansible_python_interpreter": "auto_silent",
+        "rig_kernel_release": host.release_file.read_text(encoding="ascii"),
+    }
+
+
 def group(name: str, hosts: list[Machine]) -> list[str]:
     if not hosts:
         return [f"    {name}: {{}}"]
     lines = [f"    {name}:", "      hosts:"]
     for host in hosts:
         lines += [f"        {host.name}:", f"          ansible_port: {host.port}"]
+        lines += [f"          {name}: {json.dumps(value)}" for name, value in image_variables(host).items()]
     return lines

@@ -51,6 +51,11 @@ class Machine:
         return self.directory / "entry"
 
     @property
+    def release_file(self) -> Path:
+        """Only for machines from an image of somebody else's: the release of its kernel."""
+        return self.directory / "kernel-release"
+
+    @property
     def port(self) -> int:
         return int(self.port_file.read_text(encoding="ascii"))
 
@@ -148,6 +153,13 @@ def ssh_options(entry: Entry) -> list[str]:
         "-o",
         "IdentitiesOnly=yes",
     ]
+
+
+def image_ssh_options(vm: Machine) -> list[str]:
+    """For a machine from an image of somebody else's, whose host key is learned at the first login."""
+    known_hosts = vm.directory / "known_hosts"
+    options = ["-F", "/dev/null", "-o", f"UserKnownHostsFile={known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null"]
+    return [*options, "-o", "ConnectTimeout=60"]
 
 
 def ssh_command(target: Machine, entry: Entry) -> list[str]:

@@ -18,10 +18,12 @@ from pathlib import Path
 from types import FrameType
 
 import cache
+import images
 import inventory
 import machines
 import processes
 import roots
+import stand_in
 from cache import Entry
 from commands import RigError
 from machines import Machine
@@ -51,6 +53,35 @@ def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
             start_and_wait([one for one in wanted if not one.is_up(entry)], entry)
         finally:
             inventory.write(instance, entry)
+
+
+def up_image(options: argparse.Namespace) -> int:
+    """Start one machine from the image that the environment names."""
+    instance = cache.run_directory(options.instance)
+    wanted = images.settings()
+    roots.check_machine(cache.current_entry())
+    image = images.obtain(wanted.image)
+    entry = roots.prepare()
+    one = machines.machine(options.name, instance)
+    with cache.locked(instance / "lock"):
+        try:
+            started = time.monotonic()
+            print(f"rig: start {one.name} from {image.name} ...", flush=True)
+            images.start(one, entry, image)
+            images.wait_and_take_over(one, entry, wanted)
+            print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)
+        except BaseException:
+            one.stop()
+            raise
+        finally:
+            inventory.write(instance, entry)
+    print(f"rig: inventory {inventory.inventory_path(instance)}")
+    return 0
+
+
+def pack_stand_in(options: argparse.Namespace) -> int:
+    print(f"rig: {stand_in.pack(roots.prepare(), options.directory.resolve())}")
+    return 0
 
 
 def check(_options: argparse.Namespace) -> int:
@@ -198,6 +229,12 @@ def parser() -> argparse.ArgumentParser:
     add("prepare", prepare, "make the builder root and the VM image, unless they are in the cache")
     names = "'builder', or any other name for a VM"
     add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)
+    add("up-image", up_image, "start a machine from the image OPENEULER_IMAGE (a path or URL)").add_argument(
+        "name", metavar="NAME", help="any name for a VM"
+    )
+    add("stand-in", pack_stand_in, "pack a stand-in for an openEuler image, to try up-image with").add_argument(
+        "directory", metavar="DIRECTORY", type=Path, help="where to put it"
+    )
     add("down", down, "stop machines (default: all of the instance)").add_argument(
         "names", nargs="*", metavar="NAME", help=names
     )

@@ -106,7 +106,7 @@ def molecule() -> None:
         LIVEPATCH_ARTIFACT=str(staging.built_artifact()),
     )
     try:
-        for scenario in os.environ.get("SCENARIOS", "default").split():
+        for scenario in os.environ.get("SCENARIOS", "default stop_machine").split():
             print(f"    scenario {scenario}", flush=True)
             run([tools() / "bin" / "molecule", "test", "--scenario-name", scenario], env=environ)
     finally:

@@ -52,7 +52,7 @@ class Log:
         os.lseek(self.descriptor, 0, os.SEEK_END)
 
     def lines(self) -> list[str]:
-        lines = []
+        lines: list[str] = []
         while True:
             try:
                 record = os.read(self.descriptor, 8192).decode(errors="replace")
