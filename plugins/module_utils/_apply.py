@@ -104,8 +104,12 @@ class Kernel:
         self._check(self._libc.delete_module(name.encode(), os.O_NONBLOCK))
 
     def write_enabled(self, name: str, value: bool) -> None:
-        with open(self.files().path(f"{SYSFS}/{name}/enabled"), "wb", buffering=0) as stream:
-            stream.write(b"1" if value else b"0")
+        # A raw stream would return None for EAGAIN, which the kernel answers when a function is busy.
+        descriptor = os.open(self.files().path(f"{SYSFS}/{name}/enabled"), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, b"1" if value else b"0")
+        finally:
+            os.close(descriptor)
 
     def enabled(self, name: str) -> bool | None:
         """What the kernel says of the patch; None if it does not know the patch (per_task: it is disabled)."""
