@@ -9,6 +9,7 @@ Each stage says when it starts and ends and how long it took. The first one that
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import time
 import typing as t
 from pathlib import Path
 
+import serving
 import staging
 from matrix import matrix
 from runner import ansible_test, versions
@@ -100,15 +102,36 @@ def prepare() -> None:
 
 def molecule() -> None:
     """molecule test, one scenario after the other, with the installed artifact, on VMs of the rig."""
+    for scenario in os.environ.get("SCENARIOS", "default stop_machine").split():
+        test_scenario(scenario)
+
+
+def stand_in() -> None:
+    """The scenario openeuler with a stand-in for an image: fetched, checked, unpacked, booted, and built on."""
+    inputs = sorted(path for path in (CHECKOUT / "tests" / "rig").rglob("*") if path.is_file())
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()[:12]
+    folder = CACHE / f"stand-in-{digest}"
+    rig("molecule", "stand-in", folder)
+    (image,) = folder.glob("*.xz")
+    with serving.serve(folder) as url:
+        source = f"{url}/{image.name}"
+        try:
+            test_scenario("openeuler", OPENEULER_IMAGE=source)
+        finally:
+            remove(CACHE / "images" / hashlib.sha256(source.encode()).hexdigest()[:12])
+
+
+def test_scenario(name: str, **more: str) -> None:
+    """Run one Molecule scenario."""
     environ = vm_environ(
         MOLECULE_GLOB="molecule/*/molecule.yml",
         RIG_INVENTORY=str(rig_inventory("molecule")),
         LIVEPATCH_ARTIFACT=str(staging.built_artifact()),
+        **more,
     )
+    print(f"    scenario {name}", flush=True)
     try:
-        for scenario in os.environ.get("SCENARIOS", "default stop_machine").split():
-            print(f"    scenario {scenario}", flush=True)
-            run([tools() / "bin" / "molecule", "test", "--scenario-name", scenario], env=environ)
+        run([tools() / "bin" / "molecule", "test", "--scenario-name", name], env=environ)
     finally:
         rig("molecule", "down")
 
@@ -170,9 +193,10 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "prepare": prepare,
     "sanity": sanity,
     "shell": shell,
+    "stand-in": stand_in,
     "unit": unit,
 }
-NEED_ARTIFACT = ("bench", "demo", "molecule")
+NEED_ARTIFACT = ("bench", "demo", "molecule", "stand-in")
 NEED_RIG = (*NEED_ARTIFACT, "shell")
 
 
