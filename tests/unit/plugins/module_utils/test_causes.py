@@ -48,6 +48,14 @@ def test_only_new_lines(tmp_path):
     assert not log.readable
 
 
+BUSY = [
+    "livepatch: func worker_thread is in use!",
+    "livepatch: Call Trace:",
+    "livepatch: [<00000000a0b9e6dc>] __schedule+0x281/0x700",
+    "livepatch: kworker/0:0:7 check stack failed, ret=-11",
+]
+
+
 @pytest.mark.parametrize(
     ("operation", "number", "log", "reason", "said"),
     [
@@ -93,6 +101,50 @@ def test_only_new_lines(tmp_path):
         ("disable", errno.EBUSY, [], "busy", "transition"),
         ("unload", errno.EAGAIN, [], "module_in_use", "in use"),
         ("load", errno.EINVAL, ["something else"], "unknown", "EINVAL"),
+        # stop_machine kernels; the lines are from transcripts
+        (
+            "load",
+            errno.EINVAL,
+            ["livepatch: nmi_no_fsgsbase size less than limit (4 < 5)"],
+            "function_too_short",
+            "nmi_no_fsgsbase is shorter",
+        ),
+        ("load", errno.EPERM, ["livepatch: func f size less than limit"], "function_too_short", "function f"),
+        ("load", errno.EINVAL, ["livepatch: Replacing is not supported"], "replace_not_supported", "replace flag"),
+        ("load", errno.ENOPKG, ["livepatch: module 'sssdk' not loaded"], "target_not_loaded", "module sssdk"),
+        (
+            "load",
+            errno.EINVAL,
+            ["livepatch: 'f' has static key in first 5 bytes, ret=1"],
+            "static_key",
+            "f has a static key",
+        ),
+        ("enable", errno.EAGAIN, BUSY, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
+        ("disable", errno.EBUSY, BUSY, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
+        ("enable", errno.EAGAIN, [], "function_busy", "Some task"),
+        ("enable", errno.EBUSY, [], "function_busy", "Some task"),
+        (
+            "enable",
+            errno.EBUSY,
+            ["livepatch: only the first disabled patch can be enabled"],
+            "list_order",
+            "only the first disabled patch can be enabled",
+        ),
+        (
+            "disable",
+            errno.EINVAL,
+            ["livepatch: func cmdline_proc_show has been probed, (un)patch failed"],
+            "kprobe",
+            "cmdline_proc_show",
+        ),
+        (
+            "enable",
+            errno.EINVAL,
+            ["livepatch: bash:123 has an unreliable stack, ret=-22"],
+            "unreliable_stack",
+            "bash:123",
+        ),
+        ("enable", errno.EINVAL, [], "changed_meanwhile", "that state already"),
         ("unload", errno.EIO, [], "unknown", "EIO"),
     ],
 )

@@ -176,6 +176,99 @@ def test_abi_by_configuration(tree, config, abi, said):
     assert said in (facts["why_unsupported"] or facts["abi_evidence"][0])
 
 
+STATE = """\
+Index\tPatch                     \tState  \x20
+-----------------------------------------------
+1    \tlp_two                    \t{two}
+2    \tlp_off                    \tdisabled
+3    \tlp_one                    \tenabled\x20
+-----------------------------------------------
+"""
+
+
+@pytest.fixture(name="stop_machine_tree")
+def fixture_stop_machine_tree(tree):
+    """An openEuler host on which an old patch was enabled again above a newer one."""
+    tree.write(f"/boot/config-{RELEASE}", OPENEULER_CONFIG)
+    tree.write("/proc/livepatch/state", STATE.format(two="enabled "))
+    for name, enabled in (("lp_one", "1"), ("lp_off", "0"), ("lp_two", "1")):
+        tree.write(f"/sys/kernel/livepatch/{name}/enabled", enabled + "\n")
+        (tree.root / f"sys/kernel/livepatch/{name}/vmlinux/cmdline_proc_show,1").mkdir(parents=True)
+    return tree
+
+
+def test_the_state_file_tells_the_order(stop_machine_tree):
+    facts = gather(stop_machine_tree.files)
+    assert [(patch["name"], patch["effective"]) for patch in facts["patches"]] == [
+        ("lp_two", "none"),
+        ("lp_off", "none"),
+        ("lp_one", "full"),
+    ]
+    assert facts["functions"][0]["stack"] == ["lp_two", "lp_one"]
+    assert facts["patches"][0]["covered"][0]["by"] == ["lp_one"]
+    assert facts["disagreements"] == []
+    assert facts["list_order"] is False
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (STATE.format(two="disabled"), "shows lp_two as disabled, sysfs as enabled"),
+        (STATE.format(two="enabled ").replace("lp_off", "lp_new"), "lists lp_new, which is not a loaded"),
+        (STATE.format(two="enabled ").replace("lp_off", "lp_new"), "does not list the loaded patch lp_off"),
+        (STATE.format(two="broken  "), "is not understood"),
+        (None, "cannot be read"),
+    ],
+)
+def test_disagreements_are_facts(stop_machine_tree, state, said):
+    if state is None:
+        (stop_machine_tree.root / "proc/livepatch/state").unlink()
+    else:
+        stop_machine_tree.write("/proc/livepatch/state", state)
+    facts = gather(stop_machine_tree.files)
+    assert any(said in sentence for sentence in facts["disagreements"])
+    assert len(facts["patches"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("stack", "config", "expected"),
+    [
+        ("CONFIG_LIVEPATCH_STACK=y\n", True, True),
+        ("", True, False),
+        # An enabled patch behind a disabled one: a kernel with CONFIG_LIVEPATCH_STACK never shows that.
+        ("", False, False),
+    ],
+)
+def test_list_order(stop_machine_tree, stack, config, expected):
+    path = f"/boot/config-{RELEASE}"
+    stop_machine_tree.write(path, OPENEULER_CONFIG.replace("# CONFIG_LIVEPATCH_STACK is not set\n", stack))
+    if not config:
+        (stop_machine_tree.root / path.lstrip("/")).unlink()
+        stop_machine_tree.write("/proc/kallsyms", "0000000000000000 T klp_register_patch\n")
+    facts = gather(stop_machine_tree.files)
+    assert facts["abi"] == STOP_MACHINE
+    assert facts["list_order"] is expected
+    assert any("CONFIG_LIVEPATCH_STACK" in evidence for evidence in facts["abi_evidence"])
+
+
+def test_list_order_may_be_unknown(stop_machine_tree):
+    (stop_machine_tree.root / f"boot/config-{RELEASE}").unlink()
+    stop_machine_tree.write("/proc/livepatch/state", STATE.format(two="enabled ").replace("disabled", "enabled "))
+    stop_machine_tree.write("/sys/kernel/livepatch/lp_off/enabled", "1\n")
+    facts = gather(stop_machine_tree.files)
+    assert facts["abi_evidence"][0] == "/proc/livepatch/state exists"
+    assert facts["list_order"] is None
+
+
+def test_owners(tree):
+    tree.patch("lp_one", [])
+    tree.patch("lp_two", [])
+    tree.write("/usr/lib/syscare/patches/4f2a/lp-one.ko", "")
+    tree.write(f"/var/lib/kpatch/{RELEASE}/lp-two.ko", "")
+    tree.write("/var/lib/kpatch/5.10.0/lp-off.ko", "")
+    assert [patch.owner for patch in _host.read_snapshot(tree.files).patches] == ["SysCare", None, "kpatch.service"]
+
+
 def test_proc_config_is_preferred_and_a_damaged_one_skipped(tree):
     tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode()))
     assert _host.read_snapshot(tree.files).abi == STOP_MACHINE

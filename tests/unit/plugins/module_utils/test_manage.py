@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ABSENT, DISABLED, ENABLED, Wanted
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -206,3 +207,63 @@ def test_a_full_run_is_a_notice(tmp_path, sent):
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
     assert result["state"] == "enabled"
     assert "No copy of the file" in result["notices"][0]
+
+
+STOP_FIX = patch_file("fix", abi=STOP_MACHINE)
+
+
+def stop_machine_kernel(tmp_path, *patches, **changes):
+    kernel = ModelKernel(tmp_path, *patches, abi=STOP_MACHINE, **changes)
+    kernel.add_file(str(tmp_path / "sent.ko"), changes.get("file", STOP_FIX))
+    return kernel
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EBUSY])
+@pytest.mark.parametrize(("times", "succeeds"), [(2, True), (4, False)])
+def test_a_busy_function_is_tried_again(tmp_path, sent, number, times, succeeds):
+    kernel = stop_machine_kernel(tmp_path, busy={"fix": times}, busy_errno=number)
+    task = Task(Wanted("fix", ENABLED, STOP_FIX), sent, patience=Patience(retries=3, delay=1))
+    result = manage(task, kernel)
+    assert kernel.calls.count("enable fix") == min(times + 1, 4)
+    assert 0.5 * min(times, 3) <= kernel.clock <= 1.5 * min(times, 3)
+    if succeeds:
+        assert result["state"] == "enabled"
+        assert "failed" not in result
+    else:
+        assert (result["reason"], result["errno"]) == ("function_busy", errno.errorcode[number])
+        assert "kworker/0:0:7 is in the function cmdline_proc_show" in result["msg"]
+        assert result["undone"] == ["unload fix"]
+        assert names(kernel) == []
+
+
+def test_the_list_order_is_not_tried_again(tmp_path, sent):
+    first = loaded(patch_file("first", abi=STOP_MACHINE), enabled=False)
+    kernel = stop_machine_kernel(tmp_path, first, list_order=True, hidden=True)
+    result = manage(Task(Wanted("fix", ENABLED, STOP_FIX), sent), kernel)
+    assert result["reason"] == "list_order"
+    assert kernel.calls.count("enable fix") == 1
+    assert names(kernel) == [("first", False)]
+
+
+def test_a_hidden_replace_is_caught_before_it_is_enabled(tmp_path, sent):
+    other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(Function("vmlinux", "loadavg_proc_show"),)))
+    file = patch_file("hidden_replace", abi=STOP_MACHINE)
+    kernel = ModelKernel(tmp_path, other, abi=STOP_MACHINE, accepts_replace=True)
+    kernel.add_file(sent, file)
+    result = manage(Task(Wanted("hidden_replace", ENABLED, file), sent), kernel)
+    assert result["reason"] == "replaces_others"
+    assert "vmlinux/loadavg_proc_show,1" in result["msg"]
+    assert "enable hidden_replace" not in kernel.calls
+    assert names(kernel) == [("other", True)]
+
+
+def test_early_kernels_enable_what_they_load(tmp_path, sent):
+    kernel = stop_machine_kernel(tmp_path)
+    register = kernel.load
+
+    def load_and_enable(path, sha256):
+        register(path, sha256)
+        kernel.write_enabled("fix", True)
+
+    kernel.load = load_and_enable
+    assert manage(Task(Wanted("fix", ENABLED, STOP_FIX), sent), kernel)["state"] == "enabled"
