@@ -34,17 +34,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 SYSFS = "/sys/kernel/livepatch"
 STATE_FILE = "/proc/livepatch/state"
 
-# What openEuler's documentation asks for on kernels that patch without ftrace.
-REQUIRED_OPTIONS = (
-    "CONFIG_HAVE_LIVEPATCH_WO_FTRACE",
-    "CONFIG_LIVEPATCH",
-    "CONFIG_LIVEPATCH_WO_FTRACE",
-    "CONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY",
-    "CONFIG_LIVEPATCH_RESTRICT_KPROBE",
-    "CONFIG_KALLSYMS",
-    "CONFIG_KALLSYMS_ALL",
-    "CONFIG_DEBUG_INFO",
-)
+# What openEuler's documentation asks for on kernels that patch without ftrace, and what mainline needs of it.
+REQUIRED_OPTIONS = {
+    "CONFIG_HAVE_LIVEPATCH_WO_FTRACE": (STOP_MACHINE,),
+    "CONFIG_LIVEPATCH": (PER_TASK, STOP_MACHINE),
+    "CONFIG_LIVEPATCH_WO_FTRACE": (STOP_MACHINE,),
+    "CONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY": (STOP_MACHINE,),
+    "CONFIG_LIVEPATCH_RESTRICT_KPROBE": (STOP_MACHINE,),
+    "CONFIG_KALLSYMS": (PER_TASK, STOP_MACHINE),
+    "CONFIG_KALLSYMS_ALL": (PER_TASK, STOP_MACHINE),
+    "CONFIG_DEBUG_INFO": (STOP_MACHINE,),
+}
 
 LIVEPATCH_TAINT = "K"
 """Marks a live patch module in /proc/modules (Documentation/admin-guide/tainted-kernels.rst)."""
@@ -131,7 +131,10 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         abi=abi,
         abi_evidence=tuple(evidence),
         why_unsupported=why,
-        options=tuple(Option(name, config.get(name), config_path is not None) for name in REQUIRED_OPTIONS),
+        options=tuple(
+            Option(name, config.get(name), config_path is not None, needed_by)
+            for name, needed_by in REQUIRED_OPTIONS.items()
+        ),
         config_path=config_path,
         patches=tuple(patches),
         modules=frozenset(module.name for module in modules),

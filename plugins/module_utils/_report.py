@@ -56,7 +56,11 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
         "machine": snapshot.machine,
         "config_path": snapshot.config_path,
         "config": {
-            option.name: {"set": option.value is not None if option.known else None, "value": option.value}
+            option.name: {
+                "set": option.value is not None if option.known else None,
+                "value": option.value,
+                "needed_by": list(option.needed_by),
+            }
             for option in snapshot.options
         },
         "patches": [describe_patch(patch, snapshot) for patch in snapshot.patches],

@@ -118,11 +118,15 @@ class Holder:
 
 @dataclass(frozen=True)
 class Option:
-    """A kernel configuration option. C(value) is C(None) if it is not set, C(known) says whether a config was read."""
+    """A kernel configuration option. C(value) is C(None) if it is not set, C(known) says whether a config was read.
+
+    C(needed_by) names the ABIs that need it.
+    """
 
     name: str
     value: str | None
     known: bool = True
+    needed_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -96,11 +96,12 @@ ansible_facts:
           returned: always
         config:
           description:
-            - The eight options that openEuler's documentation asks for, by name, each with RV(ignore:set) and RV(ignore:value).
-            - Both are V(null) if no configuration could be read. Kernels of the ABI V(per_task) need C(CONFIG_LIVEPATCH) only.
+            - The eight options that openEuler's documentation asks for, by name, each with RV(ignore:set), RV(ignore:value) and
+              RV(ignore:needed_by), the ABIs that need it.
+            - The first two are V(null) if no configuration could be read.
           type: dict
           returned: always
-          sample: {CONFIG_LIVEPATCH: {set: true, value: y}}
+          sample: {CONFIG_LIVEPATCH: {set: true, value: y, needed_by: [per_task, stop_machine]}}
         patches:
           description:
             - Every loaded live patch in the kernel's order; of two enabled ones on one function the later is live.

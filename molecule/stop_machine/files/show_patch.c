@@ -4,9 +4,12 @@
 /*
  * Patches of functions that print into a seq_file, as the macros given to the compiler say: FIRST (and SECOND) are the
  * functions, TEXT (and TEXT2) what their replacements print, OBJECT the module that they are in. REPLACE sets replace,
- * HIDDEN_REPLACE sets it only when the module is loaded, as those of kpatch-build do. SILENT is for a function that
- * takes nothing and returns 0; patches that are never enabled may name any function.
+ * HIDDEN_REPLACE sets it only when the module is loaded, as those of kpatch-build do; SYMPOS is the position of FIRST,
+ * HOOKS adds hooks that write into the kernel's log. SILENT is for a function that takes nothing and returns 0;
+ * patches that are never enabled may name any function.
  */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/livepatch.h>
 #include <linux/module.h>
@@ -32,12 +35,33 @@ static int show_second(struct seq_file *m, void *v)
 #endif
 
 static struct klp_func funcs[] = {
-	{ .old_name = STRING(FIRST), .new_func = show_first },
+	{
+		.old_name = STRING(FIRST),
+		.new_func = show_first,
+#ifdef SYMPOS
+		.old_sympos = SYMPOS,
+#endif
+	},
 #ifdef SECOND
 	{ .old_name = STRING(SECOND), .new_func = show_second },
 #endif
 	{ }
 };
+
+#ifdef HOOKS
+static void loaded(void)
+{
+	pr_info("load hook\n");
+}
+
+static void unloaded(void)
+{
+	pr_info("unload hook\n");
+}
+
+static struct klp_hook hooks_load[] = { { .hook = loaded }, { } };
+static struct klp_hook hooks_unload[] = { { .hook = unloaded }, { } };
+#endif
 
 static struct klp_object objs[] = {
 	{
@@ -45,6 +69,10 @@ static struct klp_object objs[] = {
 		.name = STRING(OBJECT),
 #endif
 		.funcs = funcs,
+#ifdef HOOKS
+		.hooks_load = hooks_load,
+		.hooks_unload = hooks_unload,
+#endif
 	}, { }
 };
 

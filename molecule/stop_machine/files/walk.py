@@ -2,28 +2,40 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Walk at random through states of patches on a guest, with the collection's own code in one process, and check each step.
+"""Walk through states of patches on a guest, with the collection's own code in one process, and check each step.
 
-Usage: walk.py COLLECTIONS MODULES SEED STEPS
-After each step: what was wanted is reached, or refused and nothing has changed; patches that the step was not about are as
-before; and the files that the patches replace show the text of the patch that the snapshot calls live.
+Usage: PYTHONPATH=COLLECTIONS walk.py MODULES SEED STEPS
+First every order of disabling three patches of one function, then at random. After each step what was wanted is there,
+or refused and nothing has changed; patches that the step was not about are as before; and the files that the patches
+replace show the text of the patch that the snapshot calls live.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import sys
 from pathlib import Path
-
-COLLECTIONS, MODULES, SEED, STEPS = sys.argv[1:]
-sys.path.insert(0, COLLECTIONS)
+from typing import Any
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, ON_COVERED, STATES, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    ALLOW,
+    DISABLED,
+    ENABLED,
+    ON_COVERED,
+    REFUSE,
+    STATES,
+    UNSTACK,
+    Wanted,
+)
+
+MODULES, SEED, STEPS = sys.argv[1:]
 
 # What each patch replaces, and what the file shows then.
 CMDLINE, LOADAVG, UPTIME = "cmdline_proc_show", "loadavg_proc_show", "uptime_proc_show"
@@ -59,6 +71,35 @@ def check(snapshot: Snapshot) -> None:
         assert shown(function) == expected, (function, shown(function), expected)
 
 
+def orders(kernel: Kernel, files: dict[str, PatchFile]) -> None:
+    """Three patches on one function, disabled in every order: as the default refuses, and as the kernel allows."""
+    names = ("lp_a1", "lp_a2", "lp_a3")
+
+    def change(name: str, state: str, on_covered: str = REFUSE) -> dict[str, Any]:
+        wanted = Wanted(name, state, files[name], on_covered=on_covered)
+        result = manage(Task(wanted, f"{MODULES}/{name}.ko", patience=Patience(10, 5, 0.2)), kernel)
+        check(kernel.snapshot())
+        return result
+
+    for order in itertools.permutations(names):
+        for name in names:
+            assert not change(name, ENABLED).get("failed")
+        up = list(names)
+        for name in order:
+            covered = name != up[-1]
+            refused = change(name, DISABLED)
+            assert refused.get("reason") == ("covered" if covered else None), refused
+            if covered:
+                strict = kernel.snapshot().list_order
+                result = change(name, ABSENT if strict else DISABLED, UNSTACK if strict else ALLOW)
+                assert not result.get("failed"), result
+            up.remove(name)
+            assert shown(CMDLINE) == (PATCHES[up[-1]][CMDLINE] if up else None)
+        for patch in reversed(kernel.snapshot().patches):
+            assert not change(patch.name, ABSENT).get("failed")
+        print("in the order", *order)
+
+
 def step(kernel: Kernel, files: dict[str, PatchFile], choice: random.Random) -> str:
     name, state = choice.choice(sorted(PATCHES)), choice.choice(STATES)
     supersedes = choice.sample([*sorted(PATCHES), "covered"], choice.choice([0, 0, 1])) if state == ENABLED else []
@@ -88,6 +129,7 @@ def main() -> int:
     for name, known in functions.items():
         files[name] = PatchFile.from_dict(json.loads(Path(f"{MODULES}/{name}.json").read_text(encoding="utf-8")))
         assert files[name].functions == known
+    orders(kernel, files)
     seen: dict[str, int] = {}
     for number in range(int(STEPS)):
         kind = step(kernel, files, choice)
