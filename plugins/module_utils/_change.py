@@ -195,7 +195,7 @@ class Change:
         return [Step(WAIT, self.loaded.name)] if self.loaded and self.loaded.in_transition else []
 
     def _lower(self, patch: LoadedPatch) -> list[Step]:
-        if self.per_task and patch in self.superseded and self.file and self.file.replace:
+        if self.per_task and self.comes_in and patch in self.superseded and self.file and self.file.replace:
             # Loading the wanted patch has disabled it already.
             return []
         return [Step(DISABLE, patch.name), *self._wait(patch.name)]

@@ -268,6 +268,11 @@ def test_supersedes_on_per_task_kernels(replace, names, expected):
         assert result(start, plan) == "a2+"
 
 
+def test_a_superseded_patch_that_came_later_is_disabled_although_the_wanted_one_replaces():
+    wanted = Wanted("a1", ENABLED, file_of("a1", abi=PER_TASK, replace=True), supersedes=("b2",))
+    assert show(make_plan(host("a1+ b2+", abi=PER_TASK), wanted)) == "disable b2, wait b2, unload b2"
+
+
 def test_replace_is_refused_where_it_is_not_implemented():
     plan = make_plan(host(""), Wanted("a1", ENABLED, file_of("a1", replace=True)))
     assert show(plan) == "! replace_not_supported"
