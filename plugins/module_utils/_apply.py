@@ -117,9 +117,7 @@ class Kernel:
 
     def transition_target(self, name: str) -> bool | None:
         """Whether the running transition of the patch enables it; None if none is running."""
-        directory = f"{SYSFS}/{name}"
-        files = self.files()
-        return files.flag(directory + "/enabled") if files.flag(directory + "/transition") else None
+        return self.enabled(name) if self.files().flag(f"{SYSFS}/{name}/transition") else None
 
     def holders(self, enabling: bool) -> tuple[Holder, ...]:
         return read_holders(self.files(), enabling)
@@ -253,9 +251,10 @@ class Executor:
         Modules of kpatch-build do not show the flag in the file. What gives it away is that the kernel adds the
         functions of the other patches to it.
         """
-        snapshot = self._kernel.snapshot()
-        patch = snapshot.patch(step.patch)
-        if snapshot.abi != STOP_MACHINE or patch is None or file.functions is None:
+        if file.abi != STOP_MACHINE or file.functions is None:
+            return
+        patch = self._kernel.snapshot().patch(step.patch)
+        if patch is None:
             return
         added = sorted(str(function) for function in set(patch.functions).difference(file.functions))
         if added:

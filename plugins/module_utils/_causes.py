@@ -35,6 +35,12 @@ class _Row(t.NamedTuple):
 # In whose way it is: the lines between belong to that task's stack.
 _IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
 
+_SOMEBODY_IN_IT = Cause(
+    "function_busy",
+    "Some task is in one of the functions.",
+    "Try again later or with more retries.",
+)
+
 _TOO_SHORT = Cause(
     "function_too_short",
     "The function {symbol} is shorter than the jump that would replace its start.",
@@ -54,16 +60,7 @@ def _rows_of_changing(action: str) -> tuple[_Row, ...]:
     return (
         _Row(action, errno.EAGAIN, _IN_USE, in_use),
         _Row(action, errno.EBUSY, _IN_USE, in_use),
-        _Row(
-            action,
-            errno.EAGAIN,
-            "",
-            Cause(
-                "function_busy",
-                "Some task is in one of the functions.",
-                "Try again later or with more retries.",
-            ),
-        ),
+        _Row(action, errno.EAGAIN, "", _SOMEBODY_IN_IT),
         _Row(
             action,
             errno.EBUSY,
@@ -330,12 +327,7 @@ _ROWS = (
     ),
     *_rows_of_changing(ENABLE),
     *_rows_of_changing(DISABLE),
-    _Row(
-        ENABLE,
-        errno.EBUSY,
-        "",
-        Cause("function_busy", "Some task is in one of the functions.", "Try again later or with more retries."),
-    ),
+    _Row(ENABLE, errno.EBUSY, "", _SOMEBODY_IN_IT),
     _Row(
         DISABLE,
         errno.EBUSY,

@@ -14,6 +14,8 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name
+
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 
@@ -34,4 +36,4 @@ def _modules_below(files: Files, directory: str) -> t.Iterator[str]:
     for _directory, _directories, names in os.walk(files.path(directory)):
         for name in names:
             if name.endswith(".ko"):
-                yield name[: -len(".ko")].replace("-", "_")
+                yield module_name(name)

@@ -53,7 +53,7 @@ def _steps_back(name: str, before: LoadedPatch | None, now: LoadedPatch | None, 
     lower = disable if now and now.enabled else settle
     if before is None:
         return [*lower, Step(UNLOAD, name)] if now else []
-    other_content = now is not None and now.identity.compare(before.identity) == "different"
+    other_content = _differs(now, before)
     if before.enabled and now and not other_content and not now.enabled and now.in_transition:
         return [Step(ENABLE, name), Step(WAIT, name)]
     if now and not other_content and now.enabled == before.enabled:

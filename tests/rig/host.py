@@ -60,7 +60,7 @@ def check_disk(directory: Path) -> None:
         )
 
 
-def missing_packages(names: Sequence[str] = PACKAGES) -> list[str]:
+def missing_packages(names: Sequence[str]) -> list[str]:
     query = subprocess.run(
         ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\\n", *names],
         check=False,

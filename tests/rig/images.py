@@ -168,13 +168,8 @@ def unpack(file: Path, target: Path) -> None:
 
 def start(vm: Machine, entry: Entry, image: Path) -> None:
     """Boot the image as any hypervisor would: firmware, its own boot loader, a virtio disk and network."""
-    vm.stop()
-    vm.directory.mkdir(parents=True)
-    vm.entry_file.write_text(entry.path.name, encoding="ascii")
-    port = machines.free_port()
-    vm.port_file.write_text(f"{port}\n", encoding="ascii")
-    overlay = vm.directory / "disk.qcow2"
-    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", "qcow2", str(overlay)])
+    port = vm.claim(entry)
+    overlay = machines.make_overlay(vm, image, "qcow2")
     argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
     argv += ["-smp", "2", "-m", "2048", "-display", "none"]
     argv += ["-drive", f"if=virtio,file={overlay},format=qcow2,cache=unsafe"]
@@ -184,9 +179,8 @@ def start(vm: Machine, entry: Entry, image: Path) -> None:
     run(argv)
 
 
-def wait_and_take_over(vm: Machine, entry: Entry, wanted: Settings) -> None:
+def wait_and_take_over(vm: Machine, entry: Entry, wanted: Settings, deadline: float) -> None:
     """Wait for sshd, log in with the password or key that was given, and leave the rig's key there."""
-    deadline = time.monotonic() + float(os.environ.get("RIG_BOOT_TIMEOUT", BOOT_SECONDS))
     while not machines.answers(vm.port):
         if not vm.running() or time.monotonic() > deadline:
             raise RigError(f"{vm.name} did not come up. The last lines of its console:\n{vm.console_tail()}")

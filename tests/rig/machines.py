@@ -66,12 +66,17 @@ class Machine:
         """Whether it runs, and was started from this very entry: another one has other keys."""
         return self.running() and self.entry_file.read_text(encoding="ascii") == entry.path.name
 
-    def start(self, entry: Entry) -> None:
+    def claim(self, entry: Entry) -> int:
+        """Make its directory anew and return the port that it is to answer on."""
         self.stop()
         self.directory.mkdir(parents=True)
         self.entry_file.write_text(entry.path.name, encoding="ascii")
         port = free_port()
         self.port_file.write_text(f"{port}\n", encoding="ascii")
+        return port
+
+    def start(self, entry: Entry) -> None:
+        port = self.claim(entry)
         if self.name == BUILDER:
             start_builder(self, entry, port)
         else:
@@ -110,9 +115,15 @@ def start_builder(builder: Machine, entry: Entry, port: int) -> None:
     processes.start_isolated(script, builder.pid_file, builder.console)
 
 
-def start_vm(vm: Machine, entry: Entry, port: int) -> None:
+def make_overlay(vm: Machine, image: Path, form: str) -> Path:
+    """A throw-away disk over an image of this form, which stays as it is."""
     overlay = vm.directory / "disk.qcow2"
-    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(entry.image), "-F", "raw", str(overlay)])
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", form, str(overlay)])
+    return overlay
+
+
+def start_vm(vm: Machine, entry: Entry, port: int) -> None:
+    overlay = make_overlay(vm, entry.image, "raw")
     # The kernel has NVMe built in, virtio-blk only as a module: so no initrd is needed.
     append = f"root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 systemd.hostname={vm.name}"
     argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]

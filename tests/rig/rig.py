@@ -68,7 +68,7 @@ def up_image(options: argparse.Namespace) -> int:
             started = time.monotonic()
             print(f"rig: start {one.name} from {image.name} ...", flush=True)
             images.start(one, entry, image)
-            images.wait_and_take_over(one, entry, wanted)
+            images.wait_and_take_over(one, entry, wanted, started + boot_seconds(images.BOOT_SECONDS))
             print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)
         except BaseException:
             one.stop()
@@ -106,8 +106,8 @@ def start_and_wait(wanted: list[Machine], entry: Entry) -> None:
             one.stop()
 
 
-def boot_seconds() -> float:
-    value = os.environ.get("RIG_BOOT_TIMEOUT", str(BOOT_SECONDS))
+def boot_seconds(default: float = BOOT_SECONDS) -> float:
+    value = os.environ.get("RIG_BOOT_TIMEOUT", str(default))
     try:
         return float(value)
     except ValueError as error:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +61,8 @@ def prepare() -> Entry:
     return entry
 
 
-def install_host_packages() -> None:
-    missing = host.missing_packages()
+def install_host_packages(names: Sequence[str] = host.PACKAGES) -> None:
+    missing = host.missing_packages(names)
     if missing:
         with stage(f"install on this machine: {' '.join(missing)}"):
             host.install_packages(missing)

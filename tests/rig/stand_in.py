@@ -44,10 +44,7 @@ def pack(entry: Entry, target: Path) -> Path:
     if image.exists() and checksum.exists():
         return image
     target.mkdir(parents=True, exist_ok=True)
-    missing = host.missing_packages(HOST_PACKAGES)
-    if missing:
-        with roots.stage(f"install on this machine: {' '.join(missing)}"):
-            host.install_packages(missing)
+    roots.install_host_packages(HOST_PACKAGES)
     with tempfile.TemporaryDirectory(dir=target) as directory:
         part = Entry(Path(directory))
         part.keys.symlink_to(entry.keys)
