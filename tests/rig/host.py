@@ -49,15 +49,14 @@ def check_root() -> None:
         raise RigError("The rig needs root: run it as root, or be allowed to use sudo.", status=2)
 
 
-def check_disk(directory: Path) -> None:
+def check_disk(directory: Path, wanted: int = FREE_BYTES) -> None:
     """Stop when there is no room to build."""
     while not directory.exists():
         directory = directory.parent
     free = shutil.disk_usage(directory).free
-    if free < FREE_BYTES:
-        raise RigError(
-            f"The rig needs 6 GB of free disk for {directory}, and {free / 1024**3:.1f} GB are free.", status=2
-        )
+    if free < wanted:
+        room = f"{wanted / 1024**3:.0f} GB of free disk for {directory}, and {free / 1024**3:.1f} GB are free"
+        raise RigError(f"The rig needs {room}.", status=2)
 
 
 def missing_packages(names: Sequence[str]) -> list[str]:

@@ -11,8 +11,9 @@ import shlex
 from pathlib import Path
 
 import machines
+import test_kernel
 from cache import Entry
-from machines import BUILDER, LOOPBACK, Machine
+from machines import LOOPBACK, Machine
 
 
 def inventory_path(instance: Path) -> Path:
@@ -32,9 +33,10 @@ def text(running: list[Machine], entry: Entry) -> str:
     lines = ["---", "all:", "  vars:"]
     lines += [f"    {name}: {json.dumps(value)}" for name, value in variables(entry).items()]
     lines.append("  children:")
-    lines += group("builders", [host for host in running if host.name == BUILDER])
-    lines += group("vms", [host for host in running if host.name != BUILDER and not host.release_file.exists()])
-    lines += group("images", [host for host in running if host.release_file.exists()])
+    guests = [host for host in running if not host.is_builder]
+    lines += group("builders", [host for host in running if host.is_builder])
+    lines += group("vms", [host for host in guests if not host.release_file.exists()])
+    lines += group("images", [host for host in guests if host.release_file.exists()])
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -49,8 +51,10 @@ def variables(entry: Entry) -> dict[str, str]:
     }
 
 
-def image_variables(host: Machine) -> dict[str, str]:
-    """What differs for a machine from an image of somebody else's."""
+def own_variables(host: Machine) -> dict[str, str]:
+    """What differs for a machine with the test kernel, or from an image of somebody else's."""
+    if host.has_test_kernel:
+        return {"rig_kernel_release": test_kernel.current_entry().release}
     if not host.release_file.exists():
         return {}
     return {
@@ -66,5 +70,5 @@ def group(name: str, hosts: list[Machine]) -> list[str]:
     lines = [f"    {name}:", "      hosts:"]
     for host in hosts:
         lines += [f"        {host.name}:", f"          ansible_port: {host.port}"]
-        lines += [f"          {name}: {json.dumps(value)}" for name, value in image_variables(host).items()]
+        lines += [f"          {name}: {json.dumps(value)}" for name, value in own_variables(host).items()]
     return lines

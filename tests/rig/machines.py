@@ -9,17 +9,21 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import acceleration
 import cache
 import processes
+import test_kernel
 from cache import RECIPE, Entry
 from commands import RigError, last_lines, run
 from roots import HOST_KEY_ALIAS
 
 BUILDER = "builder"
+KERNEL_BUILDER = "kernel-builder"
+SLIM = "slim"
 LOOPBACK = "127.0.0.1"
 
 
@@ -59,28 +63,38 @@ class Machine:
     def port(self) -> int:
         return int(self.port_file.read_text(encoding="ascii"))
 
+    @property
+    def is_builder(self) -> bool:
+        return self.name in (BUILDER, KERNEL_BUILDER)
+
+    @property
+    def has_test_kernel(self) -> bool:
+        """Whether it is about the rig's own kernel, not the distribution's."""
+        return self.name == KERNEL_BUILDER or self.name.startswith(SLIM)
+
     def running(self) -> bool:
         return processes.running(self.pid_file, self.directory) is not None
 
-    def is_up(self, entry: Entry) -> bool:
-        """Whether it runs, and was started from this very entry: another one has other keys."""
-        return self.running() and self.entry_file.read_text(encoding="ascii") == entry.path.name
+    def is_up(self, *entries: Entry) -> bool:
+        """Whether it runs, and was started from these very entries: others have other keys and kernels."""
+        return self.running() and self.entry_file.read_text(encoding="ascii") == _names(entries)
 
-    def claim(self, entry: Entry) -> int:
+    def claim(self, *entries: Entry) -> int:
         """Make its directory anew and return the port that it is to answer on."""
         self.stop()
         self.directory.mkdir(parents=True)
-        self.entry_file.write_text(entry.path.name, encoding="ascii")
+        self.entry_file.write_text(_names(entries), encoding="ascii")
         port = free_port()
         self.port_file.write_text(f"{port}\n", encoding="ascii")
         return port
 
-    def start(self, entry: Entry) -> None:
-        port = self.claim(entry)
-        if self.name == BUILDER:
-            start_builder(self, entry, port)
+    def start(self, entry: Entry, system: Entry) -> None:
+        """Start it with the kernel, or the builder's root, of one entry, and all the rest of the other."""
+        port = self.claim(entry, system)
+        if self.is_builder:
+            start_builder(self, entry, system, port)
         else:
-            start_vm(self, entry, port)
+            start_vm(self, entry, system, port)
 
     def stop(self) -> None:
         processes.stop(self.pid_file, self.directory)
@@ -91,6 +105,10 @@ class Machine:
             return last_lines(self.console.read_text(encoding="utf-8", errors="replace"))
         except OSError:
             return ""
+
+
+def _names(entries: Sequence[Entry]) -> str:
+    return " ".join(entry.path.name for entry in entries)
 
 
 def machine(name: str, instance: Path) -> Machine:
@@ -110,8 +128,11 @@ def free_port() -> int:
     return port
 
 
-def start_builder(builder: Machine, entry: Entry, port: int) -> None:
-    script = ["sh", str(RECIPE / "serve-builder.sh"), str(entry.builder), str(builder.directory), str(port)]
+def start_builder(builder: Machine, entry: Entry, system: Entry, port: int) -> None:
+    script = ["sh", str(RECIPE / "serve-builder.sh"), str(system.builder), str(builder.directory), str(port)]
+    script.append(str(entry.keys))
+    if builder.has_test_kernel:
+        script.append(str(test_kernel.kept(system)))
     processes.start_isolated(script, builder.pid_file, builder.console)
 
 
@@ -122,13 +143,13 @@ def make_overlay(vm: Machine, image: Path, form: str) -> Path:
     return overlay
 
 
-def start_vm(vm: Machine, entry: Entry, port: int) -> None:
+def start_vm(vm: Machine, entry: Entry, system: Entry, port: int) -> None:
     overlay = make_overlay(vm, entry.image, "raw")
     # The kernel has NVMe built in, virtio-blk only as a module: so no initrd is needed.
     append = f"root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 systemd.hostname={vm.name}"
     argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
     argv += ["-smp", "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
-    argv += ["-kernel", str(entry.kernel), "-append", append]
+    argv += ["-kernel", str(system.kernel), "-append", append]
     argv += [
         "-drive",
         f"if=none,id=disk,file={overlay},format=qcow2,cache=unsafe",

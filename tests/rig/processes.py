@@ -47,10 +47,20 @@ def running(pid_file: Path, mark: Path) -> int | None:
     """The recorded process, if it is still the one whose command line mentions the mark."""
     pid = recorded(pid_file)
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = command_line(pid)
     except OSError:
         return None
     return pid if os.fsencode(mark) in command else None
+
+
+def command_line(pid: int | None) -> bytes:
+    """The command line of a process, which is empty for good in a dead one, but only for a moment in exec(2)."""
+    for _attempt in range(10):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if command:
+            return command
+        time.sleep(0.02)
+    return b""
 
 
 def stop(pid_file: Path, mark: Path) -> None:

@@ -24,6 +24,7 @@ import machines
 import processes
 import roots
 import stand_in
+import test_kernel
 from cache import Entry
 from commands import RigError
 from machines import Machine
@@ -38,6 +39,12 @@ def prepare(_options: argparse.Namespace) -> int:
     return 0
 
 
+def prepare_kernel(_options: argparse.Namespace) -> int:
+    entry = test_kernel.prepare(roots.prepare())
+    print(f"rig: test kernel in {entry.path} (kernel {entry.release})")
+    return 0
+
+
 def up(options: argparse.Namespace) -> int:
     instance = cache.run_directory(options.instance)
     bring_up(options.names, instance, roots.prepare())
@@ -47,12 +54,17 @@ def up(options: argparse.Namespace) -> int:
 
 def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
     """Start what is not running yet, all at once, and wait for it."""
-    wanted = [machines.machine(name, instance) for name in names]
+    wanted = [(one, system_of(one, entry)) for one in (machines.machine(name, instance) for name in names)]
     with cache.locked(instance / "lock"):
         try:
-            start_and_wait([one for one in wanted if not one.is_up(entry)], entry)
+            start_and_wait([(one, system) for one, system in wanted if not one.is_up(entry, system)], entry)
         finally:
             inventory.write(instance, entry)
+
+
+def system_of(one: Machine, entry: Entry) -> Entry:
+    """Where its kernel, or the builder's root, comes from; the test kernel is made when it is first needed."""
+    return test_kernel.prepare(entry) if one.has_test_kernel else entry
 
 
 def up_image(options: argparse.Namespace) -> int:
@@ -89,15 +101,15 @@ def check(_options: argparse.Namespace) -> int:
     return 0
 
 
-def start_and_wait(wanted: list[Machine], entry: Entry) -> None:
+def start_and_wait(wanted: list[tuple[Machine, Entry]], entry: Entry) -> None:
     started = time.monotonic()
     deadline = started + boot_seconds()
-    waiting = list(wanted)
+    waiting = [one for one, _system in wanted]
     try:
-        for one in wanted:
+        for one, system in wanted:
             print(f"rig: start {one.name} ...", flush=True)
-            one.start(entry)
-        for one in wanted:
+            one.start(entry, system)
+        for one, _system in wanted:
             machines.wait_for_ssh(one, entry, deadline)
             waiting.remove(one)
             print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)
@@ -207,7 +219,8 @@ def clean(_options: argparse.Namespace) -> int:
         raise RigError(f"Still running: {', '.join(used)}. Stop it first: rig.py --instance NAME down")
     with cache.locked(cache.cache_root() / "rig.lock"):
         roots.discard_parts()
-        for path in [*cache.cache_root().glob("rig-*"), cache.runs()]:
+        test_kernel.discard_parts()
+        for path in [*cache.cache_root().glob("rig-*"), *cache.cache_root().glob("kernel-*"), cache.runs()]:
             processes.remove_tree(path)
     return 0
 
@@ -227,7 +240,8 @@ def parser() -> argparse.ArgumentParser:
 
     add("check", check, "say whether this machine can run the rig: its system, root, free disk")
     add("prepare", prepare, "make the builder root and the VM image, unless they are in the cache")
-    names = "'builder', or any other name for a VM"
+    add("prepare-kernel", prepare_kernel, "make the test kernel and its build host, unless they are in the cache")
+    names = "'builder', 'kernel-builder', 'slim...' for a VM with the test kernel, or any other name for a VM"
     add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)
     add("up-image", up_image, "start a machine from the image OPENEULER_IMAGE (a path or URL)").add_argument(
         "name", metavar="NAME", help="any name for a VM"

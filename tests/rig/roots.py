@@ -26,6 +26,7 @@ from commands import RigError, as_root, failure, run
 SUITE = "trixie"
 HOST_KEY_ALIAS = "openeuler-livepatch-rig"
 IMAGE_BYTES = 1280 * 1024**2
+COMMON = RECIPE / "customize-common.sh"
 
 # The guest boots without an initrd, which saves seconds under emulation.
 BUILT_IN = ("CONFIG_BLK_DEV_NVME=y", "CONFIG_EXT4_FS=y", "CONFIG_LIVEPATCH=y")
@@ -108,8 +109,8 @@ def make_keys(part: Entry) -> None:
     part.known_hosts.write_text(f"{HOST_KEY_ALIAS} {public}", encoding="ascii")
 
 
-def recipe_lines(name: str) -> list[str]:
-    lines = (RECIPE / name).read_text(encoding="utf-8").splitlines()
+def recipe_lines(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -131,8 +132,8 @@ def make_roots(part: Entry) -> None:
     sources = part.path / "sources.list"
     sources.write_text("".join(f"{line}\n" for line in host.debian_sources(SUITE)), encoding="utf-8")
     installs = [
-        start_install(part, part.builder, "builder.packages", ["customize-common.sh"]),
-        start_install(part, vm_root(part), "vm.packages", ["customize-common.sh", "customize-vm.sh"]),
+        start_install(part, part.builder, "builder.packages", [COMMON]),
+        start_install(part, vm_root(part), "vm.packages", [COMMON, RECIPE / "customize-vm.sh"]),
     ]
     for install in installs:
         finish_install(install)
@@ -140,9 +141,10 @@ def make_roots(part: Entry) -> None:
         pid_file.unlink()
 
 
-def start_install(part: Entry, root: Path, packages: str, scripts: list[str]) -> Install:
+def start_install(part: Entry, root: Path, packages: str, scripts: list[Path]) -> Install:
     log = part.path / f"{root.name}.log"
-    command = mmdebstrap(part, root, recipe_lines("common.packages") + recipe_lines(packages), scripts)
+    names = recipe_lines(RECIPE / "common.packages") + recipe_lines(RECIPE / packages)
+    command = mmdebstrap(part, root, names, scripts)
     argv = processes.isolated(command, part.path / f"{root.name}.pid")
     with log.open("wb") as output:
         # pylint: disable-next=consider-using-with
@@ -156,14 +158,14 @@ def finish_install(install: Install) -> None:
         raise failure(install.argv, status, install.log.read_text(encoding="utf-8", errors="replace"))
 
 
-def mmdebstrap(part: Entry, root: Path, packages: list[str], scripts: list[str]) -> list[str]:
+def mmdebstrap(part: Entry, root: Path, packages: list[str], scripts: list[Path]) -> list[str]:
     # INITRD=No: the kernel's package shall not make the initrd that nothing needs.
     argv = ["env", "INITRD=No", "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
     argv += ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_INSTALLED)]
     argv += [f"--aptopt={option}" for option in host.proxy_options()]
     argv.append(f"--include={','.join(packages)}")
     for script in scripts:
-        hook = shlex.join(["sh", str(RECIPE / script)])
+        hook = shlex.join(["sh", str(script)])
         argv.append(f'--customize-hook={hook} "$1" {shlex.join([str(RECIPE), str(part.keys)])}')
     sources = part.path / "sources.list"
     # Without sources of its own, mmdebstrap takes its default mirror.

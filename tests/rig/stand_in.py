@@ -16,7 +16,7 @@ from pathlib import Path
 import host
 import processes
 import roots
-from cache import Entry
+from cache import RECIPE, Entry
 from commands import as_root, run
 
 NAME = "openEuler-stand-in.qcow2.xz"
@@ -68,8 +68,8 @@ def install(part: Entry) -> Path:
     sources = part.path / "sources.list"
     sources.write_text("".join(f"{line}\n" for line in host.debian_sources(roots.SUITE)), encoding="utf-8")
     names = ["common.packages", "vm.packages", "builder.packages", "stand-in.packages"]
-    packages = [package for name in names for package in roots.recipe_lines(name)]
-    scripts = ["customize-common.sh", "customize-vm.sh", "customize-stand-in.sh"]
+    packages = [package for name in names for package in roots.recipe_lines(RECIPE / name)]
+    scripts = [RECIPE / f"customize-{what}.sh" for what in ("common", "vm", "stand-in")]
     command = roots.mmdebstrap(part, root, packages, scripts)
     run(processes.isolated([word for word in command if word != "INITRD=No"], part.path / "pid"))
     return root
