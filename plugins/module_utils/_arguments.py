@@ -51,16 +51,63 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
 }
 
 
+LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
+    "argument_spec": {
+        "src": {"type": "path", "required": True},
+        "remote_src": {"type": "bool", "default": False},
+    },
+}
+
+
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {
-        "method": {"type": "str", "choices": ["kbuild"], "required": True},
-        "sources": {"type": "list", "elements": "path", "required": True},
+        "method": {"type": "str", "choices": ["kpatch", "kbuild"], "default": "kpatch"},
+        "patches": {"type": "list", "elements": "path"},
+        "src_dir": {"type": "path"},
+        "vmlinux": {"type": "path"},
+        "config": {"type": "path"},
+        "targets": {"type": "list", "elements": "str", "default": []},
+        "jobs": {"type": "int"},
+        "arch": {"type": "str"},
+        "cross_compile": {"type": "str"},
+        "skip_compiler_check": {"type": "bool", "default": False},
+        "oot_module": {"type": "path"},
+        "oot_module_src": {"type": "path"},
+        "replace": {"type": "str", "choices": ["auto", "yes", "no"], "default": "auto"},
+        "debug": {"type": "int", "default": 0},
+        "env": {"type": "dict"},
+        "kpatch_build": {"type": "path"},
+        "cache_dir": {"type": "path", "default": "/var/cache/livepatch_build"},
+        "timeout": {"type": "int", "default": 7200},
+        "progress": {"type": "bool", "default": True},
+        "rebuild": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+        "sign": {
+            "type": "dict",
+            "no_log": False,
+            "options": {
+                "key": {"type": "path", "required": True, "no_log": True},
+                "cert": {"type": "path", "required": True},
+                "hash": {"type": "str", "default": "sha512"},
+            },
+        },
+        "sources": {"type": "list", "elements": "path"},
         "name": {"type": "str"},
         "dest": {"type": "path", "required": True},
         "kernel_release": {"type": "str"},
         "kernel_build": {"type": "path"},
         "cflags": {"type": "list", "elements": "str", "default": []},
+        "_job": {
+            "type": "dict",
+            "options": {
+                "only_if_current": {"type": "bool", "default": False},
+                "progress": {"type": "str"},
+                "offset": {"type": "int"},
+                "seconds": {"type": "float"},
+            },
+        },
     },
+    "required_if": [("method", "kpatch", ("patches",)), ("method", "kbuild", ("sources",))],
+    "required_together": [("oot_module", "oot_module_src")],
     "add_file_common_args": True,
 }
 

@@ -8,13 +8,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import resource
 import tempfile
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kbuild
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import (
+    common,
+    kbuild,
+    kpatch,
+    kpatch_request,
+    signing,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import (
+    ProgressFile,
+    Reporter,
+    progress_path,
+    watch,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -22,18 +37,134 @@ if t.TYPE_CHECKING:
 Plain = t.Dict[str, t.Any]
 
 
+class _Work:
+    """One thing to build, by whatever method."""
+
+    name: str
+    dest: str
+    release: str
+    forces_signatures: bool
+    """Whether the kernel loads signed modules only."""
+
+    def check(self) -> None:
+        """Raise BuildError if it is known that the build would fail."""
+
+    def inputs(self, manifest: Plain | None) -> Plain:
+        """The digests of what would be built from now; the manifest of the last build knows what it read."""
+        raise NotImplementedError
+
+    def make(self, directory: str) -> Plain:
+        """Build in an empty directory: the manifest of the result, which is there under its file name."""
+        raise NotImplementedError
+
+
+class _KbuildWork(_Work):
+    def __init__(self, params: Plain, run: common.Run) -> None:
+        self._run = run
+        self.build = kbuild.prepare(
+            params["name"],
+            params["sources"],
+            params["dest"],
+            params["kernel_build"],
+            params["kernel_release"],
+            params["cflags"],
+            kbuild.Cross(params["arch"], params["cross_compile"]),
+        )
+        self.name, self.dest, self.release = self.build.name, self.build.dest, self.build.release
+        self.forces_signatures = self.build.forces_signatures
+
+    def inputs(self, manifest: Plain | None) -> Plain:
+        known = manifest or {}
+        compiler = (known.get("inputs") or {}).get("compiler") or {}
+        return kbuild.inputs(self.build, known.get("headers") or [], compiler.get("program", ""), self._run)
+
+    def make(self, directory: str) -> Plain:
+        return kbuild.build_module(self.build, directory, self._run)[1]
+
+
+class _KpatchWork(_Work):
+    def __init__(self, module: AnsibleModule, run: common.Run, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.build = kpatch_request.prepare(_request(module.params), run)
+        self._content = kpatch.origin(self.build, keep=not module.check_mode)
+        self.name = self.build.name.replace("-", "_")
+        self.dest, self.release = self.build.dest, self.build.release
+        self.forces_signatures = self.build.forces_signatures
+
+    def check(self) -> None:
+        kpatch_request.refuse_if_problems(self.build)
+
+    def inputs(self, manifest: Plain | None) -> Plain:
+        return kpatch.inputs(self.build, self._content)
+
+    def make(self, directory: str) -> Plain:
+        wanted = self.inputs(None)
+        return kpatch.build_module(self.build, self._content, wanted, directory, self._reporter)
+
+
+def _request(params: Plain) -> kpatch_request.Request:
+    release = params["kernel_release"] or os.uname().release
+    source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
+    return kpatch_request.Request(
+        patches=tuple(params["patches"]),
+        source=source,
+        dest=params["dest"],
+        name=params["name"],
+        vmlinux=params["vmlinux"] or _first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"{source}/vmlinux"),
+        config=params["config"] or _first_file(f"{source}/.config", f"/boot/config-{release}"),
+        targets=tuple(params["targets"]),
+        jobs=params["jobs"],
+        arch=params["arch"],
+        cross_compile=params["cross_compile"],
+        skip_compiler_check=params["skip_compiler_check"],
+        oot_module=params["oot_module"],
+        replace=params["replace"],
+        debug=params["debug"],
+        env=tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
+        kpatch_build=params["kpatch_build"],
+        cache_dir=params["cache_dir"],
+        timeout=params["timeout"],
+    )
+
+
+def _first_file(*paths: str) -> str:
+    return next((path for path in paths if os.path.isfile(path)), paths[0])
+
+
 def run_build(module: AnsibleModule) -> Plain:
     """Build if it is needed. The result has C(failed) if it did not succeed."""
+    job = module.params["_job"] or {}
+    if job.get("offset") is not None:
+        return _watch(module.params["cache_dir"], job)
+    reporter = _reporter(module.params["cache_dir"], job.get("progress"))
     try:
-        return _run_build(module)
-    except kbuild.BuildError as error:
+        return _run_build(module, reporter)
+    except common.BuildError as error:
         return dict(error.details, failed=True, msg=str(error), reason=error.reason)
+    except OSError as error:
+        reason = "disk_full" if error.errno == errno.ENOSPC else "system_error"
+        return {"failed": True, "msg": f"The build cannot go on: {error}.", "reason": reason}
     except ImportError:
         message = missing_required_lib("pyelftools", reason="to read the patch file that was built")
         return {"failed": True, "msg": message, "reason": "no_pyelftools"}
+    finally:
+        reporter.end()
 
 
-def _run_build(module: AnsibleModule) -> Plain:
+def _reporter(cache_dir: str, identifier: str | None) -> Reporter:
+    """Who is told how the build goes. Without a place to write, nobody is, and the build itself says what is wrong."""
+    if identifier:
+        with contextlib.suppress(OSError):
+            return ProgressFile(progress_path(cache_dir, identifier))
+    return Reporter()
+
+
+def _watch(cache_dir: str, job: Plain) -> Plain:
+    path = progress_path(cache_dir, job["progress"])
+    return dict(watch(path, job["offset"], job["seconds"]), changed=False)
+
+
+def _run_build(module: AnsibleModule, reporter: Reporter) -> Plain:
     params = module.params
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
 
@@ -43,47 +174,74 @@ def _run_build(module: AnsibleModule) -> Plain:
         except FileNotFoundError as error:
             return 127, "", str(error)
 
-    build = kbuild.prepare(
-        params["name"],
-        params["sources"],
-        params["dest"],
-        params["kernel_build"],
-        params["kernel_release"],
-        params["cflags"],
-    )
-    old = kbuild.read_manifest(build)
-    changed = not kbuild.is_current(build, old, run)
+    work: _Work = _KbuildWork(params, run) if params["method"] == "kbuild" else _KpatchWork(module, run, reporter)
+    seal = signing.prepare(params["sign"], work.release)
+    if work.forces_signatures and not seal:
+        module.warn(f"The kernel {work.release} loads signed modules only, and {work.name} is not signed.")
+    old = common.read_manifest(common.manifest_path(work.dest))
+    wanted = dict(work.inputs(old), sign=seal.inputs() if seal else None)
+    changed = params["rebuild"] == "always" or not common.is_current(work.dest, old, wanted)
     manifest = old
     if changed:
-        manifest = {"inputs": kbuild.inputs(build, [], "", run)} if module.check_mode else _make(module, build, run)
-    if os.path.exists(build.dest):
-        file_args = module.load_file_common_arguments(params, path=build.dest)
+        work.check()
+        if params["rebuild"] == "never":
+            raise common.BuildError(
+                "outdated",
+                f"{work.dest} is missing, or was made from something else.",
+                "Set rebuild: auto to build it.",
+            )
+        if (params["_job"] or {}).get("only_if_current"):
+            return {"changed": False, "needs_build": True}
+        manifest = {"inputs": wanted} if module.check_mode else _make(module, work, wanted, seal, run)
+    if os.path.exists(work.dest):
+        file_args = module.load_file_common_arguments(params, path=work.dest)
         changed = module.set_fs_attributes_if_different(file_args, changed)
     return {
         "changed": changed,
-        "path": build.dest,
-        "name": build.name,
-        "release": build.release,
-        "manifest": build.manifest_path,
+        "path": work.dest,
+        "name": work.name,
+        "release": work.release,
+        "manifest": common.manifest_path(work.dest),
         "patch_file": (manifest or {}).get("patch_file"),
+        "duration": (manifest or {}).get("duration"),
+        "changed_functions": (manifest or {}).get("changed_functions", []),
+        "cpu_seconds": _cpu_seconds(manifest) if manifest is not old else None,
         "diff": {
-            "before_header": build.dest,
-            "after_header": build.dest,
-            "before": kbuild.describe(old),
-            "after": kbuild.describe(manifest),
+            "before_header": work.dest,
+            "after_header": work.dest,
+            "before": common.describe(old),
+            "after": common.describe(manifest),
         },
     }
 
 
-def _make(module: AnsibleModule, build: kbuild.Build, run: kbuild.Run) -> Plain:
+def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal | None, run: common.Run) -> Plain:
     """Build, and put the result and its manifest in place, the manifest last: it vouches for the result."""
-    directory = tempfile.mkdtemp(prefix="livepatch-", dir=module.tmpdir)
-    module.add_cleanup_file(directory)
-    manifest = kbuild.build_module(build, directory, run)[1]
-    os.makedirs(os.path.dirname(os.path.abspath(build.dest)), exist_ok=True)
-    text = os.path.join(directory, "manifest.json")
-    with open(text, "w", encoding="utf-8") as stream:
-        json.dump(manifest, stream, indent=1, sort_keys=True)
-    module.atomic_move(os.path.join(directory, build.name + ".ko"), build.dest)
-    module.atomic_move(text, build.manifest_path)
+    with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
+        manifest = work.make(directory)
+        (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, work.name)]
+        if seal:
+            signing.sign(result, seal, run)
+            manifest["sha256"] = manifest["patch_file"]["sha256"] = common.digest(result)
+            manifest["patch_file"].update(size=os.path.getsize(result), signed=True)
+        # The build has found out more about its inputs, such as the headers.
+        manifest["inputs"] = dict(manifest["inputs"], sign=wanted["sign"])
+        os.makedirs(os.path.dirname(os.path.abspath(work.dest)), exist_ok=True)
+        text = os.path.join(directory, "manifest.json")
+        with open(text, "w", encoding="utf-8") as stream:
+            json.dump(manifest, stream, indent=1, sort_keys=True)
+        module.atomic_move(result, work.dest)
+        module.atomic_move(text, common.manifest_path(work.dest))
     return manifest
+
+
+def _cpu_seconds(manifest: Plain | None) -> Plain:
+    """Of kpatch-build with all that it started, and of the module's own work."""
+    build = (manifest or {}).get("cpu_seconds") or 0.0
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    together = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return {"build": build, "besides": round(max(0.0, together - build), 1)}
+
+
+def _is_result(file_name: str, name: str) -> bool:
+    return file_name.endswith(".ko") and file_name[: -len(".ko")].replace("-", "_") == name

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import typing as t
 
@@ -42,6 +43,7 @@ MACHINES = {
 
 DAMAGE: tuple[type[Exception], ...] = (
     *_ELF_ERRORS,
+    OSError,
     ValueError,
     LookupError,
     TypeError,
@@ -51,16 +53,49 @@ DAMAGE: tuple[type[Exception], ...] = (
     AssertionError,
     MemoryError,
 )
-"""What pyelftools and the walks below raise on a damaged file."""
+"""What pyelftools and the walks below raise on a damaged file; OSError for offsets that no file can have."""
 
 
-class ElfModule:
-    """A kernel module's ELF file. Raises ImportError where pyelftools is not installed."""
+MAX_SECTIONS = 20_000
+MAX_ENTRIES = 50_000
+MAX_BYTES_READ = 4 * 1024**2
+"""More than any live patch has: sections, symbols or relocations in one table, bytes in one section that is read."""
+
+
+class ElfObject:
+    """Any ELF file of a kernel. Raises ImportError where pyelftools is not installed, ValueError on absurd sizes."""
 
     def __init__(self, stream: t.BinaryIO) -> None:
         if PYELFTOOLS_ERROR is not None:
             raise PYELFTOOLS_ERROR
         self._elf = ELFFile(stream)
+        if self._elf.num_sections() > MAX_SECTIONS:
+            raise ValueError(f"{self._elf.num_sections()} sections")
+
+    def has_section(self, name: str) -> bool:
+        return self._elf.get_section_index(name) is not None
+
+    def build_id(self, section: str = ".note.gnu.build-id") -> str | None:
+        return _read_build_id(self._elf, section)
+
+    def compiler(self) -> str | None:
+        """What the compiler wrote into C(.comment) first, such as C(GCC: (GNU) 12.3.1)."""
+        section = self._elf.get_section_by_name(".comment")
+        idents = section_data(section).decode("utf-8", "replace").split("\0") if section is not None else []
+        return next((ident for ident in idents if ident.startswith("GCC:") or "clang version" in ident), None)
+
+
+class ElfModule(ElfObject):
+    """A kernel module's ELF file."""
+
+    def __init__(self, stream: t.BinaryIO) -> None:
+        super().__init__(stream)
+        self._symbols: list[_Symbol] | None = None
+
+    def symbols(self) -> list[_Symbol]:
+        if self._symbols is None:
+            self._symbols = _read_symbols(self._elf)
+        return self._symbols
 
     @property
     def is_relocatable(self) -> bool:
@@ -74,45 +109,114 @@ class ElfModule:
 
     @property
     def builder(self) -> str:
-        return "hand-written" if self._elf.get_section_index(".kpatch.funcs") is None else "kpatch"
+        return "kpatch" if self.has_section(".kpatch.funcs") else "hand-written"
 
     @property
     def abi(self) -> str:
         """Patches for openEuler's stop-machine kernels register; mainline's do not, since Linux 5.1."""
-        return STOP_MACHINE if "klp_register_patch" in _undefined_symbols(self._elf) else PER_TASK
+        undefined = {symbol.name for symbol in self.symbols() if symbol.section is None}
+        return STOP_MACHINE if "klp_register_patch" in undefined else PER_TASK
 
     def modinfo(self) -> dict[str, str]:
         return _read_modinfo(self._elf)
 
-    def build_id(self) -> str | None:
-        return _read_build_id(self._elf)
-
     def functions_and_replace(self) -> tuple[tuple[Function, ...] | None, bool | None]:
         """What it replaces, and whether it has the replace flag; None where the file does not show it."""
-        functions = _read_kpatch_functions(self._elf)
-        return (functions, None) if functions is not None else _HandWritten(self._elf).read()
+        if self.has_section(".kpatch.funcs"):
+            return tuple(entry.function for entry in self.kpatch_entries()), None
+        return HandWritten(self._elf, self.symbols()).read()
+
+    def kpatch_entries(self) -> list[KpatchEntry]:
+        """The entries of .kpatch.funcs."""
+        return _read_kpatch_entries(self._elf)
+
+    def hand_written(self) -> HandWritten:
+        return HandWritten(self._elf, self.symbols())
+
+    def relocated_symbols(self) -> list[LivepatchSymbol]:
+        """The symbols that the kernel's livepatch code resolves, which no module could reach otherwise."""
+        found = (_parse_livepatch_symbol(symbol.name) for symbol in self.symbols())
+        return [symbol for symbol in found if symbol is not None]
+
+    def pointers(self, section: str) -> list[tuple[int, int]]:
+        """Where the pointers in a section point to: (section, offset); those to other places are left out."""
+        index = self._elf.get_section_index(section)
+        targets = Relocations(self._elf).of(index).values() if index is not None else ()
+        return [(target.section, target.offset) for target in targets if target.section is not None]
+
+    def section_size(self, name: str) -> int:
+        """The size of a section, 0 if there is none."""
+        section = self._elf.get_section_by_name(name)
+        return t.cast(int, section["sh_size"]) if section is not None else 0
 
 
 def _read_modinfo(elf: ELFFile) -> dict[str, str]:
     section = elf.get_section_by_name(".modinfo")
     if section is None:
         return {}
-    entries = section.data().decode("utf-8", "replace").split("\0")
+    entries = section_data(section).decode("utf-8", "replace").split("\0")
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
-def _read_build_id(elf: ELFFile) -> str | None:
-    section = elf.get_section_by_name(".note.gnu.build-id")
+def _read_build_id(elf: ELFFile, name: str) -> str | None:
+    section = elf.get_section_by_name(name)
     if not isinstance(section, NoteSection):
         return None
     return next((note["n_desc"] for note in section.iter_notes() if note["n_type"] == "NT_GNU_BUILD_ID"), None)
 
 
-def _undefined_symbols(elf: ELFFile) -> set[str]:
+class _Symbol(t.NamedTuple):
+    """One symbol; C(section) is None for an undefined one and for special ones."""
+
+    name: str
+    section: int | None
+    value: int
+    size: int
+    is_object: bool
+
+
+def _read_symbols(elf: ELFFile) -> list[_Symbol]:
     table = elf.get_section_by_name(".symtab")
     if not isinstance(table, SymbolTableSection):
-        return set()
-    return {symbol.name for symbol in table.iter_symbols() if symbol["st_shndx"] == "SHN_UNDEF"}
+        return []
+    _check_count(table)
+    return [
+        _Symbol(
+            symbol.name,
+            symbol["st_shndx"] if isinstance(symbol["st_shndx"], int) else None,
+            symbol["st_value"],
+            symbol["st_size"],
+            symbol["st_info"]["type"] == "STT_OBJECT",
+        )
+        for symbol in table.iter_symbols()
+    ]
+
+
+def _check_count(section: t.Any) -> None:
+    size = section["sh_entsize"]
+    count = section["sh_size"] // size if size else 0
+    if count > MAX_ENTRIES:
+        raise ValueError(f"{count} entries in {section.name}")
+
+
+def section_data(section: t.Any) -> bytes:
+    """The content of a section, unless it is absurdly long."""
+    if section["sh_size"] > MAX_BYTES_READ:
+        raise ValueError("{} bytes in {}".format(section["sh_size"], section.name))
+    return t.cast(bytes, section.data())
+
+
+class LivepatchSymbol(t.NamedTuple):
+    """A symbol named C(.klp.sym.OBJECT.NAME,SYMPOS) (kernel: Documentation/livepatch/module-elf-format.rst)."""
+
+    object: str
+    name: str
+    sympos: int
+
+
+def _parse_livepatch_symbol(name: str) -> LivepatchSymbol | None:
+    match = re.match(r"\.klp\.sym\.([^.]+)\.(.+),(\d+)\Z", name)
+    return LivepatchSymbol(match.group(1), match.group(2), int(match.group(3))) if match else None
 
 
 class _Target(t.NamedTuple):
@@ -123,7 +227,7 @@ class _Target(t.NamedTuple):
     symbol: str
 
 
-class _Relocations:
+class Relocations:
     """The relocations of an ELF file by the section and offset that they apply to."""
 
     def __init__(self, elf: ELFFile) -> None:
@@ -147,6 +251,7 @@ class _Relocations:
         if relocations is None or not relocations.is_RELA():
             return
         symbols = self._elf.get_section(relocations["sh_link"])
+        _check_count(relocations)
         for relocation in relocations.iter_relocations():
             symbol = symbols.get_symbol(relocation["r_info_sym"])
             index = symbol["st_shndx"]
@@ -161,43 +266,50 @@ class _Relocations:
 
 
 def _string_at(elf: ELFFile, section: int, offset: int) -> str:
-    data: bytes = elf.get_section(section).data()
+    data = section_data(elf.get_section(section))
     return data[offset : data.index(b"\0", offset)].decode("utf-8", "replace")
 
 
-def _read_kpatch_functions(elf: ELFFile) -> tuple[Function, ...] | None:
-    """The functions of a module made by kpatch-build, or None if another builder made it.
+class KpatchEntry(t.NamedTuple):
+    """One entry of .kpatch.funcs: the function, where its new code is (section, offset), sizes of old and new code."""
 
-    An entry of .kpatch.funcs starts with the new function's address; sympos is at 32, the name at 40 and the object's
-    name at 48. Upstream's entry has 56 bytes and openEuler's 72 (kpatch: kmod/patch/kpatch-patch.h), so entries
-    are found by their name relocations, not by their size.
+    function: Function
+    code: tuple[int, int]
+    old_size: int
+    new_size: int
+
+
+def _read_kpatch_entries(elf: ELFFile) -> list[KpatchEntry]:
+    """The functions of a module made by kpatch-build.
+
+    An entry of .kpatch.funcs starts with the new function's address; its size is at 8, the old one's at 24, sympos at
+    32, the name at 40 and the object's name at 48. Upstream's entry has 56 bytes and openEuler's 72 (kpatch:
+    kmod/patch/kpatch-patch.h), so entries are found by their name relocations, not by their size.
     """
     index = elf.get_section_index(".kpatch.funcs")
-    if index is None:
-        return None
-    data = elf.get_section(index).data()
-    targets = _Relocations(elf).of(index)
-    functions = []
+    data = section_data(elf.get_section(index))
+    targets = Relocations(elf).of(index)
+    entries = []
     for offset, target in targets.items():
         name, object_name = targets.get(offset + 40), targets.get(offset + 48)
-        starts_entry = target.section is not None and elf.get_section(target.section).name != ".kpatch.strings"
-        if starts_entry and name and object_name and name.section is not None and object_name.section is not None:
-            sympos = _unsigned(elf, data, offset + 32)
-            functions.append(
-                Function(
-                    _string_at(elf, object_name.section, object_name.offset),
-                    _string_at(elf, name.section, name.offset),
-                    sympos or 1,
-                )
+        if target.section is None or elf.get_section(target.section).name == ".kpatch.strings":
+            continue
+        if name and object_name and name.section is not None and object_name.section is not None:
+            function = Function(
+                _string_at(elf, object_name.section, object_name.offset),
+                _string_at(elf, name.section, name.offset),
+                _unsigned(elf, data, offset + 32) or 1,
             )
-    return tuple(functions)
+            sizes = _unsigned(elf, data, offset + 24), _unsigned(elf, data, offset + 8)
+            entries.append(KpatchEntry(function, (target.section, target.offset), *sizes))
+    return entries
 
 
 def _unsigned(elf: ELFFile, data: bytes, offset: int) -> int:
     return t.cast(int, struct.unpack_from("<Q" if elf.little_endian else ">Q", data, offset)[0])
 
 
-class _HandWritten:
+class HandWritten:
     """Finds struct klp_patch in the data of a module whose author wrote it down, by the relocations that fill it.
 
     C(klp_patch) begins with a pointer to __this_module, followed by one to its objects; an object has its name at 0
@@ -206,13 +318,34 @@ class _HandWritten:
     The sizes of these structures differ between kernels, so they are not used.
     """
 
-    def __init__(self, elf: ELFFile) -> None:
+    def __init__(self, elf: ELFFile, symbols: t.Sequence[_Symbol]) -> None:
         self._elf = elf
-        self._relocations = _Relocations(elf)
-        self._extents = self._object_extents()
+        self._relocations = Relocations(elf)
+        # What bounds an array: (section, start, end) of every data symbol.
+        self._extents = [
+            (symbol.section, symbol.value, symbol.value + symbol.size)
+            for symbol in symbols
+            if symbol.is_object and symbol.section is not None
+        ]
+        self._sizes = {(symbol.section, symbol.value): symbol.size for symbol in symbols if symbol.size}
 
     def read(self) -> tuple[tuple[Function, ...] | None, bool | None]:
         """The functions and the replace flag, or (None, None) if the structures are made at run time."""
+        found = self._find()
+        if found is None:
+            return None, None
+        section, offset, objects = found
+        functions = tuple(entry.function for klp_object in objects for entry in klp_object.functions)
+        # klp_patch: mod 0, objs 8, states 16, replace 24
+        return functions, self._data(section)[offset + 24] != 0
+
+    def objects(self) -> list[KlpObject]:
+        """Every object with its functions, callbacks and hooks; none if the structures are made at run time."""
+        found = self._find()
+        return found[2] if found else []
+
+    def _find(self) -> tuple[int, int, list[KlpObject]] | None:
+        """Where struct klp_patch is (section, offset), and its objects."""
         for section in self._relocations.sections():
             if not self._is_data(section):
                 continue
@@ -220,11 +353,13 @@ class _HandWritten:
             for offset, target in targets.items():
                 objects = targets.get(offset + 8)
                 if target.symbol == "__this_module" and objects is not None and objects.section is not None:
-                    functions = tuple(self._functions_of_objects(objects.section, objects.offset))
-                    if functions:
-                        # klp_patch: mod 0, objs 8, states 16, replace 24
-                        return functions, self._elf.get_section(section).data()[offset + 24] != 0
-        return None, None
+                    found = list(self._objects(objects.section, objects.offset))
+                    if found:
+                        return section, offset, found
+        return None
+
+    def _data(self, section: int) -> bytes:
+        return section_data(self._elf.get_section(section))
 
     def _is_data(self, section: int) -> bool:
         flags = self._elf.get_section(section)["sh_flags"]
@@ -234,17 +369,6 @@ class _HandWritten:
     def _is_code(self, section: int | None) -> bool:
         return section is not None and bool(self._elf.get_section(section)["sh_flags"] & 0x4)
 
-    def _object_extents(self) -> list[tuple[int, int, int]]:
-        """(section, start, end) of every data symbol: this is what bounds an array."""
-        table = self._elf.get_section_by_name(".symtab")
-        if not isinstance(table, SymbolTableSection):
-            return []
-        return [
-            (symbol["st_shndx"], symbol["st_value"], symbol["st_value"] + symbol["st_size"])
-            for symbol in table.iter_symbols()
-            if symbol["st_info"]["type"] == "STT_OBJECT" and isinstance(symbol["st_shndx"], int)
-        ]
-
     def _array(self, section: int, start: int) -> t.Iterator[tuple[int, _Target]]:
         """The relocations inside the array that begins at this place."""
         ends = [end for index, begin, end in self._extents if index == section and begin <= start < end]
@@ -253,7 +377,7 @@ class _HandWritten:
             if start <= offset < end:
                 yield offset, target
 
-    def _functions_of_objects(self, section: int, start: int) -> t.Iterator[Function]:
+    def _objects(self, section: int, start: int) -> t.Iterator[KlpObject]:
         names = self._relocations.of(section)
         for offset, target in self._array(section, start):
             if target.section is not None and self._is_function(target.section, target.offset):
@@ -261,16 +385,41 @@ class _HandWritten:
                 object_name = "vmlinux"
                 if name is not None and name.section is not None:
                     object_name = _string_at(self._elf, name.section, name.offset)
-                yield from self._functions(target.section, target.offset, object_name)
+                functions = tuple(self._functions(target.section, target.offset, object_name))
+                if functions:
+                    pointers = {
+                        place - offset + 8: self._relocations.of(section).get(place)
+                        for place in range(offset + 8, offset + 56, 8)
+                    }
+                    yield KlpObject(object_name, functions, frozenset(at for at, to in pointers.items() if to))
 
     def _is_function(self, section: int, offset: int) -> bool:
         targets = self._relocations.of(section)
         name, code = targets.get(offset), targets.get(offset + 8)
         return bool(name and code and not self._is_code(name.section) and self._is_code(code.section))
 
-    def _functions(self, section: int, start: int, object_name: str) -> t.Iterator[Function]:
-        data = self._elf.get_section(section).data()
+    def _functions(self, section: int, start: int, object_name: str) -> t.Iterator[KlpFunction]:
+        data = self._data(section)
         for offset, name in self._array(section, start):
-            if self._is_function(section, offset) and name.section is not None:
+            code = self._relocations.of(section).get(offset + 8)
+            if self._is_function(section, offset) and name.section is not None and code is not None:
                 sympos = _unsigned(self._elf, data, offset + 16)
-                yield Function(object_name, _string_at(self._elf, name.section, name.offset), sympos or 1)
+                function = Function(object_name, _string_at(self._elf, name.section, name.offset), sympos or 1)
+                force = t.cast(int, struct.unpack_from("<i" if self._elf.little_endian else ">i", data, offset + 24)[0])
+                yield KlpFunction(function, force, self._sizes.get((code.section, code.offset)))
+
+
+class KlpFunction(t.NamedTuple):
+    """One C(struct klp_func); C(force) means something on stop_machine kernels only. C(new_size) None: not known."""
+
+    function: Function
+    force: int
+    new_size: int | None
+
+
+class KlpObject(t.NamedTuple):
+    """One C(struct klp_object); C(pointers) are the offsets behind C(funcs) that are filled with a pointer."""
+
+    name: str
+    functions: tuple[KlpFunction, ...]
+    pointers: frozenset[int]

@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import typing as t
 from dataclasses import asdict, dataclass
+from dataclasses import replace as with_changes
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import SIGNATURE_MAGIC
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity
 
 if t.TYPE_CHECKING:
@@ -24,8 +27,8 @@ MODULE_NAME_MAX = 55
 
 COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
-SIGNATURE_MAGIC = b"~Module signature appended~\n"
-"""Ends a signed module (kernel: include/linux/module_signature.h)."""
+MAX_BYTES = 256 * 1024**2
+"""More than any live patch has; what is longer is not read."""
 
 
 class PatchFileError(Exception):
@@ -103,6 +106,7 @@ def module_name(file_name: str) -> str:
 def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
     """Read a patch file. C(known_as) is the user's name for it, if the path is not: a decrypted copy, for example.
 
+    What the file does not show is taken from the manifest of livepatch_build beside it, if that is of this very file.
     Raises PatchFileError; ImportError where pyelftools is not installed.
     """
     # Here and not above: what runs on a host seldom reads a file, and loading pyelftools takes its time.
@@ -110,21 +114,40 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
 
     known_as = known_as or path
     try:
-        with open(path, "rb") as stream:
-            _check_magic(known_as, stream.read(8))
-            return _describe(known_as, stream, ElfModule(stream))
+        # pylint: disable-next=consider-using-with
+        stream = open(path, "rb")  # noqa: SIM115
+        start = stream.read(8)
     except OSError as error:
         raise PatchFileError(
             "unreadable_file",
             f"{known_as} cannot be read: {error.strerror}.",
             "Check the path and its permissions.",
         ) from error
-    except DAMAGE as error:
+    with stream:
+        _check_magic(known_as, start)
+        _check_size(known_as, stream.seek(0, os.SEEK_END))
+        try:
+            return _complete(_describe(known_as, stream, ElfModule(stream)), path)
+        except DAMAGE as error:
+            raise damaged(known_as, error) from error
+
+
+def damaged(path: str, error: Exception) -> PatchFileError:
+    """What to say when an ELF file cannot be understood."""
+    return PatchFileError(
+        "damaged_file",
+        f"{path} is a truncated or damaged ELF file ({type(error).__name__}: {error}).",
+        "Build or copy it again.",
+    )
+
+
+def _check_size(path: str, size: int) -> None:
+    if size > MAX_BYTES:
         raise PatchFileError(
-            "damaged_file",
-            f"{known_as} is a truncated or damaged ELF file ({type(error).__name__}: {error}).",
-            "Build or copy it again.",
-        ) from error
+            "too_big",
+            f"{path} has {size} bytes, more than any live patch.",
+            "Give the .ko file that the build of the live patch made.",
+        )
 
 
 def _check_magic(path: str, start: bytes) -> None:
@@ -176,6 +199,20 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         replace=replace,
         signed=_is_signed(stream),
     )
+
+
+def _complete(patch_file: PatchFile, path: str) -> PatchFile:
+    """Add the replace flag, which modules of kpatch-build set at run time only, from the manifest."""
+    if patch_file.replace is not None:
+        return patch_file
+    try:
+        with open(path + ".json", encoding="utf-8") as stream:
+            manifest = json.load(stream)
+        if manifest["sha256"] == patch_file.sha256 and isinstance(manifest["replace"], bool):
+            return with_changes(patch_file, replace=manifest["replace"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return patch_file
 
 
 def _digest(stream: t.BinaryIO) -> str:

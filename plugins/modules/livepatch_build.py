@@ -12,9 +12,15 @@ short_description: Build a kernel live patch
 version_added: 0.1.0
 description:
   - Builds a live patch module for one kernel on the build host. Nothing is loaded.
-  - Decides by content whether a build is needed. A manifest beside the result (C(dest).json) holds the digests of the sources, of
-    the headers that the compiler read, of the kernel's configuration and symbol versions, of the compiler and the flags.
+  - O(method=kpatch) turns source patches into a module with C(kpatch-build), for kernels of mainline and of openEuler.
+  - O(method=kbuild) builds a hand-written module, one that fills C(struct klp_patch) itself, with the kernel's build system.
+  - Decides by content whether a build is needed. A manifest beside the result (C(dest).json) holds the digests of the patches or
+    sources, of the kernel's source, configuration and C(vmlinux), of the compiler, of C(kpatch-build) and the flags.
   - The same input makes the same file, to the byte.
+  - With O(method=kpatch) the source tree is only read. C(kpatch-build) works in a copy of it below O(cache_dir), which is kept with
+    all that was compiled, so that the next patch for the same kernel takes a small part of the time.
+    Builds that need the same copy wait for each other.
+  - What is known to make C(kpatch-build) fail is checked before it is started, in check mode too, and reported all at once.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -25,27 +31,138 @@ attributes:
     description: Uses Ansible's strict file operation functions to ensure proper permissions and avoid data corruption.
     support: full
 requirements:
-  - make, a C compiler, and the development package of the kernel to build for
+  - make, a C compiler
   - pyelftools on the build host
+  - for O(method=kbuild) the development package of the kernel to build for
+  - for O(method=kpatch) kpatch-build and what it calls, and the kernel's source, configuration and C(vmlinux) with debug information
 options:
   method:
     description:
-      - V(kbuild) builds a hand-written module, one that fills C(struct klp_patch) itself, with the kernel's build system.
+      - V(kpatch) builds from source patches with C(kpatch-build).
+      - V(kbuild) builds a hand-written module with the kernel's build system.
     type: str
-    choices: [kbuild]
-    required: true
-  sources:
+    choices: [kpatch, kbuild]
+    default: kpatch
+  patches:
     description:
-      - The module's C(.c) and C(.h) files on the build host. A directory stands for those in it.
-      - They are compiled together in one directory, so no two may have the same name.
+      - The source patches, in the order in which they are applied with C(patch -p1).
+      - Required with O(method=kpatch).
     type: list
     elements: path
-    required: true
+  src_dir:
+    description:
+      - Source of the kernel (option C(-s) of C(kpatch-build)). It is not changed.
+      - Default is C(/usr/src/linux-RELEASE).
+    type: path
+  vmlinux:
+    description:
+      - The kernel with debug information (option C(-v)), from the package C(kernel-debuginfo).
+      - Default is C(/usr/lib/debug/lib/modules/RELEASE/vmlinux), or C(vmlinux) in O(src_dir) if that does not exist.
+      - Its version is the one that is built for.
+    type: path
+  config:
+    description:
+      - Configuration of the kernel (option C(-c)).
+      - Default is C(.config) in O(src_dir), or C(/boot/config-RELEASE) if that does not exist.
+    type: path
+  targets:
+    description:
+      - What make builds (option C(-t)). Default is what gives the same result as the whole kernel with the least work.
+      - V(vmlinux) and V(modules) together are the whole kernel.
+    type: list
+    elements: str
+    default: []
+  jobs:
+    description: How many commands make runs at once (option C(-j)). Default is the number of processors.
+    type: int
+  arch:
+    description: Architecture to build for, in the kernel's words, for example V(arm64). Default is the build host's.
+    type: str
+  cross_compile:
+    description: What the names of the compiler and its tools begin with, for example V(aarch64-linux-gnu-).
+    type: str
+  skip_compiler_check:
+    description: Build although the compiler is another one than the kernel was built with. The result may differ in more than the patch.
+    type: bool
+    default: false
+  oot_module:
+    description: An out-of-tree module to patch, as it is loaded (option C(--oot-module)).
+    type: path
+  oot_module_src:
+    description: The source of O(oot_module). It is copied, instead of O(src_dir).
+    type: path
+  replace:
+    description:
+      - Whether the patch replaces all others when it is enabled.
+      - V(auto) is what the kernel can do. On mainline's kernels it replaces, as C(kpatch-build) builds by default; on openEuler's kernels
+        with C(CONFIG_LIVEPATCH_WO_FTRACE), where this would hang the host, it does not, and V(yes) is refused.
+    type: str
+    choices: [auto, 'yes', 'no']
+    default: auto
+  debug:
+    description: How often C(-d) is given to C(kpatch-build).
+    type: int
+    default: 0
+  env:
+    description: Further environment variables for the build.
+    type: dict
+  kpatch_build:
+    description:
+      - The program C(kpatch-build), or a directory with a checkout of kpatch in which it was compiled.
+      - Default is the one in C(PATH).
+    type: path
+  cache_dir:
+    description:
+      - Where copies of kernel sources are kept with their objects, and the logs of failed builds.
+      - A copy of a distribution's kernel takes 5 to 25 GB.
+    type: path
+    default: /var/cache/livepatch_build
+  timeout:
+    description: How many seconds a build may take.
+    type: int
+    default: 7200
+  progress:
+    description: Whether a long build shows its stages, and a line about every ten seconds, on the controller.
+    type: bool
+    default: true
+  rebuild:
+    description:
+      - V(auto) builds if the result is missing or was made from something else.
+      - V(always) builds in any case.
+      - V(never) fails where V(auto) would build.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  sign:
+    description: Sign the module, with the kernel's own C(sign-file) where it is installed, else with C(openssl).
+    type: dict
+    suboptions:
+      key:
+        description: The private key on the build host, in PEM format. It is not shown anywhere.
+        type: path
+        required: true
+      cert:
+        description: The certificate of the key, in PEM format.
+        type: path
+        required: true
+      hash:
+        description: The hash algorithm.
+        type: str
+        default: sha512
+  sources:
+    description:
+      - The C(.c) and C(.h) files of a hand-written module on the build host. A directory stands for those in it.
+      - They are compiled together in one directory, so no two may have the same name.
+      - Required with O(method=kbuild).
+    type: list
+    elements: path
   name:
     description:
       - Name of the module, at most 55 letters, digits, hyphens and underscores; the kernel shows hyphens as underscores.
-      - Default is the name of the C(.c) file if there is just one.
-      - A module of several C(.c) files cannot have the name of one of them.
+      - Default with O(method=kbuild) is the name of the C(.c) file if there is just one.
+        A module of several C(.c) files cannot have the name of one of them.
+      - Default with O(method=kpatch) is C(livepatch-) and the name of the patch without its suffix, as C(kpatch-build) makes it;
+        with several patches C(livepatch-patch).
     type: str
   dest:
     description: Where to put the patch file on the build host. A directory, or a path that ends in the module's name and C(.ko).
@@ -54,34 +171,73 @@ options:
   kernel_release:
     description:
       - Release of the kernel to build for, as C(uname -r) shows it there. Default is the build host's own kernel.
+      - With O(method=kpatch) it is only used in the defaults of O(src_dir), O(vmlinux) and O(config).
       - If O(kernel_build) is given as well, it must be the tree of that release.
     type: str
   kernel_build:
-    description: Build tree of the kernel. Default is C(/lib/modules/RELEASE/build).
+    description: Build tree of the kernel for O(method=kbuild). Default is C(/lib/modules/RELEASE/build).
     type: path
   cflags:
-    description: Further flags for the compiler.
+    description: Further flags for the compiler with O(method=kbuild).
     type: list
     elements: str
     default: []
+  _job:
+    description:
+      - How the action plugin divides the work into a build and watching it. Not for use in tasks; a value given there is ignored.
+    type: dict
+    suboptions:
+      only_if_current:
+        description: Whether to return instead of building.
+        type: bool
+        default: false
+      progress:
+        description: Names the file that tells how the build goes.
+        type: str
+      offset:
+        description: Where in that file to go on reading, if the task is to watch.
+        type: int
+      seconds:
+        description: How long to wait for news.
+        type: float
 seealso:
   - module: openeuler.livepatch.livepatch_module
 """
 
 EXAMPLES = r"""
-- name: Build a live patch for the kernel of the hosts
+- name: Build a live patch from a source patch, with the kernel's packages in their usual places
+  openeuler.livepatch.livepatch_build:
+    patches: [/srv/livepatch/0001-test.patch]
+    kernel_release: "{{ kernel }}"
+    dest: /srv/livepatch/{{ kernel }}/
+  register: build
+
+- name: The same, with every path given as on the command line of kpatch-build
+  openeuler.livepatch.livepatch_build:
+    kpatch_build: /usr/bin/kpatch-build
+    src_dir: /usr/src/linux-{{ kernel }}
+    vmlinux: /usr/lib/debug/lib/modules/{{ kernel }}/vmlinux
+    config: /usr/src/linux-{{ kernel }}/.config
+    targets: [vmlinux, modules]
+    skip_compiler_check: true
+    patches: [/srv/livepatch/0001-test.patch]
+    dest: /srv/livepatch/by-options/
+
+- name: Fetch the patch file and its manifest to the controller
+  ansible.builtin.fetch:
+    src: "{{ item }}"
+    dest: files/
+    flat: true
+  loop:
+    - "{{ build.path }}"
+    - "{{ build.manifest }}"
+
+- name: Build a hand-written live patch
   openeuler.livepatch.livepatch_build:
     method: kbuild
     sources: [/srv/livepatch/livepatch_cmdline.c]
     kernel_release: "{{ kernel }}"
     dest: /srv/livepatch/{{ kernel }}/
-  register: build
-
-- name: Fetch it to the controller
-  ansible.builtin.fetch:
-    src: "{{ build.path }}"
-    dest: files/
-    flat: true
 """
 
 RETURN = r"""
@@ -109,6 +265,20 @@ manifest:
   returned: success
   type: str
   sample: /srv/livepatch/livepatch_cmdline.ko.json
+duration:
+  description: Seconds that the last build took. V(null) if there was none.
+  returned: success
+  type: float
+  sample: 12.5
+cpu_seconds:
+  description: CPU seconds of C(kpatch-build) in RV(ignore:build) and of the module itself in RV(ignore:besides). V(null) if nothing was built.
+  returned: success
+  type: dict
+changed_functions:
+  description: The functions that C(kpatch-build) found changed or new, each with RV(ignore:object), RV(ignore:name) and RV(ignore:new).
+  returned: success
+  type: list
+  elements: dict
 reason:
   description: Stable key of why it failed, for example V(compile_error).
   returned: failure
@@ -121,27 +291,41 @@ remedy:
   description: What to do about it, in one sentence.
   returned: failure
   type: str
-errors:
-  description: The compiler's errors, each with RV(ignore:file), RV(ignore:line), RV(ignore:column) and RV(ignore:message).
-  returned: when the build failed
+problems:
+  description: Everything that would make the build fail, each with RV(ignore:check), RV(ignore:message) and RV(ignore:remedy).
+  returned: when the checks before the build failed
   type: list
   elements: dict
+errors:
+  description: The compiler's errors, each with RV(ignore:file), RV(ignore:line), RV(ignore:column) and RV(ignore:message).
+  returned: when the compiler failed
+  type: list
+  elements: dict
+log:
+  description: Path of the whole log of C(kpatch-build) on the build host.
+  returned: when kpatch-build failed
+  type: str
+log_lines:
+  description: The lines that say what went wrong.
+  returned: when kpatch-build failed
+  type: list
+  elements: str
 cmd:
   description: The command that failed.
-  returned: when the build failed
+  returned: when the build with kbuild failed
   type: list
   elements: str
 rc:
-  description: Its exit status.
+  description: Exit status of the command that failed.
   returned: when the build failed
   type: int
 stdout:
   description: Its standard output.
-  returned: when the build failed
+  returned: when the build with kbuild failed
   type: str
 stderr:
   description: Its standard error, with the compiler's messages.
-  returned: when the build failed
+  returned: when the build with kbuild failed
   type: str
 """
 

@@ -13,24 +13,30 @@ went into it: sources, the headers that the compiler read, configuration, symbol
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+    MANIFEST_FORMAT,
+    BuildError,
+    Run,
+    digest,
+    manifest_path,
+    parse_errors,
+    place,
+    read_text,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import parse_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
     NAME_RULE,
     PatchFile,
     PatchFileError,
     is_module_name,
-    module_name,
     read_patch_file,
 )
-
-MANIFEST_FORMAT = 1
 
 # Files of a kernel build tree that decide what a module looks like, besides headers. A tree may lack some.
 TREE_FILES = (
@@ -41,17 +47,18 @@ TREE_FILES = (
     "scripts/module.lds",
 )
 
-Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
-"""Runs a command: its exit status, standard output and standard error. A program that is missing is status 127."""
 
+@dataclass(frozen=True)
+class Cross:
+    """Another machine to build for: kbuild's names of the architecture (C(arm64)) and of the compiler's prefix."""
 
-class BuildError(Exception):
-    """The build cannot be done, or failed. C(reason) is a stable key; C(details) go into the result as they are."""
+    arch: str | None = None
+    prefix: str | None = None
 
-    def __init__(self, reason: str, message: str, remedy: str, **details: t.Any) -> None:
-        super().__init__(f"{message} {remedy}")
-        self.reason = reason
-        self.details = dict(details, cause=message, remedy=remedy)
+    @property
+    def arguments(self) -> list[str]:
+        arguments = [f"ARCH={self.arch}"] if self.arch else []
+        return arguments + ([f"CROSS_COMPILE={self.prefix}"] if self.prefix else [])
 
 
 @dataclass(frozen=True)
@@ -64,10 +71,16 @@ class Build:
     release: str
     cflags: tuple[str, ...]
     dest: str
+    cross: Cross = Cross()
+
+    @property
+    def forces_signatures(self) -> bool:
+        config = read_text(os.path.join(self.tree, ".config")) or ""
+        return "CONFIG_MODULE_SIG_FORCE=y" in config.splitlines()
 
     @property
     def manifest_path(self) -> str:
-        return self.dest + ".json"
+        return manifest_path(self.dest)
 
 
 def prepare(
@@ -77,6 +90,7 @@ def prepare(
     tree: str | None,
     release: str | None,
     cflags: t.Sequence[str],
+    cross: Cross = Cross(),
 ) -> Build:
     """Check the inputs and complete them. Raises BuildError."""
     files = _expand(sources)
@@ -92,15 +106,7 @@ def prepare(
             f"{tree} is the build tree of kernel {found}, not of {release}.",
             "Correct kernel_release or kernel_build.",
         )
-    if os.path.isdir(dest) or dest.endswith("/"):
-        dest = os.path.join(dest, name + ".ko")
-    elif module_name(dest) != name or not dest.endswith(".ko"):
-        raise BuildError(
-            "bad_dest",
-            f"dest {dest} is neither a directory nor a file named {name}.ko.",
-            "Correct dest or name.",
-        )
-    return Build(name, tuple(files), os.path.realpath(tree), found, tuple(cflags), dest)
+    return Build(name, tuple(files), os.path.realpath(tree), found, tuple(cflags), place(dest, name), cross)
 
 
 def _expand(sources: t.Sequence[str]) -> list[str]:
@@ -151,8 +157,8 @@ def _check_sources(name: str, files: t.Sequence[str]) -> None:
 
 def _check_tree(tree: str) -> str:
     """The release of the kernel that a build tree is for."""
-    release = _read(os.path.join(tree, "include/config/kernel.release"))
-    config = _read(os.path.join(tree, ".config")) or _read(os.path.join(tree, "include/config/auto.conf"))
+    release = read_text(os.path.join(tree, "include/config/kernel.release"))
+    config = read_text(os.path.join(tree, ".config")) or read_text(os.path.join(tree, "include/config/auto.conf"))
     if release is None or config is None or not os.path.isfile(os.path.join(tree, "Makefile")):
         raise BuildError(
             "no_build_tree",
@@ -168,58 +174,25 @@ def _check_tree(tree: str) -> str:
     return release.strip()
 
 
-def _read(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return None
-
-
-def _digest(path: str) -> str | None:
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.sha256(stream.read()).hexdigest()
-    except OSError:
-        return None
-
-
-def read_manifest(build: Build) -> dict[str, t.Any] | None:
-    """The manifest of an earlier build; None if there is none, or one that cannot be understood."""
-    try:
-        manifest = json.loads(_read(build.manifest_path) or "")
-    except ValueError:
-        return None
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
-
-
-def is_current(build: Build, manifest: dict[str, t.Any] | None, run: Run) -> bool:
-    """Whether the result that lies there was made from exactly what would be built now."""
-    if manifest is None or manifest.get("sha256") != _digest(build.dest):
-        return False
-    headers = manifest.get("headers") or []
-    program = (manifest.get("inputs") or {}).get("compiler", {}).get("program", "")
-    return bool(manifest.get("inputs") == inputs(build, headers, program, run))
-
-
 def inputs(build: Build, headers: t.Sequence[str], compiler: str, run: Run) -> dict[str, t.Any]:
     """The digests of everything that decides what the build makes, in plain types."""
     return {
         "name": build.name,
         "release": build.release,
         "cflags": list(build.cflags),
-        "sources": {os.path.basename(path): _digest(path) for path in build.sources},
-        "tree": {name: _digest(os.path.join(build.tree, name)) for name in TREE_FILES},
+        "cross": build.cross.arguments,
+        "sources": {os.path.basename(path): digest(path) for path in build.sources},
+        "tree": {name: digest(os.path.join(build.tree, name)) for name in TREE_FILES},
         "headers": _digest_of_all(headers),
         "compiler": {"program": compiler, "version": _compiler_version(compiler, run)},
     }
 
 
 def _digest_of_all(paths: t.Sequence[str]) -> str:
-    digest = hashlib.sha256()
+    together = hashlib.sha256()
     for path in paths:
-        digest.update(f"{_digest(path)} {path}\n".encode())
-    return digest.hexdigest()
+        together.update(f"{digest(path)} {path}\n".encode())
+    return together.hexdigest()
 
 
 def _compiler_version(program: str, run: Run) -> str:
@@ -236,7 +209,16 @@ def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dic
         stream.write(_kbuild_file(build))
     # Without the map the result would hold the name of a temporary directory and differ from build to build.
     flags = f"KCFLAGS=-ffile-prefix-map={directory}/="
-    command = ["make", "-C", build.tree, "M=" + directory, flags, f"-j{os.cpu_count() or 1}", "modules"]
+    command = [
+        "make",
+        "-C",
+        build.tree,
+        "M=" + directory,
+        flags,
+        *build.cross.arguments,
+        f"-j{os.cpu_count() or 1}",
+        "modules",
+    ]
     rc, out, err = run(command)
     if rc != 0:
         raise _build_failed(build, directory, command, rc, out, err)
@@ -249,6 +231,11 @@ def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dic
     manifest = {
         "format": MANIFEST_FORMAT,
         "method": "kbuild",
+        "name": build.name,
+        "abi": patch_file.abi,
+        "release": build.release,
+        "vermagic": patch_file.vermagic,
+        "replace": patch_file.replace,
         "sha256": patch_file.sha256,
         "inputs": inputs(build, headers, compiler, run),
         "headers": headers,
@@ -271,7 +258,7 @@ def _read_dependencies(build: Build, directory: str) -> tuple[str, list[str]]:
     compiler, headers = "", set()
     for source in _c_files(build.sources):
         base = os.path.basename(source)[: -len(".c")]
-        text = _read(os.path.join(directory, f".{base}.o.cmd")) or ""
+        text = read_text(os.path.join(directory, f".{base}.o.cmd")) or ""
         compiler = compiler or parse_compiler(text)
         headers.update(parse_headers(text))
     paths = {os.path.normpath(os.path.join(build.tree, header)) for header in headers}
@@ -290,23 +277,7 @@ def parse_headers(cmd_file: str) -> list[str]:
     return [word for word in deps.replace("\\\n", " ").split() if word.endswith(".h")]
 
 
-_COMPILER_ERROR = re.compile(
-    r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<message>.*)$", re.M
-)
 _MODPOST_ERROR = re.compile(r'^ERROR: modpost: "(?P<symbol>[^"]+)" \[[^\]]+\] undefined!$', re.M)
-
-
-def parse_errors(output: str) -> list[dict[str, t.Any]]:
-    """The compiler's errors: file, line, column (None if not given) and message."""
-    return [
-        {
-            "file": match.group("file"),
-            "line": int(match.group("line")),
-            "column": int(match.group("column")) if match.group("column") else None,
-            "message": match.group("message"),
-        }
-        for match in _COMPILER_ERROR.finditer(output)
-    ]
 
 
 def _build_failed(build: Build, directory: str, command: list[str], rc: int, out: str, err: str) -> BuildError:
@@ -331,16 +302,3 @@ def _build_failed(build: Build, directory: str, command: list[str], rc: int, out
         )
     last = (err.strip() or out.strip()).splitlines()[-1:] or ["no output"]
     return BuildError("build_failed", f"make ended with {rc}: {last[0]}.", "Read stderr and stdout.", **details)
-
-
-def describe(manifest: dict[str, t.Any] | None) -> str:
-    """What --diff shows of a build."""
-    if manifest is None:
-        return "none\n"
-    known = manifest["inputs"]
-    lines = ["sha256: {}".format(manifest.get("sha256", "(not built yet)"))]
-    lines += [f"{name}: {known[name]}" for name in ("name", "release", "cflags", "headers")]
-    lines += ["compiler: {program} {version}".format(**known["compiler"])]
-    lines += [f"source {name}: {digest}" for name, digest in sorted(known["sources"].items())]
-    lines += [f"tree {name}: {digest}" for name, digest in sorted(known["tree"].items())]
-    return "".join(line + "\n" for line in lines)

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Controller side of livepatch_build: runs a long build in the background of the build host, and shows how it goes."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+import uuid
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.playbook.task import Task
+from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress import describe
+
+MODULE = "openeuler.livepatch.livepatch_build"
+
+WATCH_SECONDS = 10
+GRACE_SECONDS = 60
+"""How much longer than the build's own timeout its job may take."""
+
+Result = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        if not self._may_be_long():
+            result.update(self._call(task_vars, None, wrap_async=self._task.async_val))
+            return result
+        first = self._call(task_vars, {"only_if_current": True})
+        result.update(self._build_and_watch(task_vars) if first.pop("needs_build", False) else first)
+        return result
+
+    def _may_be_long(self) -> bool:
+        """Whether there may be a build to watch. In check mode there is none, and an async task is on its own."""
+        arguments = self._task.args
+        return (
+            arguments.get("method", "kpatch") == "kpatch"
+            and boolean(arguments.get("progress", True), strict=False)
+            and not self._task.check_mode
+            and not self._task.async_val
+        )
+
+    def _call(self, task_vars: dict[str, t.Any] | None, job: Result | None, wrap_async: int | bool = False) -> Result:
+        arguments = dict(self._task.args, _job=job)
+        return t.cast(
+            Result,
+            self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars, wrap_async=wrap_async),
+        )
+
+    def _build_and_watch(self, task_vars: dict[str, t.Any] | None) -> Result:
+        identifier = uuid.uuid4().hex
+        job = self._start(task_vars, identifier)
+        if job.get("failed") or "ansible_job_id" not in job:
+            return job
+        offset, running = 0, True
+        while running:
+            wanted = {"progress": identifier, "offset": offset, "seconds": WATCH_SECONDS}
+            news = self._call(task_vars, wanted)
+            if news.get("failed"):
+                break
+            offset, running = news["offset"], news["running"]
+            self._show(news["entries"], task_vars)
+            finished = None if news["entries"] else self._status(task_vars, job["ansible_job_id"], "status")
+            running = running and not (finished and finished.get("finished"))
+        return self._wait_for_result(task_vars, job["ansible_job_id"])
+
+    def _start(self, task_vars: dict[str, t.Any] | None, identifier: str) -> Result:
+        """Start the build as a job of its own: it ends within its timeout, also if the controller goes away."""
+        self._task.async_val = int(self._task.args.get("timeout", 7200)) + GRACE_SECONDS
+        try:
+            return self._call(task_vars, {"progress": identifier}, wrap_async=True)
+        finally:
+            self._task.async_val = 0
+
+    def _show(self, entries: list[Result], task_vars: dict[str, t.Any] | None) -> None:
+        host = (task_vars or {}).get("inventory_hostname", "")
+        for entry in entries:
+            line = describe(entry)
+            if line:
+                self._display.display(f"[{host}] {line}")
+
+    def _wait_for_result(self, task_vars: dict[str, t.Any] | None, job: str) -> Result:
+        """The result of the job, which has ended or is about to."""
+        while True:
+            status = self._status(task_vars, job, "status")
+            if status.get("finished") or status.get("failed"):
+                break
+            time.sleep(1)
+        self._status(task_vars, job, "cleanup")
+        for name in (
+            "ansible_job_id",
+            "finished",
+            "started",
+            "results_file",
+            "stdout",
+            "stdout_lines",
+            "stderr",
+            "stderr_lines",
+        ):
+            status.pop(name, None)
+        return status
+
+    def _status(self, task_vars: dict[str, t.Any] | None, job: str, mode: str) -> Result:
+        """Ask for the job, as Ansible does for tasks with poll."""
+        task = Task.load(
+            {
+                "action": "ansible.builtin.async_status",
+                "args": {"jid": job, "mode": mode},
+                "environment": self._task.environment,
+            }
+        )
+        handler = self._shared_loader_obj.action_loader.get(
+            "ansible.legacy.async_status",
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        return t.cast(Result, handler.run(task_vars=task_vars))

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Reads what a kernel was built from: its configuration, its vmlinux, its source tree."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import digest, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
+
+_BANNER = b"Linux version "
+"""Begins linux_banner (kernel: init/version-timestamp.c), as /proc/version shows it."""
+
+_PLAIN_LINE = re.compile(r'CONFIG_\w+=(?:[ymn]|-?[0-9]+|0x[0-9A-Fa-f]+|"(?:[^"\\$`]|\\["\\])*")\Z')
+
+
+@dataclass(frozen=True)
+class Config:
+    """A kernel configuration. C(odd_line) is the number of the first line that is more than an option, if there is one.
+
+    Some versions of kpatch-build read the file as a shell script, so that such a line would be carried out.
+    """
+
+    path: str
+    text: str
+    sha256: str
+    options: t.Mapping[str, str]
+    version: str | None
+    odd_line: int | None
+
+    @property
+    def abi(self) -> str:
+        return STOP_MACHINE if self.options.get("CONFIG_LIVEPATCH_WO_FTRACE") == "y" else PER_TASK
+
+    @property
+    def uses_clang(self) -> bool:
+        return "CONFIG_CC_IS_CLANG" in self.options
+
+
+def read_config(path: str) -> Config | None:
+    """Read a configuration file; None if it cannot be read."""
+    text = read_text(path)
+    if text is None:
+        return None
+    options, odd_line = {}, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if _PLAIN_LINE.match(line):
+            name, _equals, value = line.partition("=")
+            options[name] = value
+        elif odd_line is None:
+            odd_line = number
+    version = re.search(r"^# Linux/\S+ (\S+) Kernel Configuration$", text, re.M)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return Config(path, text, sha256, options, version.group(1) if version else None, odd_line)
+
+
+@dataclass(frozen=True)
+class Vmlinux:
+    """A kernel with its symbols. C(identity) is its build-id or, where it has none, its digest."""
+
+    path: str
+    release: str | None
+    identity: str
+    compiler: str | None
+    has_debug_info: bool
+
+
+def read_vmlinux(path: str) -> Vmlinux | None:
+    """Read a vmlinux; None if there is no ELF file. Raises ImportError where pyelftools is not installed."""
+    # Here and not above: unchanged results need not wait for pyelftools to load.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import DAMAGE, ElfObject
+
+    try:
+        with open(path, "rb") as stream:
+            elf = ElfObject(stream)
+            return Vmlinux(
+                path=path,
+                release=_release(stream),
+                identity=elf.build_id(".notes") or digest(path) or "",
+                compiler=elf.compiler(),
+                has_debug_info=elf.has_section(".debug_info"),
+            )
+    except DAMAGE:
+        return None
+
+
+def _release(stream: t.BinaryIO) -> str | None:
+    """The third word of the banner. The text occurs elsewhere too, so a digit has to follow."""
+    with contextlib.closing(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)) as content:
+        at = content.find(_BANNER)
+        while at != -1:
+            words: list[bytes] = bytes(content[at : at + 200]).split(b" ", 3)
+            if len(words) > 3 and words[2][:1].isdigit():
+                return words[2].decode("ascii", "replace")
+            at = content.find(_BANNER, at + 1)
+    return None
+
+
+def source_version(tree: str) -> str | None:
+    """VERSION.PATCHLEVEL.SUBLEVEL of a source tree, with EXTRAVERSION; None if it is no kernel source."""
+    makefile = read_text(os.path.join(tree, "Makefile"))
+    if makefile is None:
+        return None
+    values = dict(re.findall(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *= *(\S*) *$", makefile, re.M))
+    if not values.get("VERSION") or not values.get("PATCHLEVEL"):
+        return None
+    numbers = [values[name] for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL") if values.get(name)]
+    return ".".join(numbers) + str(values.get("EXTRAVERSION", ""))

@@ -1,0 +1,269 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Builds a live patch module from source patches with kpatch-build.
+
+Whether a build is needed is decided by content: the manifest beside the result holds the digests of everything that
+went into it. kpatch-build works in a copy of the source that is kept with its objects (see work_tree.py), and is told
+to make only the objects that a patch concerns where that is known to give the same result (see kpatch_targets.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import time
+import typing as t
+from dataclasses import replace as with_changes
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import (
+    kpatch_log,
+    kpatch_targets,
+    source_index,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+    MANIFEST_FORMAT,
+    BuildError,
+    Plain,
+    digest,
+    digest_of,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_request import Build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_targets import WHOLE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.long_command import TimedOut, run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.work_tree import (
+    WorkTree,
+    origin_content,
+    work_tree,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
+
+STAGES = {
+    "Testing patch file(s)": "testing the patches",
+    "Reading special section data": "reading the kernel's structures",
+    "Building original source": "building the original source",
+    "Building patched source": "building the patched source",
+    "Extracting new and modified ELF sections": "extracting changed objects",
+    "Building patch module": "building the module",
+}
+"""What kpatch-build prints at the begin of a stage, and how the stage is called here."""
+
+
+def inputs(build: Build, content: Index) -> Plain:
+    """The digests of everything that decides what the build makes, in plain types."""
+    request = build.request
+    return {
+        "name": build.name,
+        "release": build.release,
+        "patches": [patch.sha256 for patch in build.patches],
+        "config": build.config.sha256,
+        "vmlinux": build.vmlinux.identity,
+        "source": source_index.identity(content),
+        "compiler": build.compiler,
+        "kpatch_build": build.tool.identity,
+        "flags": _flags(build),
+        "targets": list(request.targets),
+        "environment": _abi_environment(build),
+        "oot_module": digest(request.oot_module) if request.oot_module else None,
+    }
+
+
+def _flags(build: Build) -> list[str]:
+    """What decides the result besides the files."""
+    flags = [] if build.replace else ["-R"]
+    if build.request.skip_compiler_check and build.tool.skip_compiler_check:
+        flags.append(build.tool.skip_compiler_check)
+    return flags
+
+
+def _abi_environment(build: Build) -> dict[str, str]:
+    """The variables that are set for the build, the user's own last."""
+    environ = {}
+    if build.abi == STOP_MACHINE:
+        environ = dict.fromkeys(build.tool.variables, "1")
+    if build.request.cross_compile:
+        environ["CROSS_COMPILE"] = build.request.cross_compile
+    if build.request.arch:
+        environ["ARCH"] = environ["TARGET_ARCH"] = build.request.arch
+    environ.update(build.request.env)
+    return environ
+
+
+def origin(build: Build, keep: bool) -> Index:
+    """The content of the user's source tree."""
+    return origin_content(build.request.cache_dir, build.request.source, keep)
+
+
+def tree_of(build: Build) -> WorkTree:
+    """The work tree for this source, configuration and compiler."""
+    return work_tree(
+        build.request.cache_dir,
+        os.path.realpath(build.request.source),
+        build.config.sha256,
+        build.compiler,
+        build.tool.identity,
+        build.suffix,
+        _abi_environment(build),
+    )
+
+
+def build_module(build: Build, content: Index, wanted: Plain, directory: str, reporter: Reporter) -> Plain:
+    """Build into an empty directory: the manifest of the result, which lies there. Raises BuildError."""
+    tree = tree_of(build)
+    who = f"the build of {build.name} by process {os.getpid()}"
+    started = time.monotonic()
+    with tree.locked(who, lambda other: reporter.stage(f"waiting for {other}"), build.request.timeout) as mine:
+        if not mine:
+            raise BuildError("timeout", "Another build has the tree all the time.", "Run the task again later.")
+        reporter.stage("preparing the source" if tree.is_primed(wanted["source"]) else "copying the source")
+        tree.prepare(build.request.source, content, build.config.text, build.added_files)
+        targets = kpatch_targets.choose(build, tree, wanted["source"])
+        printed, log_digest, cpu_seconds, objects = _run(build, tree, targets, started, reporter)
+        if targets == WHOLE:
+            tree.note_primed(wanted["source"], objects)
+        result = shutil.move(os.path.join(tree.out, build.name + ".ko"), directory)
+    patch_file = with_changes(read_patch_file(result, build.dest), replace=build.replace)
+    if patch_file.release != build.release:
+        raise BuildError(
+            "wrong_release",
+            f"The module is for {patch_file.release}, and the vmlinux is of {build.release}.",
+            "Give the source and the configuration that the kernel was built from.",
+        )
+    return {
+        "format": MANIFEST_FORMAT,
+        "method": "kpatch",
+        "name": module_name(build.name),
+        "abi": build.abi,
+        "release": build.release,
+        "vermagic": patch_file.vermagic,
+        "replace": build.replace,
+        "sha256": patch_file.sha256,
+        "inputs": wanted,
+        "tools": {"kpatch_build": build.tool.version, "compiler": build.compiler},
+        "targets": list(targets),
+        "patch_file": patch_file.to_dict(),
+        "changed_functions": kpatch_log.changed_functions(printed),
+        "duration": round(time.monotonic() - started, 1),
+        "cpu_seconds": cpu_seconds,
+        "log_sha256": log_digest,
+    }
+
+
+def _cpu_seconds() -> float:
+    """Of all processes that were started and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _command(build: Build, tree: WorkTree, targets: t.Sequence[str]) -> list[str]:
+    request = build.request
+    command = [build.tool.path, "-s", tree.source, "-c", os.path.join(tree.source, ".config"), "-v", build.vmlinux.path]
+    command += ["-o", tree.out, "-n", build.name, "-j", str(request.jobs or os.cpu_count() or 1)]
+    for target in targets if tuple(targets) != WHOLE else ():
+        command += ["-t", target]
+    if request.oot_module:
+        command += ["--oot-module", request.oot_module, "--oot-module-src", tree.source]
+    command += _flags(build)
+    command += ["-d"] * request.debug
+    return command + [os.path.realpath(patch.path) for patch in build.patches]
+
+
+def _environment(build: Build, tree: WorkTree) -> dict[str, str]:
+    environ = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "CACHEDIR": tree.kpatch}
+    for name in ("MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "O"):
+        environ.pop(name, None)
+    # scripts/setlocalversion asks git, which the copy does not have: the kernel itself says what it would add.
+    environ["LOCALVERSION"] = build.suffix
+    # Without the map, the result would hold the path of the cache.
+    environ["KCPPFLAGS"] = f"-fdebug-prefix-map={tree.path}/="
+    environ.update(_abi_environment(build))
+    return environ
+
+
+_COMPILED = re.compile(r"^  (?:CC|AS)(?: \[M\])? ", re.M)
+
+
+class _Log:
+    """kpatch-build's log while it grows. kpatch-build removes it in the end, and this still has it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.text = ""
+        self.objects = 0
+        self._stream: t.TextIO | None = None
+
+    def read(self) -> None:
+        """Read what is new in it."""
+        if self._stream is None:
+            with contextlib.suppress(OSError):
+                self._stream = open(self.path, encoding="utf-8", errors="replace")  # noqa: SIM115
+        if self._stream is not None:
+            new = self._stream.read()
+            self.text += new
+            self.objects += len(_COMPILED.findall(new))
+
+
+def _run(
+    build: Build, tree: WorkTree, targets: t.Sequence[str], started: float, reporter: Reporter
+) -> tuple[str, str, float, int]:
+    """Run kpatch-build. Raises BuildError.
+
+    What it printed, the digest of that and its log, its CPU seconds, how many objects it compiled of the original.
+    """
+    for directory in (tree.kpatch, tree.out):
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(directory)
+    log = _Log(os.path.join(tree.kpatch, "build.log"))
+    whole = tuple(targets) == WHOLE
+
+    def on_line(line: str) -> None:
+        for begin, title in STAGES.items():
+            if line.startswith(begin):
+                reporter.stage(title)
+                if title == "building the patched source" and whole:
+                    log.read()
+                    objects_of_the_original.append(log.objects)
+                    tree.keep_symvers()
+        if "ed function: " in line or "new function: " in line or line.startswith("Patched objects:"):
+            reporter.line(line)
+
+    def on_tick() -> None:
+        log.read()
+        reporter.tick(log.objects, tree.objects if whole else None)
+
+    objects_of_the_original: list[int] = []
+    left = build.request.timeout - (time.monotonic() - started)
+    cpu = _cpu_seconds()
+    try:
+        rc, printed = run_long(_command(build, tree, targets), _environment(build, tree), left, on_line, on_tick)
+    except TimedOut as error:
+        log.read()
+        raise BuildError(
+            "timeout",
+            f"kpatch-build did not end within {build.request.timeout:.0f} s.",
+            "Give a longer timeout or more jobs.",
+            log=_keep_log(build, log.text),
+        ) from error
+    log.read()
+    if rc != 0:
+        raise kpatch_log.explain(printed, log.text, rc, _keep_log(build, printed + log.text))
+    objects = max(objects_of_the_original, default=0)
+    return printed, digest_of(printed + log.text), round(_cpu_seconds() - cpu, 1), objects
+
+
+def _keep_log(build: Build, text: str) -> str:
+    folder = os.path.join(build.request.cache_dir, "logs")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, build.name + ".log")
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return path

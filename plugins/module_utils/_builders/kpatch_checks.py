@@ -1,0 +1,220 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What would make kpatch-build fail, or make a patch that fails, found before the long work. Pure functions."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_tool import REGISTER_ONLY, Tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_patch import SourcePatch, Trial
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import REQUIRED_OPTIONS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
+
+REFUSED_OPTIONS = (
+    "CONFIG_DEBUG_INFO_SPLIT",
+    "CONFIG_GCC_PLUGIN_LATENT_ENTROPY",
+    "CONFIG_GCC_PLUGIN_RANDSTRUCT",
+    "CONFIG_X86_KERNEL_IBT",
+)
+"""What kpatch-build refuses (kpatch-build: "not supported")."""
+
+PROGRAMS = ("awk", "bash", "gawk", "getopt", "ld", "lsdiff", "make", "objcopy", "patch", "readelf", "sed", "strings")
+"""What kpatch-build calls. Without lsdiff it skips the check of the paths; without gawk it finds no structures."""
+
+PROGRAMS_OF_A_KERNEL = ("bc", "bison", "flex", "perl")
+"""What the build of a kernel calls besides."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """C(check) is a stable key; C(message) says what is wrong and C(remedy) what to do, in a sentence each."""
+
+    check: str
+    message: str
+    remedy: str
+
+    def to_dict(self) -> dict[str, str]:
+        return {"check": self.check, "message": self.message, "remedy": self.remedy}
+
+
+def check_config(config: Config) -> t.Iterator[Problem]:
+    """Whether the configuration is a plain one, of a kernel that can be live-patched, and that kpatch-build takes."""
+    if config.odd_line is not None:
+        yield Problem(
+            "config_not_plain",
+            f"Line {config.odd_line} of {config.path} is no option of a kernel, and kpatch-build would run it.",
+            "Give the configuration file of the kernel as its package has it.",
+        )
+    abi = config.abi
+    for name, needed_by in REQUIRED_OPTIONS.items():
+        if (abi in needed_by or name == "CONFIG_DEBUG_INFO") and config.options.get(name) != "y":
+            yield Problem(
+                "config", f"{config.path} lacks {name}=y.", "Build for a kernel that has it, or correct config."
+            )
+    for name in REFUSED_OPTIONS:
+        if name in config.options:
+            yield Problem(
+                "config",
+                f"{config.path} has {name}, which kpatch-build does not support.",
+                "Build for a kernel without it.",
+            )
+
+
+def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Problem]:
+    """Whether the vmlinux is one, with debug information."""
+    if not vmlinux.has_debug_info:
+        yield Problem(
+            "no_debug_info",
+            f"{vmlinux.path} has no debug information.",
+            "Install the kernel's debuginfo package and give its vmlinux.",
+        )
+    if vmlinux.release is None:
+        yield Problem("bad_vmlinux", f"{vmlinux.path} is not the vmlinux of a kernel.", "Correct vmlinux.")
+
+
+def check_version(
+    vmlinux: Vmlinux, config: Config, source: str, version: str | None, local: str
+) -> t.Iterator[Problem]:
+    """Whether vmlinux, configuration and source, with its C(localversion) files, are of one kernel."""
+    if version is None:
+        yield Problem("no_source", f"{source} is not the source of a kernel.", "Correct src_dir.")
+        return
+    if config.version and not config.version.startswith(_numbers(version)):
+        yield Problem(
+            "version_mismatch",
+            f"{config.path} is the configuration of {config.version}, and {source} the source of {version}.",
+            "Give the configuration that the kernel was built with.",
+        )
+    if vmlinux.release is None:
+        return
+    if not vmlinux.release.startswith(version):
+        yield Problem(
+            "version_mismatch",
+            f"{source} is the source of {version}, and {vmlinux.path} is of {vmlinux.release}.",
+            "Give the source that the kernel was built from.",
+        )
+    elif missing_suffix(vmlinux, config, version, local) is None:
+        yield Problem(
+            "version_mismatch",
+            f"{source} and {config.path} make another release than {vmlinux.release}, which vmlinux is of.",
+            "Give the source and the configuration that the kernel was built from.",
+        )
+
+
+def _numbers(version: str) -> str:
+    return version.split("-")[0]
+
+
+def missing_suffix(vmlinux: Vmlinux, config: Config, version: str | None, local: str) -> str | None:
+    """What the source, its C(localversion) files and the configuration do not say of the kernel's release.
+
+    None if they say something else than the vmlinux.
+    """
+    said = (version or "") + local + config.options.get("CONFIG_LOCALVERSION", "").strip('"')
+    release = vmlinux.release or ""
+    return release[len(said) :] if release.startswith(said) else None
+
+
+def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.Iterator[Problem]:
+    """Whether the compiler is the one that the kernel was built with."""
+    if compiler is None:
+        yield Problem("missing_program", f"The compiler {program} does not work or is not installed.", "Install it.")
+    elif vmlinux.compiler is not None and compiler != vmlinux.compiler:
+        yield Problem(
+            "compiler_mismatch",
+            f"{program} is {compiler!r}, and the kernel was built with {vmlinux.compiler!r}.",
+            "Install that compiler, or set skip_compiler_check: true if you know that the two make the same code.",
+        )
+
+
+def check_tool(tool: Tool, abi: str, replace: str, skip_compiler_check: bool, arch: str | None) -> t.Iterator[Problem]:
+    """Whether this kpatch-build can make what is asked for."""
+    if arch and not tool.builds_for_others:
+        yield Problem(
+            "tool_not_for_arch",
+            f"{tool.path} builds for the machine that it runs on only.",
+            "Build on such a machine, or use a kpatch-build that knows TARGET_ARCH.",
+        )
+    if abi == STOP_MACHINE and replace == "yes":
+        yield Problem(
+            "replace_not_supported",
+            "Kernels with CONFIG_LIVEPATCH_WO_FTRACE do not implement replace: enabling such a patch hangs the host.",
+            "Leave replace out; livepatch_module's supersedes does what it is for.",
+        )
+    if abi == STOP_MACHINE and REGISTER_ONLY not in tool.variables:
+        yield Problem(
+            "tool_not_for_abi",
+            f"{tool.path} cannot build for kernels with CONFIG_LIVEPATCH_WO_FTRACE: it does not know {REGISTER_ONLY}.",
+            "Use the package kpatch of openEuler's own repositories, on openEuler, or name its kpatch-build.",
+        )
+    elif (abi == STOP_MACHINE or replace == "no") and not tool.can_omit_replace:
+        yield Problem(
+            "tool_too_old",
+            f"{tool.path} has no option -R, so its patches would have replace.",
+            "Use kpatch 0.9.5 or later.",
+        )
+    if skip_compiler_check and tool.skip_compiler_check is None:
+        yield Problem(
+            "tool_too_old",
+            f"{tool.path} cannot skip its check of the compiler.",
+            "Install the compiler that the kernel was built with.",
+        )
+
+
+def check_paths(patches: t.Sequence[SourcePatch]) -> t.Iterator[Problem]:
+    """Whether the patches change only what can be live-patched."""
+    for patch in patches:
+        for path in patch.paths:
+            what = _unsupported(path)
+            if what:
+                yield Problem(
+                    "unsupported_path",
+                    f"{patch.path} changes {path}: {what} cannot be live-patched.",
+                    "Patch a function that calls it instead.",
+                )
+
+
+def _unsupported(path: str) -> str | None:
+    if path.startswith("lib/"):
+        return "code in lib/"
+    if path.endswith(".S"):
+        return "assembly"
+    if "/vdso/" in path or "/vdso32/" in path or "/vdso64/" in path:
+        return "the vDSO"
+    return None
+
+
+def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, str]]) -> t.Iterator[Problem]:
+    """What the trial of the patches found."""
+    for trial in trials:
+        if trial.already_applied:
+            yield Problem(
+                "already_applied", f"{trial.patch} is applied in src_dir already.", "Give the source without it."
+            )
+        for path in trial.missing:
+            yield Problem(
+                "does_not_apply",
+                f"{trial.patch} changes {path}, which does not exist.",
+                "Correct the patch or src_dir.",
+            )
+        for path, hunk, line in trial.failures:
+            yield Problem(
+                "does_not_apply",
+                f"{trial.patch}: hunk {hunk} does not apply to {path} at line {line}.",
+                "Correct the patch or src_dir.",
+            )
+        if trial.says:
+            yield Problem("does_not_apply", f"{trial.patch} does not apply: {trial.says}.", "Correct the patch.")
+    for patch, path, function in in_init:
+        yield Problem(
+            "init_section",
+            f"{patch} changes {function} in {path}, which the kernel discards after it has started.",
+            "Leave functions marked __init or __exit as they are.",
+        )

@@ -1,0 +1,285 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What a build with kpatch-build needs to know: the request, and everything that can be found out before the work."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import (
+    kernel_source,
+    kpatch_checks,
+    kpatch_tool,
+    source_patch,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+    BuildError,
+    Run,
+    place,
+    read_text,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_checks import Problem
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_tool import Tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_patch import SourcePatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+    MODULE_NAME_MAX,
+    NAME_RULE,
+    is_module_name,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
+
+GIB = 1024**3
+FREE_FOR_A_TREE = 4 * GIB
+FREE_FOR_A_BUILD = GIB // 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for, in the module's own words; paths are on the build host."""
+
+    patches: tuple[str, ...]
+    source: str
+    dest: str
+    name: str | None = None
+    vmlinux: str | None = None
+    config: str | None = None
+    targets: tuple[str, ...] = ()
+    jobs: int | None = None
+    arch: str | None = None
+    cross_compile: str | None = None
+    skip_compiler_check: bool = False
+    oot_module: str | None = None
+    replace: str = "auto"
+    debug: int = 0
+    env: tuple[tuple[str, str], ...] = ()
+    kpatch_build: str | None = None
+    cache_dir: str = "/var/cache/livepatch_build"
+    timeout: float = 7200
+
+
+@dataclass(frozen=True)
+class Build:
+    """A request with all that was found out about it. C(problems) would make it fail."""
+
+    request: Request
+    name: str
+    dest: str
+    patches: tuple[SourcePatch, ...]
+    config: Config
+    vmlinux: Vmlinux
+    tool: Tool
+    compiler: str | None
+    suffix: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def abi(self) -> str:
+        return self.config.abi
+
+    @property
+    def release(self) -> str:
+        return self.vmlinux.release or ""
+
+    @property
+    def replace(self) -> bool:
+        return self.abi != STOP_MACHINE and self.request.replace != "no"
+
+    @property
+    def forces_signatures(self) -> bool:
+        return self.config.options.get("CONFIG_MODULE_SIG_FORCE") == "y"
+
+    @property
+    def added_files(self) -> list[str]:
+        return [change.new for patch in self.patches for change in patch.changes if change.new and not change.old]
+
+
+def prepare(request: Request, run: Run) -> Build:
+    """Look at everything that the build needs. Raises BuildError where that cannot even be looked at."""
+    missing = _missing_files(request)
+    if missing:
+        raise _refused(missing)
+    tool_path = kpatch_tool.find(request.kpatch_build)
+    if tool_path is None:
+        raise BuildError(
+            "no_kpatch_build",
+            f"There is no kpatch-build in {request.kpatch_build or 'PATH'}.",
+            "Install kpatch-build (package kpatch or kpatch-build), or name it with kpatch_build.",
+        )
+    tool = kpatch_tool.read_tool(tool_path, run)
+    patches = [source_patch.read_source_patch(path) for path in request.patches]
+    name = _name(request)
+    config_path = _config_path(request)
+    config = kernel_source.read_config(config_path)
+    vmlinux = kernel_source.read_vmlinux(_vmlinux_path(request))
+    unreadable = [
+        Problem("unreadable_file", f"{path} cannot be read, or is something else.", "Correct the path.")
+        for path, content in (
+            (config_path, config),
+            (_vmlinux_path(request), vmlinux),
+            *zip(request.patches, patches),
+        )
+        if content is None
+    ]
+    if unreadable or config is None or vmlinux is None:
+        raise _refused(unreadable)
+    known = tuple(patch for patch in patches if patch is not None)
+    compiler_program = f"{request.cross_compile or ''}{'clang' if config.uses_clang else 'gcc'}"
+    compiler = _compiler_ident(compiler_program, run)
+    suffix, problems = _look(request, known, config, vmlinux, tool, compiler, compiler_program, run)
+    return Build(
+        request=request,
+        name=name,
+        dest=place(request.dest, name),
+        patches=known,
+        config=config,
+        vmlinux=vmlinux,
+        tool=tool,
+        compiler=compiler,
+        suffix=suffix,
+        problems=tuple(problems),
+    )
+
+
+def _missing_files(request: Request) -> list[Problem]:
+    wanted = [(path, "patches") for path in request.patches]
+    wanted += [(_vmlinux_path(request), "vmlinux"), (_config_path(request), "config")]
+    problems = [
+        Problem("no_such_file", f"{path} does not exist.", f"Correct {option}.")
+        for path, option in wanted
+        if not os.path.isfile(path)
+    ]
+    if not os.path.isdir(request.source):
+        problems.append(
+            Problem(
+                "no_source", f"{request.source} is not a directory.", "Install the kernel's source, or correct src_dir."
+            )
+        )
+    return problems
+
+
+def _vmlinux_path(request: Request) -> str:
+    return request.vmlinux or os.path.join(request.source, "vmlinux")
+
+
+def _config_path(request: Request) -> str:
+    return request.config or os.path.join(request.source, ".config")
+
+
+def _refused(problems: t.Sequence[Problem]) -> BuildError:
+    """One error for all problems: the first is its reason, all are in its details."""
+    first = problems[0]
+    more = (
+        ""
+        if len(problems) == 1
+        else " ({} more: {})".format(len(problems) - 1, " ".join(problem.message for problem in problems[1:]))
+    )
+    return BuildError(
+        first.check, first.message + more, first.remedy, problems=[problem.to_dict() for problem in problems]
+    )
+
+
+def refuse_if_problems(build: Build) -> None:
+    """Raise BuildError with every problem that was found."""
+    if build.problems:
+        raise _refused(build.problems)
+
+
+def _name(request: Request) -> str:
+    """The name as kpatch-build makes it: from one patch its file's, else "patch"; other characters become hyphens."""
+    if request.name is not None:
+        if not is_module_name(request.name.replace("-", "_")):
+            raise BuildError("bad_name", f"{request.name!r} is not the name of a kernel module.", NAME_RULE)
+        return request.name
+    base = os.path.basename(request.patches[0]) if len(request.patches) == 1 else "patch"
+    stem = re.sub(r"\.(?:patch|diff)\Z", "", base)
+    return re.sub(r"[^A-Za-z0-9_-]", "-", "livepatch-" + stem)[:MODULE_NAME_MAX]
+
+
+def _compiler_ident(program: str, run: Run) -> str | None:
+    """What the compiler writes into an object's .comment, which is in vmlinux's too."""
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import ElfObject
+
+    with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
+        source, target = os.path.join(directory, "empty.c"), os.path.join(directory, "empty.o")
+        with open(source, "w", encoding="ascii") as stream:
+            stream.write("int nothing;\n")
+        if run([program, "-c", "-o", target, source])[0] != 0:
+            return None
+        with open(target, "rb") as stream:
+            return ElfObject(stream).compiler()
+
+
+def _look(
+    request: Request,
+    patches: tuple[SourcePatch, ...],
+    config: Config,
+    vmlinux: Vmlinux,
+    tool: Tool,
+    compiler: str | None,
+    compiler_program: str,
+    run: Run,
+) -> tuple[str, list[Problem]]:
+    """The suffix of the kernel's release that its source does not know, and every problem."""
+    problems = list(kpatch_checks.check_config(config))
+    problems += kpatch_checks.check_debug_info(vmlinux)
+    suffix: str | None = ""
+    if not request.oot_module:
+        version = kernel_source.source_version(request.source)
+        local = _local_versions(request.source)
+        problems += kpatch_checks.check_version(vmlinux, config, request.source, version, local)
+        suffix = kpatch_checks.missing_suffix(vmlinux, config, version, local)
+    problems += kpatch_checks.check_tool(tool, config.abi, request.replace, request.skip_compiler_check, request.arch)
+    if not request.skip_compiler_check or compiler is None:
+        problems += kpatch_checks.check_compiler(vmlinux, compiler, compiler_program)
+    for program in (*kpatch_checks.PROGRAMS, *kpatch_checks.PROGRAMS_OF_A_KERNEL):
+        if shutil.which(program) is None:
+            problems.append(
+                Problem("missing_program", f"The program {program} is not installed.", "Install it on the build host.")
+            )
+    problems += kpatch_checks.check_paths(patches)
+    if shutil.which("patch") is not None:
+        problems += kpatch_checks.check_trials(*source_patch.try_patches(request.source, patches, run))
+    problems += _check_room(request)
+    return suffix or "", problems
+
+
+def _local_versions(source: str) -> str:
+    """What the files localversion* of a source tree add to the release (kernel: scripts/setlocalversion)."""
+    names = sorted(name for name in os.listdir(source) if name.startswith("localversion") and not name.endswith("~"))
+    return "".join("".join((read_text(os.path.join(source, name)) or "").split()) for name in names)
+
+
+def _existing(folder: str) -> str:
+    """The folder, or what exists above it, where it would be made."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _check_room(request: Request) -> t.Iterator[Problem]:
+    folders = {"cache_dir": request.cache_dir, "dest": os.path.dirname(os.path.abspath(request.dest))}
+    for option, folder in folders.items():
+        existing = _existing(folder)
+        if not (os.path.isdir(existing) and os.access(existing, os.W_OK)):
+            yield Problem(
+                "not_writable", f"{option} {folder} cannot be written.", f"Run as root, or give another {option}."
+            )
+    has_trees = os.path.isdir(os.path.join(request.cache_dir, "trees"))
+    wanted = FREE_FOR_A_BUILD if has_trees else FREE_FOR_A_TREE
+    free = shutil.disk_usage(_existing(request.cache_dir)).free
+    if free < wanted:
+        yield Problem(
+            "disk_full",
+            f"The build needs {wanted / GIB:.1f} GiB in {request.cache_dir}, and {free / GIB:.1f} GiB are free.",
+            "Free space, or name another cache_dir.",
+        )

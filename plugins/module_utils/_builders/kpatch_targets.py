@@ -1,0 +1,70 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What make is told to build: as little as gives the same result as the whole kernel."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_request import Build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.work_tree import WorkTree
+
+WHOLE = ("vmlinux", "modules")
+"""kpatch-build's own targets: the whole kernel."""
+
+
+def choose(build: Build, tree: WorkTree, identity: str) -> tuple[str, ...]:
+    """What make is told to build, twice: all of the kernel, or only the objects of the sources that the patches change.
+
+    That is the same where these objects are all that can change: plain C files of vmlinux, whose symbol versions do not
+    depend on them, in a tree where everything else was compiled from the same source (C(identity)).
+    """
+    if build.request.targets:
+        return build.request.targets
+    if build.request.oot_module or not tree.is_primed(identity):
+        return WHOLE
+    paths = [change.path for patch in build.patches for change in patch.changes if change.old == change.new]
+    changes = sum(len(patch.changes) for patch in build.patches)
+    if len(paths) != changes or not all(path.endswith(".c") for path in paths):
+        return WHOLE
+    if "CONFIG_MODVERSIONS" in build.config.options and any(_exports(tree, path) for path in paths):
+        return WHOLE
+    objects = _objects_of(tree.source, paths)
+    if not objects or not tree.restore_symvers():
+        return WHOLE
+    return objects
+
+
+def _exports(tree: WorkTree, path: str) -> bool:
+    return "EXPORT_SYMBOL" in (read_text(os.path.join(tree.source, path)) or "EXPORT_SYMBOL")
+
+
+def _objects_of(source: str, paths: t.Sequence[str]) -> tuple[str, ...]:
+    """The objects that are compiled from these sources; none if one of them is not a part of vmlinux itself."""
+    wanted = set(paths)
+    bases = {os.path.basename(path).encode() for path in wanted}
+    objects: list[str] = []
+    seen: set[str] = set()
+    for folder, _folders, files in os.walk(source):
+        for name in files:
+            if not (name.startswith(".") and name.endswith(".o.cmd")):
+                continue
+            with open(os.path.join(folder, name), "rb") as stream:
+                text = stream.read()
+            if not any(base in text for base in bases):
+                continue
+            # A source that another one includes may be written with "..".
+            found = wanted.intersection(os.path.normpath(os.fsdecode(word)) for word in text.split())
+            if found:
+                path = os.path.relpath(os.path.join(folder, name[1 : -len(".cmd")]), source)
+                if b" -DMODULE " in text or path.startswith(("scripts/", "tools/")):
+                    return ()
+                objects.append(path)
+                seen.update(found)
+    return tuple(sorted(objects)) if seen == wanted else ()

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Signs a module with the kernel's own program, or with openssl in the same format."""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import BuildError, Plain, Run, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import SIGNATURE_MAGIC
+
+PKEY_ID_PKCS7 = 2
+"""The kind of signature that kernels take since 4.3 (kernel: include/linux/module_signature.h)."""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What to sign with. The key is a file on the build host; neither its name nor its content is ever returned."""
+
+    key: str
+    cert: str
+    hash: str
+    program: str | None
+
+    def inputs(self) -> Plain:
+        """What decides the signature: another certificate or hash is another result."""
+        return {"cert": digest(self.cert), "hash": self.hash}
+
+
+def prepare(wanted: Plain | None, release: str) -> Seal | None:
+    """Check what the user wants to sign with. Raises BuildError."""
+    if not wanted:
+        return None
+    for option in ("key", "cert"):
+        if not os.path.isfile(wanted[option]):
+            raise BuildError("no_such_file", f"The file sign.{option} does not exist.", f"Correct sign.{option}.")
+    program = f"/lib/modules/{release}/build/scripts/sign-file"
+    return Seal(wanted["key"], wanted["cert"], wanted["hash"], program if os.access(program, os.X_OK) else None)
+
+
+def sign(path: str, seal: Seal, run: Run) -> None:
+    """Append the signature to a module. Raises BuildError."""
+    if seal.program:
+        rc, _out, err = run([seal.program, seal.hash, seal.key, seal.cert, path])
+    else:
+        rc, err = _sign_with_openssl(path, seal, run)
+    if rc != 0:
+        # What the programs print has the key's path in it.
+        says = err.replace(seal.key, "the key").strip().splitlines()
+        raise BuildError(
+            "sign_failed",
+            "The module cannot be signed: {}.".format(says[-1] if says else f"exit status {rc}"),
+            "Check that sign.key and sign.cert belong together and are in PEM format.",
+        )
+
+
+def _sign_with_openssl(path: str, seal: Seal, run: Run) -> tuple[int, str]:
+    with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
+        signature = os.path.join(directory, "signature")
+        command = ["openssl", "cms", "-sign", "-binary", "-noattr", "-nocerts", "-nosmimecap", "-md", seal.hash]
+        command += ["-inkey", seal.key, "-signer", seal.cert, "-in", path, "-outform", "DER", "-out", signature]
+        rc, _out, err = run(command)
+        if rc == 0:
+            with open(signature, "rb") as stream:
+                content = stream.read()
+            with open(path, "ab") as stream:
+                stream.write(content + trailer(len(content)))
+        return rc, err
+
+
+def trailer(size: int) -> bytes:
+    """struct module_signature and the magic that end a signed module (kernel: include/linux/module_signature.h)."""
+    return struct.pack(">BBBBBxxxI", 0, 0, PKEY_ID_PKCS7, 0, 0, size) + SIGNATURE_MAGIC

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The content of a source tree: every file's digest, read once, and again only where size or time say so."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import typing as t
+
+NOT_SOURCE = (".o", ".a", ".ko", ".cmd", ".mod", ".order")
+"""What a build leaves between the sources."""
+
+NOT_SOURCE_AT_TOP = (".git", ".config", "Module.symvers", "System.map")
+
+
+class File(t.NamedTuple):
+    """One file: its digest (of a symbolic link: of its target), size, and time in nanoseconds."""
+
+    sha256: str
+    size: int
+    mtime: int
+
+
+Index = t.Dict[str, File]
+"""Path below the tree -> file."""
+
+
+def scan(tree: str) -> t.Iterator[tuple[str, os.stat_result]]:
+    """Every source file and symbolic link below a tree, in no particular order."""
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(os.path.join(tree, folder)) as entries:
+            for entry in entries:
+                path = folder + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if path not in NOT_SOURCE_AT_TOP:
+                        pending.append(path + "/")
+                elif _is_source(path) and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                    yield path, entry.stat(follow_symlinks=False)
+
+
+def _is_source(path: str) -> bool:
+    if "/" not in path and (path in NOT_SOURCE_AT_TOP or path.startswith(("vmlinux", ".tmp_"))):
+        # linker scripts are in arch/*/kernel
+        return False
+    return not path.endswith(NOT_SOURCE)
+
+
+def file_digest(path: str) -> str:
+    """The SHA-256 of a file's content, or of a symbolic link's target."""
+    result = hashlib.sha256()
+    if os.path.islink(path):
+        result.update(b"link to " + os.fsencode(os.readlink(path)))
+        return result.hexdigest()
+    with open(path, "rb") as stream:
+        for chunk in iter(lambda: stream.read(1 << 20), b""):
+            result.update(chunk)
+    return result.hexdigest()
+
+
+def refresh(tree: str, old: Index) -> Index:
+    """The index of a tree as it is now; files whose size and time are as in the old index are not read again."""
+    index = {}
+    for path, status in scan(tree):
+        known = old.get(path)
+        if known and (known.size, known.mtime) == (status.st_size, status.st_mtime_ns):
+            index[path] = known
+        else:
+            index[path] = File(file_digest(os.path.join(tree, path)), status.st_size, status.st_mtime_ns)
+    return index
+
+
+def identity(index: Index) -> str:
+    """One digest for the content of a tree: the same for the same files, wherever they lie and however old they are."""
+    together = hashlib.sha256()
+    for path in sorted(index):
+        together.update(f"{index[path].sha256} {path}\n".encode("utf-8", "surrogateescape"))
+    return together.hexdigest()
+
+
+def load(path: str) -> Index:
+    """A stored index; empty if there is none or it is damaged."""
+    index = {}
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            for line in stream:
+                sha256, size, mtime, name = line.rstrip("\n").split(" ", 3)
+                index[name] = File(sha256, int(size), int(mtime))
+    except (OSError, ValueError):
+        return {}
+    return index
+
+
+def store(path: str, index: Index) -> None:
+    """Write an index, all of it or nothing."""
+    part = f"{path}.{os.getpid()}.part"
+    with open(part, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        for name, file in index.items():
+            if "\n" not in name:
+                stream.write(f"{file.sha256} {file.size} {file.mtime} {name}\n")
+    os.replace(part, path)
+
+
+def is_unchanged(path: str, file: File) -> bool:
+    """Whether size and time of a file are as recorded."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    regular = stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
+    return regular and (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)

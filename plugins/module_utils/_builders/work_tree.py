@@ -1,0 +1,196 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""A copy of a kernel's source in which kpatch-build may work, kept with all that was compiled in it.
+
+kpatch-build edits the tree that it is given, and reuses what it finds compiled there. So each source, configuration and
+compiler gets a copy of its own: the user's tree stays as it is whatever happens, and the next build compiles only what
+the patch changes. make decides by times, so whatever is put back gets a new time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import source_index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import digest_of, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import File, Index
+
+
+class WorkTree:
+    """One directory of the cache: C(source) with the copy, C(kpatch) for kpatch-build, C(out) for its result."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.source = os.path.join(path, "source")
+        self.kpatch = os.path.join(path, "kpatch")
+        self.out = os.path.join(path, "out")
+        self.symvers = os.path.join(path, "Module.symvers")
+        self._index = os.path.join(path, "index")
+        self._state = os.path.join(path, "state.json")
+
+    def is_primed(self, identity: str) -> bool:
+        """Whether a whole build of a source with this very content has ended well in it."""
+        return bool(self._read_state().get("primed") == identity)
+
+    @property
+    def objects(self) -> int | None:
+        """How many objects a whole build compiles, if one has been seen."""
+        count = self._read_state().get("objects")
+        return count if isinstance(count, int) else None
+
+    def note_primed(self, identity: str, objects: int) -> None:
+        self._write_state(dict(self._read_state(), primed=identity, objects=max(objects, self.objects or 0)))
+
+    def _read_state(self) -> dict[str, t.Any]:
+        try:
+            state = json.loads(read_text(self._state) or "{}")
+        except ValueError:
+            return {}
+        return state if isinstance(state, dict) else {}
+
+    def _write_state(self, state: dict[str, t.Any]) -> None:
+        part = self._state + ".part"
+        with open(part, "w", encoding="utf-8") as stream:
+            json.dump(state, stream)
+        os.replace(part, self._state)
+
+    @contextlib.contextmanager
+    def locked(self, who: str, waiting: t.Callable[[str], None], seconds: float) -> t.Iterator[bool]:
+        """Hold the tree. While another build holds it, C(waiting) is told who; False if that lasts too long."""
+        os.makedirs(self.path, exist_ok=True)
+        with open(os.path.join(self.path, "lock"), "a+", encoding="utf-8") as lock:
+            deadline = time.monotonic() + seconds
+            told = False
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if not told:
+                        lock.seek(0)
+                        waiting(lock.read().strip() or "another build")
+                        told = True
+                    if time.monotonic() > deadline:
+                        yield False
+                        return
+                    time.sleep(0.2)
+            lock.seek(0)
+            lock.truncate()
+            lock.write(who)
+            lock.flush()
+            yield True
+
+    def prepare(self, origin: str, content: Index, config_text: str, added: t.Sequence[str]) -> None:
+        """Make the copy equal to its origin, whose content is given; C(added) are the files that the patches will make.
+
+        What an interrupted build has left is found by size and time, and put back.
+        """
+        state = self._read_state()
+        for path in state.get("added", []):
+            if path not in content:
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(self.source, path))
+        have = source_index.load(self._index)
+        if not have:
+            shutil.rmtree(self.source, ignore_errors=True)
+            os.makedirs(self.source)
+        for path in have.keys() - content.keys():
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.source, path))
+        copied = {}
+        for path, file in content.items():
+            copied[path] = self._bring(origin, path, file, have)
+        if copied != have:
+            source_index.store(self._index, copied)
+        self._write_state(dict(state, added=list(added)))
+        _write_if_different(os.path.join(self.source, ".config"), config_text)
+
+    def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:
+        """Bring one file of the copy to the wanted content, and tell what it is now."""
+        target, have = os.path.join(self.source, path), index.get(path)
+        if have and have.sha256 == wanted.sha256:
+            if source_index.is_unchanged(target, have):
+                return have
+            if os.path.lexists(target) and source_index.file_digest(target) == wanted.sha256:
+                return _file_now(target, wanted.sha256)
+        _copy(os.path.join(origin, path), target, keep_time=not index)
+        return _file_now(target, wanted.sha256)
+
+    def keep_symvers(self) -> None:
+        """Keep the symbol versions of the original source, which the build of the patched one overwrites."""
+        original = os.path.join(self.source, "Module.symvers")
+        part = self.symvers + ".part"
+        with contextlib.suppress(OSError):
+            shutil.copyfile(original, part)
+            if not self._patched_may_be_in(original):
+                os.replace(part, self.symvers)
+
+    def _patched_may_be_in(self, path: str) -> bool:
+        """Whether a file was written after kpatch-build made its folder for the patched objects."""
+        try:
+            return os.stat(path).st_mtime_ns >= os.stat(os.path.join(self.kpatch, "tmp", "patched")).st_mtime_ns
+        except OSError:
+            return False
+
+    def restore_symvers(self) -> bool:
+        """Put them back. Whether there are any."""
+        if not os.path.exists(self.symvers):
+            return False
+        _write_if_different(os.path.join(self.source, "Module.symvers"), read_text(self.symvers) or "")
+        return True
+
+
+def work_tree(cache_dir: str, *inputs: t.Any) -> WorkTree:
+    """The tree for these inputs; others have other trees."""
+    return WorkTree(os.path.join(cache_dir, "trees", digest_of(list(inputs))[:16]))
+
+
+def origin_content(cache_dir: str, origin: str, keep: bool) -> Index:
+    """What is in the user's source tree now. With C(keep) it is remembered, so that the next time is fast."""
+    path = os.path.join(cache_dir, "index-" + digest_of(os.path.realpath(origin))[:16])
+    old = source_index.load(path)
+    new = source_index.refresh(origin, old)
+    if keep and new != old:
+        # Where the cache cannot be written, the checks say so; this only makes the next time faster.
+        with contextlib.suppress(OSError):
+            os.makedirs(cache_dir, exist_ok=True)
+            source_index.store(path, new)
+    return new
+
+
+def _copy(source: str, target: str, keep_time: bool) -> None:
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+    if os.path.lexists(target):
+        os.unlink(target)
+    if os.path.islink(source):
+        os.symlink(os.readlink(source), target)
+    elif keep_time:
+        shutil.copy2(source, target)
+        os.chmod(target, os.stat(target).st_mode | 0o600)
+    else:
+        shutil.copyfile(source, target)
+        shutil.copymode(source, target)
+        os.chmod(target, os.stat(target).st_mode | 0o600)
+
+
+def _file_now(path: str, sha256: str) -> File:
+    status = os.lstat(path)
+    return File(sha256, status.st_size, status.st_mtime_ns)
+
+
+def _write_if_different(path: str, text: str) -> None:
+    if read_text(path) != text:
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""How a build goes: written by the module that builds, one JSON object a line, and read by the one that watches it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import typing as t
+
+EVERY_SECONDS = 10
+FORGOTTEN_AFTER_SECONDS = 86400
+POLL_SECONDS = 0.1
+
+Plain = t.Dict[str, t.Any]
+
+
+class Reporter:
+    """Is told how a build goes. This one tells nobody."""
+
+    def stage(self, title: str) -> None:
+        """A stage begins."""
+
+    def tick(self, objects: int, of: int | None) -> None:
+        """So many objects are compiled, of so many if that is known."""
+
+    def line(self, text: str) -> None:
+        """Something that the operator wants to see at once."""
+
+    def end(self) -> None:
+        """The build is over; its result is told elsewhere."""
+
+
+def progress_path(cache_dir: str, identifier: str) -> str:
+    """The file of one build; the identifier comes from the controller, and must not lead elsewhere."""
+    return os.path.join(cache_dir, "progress", os.path.basename(identifier))
+
+
+class ProgressFile(Reporter):
+    """Writes a line for each stage, each changed function, and every ten seconds."""
+
+    def __init__(self, path: str) -> None:
+        folder = os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        _forget_old(folder)
+        self._stream = open(path, "w", encoding="utf-8")  # noqa: SIM115
+        self._started = self._last = time.monotonic()
+        self._stage = ""
+        self._write({"pid": os.getpid()})
+
+    def stage(self, title: str) -> None:
+        self._stage = title
+        self._last = time.monotonic()
+        self._write({"stage": title})
+
+    def tick(self, objects: int, of: int | None) -> None:
+        if time.monotonic() - self._last >= EVERY_SECONDS:
+            self._last = time.monotonic()
+            self._write({"stage": self._stage, "objects": objects, "of": of})
+
+    def line(self, text: str) -> None:
+        self._write({"text": text})
+
+    def end(self) -> None:
+        self._write({"end": True})
+        self._stream.close()
+
+    def _write(self, entry: Plain) -> None:
+        entry["elapsed"] = round(time.monotonic() - self._started)
+        self._stream.write(json.dumps(entry) + "\n")
+        self._stream.flush()
+
+
+def _forget_old(folder: str) -> None:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError):
+            if time.time() - os.stat(path).st_mtime > FORGOTTEN_AFTER_SECONDS:
+                os.unlink(path)
+
+
+def watch(path: str, offset: int, seconds: float) -> Plain:
+    """Wait for news of a build: C(entries), the C(offset) to go on from, and whether it is still C(running).
+
+    Returns as soon as there is news, or when the time is up. The file is removed when the build is over.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        entries, end = _entries(path, offset)
+        running = not any("end" in entry for entry in entries) and _is_alive(path)
+        if entries or not running or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    if not running:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    return {"entries": entries, "offset": end, "running": running}
+
+
+def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
+    """The complete lines from an offset on, and where they end."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(offset)
+            content = stream.read()
+    except OSError:
+        return [], offset
+    complete = content[: content.rfind(b"\n") + 1]
+    return [json.loads(line) for line in complete.splitlines()], offset + len(complete)
+
+
+def _is_alive(path: str) -> bool:
+    """Whether the process that builds still runs; one that has not begun to write yet may."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            first = stream.readline()
+    except OSError:
+        return True
+    return not first.endswith("\n") or os.path.exists("/proc/{}".format(json.loads(first)["pid"]))

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Reads the signature at the end of a module: who signed it, with which hash. Verifying it is up to the kernel."""
+
+from __future__ import annotations
+
+import struct
+import typing as t
+from dataclasses import dataclass
+
+SIGNATURE_MAGIC = b"~Module signature appended~\n"
+"""Ends a signed module (kernel: include/linux/module_signature.h)."""
+
+_TRAILER = struct.Struct(">BBBBBxxxI")
+"""struct module_signature: algorithm, hash, kind of identifier, length of signer, of key id and of the signature."""
+
+MAX_BYTES = 65536
+"""More than any signature has."""
+
+_HASHES = {
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+    "2.16.840.1.101.3.4.2.4": "sha224",
+    "2.16.840.1.101.3.4.2.8": "sha3-256",
+    "2.16.840.1.101.3.4.2.9": "sha3-384",
+    "2.16.840.1.101.3.4.2.10": "sha3-512",
+    "1.2.156.10197.1.401": "sm3",
+    "1.3.14.3.2.26": "sha1",
+}
+
+_COMMON_NAME = "2.5.4.3"
+
+_SEQUENCE, _SET, _INTEGER, _OID, _CONTEXT_0, _KEY_ID = 0x30, 0x31, 0x02, 0x06, 0xA0, 0x80
+
+
+@dataclass(frozen=True)
+class Signature:
+    """C(signer) is the common name of the certificate's issuer, C(key_id) its serial number or key identifier in hex.
+
+    What cannot be read in a signature is None.
+    """
+
+    signer: str | None
+    hash: str | None
+    key_id: str | None
+
+
+def read_signature(stream: t.BinaryIO) -> Signature | None:
+    """The signature of a module; None if it has none."""
+    end = stream.seek(0, 2) - len(SIGNATURE_MAGIC)
+    stream.seek(max(0, end))
+    if end < 0 or stream.read() != SIGNATURE_MAGIC:
+        return None
+    unreadable = Signature(None, None, None)
+    if end < _TRAILER.size:
+        return unreadable
+    stream.seek(end - _TRAILER.size)
+    length = _TRAILER.unpack(stream.read(_TRAILER.size))[5]
+    if not 0 < length <= min(MAX_BYTES, end - _TRAILER.size):
+        return unreadable
+    stream.seek(end - _TRAILER.size - length)
+    try:
+        return _read_cms(stream.read(length))
+    except (ValueError, IndexError, UnicodeDecodeError):
+        return unreadable
+
+
+class _Item(t.NamedTuple):
+    """One element of DER: its tag and content."""
+
+    tag: int
+    content: bytes
+
+
+def _items(data: bytes) -> list[_Item]:
+    """The elements of DER one after the other (ITU-T X.690); ValueError or IndexError if it is something else."""
+    items, at = [], 0
+    while at < len(data):
+        tag, length, at = data[at], data[at + 1], at + 2
+        if length & 0x80:
+            size = length & 0x7F
+            length, at = int.from_bytes(data[at : at + size], "big"), at + size
+        if at + length > len(data):
+            raise ValueError("too short")
+        items.append(_Item(tag, data[at : at + length]))
+        at += length
+    return items
+
+
+def _of(items: t.Sequence[_Item], tag: int) -> list[_Item]:
+    return [item for item in items if item.tag == tag]
+
+
+def _read_cms(data: bytes) -> Signature:
+    """The first SignerInfo of a CMS SignedData (RFC 5652, section 5)."""
+    content_info = _items(_items(data)[0].content)
+    signed_data = _items(_items(_of(content_info, _CONTEXT_0)[0].content)[0].content)
+    signer_infos = _items(_of(signed_data, _SET)[-1].content)
+    signer_info = _items(signer_infos[0].content)
+    # version, sid, digestAlgorithm: with a key identifier, the algorithm is the only sequence before the signature's.
+    sequences = _of(signer_info, _SEQUENCE)
+    key_ids = _of(signer_info, _KEY_ID)
+    if key_ids:
+        return Signature(None, _hash(sequences[0]), key_ids[0].content.hex())
+    issuer, serial = _items(sequences[0].content)
+    return Signature(_common_name(issuer), _hash(sequences[1]), serial.content.hex())
+
+
+def _hash(algorithm: _Item) -> str:
+    identifier = _oid(_items(algorithm.content)[0].content)
+    return _HASHES.get(identifier, identifier)
+
+
+def _common_name(name: _Item) -> str | None:
+    for relative in _items(name.content):
+        for attribute in _items(relative.content):
+            kind, value = _items(attribute.content)
+            if _oid(kind.content) == _COMMON_NAME:
+                return value.content.decode("utf-8")
+    return None
+
+
+def _oid(content: bytes) -> str:
+    numbers, number = [], 0
+    for byte in content:
+        number = number << 7 | byte & 0x7F
+        if not byte & 0x80:
+            numbers.append(number)
+            number = 0
+    first = min(numbers[0] // 40, 2)
+    return ".".join(str(part) for part in (first, numbers[0] - 40 * first, *numbers[1:]))

@@ -1,0 +1,148 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: livepatch_file_info
+short_description: Read a kernel live patch file
+version_added: 0.1.0
+description:
+  - Reads a live patch module file without loading it, and tells everything that it says of itself.
+  - The file is read on the controller, without a connection to the host, unless O(remote_src=true).
+  - Files are not trusted, a damaged or hostile one is an error; up to 256 MiB are read.
+author:
+  - openeuler.livepatch contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - openeuler.livepatch._attributes
+attributes:
+  diff_mode:
+    support: N/A
+requirements:
+  - pyelftools where the file is read
+options:
+  src:
+    description: The patch file on the controller, looked up like the C(src) of M(ansible.builtin.copy), or with O(remote_src=true) on the host.
+    type: path
+    required: true
+  remote_src:
+    description: Whether O(src) is on the host.
+    type: bool
+    default: false
+seealso:
+  - module: openeuler.livepatch.livepatch_build
+  - module: openeuler.livepatch.livepatch_module
+"""
+
+EXAMPLES = r"""
+- name: Read a patch file on the controller
+  openeuler.livepatch.livepatch_file_info:
+    src: livepatch_cmdline.ko
+  register: patch
+
+- name: It is for the running kernel
+  ansible.builtin.assert:
+    that: patch.file.vermagic.split() | first == kernel
+"""
+
+RETURN = r"""
+file:
+  description: What the file says.
+  returned: success
+  type: dict
+  contains:
+    path:
+      description: The file, as O(src) has it.
+      type: str
+    name:
+      description: Name of the module as the kernel will show it.
+      type: str
+    sha256:
+      description: Digest of the file.
+      type: str
+    size:
+      description: Its size in bytes.
+      type: int
+    machine:
+      description: The architecture, as C(uname -m) shows it there.
+      type: str
+    vermagic:
+      description: The kernel release and options that it was built for.
+      type: str
+    abi:
+      description: V(stop_machine) if it calls C(klp_register_patch), as kernels with C(CONFIG_LIVEPATCH_WO_FTRACE) want it, else V(per_task).
+      type: str
+    builder:
+      description: V(kpatch) for upstream's kpatch-build, V(kpatch of openEuler) for the one in openEuler's packages, V(hand-written).
+      type: str
+    build_id:
+      description: The build-id, V(null) if there is none.
+      type: str
+    srcversion:
+      description: The digest of its sources in the module's own information, V(null) if there is none.
+      type: str
+    depends:
+      description: The modules that it needs.
+      type: list
+      elements: str
+    functions:
+      description:
+        - The functions that it replaces. V(null) if they are made at run time.
+        - Each has RV(ignore:object), V(vmlinux) or a module's name, RV(ignore:name), RV(ignore:sympos), the position among the object's symbols of that name,
+          RV(ignore:force), on C(stop_machine) kernels what is not checked, and RV(ignore:old_size) and RV(ignore:new_size) in bytes, V(null) if not known.
+      type: list
+      elements: dict
+    replace:
+      description: Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build.
+      type: bool
+    callbacks:
+      description: The callbacks of mainline's kernels that it has.
+      type: list
+      elements: str
+    hooks:
+      description: The hooks of openEuler's kernels that it has, V(load) and V(unload).
+      type: list
+      elements: str
+    relocations:
+      description: The symbols that the kernel resolves for it, each with RV(ignore:object), RV(ignore:name) and RV(ignore:sympos).
+      type: list
+      elements: dict
+    signed:
+      description: Whether a signature is appended.
+      type: bool
+    signature:
+      description:
+        - Who signed it, V(null) if nobody. It is not verified.
+        - It has RV(ignore:signer), RV(ignore:hash) and RV(ignore:key_id), the serial number or key identifier in hexadecimal.
+      type: dict
+    modinfo:
+      description: The module's own information, as C(modinfo) shows it.
+      type: dict
+reason:
+  description: Stable key of why it failed, for example V(damaged_file).
+  returned: failure
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_FILE_INFO
+from ansible_collections.openeuler.livepatch.plugins.module_utils._file_info import read_file_info
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError
+
+
+def main() -> None:
+    module = AnsibleModule(supports_check_mode=True, **LIVEPATCH_FILE_INFO)
+    try:
+        module.exit_json(changed=False, file=read_file_info(module.params["src"]))
+    except ImportError:
+        message = missing_required_lib("pyelftools", reason="to read src on the host")
+        module.fail_json(msg=message, reason="no_pyelftools")
+    except PatchFileError as error:
+        module.fail_json(msg=f"{error} {error.remedy}", reason=error.reason)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller side of livepatch_build: when it watches a build, and what it shows. Ansible itself is replaced."""
+
+from __future__ import annotations
+
+from unittest.mock import MagicMock
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.action import livepatch_build
+from ansible_collections.openeuler.livepatch.plugins.action.livepatch_build import MODULE, ActionModule
+
+NEEDED = {"changed": False, "needs_build": True}
+STARTED = {"changed": True, "ansible_job_id": "j1", "started": 1}
+
+
+class Action(ActionModule):
+    """The action plugin with a host that gives prepared answers."""
+
+    def __init__(self, arguments, answers, statuses=(), async_val=0, check_mode=False):
+        task = MagicMock(args=arguments, async_val=async_val, check_mode=check_mode, diff=False)
+        super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        self.answers, self.statuses = [dict(answer) for answer in answers], list(statuses)
+        self.runs, self.asked, self.shown = [], [], []
+        self._display = MagicMock(display=self.shown.append)
+
+    def _execute_module(self, module_name=None, module_args=None, task_vars=None, wrap_async=False, **kwargs):
+        assert module_name == MODULE
+        self.runs.append((module_args, wrap_async, self._task.async_val))
+        return self.answers.pop(0)
+
+    def _status(self, task_vars, job, mode):
+        self.asked.append((job, mode))
+        return {} if mode == "cleanup" else self.statuses.pop(0)
+
+
+def news(*entries, running=True, offset=7):
+    return {"changed": False, "entries": list(entries), "offset": offset, "running": running}
+
+
+@pytest.fixture(autouse=True)
+def fixture_no_waiting(monkeypatch):
+    monkeypatch.setattr(livepatch_build.time, "sleep", lambda seconds: None)
+
+
+def test_one_round_trip_if_nothing_is_to_be_built():
+    action = Action({"patches": ["x"]}, [{"changed": False, "path": "/x.ko"}])
+    assert action.run() == {"changed": False, "path": "/x.ko"}
+    assert [run[0]["_job"] for run in action.runs] == [{"only_if_current": True}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        ({"method": "kbuild"}, {}),
+        ({"progress": False}, {}),
+        ({"progress": "no"}, {}),
+        ({}, {"check_mode": True}),
+        ({}, {"async_val": 100}),
+    ],
+)
+def test_what_is_not_watched_runs_as_it_is(arguments, settings):
+    action = Action(arguments, [{"changed": True}], **settings)
+    assert action.run() == {"changed": True}
+    ((sent, wrap_async, _seconds),) = action.runs
+    assert sent == {**arguments, "_job": None}
+    assert bool(wrap_async) == ("async_val" in settings)
+
+
+def test_a_build_is_watched_to_its_end():
+    finished = {"finished": 1, "changed": True, "ansible_job_id": "j1", "path": "/x.ko", "stderr_lines": ["noise"]}
+    action = Action(
+        {"patches": ["x"], "timeout": 100},
+        [
+            NEEDED,
+            STARTED,
+            news({"pid": 1, "elapsed": 0}, {"stage": "building", "elapsed": 12}),
+            news(),
+            news({"end": True, "elapsed": 15}, running=False),
+        ],
+        [{"finished": 0}, {"finished": 0}, finished],
+    )
+    result = action.run(task_vars={"inventory_hostname": "build1"})
+    assert result == {"changed": True, "path": "/x.ko"}
+    assert action.shown == ["[build1] building, 12 s"]
+    identifier = action.runs[1][0]["_job"]["progress"]
+    assert action.runs[1][1:] == (True, 160)
+    assert [run[0]["_job"]["offset"] for run in action.runs[2:]] == [0, 7, 7]
+    assert {run[0]["_job"]["progress"] for run in action.runs[2:]} == {identifier}
+    assert action.asked == [("j1", "status")] * 3 + [("j1", "cleanup")]
+    assert action._task.async_val == 0
+
+
+def test_a_build_that_ends_without_a_word_is_noticed():
+    failed = {"finished": 1, "failed": True, "msg": "no", "reason": "config"}
+    action = Action({"patches": ["x"]}, [NEEDED, STARTED, news()], [failed, failed])
+    result = action.run()
+    assert result["failed"] and result["reason"] == "config"
+
+
+def test_a_job_that_cannot_start_is_an_error():
+    action = Action({"patches": ["x"]}, [NEEDED, {"failed": True, "msg": "no"}])
+    assert action.run()["failed"]
+
+
+def test_the_result_counts_if_watching_fails():
+    action = Action(
+        {"patches": ["x"]}, [NEEDED, STARTED, {"failed": True, "msg": "no"}], [{"finished": 1, "changed": True}]
+    )
+    assert action.run() == {"changed": True}

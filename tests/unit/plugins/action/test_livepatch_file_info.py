@@ -1,0 +1,57 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller side of livepatch_file_info. Ansible itself is replaced."""
+
+from __future__ import annotations
+
+import os
+from unittest.mock import MagicMock
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible_collections.openeuler.livepatch.plugins.action.livepatch_file_info import MODULE, ActionModule
+
+pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
+
+FIXTURES = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", "fixtures")
+
+
+class Action(ActionModule):
+    def __init__(self, arguments):
+        task = MagicMock(args=arguments, async_val=0, check_mode=False, diff=False)
+        super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        self._loader.get_real_file = lambda path: path
+        self.runs = []
+
+    def _find_needle(self, dirname, needle):
+        path = os.path.join(FIXTURES, needle)
+        if not os.path.exists(path):
+            raise AnsibleError("not found.")
+        return path
+
+    def _execute_module(self, module_name=None, task_vars=None, wrap_async=False, **kwargs):
+        self.runs.append(module_name)
+        return {"changed": False, "file": {}}
+
+
+def test_a_file_here_needs_no_host():
+    action = Action({"src": "two_objects.ko"})
+    result = action.run()
+    assert result["file"]["name"] == "two_objects"
+    assert result["file"]["path"] == "two_objects.ko"
+    assert result["changed"] is False
+    assert action.runs == []
+
+
+def test_a_file_there_is_read_there():
+    action = Action({"src": "/x.ko", "remote_src": True})
+    assert action.run() == {"changed": False, "file": {}}
+    assert action.runs == [MODULE]
+
+
+@pytest.mark.parametrize(("src", "reason"), [("nosuch.ko", "no_such_file"), ("two_objects.c", "not_elf")])
+def test_failures_are_explained(src, reason):
+    result = Action({"src": src}).run()
+    assert result["failed"] and result["reason"] == reason

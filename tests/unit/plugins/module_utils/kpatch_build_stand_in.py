@@ -1,0 +1,72 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stand-in for openEuler's kpatch-build, which no package archive of the tests has. It builds nothing.
+
+It answers --help and --version as kpatch-build 0.9.7 of openEuler does, writes down how it was called, prints what the
+real one printed when it was measured, and puts a file made elsewhere where the result belongs.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+STAND_IN = """\
+#!{python}
+import json, os, shutil, sys, time
+# environment: {variables}
+arguments = sys.argv[1:]
+if "--help" in arguments:
+    print("usage: kpatch-build [options] <patch1 ... patchN>\\n{usage}", file=sys.stderr)
+    sys.exit(0)
+if "--version" in arguments:
+    print("Version : 0.9.7")
+    sys.exit(0)
+calls = {calls!r}
+with open(calls, "a") as stream:
+    stream.write(json.dumps({{"arguments": arguments, "environ": dict(os.environ)}}) + "\\n")
+value = dict(zip(arguments, arguments[1:]))
+log = os.path.join(os.environ["CACHEDIR"], "build.log")
+def say(text):
+    print(text, flush=True)
+say("Testing patch file(s)")
+say("Building original source")
+with open(log, "w") as stream:
+    stream.write("  CC      kernel/a.o\\n  CC [M]  fs/b.o\\n  LD      vmlinux\\n")
+with open(os.path.join(value["-s"], "Module.symvers"), "w") as stream:
+    stream.write("original")
+time.sleep(0.02)
+say("Building patched source")
+os.makedirs(os.path.join(os.environ["CACHEDIR"], "tmp", "patched"))
+time.sleep({seconds})
+{then}
+say("Extracting new and modified ELF sections")
+say("cgroup.o: changed function: cgroup_exit")
+say("Patched objects: vmlinux vmlinux")
+say("Building patch module: " + value["-n"] + ".ko")
+shutil.copyfile({result!r}, os.path.join(value["-o"], value["-n"] + ".ko"))
+os.unlink(log)
+say("SUCCESS")
+"""
+
+OPTIONS = "-R, --non-replace\\n--skip-gcc-check\\n--skip-compiler-check\\n-d, --debug"
+VARIABLES = "NO_PROFILING_CALLS DISABLE_AFTER_LOAD KEEP_JUMP_LABEL"
+
+
+def install(path, result, calls, variables=VARIABLES, usage=OPTIONS, then="", seconds=0):
+    """Make the program; C(then) is what else it does before it says what it found."""
+    text = STAND_IN.format(
+        python=sys.executable,
+        variables=variables,
+        usage=usage,
+        calls=str(calls),
+        result=str(result),
+        then=then,
+        seconds=seconds,
+    )
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chmod(path, stat.S_IRWXU)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading patch files of every builder, and signatures; hostile files are in test_hostile_files.py."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+
+import pytest
+
+pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import signing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._file_info import read_file_info
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import (
+    SIGNATURE_MAGIC,
+    Signature,
+    read_signature,
+)
+
+FIXTURES = pathlib.Path(__file__).parent / "fixtures"
+
+
+def info(name):
+    return read_file_info(str(FIXTURES / name))
+
+
+def test_a_file_of_upstreams_kpatch_build():
+    """Built by kpatch-build 0.9.10 from the seed's example; debug information removed."""
+    file = info("livepatch_0001_test.ko")
+    assert file["builder"] == "kpatch"
+    assert file["abi"] == "per_task"
+    assert file["functions"] == [
+        {"object": "vmlinux", "name": "cgroup_exit", "sympos": 1, "force": 0, "old_size": 333, "new_size": 56}
+    ]
+    assert file["replace"] is None
+    assert {"object": "vmlinux", "name": "css_set_move_task", "sympos": 1} in file["relocations"]
+    assert file["modinfo"]["livepatch"] == "Y"
+    assert file["signature"] is None
+    assert file["callbacks"] == file["hooks"] == []
+
+
+def test_a_file_laid_out_as_openeulers_kpatch_build_does():
+    file = info("openeuler_layout.ko")
+    assert file["builder"] == "kpatch of openEuler"
+    assert file["abi"] == "stop_machine"
+    assert file["functions"] == [
+        {"object": "vmlinux", "name": "one", "sympos": 1, "force": 0, "old_size": 33, "new_size": 1},
+        {"object": "some_module", "name": "two", "sympos": 2, "force": 1, "old_size": 44, "new_size": 2},
+    ]
+    assert file["callbacks"] == ["post_unpatch"]
+
+
+def test_a_hand_written_file():
+    file = info("two_objects.ko")
+    assert file["builder"] == "hand-written"
+    assert [(entry["object"], entry["name"], entry["sympos"]) for entry in file["functions"]] == [
+        ("vmlinux", "one", 1),
+        ("vmlinux", "two", 3),
+        ("some_module", "three", 1),
+    ]
+    assert all(entry["new_size"] > 0 for entry in file["functions"])
+    assert file["callbacks"] == ["post_patch"]
+    assert file["replace"] is True
+
+
+def test_a_file_for_another_architecture():
+    """Built by the rig for arm64, see molecule/build/tasks/cross.yml; debug information removed."""
+    file, native = info("livepatch_cmdline_aarch64.ko"), info("livepatch_cmdline.ko")
+    assert (file["machine"], native["machine"]) == ("aarch64", "x86_64")
+    assert [entry["name"] for entry in file["functions"]] == [entry["name"] for entry in native["functions"]]
+    assert file["functions"][0]["new_size"] > 0
+    assert file["abi"] == "per_task"
+
+
+def test_the_manifest_says_what_the_file_does_not(tmp_path):
+    path = tmp_path / "fix.ko"
+    path.write_bytes((FIXTURES / "livepatch_0001_test.ko").read_bytes())
+    sha256 = read_patch_file(str(path)).sha256
+    manifest = tmp_path / "fix.ko.json"
+    for text, replace in [
+        (f'{{"sha256": "{sha256}", "replace": true}}', True),
+        (f'{{"sha256": "{sha256}", "replace": false}}', False),
+        (f'{{"sha256": "{sha256}", "replace": "yes"}}', None),
+        ('{"sha256": "another file", "replace": true}', None),
+        ("[1]", None),
+        ("{", None),
+    ]:
+        manifest.write_text(text)
+        assert read_patch_file(str(path)).replace is replace
+        assert read_file_info(str(path))["replace"] is replace
+
+
+def signed(name):
+    signature = (FIXTURES / name).read_bytes()
+    return b"a module" + signature + signing.trailer(len(signature))
+
+
+def test_signatures():
+    assert read_signature(io.BytesIO(b"a module")) is None
+    assert read_signature(io.BytesIO(b"")) is None
+    assert read_signature(io.BytesIO(signed("signature_issuer.der"))) == Signature(
+        "Signer of tests", "sha256", "0430a9ac5047c16daf0e8346e48444b198927b2c"
+    )
+    assert read_signature(io.BytesIO(signed("signature_keyid.der"))) == Signature(
+        None, "sha512", "5ad6cc70fc8ceb35156173005bd2e055311695b8"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SIGNATURE_MAGIC,
+        b"short" + SIGNATURE_MAGIC,
+        b"x" * 100 + signing.trailer(0),
+        b"x" * 100 + signing.trailer(1 << 31),
+        b"x" * 100 + signing.trailer(50),
+        b"\x30\x80" * 50 + signing.trailer(100),
+    ],
+)
+def test_signatures_that_cannot_be_read(content):
+    assert read_signature(io.BytesIO(content)) == Signature(None, None, None)
+
+
+def test_a_truncated_signature_is_no_error():
+    content = (FIXTURES / "signature_issuer.der").read_bytes()
+    for length in range(1, len(content)):
+        stream = io.BytesIO(content[:length] + signing.trailer(length))
+        assert isinstance(read_signature(stream), Signature)
+
+
+def test_signing_with_the_kernels_program(tmp_path):
+    module, key, cert = (tmp_path / name for name in ("x.ko", "secret-key.pem", "cert.pem"))
+    for path in (module, key, cert):
+        path.write_text(path.name)
+    seal = signing.prepare({"key": str(key), "cert": str(cert), "hash": "sha256"}, "no such release")
+    assert seal.program is None
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        return 1, "", f"cannot read {key}"
+
+    with pytest.raises(BuildError) as failure:
+        signing.sign(str(module), seal, run)
+    assert "secret-key" not in str(failure.value)
+    assert commands[0][0] == "openssl"
+    with pytest.raises(BuildError) as failure:
+        signing.prepare({"key": str(key), "cert": "/nosuch", "hash": "sha256"}, "")
+    assert failure.value.reason == "no_such_file"
+
+
+def test_what_is_too_big_is_not_read(tmp_path):
+    path = tmp_path / "big.ko"
+    with path.open("wb") as stream:
+        stream.write((FIXTURES / "two_objects.ko").read_bytes())
+        stream.truncate(1 << 30)
+    with pytest.raises(PatchFileError) as failure:
+        read_file_info(str(path))
+    assert failure.value.reason == "too_big"

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading a kernel's configuration, vmlinux and source."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kernel_source
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
+
+CONFIG = """\
+#
+# Automatically generated file; DO NOT EDIT.
+# Linux/x86 6.12.48 Kernel Configuration
+#
+CONFIG_LIVEPATCH=y
+CONFIG_LOCALVERSION="-klp"
+CONFIG_NR_CPUS=64
+CONFIG_BASE=0xffff8000
+CONFIG_SIGNED=-1
+CONFIG_QUOTED="a \\"b\\" c"
+CONFIG_M=m
+# CONFIG_OFF is not set
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "config"
+    path.write_text(text)
+    return kernel_source.read_config(str(path))
+
+
+def test_configuration(tmp_path):
+    config = read(tmp_path, CONFIG)
+    assert config.options["CONFIG_LIVEPATCH"] == "y"
+    assert config.options["CONFIG_LOCALVERSION"] == '"-klp"'
+    assert "CONFIG_OFF" not in config.options
+    assert config.version == "6.12.48"
+    assert config.odd_line is None
+    assert config.abi == "per_task"
+    assert not config.uses_clang
+    assert read(tmp_path, "CONFIG_LIVEPATCH_WO_FTRACE=y\n").abi == "stop_machine"
+    assert kernel_source.read_config(str(tmp_path / "nosuch")) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rm -rf /",
+        'CONFIG_X="$(reboot)"',
+        'CONFIG_X="`reboot`"',
+        "CONFIG_X=y; reboot",
+        "CONFIG_X=$y",
+        'CONFIG_X="a" reboot',
+        'CONFIG_X="\\`reboot`"',
+        "X=y",
+        " CONFIG_X=y",
+        "CONFIG_X=y ",
+    ],
+)
+def test_what_a_shell_would_run_is_not_plain(tmp_path, line):
+    assert read(tmp_path, CONFIG + line + "\n").odd_line == len(CONFIG.splitlines()) + 1
+
+
+def test_vmlinux(tmp_path):
+    path = tmp_path / "vmlinux"
+    path.write_bytes(tiny_elf.vmlinux("6.12.48-klp", "GCC: (Debian 14.2.0-19) 14.2.0"))
+    vmlinux = kernel_source.read_vmlinux(str(path))
+    assert vmlinux.release == "6.12.48-klp"
+    assert vmlinux.compiler == "GCC: (Debian 14.2.0-19) 14.2.0"
+    assert vmlinux.identity == "01" * 20
+    assert vmlinux.has_debug_info
+
+
+def test_vmlinux_that_says_little(tmp_path):
+    path = tmp_path / "vmlinux"
+    path.write_bytes(tiny_elf.elf({".text": b"x"}))
+    vmlinux = kernel_source.read_vmlinux(str(path))
+    assert (vmlinux.release, vmlinux.compiler, vmlinux.has_debug_info) == (None, None, False)
+    assert len(vmlinux.identity) == 64
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x7fELF", tiny_elf.vmlinux("6.12")[:100]])
+def test_what_is_no_vmlinux(tmp_path, content):
+    path = tmp_path / "vmlinux"
+    path.write_bytes(content)
+    assert kernel_source.read_vmlinux(str(path)) is None
+    assert kernel_source.read_vmlinux(str(tmp_path / "nosuch")) is None
+
+
+@pytest.mark.parametrize(
+    ("makefile", "version"),
+    [
+        ("VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 48\nEXTRAVERSION =\nNAME = x\n", "6.12.48"),
+        ("VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 0\nEXTRAVERSION = -60.oe2203\n", "5.10.0-60.oe2203"),
+        ("all:\n\techo\n", None),
+        (None, None),
+    ],
+)
+def test_version_of_a_source(tmp_path, makefile, version):
+    if makefile is not None:
+        (tmp_path / "Makefile").write_text(makefile)
+    assert kernel_source.source_version(str(tmp_path)) == version

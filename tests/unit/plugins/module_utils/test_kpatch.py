@@ -1,0 +1,533 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Building with kpatch-build, as far as a stand-in for openEuler's can show it; Molecule runs the real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import threading
+import time
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kpatch, kpatch_request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import Reporter
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
+
+FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
+
+RELEASE = "5.10.0-60.18.0.50.oe2203.x86_64"
+COMPILER = "GCC: (GNU) 10.3.1"
+
+PER_TASK_CONFIG = """\
+# Linux/x86 5.10.0 Kernel Configuration
+CONFIG_HAVE_LIVEPATCH_WO_FTRACE=y
+CONFIG_LIVEPATCH=y
+CONFIG_LIVEPATCH_RESTRICT_KPROBE=y
+CONFIG_KALLSYMS=y
+CONFIG_KALLSYMS_ALL=y
+CONFIG_DEBUG_INFO=y
+"""
+
+STOP_MACHINE_CONFIG = PER_TASK_CONFIG + "CONFIG_LIVEPATCH_WO_FTRACE=y\nCONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY=y\n"
+
+
+class Place:
+    """A kernel's source and what belongs to it, in a directory."""
+
+    def __init__(self, path):
+        self.path = path
+        self.source, self.cache, self.calls = path / "source", path / "cache", path / "calls"
+        (self.source / "kernel").mkdir(parents=True)
+        (self.source / "kernel/x.c").write_text(FILE)
+        (self.source / "Makefile").write_text("VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 0\nEXTRAVERSION =\n")
+        (self.source / "old.o").write_text("not source")
+        self.config = self.source / ".config"
+        self.config.write_text(STOP_MACHINE_CONFIG)
+        self.vmlinux = path / "vmlinux"
+        self.vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, COMPILER))
+        self.patch = path / "0001-test.patch"
+        self.patch.write_text(PATCH)
+        self.tool = path / "kpatch-build"
+        self.install()
+
+    def install(self, **changes):
+        kpatch_build_stand_in.install(self.tool, FIXTURE, self.calls, **changes)
+
+    def run(self, command):
+        """The compiler is a stand-in as well; everything else is the real program."""
+        if command[0].endswith("gcc"):
+            pathlib.Path(command[3]).write_bytes(tiny_elf.elf({".comment": COMPILER.encode() + b"\0"}, True))
+            return 0, "", ""
+        return run(command)
+
+    def request(self, **changes):
+        values = {
+            "patches": (str(self.patch),),
+            "source": str(self.source),
+            "dest": f"{self.path}/out/",
+            "vmlinux": str(self.vmlinux),
+            "kpatch_build": str(self.tool),
+            "cache_dir": str(self.cache),
+        }
+        return kpatch_request.Request(**{**values, **changes})
+
+    def prepare(self, **changes):
+        return kpatch_request.prepare(self.request(**changes), self.run)
+
+    def build(self, reporter=None, **changes):
+        build = self.prepare(**changes)
+        assert build.problems == ()
+        content = kpatch.origin(build, keep=True)
+        directory = self.path / f"made-{len(self.called())}"
+        directory.mkdir()
+        return kpatch.build_module(
+            build, content, kpatch.inputs(build, content), str(directory), reporter or Reporter()
+        )
+
+    def called(self):
+        return [json.loads(line) for line in self.calls.read_text().splitlines()] if self.calls.exists() else []
+
+
+@pytest.fixture(name="place", autouse=True)
+def fixture_place(tmp_path, monkeypatch):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bc", "bison", "flex", "gawk", "lsdiff", "make", "ld", "objcopy", "readelf", "strings", "patch"):
+        # Those that the tests of this file do not run may be missing.
+        if not any(os.access(f"{folder}/{name}", os.X_OK) for folder in os.environ["PATH"].split(":")):
+            (programs / name).write_text("#!/bin/sh\n")
+            (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{programs}")
+    return Place(tmp_path)
+
+
+def value_of(call, option):
+    return call["arguments"][call["arguments"].index(option) + 1]
+
+
+def test_stop_machine_kernels_get_what_they_need(place):
+    manifest = place.build()
+    (call,) = place.called()
+    assert "-R" in call["arguments"]
+    assert call["environ"]["DISABLE_AFTER_LOAD"] == call["environ"]["NO_PROFILING_CALLS"] == "1"
+    assert call["environ"]["KEEP_JUMP_LABEL"] == "1"
+    assert value_of(call, "-v") == str(place.vmlinux)
+    assert value_of(call, "-n") == "livepatch-0001-test"
+    assert value_of(call, "-s") != str(place.source)
+    assert value_of(call, "-c") == value_of(call, "-s") + "/.config"
+    assert call["arguments"][-1] == str(place.patch)
+    assert "-t" not in call["arguments"]
+    assert manifest["abi"] == "stop_machine"
+    assert manifest["replace"] is False
+    assert manifest["release"] == RELEASE
+    assert manifest["changed_functions"] == [{"object": "cgroup.o", "name": "cgroup_exit", "new": False}]
+
+
+def test_per_task_kernels_get_none_of_it(place):
+    place.config.write_text(PER_TASK_CONFIG)
+    manifest = place.build()
+    (call,) = place.called()
+    assert "-R" not in call["arguments"]
+    assert "DISABLE_AFTER_LOAD" not in call["environ"]
+    assert manifest["replace"] is True
+    assert place.build(replace="no")["replace"] is False
+    assert "-R" in place.called()[1]["arguments"]
+
+
+def test_every_option_reaches_the_tool(place):
+    place.build(
+        name="klp-x",
+        jobs=3,
+        targets=("vmlinux", "modules", "fs/x.ko"),
+        skip_compiler_check=True,
+        debug=2,
+        env=(("NO_PROFILING_CALLS", "mine"),),
+    )
+    (call,) = place.called()
+    arguments = call["arguments"]
+    assert value_of(call, "-n") == "klp-x"
+    assert value_of(call, "-j") == "3"
+    assert [arguments[at + 1] for at, word in enumerate(arguments) if word == "-t"] == ["vmlinux", "modules", "fs/x.ko"]
+    assert "--skip-compiler-check" in arguments
+    assert arguments.count("-d") == 2
+    assert call["environ"]["NO_PROFILING_CALLS"] == "mine"
+
+
+def test_an_older_tool_is_called_in_its_own_words(place):
+    place.install(usage="-R, --non-replace\\n--skip-gcc-check")
+    place.build(skip_compiler_check=True)
+    assert "--skip-gcc-check" in place.called()[0]["arguments"]
+
+
+def test_the_release_says_what_the_source_does_not(place):
+    place.build()
+    assert place.called()[0]["environ"]["LOCALVERSION"] == "-60.18.0.50.oe2203.x86_64"
+    (place.source / "localversion").write_text("-60.18.0.50.oe2203.x86_64\n")
+    place.build()
+    assert place.called()[1]["environ"]["LOCALVERSION"] == ""
+
+
+def checks(build):
+    return [problem.check for problem in build.problems]
+
+
+@pytest.mark.parametrize(
+    ("changes", "config", "expected"),
+    [
+        ({"replace": "yes"}, STOP_MACHINE_CONFIG, ["replace_not_supported"]),
+        ({"replace": "yes"}, PER_TASK_CONFIG, []),
+        ({}, PER_TASK_CONFIG.replace("5.10.0", "6.6.0"), ["version_mismatch"]),
+        ({}, PER_TASK_CONFIG + "reboot\n", ["config_not_plain"]),
+        ({}, PER_TASK_CONFIG.replace("CONFIG_LIVEPATCH=y\n", ""), ["config"]),
+        ({}, PER_TASK_CONFIG.replace("CONFIG_DEBUG_INFO=y\n", ""), ["config"]),
+        ({}, PER_TASK_CONFIG + "CONFIG_X86_KERNEL_IBT=y\nCONFIG_DEBUG_INFO_SPLIT=y\n", ["config", "config"]),
+        ({}, PER_TASK_CONFIG + 'CONFIG_LOCALVERSION="-other"\n', ["version_mismatch"]),
+    ],
+)
+def test_problems_are_found_before_the_build(place, changes, config, expected):
+    place.config.write_text(config)
+    assert checks(place.prepare(**changes)) == expected
+
+
+def test_upstreams_tool_is_refused_for_stop_machine_kernels(place):
+    place.install(variables="")
+    build = place.prepare()
+    assert checks(build) == ["tool_not_for_abi"]
+    assert "openEuler" in build.problems[0].remedy
+    place.config.write_text(PER_TASK_CONFIG)
+    assert checks(place.prepare()) == []
+
+
+def test_a_tool_that_always_sets_replace_is_refused_for_stop_machine_kernels(place):
+    place.install(usage="--skip-gcc-check")
+    assert checks(place.prepare()) == ["tool_too_old"]
+
+
+def test_vmlinux_must_fit(place):
+    place.vmlinux.write_bytes(tiny_elf.vmlinux("6.6.0-1", COMPILER, debug=False))
+    assert checks(place.prepare()) == ["no_debug_info", "version_mismatch"]
+    place.vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, "GCC: (GNU) 7.3.0"))
+    build = place.prepare()
+    assert checks(build) == ["compiler_mismatch"]
+    assert "7.3.0" in build.problems[0].message and "10.3.1" in build.problems[0].message
+    assert checks(place.prepare(skip_compiler_check=True)) == []
+
+
+@pytest.mark.parametrize("path", ["lib/x.c", "arch/x86/kernel/x.S", "arch/x86/entry/vdso/x.c"])
+def test_what_cannot_be_patched_is_named(place, path):
+    target = place.source / path
+    target.parent.mkdir(parents=True)
+    target.write_text(FILE)
+    place.patch.write_text(PATCH.replace("kernel/x.c", path))
+    assert checks(place.prepare()) == ["unsupported_path"]
+
+
+def test_all_problems_are_reported_at_once(place):
+    place.install(variables="")
+    place.patch.write_text(PATCH.replace("return 2;", "return 9;"))
+    build = place.prepare(replace="yes")
+    with pytest.raises(BuildError) as failure:
+        kpatch_request.refuse_if_problems(build)
+    assert failure.value.reason == "replace_not_supported"
+    assert [problem["check"] for problem in failure.value.details["problems"]] == [
+        "replace_not_supported",
+        "tool_not_for_abi",
+        "does_not_apply",
+    ]
+    assert "hunk 1" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"patches": ("/nosuch.patch",)}, "no_such_file"),
+        ({"vmlinux": "/nosuch"}, "no_such_file"),
+        ({"config": "/nosuch"}, "no_such_file"),
+        ({"vmlinux": __file__}, "unreadable_file"),
+        ({"kpatch_build": "/nosuch"}, "no_kpatch_build"),
+        ({"name": "a/b"}, "bad_name"),
+        ({"name": "x" * 56}, "bad_name"),
+        ({"dest": "/tmp/other.ko"}, "bad_dest"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_an_error(place, changes, reason):
+    with pytest.raises(BuildError) as failure:
+        place.prepare(**changes)
+    assert failure.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("patches", "name"),
+    [
+        (["0001-a.b c.patch"], "livepatch-0001-a-b-c"),
+        (["x.diff"], "livepatch-x"),
+        (["x" * 80], "livepatch-" + "x" * 45),
+        (["a.patch", "b.patch"], "livepatch-patch"),
+    ],
+)
+def test_names_are_made_as_kpatch_makes_them(place, patches, name):
+    for number, patch in enumerate(patches):
+        (place.path / patch).write_text(PATCH if number == 0 else PATCH.replace(" 2;", " 22;").replace(" 22;", " 222;"))
+    build = place.prepare(patches=tuple(str(place.path / patch) for patch in patches))
+    assert build.name == name
+
+
+def test_content_decides(place):
+    def wanted(**changes):
+        build = place.prepare(**changes)
+        return kpatch.inputs(build, kpatch.origin(build, keep=True))
+
+    first = wanted()
+    assert wanted() == first
+    os.utime(place.source / "kernel/x.c", (1, 1))
+    (place.source / "kernel/x.o").write_text("an object")
+    assert wanted() == first
+    assert wanted(jobs=7) == first
+    (place.source / "kernel/y.c").write_text("int y;\n")
+    second = wanted()
+    assert second != first
+    place.vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, COMPILER, build_id=b"\2" * 20))
+    third = wanted()
+    assert third != second
+    assert wanted(env=(("A", "b"),)) != third
+    assert wanted(targets=("vmlinux",)) != third
+    place.install(seconds=0.01)
+    assert wanted() != third
+
+
+def tree_of(place):
+    (tree,) = (place.cache / "trees").iterdir()
+    return tree
+
+
+def test_the_users_source_is_only_read(place):
+    before = {path: path.stat().st_mtime_ns for path in place.source.rglob("*")}
+    place.build()
+    assert {path: path.stat().st_mtime_ns for path in place.source.rglob("*")} == before
+    copy = tree_of(place) / "source"
+    assert (copy / "kernel/x.c").read_text() == FILE
+    assert (copy / ".config").read_text() == STOP_MACHINE_CONFIG
+    assert not (copy / "old.o").exists()
+
+
+def compiled(place, name="kernel/.x.o.cmd", text=None):
+    path = tree_of(place) / "source" / name
+    path.write_text(text or "savedcmd_x := gcc -c\n\ndeps_x := \\\n  kernel/x.c \\\n  include/x.h \\\n")
+
+
+def targets_of(call):
+    arguments = call["arguments"]
+    return [arguments[at + 1] for at, word in enumerate(arguments) if word == "-t"]
+
+
+def test_the_second_build_makes_only_what_the_patch_concerns(place):
+    place.build()
+    compiled(place)
+    assert place.build()["targets"] == ["kernel/x.o"]
+    assert targets_of(place.called()[1]) == ["kernel/x.o"]
+    assert (tree_of(place) / "source/Module.symvers").read_text() == "original"
+
+
+def test_the_whole_kernel_is_made_where_that_may_not_be_enough(place):
+    place.build()
+    assert targets_of_next(place) == []  # nothing is known about x.c
+    compiled(place, text="savedcmd_x := gcc -DMODULE -c\n  kernel/x.c \\\n")
+    assert targets_of_next(place) == []
+    compiled(place)
+    assert targets_of_next(place) == ["kernel/x.o"]
+    place.patch.write_text(PATCH + "--- /dev/null\n+++ b/kernel/new.c\n@@ -0,0 +1 @@\n+int x;\n")
+    assert targets_of_next(place) == []
+    place.patch.write_text(PATCH)
+    (tree_of(place) / "Module.symvers").unlink()
+    compiled(place)
+    assert targets_of_next(place) == []
+
+
+def targets_of_next(place):
+    place.build()
+    return targets_of(place.called()[-1])
+
+
+def test_the_whole_kernel_is_made_again_when_its_source_is_another(place):
+    place.build()
+    compiled(place)
+    (place.source / "kernel/y.c").write_text("int y;\n")
+    assert targets_of_next(place) == []
+    assert targets_of_next(place) == ["kernel/x.o"]
+
+
+def test_a_source_that_others_include_concerns_their_objects_too(place):
+    place.build()
+    compiled(place)
+    compiled(
+        place, "kernel/.y.o.cmd", "savedcmd_y := gcc -c\n\ndeps_y := \\\n  kernel/y.c \\\n  lib/../kernel/x.c \\\n"
+    )
+    compiled(place, "kernel/.z.o.cmd", "savedcmd_z := gcc -c\n\ndeps_z := \\\n  kernel/xx.c \\\n  other/x.c \\\n")
+    assert targets_of_next(place) == ["kernel/x.o", "kernel/y.o"]
+
+
+def test_exported_symbols_need_the_whole_kernel_where_they_have_versions(place):
+    place.config.write_text(STOP_MACHINE_CONFIG + "CONFIG_MODVERSIONS=y\n")
+    place.build()
+    compiled(place)
+    assert targets_of_next(place) == ["kernel/x.o"]
+    (place.source / "kernel/x.c").write_text(FILE + "EXPORT_SYMBOL(used);\n")
+    assert targets_of_next(place) == []
+    assert targets_of_next(place) == [], "its source is known by now"
+
+
+def test_what_an_interrupted_build_left_is_put_back(place):
+    place.build()
+    copy = tree_of(place) / "source"
+    (copy / "kernel/x.c").write_text("patched")
+    (copy / "Makefile").unlink()
+    os.utime(copy / "kernel/x.c", (1, 1))
+    place.build()
+    assert (copy / "kernel/x.c").read_text() == FILE
+    assert (copy / "Makefile").exists()
+    assert (copy / "kernel/x.c").stat().st_mtime > 1
+
+
+def test_a_file_that_an_interrupted_patch_made_is_removed(place):
+    place.patch.write_text(PATCH + "--- /dev/null\n+++ b/kernel/new.c\n@@ -0,0 +1 @@\n+int x;\n")
+    place.build()
+    (tree_of(place) / "source/kernel/new.c").write_text("int x;\n")
+    place.patch.write_text(PATCH)
+    place.build()
+    assert not (tree_of(place) / "source/kernel/new.c").exists()
+
+
+def test_the_copy_follows_the_source(place):
+    place.build()
+    copy = tree_of(place) / "source"
+    first = (copy / "kernel/x.c").stat().st_mtime_ns
+    (place.source / "kernel/x.c").write_text(FILE + "/* new */\n")
+    os.utime(place.source / "kernel/x.c", (1, 1))
+    (place.source / "gone.c").write_text("")
+    place.build()
+    assert (copy / "kernel/x.c").read_text().endswith("/* new */\n")
+    assert (copy / "kernel/x.c").stat().st_mtime_ns > first, "make must see that it changed"
+    (place.source / "gone.c").unlink()
+    place.build()
+    assert not (copy / "gone.c").exists()
+
+
+class Recorder(Reporter):
+    def __init__(self):
+        self.stages, self.lines = [], []
+
+    def stage(self, title):
+        self.stages.append(title)
+
+    def line(self, text):
+        self.lines.append(text)
+
+
+def test_the_operator_sees_the_stages(place):
+    recorder = Recorder()
+    place.build(recorder)
+    assert recorder.stages == [
+        "copying the source",
+        "testing the patches",
+        "building the original source",
+        "building the patched source",
+        "extracting changed objects",
+        "building the module",
+    ]
+    assert recorder.lines == ["cgroup.o: changed function: cgroup_exit", "Patched objects: vmlinux vmlinux"]
+
+
+def test_a_failure_leaves_its_log_and_no_result(place):
+    place.install(then='say("ERROR: no functional changes found."); sys.exit(1)')
+    with pytest.raises(BuildError) as failure:
+        place.build()
+    assert failure.value.reason == "no_change"
+    assert "CC      kernel/a.o" in pathlib.Path(failure.value.details["log"]).read_text()
+    assert not list(place.path.glob("made-*/*"))
+
+
+def test_a_build_that_takes_too_long_is_killed(place):
+    place.install(seconds=60)
+    started = time.monotonic()
+    with pytest.raises(BuildError) as failure:
+        place.build(timeout=1)
+    assert failure.value.reason == "timeout"
+    assert time.monotonic() - started < 30
+
+
+def test_builds_of_one_source_queue_up(place):
+    place.install(seconds=1)
+    recorder = Recorder()
+    thread = threading.Thread(target=place.build)
+    thread.start()
+    while not place.called():
+        time.sleep(0.02)
+    place.build(recorder)
+    thread.join()
+    assert recorder.stages[0].startswith("waiting for the build of livepatch-0001-test by process ")
+
+
+def test_waiting_for_another_build_ends_as_well(place):
+    place.install(seconds=3)
+    thread = threading.Thread(target=place.build)
+    thread.start()
+    while not place.called():
+        time.sleep(0.02)
+    with pytest.raises(BuildError) as failure:
+        place.build(timeout=0.3)
+    thread.join()
+    assert failure.value.reason == "timeout"
+
+
+def test_kernels_that_load_signed_modules_only(place):
+    assert not place.prepare().forces_signatures
+    place.config.write_text(STOP_MACHINE_CONFIG + "CONFIG_MODULE_SIG_FORCE=y\n")
+    assert place.prepare().forces_signatures
+
+
+def test_a_module_outside_of_the_kernels_source(place):
+    """Its source has neither a version nor a configuration."""
+    (place.source / "Makefile").write_text("obj-m := x.o\n")
+    config = place.path / "config"
+    place.config.rename(config)
+    module = place.path / "x.ko"
+    module.write_text("a module")
+    place.build(oot_module=str(module), config=str(config), targets=("default",))
+    (call,) = place.called()
+    assert value_of(call, "--oot-module") == str(module)
+    assert value_of(call, "--oot-module-src") == value_of(call, "-s") != str(place.source)
+    assert value_of(call, "-t") == "default"
+
+
+def schema():
+    return json.loads((pathlib.Path(__file__).parents[4] / "docs/manifest.schema.json").read_text())
+
+
+def test_a_manifest_is_as_the_documented_schema_says(place):
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed for this Python")
+    manifest = json.loads(json.dumps(place.build()))
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.Draft202012Validator(schema()).validate(manifest)
+    assert set(manifest) <= set(schema()["properties"]), "a key is not documented"
+    assert set(schema()["required"]) <= set(manifest)
+
+
+def test_the_schema_refuses_another_manifest(place):
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed for this Python")
+    manifest = place.build()
+    for key, value in {"format": 2, "abi": "other", "sha256": "x", "replace": "yes"}.items():
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(schema()).validate({**manifest, key: value})
+
+
+def test_a_module_for_another_kernel_is_no_result(place):
+    kpatch_build_stand_in.install(place.tool, FIXTURE.with_name("livepatch_cmdline.ko"), place.calls)
+    with pytest.raises(BuildError) as failure:
+        place.build()
+    assert failure.value.reason == "wrong_release"

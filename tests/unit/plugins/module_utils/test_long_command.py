@@ -1,0 +1,87 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Commands that take long: their lines, their end, and that nothing of them stays."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import long_command
+
+RUN = """\
+import os, sys
+sys.path[:] = {path!r}
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.long_command import run_long
+run_long(["sh", "-c", "sleep 600 & echo $! > {pid}; wait"], os.environ, 600, lambda line: None, lambda: None)
+"""
+
+
+def run(script, timeout=30, tick=1):
+    lines, ticks = [], []
+    done = long_command.run_long(
+        ["sh", "-c", script], os.environ, timeout, lines.append, lambda: ticks.append(time.monotonic()), tick
+    )
+    return (*done, lines, ticks)
+
+
+def test_output_and_status():
+    rc, printed, lines, _ticks = run("echo one; echo two >&2; printf three; exit 3")
+    assert rc == 3
+    assert lines == ["one", "two", "three"]
+    assert printed == "one\ntwo\nthree\n"
+
+
+def test_ticks():
+    assert len(run("sleep 0.5", tick=0.1)[3]) >= 3
+
+
+def gone(pid):
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_no_child_outlives_the_time(tmp_path):
+    pid = tmp_path / "pid"
+    with pytest.raises(long_command.TimedOut):
+        run(f"sleep 600 & echo $! > {pid}; wait", timeout=1)
+    assert gone(int(pid.read_text()))
+
+
+def test_no_child_outlives_the_module(tmp_path):
+    """The process that started the command is killed, and can do nothing about it."""
+    pid = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", RUN.format(path=sys.path, pid=pid)]) as module:
+        deadline = time.monotonic() + 20
+        while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        module.send_signal(signal.SIGKILL)
+    assert gone(int(pid.read_text()))
+
+
+def test_an_error_of_the_listener_ends_the_command(tmp_path):
+    pid = tmp_path / "pid"
+
+    def fail(line):
+        raise KeyError(line)
+
+    with pytest.raises(KeyError):
+        long_command.run_long(
+            ["sh", "-c", f"sleep 600 & echo $! > {pid}; echo x; wait"], os.environ, 30, fail, lambda: None
+        )
+    assert gone(int(pid.read_text()))

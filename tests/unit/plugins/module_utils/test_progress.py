@@ -1,0 +1,82 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file that tells how a build goes, its reader, and what the operator sees of it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _progress
+
+
+def test_stages_lines_and_the_end(tmp_path):
+    path = _progress.progress_path(str(tmp_path), "abc")
+    progress = _progress.ProgressFile(path)
+    progress.stage("building")
+    progress.tick(10, 20)
+    progress.line("x.o: changed function: f")
+    first = _progress.watch(path, 0, 0)
+    assert first["running"]
+    assert [entry.get("stage") or entry.get("text") for entry in first["entries"]] == [
+        None,
+        "building",
+        "x.o: changed function: f",
+    ]
+    progress.end()
+    second = _progress.watch(path, first["offset"], 60)
+    assert [list(entry) for entry in second["entries"]] == [["end", "elapsed"]]
+    assert not second["running"]
+    assert not os.path.exists(path)
+
+
+def test_ticks_are_ten_seconds_apart(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    path = str(tmp_path / "progress/x")
+    progress = _progress.ProgressFile(path)
+    progress.stage("building")
+    for second in range(35):
+        now[0] = 100.0 + second
+        progress.tick(second, None)
+    with open(path, encoding="utf-8") as stream:
+        told = [entry["objects"] for entry in map(json.loads, stream) if "objects" in entry]
+    assert told == [10, 20, 30]
+
+
+def test_a_build_that_was_killed_is_over(tmp_path):
+    path = str(tmp_path / "progress/x")
+    os.makedirs(os.path.dirname(path))
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write('{"pid": 999999999}\n{"stage": "building", "ela')
+    news = _progress.watch(path, 0, 60)
+    assert not news["running"]
+    assert news["entries"] == [{"pid": 999999999}]
+
+
+def test_a_build_that_has_not_begun_may_begin(tmp_path):
+    assert _progress.watch(str(tmp_path / "nosuch"), 0, 0.2) == {"entries": [], "offset": 0, "running": True}
+
+
+def test_the_identifier_leads_nowhere_else():
+    assert _progress.progress_path("/cache", "../../etc/passwd") == "/cache/progress/passwd"
+
+
+def test_old_files_are_forgotten(tmp_path):
+    old = tmp_path / "progress/old"
+    old.parent.mkdir()
+    old.write_text("")
+    os.utime(old, (1, 1))
+    _progress.ProgressFile(str(tmp_path / "progress/new")).end()
+    assert [path.name for path in old.parent.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("reporter", [_progress.Reporter()])
+def test_nobody_needs_to_be_told(reporter):
+    reporter.stage("x")
+    reporter.tick(1, 2)
+    reporter.line("x")
+    reporter.end()
