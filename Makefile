@@ -7,7 +7,7 @@
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PYTHON ?= python3
-SCENARIOS ?= default stop_machine
+SCENARIOS ?= default stop_machine build
 CORES ?=
 export SCENARIOS CORES
 
@@ -15,13 +15,16 @@ OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10
 GATE = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
-.PHONY: help demo test lint unit sanity docs-lint collection molecule stand-in bench matrix shell clean distclean
+.PHONY: help demo demo-kpatch test lint unit sanity docs-lint collection molecule fuzz stand-in bench bench-kpatch matrix shell clean distclean
 
 help: ## list the targets (this is the default)
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
 
 demo: ## live-patch a real kernel in a VM, step by step
 	$(GATE) demo
+
+demo-kpatch: ## the same with kpatch-build and a kernel built for it (the first run takes 20 minutes)
+	$(GATE) demo-kpatch
 
 test: ## every test: the six targets below, one after the other
 	$(GATE) lint unit sanity docs-lint collection molecule
@@ -44,11 +47,17 @@ collection: ## build the collection's artifact and install it (not into your hom
 molecule: ## tests on a VM with a real kernel; SCENARIOS="a b" names the scenarios
 	$(GATE) molecule
 
+fuzz: ## more damaged patch files than "make unit" tries (about 5 minutes)
+	$(GATE) fuzz
+
 stand-in: ## the scenario openeuler, with a stand-in for an openEuler image (slow without KVM)
 	$(GATE) stand-in
 
 bench: ## measure the collection beside a hand-written playbook
 	$(GATE) bench
+
+bench-kpatch: ## measure livepatch_build beside bare kpatch-build (about 20 minutes)
+	$(GATE) bench-kpatch
 
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix
