@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 
 try:
     from elftools.common.exceptions import ELFError
+    from elftools.construct import ConstructError
     from elftools.elf.elffile import ELFFile
     from elftools.elf.relocation import RelocationSection
     from elftools.elf.sections import NoteSection, SymbolTableSection
@@ -28,7 +29,7 @@ except ImportError as error:
     _ELF_ERRORS: tuple[type[Exception], ...] = ()
 else:
     PYELFTOOLS_ERROR = None
-    _ELF_ERRORS = (ELFError,)
+    _ELF_ERRORS = (ELFError, ConstructError)
 
 # uname -m for the ELF machines that have live patching.
 MACHINES = {
