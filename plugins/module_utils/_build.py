@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders impo
     kpatch_request,
     signing,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import (
     ProgressFile,
     Reporter,
@@ -53,8 +54,8 @@ class _Work:
         """The digests of what would be built from now; the manifest of the last build knows what it read."""
         raise NotImplementedError
 
-    def make(self, directory: str) -> Plain:
-        """Build in an empty directory: the manifest of the result, which is there under its file name."""
+    def make(self, directory: str, wanted: Plain) -> Plain:
+        """Build from these inputs in an empty directory: the manifest of the result, which is there under its name."""
         raise NotImplementedError
 
 
@@ -78,7 +79,7 @@ class _KbuildWork(_Work):
         compiler = (known.get("inputs") or {}).get("compiler") or {}
         return kbuild.inputs(self.build, known.get("headers") or [], compiler.get("program", ""), self._run)
 
-    def make(self, directory: str) -> Plain:
+    def make(self, directory: str, wanted: Plain) -> Plain:
         return kbuild.build_module(self.build, directory, self._run)[1]
 
 
@@ -87,7 +88,7 @@ class _KpatchWork(_Work):
         self._reporter = reporter
         self.build = kpatch_request.prepare(_request(module.params), run)
         self._content = kpatch.origin(self.build, keep=not module.check_mode)
-        self.name = self.build.name.replace("-", "_")
+        self.name = module_name(self.build.name)
         self.dest, self.release = self.build.dest, self.build.release
         self.forces_signatures = self.build.forces_signatures
 
@@ -97,8 +98,7 @@ class _KpatchWork(_Work):
     def inputs(self, manifest: Plain | None) -> Plain:
         return kpatch.inputs(self.build, self._content)
 
-    def make(self, directory: str) -> Plain:
-        wanted = self.inputs(None)
+    def make(self, directory: str, wanted: Plain) -> Plain:
         return kpatch.build_module(self.build, self._content, wanted, directory, self._reporter)
 
 
@@ -138,7 +138,7 @@ def run_build(module: AnsibleModule) -> Plain:
         return _watch(module.params["cache_dir"], job)
     reporter = _reporter(module.params["cache_dir"], job.get("progress"))
     try:
-        return _run_build(module, reporter)
+        return _run_build(module, reporter, bool(job.get("only_if_current")))
     except common.BuildError as error:
         return dict(error.details, failed=True, msg=str(error), reason=error.reason)
     except OSError as error:
@@ -164,7 +164,7 @@ def _watch(cache_dir: str, job: Plain) -> Plain:
     return dict(watch(path, job["offset"], job["seconds"]), changed=False)
 
 
-def _run_build(module: AnsibleModule, reporter: Reporter) -> Plain:
+def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool) -> Plain:
     params = module.params
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
 
@@ -190,7 +190,7 @@ def _run_build(module: AnsibleModule, reporter: Reporter) -> Plain:
                 f"{work.dest} is missing, or was made from something else.",
                 "Set rebuild: auto to build it.",
             )
-        if (params["_job"] or {}).get("only_if_current"):
+        if only_if_current:
             return {"changed": False, "needs_build": True}
         manifest = {"inputs": wanted} if module.check_mode else _make(module, work, wanted, seal, run)
     if os.path.exists(work.dest):
@@ -218,7 +218,7 @@ def _run_build(module: AnsibleModule, reporter: Reporter) -> Plain:
 def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal | None, run: common.Run) -> Plain:
     """Build, and put the result and its manifest in place, the manifest last: it vouches for the result."""
     with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
-        manifest = work.make(directory)
+        manifest = work.make(directory, wanted)
         (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, work.name)]
         if seal:
             signing.sign(result, seal, run)
@@ -244,4 +244,4 @@ def _cpu_seconds(manifest: Plain | None) -> Plain:
 
 
 def _is_result(file_name: str, name: str) -> bool:
-    return file_name.endswith(".ko") and file_name[: -len(".ko")].replace("-", "_") == name
+    return file_name.endswith(".ko") and module_name(file_name) == name

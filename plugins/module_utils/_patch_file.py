@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 from dataclasses import replace as with_changes
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import SIGNATURE_MAGIC
+from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity
 
 if t.TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
     return PatchFile(
         path=path,
         name=(modinfo.get("name") or module_name(path)).replace("-", "_"),
-        sha256=_digest(stream),
+        sha256=digest(stream),
         size=stream.seek(0, os.SEEK_END),
         machine=elf.machine,
         vermagic=modinfo["vermagic"].strip(),
@@ -197,7 +197,7 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         depends=tuple(name for name in modinfo.get("depends", "").split(",") if name),
         functions=functions,
         replace=replace,
-        signed=_is_signed(stream),
+        signed=read_signature(stream) is not None,
     )
 
 
@@ -215,15 +215,10 @@ def _complete(patch_file: PatchFile, path: str) -> PatchFile:
     return patch_file
 
 
-def _digest(stream: t.BinaryIO) -> str:
-    digest = hashlib.sha256()
+def digest(stream: t.BinaryIO) -> str:
+    """The SHA-256 of a whole file."""
+    result = hashlib.sha256()
     stream.seek(0)
     for chunk in iter(lambda: stream.read(1 << 20), b""):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _is_signed(stream: t.BinaryIO) -> bool:
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, size - len(SIGNATURE_MAGIC)))
-    return stream.read() == SIGNATURE_MAGIC
+        result.update(chunk)
+    return result.hexdigest()

@@ -14,6 +14,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import digest as digest_of_stream
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name
 
 MANIFEST_FORMAT = 1
@@ -44,14 +45,11 @@ def read_text(path: str) -> str | None:
 
 def digest(path: str) -> str | None:
     """The SHA-256 of a file, or None if it cannot be read."""
-    result = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
-            for chunk in iter(lambda: stream.read(1 << 20), b""):
-                result.update(chunk)
+            return digest_of_stream(stream)
     except OSError:
         return None
-    return result.hexdigest()
 
 
 def digest_of(value: t.Any) -> str:
@@ -108,6 +106,13 @@ def parse_errors(output: str) -> list[Plain]:
         }
         for match in _COMPILER_ERROR.finditer(output)
     ]
+
+
+def compile_error(errors: t.Sequence[Plain], remedy: str, **details: t.Any) -> BuildError:
+    """The error for what the compiler said, of which there is at least one."""
+    first = "{file}:{line}: {message}".format(**errors[0])
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return BuildError("compile_error", f"The compiler says: {first}{more}.", remedy, errors=errors, **details)
 
 
 def describe(manifest: Plain | None) -> str:

@@ -23,12 +23,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.comm
     MANIFEST_FORMAT,
     BuildError,
     Run,
+    compile_error,
     digest,
     manifest_path,
     parse_errors,
     place,
     read_text,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import read_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import parse_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
     NAME_RULE,
@@ -75,8 +77,8 @@ class Build:
 
     @property
     def forces_signatures(self) -> bool:
-        config = read_text(os.path.join(self.tree, ".config")) or ""
-        return "CONFIG_MODULE_SIG_FORCE=y" in config.splitlines()
+        config = read_config(os.path.join(self.tree, ".config"))
+        return config is not None and config.forces_signatures
 
     @property
     def manifest_path(self) -> str:
@@ -287,11 +289,10 @@ def _build_failed(build: Build, directory: str, command: list[str], rc: int, out
     errors = parse_errors(err + "\n" + out)
     for error in errors:
         error["file"] = original.get(os.path.basename(error["file"]), error["file"])
-    details: dict[str, t.Any] = {"errors": errors, "cmd": command, "rc": rc, "stdout": out, "stderr": err}
+    details: dict[str, t.Any] = {"cmd": command, "rc": rc, "stdout": out, "stderr": err}
     if errors:
-        first = "{file}:{line}: {message}".format(**errors[0])
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        return BuildError("compile_error", f"The compiler says: {first}{more}.", "Correct the source.", **details)
+        return compile_error(errors, "Correct the source.", **details)
+    details["errors"] = errors
     undefined = _MODPOST_ERROR.findall(err + "\n" + out)
     if undefined:
         return BuildError(

@@ -44,6 +44,11 @@ class Config:
         return STOP_MACHINE if self.options.get("CONFIG_LIVEPATCH_WO_FTRACE") == "y" else PER_TASK
 
     @property
+    def forces_signatures(self) -> bool:
+        """Whether the kernel loads signed modules only."""
+        return self.options.get("CONFIG_MODULE_SIG_FORCE") == "y"
+
+    @property
     def uses_clang(self) -> bool:
         return "CONFIG_CC_IS_CLANG" in self.options
 

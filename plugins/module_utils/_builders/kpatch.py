@@ -164,11 +164,11 @@ def _cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _command(build: Build, tree: WorkTree, targets: t.Sequence[str]) -> list[str]:
+def _command(build: Build, tree: WorkTree, targets: tuple[str, ...]) -> list[str]:
     request = build.request
     command = [build.tool.path, "-s", tree.source, "-c", os.path.join(tree.source, ".config"), "-v", build.vmlinux.path]
     command += ["-o", tree.out, "-n", build.name, "-j", str(request.jobs or os.cpu_count() or 1)]
-    for target in targets if tuple(targets) != WHOLE else ():
+    for target in targets if targets != WHOLE else ():
         command += ["-t", target]
     if request.oot_module:
         command += ["--oot-module", request.oot_module, "--oot-module-src", tree.source]
@@ -213,7 +213,7 @@ class _Log:
 
 
 def _run(
-    build: Build, tree: WorkTree, targets: t.Sequence[str], started: float, reporter: Reporter
+    build: Build, tree: WorkTree, targets: tuple[str, ...], started: float, reporter: Reporter
 ) -> tuple[str, str, float, int]:
     """Run kpatch-build. Raises BuildError.
 
@@ -223,7 +223,7 @@ def _run(
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
     log = _Log(os.path.join(tree.kpatch, "build.log"))
-    whole = tuple(targets) == WHOLE
+    whole = targets == WHOLE
 
     def on_line(line: str) -> None:
         for begin, title in STAGES.items():

@@ -25,11 +25,14 @@ REFUSED_OPTIONS = (
 )
 """What kpatch-build refuses (kpatch-build: "not supported")."""
 
-PROGRAMS = ("awk", "bash", "gawk", "getopt", "ld", "lsdiff", "make", "objcopy", "patch", "readelf", "sed", "strings")
-"""What kpatch-build calls. Without lsdiff it skips the check of the paths; without gawk it finds no structures."""
+PROGRAMS = (
+    *("awk", "bash", "gawk", "getopt", "ld", "lsdiff", "make", "objcopy", "patch", "readelf", "sed", "strings"),
+    *("bc", "bison", "flex", "perl"),
+)
+"""What kpatch-build calls, and the build of a kernel besides.
 
-PROGRAMS_OF_A_KERNEL = ("bc", "bison", "flex", "perl")
-"""What the build of a kernel calls besides."""
+Without lsdiff kpatch-build skips its check of the paths; without gawk it finds no structures.
+"""
 
 
 @dataclass(frozen=True)

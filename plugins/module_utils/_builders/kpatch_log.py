@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
     BuildError,
     Plain,
+    compile_error,
     parse_errors,
 )
 
@@ -46,7 +47,7 @@ _ROWS = (
     ),
     _Row(
         "compiler_mismatch",
-        r"(?P<compiler>gcc|clang)/kernel version mismatch"
+        r"(?:gcc|clang)/kernel version mismatch"
         r"(?:(?:.*\n)*?\w+ version: +(?P<have>.+)\n\s*kernel version: +(?P<want>.+))?",
         "The installed compiler ({have}) is not the one that the kernel was built with ({want}).",
         "Install the kernel's compiler, or set skip_compiler_check: true if you know that both make the same code.",
@@ -175,11 +176,7 @@ def explain(printed: str, log: str, rc: int, log_path: str | None) -> BuildError
     errors = parse_errors(everything)
     # What was compiled before the failure may have warned of much; an error of the compiler ends the build.
     if errors and not re.search(r"^(?:ERROR: (?:\d+ error\(s\)|no |Undefined))", printed, re.M):
-        first = "{file}:{line}: {message}".format(**errors[0])
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        return BuildError(
-            "compile_error", f"The compiler says: {first}{more}.", "Correct the patch.", errors=errors, **details
-        )
+        return compile_error(errors, "Correct the patch.", **details)
     for row in _ROWS:
         match = re.search(row.pattern, everything, re.M)
         if match:

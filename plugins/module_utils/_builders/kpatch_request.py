@@ -96,7 +96,7 @@ class Build:
 
     @property
     def forces_signatures(self) -> bool:
-        return self.config.options.get("CONFIG_MODULE_SIG_FORCE") == "y"
+        return self.config.forces_signatures
 
     @property
     def added_files(self) -> list[str]:
@@ -241,7 +241,7 @@ def _look(
     problems += kpatch_checks.check_tool(tool, config.abi, request.replace, request.skip_compiler_check, request.arch)
     if not request.skip_compiler_check or compiler is None:
         problems += kpatch_checks.check_compiler(vmlinux, compiler, compiler_program)
-    for program in (*kpatch_checks.PROGRAMS, *kpatch_checks.PROGRAMS_OF_A_KERNEL):
+    for program in kpatch_checks.PROGRAMS:
         if shutil.which(program) is None:
             problems.append(
                 Problem("missing_program", f"The program {program} is not installed.", "Install it on the build host.")

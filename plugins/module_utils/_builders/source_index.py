@@ -13,6 +13,8 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import digest
+
 NOT_SOURCE = (".o", ".a", ".ko", ".cmd", ".mod", ".order")
 """What a build leaves between the sources."""
 
@@ -55,14 +57,10 @@ def _is_source(path: str) -> bool:
 
 def file_digest(path: str) -> str:
     """The SHA-256 of a file's content, or of a symbolic link's target."""
-    result = hashlib.sha256()
     if os.path.islink(path):
-        result.update(b"link to " + os.fsencode(os.readlink(path)))
-        return result.hexdigest()
+        return hashlib.sha256(b"link to " + os.fsencode(os.readlink(path))).hexdigest()
     with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(1 << 20), b""):
-            result.update(chunk)
-    return result.hexdigest()
+        return digest(stream)
 
 
 def refresh(tree: str, old: Index) -> Index:
