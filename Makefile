@@ -7,7 +7,7 @@
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PYTHON ?= python3
-SCENARIOS ?= default stop_machine build
+SCENARIOS ?= default stop_machine faults build
 CORES ?=
 export SCENARIOS CORES
 
@@ -47,7 +47,7 @@ collection: ## build the collection's artifact and install it (not into your hom
 molecule: ## tests on a VM with a real kernel; SCENARIOS="a b" names the scenarios
 	$(GATE) molecule
 
-fuzz: ## more damaged patch files than "make unit" tries (about 5 minutes)
+fuzz: ## more damaged files and texts than "make unit" tries (about 10 minutes)
 	$(GATE) fuzz
 
 stand-in: ## the scenario openeuler, with a stand-in for an openEuler image (slow without KVM)

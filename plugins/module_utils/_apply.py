@@ -13,6 +13,8 @@ import errno
 import hashlib
 import os
 import random
+import subprocess
+import syslog
 import time
 import typing as t
 from dataclasses import dataclass
@@ -23,17 +25,30 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import
     errno_name,
     explain,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions, read_conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, Files, read_holders, read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Holder, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    STOP_MACHINE,
+    Function,
+    Holder,
+    Snapshot,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLE,
     ENABLE,
+    FORCE,
     LOAD,
+    LOAD_TARGET,
+    REPORT,
+    REVERT,
     UNLOAD,
+    UNLOAD_TARGET,
     WAIT,
+    WAIT_LONGER,
     Kept,
     Plan,
     Step,
@@ -54,6 +69,9 @@ BUSY_ERRNOS = (errno.EAGAIN, errno.EBUSY)
 UNDO_SECONDS = 60.0
 """The least time that the way back may take: it matters more than a short timeout of the user's."""
 
+FORCE_SECONDS = 10.0
+"""How long a forced transition may take to end: the kernel ends it at once."""
+
 UNDO_RETRIES = 30
 """Likewise for functions that are busy, with a second between two tries."""
 
@@ -70,10 +88,6 @@ FINIT_MODULE = {
     "s390x": 344,
     "armv7l": 379,
 }
-
-
-class FileChanged(Exception):
-    """The file to load is not the one that was inspected."""
 
 
 class Kernel:
@@ -95,10 +109,23 @@ class Kernel:
         number = FINIT_MODULE.get(os.uname().machine)
         if number is None:
             raise OSError(errno.ENOSYS, "finit_module is not known for " + os.uname().machine)
-        with open(path, "rb") as stream:
+        with open(self.files().path(path), "rb") as stream:
             if hashlib.sha256(stream.read()).hexdigest() != sha256:
                 raise FileChanged(path)
             self._check(self._libc.syscall(number, stream.fileno(), b"", 0))
+
+    def load_target(self, name: str) -> None:
+        """Load another module with its dependencies, by the program that the kernel itself would call."""
+        modprobe = self.files().text("/proc/sys/kernel/modprobe") or "/sbin/modprobe"
+        done = subprocess.run(
+            [modprobe, "--", name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if done.returncode:
+            raise OSError(errno.ENOENT, done.stdout.decode("utf-8", "replace").strip())
 
     def unload(self, name: str) -> None:
         self._check(self._libc.delete_module(name.encode(), os.O_NONBLOCK))
@@ -108,6 +135,14 @@ class Kernel:
         descriptor = os.open(self.files().path(f"{SYSFS}/{name}/enabled"), os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.write(descriptor, b"1" if value else b"0")
+        finally:
+            os.close(descriptor)
+
+    def force(self, name: str) -> None:
+        """End a transition although tasks are in the way (per_task). The module can never be unloaded after that."""
+        descriptor = os.open(self.files().path(f"{SYSFS}/{name}/force"), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, b"1")
         finally:
             os.close(descriptor)
 
@@ -121,6 +156,15 @@ class Kernel:
 
     def holders(self, enabling: bool) -> tuple[Holder, ...]:
         return read_holders(self.files(), enabling)
+
+    def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
+        return read_conditions(self.files(), release, name, functions)
+
+    def journal(self, line: str) -> None:
+        """Leave a line in the host's log, where the administrators of the host look for it."""
+        syslog.openlog("openeuler.livepatch", syslog.LOG_PID, syslog.LOG_DAEMON)
+        syslog.syslog(syslog.LOG_NOTICE, line)
+        syslog.closelog()
 
     def now(self) -> float:
         return time.monotonic()
@@ -162,7 +206,9 @@ class Failure:
         return " ".join(parts)
 
 
-class _StepFailed(Exception):
+class StepFailed(Exception):
+    """A step, or the proof of the result, did not succeed."""
+
     def __init__(
         self,
         attempted: str,
@@ -179,41 +225,89 @@ class _StepFailed(Exception):
         self.holders = holders
 
 
+class Stalled(Exception):
+    """A transition stalls, and is to be left as it is."""
+
+    def __init__(self, name: str, holders: tuple[Holder, ...]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.holders = holders
+
+
 @dataclass(frozen=True)
 class Patience:
-    """How long to try: C(timeout) seconds for a transition, C(retries) more tries C(delay) seconds apart if busy."""
+    """How long to try: C(timeout) seconds for a transition, C(retries) more tries C(delay) seconds apart if busy.
+
+    C(on_stall) says what happens when the timeout has passed.
+    """
 
     timeout: float = 60.0
     retries: int = 10
     delay: float = 1.0
+    on_stall: str = REVERT
 
     @property
     def for_undoing(self) -> Patience:
         return Patience(max(self.timeout, UNDO_SECONDS), max(self.retries, UNDO_RETRIES), max(self.delay, 1.0))
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a plan: the host afterwards, the failure if there was one, what proves the result.
+
+    C(stalled) is the transition that was left running, C(forced) names those that were forced.
+    """
+
+    after: Snapshot
+    failure: Failure | None = None
+    proofs: tuple[Proof, ...] = ()
+    stalled: Stalled | None = None
+    forced: tuple[str, ...] = ()
+    skipped: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether the result was proven in one way; C(None) where this host does not let one see."""
+
+    what: str
+    proven: bool | None
+    how: str
+
+
+Prove = t.Callable[[Snapshot], t.Tuple[Proof, ...]]
+"""Proves the result beyond what the kernel says of its state. Raises StepFailed."""
+
+
 class Executor:
     """Carries out one plan on one kernel."""
 
-    def __init__(self, kernel: Kernel, patience: Patience, path_of: t.Callable[[PatchFile], str]) -> None:
+    def __init__(
+        self, kernel: Kernel, abi: str | None, patience: Patience, path_of: t.Callable[[PatchFile], str]
+    ) -> None:
         self._kernel = kernel
+        self._abi = abi
         self._patience = patience
         self._path_of = path_of
+        self._forced: list[str] = []
 
-    def carry_out(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[Snapshot, Failure | None]:
-        """Return the host's snapshot afterwards and the failure, if any. C(kept) are the files to undo unloads with."""
+    def carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
+        """Carry out the plan; if that fails, undo it. C(kept) are the files to undo unloads with."""
+        done = 0
         try:
             for step in plan.steps:
                 self._carry_out_step(step)
+                done += 1
             after = self._kernel.snapshot()
             self._prove(predict(before, plan), after)
-            return after, None
-        except _StepFailed as failed:
+            return Outcome(after, proofs=prove(after), forced=tuple(self._forced))
+        except Stalled as stalled:
+            return Outcome(self._kernel.snapshot(), stalled=stalled, skipped=plan.steps[done + 1 :])
+        except StepFailed as failed:
             log = (failed.log + self._kernel.log.new_lines())[-LOG_LINES_MAX:]
-            undone, not_restored = self._undo(before, plan, kept)
-            return self._kernel.snapshot(), Failure(
-                failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored
-            )
+            undone, not_restored = self.go_back(before, plan, kept)
+            failure = Failure(failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored)
+            return Outcome(self._kernel.snapshot(), failure)
 
     def _carry_out_step(self, step: Step) -> None:
         actions: dict[str, t.Callable[[Step], None]] = {
@@ -222,6 +316,8 @@ class Executor:
             ENABLE: lambda step: self._write_enabled(step, True),
             DISABLE: lambda step: self._write_enabled(step, False),
             WAIT: self._wait,
+            LOAD_TARGET: lambda step: self._kernel.load_target(step.patch),
+            UNLOAD_TARGET: lambda step: self._kernel.unload(step.patch),
         }
         try:
             actions[step.action](step)
@@ -233,12 +329,11 @@ class Executor:
                 f"The file {error} is not the one that was inspected: its digest differs.",
                 "Find out who writes to that file, then run the task again.",
             )
-            raise _StepFailed(str(step), cause) from error
+            raise StepFailed(str(step), cause) from error
 
-    @staticmethod
-    def _raise(step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
+    def _raise(self, step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
         number = error.errno or 0
-        raise _StepFailed(str(step), explain(step.action, number, lines), number, log=lines) from error
+        raise StepFailed(str(step), explain(step.action, number, lines, self._abi), number, log=lines) from error
 
     def _load(self, step: Step) -> None:
         if step.file is not None:
@@ -258,7 +353,7 @@ class Executor:
             return
         added = sorted(str(function) for function in set(patch.functions).difference(file.functions))
         if added:
-            raise _StepFailed(
+            raise StepFailed(
                 str(step),
                 Cause(
                     "replaces_others",
@@ -297,18 +392,22 @@ class Executor:
             self._kernel.sleep(POLL_SECONDS)
 
     def _wait(self, step: Step) -> None:
-        deadline = self._kernel.now() + self._patience.timeout
-        while True:
-            enabling = self._kernel.transition_target(step.patch)
-            if enabling is None:
-                return
-            if self._kernel.now() >= deadline:
-                break
-            self._kernel.sleep(POLL_SECONDS)
+        if self._ends(step.patch, self._patience.timeout):
+            return
+        enabling = self._kernel.transition_target(step.patch)
+        if enabling is None:
+            return
         holders = self._kernel.holders(enabling)
+        if self._patience.on_stall == REPORT:
+            raise Stalled(step.patch, holders)
+        if self._patience.on_stall == FORCE:
+            self._kernel.force(step.patch)
+            if self._ends(step.patch, FORCE_SECONDS):
+                self._forced.append(step.patch)
+                return
         who = ", ".join(str(holder) for holder in holders[:5]) or "no task that could be found"
         more = f" and {len(holders) - 5} more" if len(holders) > 5 else ""
-        raise _StepFailed(
+        raise StepFailed(
             str(step),
             Cause(
                 "transition_stalled",
@@ -318,11 +417,20 @@ class Executor:
             holders=holders,
         )
 
+    def _ends(self, name: str, seconds: float) -> bool:
+        """Whether no transition of the patch is running, or it ends within these seconds."""
+        deadline = self._kernel.now() + seconds
+        while self._kernel.transition_target(name) is not None:
+            if self._kernel.now() >= deadline and self._patience.on_stall != WAIT_LONGER:
+                return False
+            self._kernel.sleep(POLL_SECONDS)
+        return True
+
     @staticmethod
     def _prove(predicted: Snapshot, found: Snapshot) -> None:
         differences = deviations(predicted, found)
         if differences:
-            raise _StepFailed(
+            raise StepFailed(
                 "prove the result",
                 Cause(
                     "not_as_planned",
@@ -331,7 +439,7 @@ class Executor:
                 ),
             )
 
-    def _undo(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def go_back(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Go back to the snapshot before, as far as it goes: what was done, and in what the host still differs."""
         patience, self._patience = self._patience, self._patience.for_undoing
         done: list[str] = []
@@ -341,7 +449,7 @@ class Executor:
                 self._carry_out_step(step)
                 if step.action != WAIT:
                     done.append(str(step))
-        except _StepFailed as failed:
+        except StepFailed as failed:
             trouble.append("to {} failed as well ({})".format(failed.attempted, failed.cause.cause.rstrip(".")))
         finally:
             self._patience = patience

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
@@ -20,10 +21,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file im
     is_module_name,
     read_patch_file,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import IGNORABLE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Probe, Verification
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ENABLED,
+    FORCE,
     ON_COVERED,
+    ON_STALL,
     REFUSE,
+    REVERT,
     STATES,
     Wanted,
 )
@@ -44,6 +50,25 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "on_covered": {"type": "str", "choices": list(ON_COVERED), "default": REFUSE},
         "supersedes": {"type": "list", "elements": "str", "default": []},
         "force_owner": {"type": "bool", "default": False},
+        "load_targets": {"type": "bool", "default": False},
+        "ignore": {"type": "list", "elements": "str", "choices": [*IGNORABLE, "probe"], "default": []},
+        "verify": {"type": "str", "choices": ["state", "text"], "default": "state"},
+        "probe": {
+            "type": "dict",
+            "options": {
+                "argv": {"type": "list", "elements": "str"},
+                "path": {"type": "path"},
+                "expect": {"type": "str"},
+                "reject": {"type": "str"},
+                "retries": {"type": "int", "default": 0},
+                "timeout": {"type": "float", "default": 10},
+            },
+            "required_one_of": [("argv", "path")],
+            "mutually_exclusive": [("argv", "path")],
+        },
+        "soak": {"type": "float", "default": 0},
+        "on_stall": {"type": "str", "choices": list(ON_STALL), "default": REVERT},
+        "i_accept_inconsistency": {"type": "bool", "default": False},
         "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
     },
     "required_one_of": [("name", "src")],
@@ -131,6 +156,11 @@ def livepatch_task(module: AnsibleModule) -> Task:
         )
     if params["supersedes"] and params["state"] != ENABLED:
         module.fail_json(msg="supersedes goes with state: enabled only.", reason="bad_arguments")
+    if params["on_stall"] == FORCE and not params["i_accept_inconsistency"]:
+        module.fail_json(
+            msg="on_stall: force can leave the kernel inconsistent; it needs i_accept_inconsistency: true.",
+            reason="bad_arguments",
+        )
     delivered = (params["_inspected"] or {}).get("path")
     return Task(
         wanted=Wanted(
@@ -141,12 +171,29 @@ def livepatch_task(module: AnsibleModule) -> Task:
             on_covered=params["on_covered"],
             supersedes=tuple(kernel_name(other) for other in params["supersedes"]),
             force_owner=params["force_owner"],
+            load_targets=params["load_targets"],
         ),
         file_path=params["src"] if params["remote_src"] else delivered,
         delivered=bool(delivered),
-        patience=Patience(params["timeout"], params["retries"], params["delay"]),
+        patience=Patience(params["timeout"], params["retries"], params["delay"], params["on_stall"]),
         check_mode=module.check_mode,
+        verification=Verification(params["verify"] == "text", _probe(module), params["soak"]),
+        ignore=tuple(params["ignore"]),
     )
+
+
+def _probe(module: AnsibleModule) -> Probe | None:
+    values = module.params["probe"]
+    if values is None:
+        return None
+    for pattern in filter(None, (values["expect"], values["reject"])):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            module.fail_json(msg=f"{pattern!r} in probe is not a regular expression: {error}.", reason="bad_arguments")
+    if values["path"] and values["expect"] is None and values["reject"] is None:
+        module.fail_json(msg="A probe of a path needs expect or reject.", reason="bad_arguments")
+    return Probe(**dict(values, argv=tuple(values["argv"] or ())))
 
 
 def _patch_file(module: AnsibleModule) -> PatchFile | None:

@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders impo
     kpatch_request,
     signing,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import (
     ProgressFile,
@@ -31,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._progress impo
     progress_path,
     watch,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import read_signature
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -86,8 +88,9 @@ class _KbuildWork(_Work):
 class _KpatchWork(_Work):
     def __init__(self, module: AnsibleModule, run: common.Run, reporter: Reporter) -> None:
         self._reporter = reporter
+        self._keeps_index = not module.check_mode
+        self._content: Index | None = None
         self.build = kpatch_request.prepare(_request(module.params), run)
-        self._content = kpatch.origin(self.build, keep=not module.check_mode)
         self.name = module_name(self.build.name)
         self.dest, self.release = self.build.dest, self.build.release
         self.forces_signatures = self.build.forces_signatures
@@ -95,11 +98,17 @@ class _KpatchWork(_Work):
     def check(self) -> None:
         kpatch_request.refuse_if_problems(self.build)
 
+    def _source(self) -> Index:
+        """What is in the source tree: that takes a second to find out, and is not always needed."""
+        if self._content is None:
+            self._content = kpatch.origin(self.build, keep=self._keeps_index)
+        return self._content
+
     def inputs(self, manifest: Plain | None) -> Plain:
-        return kpatch.inputs(self.build, self._content)
+        return kpatch.inputs(self.build, self._source())
 
     def make(self, directory: str, wanted: Plain) -> Plain:
-        return kpatch.build_module(self.build, self._content, wanted, directory, self._reporter)
+        return kpatch.build_module(self.build, self._source(), wanted, directory, self._reporter)
 
 
 def _request(params: Plain) -> kpatch_request.Request:
@@ -179,6 +188,9 @@ def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool)
     if work.forces_signatures and not seal:
         module.warn(f"The kernel {work.release} loads signed modules only, and {work.name} is not signed.")
     old = common.read_manifest(common.manifest_path(work.dest))
+    if only_if_current and old is None and params["rebuild"] != "never":
+        work.check()
+        return {"changed": False, "needs_build": True}
     wanted = dict(work.inputs(old), sign=seal.inputs() if seal else None)
     changed = params["rebuild"] == "always" or not common.is_current(work.dest, old, wanted)
     manifest = old
@@ -223,7 +235,10 @@ def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal 
         if seal:
             signing.sign(result, seal, run)
             manifest["sha256"] = manifest["patch_file"]["sha256"] = common.digest(result)
-            manifest["patch_file"].update(size=os.path.getsize(result), signed=True)
+            with open(result, "rb") as stream:
+                signature = read_signature(stream)
+            signer = signature.signer if signature else None
+            manifest["patch_file"].update(size=os.path.getsize(result), signed=True, signer=signer)
         # The build has found out more about its inputs, such as the headers.
         manifest["inputs"] = dict(manifest["inputs"], sign=wanted["sign"])
         os.makedirs(os.path.dirname(os.path.abspath(work.dest)), exist_ok=True)

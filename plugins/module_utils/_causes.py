@@ -13,7 +13,18 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLE, ENABLE, LOAD, UNLOAD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    DISABLE,
+    ENABLE,
+    LOAD,
+    LOAD_TARGET,
+    UNLOAD,
+    UNLOAD_TARGET,
+)
+
+PAGE = "docs/docsite/rst/errors.rst"
+"""Where this table is for users to read; "make docs" writes it."""
 
 
 @dataclass(frozen=True)
@@ -25,83 +36,137 @@ class Cause:
     remedy: str
 
 
-class _Row(t.NamedTuple):
-    operation: str
-    number: int
+@dataclass(frozen=True)
+class Row:
+    """When the kernel answers an operation with this errno and prints a line that matches C(log), it is this cause.
+
+    Without C(operation) it is any, without C(number) any errno, without C(abi) both ABIs, without C(log) no line is
+    needed. What the pattern captures is filled into the cause.
+    """
+
+    operation: str | None
+    number: int | None
+    abi: str | None
     log: str
     cause: Cause
 
 
+ENOPKG = getattr(errno, "ENOPKG", 65)
+
 # In whose way it is: the lines between belong to that task's stack.
 _IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
 
+_LIST_ORDER = r"only the (?P<which>first disabled|last enabled) patch can be (?P<done>enabled|disabled)"
+
+_SHORT = r"(?:func )?(?P<symbol>\S+) size less than limit"
+
+_IN_FUNCTION = Cause(
+    "function_busy",
+    "The task {task} is in the function {symbol}, or sleeps in something that it called.",
+    "Try again later or with more retries; if the task never leaves the function, end it first.",
+)
 _SOMEBODY_IN_IT = Cause(
     "function_busy",
     "Some task is in one of the functions.",
     "Try again later or with more retries.",
 )
-
 _TOO_SHORT = Cause(
     "function_too_short",
     "The function {symbol} is shorter than the jump that would replace its start.",
     "Patch a function that calls it instead.",
 )
+_BAD_STRUCTURES = Cause(
+    "bad_structures",
+    "The structures that describe the patch have an empty or too long name, or no new function.",
+    "Correct struct klp_object and struct klp_func in the patch's source.",
+)
+_BAD_RELOCATION = Cause(
+    "bad_relocation",
+    "A livepatch relocation or symbol in the file has a form that this kernel does not know.",
+    "Build the patch with the tools that belong to this kernel.",
+)
+_NO_MEMORY = Cause("no_memory", "The kernel has no memory for the patch.", "Free memory, then run the task again.")
+_SIGNATURE = Cause(
+    "signature",
+    "The kernel accepts modules only with a signature that it trusts.",
+    "Sign the patch file with a key in the kernel's keyring.",
+)
 
-_LIST_ORDER = r"only the (?P<which>first disabled|last enabled) patch can be (?P<done>enabled|disabled)"
 
-
-def _rows_of_changing(action: str) -> tuple[_Row, ...]:
+def _changing(action: str) -> tuple[Row, ...]:
     """What stop_machine kernels answer when 1 or 0 is written to C(enabled)."""
-    in_use = Cause(
-        "function_busy",
-        "The task {task} is in the function {symbol}, or sleeps in something that it called.",
-        "Try again later or with more retries; if the task never leaves the function, end it first.",
-    )
+
+    def row(number: int, log: str, *cause: str) -> Row:
+        return Row(action, number, STOP_MACHINE, log, Cause(*cause))
+
     return (
-        _Row(action, errno.EAGAIN, _IN_USE, in_use),
-        _Row(action, errno.EBUSY, _IN_USE, in_use),
-        _Row(action, errno.EAGAIN, "", _SOMEBODY_IN_IT),
-        _Row(
-            action,
+        Row(action, errno.EAGAIN, STOP_MACHINE, _IN_USE, _IN_FUNCTION),
+        Row(action, errno.EBUSY, STOP_MACHINE, _IN_USE, _IN_FUNCTION),
+        Row(action, errno.EAGAIN, STOP_MACHINE, "", _SOMEBODY_IN_IT),
+        row(
             errno.EBUSY,
             _LIST_ORDER,
-            Cause(
-                "list_order",
-                "The kernel has CONFIG_LIVEPATCH_STACK: only the {which} patch can be {done}.",
-                "Change the patches of /proc/livepatch/state in their order.",
-            ),
+            "list_order",
+            "The kernel has CONFIG_LIVEPATCH_STACK: only the {which} patch can be {done}.",
+            "Change the patches of /proc/livepatch/state in their order.",
         ),
-        _Row(
-            action,
+        row(
             errno.EBUSY,
             "failed to add breakpoints",
-            Cause(
-                "function_busy", "A breakpoint is set in one of the functions.", "Remove it, then run the task again."
-            ),
+            "function_busy",
+            "A breakpoint is set in one of the functions.",
+            "Remove it, then run the task again.",
         ),
-        _Row(
-            action,
+        row(
             errno.EINVAL,
             r"func (?P<symbol>\S+) has been probed",
-            Cause(
-                "kprobe",
-                "A kprobe is set in the function {symbol}.",
-                "Find it in /sys/kernel/debug/kprobes/list and remove it, then run the task again.",
-            ),
+            "kprobe",
+            "A kprobe is set in the function {symbol}.",
+            "Find it in /sys/kernel/debug/kprobes/list and remove it, then run the task again.",
         ),
-        _Row(
-            action,
+        row(
             errno.EINVAL,
             r"(?P<task>\S+:\d+) has an unreliable stack",
+            "unreliable_stack",
+            "The kernel cannot tell in which functions the task {task} is.",
+            "Run the task again; if it stays so, end that task.",
+        ),
+        Row(action, errno.ENOMEM, STOP_MACHINE, "", _NO_MEMORY),
+        row(
+            errno.ENODEV,
+            "",
+            "gone",
+            "The patch is being unloaded by somebody else in the same moment.",
+            "Run the task again.",
+        ),
+        row(
+            errno.EFAULT,
+            "new address out of range",
+            "too_far",
+            "The new code is further away than a jump of this architecture reaches.",
+            "Boot a kernel with module PLTs (CONFIG_ARM64_MODULE_PLTS).",
+        ),
+        row(
+            errno.EPERM,
+            "patch instruction .*failed",
+            "text_not_written",
+            "The kernel could not write to its own text.",
+            "Read the kernel's log lines; do not use live patching on this host before that is understood.",
+        ),
+        Row(action, errno.EBUSY, STOP_MACHINE, "", _SOMEBODY_IN_IT),
+        Row(
+            action,
+            errno.EBUSY,
+            PER_TASK,
+            "",
             Cause(
-                "unreliable_stack",
-                "The kernel cannot tell in which functions the task {task} is.",
-                "Run the task again; if it stays so, end that task.",
+                "busy", "Another patch's transition is running.", "Wait until it has ended, then run the task again."
             ),
         ),
-        _Row(
+        Row(
             action,
             errno.EINVAL,
+            None,
             "",
             Cause(
                 "changed_meanwhile",
@@ -112,261 +177,328 @@ def _rows_of_changing(action: str) -> tuple[_Row, ...]:
     )
 
 
-def breaks_list_order(log: t.Sequence[str]) -> bool:
-    """Whether the kernel refused because of CONFIG_LIVEPATCH_STACK, which trying again does not change."""
-    return _search(_LIST_ORDER, log) is not None
+def _loading() -> tuple[Row, ...]:
+    """What finit_module(2) answers: the module loader, and the patch's init function, in which it is registered."""
 
+    def row(number: int, abi: str | None, log: str, *cause: str) -> Row:
+        return Row(LOAD, number, abi, log, Cause(*cause))
 
-# The first row whose operation, errno and pattern fit is taken; an empty pattern needs no log line.
-# Sources: kernel/livepatch/core.c, kernel/livepatch/patch.c, kernel/module/main.c of Linux 6.12, and of openEuler's
-# 5.10 and 6.6 with arch/x86/kernel/livepatch.c.
-_ROWS = (
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"symbol '(?P<symbol>[^']+)' not found in symbol table",
-        Cause(
+    return (
+        row(
+            errno.EINVAL,
+            None,
+            r"symbol '(?P<symbol>[^']+)' not found in symbol table",
             "symbol_missing",
             "The kernel has no function {symbol} to patch.",
             "Build the patch from the source of the running kernel; an inlined function cannot be patched.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"unresolvable ambiguity for symbol '(?P<symbol>[^']+)'",
-        Cause(
+        row(
+            errno.EINVAL,
+            None,
+            r"unresolvable ambiguity for symbol '(?P<symbol>[^']+)'",
             "symbol_ambiguous",
             "The kernel has several functions named {symbol}, and the patch does not say which.",
             "Set the function's old_sympos to its position in /proc/kallsyms.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"symbol position (?P<position>\d+) for symbol '(?P<symbol>[^']+)' in object '(?P<object>[^']+)' not found",
-        Cause(
+        row(
+            errno.EINVAL,
+            None,
+            r"symbol position (?P<position>\d+) for symbol '(?P<symbol>[^']+)' in object '(?P<object>[^']+)' not found",
             "sympos_missing",
             "The object {object} has no function {symbol} at position {position}.",
             "Correct old_sympos: positions count the symbols of that name in /proc/kallsyms from 1.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"not compatible with the already installed livepatches",
-        Cause(
+        row(
+            errno.EINVAL,
+            PER_TASK,
+            r"failed to find location for function '(?P<symbol>[^']+)'",
+            "not_traceable",
+            "ftrace cannot call anybody from the function {symbol}, as this kernel's live patching needs.",
+            "Patch a function that calls it instead.",
+        ),
+        row(
+            errno.EINVAL,
+            PER_TASK,
+            r"not compatible with the already installed livepatches",
             "incompatible_states",
             "The patch does not know a system state that a loaded patch has set.",
             "Load a patch that handles this state, or unload the other patch first.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"disagrees about version of symbol (?P<symbol>\S+)",
-        Cause(
+        row(
+            errno.EINVAL,
+            None,
+            r"disagrees about version of symbol (?P<symbol>\S+)",
             "symbol_version",
             "The patch was built against another version of {symbol} than the kernel's.",
             "Build the patch against the build tree of the running kernel.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"Replacing is not supported",
-        Cause(
+        row(
+            errno.EINVAL,
+            None,
+            r"failed to validate module \[\S+\] BTF",
+            "btf",
+            "The type information (BTF) in the file does not fit the kernel's.",
+            "Build the patch against the build tree of the running kernel, with the same pahole, or without BTF.",
+        ),
+        row(
+            errno.EINVAL,
+            STOP_MACHINE,
+            r"Replacing is not supported",
             "replace_not_supported",
             "The patch has the replace flag, which this kernel does not implement.",
             "Build the patch without replace (kpatch-build -R).",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"(?:func )?(?P<symbol>\S+) size less than limit",
-        _TOO_SHORT,
-    ),
-    _Row(
-        LOAD,
-        errno.EPERM,
-        r"(?:func )?(?P<symbol>\S+) size less than limit",
-        _TOO_SHORT,
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"'(?P<symbol>[^']+)' has (?P<what>static key|static call)",
-        Cause(
+        Row(LOAD, errno.EINVAL, STOP_MACHINE, _SHORT, _TOO_SHORT),
+        Row(LOAD, errno.EPERM, STOP_MACHINE, _SHORT, _TOO_SHORT),
+        row(
+            errno.EINVAL,
+            STOP_MACHINE,
+            r"'(?P<symbol>[^']+)' has (?P<what>static key|static call)",
             "static_key",
             "The function {symbol} has a {what} in the bytes that the jump would replace.",
             "Patch a function that calls it instead.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EINVAL,
-        r"module (?P<module>\S+) is not marked as a livepatch module",
-        Cause(
+        row(
+            errno.EINVAL,
+            None,
+            r"module (?P<module>\S+) is not marked as a livepatch module",
             "not_a_live_patch",
             "The module {module} registers a live patch and is not marked as a live patch module.",
             'Add MODULE_INFO(livepatch, "Y") to its source.',
         ),
-    ),
-    _Row(
-        LOAD,
-        getattr(errno, "ENOPKG", 65),
-        r"module '(?P<module>[^']+)' not loaded",
-        Cause(
+        Row(LOAD, errno.EINVAL, None, "(?:old name|new_func) is invalid|name is too long", _BAD_STRUCTURES),
+        Row(
+            LOAD,
+            errno.EINVAL,
+            None,
+            "incorrectly formatted name|not marked as a livepatch symbol|invalid access to vmlinux symbol",
+            _BAD_RELOCATION,
+        ),
+        row(
+            ENOPKG,
+            STOP_MACHINE,
+            r"module '(?P<module>[^']+)' not loaded",
             "target_not_loaded",
             "The patch changes the module {module}, which is not loaded.",
             "Load {module} first: this kernel does not patch modules that are loaded later.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.ENOENT,
-        r"Unknown symbol (?P<symbol>\S+)",
-        Cause(
+        row(
+            errno.ENOENT,
+            None,
+            r"Unknown symbol (?P<symbol>\S+)",
             "unknown_symbol",
             "The kernel and its modules do not offer {symbol}, which the patch needs.",
             "Build the patch against the running kernel, and load the modules it depends on first.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.ENOENT,
-        r"kallsyms size lookup failed for '(?P<symbol>[^']+)'",
-        Cause(
+        row(
+            errno.ENOENT,
+            None,
+            r"kallsyms size lookup failed for '(?P<symbol>[^']+)'",
             "symbol_size",
             "The kernel cannot tell the length of the function {symbol}.",
             "Check that the running kernel is the one that the patch was built for.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.ENOEXEC,
-        r"version magic '(?P<magic>[^']*)' should be '(?P<kernel>[^']*)'",
-        Cause(
+        row(
+            errno.ENOEXEC,
+            None,
+            r"version magic '(?P<magic>[^']*)' should be '(?P<kernel>[^']*)'",
             "wrong_vermagic",
             "The patch is built for '{magic}', the kernel is '{kernel}'.",
             "Build the patch for the running kernel.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.ENOEXEC,
-        "",
-        Cause("bad_module", "The kernel does not take the file for a module of its own.", "Build the patch again."),
-    ),
-    _Row(
-        LOAD,
-        errno.EEXIST,
-        "",
-        Cause(
+        row(
+            errno.ENOEXEC,
+            None,
+            "livepatch support is disabled",
+            "unsupported_kernel",
+            "The kernel is built without CONFIG_LIVEPATCH.",
+            "Boot a kernel that is built with CONFIG_LIVEPATCH=y.",
+        ),
+        row(
+            errno.ENOEXEC,
+            None,
+            "",
+            "bad_module",
+            "The kernel does not take the file for a module of its own.",
+            "Build the patch again.",
+        ),
+        row(
+            errno.EEXIST,
+            None,
+            "",
             "already_loaded",
             "A module of this name was loaded by somebody else in the same moment.",
             "Run the task again.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EBUSY,
-        r"failed to register ftrace handler for function '(?P<symbol>[^']+)'",
-        Cause(
+        row(
+            errno.EBUSY,
+            PER_TASK,
+            r"failed to register ftrace handler for function '(?P<symbol>[^']+)'",
             "ftrace_conflict",
-            "Another user of ftrace already redirects the function {symbol}.",
-            "Find it in tracefs (enabled_functions, flag I) and end it, then run the task again.",
+            "ftrace does not redirect the function {symbol}: it is switched off, or another of its users does that.",
+            "Set /proc/sys/kernel/ftrace_enabled to 1; look for the flag I in enabled_functions of tracefs.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EBUSY,
-        "",
-        Cause(
+        row(
+            errno.EBUSY,
+            PER_TASK,
+            "",
             "busy",
             "The kernel is busy: another transition is running, or ftrace is switched off or in use.",
             "Check /sys/kernel/livepatch/*/transition and /proc/sys/kernel/ftrace_enabled, then run the task again.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.ENODEV,
-        "",
-        Cause(
-            "not_ready",
-            "A callback of the patch refused it, or live patching is not available.",
-            "Read the kernel's log lines.",
+        row(
+            errno.EBUSY,
+            STOP_MACHINE,
+            "",
+            "already_loaded",
+            "Another copy of the module is being loaded in the same moment.",
+            "Run the task again.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.EKEYREJECTED,
-        "",
-        Cause(
-            "signature",
-            "The kernel accepts modules only with a signature that it trusts.",
-            "Sign the patch file with a key in the kernel's keyring.",
+        row(
+            errno.ENODEV,
+            None,
+            "kernel live patch not available",
+            "unsupported_kernel",
+            "The kernel's live patching did not start.",
+            "Look for its messages in the kernel's log since the boot.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.ENOKEY,
-        "",
-        Cause(
+        row(
+            errno.ENODEV,
+            PER_TASK,
+            r"pre-patch callback failed for object '(?P<object>[^']+)'",
+            "callback",
+            "A callback of the patch refused to patch the object {object}.",
+            "Read the kernel's log lines, and the patch's source.",
+        ),
+        row(
+            errno.ENODEV,
+            None,
+            "",
+            "callback",
+            "The patch's own code refused to be loaded.",
+            "Read the kernel's log lines, and the patch's source.",
+        ),
+        Row(LOAD, errno.EKEYREJECTED, None, "", _SIGNATURE),
+        row(
+            errno.ENOKEY,
+            None,
+            "",
             "signature",
             "The kernel has no key for the signature of the patch file.",
             "Sign the patch file with a key in the kernel's keyring.",
         ),
-    ),
-    _Row(
-        LOAD,
-        errno.ENOMEM,
-        "",
-        Cause("no_memory", "The kernel has no memory for the module.", "Free memory, then run the task again."),
-    ),
-    *_rows_of_changing(ENABLE),
-    *_rows_of_changing(DISABLE),
-    _Row(ENABLE, errno.EBUSY, "", _SOMEBODY_IN_IT),
-    _Row(
-        DISABLE,
-        errno.EBUSY,
-        "",
-        Cause("busy", "Another patch's transition is running.", "Wait until it has ended, then run the task again."),
-    ),
-    _Row(
-        UNLOAD,
-        errno.EAGAIN,
-        "",
-        Cause(
+        Row(LOAD, errno.EPERM, None, "Lockdown: .*unsigned module loading", _SIGNATURE),
+        Row(LOAD, errno.ENOMEM, None, "", _NO_MEMORY),
+    )
+
+
+def _other() -> tuple[Row, ...]:
+    def row(operation: str | None, number: int, abi: str | None, log: str, *cause: str) -> Row:
+        return Row(operation, number, abi, log, Cause(*cause))
+
+    return (
+        row(
+            LOAD_TARGET,
+            errno.ENOENT,
+            None,
+            "",
+            "target_not_loaded",
+            "modprobe could not load the module.",
+            "Load it by hand (modprobe -v) to see why, then run the task again.",
+        ),
+        row(
+            UNLOAD_TARGET,
+            errno.EAGAIN,
+            None,
+            "",
+            "module_in_use",
+            "The module has found a user.",
+            "Leave it loaded, or end its users and unload it.",
+        ),
+        row(
+            UNLOAD,
+            errno.EAGAIN,
+            None,
+            "",
             "module_in_use",
             "The module is still in use.",
             "Look at /sys/module/<name>/refcnt and holders, then run the task again.",
         ),
-    ),
-    _Row(
-        UNLOAD,
-        errno.EBUSY,
-        "",
-        Cause(
+        row(
+            UNLOAD,
+            errno.EBUSY,
+            STOP_MACHINE,
+            r"module (?P<module>\S+) is in use!",
+            "module_in_use",
+            "Some task still runs code of the module {module}.",
+            "Run the task again.",
+        ),
+        row(
+            UNLOAD,
+            errno.EBUSY,
+            None,
+            "",
             "module_unloadable",
             "The module cannot be unloaded: it has no exit function, or it is being loaded or unloaded.",
             "If its transition was forced, only a reboot removes it.",
         ),
-    ),
-    _Row(
-        UNLOAD,
-        errno.ENOENT,
-        "",
-        Cause("gone", "The module was unloaded by somebody else in the same moment.", "Run the task again."),
-    ),
-)
+        row(
+            UNLOAD,
+            errno.EINVAL,
+            STOP_MACHINE,
+            "",
+            "unreliable_stack",
+            "The kernel cannot tell whether a task still runs the module's code.",
+            "Run the task again.",
+        ),
+        row(
+            UNLOAD,
+            errno.ENOENT,
+            None,
+            "",
+            "gone",
+            "The module was unloaded by somebody else in the same moment.",
+            "Run the task again.",
+        ),
+        row(
+            None,
+            errno.EROFS,
+            None,
+            "",
+            "read_only",
+            "/sys is mounted read-only.",
+            "Mount it read-write (mount -o remount,rw /sys), and find out who made it so.",
+        ),
+        *(
+            row(
+                None,
+                number,
+                None,
+                "",
+                "not_permitted",
+                "The kernel does not permit it: not root, module loading switched off, or lockdown.",
+                "Run as root; look at /proc/sys/kernel/modules_disabled and /sys/kernel/security/lockdown.",
+            )
+            for number in (errno.EPERM, errno.EACCES)
+        ),
+        row(
+            None,
+            errno.ENOSYS,
+            None,
+            "",
+            "unsupported_kernel",
+            "The kernel loads no modules, or this collection does not know how this architecture does.",
+            "Boot a kernel with CONFIG_MODULES=y.",
+        ),
+    )
 
-_NOT_PERMITTED = Cause(
-    "not_permitted",
-    "The kernel does not permit it: not root, module loading switched off, or lockdown.",
-    "Run as root; look at /proc/sys/kernel/modules_disabled and /sys/kernel/security/lockdown.",
-)
+
+ROWS = (*_loading(), *_changing(ENABLE), *_changing(DISABLE), *_other())
+"""The first row that fits is taken.
+
+Sources: kernel/livepatch/core.c and patch.c, kernel/module/main.c of Linux 6.12; of openEuler's 4.19, 5.10 and 6.6,
+with arch/*/kernel/livepatch.c.
+"""
 
 
 def errno_name(number: int) -> str:
@@ -374,19 +506,22 @@ def errno_name(number: int) -> str:
     return errno.errorcode.get(number, str(number))
 
 
-def explain(operation: str, number: int, log: t.Sequence[str]) -> Cause:
-    """The cause of a failed operation (a step's action) from its errno and the kernel's new log lines."""
-    for row in _ROWS:
-        if (row.operation, row.number) == (operation, number):
+def breaks_list_order(log: t.Sequence[str]) -> bool:
+    """Whether the kernel refused because of CONFIG_LIVEPATCH_STACK, which trying again does not change."""
+    return _search(_LIST_ORDER, log) is not None
+
+
+def explain(operation: str, number: int, log: t.Sequence[str], abi: str | None = None) -> Cause:
+    """The cause of a failed operation (a step's action) from its errno, the kernel's new log lines and its ABI."""
+    for row in ROWS:
+        if row.operation in (None, operation) and row.number == number and (None in (abi, row.abi) or abi == row.abi):
             found = _search(row.log, log)
             if found is not None:
                 return Cause(row.cause.reason, row.cause.cause.format(**found), row.cause.remedy.format(**found))
-    if number in (errno.EPERM, errno.EACCES):
-        return _NOT_PERMITTED
     return Cause(
         "unknown",
-        f"The kernel answered {errno_name(number)} and the collection does not know why.",
-        "Read the kernel's log lines.",
+        f"The kernel answered {errno_name(number)}, and this collection does not know why.",
+        f"Read the kernel's log lines; {PAGE} of the collection lists what is known.",
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     STOP_MACHINE,
@@ -31,10 +32,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     UNSTACK,
     WAIT,
     Kept,
-    Refusal,
     Step,
     Wanted,
 )
+
+_ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch."
 
 
 class Change:
@@ -221,7 +223,7 @@ class Change:
 
     # ---- refusals ----
 
-    def refusals(self, steps: list[Step]) -> list[Refusal]:
+    def refusals(self, steps: list[Step]) -> list[Finding]:
         refusals = []
         if self.comes_in:
             refusals += self._refuse_load()
@@ -230,18 +232,19 @@ class Change:
             refusals += self._refuse_owned(steps)
         if steps and not self.snapshot.privileged:
             refusals.append(
-                Refusal(
+                Finding(
                     "not_root",
-                    "Live patches can be changed by root only, and the module does not run as root.",
+                    "The module does not run as root.",
                     "Use become: true.",
+                    "Live patches can be changed by root only.",
                 )
             )
         return refusals
 
-    def _refuse_load(self) -> list[Refusal]:
+    def _refuse_load(self) -> list[Finding]:
         if self.file is None:
             return [_no_file(self.wanted, self.loaded)]
-        refusals = _refuse_file(self.snapshot, self.file)
+        refusals = []
         staying = [
             patch
             for patch in self.snapshot.patches
@@ -253,7 +256,7 @@ class Change:
             refusals.append(_replace_not_there(self.file))
         return refusals
 
-    def _refuse_order(self) -> list[Refusal]:
+    def _refuse_order(self) -> list[Finding]:
         blocking = self._blocking()
         if blocking:
             return [_blocked(self.wanted.name, blocking)]
@@ -284,40 +287,40 @@ class Change:
             if not patch.enabled and patch not in self.superseded and patch.name != self.wanted.name
         ]
 
-    def _refuse_unstack(self) -> list[Refusal]:
+    def _refuse_unstack(self) -> list[Finding]:
         names = _names(self.lifted)
         if self.list_order and self.wanted.state == DISABLED:
             return [
-                Refusal(
+                Finding(
                     "list_order",
-                    f"{names} could not be enabled again behind the disabled {self.wanted.name}: "
-                    "the kernel has CONFIG_LIVEPATCH_STACK.",
+                    f"{names} could not be enabled again behind the disabled {self.wanted.name}.",
                     "Set state: absent, or disable those patches as well.",
+                    _ONLY_THE_FIRST,
                 )
             ]
         comes_back = self.comes_in and self.loaded is not None
         if self._keeps_list_order() and comes_back and any(above.shares(self._functions()) for above in self.lifted):
             return [
-                Refusal(
+                Finding(
                     "list_order",
-                    f"{self.wanted.name} would come above {names}: the kernel has CONFIG_LIVEPATCH_STACK, "
-                    "a module that is loaded again comes last.",
+                    f"{self.wanted.name} would come above {names}.",
                     f"Set state: absent for {names} first, and load them again afterwards.",
+                    "On a kernel with CONFIG_LIVEPATCH_STACK a module that is loaded again comes last.",
                 )
             ]
         missing = [patch for patch in self.lifted if self.per_task and patch.name not in self.kept]
         if missing:
             return [
-                Refusal(
+                Finding(
                     "needs_file",
-                    f"{_names(missing)} could not be enabled again: on this kernel that needs the patch's file, and "
-                    "this collection did not load it.",
+                    f"{_names(missing)} could not be enabled again.",
                     "Disable those patches yourself, or set on_covered: allow.",
+                    "On this kernel that needs the patch's file, and this collection did not load it.",
                 )
             ]
         return []
 
-    def _covered(self) -> Refusal:
+    def _covered(self) -> Finding:
         covered = [
             f"{function} of {patch.name} by {_names(stack)}"
             for patch in self.lowered
@@ -325,33 +328,37 @@ class Change:
         ]
         if covered:
             allow = "" if self._behind_by_order() else " or allow (leave them live)"
-            return Refusal(
+            return Finding(
                 "covered",
                 f"Newer patches cover {'; '.join(covered)}.",
                 "Act on the newer patches first, or set on_covered: unstack (disable them, act, enable them again)"
                 f"{allow}.",
+                "The newer ones stay live, and what lies under them would change unseen.",
             )
         if not self._behind_by_order():
-            return Refusal(
+            return Finding(
                 "would_cover",
                 f"{self.wanted.name} was loaded before {_names(self.involved)} and would now come above on "
                 f"{_functions_text(self._functions(), self.involved)}.",
                 "Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
+                "The older code would become live again.",
             )
-        return Refusal(
+        return Finding(
             "list_order",
             f"{_names(self.involved)} {'is' if len(self.involved) == 1 else 'are'} enabled behind "
-            f"{_names(self.lowered)}, and the kernel (CONFIG_LIVEPATCH_STACK) disables only the last enabled patch.",
+            f"{_names(self.lowered)}.",
             "Disable the later patches first, or set on_covered: unstack.",
+            "A kernel with CONFIG_LIVEPATCH_STACK disables only the last enabled patch.",
         )
 
-    def _refuse_owned(self, steps: list[Step]) -> list[Refusal]:
+    def _refuse_owned(self, steps: list[Step]) -> list[Finding]:
         touched = {step.patch for step in steps if step.action != WAIT}
         return [
-            Refusal(
+            Finding(
                 "owned",
                 f"{patch.name} is managed by {patch.owner}.",
                 f"Change it with {patch.owner}, or set force_owner: true and tell {patch.owner} afterwards.",
+                f"{patch.owner} does not notice what others do to its patches.",
             )
             for patch in self.snapshot.patches
             if patch.owner and patch.name in touched
@@ -379,80 +386,54 @@ def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedP
     return ", ".join(str(function) for function in shared)
 
 
-def _refuse_file(snapshot: Snapshot, file: PatchFile) -> list[Refusal]:
-    refusals = []
-    if file.machine != snapshot.machine:
-        refusals.append(
-            Refusal(
-                "wrong_architecture",
-                f"{file.path} is built for {file.machine}, the host is {snapshot.machine}.",
-                f"Build the patch for {snapshot.machine}.",
-            )
-        )
-    if file.release != snapshot.release:
-        # With MODVERSIONS the kernel does not compare the release, but a patch fits only the code that it is made for.
-        refusals.append(
-            Refusal(
-                "wrong_vermagic",
-                f"{file.path} is built for kernel {file.release}, the host runs {snapshot.release}.",
-                f"Build the patch for {snapshot.release}.",
-            )
-        )
-    if file.abi != snapshot.abi:
-        refusals.append(
-            Refusal(
-                "wrong_abi",
-                f"{file.path} is built for {file.abi} kernels, the host's kernel is {snapshot.abi}.",
-                "Build the patch against the host's kernel: this one calls functions that it does not have.",
-            )
-        )
-    return refusals
-
-
-def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Refusal:
+def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
     """A patch with C(klp_patch.replace) disables every other one; only loading their files again would undo that."""
     names = _names(others)
     if file.replace:
-        return Refusal(
+        return Finding(
             "replaces_others",
-            f"{file.path} has the replace flag: loading it would disable {names}.",
+            f"{file.path} has the replace flag.",
             "Name those patches in supersedes, or build this one without replace.",
+            f"Loading it would disable {names}.",
         )
-    return Refusal(
+    return Finding(
         "may_replace_others",
         f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
-        f"built with -R); if it has, loading it would disable {names}.",
+        "built with -R).",
         "Name those patches in supersedes, or set state: absent for them first.",
+        f"If it has, loading it would disable {names}.",
     )
 
 
-def _replace_not_there(file: PatchFile) -> Refusal:
-    return Refusal(
+def _replace_not_there(file: PatchFile) -> Finding:
+    return Finding(
         "replace_not_supported",
-        f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement: "
-        "newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
+        f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement.",
         "Build the patch without replace (kpatch-build -R), and use supersedes.",
+        "Newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
     )
 
 
-def _blocked(name: str, blocking: list[LoadedPatch]) -> Refusal:
-    return Refusal(
+def _blocked(name: str, blocking: list[LoadedPatch]) -> Finding:
+    return Finding(
         "list_order",
-        f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}, "
-        "and a kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch.",
+        f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}.",
         "Enable or unload those patches first.",
+        _ONLY_THE_FIRST,
     )
 
 
-def _no_file(wanted: Wanted, loaded: LoadedPatch | None) -> Refusal:
+def _no_file(wanted: Wanted, loaded: LoadedPatch | None) -> Finding:
     if loaded is None:
-        return Refusal(
+        return Finding(
             "not_loaded",
-            f"No patch named {wanted.name} is loaded, and no file was given to load.",
+            f"No patch named {wanted.name} is loaded.",
             "Give src.",
+            "No file was given to load.",
         )
-    return Refusal(
+    return Finding(
         "needs_file",
-        f"{wanted.name} is loaded and disabled; on this kernel only loading its file again enables it.",
+        f"{wanted.name} is loaded and disabled.",
         "Give src.",
+        "On this kernel only loading its file again enables it.",
     )

@@ -121,10 +121,10 @@ class ElfModule(ElfObject):
     def modinfo(self) -> dict[str, str]:
         return _read_modinfo(self._elf)
 
-    def functions_and_replace(self) -> tuple[tuple[Function, ...] | None, bool | None]:
+    def replaced_and_replace(self) -> tuple[tuple[Replaced, ...] | None, bool | None]:
         """What it replaces, and whether it has the replace flag; None where the file does not show it."""
         if self.has_section(".kpatch.funcs"):
-            return tuple(entry.function for entry in self.kpatch_entries()), None
+            return tuple(entry.replaced for entry in self.kpatch_entries()), None
         return HandWritten(self._elf, self.symbols()).read()
 
     def kpatch_entries(self) -> list[KpatchEntry]:
@@ -155,7 +155,12 @@ def _read_modinfo(elf: ELFFile) -> dict[str, str]:
     section = elf.get_section_by_name(".modinfo")
     if section is None:
         return {}
-    entries = section_data(section).decode("utf-8", "replace").split("\0")
+    return parse_modinfo(section_data(section))
+
+
+def parse_modinfo(data: bytes) -> dict[str, str]:
+    """What a module says of itself: C(name=value), each ended by a zero byte."""
+    entries = data.decode("utf-8", "replace").split("\0")
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
@@ -271,10 +276,17 @@ def _string_at(elf: ELFFile, section: int, offset: int) -> str:
     return data[offset : data.index(b"\0", offset)].decode("utf-8", "replace")
 
 
+class Replaced(t.NamedTuple):
+    """A function that is replaced. C(numbered) says whether the author gave its position among those of its name."""
+
+    function: Function
+    numbered: bool
+
+
 class KpatchEntry(t.NamedTuple):
     """One entry of .kpatch.funcs: the function, where its new code is (section, offset), sizes of old and new code."""
 
-    function: Function
+    replaced: Replaced
     code: tuple[int, int]
     old_size: int
     new_size: int
@@ -296,13 +308,14 @@ def _read_kpatch_entries(elf: ELFFile) -> list[KpatchEntry]:
         if target.section is None or elf.get_section(target.section).name == ".kpatch.strings":
             continue
         if name and object_name and name.section is not None and object_name.section is not None:
+            sympos = _unsigned(elf, data, offset + 32)
             function = Function(
                 _string_at(elf, object_name.section, object_name.offset),
                 _string_at(elf, name.section, name.offset),
-                _unsigned(elf, data, offset + 32) or 1,
+                sympos or 1,
             )
             sizes = _unsigned(elf, data, offset + 24), _unsigned(elf, data, offset + 8)
-            entries.append(KpatchEntry(function, (target.section, target.offset), *sizes))
+            entries.append(KpatchEntry(Replaced(function, sympos > 0), (target.section, target.offset), *sizes))
     return entries
 
 
@@ -330,13 +343,13 @@ class HandWritten:
         ]
         self._sizes = {(symbol.section, symbol.value): symbol.size for symbol in symbols if symbol.size}
 
-    def read(self) -> tuple[tuple[Function, ...] | None, bool | None]:
+    def read(self) -> tuple[tuple[Replaced, ...] | None, bool | None]:
         """The functions and the replace flag, or (None, None) if the structures are made at run time."""
         found = self._find()
         if found is None:
             return None, None
         section, offset, objects = found
-        functions = tuple(entry.function for klp_object in objects for entry in klp_object.functions)
+        functions = tuple(entry.replaced for klp_object in objects for entry in klp_object.functions)
         # klp_patch: mod 0, objs 8, states 16, replace 24
         return functions, self._data(section)[offset + 24] != 0
 
@@ -407,13 +420,13 @@ class HandWritten:
                 sympos = _unsigned(self._elf, data, offset + 16)
                 function = Function(object_name, _string_at(self._elf, name.section, name.offset), sympos or 1)
                 force = t.cast(int, struct.unpack_from("<i" if self._elf.little_endian else ">i", data, offset + 24)[0])
-                yield KlpFunction(function, force, self._sizes.get((code.section, code.offset)))
+                yield KlpFunction(Replaced(function, sympos > 0), force, self._sizes.get((code.section, code.offset)))
 
 
 class KlpFunction(t.NamedTuple):
     """One C(struct klp_func); C(force) means something on stop_machine kernels only. C(new_size) None: not known."""
 
-    function: Function
+    replaced: Replaced
     force: int
     new_size: int | None
 

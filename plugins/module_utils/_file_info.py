@@ -62,7 +62,7 @@ def _details_of_kpatch(elf: ElfModule) -> Plain:
     entries = elf.kpatch_entries()
     functions = [
         dict(
-            asdict(entry.function),
+            asdict(entry.replaced.function),
             force=int(entry.code in forced),
             old_size=entry.old_size,
             new_size=entry.new_size,
@@ -83,7 +83,7 @@ def _details(structures: HandWritten, abi: str) -> Plain:
     objects = structures.objects()
     functions = [
         dict(
-            asdict(entry.function),
+            asdict(entry.replaced.function),
             force=entry.force if abi == STOP_MACHINE else 0,
             old_size=None,
             new_size=entry.new_size,

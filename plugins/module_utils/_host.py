@@ -46,6 +46,16 @@ REQUIRED_OPTIONS = {
     "CONFIG_DEBUG_INFO": (STOP_MACHINE,),
 }
 
+VERMAGIC = {
+    "SMP": "SMP",
+    "PREEMPT_RT": "preempt_rt",
+    "PREEMPT_BUILD": "preempt",
+    "PREEMPT": "preempt",
+    "MODULE_UNLOAD": "mod_unload",
+    "MODVERSIONS": "modversions",
+}
+"""The words of a vermagic and the options that they stand for (include/linux/vermagic.h)."""
+
 LIVEPATCH_TAINT = "K"
 """Marks a live patch module in /proc/modules (Documentation/admin-guide/tainted-kernels.rst)."""
 
@@ -143,6 +153,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         unreadable=tuple(files.unreadable),
         list_order=list_order,
         disagreements=tuple(disagreements),
+        vermagic_words=_vermagic_words(config) if config_path is not None else None,
     )
 
 
@@ -279,8 +290,14 @@ def _read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]
 
 
 def parse_config(text: str) -> dict[str, str]:
-    """The livepatch options and the REQUIRED_OPTIONS that are set in a kernel configuration."""
-    return dict(re.findall(r"^(CONFIG_(?:(?:HAVE_)?LIVEPATCH\w*|KALLSYMS|KALLSYMS_ALL|DEBUG_INFO))=(.*)$", text, re.M))
+    """The livepatch options, the REQUIRED_OPTIONS and those in VERMAGIC that are set in a kernel configuration."""
+    names = "|".join(("(?:HAVE_)?LIVEPATCH\\w*", "KALLSYMS(?:_ALL)?", "DEBUG_INFO", *VERMAGIC))
+    return dict(re.findall(rf"^(CONFIG_(?:{names}))=(.*)$", text, re.M))
+
+
+def _vermagic_words(config: dict[str, str]) -> frozenset[str]:
+    words = {word for option, word in VERMAGIC.items() if config.get("CONFIG_" + option) == "y"}
+    return frozenset(words - {"preempt"} if "preempt_rt" in words else words)
 
 
 def _detect_abi(

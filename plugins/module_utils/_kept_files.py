@@ -14,15 +14,21 @@ They live in /run: like the loaded modules they are gone after a reboot.
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
-import shutil
+import stat
 import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 
 DIRECTORY = "/run/openeuler-livepatch"
+
+
+class FileChanged(Exception):
+    """The file to load is not the one that was inspected."""
 
 
 class Record(t.NamedTuple):
@@ -39,35 +45,89 @@ def read_record(files: Files, name: str) -> Record | None:
     A module that somebody else unloaded and loaded again has another sysfs inode: kernfs never hands out
     the number of a removed directory again before it has wrapped around.
     """
+    record = _read(files, name)
+    return record[1] if record and record[0] == files.inode("/sys/module/" + name) else None
+
+
+def read_record_of(files: Files, name: str, sha256: str) -> Record | None:
+    """The record under this name if it is of this file, whether or not the module is loaded."""
+    record = _read(files, name)
+    return record[1] if record and record[1].sha256 == sha256 else None
+
+
+def _read(files: Files, name: str) -> tuple[int | None, Record] | None:
     path = f"{DIRECTORY}/{name}.json"
     if files.inode(path) is None:
         return None
     try:
-        record = json.loads(files.text(path) or "")
-        if record["sysfs_inode"] == files.inode("/sys/module/" + name):
-            return Record(f"{DIRECTORY}/{name}.ko", record["sha256"], record["patch_file"])
+        data = json.loads(files.text(path) or "")
+        return data["sysfs_inode"], Record(copy_path(name, data["sha256"]), data["sha256"], data["patch_file"])
     except (ValueError, KeyError, TypeError):
         return None
-    return None
 
 
-def keep(files: Files, name: str, patch_file_path: str, sha256: str, patch_file: dict[str, t.Any]) -> None:
-    """Keep a copy of the file that has just been loaded. Raises OSError (a full /run, for example)."""
-    directory = files.path(DIRECTORY)
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    copy = os.path.join(directory, name + ".ko")
-    if os.path.abspath(patch_file_path) != os.path.abspath(copy):
-        shutil.copyfile(patch_file_path, copy + ".part")
-        os.chmod(copy + ".part", 0o600)
-        os.replace(copy + ".part", copy)
+def copy_path(name: str, sha256: str) -> str:
+    """Where the copy of this file is kept; while one content replaces another under a name, both are there."""
+    return f"{DIRECTORY}/{name}-{sha256[:16]}.ko"
+
+
+def store(files: Files, name: str, source: str, sha256: str) -> str:
+    """Copy a file that is about to be loaded to where only root can change it, and return the path of the copy.
+
+    Raises FileChanged if it is not the file with this digest: what was inspected is what is loaded. Raises OSError.
+    """
+    path = copy_path(name, sha256)
+    is_stored = source == path
+    with open(files.path(path) if is_stored else source, "rb") as stream:
+        content = stream.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise FileChanged(source)
+    if not is_stored:
+        write(files, path, content)
+    return path
+
+
+def keep(files: Files, name: str, sha256: str, patch_file: dict[str, t.Any]) -> None:
+    """Note that the stored file of this digest is what is loaded now, and forget other contents. Raises OSError."""
     record = {"sha256": sha256, "sysfs_inode": files.inode("/sys/module/" + name), "patch_file": patch_file}
-    with open(os.path.join(directory, name + ".json.part"), "w", encoding="utf-8") as stream:
-        json.dump(record, stream)
-    os.replace(os.path.join(directory, name + ".json.part"), os.path.join(directory, name + ".json"))
+    write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
+    _remove_copies(files, name, except_of=copy_path(name, sha256))
 
 
 def forget(files: Files, name: str) -> None:
-    """Remove the copy of a module that has been unloaded."""
-    for suffix in (".json", ".ko"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(files.path(f"{DIRECTORY}/{name}{suffix}"))
+    """Remove the copies of a module that is not loaded."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(files.path(f"{DIRECTORY}/{name}.json"))
+    _remove_copies(files, name)
+
+
+def _remove_copies(files: Files, name: str, except_of: str | None = None) -> None:
+    for entry in files.names(DIRECTORY):
+        # The name of a module has no hyphen.
+        if entry.startswith(name + "-") and f"{DIRECTORY}/{entry}" != except_of:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(files.path(f"{DIRECTORY}/{entry}"))
+
+
+def make_directory(files: Files) -> None:
+    """Make the directory, for root alone. Raises OSError, also if it belongs to somebody else."""
+    directory = files.path(DIRECTORY)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    status = os.lstat(directory)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise NotADirectoryError(errno.ENOTDIR, "it is not a directory of root's", directory)
+
+
+def write(files: Files, path: str, content: bytes) -> None:
+    """Write a file whole or not at all, for root alone. Raises OSError (a full /run, for example)."""
+    make_directory(files)
+    part = files.path(path) + ".part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+        os.replace(part, files.path(path))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise

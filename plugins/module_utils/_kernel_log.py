@@ -9,15 +9,21 @@
 from __future__ import annotations
 
 import os
+import re
+import typing as t
 
 RECORD_MAX = 8192
 """/dev/kmsg gives one record a read and refuses a buffer that is too small (Documentation/ABI/testing/dev-kmsg)."""
 
 
 class KernelLog:
-    """Reads /dev/kmsg from the end on. Without permission there are no lines, and C(readable) is false."""
+    """Reads /dev/kmsg from the end on. Without permission there are no lines, and C(readable) is false.
+
+    C(lines) are all that were read so far.
+    """
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
+        self.lines: list[str] = []
         try:
             self._descriptor: int | None = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             os.lseek(self._descriptor, 0, os.SEEK_END)
@@ -44,12 +50,27 @@ class KernelLog:
             if not record:
                 break
             lines.extend(parse_record(record.decode("utf-8", "replace")))
+        self.lines += lines
         return tuple(lines)
 
     def close(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+# What the kernel prints when something has gone wrong. "Call Trace:" is not among it: stop_machine kernels print the
+# stack of a task that is in a function, and refuse.
+_TROUBLE = re.compile(
+    r"\bBUG: |kernel BUG at|\bWARNING: CPU|\bOops\b|Unable to handle kernel|general protection fault|invalid opcode"
+    r"|double fault|INFO: task .+ blocked for more than|soft lockup|hard LOCKUP|detected stalls|self-detected stall"
+    r"|Kernel panic|Unrecoverable livepatch"
+)
+
+
+def trouble(lines: t.Iterable[str]) -> tuple[str, ...]:
+    """The lines that tell of an oops, a bug, a warning, a hung task or a lockup."""
+    return tuple(line for line in lines if _TROUBLE.search(line))
 
 
 def parse_record(record: str) -> list[str]:

@@ -9,14 +9,24 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Executor, Failure, Kernel, Patience
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import errno_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import (
+    Executor,
+    Failure,
+    Kernel,
+    Outcome,
+    Patience,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import WARN, Finding, allow, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
+from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, Verification, holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import (
     Plain,
     describe_holders,
@@ -24,7 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._report import
     diff,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import LOAD, UNLOAD, Plan, Refusal, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, LOAD, UNLOAD, Plan, Wanted
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Task:
     """The arguments of one task.
 
     C(file_path) is where its file lies on the host; None if it was not sent. C(delivered) says that Ansible has put
-    it there for this task only.
+    it there for this task only. C(ignore) names the checks whose refusals are only warned about.
     """
 
     wanted: Wanted
@@ -40,6 +50,8 @@ class Task:
     delivered: bool = False
     patience: Patience = field(default_factory=Patience)
     check_mode: bool = False
+    verification: Verification = field(default_factory=Verification)
+    ignore: tuple[str, ...] = ()
 
 
 def manage(task: Task, kernel: Kernel) -> Plain:
@@ -69,24 +81,221 @@ def _remove_delivery(task: Task) -> bool:
 
 
 def _manage(task: Task, kernel: Kernel) -> Plain:
-    before = kernel.snapshot()
-    kept = _Kept(kernel, before)
-    plan = make_plan(before, task.wanted, kept.files)
-    if plan.refusals:
-        return _refused(before, task, plan.refusals)
-    if task.check_mode or not plan.steps:
-        return _result(task, before, predict(before, plan), plan)
-    if task.wanted.file and task.file_path:
-        kept.paths[task.wanted.file] = task.file_path
-    if not all(file in kept.paths for file in plan.loads):
+    """Look without the lock first: a run that changes nothing neither waits nor leaves anything."""
+    run = _Run(task, kernel)
+    cut_off = _runs.read_note(kernel.files())
+    if run.plan.refusals or task.check_mode or not (run.plan.steps or cut_off):
+        result = run.without_change()
+        if cut_off and task.check_mode:
+            result.setdefault("notices", []).append(f"Another run is changing this host, or was cut off ({cut_off}).")
+        return result
+    if run.lacks_file:
         return {"changed": False, "needs_file": True}
-    after, failure = Executor(kernel, task.patience, kept.paths.__getitem__).carry_out(before, plan, kept.files)
-    notices = kept.update(plan, after)
-    result = _result(task, before, kernel.snapshot() if plan.loads else after, plan)
-    result["notices"] += notices
-    if failure:
-        result.update(_failed(failure))
+    try:
+        with _runs.lock(kernel.files(), task.patience.timeout if run.plan.steps else 0):
+            notices = _recover(task, kernel)
+            result = _Run(task, kernel).carry_out()
+    except _runs.Locked as holder:
+        if not run.plan.steps:
+            result = run.without_change()
+            result["notices"].append(f"Another run is changing this host ({holder}).")
+            return result
+        return run.failed_before(
+            Cause(
+                "locked",
+                f"Another run has been changing this host's live patches for more than {task.patience.timeout:g} s: "
+                f"{holder}.",
+                "Wait until it has ended, then run the task again.",
+            )
+        )
+    except OSError as error:
+        return run.failed_before(
+            Cause(
+                "no_room",
+                f"{error.filename or _kept_files.DIRECTORY} cannot be written: {error.strerror}.",
+                "See that /run is writable and has room, then run the task again.",
+            ),
+            error.errno,
+        )
+    result["notices"] = [*notices, *result.get("notices", [])]
     return result
+
+
+class _Run:
+    """One observation of the host and what is to be done about it."""
+
+    def __init__(self, task: Task, kernel: Kernel) -> None:
+        self.task = task
+        self.kernel = kernel
+        self.before = kernel.snapshot()
+        self.kept = _Kept(kernel, self.before)
+        self.plan = make_plan(self.before, task.wanted, self.kept.files)
+        if task.wanted.file and task.file_path:
+            self.kept.paths[task.wanted.file] = task.file_path
+
+    @property
+    def lacks_file(self) -> bool:
+        return not all(file in self.kept.paths for file in self.plan.loads)
+
+    def findings(self) -> list[Finding]:
+        """All that speaks against the plan, and what is good to know."""
+        steps = self.plan.intended
+        if not steps:
+            return list(self.plan.refusals)
+        files = [step.file for step in steps if step.file]
+        functions = {function for patch in self.before.patches for function in patch.functions}
+        functions.update(function for file in files for function in file.functions or ())
+        conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
+        found = Preflight(self.before, conditions, steps, self.task.wanted.load_targets).findings()
+        return [*self.plan.refusals, *allow([*found, *self._probe_beforehand()], self.task.ignore)]
+
+    def _probe_beforehand(self) -> t.Iterator[Finding]:
+        probe = self.task.verification.probe
+        if probe and self._proves and holds(probe, self.kernel)[0]:
+            yield Finding(
+                "probe",
+                f"The probe {probe} holds already.",
+                "Give a probe that shows the difference.",
+                "It could not prove that the patch has an effect.",
+            )
+
+    @property
+    def _proves(self) -> bool:
+        """Whether there is an effect to be proven."""
+        return self.task.wanted.state == ENABLED
+
+    def without_change(self) -> Plain:
+        """The result of a task that is refused, has nothing to do, or runs in check mode."""
+        return self._unchanged(self.findings())
+
+    def _unchanged(self, findings: list[Finding]) -> Plain:
+        if refusals(findings):
+            return _refused(self.before, self.task, findings)
+        return self._result(predict(self.before, self.plan), findings)
+
+    def carry_out(self) -> Plain:
+        """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made."""
+        findings = self.findings()
+        if refusals(findings) or not self.plan.steps:
+            return self._unchanged(findings)
+        files = self.kernel.files()
+        if self.lacks_file:
+            # Undoing an interrupted run has changed what is needed.
+            return {"changed": False, "needs_file": True}
+        try:
+            for file in self.plan.loads:
+                self.kept.paths[file] = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
+        except _kept_files.FileChanged as error:
+            return self.failed_before(
+                Cause(
+                    "file_changed",
+                    f"The file {error} is not the one that was inspected: its digest differs.",
+                    "Find out who writes to that file, then run the task again.",
+                )
+            )
+        _runs.write_note(files, self._note())
+        outcome = self._execute()
+        notices = self.kept.update(self.plan, outcome.after)
+        _runs.remove_note(files)
+        result = self._result(self.kernel.snapshot() if self.plan.loads else outcome.after, findings)
+        result["notices"] += [*notices, *_notices(outcome)]
+        result["proofs"] = [asdict(proof) for proof in outcome.proofs]
+        if outcome.stalled:
+            result["holders"] = describe_holders(outcome.stalled.holders)
+        if outcome.failure:
+            result.update(_failed(outcome.failure))
+        self.kernel.journal(self._journal_line(outcome.failure))
+        return result
+
+    def _execute(self) -> Outcome:
+        executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
+        wish = self.task.verification if self._proves else Verification()
+        prover = Prover(self.kernel, self.task.wanted.name, self.before, wish)
+        return executor.carry_out(self.before, self.plan, self.kept.files, prover.prove)
+
+    def _note(self) -> _runs.Note:
+        return _runs.Note(
+            who=_runs.who_am_i(),
+            what="; ".join(str(step) for step in self.plan.steps),
+            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            before=self.before.patches,
+            steps=self.plan.steps,
+            goal=predict(self.before, self.plan).patches,
+            kept={name: file.sha256 for name, file in self.kept.files.items()},
+        )
+
+    def _journal_line(self, failure: Failure | None) -> str:
+        loads = "".join(f" {file.name} sha256={file.sha256}" for file in self.plan.loads)
+        outcome = f"failed ({failure.cause.reason}): {failure.attempted}" if failure else "done"
+        return f"{_runs.who_am_i()}: {'; '.join(str(step) for step in self.plan.steps)}:{loads} {outcome}"
+
+    def failed_before(self, cause: Cause, number: int | None = None) -> Plain:
+        """The result where nothing was done because of something outside the kernel."""
+        result = self._result(self.before, ())
+        attempted = str(self.plan.steps[0]) if self.plan.steps else "begin"
+        result.update(_failed(Failure(attempted, cause, number)))
+        return result
+
+    def _result(self, after: Snapshot, findings: t.Iterable[Finding]) -> Plain:
+        patch = after.patch(self.task.wanted.name)
+        return {
+            "changed": self.plan.changes,
+            "name": self.task.wanted.name,
+            "state": _state(after, self.task.wanted.name),
+            "actions": [str(step) for step in self.plan.steps],
+            "patch": describe_patch(patch, after) if patch else None,
+            "abi": after.abi,
+            "release": after.release,
+            "diff": diff(self.before, after),
+            "findings": [asdict(finding) for finding in findings],
+            "notices": [*self.plan.warnings, *(f"{it.cause} {it.remedy}" for it in findings if it.severity == WARN)],
+            "proofs": [],
+            **_file(self.task),
+        }
+
+
+def _notices(outcome: Outcome) -> list[str]:
+    notices = [
+        f"The transition of {name} was forced: tasks may run old and new code together, and the module can never be "
+        "unloaded; plan a reboot."
+        for name in outcome.forced
+    ]
+    if outcome.stalled:
+        later = (
+            f" Left for the next run: {'; '.join(str(step) for step in outcome.skipped)}." if outcome.skipped else ""
+        )
+        who = ", ".join(str(holder) for holder in outcome.stalled.holders[:5]) or "no task that could be found"
+        notices.append(f"The transition of {outcome.stalled.name} is still running; it is held by {who}.{later}")
+    return notices
+
+
+def _recover(task: Task, kernel: Kernel) -> list[str]:
+    """Undo what a run that was cut off has left half done. The host's lock must be held. Returns notices."""
+    files = kernel.files()
+    note = _runs.read_note(files)
+    if note is None:
+        _runs.remove_note(files)
+        return []
+    plan = Plan(note.steps)
+    now = kernel.snapshot()
+    kept = _Kept(kernel, now)
+    kept.add_of(note)
+    before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
+    settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
+    if not deviations(replace(now, patches=note.goal), settled):
+        outcome = "it had carried out its steps."
+    elif not deviations(before, now):
+        outcome = "it had changed nothing."
+    else:
+        executor = Executor(kernel, now.abi, task.patience, kept.paths.__getitem__)
+        undone, not_restored = executor.go_back(before, plan, kept.files)
+        outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
+        if not_restored:
+            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
+        kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
+    notices = kept.update(plan, kernel.snapshot())
+    _runs.remove_note(files)
+    return [f"An earlier run was cut off ({note}); {outcome}", *notices]
 
 
 class _Kept:
@@ -103,6 +312,18 @@ class _Kept:
                 self.files[patch.name] = file
                 self.paths[file] = record.path
 
+    def add_of(self, note: _runs.Note) -> None:
+        """Add the files that a run had which was cut off: those that were kept before it, and those that it brought."""
+        for name, sha256 in note.kept.items():
+            record = _kept_files.read_record_of(self._kernel.files(), name, sha256)
+            file = _parse(record)
+            if record and file:
+                self.files[name] = file
+                self.paths[file] = record.path
+        for step in note.steps:
+            if step.file:
+                self.paths.setdefault(step.file, _kept_files.copy_path(step.file.name, step.file.sha256))
+
     def update(self, plan: Plan, after: Snapshot) -> list[str]:
         """Keep the files of what is loaded now, forget those of what is not. Returns notices."""
         changed = [step.patch for step in plan.steps if step.action in (LOAD, UNLOAD)]
@@ -112,7 +333,7 @@ class _Kept:
                 self._update_one(name, plan, after.patch(name))
             except OSError as error:
                 notices.append(
-                    f"No copy of the file of {name} could be kept in {_kept_files.DIRECTORY} ({error.strerror}): "
+                    f"What is loaded as {name} could not be noted in {_kept_files.DIRECTORY} ({error.strerror}): "
                     "enabling the patch again may need src."
                 )
         return notices
@@ -124,7 +345,7 @@ class _Kept:
         candidates = [*(file for file in plan.loads if file.name == name), self.files.get(name)]
         for file in candidates:
             if file and file.identity.compare(loaded.identity) != "different":
-                _kept_files.keep(self._kernel.files(), name, self.paths[file], file.sha256, file.to_dict())
+                _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict())
                 return
 
 
@@ -134,22 +355,6 @@ def _parse(record: _kept_files.Record | None) -> PatchFile | None:
         return PatchFile.from_dict(record.patch_file) if record else None
     except (TypeError, KeyError):
         return None
-
-
-def _result(task: Task, before: Snapshot, after: Snapshot, plan: Plan) -> Plain:
-    patch = after.patch(task.wanted.name)
-    return {
-        "changed": plan.changes,
-        "name": task.wanted.name,
-        "state": _state(after, task.wanted.name),
-        "actions": [str(step) for step in plan.steps],
-        "patch": describe_patch(patch, after) if patch else None,
-        "abi": after.abi,
-        "release": after.release,
-        "diff": diff(before, after),
-        "notices": list(plan.warnings),
-        **_file(task),
-    }
 
 
 def _file(task: Task) -> Plain:
@@ -165,18 +370,18 @@ def _state(snapshot: Snapshot, name: str) -> str:
     return "enabled" if patch.enabled else "disabled"
 
 
-def _refused(before: Snapshot, task: Task, refusals: t.Sequence[Refusal]) -> Plain:
-    first = refusals[0]
+def _refused(before: Snapshot, task: Task, findings: t.Sequence[Finding]) -> Plain:
+    refused = refusals(findings)
     return {
         "failed": True,
         "changed": False,
-        "msg": "Refused: " + " ".join(f"{refusal.cause} {refusal.remedy}" for refusal in refusals),
+        "msg": "Refused: " + " ".join(f"{finding.cause} {finding.remedy}" for finding in refused),
         "name": task.wanted.name,
         "state": _state(before, task.wanted.name),
-        "reason": first.reason,
-        "cause": first.cause,
-        "remedy": first.remedy,
-        "refusals": [asdict(refusal) for refusal in refusals],
+        "reason": refused[0].check,
+        "cause": refused[0].cause,
+        "remedy": refused[0].remedy,
+        "findings": [asdict(finding) for finding in findings],
         **_file(task),
         "abi": before.abi,
         "release": before.release,

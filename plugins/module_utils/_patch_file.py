@@ -47,6 +47,8 @@ class PatchFile:
     C(name) is the module's name, C(abi) what it was built for: C(stop_machine) if it calls klp_register_patch,
     else C(per_task). C(functions) and C(replace) are C(None) where the file does not show them: modules of
     kpatch-build set C(replace) at run time only, and a hand-written one may build its structures at run time.
+    C(unnumbered) are the functions whose author gave no position, so that their names must be unique.
+    C(signer) is who issued the certificate of its signature, where that tells.
     """
 
     path: str
@@ -61,8 +63,10 @@ class PatchFile:
     srcversion: str | None = None
     depends: tuple[str, ...] = ()
     functions: tuple[Function, ...] | None = None
+    unnumbered: tuple[Function, ...] = ()
     replace: bool | None = None
     signed: bool = False
+    signer: str | None = None
 
     @property
     def release(self) -> str:
@@ -84,9 +88,14 @@ class PatchFile:
         functions = values.pop("functions")
         return cls(
             depends=tuple(values.pop("depends")),
-            functions=None if functions is None else tuple(Function(**function) for function in functions),
+            functions=None if functions is None else _functions(functions),
+            unnumbered=_functions(values.pop("unnumbered")),
             **values,
         )
+
+
+def _functions(functions: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Function, ...]:
+    return tuple(Function(**function) for function in functions)
 
 
 NAME_RULE = f"Use 1 to {MODULE_NAME_MAX} letters, digits, underscores and hyphens, without path and suffix."
@@ -182,7 +191,8 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
             f"{path} is a kernel module, but not a live patch: its modinfo lacks livepatch=Y.",
             'Add MODULE_INFO(livepatch, "Y") to its source, or give another file.',
         )
-    functions, replace = elf.functions_and_replace()
+    replaced, replace = elf.replaced_and_replace()
+    signature = read_signature(stream)
     return PatchFile(
         path=path,
         name=(modinfo.get("name") or module_name(path)).replace("-", "_"),
@@ -195,9 +205,11 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         build_id=elf.build_id(),
         srcversion=modinfo.get("srcversion"),
         depends=tuple(name for name in modinfo.get("depends", "").split(",") if name),
-        functions=functions,
+        functions=None if replaced is None else tuple(entry.function for entry in replaced),
+        unnumbered=tuple(entry.function for entry in replaced or () if not entry.numbered),
         replace=replace,
-        signed=read_signature(stream) is not None,
+        signed=signature is not None,
+        signer=signature.signer if signature else None,
     )
 
 

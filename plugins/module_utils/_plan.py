@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._change import Change
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
@@ -27,12 +28,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     ENABLE,
     ENABLED,
     LOAD,
+    LOAD_TARGET,
     PRESENT,
     UNLOAD,
     WAIT,
     Kept,
     Plan,
-    Refusal,
     Step,
     Wanted,
 )
@@ -51,9 +52,9 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> P
     steps = change.steps()
     refusals = change.refusals(steps)
     if refusals:
-        return Plan(refusals=tuple(refusals))
-    steps = _wait_for_others(snapshot, wanted.name, steps)
-    return Plan(steps=tuple(steps), warnings=tuple(_warnings(wanted, loaded, relation, change)))
+        return Plan(refusals=tuple(refusals), intended=tuple(steps))
+    steps = _load_targets(snapshot, wanted, steps) + _wait_for_others(snapshot, wanted.name, steps)
+    return Plan(tuple(steps), intended=tuple(steps), warnings=tuple(_warnings(wanted, loaded, relation, change)))
 
 
 def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[Step]:
@@ -65,32 +66,45 @@ def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[S
     return [Step(WAIT, other.name), *steps]
 
 
-def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Refusal]:
+def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list[Step]:
+    """The modules that a file patches or depends on and that are not there, if they may be loaded."""
+    if not wanted.load_targets:
+        return []
+    files = [step.file for step in steps if step.action == LOAD and step.file]
+    needed = [name for file in files for name in (*file.depends, *(entry.object for entry in file.functions or ()))]
+    missing = [name for name in dict.fromkeys(needed) if name != "vmlinux" and name not in snapshot.modules]
+    return [Step(LOAD_TARGET, name) for name in missing]
+
+
+def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
     if wanted.name in snapshot.modules and snapshot.patch(wanted.name) is None:
         return [
-            Refusal(
+            Finding(
                 "not_a_live_patch",
                 f"The module {wanted.name} is loaded, but it is not a live patch.",
                 "Give the name of a live patch module.",
+                "Other modules are not touched.",
             )
         ]
     if snapshot.abi is None and wanted.state in (ENABLED, PRESENT):
         return [
-            Refusal(
+            Finding(
                 "unsupported_kernel",
-                f"The kernel {snapshot.release} cannot be live-patched: {snapshot.why_unsupported}",
+                f"The kernel {snapshot.release} cannot be live-patched.",
                 "Boot a kernel that is built with CONFIG_LIVEPATCH=y.",
+                snapshot.why_unsupported or "",
             )
         ]
     return []
 
 
-def _different_content(loaded: LoadedPatch, file: PatchFile) -> Refusal:
-    return Refusal(
+def _different_content(loaded: LoadedPatch, file: PatchFile) -> Finding:
+    return Finding(
         "different_content",
         f"A patch named {loaded.name} is loaded with another content: "
         f"loaded is {loaded.identity}; the file {file.path} is {file.identity}.",
         "Build the patch under another name, or set reload: true to unload the loaded one and load the file.",
+        "The kernel has one module of a name.",
     )
 
 

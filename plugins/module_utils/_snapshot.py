@@ -149,6 +149,7 @@ class Snapshot:
     C(list_order) says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only the
     first disabled patch and disables only the last enabled one; C(None) where that is not known.
     C(disagreements) are sentences about sources that contradict each other.
+    C(vermagic_words) are what the configuration puts into the vermagic behind the release; C(None) without one.
     """
 
     release: str
@@ -165,6 +166,7 @@ class Snapshot:
     unreadable: tuple[Unreadable, ...] = ()
     list_order: bool | None = None
     disagreements: tuple[str, ...] = ()
+    vermagic_words: frozenset[str] | None = None
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""

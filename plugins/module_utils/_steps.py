@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 
 ABSENT = "absent"
@@ -32,6 +33,14 @@ ENABLE = "enable"
 DISABLE = "disable"
 WAIT = "wait"
 UNLOAD = "unload"
+LOAD_TARGET = "load target"
+UNLOAD_TARGET = "unload target"
+
+REVERT = "revert"
+WAIT_LONGER = "wait"
+REPORT = "report"
+FORCE = "force"
+ON_STALL = (REVERT, WAIT_LONGER, REPORT, FORCE)
 
 Kept = t.Mapping[str, PatchFile]
 """The files of which the host keeps a copy, by the name of the loaded module."""
@@ -42,7 +51,8 @@ class Wanted:
     """What the user asks for. C(file) is the patch file given with the task, None if only a name was given.
 
     C(on_covered) says what to do where the order of patches on a function matters, C(supersedes) which patches go
-    when this one is enabled (names, or COVERED), C(force_owner) that patches of other tools may be touched.
+    when this one is enabled (names, or COVERED), C(force_owner) that patches of other tools may be touched,
+    C(load_targets) that modules which the patch needs are loaded first.
     """
 
     name: str
@@ -52,6 +62,7 @@ class Wanted:
     on_covered: str = REFUSE
     supersedes: tuple[str, ...] = ()
     force_owner: bool = False
+    load_targets: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,8 @@ class Step:
     C(load) inserts the module, which on per_task kernels also enables it; C(enable) and C(disable) write 1 and 0
     to C(enabled), which while a transition is running reverses it; C(wait) waits until no transition of the patch
     is running; C(unload) removes the module.
-    C(file) of a load is what will be loaded.
+    C(file) of a load is what will be loaded. C(load target) loads another module, named by C(patch), by modprobe;
+    C(unload target) removes it again if the plan fails.
     """
 
     action: str
@@ -71,24 +83,21 @@ class Step:
     def __str__(self) -> str:
         if self.action == WAIT:
             return f"wait for the transition of {self.patch}"
+        if self.action in (LOAD_TARGET, UNLOAD_TARGET):
+            return f"{self.action[: -len(' target')]} the module {self.patch}"
         return f"{self.action} {self.patch}"
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why a step would fail or do harm, found before anything is touched. C(reason) is a stable key."""
-
-    reason: str
-    cause: str
-    remedy: str
-
-
-@dataclass(frozen=True)
 class Plan:
-    """Steps, or refusals; never both. C(warnings) are sentences for the user."""
+    """Steps, or refusals; never both. C(warnings) are sentences for the user.
+
+    C(intended) are the steps, also if they are refused, for whoever wants to know all that is against them.
+    """
 
     steps: tuple[Step, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[Finding, ...] = ()
+    intended: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -104,4 +113,10 @@ class Plan:
     @property
     def names(self) -> tuple[str, ...]:
         """The patches that something is done with, in the order of the steps."""
-        return tuple(dict.fromkeys(step.patch for step in self.steps if step.action != WAIT))
+        others = (WAIT, LOAD_TARGET, UNLOAD_TARGET)
+        return tuple(dict.fromkeys(step.patch for step in self.steps if step.action not in others))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The modules that are loaded first."""
+        return tuple(step.patch for step in self.steps if step.action == LOAD_TARGET)

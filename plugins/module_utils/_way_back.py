@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     ENABLE,
     LOAD,
     UNLOAD,
+    UNLOAD_TARGET,
     WAIT,
     Kept,
     Plan,
@@ -28,12 +29,15 @@ def way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[St
     C(kept) are the files that were loaded before; without them, an unloaded patch cannot be brought back.
     """
     if now.abi == STOP_MACHINE:
-        return _stop_machine_way_back(before, now, plan, kept)
-    return [
-        step
-        for name in (*reversed(_new(plan, before)), *_known(plan, before))
-        for step in _steps_back(name, before.patch(name), now.patch(name), kept.get(name))
-    ]
+        steps = _stop_machine_way_back(before, now, plan, kept)
+    else:
+        steps = [
+            step
+            for name in (*reversed(_new(plan, before)), *_known(plan, before))
+            for step in _steps_back(name, before.patch(name), now.patch(name), kept.get(name))
+        ]
+    targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
+    return steps + [Step(UNLOAD_TARGET, name) for name in targets]
 
 
 def _new(plan: Plan, before: Snapshot) -> list[str]:

@@ -13,6 +13,10 @@ version_added: 0.1.0
 description:
   - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
     to prove the result. A step that fails is undone.
+  - Before a change everything that can be known is checked, in check mode as well, and reported at once in RV(findings); what would
+    fail or do harm is refused. Nothing is checked where nothing is to be done.
+  - One run at a time changes a host; a second one waits for it, for O(timeout) seconds. What a run has left that was cut off is
+    undone by the next one, which says so.
   - The file is read on the controller and sent only to hosts that need it, so a task that changes nothing is one round trip.
   - On kernels with mainline's consistency model (the ABI V(per_task)) inserting the module activates the patch, and a transition
     follows. On openEuler's kernels with CONFIG_LIVEPATCH_WO_FTRACE (V(stop_machine)) inserting it only registers the patch, and writing
@@ -110,6 +114,100 @@ options:
     description: Whether a patch that belongs to SysCare or to kpatch's boot service may be touched. Those tools do not notice.
     type: bool
     default: false
+  load_targets:
+    description:
+      - Whether modules that the patch changes or depends on, and that are not loaded, are loaded first (C(modprobe)).
+      - A V(stop_machine) kernel does not patch modules that are loaded later, and refuses the patch. A V(per_task) kernel does.
+    type: bool
+    default: false
+  ignore:
+    description:
+      - Checks whose refusals are to be warnings only; the findings say that they were ignored. The kernel may still refuse.
+      - V(wrong_architecture), V(wrong_vermagic) and V(wrong_abi) are about the kernel that the file was built for; V(signature) and
+        V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
+        V(function_too_short) about the functions; V(target_not_loaded) and V(dependency) about other modules; V(kprobe),
+        V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(probe) about a probe that holds already.
+    type: list
+    elements: str
+    default: []
+    choices:
+      - wrong_architecture
+      - wrong_vermagic
+      - wrong_abi
+      - signature
+      - modules_disabled
+      - symbol_missing
+      - symbol_ambiguous
+      - sympos_missing
+      - function_too_short
+      - target_not_loaded
+      - dependency
+      - kprobe
+      - ftrace_user
+      - ftrace_disabled
+      - probe
+  verify:
+    description:
+      - How to prove that an enabled patch is effective.
+      - V(state) believes what the kernel says of its patches in sysfs and in C(/proc/livepatch/state).
+      - V(text) also looks at the functions themselves. On V(stop_machine) kernels each must begin with a jump into the patch
+        (C(/proc/kcore)), on V(per_task) kernels ftrace must call livepatch's hook for it (C(enabled_functions)). Where the host
+        hides that, RV(proofs) says that it could not be proven.
+    type: str
+    choices: [state, text]
+    default: state
+  probe:
+    description:
+      - What shows the effect of the patch. It must not hold before, and must hold after the patch was enabled; otherwise the patch
+        is rolled back. It is not used if nothing is to be done, nor with another O(state) than V(enabled).
+      - It holds if O(probe.expect) is found in the output and O(probe.reject) is not; without both, if the command returns 0.
+    type: dict
+    suboptions:
+      argv:
+        description: A command and its arguments, which no shell sees.
+        type: list
+        elements: str
+      path:
+        description: A file, instead of a command, for example V(/proc/cmdline).
+        type: path
+      expect:
+        description: A regular expression that must be found in the output. C(^) and C($) match at each line.
+        type: str
+      reject:
+        description: A regular expression that must not be found in the output.
+        type: str
+      retries:
+        description: How often to try again, after a second each, before the probe has failed.
+        type: int
+        default: 0
+      timeout:
+        description: How long the command may take, in seconds.
+        type: float
+        default: 10
+  soak:
+    description:
+      - How long to wait after the change, in seconds, before the kernel's log and taint are searched a last time for an oops, a bug,
+        a warning, a hung task or a lockup. Any of them rolls the patch back.
+    type: float
+    default: 0
+  on_stall:
+    description:
+      - What to do with a transition that did not end within O(timeout). Kernels of the ABI V(stop_machine) have none.
+      - V(revert) reverses it and fails, naming the tasks that hold it.
+      - V(wait) goes on waiting, however long it takes.
+      - V(report) leaves it running and succeeds; RV(state) is then V(in transition), and RV(holders) are the tasks. What was to be
+        done after it is left for the next run.
+      - V(force) ends it by the kernel's C(force) file, with O(i_accept_inconsistency).
+    type: str
+    choices: [revert, wait, report, force]
+    default: revert
+  i_accept_inconsistency:
+    description:
+      - Must be V(true) for O(on_stall=force). Tasks may then run old and new code together, which can crash the system if the patch
+        changes how they work together; and the patch module can never be unloaded again.
+      - See the warnings about forcing in U(https://docs.kernel.org/livepatch/livepatch.html).
+    type: bool
+    default: false
   _inspected:
     description:
       - What the action plugin read in O(src), and where it put the file. Not for use in tasks; a value given there is ignored.
@@ -164,6 +262,15 @@ EXAMPLES = r"""
     name: livepatch_cmdline
     state: disabled
     on_covered: unstack
+
+- name: The fix is live and has the effect that it should have; otherwise the host is as it was before
+  openeuler.livepatch.livepatch_module:
+    src: livepatch_cmdline.ko
+    verify: text
+    probe:
+      path: /proc/cmdline
+      expect: has been live patched
+    soak: 3
 
 - name: The fix is unloaded
   openeuler.livepatch.livepatch_module:
@@ -303,11 +410,53 @@ remedy:
   description: What to do about it, in one sentence.
   returned: failure
   type: str
-refusals:
-  description: All reasons that were found before anything was touched, each with RV(ignore:reason), RV(ignore:cause) and RV(ignore:remedy).
-  returned: when refused
+findings:
+  description:
+    - What was found before the change, all of it, in the order of severity. Those of severity V(refuse) forbid the change.
+    - What could not be read is a finding as well.
+  returned: always
   type: list
   elements: dict
+  contains:
+    check:
+      description: Stable key of the check.
+      type: str
+      returned: always
+      sample: kprobe
+    severity:
+      description: V(refuse), V(warn) or V(info).
+      type: str
+      returned: always
+    seen:
+      description: What was seen, in a sentence.
+      type: str
+      returned: always
+    why:
+      description: Why it matters, in a sentence.
+      type: str
+      returned: always
+    remedy:
+      description: What to do about it, in a sentence.
+      type: str
+      returned: always
+proofs:
+  description: How the result of a change was proven.
+  returned: unless refused
+  type: list
+  elements: dict
+  contains:
+    what:
+      description: V(state), V(text), V(probe) or V(log).
+      type: str
+      returned: always
+    proven:
+      description: V(true), or V(null) where the host does not let one see.
+      type: bool
+      returned: always
+    how:
+      description: In a sentence.
+      type: str
+      returned: always
 attempted:
   description: The step that failed.
   returned: when a step failed
@@ -325,7 +474,7 @@ kernel_log:
   elements: str
 holders:
   description: The tasks that held a stalled transition, each with RV(ignore:pid), RV(ignore:tid), RV(ignore:command) and RV(ignore:stack).
-  returned: when a step failed
+  returned: when a step failed, or a stalled transition was left running
   type: list
   elements: dict
 undone:

@@ -107,7 +107,7 @@ def test_kernel() -> None:
 
 def scenarios() -> list[str]:
     """Return the names of the Molecule scenarios to run."""
-    return os.environ.get("SCENARIOS", "default stop_machine build").split()
+    return os.environ.get("SCENARIOS", "default stop_machine faults build").split()
 
 
 def molecule() -> None:
@@ -117,10 +117,10 @@ def molecule() -> None:
 
 
 def fuzz() -> None:
-    """Ten thousand damaged patch files."""
+    """Ten thousand damaged patch files, and texts of each kind that is parsed."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_FUZZ_EXAMPLES="10000")
-    tests = "tests/unit/plugins/module_utils/test_hostile_files.py"
-    run([tools() / "bin" / "python", "-m", "pytest", "--no-cov", tests], cwd=staged, env=environ)
+    tests = [f"tests/unit/plugins/module_utils/test_hostile_{kind}.py" for kind in ("files", "text")]
+    run([tools() / "bin" / "python", "-m", "pytest", "--no-cov", *tests], cwd=staged, env=environ)
 
 
 def stand_in() -> None:

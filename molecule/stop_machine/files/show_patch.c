@@ -5,8 +5,8 @@
  * Patches of functions that print into a seq_file, as the macros given to the compiler say: FIRST (and SECOND) are the
  * functions, TEXT (and TEXT2) what their replacements print, OBJECT the module that they are in. REPLACE sets replace,
  * HIDDEN_REPLACE sets it only when the module is loaded, as those of kpatch-build do; SYMPOS is the position of FIRST,
- * HOOKS adds hooks that write into the kernel's log. SILENT is for a function that takes nothing and returns 0;
- * patches that are never enabled may name any function.
+ * HOOKS adds hooks that write into the kernel's log, WARNS a warning to the first function. PER_TASK is for mainline's
+ * ABI. SILENT is for a function that takes nothing and returns 0; patches that are never enabled may name any function.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -20,6 +20,9 @@
 
 static int show_first(struct seq_file *m, void *v)
 {
+#ifdef WARNS
+	WARN_ON_ONCE(1);
+#endif
 #ifndef SILENT
 	seq_puts(m, STRING(TEXT) "\n");
 #endif
@@ -89,12 +92,18 @@ static int show_patch_init(void)
 #ifdef HIDDEN_REPLACE
 	patch.replace = true;
 #endif
+#ifdef PER_TASK
+	return klp_enable_patch(&patch);
+#else
 	return klp_register_patch(&patch);
+#endif
 }
 
 static void show_patch_exit(void)
 {
+#ifndef PER_TASK
 	WARN_ON(klp_unregister_patch(&patch));
+#endif
 }
 
 module_init(show_patch_init);

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
+from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
@@ -25,12 +28,17 @@ RELEASE = "6.12.48-amd64"
 HOLDER = Holder(42, 42, "sleep", ("hrtimer_nanosleep+0x9d/0x120", "do_syscall_64+0x82/0x190"))
 
 
+def content_of(name="fix", content="1"):
+    """The bytes of such a file."""
+    return f"{name} {content}".encode()
+
+
 def patch_file(name="fix", content="1", **changes):
     """A patch file; another content has another build-id and digest."""
     values = {
         "path": name + ".ko",
         "name": name,
-        "sha256": "sha-" + name + content,
+        "sha256": hashlib.sha256(content_of(name, content)).hexdigest(),
         "size": 1000,
         "machine": "x86_64",
         "vermagic": RELEASE + " SMP preempt mod_unload modversions ",
@@ -74,10 +82,13 @@ def snapshot(*patches, **changes):
 
 class ModelLog:
     def __init__(self):
+        self.coming = []
         self.lines = []
+        self.readable = True
 
     def new_lines(self):
-        lines, self.lines = tuple(self.lines), []
+        lines, self.coming = tuple(self.coming), []
+        self.lines += lines
         return lines
 
 
@@ -115,13 +126,23 @@ class ModelKernel:
         self.busy_unloads = busy_unloads
         self.log = ModelLog()
         self.calls = []
-        self.files_by_path = {}
+        self.known_files = {}
+        self.conditions_now = Conditions(kprobes=(), traced=())
+        self.journal_lines = []
         self.clock = 0.0
         self.fail_at = None
         self.newest = max([patch.load_index for patch in patches], default=0)
 
-    def add_file(self, path, file):
-        self.files_by_path[path] = file
+    def add_file(self, file):
+        """Tell what is in a file: the model knows it by its digest."""
+        self.known_files[file.sha256] = file
+
+    def conditions(self, release, name, functions):
+        symbols = {(function.object, function.name): (Symbol(0xFFFF0000, 64),) for function in functions}
+        return dataclasses.replace(self.conditions_now, symbols=symbols)
+
+    def journal(self, line):
+        self.journal_lines.append(line)
 
     def files(self):
         return _host.Files(self.root)
@@ -131,9 +152,11 @@ class ModelKernel:
         return snapshot(*self.patches, abi=self.abi, list_order=list_order)
 
     def load(self, path, sha256):
-        self._call("load", path)
-        file = self.files_by_path[path]
-        assert file.sha256 == sha256
+        with open(self.root + path, "rb") as stream:
+            content = stream.read()
+        assert hashlib.sha256(content).hexdigest() == sha256
+        file = self.known_files[sha256]
+        self._call("load", file.name)
         if any(patch.name == file.name for patch in self.patches):
             raise OSError(errno.EEXIST, "File exists")
         self.newest += 1
@@ -195,7 +218,7 @@ class ModelKernel:
             self.patches.append(self.patches.pop(place))
 
     def _refuse(self, number, *lines):
-        self.log.lines += lines
+        self.log.coming += lines
         raise OSError(number, "")
 
     def enabled(self, name):
@@ -226,7 +249,7 @@ class ModelKernel:
             raise OSError(errno.EIO, "trouble")
         if operation in self.fail:
             number, line = self.fail.pop(operation)
-            self.log.lines.append(line)
+            self.log.coming.append(line)
             raise OSError(number, "")
 
     def _patch(self, name):

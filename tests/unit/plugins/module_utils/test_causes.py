@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import errno
+import re
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import errno_name, explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import ROWS, errno_name, explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog, parse_record
 
 
@@ -98,7 +99,6 @@ BUSY = [
         ("load", errno.ENOEXEC, [], "bad_module", "does not take the file"),
         ("load", errno.EKEYREJECTED, [], "signature", "signature"),
         ("load", errno.EPERM, [], "not_permitted", "not permit"),
-        ("disable", errno.EBUSY, [], "busy", "transition"),
         ("unload", errno.EAGAIN, [], "module_in_use", "in use"),
         ("load", errno.EINVAL, ["something else"], "unknown", "EINVAL"),
         # stop_machine kernels; the lines are from transcripts
@@ -153,6 +153,29 @@ def test_causes(operation, number, log, reason, said):
     assert cause.reason == reason
     assert said in cause.cause
     assert cause.remedy
+
+
+@pytest.mark.parametrize(
+    ("abi", "reason"), [("per_task", "busy"), ("stop_machine", "function_busy"), (None, "function_busy")]
+)
+def test_the_abi_decides_where_errno_and_log_do_not(abi, reason):
+    assert explain("disable", errno.EBUSY, [], abi).reason == reason
+
+
+def test_every_row_explains_and_is_reached():
+    """A row behind one that takes everything would never be used."""
+    for place, row in enumerate(ROWS):
+        assert re.compile(row.log)
+        assert row.cause.cause.endswith(".")
+        assert row.cause.remedy.endswith(".")
+        captured = set(re.findall(r"{(\w+)}", row.cause.cause + row.cause.remedy))
+        assert captured <= set(re.compile(row.log).groupindex), row
+        for earlier in ROWS[:place]:
+            takes_all = not earlier.log and earlier.abi in (None, row.abi)
+            assert not (takes_all and (earlier.operation, earlier.number) == (row.operation, row.number)), (
+                earlier,
+                row,
+            )
 
 
 def test_errno_names():

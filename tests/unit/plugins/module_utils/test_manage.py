@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import pathlib
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
@@ -16,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ABSENT, DISABLED, ENABLED, Wanted
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
+    content_of,
     loaded,
     patch_file,
 )
@@ -29,17 +31,26 @@ OTHER = loaded(patch_file("other"))
 def fixture_sent(tmp_path):
     """A file that was sent to the host."""
     path = tmp_path / "sent.ko"
-    path.write_bytes(b"content")
+    path.write_bytes(content_of("fix"))
+    return str(path)
+
+
+@pytest.fixture(name="other_sent")
+def fixture_other_sent(tmp_path):
+    """A file of the same name and another content."""
+    path = tmp_path / "other.ko"
+    path.write_bytes(content_of("fix", "2"))
     return str(path)
 
 
 def keep(kernel, tmp_path, file):
     """What the collection leaves behind when it has loaded a file."""
     source = tmp_path / "source.ko"
-    source.write_bytes(b"content")
+    source.write_bytes(content_of(file.name))
     (tmp_path / "sys/module" / file.name).mkdir(parents=True)
-    _kept_files.keep(kernel.files(), file.name, str(source), file.sha256, file.to_dict())
-    kernel.add_file(f"{_kept_files.DIRECTORY}/{file.name}.ko", file)
+    _kept_files.store(kernel.files(), file.name, str(source), file.sha256)
+    _kept_files.keep(kernel.files(), file.name, file.sha256, file.to_dict())
+    kernel.add_file(file)
 
 
 def names(kernel):
@@ -48,7 +59,7 @@ def names(kernel):
 
 def test_enable(tmp_path, sent):
     kernel = ModelKernel(tmp_path, OTHER)
-    kernel.add_file(sent, FIX)
+    kernel.add_file(FIX)
     (tmp_path / "sys/module/fix").mkdir(parents=True)
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
     assert result["changed"]
@@ -108,6 +119,7 @@ def test_disable_and_enable_again_by_name(tmp_path):
     keep(kernel, tmp_path, FIX)
     assert manage(Task(Wanted("fix", DISABLED)), kernel)["state"] == "disabled"
     result = manage(Task(Wanted("fix", ENABLED)), kernel)
+    assert "failed" not in result, result
     assert result["actions"][:2] == ["unload fix", "load fix"]
     assert names(kernel) == [("fix", True)]
 
@@ -138,7 +150,7 @@ def test_absent_forgets_the_copy(tmp_path):
 def test_the_kernel_refuses_to_load(tmp_path, sent):
     line = "livepatch: symbol 'nosuch' not found in symbol table"
     kernel = ModelKernel(tmp_path, OTHER, fail={"load": (errno.EINVAL, line)})
-    kernel.add_file(sent, FIX)
+    kernel.add_file(FIX)
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
     assert result["failed"]
     assert not result["changed"]
@@ -151,7 +163,7 @@ def test_the_kernel_refuses_to_load(tmp_path, sent):
 
 def test_a_stalled_load_is_taken_back(tmp_path, sent):
     kernel = ModelKernel(tmp_path, OTHER, stall=["fix"])
-    kernel.add_file(sent, FIX)
+    kernel.add_file(FIX)
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
     assert result["reason"] == "transition_stalled"
     assert "sleep (pid 42) in hrtimer_nanosleep+0x9d/0x120" in result["msg"]
@@ -170,11 +182,11 @@ def test_a_stalled_disable_is_taken_back(tmp_path):
     assert names(kernel) == [("fix", True)]
 
 
-def test_a_failed_reload_brings_the_old_content_back(tmp_path, sent):
+def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOENT, "fix: Unknown symbol klp_x (err -2)")})
     keep(kernel, tmp_path, FIX)
-    kernel.add_file(sent, OTHER_FIX)
-    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), sent), kernel)
+    kernel.add_file(OTHER_FIX)
+    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
     assert result["reason"] == "unknown_symbol"
     assert result["undone"] == ["load fix"]
     assert result["not_restored"] == []
@@ -182,10 +194,10 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path, sent):
     assert _kept_files.read_record(kernel.files(), "fix").sha256 == FIX.sha256
 
 
-def test_what_cannot_be_brought_back_is_said(tmp_path, sent):
+def test_what_cannot_be_brought_back_is_said(tmp_path, other_sent):
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOMEM, "")})
-    kernel.add_file(sent, OTHER_FIX)
-    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), sent), kernel)
+    kernel.add_file(OTHER_FIX)
+    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
     assert result["changed"]
     assert result["not_restored"] == ["fix is not loaded and should be enabled"]
     assert "not as it was before" in result["msg"]
@@ -193,20 +205,27 @@ def test_what_cannot_be_brought_back_is_said(tmp_path, sent):
 
 def test_success_is_not_believed_without_proof(tmp_path, sent):
     kernel = ModelKernel(tmp_path)
-    kernel.add_file(sent, FIX)
+    kernel.add_file(FIX)
     kernel.load = lambda path, sha256: None
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
     assert result["reason"] == "not_as_planned"
     assert "fix is not loaded and should be enabled" in result["msg"]
 
 
-def test_a_full_run_is_a_notice(tmp_path, sent):
+def test_without_room_in_run_nothing_is_begun(tmp_path, sent):
     kernel = ModelKernel(tmp_path)
-    kernel.add_file(sent, FIX)
+    kernel.add_file(FIX)
     (tmp_path / "run").write_text("no directory")
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
-    assert result["state"] == "enabled"
-    assert "No copy of the file" in result["notices"][0]
+    assert (result["reason"], result["errno"], result["attempted"]) == ("no_room", "ENOTDIR", "load fix")
+    assert (result["state"], result["changed"], kernel.calls) == ("absent", False, [])
+
+
+def test_another_file_than_the_inspected_one_is_not_loaded(tmp_path, other_sent):
+    kernel = ModelKernel(tmp_path)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), other_sent), kernel)
+    assert result["reason"] == "file_changed"
+    assert (result["state"], result["changed"], kernel.calls) == ("absent", False, [])
 
 
 STOP_FIX = patch_file("fix", abi=STOP_MACHINE)
@@ -214,7 +233,7 @@ STOP_FIX = patch_file("fix", abi=STOP_MACHINE)
 
 def stop_machine_kernel(tmp_path, *patches, **changes):
     kernel = ModelKernel(tmp_path, *patches, abi=STOP_MACHINE, **changes)
-    kernel.add_file(str(tmp_path / "sent.ko"), changes.get("file", STOP_FIX))
+    kernel.add_file(changes.get("file", STOP_FIX))
     return kernel
 
 
@@ -248,8 +267,9 @@ def test_the_list_order_is_not_tried_again(tmp_path, sent):
 def test_a_hidden_replace_is_caught_before_it_is_enabled(tmp_path, sent):
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(Function("vmlinux", "loadavg_proc_show"),)))
     file = patch_file("hidden_replace", abi=STOP_MACHINE)
+    pathlib.Path(sent).write_bytes(content_of("hidden_replace"))
     kernel = ModelKernel(tmp_path, other, abi=STOP_MACHINE, accepts_replace=True)
-    kernel.add_file(sent, file)
+    kernel.add_file(file)
     result = manage(Task(Wanted("hidden_replace", ENABLED, file), sent), kernel)
     assert result["reason"] == "replaces_others"
     assert "vmlinux/loadavg_proc_show,1" in result["msg"]

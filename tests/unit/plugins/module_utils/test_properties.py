@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 )
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
+    content_of,
     loaded,
     patch_file,
 )
@@ -75,28 +76,30 @@ def situations(draw):
 
 
 class Case:
-    """One situation on a model, with copies of the files of everything that is loaded."""
+    """One situation on a model, carried out by its own task, with copies of the files of everything that is loaded."""
 
     def __init__(self, root, situation, trouble=None):
         kind, files, patches, self.wanted = situation
         self.kernel = ModelKernel(root, *patches, **kind)
         self.files = files
         for name, file in files.items():
-            path = pathlib.Path(root) / (name + ".ko")
-            path.write_bytes(b"content")
-            self.kernel.add_file(str(path), file)
+            (pathlib.Path(root) / (name + ".ko")).write_bytes(content_of(name))
+            self.kernel.add_file(file)
             (pathlib.Path(root) / "sys/module" / name).mkdir(parents=True)
         self.before = self.conditions()
         self.stacks_before = self.stacks()
+        self.keep_files()
         if trouble:
             self.kernel.fail_later(*trouble)
 
-    def manage(self, check_mode=False):
+    def keep_files(self):
         for patch in self.kernel.patches:
             file = self.files[patch.name]
             path = f"{self.kernel.root}/{patch.name}.ko"
-            _kept_files.keep(self.kernel.files(), patch.name, path, file.sha256, file.to_dict())
-            self.kernel.add_file(f"{_kept_files.DIRECTORY}/{patch.name}.ko", file)
+            _kept_files.store(self.kernel.files(), patch.name, path, file.sha256)
+            _kept_files.keep(self.kernel.files(), patch.name, file.sha256, file.to_dict())
+
+    def manage(self, check_mode=False):
         path = f"{self.kernel.root}/{self.wanted.name}.ko" if self.wanted.file else None
         return manage(Task(self.wanted, path, patience=Patience(3, 2, 0.1), check_mode=check_mode), self.kernel)
 
@@ -145,7 +148,7 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
         if result.get("failed"):
             assert case.conditions() == case.before
             assert case.stacks() == case.stacks_before
-            assert result.get("refusals") or case.kernel.hidden
+            assert "attempted" not in result or case.kernel.hidden
             return
         assert case.reached()
         assert result["changed"] == foretold["changed"] == (result["actions"] != [])
@@ -174,6 +177,58 @@ def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
         else:
             assert case.conditions() == case.before
             assert case.stacks() == case.stacks_before
+
+
+class Cut(BaseException):
+    """The module's process is gone: nothing of it runs any more."""
+
+
+class Scissors:
+    """Cuts a run off before the event of this number: a call of the kernel, or a change of the collection's files."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def __call__(self, call):
+        def counted(*args, **keywords):
+            if self.left == 0:
+                raise Cut
+            self.left -= 1
+            return call(*args, **keywords)
+
+        return counted
+
+
+@settings(deadline=None, max_examples=300)
+@given(situations(), st.integers(0, 30))
+def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
+    """Cut off anywhere, then run again: what comes out is what comes out without the cut."""
+    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as other_root:
+        undisturbed = Case(other_root, situation)
+        expected = undisturbed.manage()
+        case = Case(root, situation)
+        scissors = Scissors(number)
+        with pytest.MonkeyPatch.context() as patched:
+            for place, name in (
+                (case.kernel, "_call"),
+                (_kept_files, "write"),
+                (_runs, "write"),
+                (_runs, "remove_note"),
+            ):
+                patched.setattr(place, name, scissors(getattr(place, name)))
+            try:
+                case.manage()
+                cut = False
+            except Cut:
+                cut = True
+        noted = _runs.read_note(case.kernel.files()) is not None
+        assert cut or not noted
+        again = case.manage()
+        assert bool(again.get("failed")) == bool(expected.get("failed")), (again, expected)
+        assert case.conditions() == undisturbed.conditions()
+        assert case.stacks() == undisturbed.stacks()
+        assert _runs.read_note(case.kernel.files()) is None or again.get("failed")
+        assert any("cut off" in notice for notice in again.get("notices", [])) == noted or again.get("failed")
 
 
 def test_the_model_can_fail():

@@ -46,7 +46,7 @@ def host(text, abi=STOP_MACHINE, **changes):
 def show(plan):
     """The steps, or the reasons of the refusals."""
     if plan.refusals:
-        return "! " + " ".join(refusal.reason for refusal in plan.refusals)
+        return "! " + " ".join(refusal.check for refusal in plan.refusals)
     return ", ".join(f"{step.action} {step.patch}" for step in plan.steps)
 
 
@@ -300,4 +300,4 @@ def test_patches_of_other_tools_are_left_alone(text, wanted, expected):
 
 def test_a_refusal_names_patches_and_functions():
     plan = make_plan(host("ab1+ b2+ ab3+"), Wanted("ab1", DISABLED))
-    assert plan.refusals[0].cause == "Newer patches cover vmlinux/a,1 of ab1 by ab3; vmlinux/b,1 of ab1 by b2, ab3."
+    assert plan.refusals[0].seen == "Newer patches cover vmlinux/a,1 of ab1 by ab3; vmlinux/b,1 of ab1 by b2, ab3."

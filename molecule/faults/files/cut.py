@@ -1,0 +1,122 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kill a run at every step on a real kernel, run it again, and compare with a run that was not killed.
+
+A child process carries out a task and kills itself (SIGKILL) after a call of the kernel. Nothing in the collection
+helps with that: the calls are wrapped here. (Killing it elsewhere is tried on a model, by the unit tests.)
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+import typing as t
+from pathlib import Path
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Patience
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    DISABLED,
+    ENABLED,
+    UNSTACK,
+    Wanted,
+)
+
+DIRECTORY = sys.argv[1]
+CALLS = ("load", "unload", "write_enabled")
+
+
+class MortalKernel(Kernel):
+    """Dies when it has made the call of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.left = number
+        for name in CALLS:
+            setattr(self, name, functools.partial(self._call, getattr(self, name)))
+
+    def _call(self, call: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        self.left -= 1
+        result = call(*arguments)
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+
+FILES = {
+    name: PatchFile.from_dict(json.loads(Path(f"{DIRECTORY}/{name}.json").read_text(encoding="utf-8")))
+    for name in ("lp_a1", "lp_a2", "lp_b1")
+}
+
+
+def run(wanted: Wanted, kernel: Kernel) -> dict[str, t.Any]:
+    return manage(Task(wanted, f"{DIRECTORY}/{wanted.name}.ko", patience=Patience(20, 5, 0.2)), kernel)
+
+
+def conditions() -> list[tuple[str, bool, bool]]:
+    return [(patch.name, patch.enabled, patch.in_transition) for patch in Kernel().snapshot().patches]
+
+
+def begin_with(enabled: t.Sequence[str]) -> list[tuple[str, bool, bool]]:
+    """The host with these patches, enabled in this order, and no others."""
+    for patch in reversed(Kernel().snapshot().patches):
+        result = run(Wanted(patch.name, ABSENT, on_covered=UNSTACK), Kernel())
+        assert not result.get("failed"), result
+    for name in enabled:
+        result = run(Wanted(name, ENABLED, FILES[name]), Kernel())
+        assert not result.get("failed"), result
+    return conditions()
+
+
+def dies(wanted: Wanted, number: int) -> bool:
+    """Whether a run of the task was killed."""
+    child = os.fork()
+    if child == 0:
+        result = run(wanted, MortalKernel(number))
+        os._exit(1 if result.get("failed") else 0)
+    _child, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, status
+    return os.WIFSIGNALED(status)
+
+
+TASKS = (
+    ((), Wanted("lp_a1", ENABLED, FILES["lp_a1"])),
+    (("lp_a1", "lp_a2"), Wanted("lp_a1", DISABLED, on_covered=UNSTACK)),
+    (("lp_b1", "lp_a1"), Wanted("lp_a2", ENABLED, FILES["lp_a2"], supersedes=("covered",))),
+)
+
+
+def main() -> None:
+    killed = 0
+    for enabled, wanted in TASKS:
+        begin_with(enabled)
+        assert not run(wanted, Kernel()).get("failed")
+        expected = conditions()
+        number = 1
+        while True:
+            begin_with(enabled)
+            if not dies(wanted, number):
+                break
+            assert _runs.read_note(Kernel().files()), "the killed run left no note"
+            again = run(wanted, Kernel())
+            assert not again.get("failed"), again
+            assert any("cut off" in notice for notice in again["notices"]), again["notices"]
+            assert conditions() == expected, (wanted, number, conditions(), expected)
+            assert _runs.read_note(Kernel().files()) is None
+            killed += 1
+            number += 1
+        assert number > 1, wanted
+        print(wanted.name, wanted.state, "killed after each of its", number - 1, "calls", flush=True)
+    begin_with(())
+    print("killed", killed, "runs; each was followed by one that arrived")
+
+
+main()

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""What decides whether a kernel takes a patch, apart from the patches that it has: read once, before a change."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_lists, _owners
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Name, Symbol, Traced
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function
+
+KALLSYMS = "/proc/kallsyms"
+KPROBES = "/sys/kernel/debug/kprobes/list"
+TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+ENABLED_FUNCTIONS = "enabled_functions"
+SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """One reading. Each value is C(None) where it could not be read; C(unreadable) then says why, by the path.
+
+    C(symbols) are those of the functions that were asked for. C(traced) are the functions that ftrace calls somebody
+    from. C(loadable) are the modules that modprobe would find or that are built in, C(built_in) the latter.
+    C(signers) are the names of the certificates in the keyrings. C(panics) names the settings in
+    /proc/sys/kernel that turn trouble into a panic. C(memory) is MemAvailable in bytes.
+    C(owner) is the other tool that keeps a file for the patch.
+    """
+
+    symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
+    kprobes: tuple[Kprobe, ...] | None = None
+    traced: tuple[Traced, ...] | None = None
+    ftrace_enabled: bool | None = None
+    loadable: frozenset[str] | None = None
+    built_in: frozenset[str] = frozenset()
+    modules_disabled: bool | None = None
+    sig_enforce: bool | None = None
+    lockdown: str | None = None
+    secure_boot: bool | None = None
+    signers: frozenset[str] | None = None
+    memory: int | None = None
+    panics: tuple[str, ...] = ()
+    owner: str | None = None
+    unreadable: t.Mapping[str, str] = field(default_factory=dict)
+
+    def why(self, path: str) -> str:
+        """Why a path could not be read."""
+        return f"{path} cannot be read ({self.unreadable.get(path, 'it does not exist')})."
+
+
+def read_conditions(files: Files, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
+    """Read what matters for a patch of this name on these functions."""
+    kallsyms = files.bytes(KALLSYMS)
+    names = {(function.object, function.name) for function in functions}
+    built_in = _built_in(files, release)
+    keys = files.text("/proc/keys")
+    return Conditions(
+        symbols=None if kallsyms is None else _kernel_lists.find_symbols(kallsyms, names),
+        kprobes=_kprobes(files),
+        traced=_traced(files),
+        ftrace_enabled=files.flag("/proc/sys/kernel/ftrace_enabled"),
+        loadable=_loadable(files, release),
+        built_in=built_in,
+        modules_disabled=files.flag("/proc/sys/kernel/modules_disabled"),
+        sig_enforce=_yes(files.text("/sys/module/module/parameters/sig_enforce")),
+        lockdown=_lockdown(files),
+        secure_boot=_secure_boot(files),
+        signers=None if keys is None else _kernel_lists.parse_signers(keys),
+        memory=_available_memory(files),
+        panics=tuple(panic for panic in PANICS if files.flag("/proc/sys/kernel/" + panic)),
+        owner=_owners.read(files, release).get(name),
+        unreadable={unreadable.path: unreadable.reason for unreadable in files.unreadable},
+    )
+
+
+def _kprobes(files: Files) -> tuple[Kprobe, ...] | None:
+    text = files.text(KPROBES)
+    if text is not None:
+        return _kernel_lists.parse_kprobes(text)
+    # A mounted debugfs without that directory is that of a kernel without kprobes.
+    mounted = bool(files.names("/sys/kernel/debug"))
+    return () if mounted and not files.is_dir("/sys/kernel/debug/kprobes") else None
+
+
+def _traced(files: Files) -> tuple[Traced, ...] | None:
+    for tracefs in TRACEFS:
+        text = files.text(f"{tracefs}/{ENABLED_FUNCTIONS}")
+        if text is not None:
+            return _kernel_lists.parse_traced(text)
+        if files.inode(tracefs + "/README") is not None:
+            # A mounted tracefs without that file is that of a kernel without dynamic ftrace.
+            return ()
+    return None
+
+
+def _built_in(files: Files, release: str) -> frozenset[str]:
+    return _module_names(files.text(f"/lib/modules/{release}/modules.builtin") or "")
+
+
+def _loadable(files: Files, release: str) -> frozenset[str] | None:
+    dependencies = files.text(f"/lib/modules/{release}/modules.dep")
+    if dependencies is None:
+        return None
+    return _module_names("\n".join(line.partition(":")[0] for line in dependencies.splitlines()))
+
+
+def _module_names(paths: str) -> frozenset[str]:
+    """The names of modules from the paths of their files, which may be compressed."""
+    return frozenset(os.path.basename(path).partition(".ko")[0].replace("-", "_") for path in paths.split())
+
+
+def _yes(text: str | None) -> bool | None:
+    return None if text is None else text in ("Y", "1")
+
+
+def _lockdown(files: Files) -> str | None:
+    """The lockdown in force, C(none), C(integrity) or C(confidentiality): the word in brackets."""
+    _before, bracket, rest = (files.text("/sys/kernel/security/lockdown") or "").partition("[")
+    return rest.partition("]")[0] if bracket else None
+
+
+def _secure_boot(files: Files) -> bool | None:
+    """The last of five bytes: four are attributes of the variable (Documentation/filesystems/efivarfs.rst)."""
+    content = files.bytes(SECURE_BOOT)
+    return content[4] == 1 if content and len(content) == 5 else None
+
+
+def _available_memory(files: Files) -> int | None:
+    for line in (files.text("/proc/meminfo") or "").splitlines():
+        name, _colon, value = line.partition(":")
+        if name == "MemAvailable" and value.split()[:1] and value.split()[0].isdigit():
+            return int(value.split()[0]) * 1024
+    return None

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Pure: reads the lists that a kernel shows of its symbols, kprobes, traced functions and keys.
+
+Lines of another form are left out: what a kernel shows is not promised to stay as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+Name = t.Tuple[str, str]
+"""An object, C(vmlinux) or a module, and a symbol of it."""
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """C(address) and C(size), the bytes up to the next symbol, are C(None) where the kernel hides them."""
+
+    address: int | None
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Kprobe:
+    """A probe in a function, C(offset) bytes behind its start."""
+
+    object: str
+    function: str
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A function that ftrace calls somebody from: C(users) counts them.
+
+    C(ip_modify) says that one of them redirects the function, as per_task live patching does, C(direct) that one is
+    called without ftrace's own code, as trampolines of BPF are. C(text) names them as far as the kernel does.
+    """
+
+    object: str
+    function: str
+    users: int
+    ip_modify: bool = False
+    direct: bool = False
+    text: str = ""
+
+
+def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
+    """All symbols of these names, in the order in which the kernel counts them (/proc/kallsyms)."""
+    return {name: tuple(_symbols(kallsyms, *name)) for name in names}
+
+
+def _symbols(kallsyms: bytes, object_name: str, name: str) -> t.Iterator[Symbol]:
+    owner = b"" if object_name == "vmlinux" else b"\t[" + object_name.encode() + b"]"
+    needle = b" " + name.encode() + owner + b"\n"
+    end = kallsyms.find(needle)
+    while end >= 0:
+        start = kallsyms.rfind(b"\n", 0, end) + 1
+        address = _address(kallsyms[start:end])
+        if address is not None:
+            size = None
+            if address:
+                size = _size_of_module_symbol(kallsyms, owner, address) if owner else _size(kallsyms, end, address)
+            yield Symbol(address or None, size)
+        end = kallsyms.find(needle, end + 1)
+
+
+def _address(line: bytes) -> int | None:
+    digits = line.split(b" ", 1)[0]
+    return int(digits, 16) if re.match(rb"[0-9a-f]{8,16}\Z", digits) else None
+
+
+MANY_ALIASES = 1000
+
+
+def _size(kallsyms: bytes, at: int, address: int) -> int | None:
+    """The kernel's own symbols are sorted by their addresses (kernel/kallsyms.c, get_symbol_pos)."""
+    for _alias in range(MANY_ALIASES):
+        start = kallsyms.find(b"\n", at) + 1
+        if not start:
+            return None
+        at = kallsyms.find(b"\n", start)
+        following = _address(kallsyms[start : at if at >= 0 else len(kallsyms)])
+        if following is None or following < address or at < 0:
+            return None
+        if following > address:
+            return following - address
+    return None
+
+
+def _size_of_module_symbol(kallsyms: bytes, owner: bytes, address: int) -> int | None:
+    """A module's symbols are in the order of its symbol table (kernel/module/kallsyms.c, find_kallsyms_symbol)."""
+    lines = re.findall(rb"^([0-9a-f]{8,16}) .*" + re.escape(owner) + rb"$", kallsyms, re.M)
+    behind = [other for other in (int(digits, 16) for digits in lines) if other > address]
+    return min(behind) - address if behind else None
+
+
+# kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags.
+_KPROBE = re.compile(r"^\S+ +[kr] +(\S+)\+0x([0-9a-f]+) +(?:([^\s\[]\S*) )? *(?:\[\w+\])* *$", re.M)
+
+
+def parse_kprobes(text: str) -> tuple[Kprobe, ...]:
+    """/sys/kernel/debug/kprobes/list"""
+    return tuple(
+        Kprobe(module or "vmlinux", function, int(offset, 16)) for function, offset, module in _KPROBE.findall(text)
+    )
+
+
+# kernel/trace/ftrace.c, t_show(): function, module, number of users, flags, and who they are, also on lines below.
+_TRACED = re.compile(r"^(\S+)(?: \[(\w+)\])? \((\d+)\)((?: +[RIDOM](?![^\s]))*)(.*(?:\n[ \t].*)*)", re.M)
+
+
+def parse_traced(text: str) -> tuple[Traced, ...]:
+    """enabled_functions of tracefs."""
+    return tuple(
+        Traced(
+            module or "vmlinux",
+            function,
+            int(users),
+            ip_modify="I" in flags.split(),
+            direct="D" in flags.split(),
+            text=" ".join(who.split()),
+        )
+        for function, module, users, flags, who in _TRACED.findall(text)
+    )
+
+
+# security/keys/proc.c and crypto/asymmetric_keys/x509_public_key.c: subject, key identifier, kind.
+_KEY = re.compile(r"^[0-9a-f]+ .* asymmetri (.+?)(?:: [0-9a-f]+)?: X509\.", re.M)
+
+
+def parse_signers(keys: str) -> frozenset[str]:
+    """The names of the certificates in /proc/keys."""
+    return frozenset(_KEY.findall(keys))

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Whether a patch's code is reached from the function that it replaces, as the kernel's memory and ftrace show it."""
+
+from __future__ import annotations
+
+import re
+import struct
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions, _kernel_lists
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Function, Snapshot
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+
+KCORE = "/proc/kcore"
+
+FTRACE_HANDLER = "klp_ftrace_handler"
+"""What ftrace calls for a patched function (kernel/livepatch/patch.c)."""
+
+WORD = 0xFFFFFFFFFFFFFFFF
+
+_PT_LOAD = 1
+_EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
+_PHDR = struct.Struct("<IIQQQQQQ")
+
+
+class CannotTell(Exception):
+    """The host does not let one look. The text says why."""
+
+
+def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterable[Function]) -> list[str]:
+    """Sentences about those of these functions of which the patch is not live; none is proof that it is.
+
+    Raises CannotTell.
+    """
+    if snapshot.abi == STOP_MACHINE:
+        return _without_jump(files, snapshot.machine, patch, list(functions))
+    return _without_hook(files, functions)
+
+
+def _without_hook(files: Files, functions: t.Iterable[Function]) -> list[str]:
+    for tracefs in _conditions.TRACEFS:
+        text = files.text(f"{tracefs}/{_conditions.ENABLED_FUNCTIONS}")
+        if text is not None:
+            break
+    else:
+        raise CannotTell(f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS} cannot be read")
+    traced = {(entry.object, entry.function): entry for entry in _kernel_lists.parse_traced(text)}
+    sentences = []
+    for function in functions:
+        entry = traced.get((function.object, function.name))
+        if entry is None or not entry.ip_modify:
+            sentences.append(f"ftrace calls nobody for {function} who could redirect it")
+        elif entry.users == 1 and FTRACE_HANDLER not in entry.text:
+            sentences.append(f"ftrace calls {entry.text or 'somebody else'} for {function}, not live patching")
+    return sentences
+
+
+def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> list[str]:
+    kallsyms = files.bytes(_conditions.KALLSYMS)
+    if kallsyms is None:
+        raise CannotTell(f"{_conditions.KALLSYMS} cannot be read")
+    symbols = _kernel_lists.find_symbols(kallsyms, {(function.object, function.name) for function in functions})
+    sentences = []
+    try:
+        with open(files.path(KCORE), "rb", buffering=0) as core:
+            for function in functions:
+                found = symbols[(function.object, function.name)]
+                address = found[function.sympos - 1].address if len(found) >= function.sympos else None
+                if address is None:
+                    raise CannotTell(f"{_conditions.KALLSYMS} does not show the address of {function}")
+                target = jump_target(machine, address, read_memory(core, address, 20))
+                if target is None:
+                    sentences.append(f"{function} does not begin with a jump")
+                elif not _belongs_to(kallsyms, target, patch):
+                    sentences.append(f"{function} jumps to {target:#x}, which is no function of {patch}")
+    except OSError as error:
+        raise CannotTell(f"{KCORE} cannot be read ({error.strerror})") from error
+    return sentences
+
+
+def _belongs_to(kallsyms: bytes, address: int, module: str) -> bool:
+    return re.search(rb"^%016x . \S+\t\[%s\]$" % (address, module.encode()), kallsyms, re.M) is not None
+
+
+def read_memory(core: t.BinaryIO, address: int, size: int) -> bytes:
+    """Bytes of the kernel's memory: /proc/kcore is an ELF file whose segments are its ranges (fs/proc/kcore.c).
+
+    Raises CannotTell if the address is in none of them, OSError.
+    """
+    core.seek(0)
+    header = core.read(_EHDR.size)
+    if len(header) < _EHDR.size or not header.startswith(b"\x7fELF\2\1"):
+        raise CannotTell(f"{KCORE} is not a 64 bit little-endian ELF file")
+    fields = _EHDR.unpack(header)
+    offset, count = fields[5], fields[10]
+    core.seek(offset)
+    table = core.read(_PHDR.size * count)
+    for place in range(0, len(table) - _PHDR.size + 1, _PHDR.size):
+        kind, _flags, start, virtual, _physical, length, _memory, _align = _PHDR.unpack_from(table, place)
+        if kind == _PT_LOAD and virtual <= address and address + size <= virtual + length:
+            core.seek(start + address - virtual)
+            return core.read(size)
+    raise CannotTell(f"{KCORE} does not show the address {address:#x}")
+
+
+def jump_target(machine: str, address: int, code: bytes) -> int | None:
+    """Where the jump at the start of a patched function leads (arch/*/kernel/livepatch.c); None if there is none.
+
+    Raises CannotTell for architectures that this does not know.
+    """
+    if machine == "x86_64":
+        # jmp rel32, relative to the next instruction
+        return (address + 5 + struct.unpack_from("<i", code, 1)[0]) & WORD if code[:1] == b"\xe9" else None
+    if machine == "aarch64":
+        words = struct.unpack_from("<4I", code)
+        return _aarch64_branch(address, words[0]) or _aarch64_far_jump(words)
+    raise CannotTell(f"the jumps of {machine} are not known to this collection")
+
+
+def _aarch64_branch(address: int, word: int) -> int | None:
+    """b: 26 bits, in words, signed"""
+    if word >> 26 != 0b000101:
+        return None
+    distance = word & 0x3FFFFFF
+    if distance >> 25:
+        distance -= 1 << 26
+    return (address + 4 * distance) & WORD
+
+
+def _aarch64_far_jump(words: t.Sequence[int]) -> int | None:
+    """movn x16, #a; movk x16, #b, lsl 16; movk x16, #c, lsl 32; br x16"""
+    kinds = [word & 0xFFE0001F for word in words[:3]]
+    if kinds != [0x92800010, 0xF2A00010, 0xF2C00010] or words[3] != 0xD61F0200:
+        return None
+    low, middle, high = (word >> 5 & 0xFFFF for word in words[:3])
+    return 0xFFFF000000000000 | high << 32 | middle << 16 | (~low & 0xFFFF)

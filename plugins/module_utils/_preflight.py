@@ -1,0 +1,465 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Pure: everything that is known to keep a kernel from taking the steps of a plan, or to make them do harm.
+
+All findings at once. What could not be read is a finding too. The order of patches is the plan's business, not this.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Snapshot,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLE, ENABLE, LOAD, Step
+
+SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "riscv64": 24}
+"""The bytes that a stop_machine kernel overwrites in a function (openEuler, arch/*/include/asm/livepatch.h)."""
+
+SIGNATURE_LOCKDOWNS = ("integrity", "confidentiality")
+
+WARNED, DIED, SOFT_LOCKUP = 9, 7, 14
+TAINTS = {DIED: "an oops", WARNED: "a warning", SOFT_LOCKUP: "a soft lockup"}
+"""Bits of /proc/sys/kernel/tainted that tell of earlier trouble (Documentation/admin-guide/tainted-kernels.rst)."""
+
+MEMORY_RESERVE = 16 * 1024**2
+"""Bytes that should stay free beside the module."""
+
+IGNORABLE = (
+    "wrong_architecture",
+    "wrong_vermagic",
+    "wrong_abi",
+    "signature",
+    "modules_disabled",
+    "symbol_missing",
+    "symbol_ambiguous",
+    "sympos_missing",
+    "function_too_short",
+    "target_not_loaded",
+    "dependency",
+    "kprobe",
+    "ftrace_user",
+    "ftrace_disabled",
+)
+"""The checks whose refusals a user may turn into warnings."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What is about to be done, and to which kernel. C(files) are those to be loaded."""
+
+    snapshot: Snapshot
+    conditions: Conditions
+    steps: tuple[Step, ...]
+    load_targets: bool = False
+
+    @property
+    def files(self) -> tuple[PatchFile, ...]:
+        return tuple(dict.fromkeys(step.file for step in self.steps if step.action == LOAD and step.file))
+
+    def findings(self) -> list[Finding]:
+        """Everything that was found, refusals first."""
+        found = [*self._files(), *self._functions(), *self._kernel()]
+        return sorted(found, key=lambda finding: ("refuse", "warn", "info").index(finding.severity))
+
+    # ---- the files ----
+
+    def _files(self) -> t.Iterator[Finding]:
+        for file in self.files:
+            yield from self._built_for(file)
+            yield from self._signature(file)
+            yield from self._symbols(file)
+            yield from self._modules(file)
+            yield from self._memory(file)
+
+    def _built_for(self, file: PatchFile) -> t.Iterator[Finding]:
+        host = self.snapshot
+        if file.machine != host.machine:
+            yield Finding(
+                "wrong_architecture",
+                f"{file.path} is built for {file.machine}, the host is {host.machine}.",
+                f"Build the patch for {host.machine}.",
+                "The kernel would not take it for a module.",
+            )
+        if file.release != host.release:
+            yield Finding(
+                "wrong_vermagic",
+                f"{file.path} is built for kernel {file.release}, the host runs {host.release}.",
+                f"Build the patch for {host.release}.",
+                # With MODVERSIONS the kernel does not compare the release.
+                "A patch fits only the code that it is made for, even where the kernel would take it.",
+            )
+        elif host.vermagic_words is not None:
+            yield from self._vermagic_words(file, host.vermagic_words)
+        if file.abi != host.abi:
+            yield Finding(
+                "wrong_abi",
+                f"{file.path} is built for {file.abi} kernels, the host's kernel is {host.abi}.",
+                "Build the patch against the host's kernel.",
+                "It calls functions that the kernel does not have.",
+            )
+
+    def _vermagic_words(self, file: PatchFile, kernel: frozenset[str]) -> t.Iterator[Finding]:
+        # Words of other kinds, architectures and the seed of RANDSTRUCT, do not follow from the configuration alone.
+        known = {"SMP", "preempt", "preempt_rt", "mod_unload", "modversions"}
+        words = known.intersection(file.vermagic.split())
+        if words != kernel:
+            extra, missing = (", ".join(sorted(one - other)) for one, other in ((words, kernel), (kernel, words)))
+            parts = [f"has {extra}, which the kernel has not"] if extra else []
+            parts += [f"lacks {missing}, which the kernel has"] if missing else []
+            yield Finding(
+                "wrong_vermagic",
+                f"The vermagic of {file.path}, '{file.vermagic}', {', and '.join(parts)} "
+                f"({self.snapshot.config_path}).",
+                "Build the patch against the build tree and the configuration of the running kernel.",
+                "The kernel compares these words and would answer ENOEXEC.",
+            )
+
+    def _signature(self, file: PatchFile) -> t.Iterator[Finding]:
+        conditions = self.conditions
+        demands = []
+        if conditions.sig_enforce:
+            demands.append("module.sig_enforce is set")
+        if conditions.lockdown in SIGNATURE_LOCKDOWNS:
+            demands.append(f"the kernel is locked down ({conditions.lockdown})")
+        if not demands:
+            if conditions.secure_boot and conditions.lockdown is None:
+                yield Finding(
+                    "signature",
+                    "Secure Boot is on, and /sys/kernel/security/lockdown does not tell what follows from it.",
+                    "Sign the patch file.",
+                    "The kernel may demand a signature.",
+                    WARN,
+                )
+            return
+        why = f"The kernel loads modules only with a signature that it trusts: {' and '.join(demands)}."
+        if not file.signed:
+            yield Finding(
+                "signature", f"{file.path} is not signed.", "Sign it with a key in the kernel's keyring.", why
+            )
+        elif conditions.signers is None:
+            yield Finding(
+                "signature",
+                f"Whether the kernel trusts the signer of {file.path} is unknown: {conditions.why('/proc/keys')}",
+                "Make sure that the certificate is in the kernel's keyring.",
+                why,
+                WARN,
+            )
+        elif file.signer and not any(name.endswith(file.signer) for name in conditions.signers):
+            yield Finding(
+                "signature",
+                f"{file.path} is signed by {file.signer}, of which /proc/keys shows no certificate.",
+                "Enroll the certificate (mokutil --import), or sign with a key that the kernel trusts.",
+                why,
+                WARN,
+            )
+
+    def _symbols(self, file: PatchFile) -> t.Iterator[Finding]:
+        symbols = self.conditions.symbols
+        if file.functions is None:
+            yield Finding(
+                "symbols",
+                f"{file.path} does not show which functions it replaces.",
+                "Look for them in its source.",
+                "None of the checks of functions could be made.",
+                WARN,
+            )
+            return
+        if symbols is None:
+            yield Finding(
+                "symbols",
+                self.conditions.why(_conditions.KALLSYMS),
+                "Build the kernel with CONFIG_KALLSYMS.",
+                "Whether the kernel has the functions of the patch, and how long they are, is unknown.",
+                WARN,
+            )
+            return
+        for function in file.functions:
+            if self._is_there(function.object):
+                yield from self._symbol(file, function, symbols)
+
+    def _symbol(self, file: PatchFile, function: Function, symbols: t.Mapping[t.Any, t.Any]) -> t.Iterator[Finding]:
+        found = symbols.get((function.object, function.name), ())
+        if not found:
+            yield Finding(
+                "symbol_missing",
+                f"{_where(function)} has no function {function.name}.",
+                "Build the patch from the source of the running kernel; an inlined function cannot be patched.",
+                "The kernel would answer EINVAL.",
+            )
+        elif len(found) > 1 and function in file.unnumbered:
+            yield Finding(
+                "symbol_ambiguous",
+                f"{_where(function)} has {len(found)} symbols named {function.name}.",
+                "Set the function's old_sympos to its position in /proc/kallsyms.",
+                "The patch does not say which of them it replaces, so that the kernel would answer EINVAL.",
+            )
+        elif function.sympos > len(found):
+            yield Finding(
+                "sympos_missing",
+                f"{_where(function)} has {len(found)} symbols named {function.name}, not {function.sympos}.",
+                "Correct old_sympos: positions count the symbols of that name in /proc/kallsyms from 1.",
+                "The kernel would answer EINVAL.",
+            )
+        elif self.snapshot.abi == STOP_MACHINE:
+            yield from self._length(function, found[function.sympos - 1].size)
+
+    def _length(self, function: Function, size: int | None) -> t.Iterator[Finding]:
+        shortest = SHORTEST.get(self.snapshot.machine)
+        if size is None or shortest is None:
+            yield Finding(
+                "function_too_short",
+                f"How long {function.name} is, or has to be, is unknown.",
+                "Run as root; /proc/sys/kernel/kptr_restrict must not be 2.",
+                "The kernel refuses functions that are shorter than the jump which it writes to their start.",
+                WARN,
+            )
+        elif size < shortest:
+            yield Finding(
+                "function_too_short",
+                f"The function {function.name} has {size} bytes.",
+                "Patch a function that calls it instead.",
+                f"The kernel replaces the first {shortest} bytes of a function, and would answer EINVAL.",
+            )
+
+    def _is_there(self, object_name: str) -> bool:
+        return object_name == "vmlinux" or object_name in self.snapshot.modules
+
+    def _modules(self, file: PatchFile) -> t.Iterator[Finding]:
+        for target in sorted({function.object for function in file.functions or ()}):
+            if not self._is_there(target):
+                yield self._target(file, target)
+        for dependency in file.depends:
+            is_there = dependency in self.snapshot.modules or dependency in self.conditions.built_in
+            if not is_there and not (self.load_targets and self._can_load(dependency)):
+                yield Finding(
+                    "dependency",
+                    f"{file.path} needs the module {dependency}, which is not loaded"
+                    f"{'' if self._can_load(dependency) else ' and not installed'}.",
+                    "Load it first, or set load_targets: true.",
+                    "Its symbols would be unknown to the kernel (ENOENT).",
+                )
+
+    def _can_load(self, module: str) -> bool:
+        return module in (self.conditions.loadable or ())
+
+    def _target(self, file: PatchFile, target: str) -> Finding:
+        if self.snapshot.abi == PER_TASK:
+            return Finding(
+                "target_not_loaded",
+                f"{file.path} patches the module {target}, which is not loaded.",
+                "Nothing needs to be done.",
+                "The kernel patches it when it is loaded.",
+                INFO,
+            )
+        if self.load_targets and self._can_load(target):
+            return Finding(
+                "target_not_loaded",
+                f"{file.path} patches the module {target}, which is not loaded.",
+                "Nothing needs to be done.",
+                "It is loaded first, as load_targets asks.",
+                INFO,
+            )
+        installed = "" if self._can_load(target) else " and not installed"
+        return Finding(
+            "target_not_loaded",
+            f"{file.path} patches the module {target}, which is not loaded{installed}.",
+            "Load it first, or set load_targets: true.",
+            "This kernel does not patch modules that are loaded later, and would answer ENOPKG.",
+        )
+
+    def _memory(self, file: PatchFile) -> t.Iterator[Finding]:
+        memory = self.conditions.memory
+        if memory is not None and memory < 2 * file.size + MEMORY_RESERVE:
+            yield Finding(
+                "memory",
+                f"{memory // 1024**2} MiB of memory are available, and {file.path} has {file.size} bytes.",
+                "Free memory first.",
+                "The kernel may answer ENOMEM.",
+                WARN,
+            )
+
+    # ---- the functions that change ----
+
+    def _functions(self) -> t.Iterator[Finding]:
+        changing = self._changing()
+        yield from self._kprobes(changing)
+        yield from self._ftrace(changing)
+        yield from self._stacks()
+
+    def _changing(self) -> tuple[Function, ...]:
+        """Every function whose stack of patches changes."""
+        functions: list[Function] = []
+        for step in self.steps:
+            loaded = self.snapshot.patch(step.patch)
+            if step.action in (LOAD, ENABLE) and step.file and step.file.functions:
+                functions += step.file.functions
+            elif step.action in (ENABLE, DISABLE) and loaded:
+                functions += loaded.functions
+        return tuple(dict.fromkeys(functions))
+
+    def _kprobes(self, functions: tuple[Function, ...]) -> t.Iterator[Finding]:
+        kprobes = self.conditions.kprobes
+        stop_machine = self.snapshot.abi == STOP_MACHINE
+        if kprobes is None:
+            if stop_machine and functions:
+                yield Finding(
+                    "kprobe",
+                    self.conditions.why(_conditions.KPROBES),
+                    "Mount debugfs, if lockdown permits it.",
+                    "A kprobe in a function would keep the kernel from changing it (EINVAL).",
+                    WARN,
+                )
+            return
+        for function in functions:
+            offsets = [f"+{probe.offset:#x}" for probe in kprobes if _same(probe, function)]
+            if offsets:
+                yield Finding(
+                    "kprobe",
+                    f"A kprobe is set in {function.name} (at {', '.join(offsets)}).",
+                    f"Find its owner ({_conditions.KPROBES} shows it) and remove it first.",
+                    "The kernel changes no function with a kprobe in it, and would answer EINVAL."
+                    if stop_machine
+                    else "While the function is patched, a probe inside of it is not reached.",
+                    "refuse" if stop_machine else WARN,
+                )
+
+    def _ftrace(self, functions: tuple[Function, ...]) -> t.Iterator[Finding]:
+        if not functions:
+            return
+        if self.conditions.ftrace_enabled is False and self.snapshot.abi == PER_TASK:
+            yield Finding(
+                "ftrace_disabled",
+                "/proc/sys/kernel/ftrace_enabled is 0.",
+                "Set it to 1 (sysctl kernel.ftrace_enabled=1).",
+                "This kernel patches by means of ftrace, and would answer EBUSY.",
+            )
+        if self.conditions.traced is None:
+            path = f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS}"
+            yield Finding(
+                "ftrace_user",
+                self.conditions.why(path),
+                "Mount tracefs, if lockdown permits it.",
+                "Whether somebody traces the functions is unknown."
+                + (" On this kernel that would break tracing." if self.snapshot.abi == STOP_MACHINE else ""),
+                WARN,
+            )
+            return
+        for function in functions:
+            yield from self._users_of(function)
+
+    def _users_of(self, function: Function) -> t.Iterator[Finding]:
+        traced = next((traced for traced in self.conditions.traced or () if _same(traced, function)), None)
+        if traced is None:
+            return
+        who = f" ({traced.text})" if traced.text else ""
+        remedy = f"Find its owner in {_conditions.ENABLED_FUNCTIONS} of tracefs and end it first."
+        if self.snapshot.abi == STOP_MACHINE:
+            yield Finding(
+                "ftrace_user",
+                f"ftrace is in use on {function.name}{who}.",
+                remedy,
+                "This kernel overwrites what ftrace put there; ftrace then fails for the whole host until it reboots.",
+            )
+            return
+        others = traced.users - (1 if function in self.snapshot.stacks() else 0)
+        redirected = traced.ip_modify and function not in self.snapshot.stacks()
+        if redirected:
+            yield Finding(
+                "ftrace_user",
+                f"Another user of ftrace redirects {function.name}{who}.",
+                remedy,
+                "ftrace allows one to do that (IPMODIFY), and the kernel would answer EBUSY.",
+            )
+        elif others > 0:
+            yield Finding(
+                "ftrace_user",
+                f"ftrace has {others} other user{'s' if others > 1 else ''} on {function.name}{who}.",
+                "Check that they do not depend on the old code.",
+                "A trampoline of BPF there is refused (EBUSY) by kernels before 6.0."
+                if traced.direct
+                else "They go on to be called.",
+                WARN if traced.direct else INFO,
+            )
+
+    def _stacks(self) -> t.Iterator[Finding]:
+        stacks = self.snapshot.stacks()
+        for file in self.files:
+            for function in file.functions or ():
+                below = [patch for patch in stacks.get(function, ()) if patch.name != file.name]
+                owners = sorted({patch.owner for patch in below if patch.owner})
+                if below:
+                    yield Finding(
+                        "already_patched",
+                        f"{function.name} is patched already by {', '.join(patch.name for patch in below)}.",
+                        "Nothing needs to be done, if the new patch contains the earlier fix.",
+                        f"{file.name} comes above it"
+                        + (f", which {' and '.join(owners)} will not notice." if owners else "."),
+                        WARN if owners else INFO,
+                    )
+
+    # ---- the kernel ----
+
+    def _kernel(self) -> t.Iterator[Finding]:
+        conditions = self.conditions
+        if conditions.modules_disabled and self.files:
+            yield Finding(
+                "modules_disabled",
+                "/proc/sys/kernel/modules_disabled is 1.",
+                "Only a reboot switches the loading of modules on again.",
+                "The kernel loads no modules any more (EPERM).",
+            )
+        moving = self.snapshot.in_transition
+        if moving and self.steps and moving.name != self.steps[-1].patch:
+            yield Finding(
+                "transition",
+                f"The transition of {moving.name} is running.",
+                "Nothing needs to be done.",
+                "The kernel runs one at a time; it is waited for.",
+                INFO,
+            )
+        trouble = [text for bit, text in TAINTS.items() if (self.snapshot.taint or 0) >> bit & 1]
+        if trouble:
+            yield Finding(
+                "taint",
+                f"The kernel has had {' and '.join(trouble)} since it booted (taint {self.snapshot.taint}).",
+                "Look at its log; consider a reboot instead of a live patch.",
+                "A kernel in trouble may not take another change well.",
+                WARN,
+            )
+        if conditions.panics:
+            yield Finding(
+                "panic",
+                f"{', '.join(conditions.panics)} {'is' if len(conditions.panics) == 1 else 'are'} set.",
+                "Nothing needs to be done.",
+                "A bad patch makes this host panic, and reboot if kernel.panic says so.",
+                INFO,
+            )
+        if conditions.owner and self.files and not any(patch.owner for patch in self.snapshot.patches):
+            yield Finding(
+                "owned",
+                f"{conditions.owner} keeps a file for a patch of this name.",
+                f"Load it with {conditions.owner}, or give the patch another name.",
+                f"{conditions.owner} would take it for its own.",
+                WARN,
+            )
+
+
+def _same(place: t.Any, function: Function) -> bool:
+    return (place.object, place.function) == (function.object, function.name)
+
+
+def _where(function: Function) -> str:
+    return "The kernel" if function.object == "vmlinux" else f"The module {function.object}"

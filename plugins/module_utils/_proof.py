@@ -1,0 +1,170 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Proves that an enabled patch has the effect that it should have, and that the kernel has taken it well."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log, _kernel_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Proof, StepFailed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot
+
+TROUBLE_TAINTS = {4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup"}
+"""Bits of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst)."""
+
+PROBE_SECONDS = 1.0
+"""Between two tries of a probe."""
+
+MAX_OUTPUT = 1 << 20
+"""What is read of a probe's file."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What shows the effect of a patch: a command's output, or a file's content.
+
+    It holds if C(expect) matches and C(reject) does not; with neither, if the command returns 0.
+    C(retries) more tries are made, a second apart; a command may take C(timeout) seconds.
+    """
+
+    argv: tuple[str, ...] = ()
+    path: str | None = None
+    expect: str | None = None
+    reject: str | None = None
+    retries: int = 0
+    timeout: float = 10.0
+
+    def __str__(self) -> str:
+        conditions = [f"expect '{self.expect}'"] if self.expect is not None else []
+        conditions += [f"reject '{self.reject}'"] if self.reject is not None else []
+        return f"{self.path or ' '.join(self.argv)} ({', '.join(conditions) or 'return code 0'})"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How to prove a result. C(soak) seconds pass before the kernel's log is read a last time."""
+
+    text: bool = False
+    probe: Probe | None = None
+    soak: float = 0.0
+
+
+def holds(probe: Probe, kernel: Kernel) -> tuple[bool, str]:
+    """Whether a probe holds now, and what it showed."""
+    try:
+        if probe.path is not None:
+            with open(kernel.files().path(probe.path), "rb") as stream:
+                returned, output = 0, stream.read(MAX_OUTPUT)
+        else:
+            done = subprocess.run(
+                list(probe.argv),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=probe.timeout,
+                check=False,
+            )
+            returned, output = done.returncode, done.stdout
+    except subprocess.TimeoutExpired:
+        return False, f"no answer within {probe.timeout:g} s"
+    except OSError as error:
+        return False, str(error)
+    text = output.decode("utf-8", "replace").strip()
+    if probe.expect is None and probe.reject is None:
+        return returned == 0, f"return code {returned}"
+    expected = probe.expect is None or re.search(probe.expect, text, re.M) is not None
+    rejected = probe.reject is not None and re.search(probe.reject, text, re.M) is not None
+    return expected and not rejected, text
+
+
+class Prover:
+    """Proves one result on one host. C(before) is the host before the change."""
+
+    def __init__(self, kernel: Kernel, name: str, before: Snapshot, wish: Verification) -> None:
+        self._kernel = kernel
+        self._name = name
+        self._before = before
+        self._wish = wish
+
+    def prove(self, after: Snapshot) -> tuple[Proof, ...]:
+        """Raise StepFailed where the result is not as it should be."""
+        proofs = [Proof("state", True, "The kernel shows every patch and function as planned.")]
+        self._check_trouble()
+        if self._wish.text:
+            proofs.append(self._text(after))
+        if self._wish.probe:
+            proofs.append(self._probe(self._wish.probe))
+        if self._wish.soak:
+            self._kernel.sleep(self._wish.soak)
+        readable = self._check_trouble()
+        how = (
+            "The kernel's log shows no trouble"
+            if readable
+            else "The kernel's log cannot be read; its taint is unchanged"
+        )
+        proofs.append(Proof("log", True if readable else None, f"{how}, {self._wish.soak:g} s after the change."))
+        return tuple(proofs)
+
+    def _check_trouble(self) -> bool:
+        """Look for trouble in the log and the taint since the change began. Whether the log could be read."""
+        log = self._kernel.log
+        log.new_lines()
+        lines = _kernel_log.trouble(log.lines)
+        new = (self._kernel.files().number("/proc/sys/kernel/tainted") or 0) & ~(self._before.taint or 0)
+        taints = [text for bit, text in TROUBLE_TAINTS.items() if new >> bit & 1]
+        if lines or taints:
+            seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"
+            raise StepFailed(
+                "prove the result",
+                Cause(
+                    "kernel_trouble",
+                    f"The kernel got into trouble after the change; {seen}.",
+                    "Do not use this patch before that is understood; consider a reboot of the host.",
+                ),
+                log=tuple(log.lines),
+            )
+        return log.readable
+
+    def _text(self, after: Snapshot) -> Proof:
+        patch = after.patch(self._name)
+        covered = after.above(patch) if patch else {}
+        functions = [function for function in (patch.functions if patch else ()) if function not in covered]
+        # The code of a module that is not there yet is not patched yet.
+        functions = [entry for entry in functions if entry.object == "vmlinux" or entry.object in after.modules]
+        try:
+            sentences = _kernel_text.unreached(self._kernel.files(), after, self._name, functions)
+        except _kernel_text.CannotTell as reason:
+            return Proof("text", None, f"This could not be proven: {reason}.")
+        if sentences:
+            raise StepFailed(
+                "prove the result",
+                Cause(
+                    "not_effective",
+                    f"The kernel says that the patch is enabled, but {'; '.join(sentences)}.",
+                    "Look for another tool that patches this host's kernel.",
+                ),
+            )
+        return Proof("text", True, f"Seen at the instruction for {len(functions)} functions.")
+
+    def _probe(self, probe: Probe) -> Proof:
+        for tries_left in range(probe.retries, -1, -1):
+            held, shown = holds(probe, self._kernel)
+            if held:
+                return Proof("probe", True, f"{probe} holds now and did not before.")
+            if tries_left:
+                self._kernel.sleep(PROBE_SECONDS)
+        raise StepFailed(
+            "prove the result",
+            Cause(
+                "probe_failed",
+                f"The patch is enabled, but the probe {probe} does not hold: {shown[:500]}",
+                "Check the patch and the probe.",
+            ),
+        )

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""One run at a time changes a host's live patches, and leaves a note of what it is about, in case it is cut off.
+
+The lock is flock(2) on the collection's directory: the kernel drops it with the process, however that ends. The note
+is written before the first step and removed after the last; a note without a lock is what a killed run has left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import time
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import DIRECTORY, make_directory, write
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity, LoadedPatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Step
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+
+NOTE = f"{DIRECTORY}/run"
+
+POLL_SECONDS = 0.2
+
+
+class Locked(Exception):
+    """Another run has the lock. The text says which."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a run is about: the patches before it, its steps, and the patches that it should lead to.
+
+    C(kept) are the digests of the files that the host kept before it, by the names of their patches.
+    """
+
+    who: str
+    what: str
+    started: str
+    before: tuple[LoadedPatch, ...]
+    steps: tuple[Step, ...]
+    goal: tuple[LoadedPatch, ...]
+    kept: t.Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.who} since {self.started}: {self.what}"
+
+
+def who_am_i() -> str:
+    """The user behind this process, also behind sudo, and its number."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    behind = os.environ.get("SUDO_USER")
+    return f"{user}{f' ({behind} by sudo)' if behind else ''}, process {os.getpid()}"
+
+
+@contextlib.contextmanager
+def lock(files: Files, seconds: float) -> t.Iterator[None]:
+    """Hold the host's lock. Raises Locked if another run has it for longer than these seconds, OSError if not root."""
+    make_directory(files)
+    descriptor = os.open(files.path(DIRECTORY), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    note = read_note(files)
+                    raise Locked(str(note) if note else "a run that has not said what it does") from None
+                time.sleep(POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_note(files: Files, note: Note) -> None:
+    """Say what is about to be done."""
+    write(files, NOTE, json.dumps(asdict(note)).encode())
+
+
+def remove_note(files: Files) -> None:
+    """Say that it is done, or undone."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(files.path(NOTE))
+
+
+def read_note(files: Files) -> Note | None:
+    """The note of the run that holds the lock or, with the lock in hand, of one that was cut off."""
+    if files.inode(NOTE) is None:
+        return None
+    try:
+        data = json.loads(files.text(NOTE) or "")
+        return Note(
+            who=data["who"],
+            what=data["what"],
+            started=data["started"],
+            before=_patches(data["before"]),
+            steps=tuple(_step(step) for step in data["steps"]),
+            goal=_patches(data["goal"]),
+            kept=dict(data["kept"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _patches(data: t.Iterable[dict[str, t.Any]]) -> tuple[LoadedPatch, ...]:
+    return tuple(
+        LoadedPatch(
+            functions=tuple(Function(**function) for function in patch.pop("functions")),
+            identity=Identity(**patch.pop("identity")),
+            **patch,
+        )
+        for patch in data
+    )
+
+
+def _step(data: dict[str, t.Any]) -> Step:
+    file = data["file"]
+    return Step(data["action"], data["patch"], PatchFile.from_dict(file) if file else None)

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write the page about the kernel's errors from the table that the modules use; a unit test compares them.
+
+Run it with the directory that holds ansible_collections on PYTHONPATH.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import PAGE, ROWS, Row, errno_name
+
+HEADER = """\
+.. Copyright (c) 2026, openeuler.livepatch contributors
+.. GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+.. SPDX-License-Identifier: GPL-3.0-or-later
+
+.. _ansible_collections.openeuler.livepatch.docsite.errors:
+
+What the kernel's errors mean
+=============================
+
+When a step fails, ``livepatch_module`` looks up the operation, the kernel's errno, its ABI and its new log lines in
+this table, and returns ``reason``, ``cause`` and ``remedy``. The first row that fits is taken. The page is written from
+the table by ``tests/tools/errors_page.py``.
+
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    reasons = dict.fromkeys(row.cause.reason for row in ROWS)
+    return HEADER + "\n".join(
+        _section(reason, [row for row in ROWS if row.cause.reason == reason]) for reason in reasons
+    )
+
+
+def _section(reason: str, rows: list[Row]) -> str:
+    causes: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        causes.setdefault((row.cause.cause, row.cause.remedy), []).append(row)
+    parts = [f"{reason}\n{'-' * len(reason)}\n"]
+    for (cause, remedy), same in causes.items():
+        parts += [_wrap(f"**{_words(cause)}** {_words(remedy)}"), ""]
+        parts.extend(_wrap("* " + _when(row), "  ") for row in same)
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _when(row: Row) -> str:
+    operation = f"``{row.operation}``" if row.operation else "any step"
+    abi = f", {row.abi}" if row.abi else ""
+    log = f", with ``{_pattern(row.log)}`` in the log" if row.log else ""
+    return f"{operation}: {errno_name(row.number) if row.number is not None else 'any errno'}{abi}{log}"
+
+
+def _words(sentence: str) -> str:
+    return re.sub(r"{(\w+)}", r"<\1>", sentence).replace("*", r"\*")
+
+
+def _pattern(pattern: str) -> str:
+    """A regular expression as a reader wants it: names for what is captured, no escapes."""
+    plain = re.sub(r"\(\?:\.\*\\n\)\*\?", " ... ", pattern)
+    plain = re.sub(r"\(\?P<(\w+)>first disabled\|last enabled\)", "first disabled", plain)
+    plain = re.sub(r"\(\?P<(\w+)>enabled\|disabled\)", "enabled", plain)
+    plain = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"<\1>", plain)
+    plain = re.sub(r"\(\?:([^()|]*)\)\?", "", plain)
+    return plain.replace("\\", "").replace(".*", "...").strip()
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+if __name__ == "__main__":
+    target = Path(__file__).resolve().parents[2] / PAGE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page(), encoding="utf-8")

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading what decides whether a kernel takes a patch."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import SECURE_BOOT, read_conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Symbol, Traced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function
+
+RELEASE = "6.6.0-28.0.0.34.oe2403.x86_64"
+FUNCTION = Function("vmlinux", "cmdline_proc_show")
+
+
+@pytest.fixture(name="write")
+def fixture_write(tmp_path):
+    def write(path, content):
+        file = tmp_path / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    write.read = lambda: read_conditions(Files(str(tmp_path)), RELEASE, "fix", [FUNCTION])
+    return write
+
+
+def test_an_empty_host_tells_nothing(write):
+    conditions = write.read()
+    assert conditions.symbols is None
+    assert conditions.kprobes is None
+    assert conditions.traced is None
+    assert conditions.loadable is None
+    assert conditions.signers is None
+    assert "does not exist" in conditions.why("/proc/kallsyms")
+
+
+def test_a_full_host(write):
+    write("/proc/kallsyms", "ffffffff81000000 t cmdline_proc_show\nffffffff81000010 t next\n")
+    write("/sys/kernel/debug/kprobes/list", "ffffffff81000000  k  cmdline_proc_show+0x0    [FTRACE]\n")
+    write("/sys/kernel/debug/tracing/enabled_functions", "cmdline_proc_show (1)\n")
+    write("/proc/sys/kernel/ftrace_enabled", "1\n")
+    write(
+        f"/lib/modules/{RELEASE}/modules.dep",
+        "kernel/fs/xfs/xfs.ko.xz: kernel/lib/libcrc32c.ko.xz\nkernel/lib/a-b.ko:\n",
+    )
+    write(f"/lib/modules/{RELEASE}/modules.builtin", "kernel/fs/ext4/ext4.ko\n")
+    write("/proc/sys/kernel/modules_disabled", "0\n")
+    write("/sys/module/module/parameters/sig_enforce", "Y\n")
+    write("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
+    write(SECURE_BOOT, b"\6\0\0\0\1")
+    write(
+        "/proc/keys", "1ed2b2c5 I------     1 perm 1f030000     0     0 asymmetri Us: 6ccece7e: X509.rsa 6ccece7e []\n"
+    )
+    write("/proc/meminfo", "MemTotal:        2000 kB\nMemAvailable:    1000 kB\n")
+    write("/proc/sys/kernel/panic_on_oops", "1\n")
+    write("/proc/sys/kernel/panic_on_warn", "0\n")
+    write(f"/var/lib/kpatch/{RELEASE}/fix/fix.ko", "")
+    conditions = write.read()
+    assert conditions.symbols == {("vmlinux", "cmdline_proc_show"): (Symbol(0xFFFFFFFF81000000, 16),)}
+    assert conditions.kprobes == (Kprobe("vmlinux", "cmdline_proc_show"),)
+    assert conditions.traced == (Traced("vmlinux", "cmdline_proc_show", 1),)
+    assert conditions.ftrace_enabled is True
+    assert (conditions.loadable, conditions.built_in) == ({"xfs", "a_b"}, {"ext4"})
+    assert conditions.modules_disabled is False
+    assert (conditions.sig_enforce, conditions.lockdown, conditions.secure_boot) == (True, "integrity", True)
+    assert conditions.signers == {"Us"}
+    assert conditions.memory == 1000 * 1024
+    assert conditions.panics == ("panic_on_oops",)
+    assert conditions.owner == "kpatch.service"
+
+
+def test_mounted_file_systems_without_the_files_mean_that_there_is_nothing(write):
+    write("/sys/kernel/debug/sleep_time", "")
+    write("/sys/kernel/tracing/README", "")
+    conditions = write.read()
+    assert (conditions.kprobes, conditions.traced) == ((), ())
+
+
+def test_why_something_cannot_be_read_is_told(write, tmp_path):
+    (tmp_path / "proc/kallsyms").mkdir(parents=True)
+    assert "EISDIR" in write.read().why("/proc/kallsyms")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", None), ("nonsense", None), ("[none] integrity", "none")])
+def test_lockdown(write, text, expected):
+    write("/sys/kernel/security/lockdown", text)
+    assert write.read().lockdown == expected
+
+
+@pytest.mark.parametrize("text", ["", "MemAvailable:", "MemAvailable: much kB", "MemTotal: 1 kB"])
+def test_memory_that_is_not_told(write, text):
+    write("/proc/meminfo", text)
+    assert write.read().memory is None

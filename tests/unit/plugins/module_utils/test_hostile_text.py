@@ -1,0 +1,159 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parsers of what kernels, tools and earlier runs have written: damaged text gives a result, quickly, and no exception.
+
+LIVEPATCH_FUZZ_EXAMPLES sets how many variants are tried of each; "make fuzz" tries 10 000.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import tempfile
+import time
+from dataclasses import asdict
+
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
+pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import (
+    _causes,
+    _kept_files,
+    _kernel_lists,
+    _kernel_log,
+    _runs,
+    _state_file,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
+from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import parse_modinfo
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Step
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+EXAMPLES = int(os.environ.get("LIVEPATCH_FUZZ_EXAMPLES", "2000"))
+
+SECONDS = 1.0
+"""What a parser may take for a text of a few thousand characters."""
+
+STATE = """\
+Index\tPatch                     \tState   \n-----------------------------------------------
+1    \tlivepatch_0001_test       \tdisabled\n-----------------------------------------------
+"""
+KALLSYMS = "ffffffff81000000 T _stext\nffffffff814c0d20 t f\nffffffff814c0d50 t g\nffffffffc0400010 t f\t[ext4]\n"
+KPROBES = "ffffffff814c0d20  k  f+0x0    [FTRACE]\nffffffffc0400010  k  f+0x4  ext4 [DISABLED][FTRACE]\n"
+TRACED = "f (1) R I     \ttramp: 0xc0 (klp_ftrace_handler+0x0/0x250)\ng [ext4] (2)   D\n\tdirect-->bpf+0x0/0x87\n"
+KEYS = "1ed2b2c5 I------     1 perm 1f030000     0     0 asymmetri Us: 6ccece7e: X509.rsa 6ccece7e []\n"
+RECORD = "6,339,5140900,-;livepatch: func f is in use!\n SUBSYSTEM=acpi\n"
+LOG = """\
+livepatch: func worker_thread is in use!
+livepatch: Call Trace:
+livepatch: kworker/0:0:7 check stack failed, ret=-11
+livepatch: symbol position 9 for symbol 'init' in object 'vmlinux' not found
+fix: version magic '6.1 SMP ' should be '6.12 SMP '
+"""
+PRINTED = """\
+Building original source
+ERROR: cgroup.o: 1 error(s) encountered
+cgroup.o: changed function: cgroup_exit
+fs/proc/cmdline.c:12:2: error: expected ';' before '}' token
+"""
+MODINFO = "livepatch=Y\0name=fix\0vermagic=6.12 SMP \0depends=a,b\0"
+FIX = patch_file()
+NOTE = json.dumps(
+    asdict(_runs.Note("a", "b", "c", (loaded(FIX),), (Step("load", "fix", FIX),), (loaded(FIX),), {"fix": FIX.sha256}))
+)
+RECORDED = json.dumps({"sysfs_inode": None, "sha256": "0" * 64, "patch_file": {}})
+MANIFEST = json.dumps({"format": 1, "inputs": {}, "sha256": "0" * 64, "replace": False})
+
+
+def damaged(*texts):
+    """These texts with pieces changed, taken out, doubled, swapped or cut off; and any text at all."""
+    return st.one_of(st.sampled_from(texts).flatmap(_damage), st.text(max_size=200))
+
+
+@st.composite
+def _damage(draw, text):
+    for _time in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = draw(st.integers(start, min(len(text), start + 40)))
+        piece = draw(
+            st.one_of(
+                st.text(max_size=5),
+                st.just(text[start:end] * draw(st.integers(0, 50))),
+                st.sampled_from(["\0", "\n", "\t", "[", "]", "(", ")", "+0x", "-1", "9" * 30, "{", "}", "null", "[]"]),
+            )
+        )
+        text = text[:start] + piece + text[end:]
+    return text
+
+
+def as_file(path, read):
+    """A parser of a file below a root, as one of a text."""
+
+    def parse(text):
+        with tempfile.TemporaryDirectory() as root:
+            file = pathlib.Path(root) / path.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8", errors="replace")
+            return read(Files(root), str(file))
+
+    return parse
+
+
+PARSERS = {
+    "state file": ([STATE], _state_file.parse),
+    "kallsyms": (
+        [KALLSYMS],
+        lambda text: _kernel_lists.find_symbols(text.encode("utf-8", "replace"), [("vmlinux", "f"), ("ext4", "f")]),
+    ),
+    "kprobes": ([KPROBES], _kernel_lists.parse_kprobes),
+    "enabled_functions": ([TRACED], _kernel_lists.parse_traced),
+    "keys": ([KEYS], _kernel_lists.parse_signers),
+    "kernel log records": ([RECORD], _kernel_log.parse_record),
+    "trouble in the log": ([LOG], lambda text: _kernel_log.trouble(text.splitlines())),
+    "causes": (
+        [LOG],
+        lambda text: [_causes.explain(row.operation or "load", row.number, [text]) for row in _causes.ROWS],
+    ),
+    "modinfo": ([MODINFO], lambda text: parse_modinfo(text.encode("utf-8", "replace"))),
+    "kpatch-build's log": (
+        [PRINTED],
+        lambda text: (kpatch_log.explain(text, text, 1, None), kpatch_log.changed_functions(text)),
+    ),
+    "notes": ([NOTE], as_file(_runs.NOTE, lambda files, _path: _runs.read_note(files))),
+    "records": (
+        [RECORDED],
+        as_file(_kept_files.DIRECTORY + "/fix.json", lambda files, _path: _kept_files.read_record(files, "fix")),
+    ),
+    "manifests": ([MANIFEST], as_file("/fix.ko.json", lambda _files, path: common.read_manifest(path))),
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_damaged_text(name):
+    texts, parse = PARSERS[name]
+
+    @settings(deadline=None, max_examples=EXAMPLES)
+    @given(damaged(*texts))
+    def try_it(text):
+        begin = time.process_time()
+        parse(text)
+        assert time.process_time() - begin < SECONDS
+
+    try_it()
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_long_text(name):
+    """A text that is a thousand times as long takes no more than about as many times as long."""
+    texts, parse = PARSERS[name]
+    begin = time.process_time()
+    parse(texts[0] * 1000)
+    assert time.process_time() - begin < 10 * SECONDS

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof at the instruction: jumps in the kernel's memory, livepatch's hook in ftrace."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_text import (
+    CannotTell,
+    jump_target,
+    read_memory,
+    unreached,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import snapshot
+
+OLD, NEW = 0xFFFFFFFF814C0D20, 0xFFFFFFFFC0400010
+FUNCTION = Function("vmlinux", "cmdline_proc_show")
+KALLSYMS = f"{OLD:016x} t cmdline_proc_show\n{NEW:016x} t new\t[fix]\n{NEW + 64:016x} t other\t[another]\n"
+
+
+def kcore(memory, address=OLD):
+    """An ELF core file with one segment behind two others that are not it."""
+    segments = [(4, 0, 0x100), (1, 0x1000, 0x100), (1, address, len(memory))]
+    table = b"".join(struct.pack("<IIQQQQQQ", kind, 7, 0x1000, at, 0, size, size, 1) for kind, at, size in segments)
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0)
+    return (header + table).ljust(0x1000, b"\0") + memory
+
+
+def jump(to):
+    return (b"\xe9" + struct.pack("<i", to - OLD - 5)).ljust(32, b"\x90")
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "expected"),
+    [
+        ("x86_64", b"\xe9\x10\0\0\0", 0x1015),
+        ("x86_64", b"\xe9\xeb\xff\xff\xff", 0xFF0),
+        ("x86_64", b"\x0f\x1f\x44\0\0", None),
+        ("aarch64", struct.pack("<4I", 0x14000004, 0, 0, 0), 0x1010),
+        ("aarch64", struct.pack("<4I", 0x17FFFFFC, 0, 0, 0), 0xFF0),
+        # movn x16, #0xedcb; movk x16, #0x5678, lsl 16; movk x16, #0x8000, lsl 32; br x16
+        ("aarch64", struct.pack("<4I", 0x929DB970, 0xF2AACF10, 0xF2D00010, 0xD61F0200), 0xFFFF800056781234),
+        ("aarch64", struct.pack("<4I", 0x929DB970, 0xF2AACF10, 0xF2D00010, 0xD503201F), None),
+    ],
+)
+def test_jumps(machine, code, expected):
+    assert jump_target(machine, 0x1000, code) == expected
+
+
+def test_jumps_of_other_architectures_cannot_be_told():
+    with pytest.raises(CannotTell, match="sparc64"):
+        jump_target("sparc64", 0x1000, bytes(16))
+
+
+def test_memory():
+    assert read_memory(io.BytesIO(kcore(b"0123456789")), OLD + 2, 3) == b"234"
+    for core, address in ((kcore(b"0123456789"), OLD + 8), (kcore(b""), OLD), (b"", OLD), (b"\x7fELF\1", OLD)):
+        with pytest.raises(CannotTell):
+            read_memory(io.BytesIO(core), address, 3)
+
+
+@pytest.fixture(name="tree")
+def fixture_tree(tmp_path):
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "sys/kernel/tracing").mkdir(parents=True)
+    (tmp_path / "proc/kallsyms").write_text(KALLSYMS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"),
+    [
+        (jump(NEW), []),
+        (jump(NEW + 64), ["jumps to 0xffffffffc0400050, which is no function of fix"]),
+        (jump(NEW + 4), ["which is no function of fix"]),
+        (bytes(32), ["does not begin with a jump"]),
+    ],
+)
+def test_stop_machine(tree, memory, expected):
+    (tree / "proc/kcore").write_bytes(kcore(memory))
+    found = unreached(Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION])
+    assert len(found) == len(expected)
+    assert all(text in sentence for text, sentence in zip(expected, found))
+
+
+def test_stop_machine_where_nothing_can_be_seen(tree):
+    for path, why in (
+        (tree / "proc/kcore", "kcore cannot be read"),
+        (tree / "proc/kallsyms", "kallsyms cannot be read"),
+    ):
+        path.unlink(missing_ok=True)
+        with pytest.raises(CannotTell, match=why):
+            unreached(Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cmdline_proc_show (1) R I     \ttramp: 0xc0 (klp_ftrace_handler+0x0/0x250)\n", 0),
+        ("cmdline_proc_show (2) R I\n", 0),
+        ("cmdline_proc_show (1) R I     \ttramp: 0xc0 (other_handler+0x0/0x250)\n", 1),
+        ("cmdline_proc_show (1)          \ttramp: 0xc0 (function_trace_call+0x0/0x170)\n", 1),
+        ("", 1),
+    ],
+)
+def test_per_task(tree, text, expected):
+    (tree / "sys/kernel/tracing/enabled_functions").write_text(text)
+    assert len(unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])) == expected
+
+
+def test_per_task_where_nothing_can_be_seen(tree):
+    with pytest.raises(CannotTell, match="enabled_functions"):
+        unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])

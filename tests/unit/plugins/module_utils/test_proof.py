@@ -1,0 +1,269 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proof of the effect: probes, trouble in the kernel's log, and what a stalled transition is allowed to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _proof
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import trouble
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Probe, Verification, holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    DISABLED,
+    ENABLED,
+    FORCE,
+    REPORT,
+    REVERT,
+    WAIT_LONGER,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
+    content_of,
+    loaded,
+    patch_file,
+)
+
+FIX = patch_file("fix")
+
+
+@pytest.fixture(name="enable")
+def fixture_enable(tmp_path):
+    """Enable the fix on a kernel, with a way to prove it."""
+    path = tmp_path / "sent.ko"
+    path.write_bytes(content_of("fix"))
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+
+    def enable(kernel, wish=None, **changes):
+        kernel.add_file(FIX)
+        return manage(
+            Task(Wanted("fix", ENABLED, FIX), str(path), verification=wish or Verification(), **changes), kernel
+        )
+
+    return enable
+
+
+class Effective(ModelKernel):
+    """A kernel on which loading a patch changes /proc/cmdline, in C(delay) seconds, and prints something."""
+
+    def __init__(self, root, *patches, text="patched\n", prints=(), taints=None, delay=0.0, **kind):
+        super().__init__(root, *patches, **kind)
+        self.text, self.prints, self.taints, self.due = text, prints, taints, None
+        self.delay = delay
+
+    def load(self, path, sha256):
+        super().load(path, sha256)
+        self.log.coming += self.prints
+        self.due = self.clock + self.delay
+        if self.taints:
+            with open(self.root + "/proc/sys/kernel/tainted", "w", encoding="utf-8") as stream:
+                stream.write(self.taints)
+        self._take_effect()
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        self._take_effect()
+
+    def _take_effect(self):
+        if self.due is not None and self.clock >= self.due:
+            with open(self.root + "/proc/cmdline", "w", encoding="utf-8") as stream:
+                stream.write(self.text)
+
+
+CMDLINE = Probe(path="/proc/cmdline", expect="^patched$")
+
+
+@pytest.fixture(name="cmdline", autouse=True)
+def fixture_cmdline(tmp_path, enable):
+    (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
+
+
+def proofs(result):
+    return {proof["what"]: proof["proven"] for proof in result["proofs"]}
+
+
+def test_a_probe_that_changes_as_declared(tmp_path, enable):
+    result = enable(Effective(tmp_path), Verification(probe=CMDLINE))
+    assert "failed" not in result
+    assert proofs(result) == {"state": True, "probe": True, "log": True}
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [CMDLINE, Probe(path="/proc/cmdline", reject="root="), Probe(argv=(sys.executable, "-c", "raise SystemExit(1)"))],
+)
+def test_a_probe_that_does_not_change_rolls_back(tmp_path, enable, probe):
+    kernel = Effective(tmp_path, text="root=/dev/vda\n")
+    result = enable(kernel, Verification(probe=probe))
+    assert (result["reason"], result["undone"], result["changed"]) == (
+        "probe_failed",
+        ["disable fix", "unload fix"],
+        False,
+    )
+    assert kernel.patches == []
+
+
+def test_a_probe_that_holds_already_proves_nothing(tmp_path, enable):
+    kernel = Effective(tmp_path)
+    (tmp_path / "proc/cmdline").write_text("patched\n")
+    result = enable(kernel, Verification(probe=CMDLINE))
+    assert (result["reason"], kernel.calls) == ("probe", [])
+    assert "failed" not in enable(kernel, Verification(probe=CMDLINE), ignore=("probe",))
+
+
+@pytest.mark.parametrize(("retries", "succeeds"), [(1, False), (3, True)])
+def test_a_probe_may_need_some_tries(tmp_path, enable, retries, succeeds):
+    kernel = Effective(tmp_path, delay=2.5)
+    result = enable(kernel, Verification(probe=dataclasses.replace(CMDLINE, retries=retries)))
+    assert ("failed" not in result) == succeeds
+
+
+@pytest.mark.parametrize(
+    ("probe", "expected"),
+    [
+        (Probe(argv=(sys.executable, "-c", "print('yes')"), expect="yes"), True),
+        (Probe(argv=(sys.executable, "-c", "print('yes')"), reject="yes"), False),
+        (Probe(argv=(sys.executable, "-c", "")), True),
+        (Probe(argv=(sys.executable, "-c", "import time; time.sleep(9)"), timeout=0.2), False),
+        (Probe(argv=("/nowhere",)), False),
+        (Probe(argv=("echo", "$HOME; ls"), expect=r"^\$HOME; ls$"), True),
+        (Probe(path="/nowhere", expect="x"), False),
+    ],
+)
+def test_probes(tmp_path, probe, expected):
+    assert holds(probe, ModelKernel(tmp_path))[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "bad"),
+    [
+        ("BUG: unable to handle page fault for address: ffffffffc0400000", True),
+        ("kernel BUG at fs/inode.c:123!", True),
+        ("WARNING: CPU: 1 PID: 1 at arch/x86/kernel/ftrace.c:99 ftrace_replace_code+0x8d/0x9b", True),
+        ("Oops: 0000 [#1] PREEMPT SMP NOPTI", True),
+        ("Oops: int3: 0000 [#1] PREEMPT SMP NOPTI", True),
+        ("Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000", True),
+        ("general protection fault, probably for non-canonical address", True),
+        ("INFO: task kworker/0:0:7 blocked for more than 120 seconds.", True),
+        ("watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [cat:123]", True),
+        ("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", True),
+        ("livepatch: Call Trace:", False),
+        ("Call Trace:", False),
+        ("livepatch: kworker/0:0:7 check stack failed, ret=-11", False),
+        ("fix: tainting kernel with TAINT_LIVEPATCH", False),
+        ("livepatch: enabling patch 'debug_oopsie'", False),
+    ],
+)
+def test_trouble_in_the_log(line, bad):
+    assert trouble([line]) == ((line,) if bad else ())
+
+
+@pytest.mark.parametrize(
+    ("kernel", "text"),
+    [
+        ({"prints": ["WARNING: CPU: 1 PID: 1 at fs/inode.c:1"]}, "WARNING: CPU: 1"),
+        ({"taints": "128"}, "an oops"),
+    ],
+)
+def test_a_kernel_in_trouble_is_rolled_back(tmp_path, enable, kernel, text):
+    kernel = Effective(tmp_path, **kernel)
+    result = enable(kernel, Verification(soak=5))
+    assert (result["reason"], result["undone"]) == ("kernel_trouble", ["disable fix", "unload fix"])
+    assert text in result["msg"]
+    assert kernel.patches == []
+
+
+def test_the_soak_time_passes(tmp_path, enable):
+    kernel = Effective(tmp_path)
+    assert "5 s after the change" in enable(kernel, Verification(soak=5))["proofs"][-1]["how"]
+    assert kernel.clock == 5
+
+
+def test_a_hidden_log_is_told(tmp_path, enable):
+    kernel = Effective(tmp_path)
+    kernel.log.readable = False
+    assert proofs(enable(kernel)) == {"state": True, "log": None}
+
+
+def test_what_the_host_hides_is_not_called_proven(tmp_path, enable):
+    assert proofs(enable(Effective(tmp_path), Verification(text=True)))["text"] is None
+
+
+def test_an_ineffective_patch_is_rolled_back(tmp_path, enable, monkeypatch):
+    monkeypatch.setattr(_proof._kernel_text, "unreached", lambda *_arguments: ["x does not begin with a jump"])
+    kernel = Effective(tmp_path)
+    result = enable(kernel, Verification(text=True))
+    assert (result["reason"], kernel.patches) == ("not_effective", [])
+
+
+def test_disabling_needs_no_probe(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    result = manage(Task(Wanted("fix", DISABLED), verification=Verification(probe=CMDLINE)), kernel)
+    assert "failed" not in result
+
+
+def test_a_change_leaves_a_line_in_the_hosts_log(tmp_path, enable):
+    kernel = Effective(tmp_path)
+    enable(kernel)
+    (line,) = kernel.journal_lines
+    assert f"load fix; wait for the transition of fix: fix sha256={FIX.sha256} done" in line
+    failing = Effective(tmp_path, text="")
+    (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
+    enable(failing, Verification(probe=CMDLINE))
+    assert failing.journal_lines[0].endswith("failed (probe_failed): prove the result")
+
+
+class Slow(ModelKernel):
+    """A kernel whose transition takes 100 seconds."""
+
+    forced = False
+
+    def transition_target(self, name):
+        if self.clock >= 100 or self.forced:
+            self._replace(dataclasses.replace(self._patch(name), in_transition=False))
+        return super().transition_target(name)
+
+    def force(self, name):
+        self._call("force", name)
+        self.forced = True
+
+
+def test_on_stall_revert(tmp_path, enable):
+    kernel = ModelKernel(tmp_path, stall=["fix"])
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=REVERT))
+    assert (result["reason"], kernel.patches) == ("transition_stalled", [])
+    assert kernel.clock < 6
+
+
+def test_on_stall_wait(tmp_path, enable):
+    kernel = Slow(tmp_path, stall=["fix"])
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=WAIT_LONGER))
+    assert (result["state"], kernel.clock >= 100) == ("enabled", True)
+
+
+def test_on_stall_report(tmp_path, enable):
+    kernel = ModelKernel(tmp_path, stall=["fix"])
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=REPORT))
+    assert "failed" not in result
+    assert (result["state"], result["changed"]) == ("in transition", True)
+    assert result["holders"][0]["command"] == "sleep"
+    assert "is still running; it is held by sleep (pid 42) in hrtimer_nanosleep" in result["notices"][-1]
+
+
+def test_on_stall_force(tmp_path, enable):
+    kernel = Slow(tmp_path, stall=["fix"])
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=FORCE))
+    assert (result["state"], kernel.forced) == ("enabled", True)
+    assert "can never be unloaded" in result["notices"][-1]
+
+
+def test_nothing_of_this_is_needed_on_stop_machine_kernels(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(patch_file("fix", abi=STOP_MACHINE)), abi=STOP_MACHINE)
+    assert proofs(manage(Task(Wanted("fix", DISABLED)), kernel)) == {"state": True, "log": True}
