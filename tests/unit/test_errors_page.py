@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-import runpy
+import importlib.util
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_page_is_written_from_the_table():
-    page = runpy.run_path(str(ROOT / "tests/tools/errors_page.py"))
-    written = (ROOT / page["PAGE"]).read_text(encoding="utf-8")
-    assert page["page"]() == written, "run tests/tools/errors_page.py"
+    spec = importlib.util.spec_from_file_location("errors_page", ROOT / "tests/tools/errors_page.py")
+    errors_page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(errors_page)
+    written = (ROOT / errors_page.PAGE).read_text(encoding="utf-8")
+    assert errors_page.page() == written, "run tests/tools/errors_page.py"
