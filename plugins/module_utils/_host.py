@@ -255,7 +255,13 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
         kept_file=kept.path if kept else None,
         load_index=load_index,
         owner=owners.get(module.name),
+        source_patches=_source_patches(kept),
     )
+
+
+def _source_patches(kept: _kept_files.Record | None) -> tuple[str, ...]:
+    made_from = kept.patch_file.get("source_patches") if kept and isinstance(kept.patch_file, dict) else None
+    return tuple(str(patch) for patch in made_from) if isinstance(made_from, list) else ()
 
 
 def _read_functions(files: Files, sysfs: str) -> t.Iterator[Function]:

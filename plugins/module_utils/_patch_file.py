@@ -48,7 +48,8 @@ class PatchFile:
     else C(per_task). C(functions) and C(replace) are C(None) where the file does not show them: modules of
     kpatch-build set C(replace) at run time only, and a hand-written one may build its structures at run time.
     C(unnumbered) are the functions whose author gave no position, so that their names must be unique.
-    C(signer) is who issued the certificate of its signature, where that tells.
+    C(signer) is who issued the certificate of its signature, where that tells. C(source_patches) are the digests of the
+    source patches that livepatch_build made it from, where its manifest is at hand.
     """
 
     path: str
@@ -67,6 +68,7 @@ class PatchFile:
     replace: bool | None = None
     signed: bool = False
     signer: str | None = None
+    source_patches: tuple[str, ...] = ()
 
     @property
     def release(self) -> str:
@@ -90,6 +92,7 @@ class PatchFile:
             depends=tuple(values.pop("depends")),
             functions=None if functions is None else _functions(functions),
             unnumbered=_functions(values.pop("unnumbered")),
+            source_patches=tuple(values.pop("source_patches")),
             **values,
         )
 
@@ -214,17 +217,28 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
 
 
 def _complete(patch_file: PatchFile, path: str) -> PatchFile:
-    """Add the replace flag, which modules of kpatch-build set at run time only, from the manifest."""
-    if patch_file.replace is not None:
-        return patch_file
+    """Add what the file does not show from its manifest.
+
+    Modules of kpatch-build set the replace flag at run time only, and no module tells what it was made from.
+    """
+    manifest = _manifest_of(path, patch_file.sha256)
+    inputs = manifest.get("inputs")
+    made_from = inputs.get("patches") if isinstance(inputs, dict) else None
+    if isinstance(made_from, list):
+        patch_file = with_changes(patch_file, source_patches=tuple(str(patch) for patch in made_from))
+    if patch_file.replace is None and isinstance(manifest.get("replace"), bool):
+        patch_file = with_changes(patch_file, replace=manifest["replace"])
+    return patch_file
+
+
+def _manifest_of(path: str, sha256: str) -> dict[str, t.Any]:
+    """The manifest of livepatch_build beside a file; empty if there is none, or it is of another file."""
     try:
         with open(path + ".json", encoding="utf-8") as stream:
             manifest = json.load(stream)
-        if manifest["sha256"] == patch_file.sha256 and isinstance(manifest["replace"], bool):
-            return with_changes(patch_file, replace=manifest["replace"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return patch_file
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}
 
 
 def digest(stream: t.BinaryIO) -> str:

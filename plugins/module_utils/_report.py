@@ -21,6 +21,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:
     """One loaded patch, and whether its code runs."""
     data = asdict(patch)
     data["identity"] = asdict(patch.identity)
+    data["source_patches"] = list(patch.source_patches)
     data["functions"] = [asdict(function) for function in patch.functions]
     data["objects"] = sorted({function.object for function in patch.functions})
     data["effective"] = snapshot.effect(patch)

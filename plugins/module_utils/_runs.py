@@ -122,6 +122,7 @@ def _patches(data: t.Iterable[dict[str, t.Any]]) -> tuple[LoadedPatch, ...]:
         LoadedPatch(
             functions=tuple(Function(**function) for function in patch.pop("functions")),
             identity=Identity(**patch.pop("identity")),
+            source_patches=tuple(patch.pop("source_patches")),
             **patch,
         )
         for patch in data

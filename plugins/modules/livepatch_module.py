@@ -356,6 +356,13 @@ patch:
       description: The other tool that manages the patch, V(SysCare) or V(kpatch.service); V(null) if none does.
       type: str
       returned: always
+    source_patches:
+      description:
+        - Digests of the source patches that it was made from, as in the manifest of M(openeuler.livepatch.livepatch_build).
+        - Empty if the file had no manifest beside it when this module loaded it.
+      type: list
+      elements: str
+      returned: always
     load_index:
       description: Position among the loaded modules, from the oldest.
       type: int

@@ -10,7 +10,7 @@ import gzip
 import struct
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _host, _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
@@ -102,6 +102,15 @@ def test_patches_in_order_of_loading(tree):
     assert snapshot.taint == 36864
     stack = snapshot.stacks()[Function("vmlinux", "cmdline_proc_show", 1)]
     assert [patch.name for patch in stack] == ["lp_one", "lp_two"]
+
+
+def test_what_a_patch_was_made_from(tree):
+    tree.patch("lp_one", [])
+    tree.write("/sys/module/lp_one/refcnt", "1\n")
+    _kept_files.keep(tree.files, "lp_one", "0" * 64, {"source_patches": ["1" * 64]})
+    _kept_files.keep(tree.files, "lp_two", "0" * 64, {"source_patches": None})
+    patches = {patch["name"]: patch["source_patches"] for patch in gather(tree.files)["patches"]}
+    assert patches == {"lp_one": ["1" * 64], "lp_two": [], "lp_off": []}
 
 
 def test_identity_marks(tree):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 
@@ -51,6 +52,25 @@ def test_a_module_of_one_function():
     assert len(file.build_id) == 40
     assert file.size == os.path.getsize(CMDLINE)
     assert not file.signed
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        ({"sha256": None, "inputs": {"patches": ["1" * 64]}}, ("1" * 64,)),
+        ({"sha256": "0" * 64, "inputs": {"patches": ["1" * 64]}}, ()),
+        ({"sha256": None, "inputs": {"patches": None}}, ()),
+        ({"sha256": None, "inputs": []}, ()),
+        ([], ()),
+    ],
+)
+def test_what_a_file_was_made_from_is_in_its_own_manifest(tmp_path, manifest, expected):
+    copy = tmp_path / "livepatch_cmdline.ko"
+    copy.write_bytes(content())
+    if isinstance(manifest, dict) and manifest["sha256"] is None:
+        manifest["sha256"] = read_patch_file(CMDLINE).sha256
+    (tmp_path / "livepatch_cmdline.ko.json").write_text(json.dumps(manifest))
+    assert read_patch_file(str(copy)).source_patches == expected
 
 
 def test_a_module_of_two_objects():
