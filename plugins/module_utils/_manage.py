@@ -22,7 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import 
     Patience,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import WARN, Finding, allow, refusals
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, WARN, Finding, allow, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, make_plan, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
@@ -151,7 +151,17 @@ class _Run:
 
     def _probe_beforehand(self) -> t.Iterator[Finding]:
         probe = self.task.verification.probe
-        if probe and self._proves and holds(probe, self.kernel)[0]:
+        if not probe or not self._proves:
+            return
+        if self.task.check_mode and probe.argv:
+            yield Finding(
+                "probe",
+                f"The probe {probe} was not run.",
+                "Nothing needs to be done.",
+                "Check mode runs no commands of the user's.",
+                INFO,
+            )
+        elif holds(probe, self.kernel)[0]:
             yield Finding(
                 "probe",
                 f"The probe {probe} holds already.",
@@ -195,7 +205,7 @@ class _Run:
             )
         _runs.write_note(files, self._note())
         outcome = self._execute()
-        notices = self.kept.update(self.plan, outcome.after)
+        notices = self.kept.update(self.plan, outcome.after, undone=outcome.failure is not None)
         _runs.remove_note(files)
         result = self._result(self.kernel.snapshot() if self.plan.loads else outcome.after, findings)
         result["notices"] += [*notices, *_notices(outcome)]
@@ -282,7 +292,8 @@ def _recover(task: Task, kernel: Kernel) -> list[str]:
     kept.add_of(note)
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
-    if not deviations(replace(now, patches=note.goal), settled):
+    arrived = not deviations(replace(now, patches=note.goal), settled)
+    if arrived:
         outcome = "it had carried out its steps."
     elif not deviations(before, now):
         outcome = "it had changed nothing."
@@ -293,7 +304,7 @@ def _recover(task: Task, kernel: Kernel) -> list[str]:
         if not_restored:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
         kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
-    notices = kept.update(plan, kernel.snapshot())
+    notices = kept.update(plan, kernel.snapshot(), undone=not arrived)
     _runs.remove_note(files)
     return [f"An earlier run was cut off ({note}); {outcome}", *notices]
 
@@ -324,13 +335,16 @@ class _Kept:
             if step.file:
                 self.paths.setdefault(step.file, _kept_files.copy_path(step.file.name, step.file.sha256))
 
-    def update(self, plan: Plan, after: Snapshot) -> list[str]:
-        """Keep the files of what is loaded now, forget those of what is not. Returns notices."""
+    def update(self, plan: Plan, after: Snapshot, undone: bool = False) -> list[str]:
+        """Keep the files of what is loaded now, forget those of what is not. Returns notices.
+
+        Where the kernel shows no mark of a content, C(undone) tells which of two it is.
+        """
         changed = [step.patch for step in plan.steps if step.action in (LOAD, UNLOAD)]
         notices = []
         for name in dict.fromkeys(changed):
             try:
-                self._update_one(name, plan, after.patch(name))
+                self._update_one(name, plan, after.patch(name), undone)
             except OSError as error:
                 notices.append(
                     f"What is loaded as {name} could not be noted in {_kept_files.DIRECTORY} ({error.strerror}): "
@@ -338,12 +352,12 @@ class _Kept:
                 )
         return notices
 
-    def _update_one(self, name: str, plan: Plan, loaded: LoadedPatch | None) -> None:
+    def _update_one(self, name: str, plan: Plan, loaded: LoadedPatch | None, undone: bool) -> None:
         if loaded is None:
             _kept_files.forget(self._kernel.files(), name)
             return
         candidates = [*(file for file in plan.loads if file.name == name), self.files.get(name)]
-        for file in candidates:
+        for file in reversed(candidates) if undone else candidates:
             if file and file.identity.compare(loaded.identity) != "different":
                 _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict())
                 return

@@ -159,7 +159,8 @@ options:
   probe:
     description:
       - What shows the effect of the patch. It must not hold before, and must hold after the patch was enabled; otherwise the patch
-        is rolled back. It is not used if nothing is to be done, nor with another O(state) than V(enabled).
+        is rolled back. It is not used if nothing is to be done, nor with another O(state) than V(enabled). Check mode does not
+        run its command.
       - It holds if O(probe.expect) is found in the output and O(probe.reject) is not; without both, if the command returns 0.
     type: dict
     suboptions:

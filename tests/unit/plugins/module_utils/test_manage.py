@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import pathlib
 
@@ -13,7 +14,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Function, Identity
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ABSENT, DISABLED, ENABLED, Wanted
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -192,6 +193,18 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
     assert result["not_restored"] == []
     assert kernel.patches[0].identity.build_id == FIX.build_id
     assert _kept_files.read_record(kernel.files(), "fix").sha256 == FIX.sha256
+
+
+def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(tmp_path, other_sent):
+    old, new = (patch_file("fix", content, build_id=None) for content in ("1", "2"))
+    kernel = ModelKernel(tmp_path, loaded(old), fail={"load": (errno.ENOMEM, "")})
+    keep(kernel, tmp_path, old)
+    kernel.add_file(new)
+    forget_digest = dataclasses.replace(loaded(old), identity=Identity(sha256=old.sha256))
+    kernel.patches = [forget_digest]
+    result = manage(Task(Wanted("fix", ENABLED, new, reload=True), other_sent), kernel)
+    assert result["undone"] == ["load fix"]
+    assert _kept_files.read_record(kernel.files(), "fix").sha256 == old.sha256
 
 
 def test_what_cannot_be_brought_back_is_said(tmp_path, other_sent):

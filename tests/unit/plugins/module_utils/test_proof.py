@@ -118,6 +118,14 @@ def test_a_probe_that_holds_already_proves_nothing(tmp_path, enable):
     assert "failed" not in enable(kernel, Verification(probe=CMDLINE), ignore=("probe",))
 
 
+def test_check_mode_runs_no_command(tmp_path, enable):
+    ran = tmp_path / "ran"
+    probe = Probe(argv=("touch", str(ran)))
+    result = enable(Effective(tmp_path), Verification(probe=probe), check_mode=True)
+    assert [(finding["check"], finding["severity"]) for finding in result["findings"]] == [("probe", "info")]
+    assert not ran.exists()
+
+
 @pytest.mark.parametrize(("retries", "succeeds"), [(1, False), (3, True)])
 def test_a_probe_may_need_some_tries(tmp_path, enable, retries, succeeds):
     kernel = Effective(tmp_path, delay=2.5)
