@@ -131,18 +131,17 @@ class Kernel:
         self._check(self._libc.delete_module(name.encode(), os.O_NONBLOCK))
 
     def write_enabled(self, name: str, value: bool) -> None:
-        # A raw stream would return None for EAGAIN, which the kernel answers when a function is busy.
-        descriptor = os.open(self.files().path(f"{SYSFS}/{name}/enabled"), os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(descriptor, b"1" if value else b"0")
-        finally:
-            os.close(descriptor)
+        self._write(f"{SYSFS}/{name}/enabled", b"1" if value else b"0")
 
     def force(self, name: str) -> None:
         """End a transition although tasks are in the way (per_task). The module can never be unloaded after that."""
-        descriptor = os.open(self.files().path(f"{SYSFS}/{name}/force"), os.O_WRONLY | os.O_CLOEXEC)
+        self._write(f"{SYSFS}/{name}/force", b"1")
+
+    def _write(self, path: str, content: bytes) -> None:
+        # A raw stream would return None for EAGAIN, which the kernel answers when a function is busy.
+        descriptor = os.open(self.files().path(path), os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(descriptor, b"1")
+            os.write(descriptor, content)
         finally:
             os.close(descriptor)
 
@@ -204,6 +203,15 @@ class Failure:
         else:
             parts.append("The host is as it was before.")
         return " ".join(parts)
+
+
+def file_changed(error: FileChanged) -> Cause:
+    """What to say when the file to load is not the one that was inspected."""
+    return Cause(
+        "file_changed",
+        f"The file {error} is not the one that was inspected: its digest differs.",
+        "Find out who writes to that file, then run the task again.",
+    )
 
 
 class StepFailed(Exception):
@@ -324,12 +332,7 @@ class Executor:
         except OSError as error:
             self._raise(step, error, self._kernel.log.new_lines())
         except FileChanged as error:
-            cause = Cause(
-                "file_changed",
-                f"The file {error} is not the one that was inspected: its digest differs.",
-                "Find out who writes to that file, then run the task again.",
-            )
-            raise StepFailed(str(step), cause) from error
+            raise StepFailed(str(step), file_changed(error)) from error
 
     def _raise(self, step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
         number = error.errno or 0

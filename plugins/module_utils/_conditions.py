@@ -67,7 +67,7 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     return Conditions(
         symbols=None if kallsyms is None else _kernel_lists.find_symbols(kallsyms, names),
         kprobes=_kprobes(files),
-        traced=_traced(files),
+        traced=read_traced(files),
         ftrace_enabled=files.flag("/proc/sys/kernel/ftrace_enabled"),
         loadable=_loadable(files, release),
         built_in=built_in,
@@ -92,7 +92,8 @@ def _kprobes(files: Files) -> tuple[Kprobe, ...] | None:
     return () if mounted and not files.is_dir("/sys/kernel/debug/kprobes") else None
 
 
-def _traced(files: Files) -> tuple[Traced, ...] | None:
+def read_traced(files: Files) -> tuple[Traced, ...] | None:
+    """The functions that ftrace calls somebody from; C(None) where that cannot be read."""
     for tracefs in TRACEFS:
         text = files.text(f"{tracefs}/{ENABLED_FUNCTIONS}")
         if text is not None:

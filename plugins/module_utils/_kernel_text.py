@@ -44,13 +44,10 @@ def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterabl
 
 
 def _without_hook(files: Files, functions: t.Iterable[Function]) -> list[str]:
-    for tracefs in _conditions.TRACEFS:
-        text = files.text(f"{tracefs}/{_conditions.ENABLED_FUNCTIONS}")
-        if text is not None:
-            break
-    else:
+    entries = _conditions.read_traced(files)
+    if entries is None:
         raise CannotTell(f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS} cannot be read")
-    traced = {(entry.object, entry.function): entry for entry in _kernel_lists.parse_traced(text)}
+    traced = {(entry.object, entry.function): entry for entry in entries}
     sentences = []
     for function in functions:
         entry = traced.get((function.object, function.name))

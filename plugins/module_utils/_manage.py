@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import 
     Kernel,
     Outcome,
     Patience,
+    file_changed,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, WARN, Finding, allow, refusals
@@ -196,13 +197,7 @@ class _Run:
             for file in self.plan.loads:
                 self.kept.paths[file] = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
         except _kept_files.FileChanged as error:
-            return self.failed_before(
-                Cause(
-                    "file_changed",
-                    f"The file {error} is not the one that was inspected: its digest differs.",
-                    "Find out who writes to that file, then run the task again.",
-                )
-            )
+            return self.failed_before(file_changed(error))
         _runs.write_note(files, self._note())
         outcome = self._execute()
         notices = self.kept.update(self.plan, outcome.after, undone=outcome.failure is not None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
@@ -72,7 +72,7 @@ class Preflight:
     def findings(self) -> list[Finding]:
         """Everything that was found, refusals first."""
         found = [*self._files(), *self._functions(), *self._kernel()]
-        return sorted(found, key=lambda finding: ("refuse", "warn", "info").index(finding.severity))
+        return sorted(found, key=lambda finding: (REFUSE, WARN, INFO).index(finding.severity))
 
     # ---- the files ----
 
@@ -333,7 +333,7 @@ class Preflight:
                     "The kernel changes no function with a kprobe in it, and would answer EINVAL."
                     if stop_machine
                     else "While the function is patched, a probe inside of it is not reached.",
-                    "refuse" if stop_machine else WARN,
+                    REFUSE if stop_machine else WARN,
                 )
 
     def _ftrace(self, functions: tuple[Function, ...]) -> t.Iterator[Finding]:
