@@ -7,7 +7,7 @@
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PYTHON ?= python3
-SCENARIOS ?= default stop_machine build
+SCENARIOS ?= build stop_machine default faults
 CORES ?=
 export SCENARIOS CORES
 
@@ -44,7 +44,7 @@ docs-lint: ## check the plugins' documentation
 collection: ## build the collection's artifact and install it (not into your home)
 	$(GATE) collection
 
-molecule: ## tests on VMs with real kernels; SCENARIOS="a b" names scenarios ("make test" leaves faults and openeuler out)
+molecule: ## tests on VMs with real kernels; SCENARIOS="a b" names scenarios ("make test" leaves rollout and openeuler out)
 	$(GATE) molecule
 
 fuzz: ## more damaged files and texts than "make unit" tries (about 10 minutes)

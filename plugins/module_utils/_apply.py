@@ -17,7 +17,7 @@ import subprocess
 import syslog
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import (
     Cause,
@@ -205,6 +205,12 @@ class Failure:
         return " ".join(parts)
 
 
+def _without_unreached(plan: Plan, before: Snapshot, reached: int) -> Plan:
+    """The plan without the new patches that it did not get to load: if one is there now, somebody else loaded it."""
+    unloaded = {step.patch for step in plan.steps[reached:] if step.action == LOAD and not before.patch(step.patch)}
+    return replace(plan, steps=tuple(step for step in plan.steps if step.patch not in unloaded))
+
+
 def file_changed(error: FileChanged) -> Cause:
     """What to say when the file to load is not the one that was inspected."""
     return Cause(
@@ -263,10 +269,12 @@ class Patience:
 class Outcome:
     """What became of a plan: the host afterwards, the failure if there was one, what proves the result.
 
-    C(stalled) is the transition that was left running, C(forced) names those that were forced.
+    C(stalled) is the transition that was left running, C(forced) names those that were forced. C(reached) is the plan
+    without new patches that it did not get to load.
     """
 
     after: Snapshot
+    reached: Plan
     failure: Failure | None = None
     proofs: tuple[Proof, ...] = ()
     stalled: Stalled | None = None
@@ -308,14 +316,15 @@ class Executor:
                 done += 1
             after = self._kernel.snapshot()
             self._prove(predict(before, plan), after)
-            return Outcome(after, proofs=prove(after), forced=tuple(self._forced))
+            return Outcome(after, plan, proofs=prove(after), forced=tuple(self._forced))
         except Stalled as stalled:
-            return Outcome(self._kernel.snapshot(), stalled=stalled, skipped=plan.steps[done + 1 :])
+            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=plan.steps[done + 1 :])
         except StepFailed as failed:
             log = (failed.log + self._kernel.log.new_lines())[-LOG_LINES_MAX:]
-            undone, not_restored = self.go_back(before, plan, kept)
+            reached = _without_unreached(plan, before, done if failed.number is not None else done + 1)
+            undone, not_restored = self.go_back(before, reached, kept)
             failure = Failure(failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored)
-            return Outcome(self._kernel.snapshot(), failure)
+            return Outcome(self._kernel.snapshot(), reached, failure)
 
     def _carry_out_step(self, step: Step) -> None:
         actions: dict[str, t.Callable[[Step], None]] = {

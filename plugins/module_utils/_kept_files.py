@@ -8,6 +8,7 @@
 
 A per_task kernel can enable a disabled patch only by loading its file again, and undoing an unload needs the file too.
 The copies also tell the identity of a loaded module where the kernel shows neither build-id nor srcversion.
+What a patch has displaced (patches that it superseded, an earlier content of its name) is kept as long as the patch.
 They live in /run: like the loaded modules they are gone after a reboot.
 """
 
@@ -32,11 +33,15 @@ class FileChanged(Exception):
 
 
 class Record(t.NamedTuple):
-    """A kept copy: where it is, its digest, and what was read in the file (see C(_patch_file.PatchFile))."""
+    """A kept copy: where it is, its digest, and what was read in the file (see C(_patch_file.PatchFile)).
+
+    C(displaced) is what the patch took the place of: each a C(_steps.Displaced) as plain types.
+    """
 
     path: str
     sha256: str
     patch_file: dict[str, t.Any]
+    displaced: tuple[dict[str, t.Any], ...] = ()
 
 
 def read_record(files: Files, name: str) -> Record | None:
@@ -61,7 +66,9 @@ def _read(files: Files, name: str) -> tuple[int | None, Record] | None:
         return None
     try:
         data = json.loads(files.text(path) or "")
-        return data["sysfs_inode"], Record(copy_path(name, data["sha256"]), data["sha256"], data["patch_file"])
+        return data["sysfs_inode"], Record(
+            copy_path(name, data["sha256"]), data["sha256"], data["patch_file"], tuple(data.get("displaced", ()))
+        )
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -87,26 +94,45 @@ def store(files: Files, name: str, source: str, sha256: str) -> str:
     return path
 
 
-def keep(files: Files, name: str, sha256: str, patch_file: dict[str, t.Any]) -> None:
-    """Note that the stored file of this digest is what is loaded now, and forget other contents. Raises OSError."""
-    record = {"sha256": sha256, "sysfs_inode": files.inode("/sys/module/" + name), "patch_file": patch_file}
+def keep(
+    files: Files,
+    name: str,
+    sha256: str,
+    patch_file: dict[str, t.Any],
+    displaced: t.Sequence[dict[str, t.Any]] = (),
+) -> None:
+    """Note that the stored file of this digest is what is loaded now, and what it displaced. Raises OSError."""
+    record = {
+        "sha256": sha256,
+        "sysfs_inode": files.inode("/sys/module/" + name),
+        "patch_file": patch_file,
+        "displaced": list(displaced),
+    }
     write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
-    _remove_copies(files, name, except_of=copy_path(name, sha256))
 
 
-def forget(files: Files, name: str) -> None:
-    """Remove the copies of a module that is not loaded."""
+def prune(files: Files, loaded: t.Collection[str]) -> None:
+    """Remove the records of modules that are not among the loaded, or not any more, and copies without a record."""
+    entries = files.names(DIRECTORY)
+    needed = set()
+    for entry in entries:
+        if entry.endswith(".json"):
+            name = entry[: -len(".json")]
+            record = read_record(files, name) if name in loaded else None
+            if record is None:
+                _remove(files, entry)
+            else:
+                needed.add(record.path)
+                files_of_displaced = (one["file"] for one in record.displaced)
+                needed.update(copy_path(file["name"], file["sha256"]) for file in files_of_displaced if file)
+    for entry in entries:
+        if entry.endswith((".ko", ".part")) and f"{DIRECTORY}/{entry}" not in needed:
+            _remove(files, entry)
+
+
+def _remove(files: Files, entry: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(files.path(f"{DIRECTORY}/{name}.json"))
-    _remove_copies(files, name)
-
-
-def _remove_copies(files: Files, name: str, except_of: str | None = None) -> None:
-    for entry in files.names(DIRECTORY):
-        # The name of a module has no hyphen.
-        if entry.startswith(name + "-") and f"{DIRECTORY}/{entry}" != except_of:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(files.path(f"{DIRECTORY}/{entry}"))
+        os.unlink(files.path(f"{DIRECTORY}/{entry}"))
 
 
 def make_directory(files: Files) -> None:

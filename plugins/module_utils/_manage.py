@@ -34,8 +34,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._report import
     describe_patch,
     diff,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, LOAD, UNLOAD, Plan, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ENABLED,
+    LOAD,
+    REVERTED,
+    UNLOAD,
+    Displaced,
+    Plan,
+    Wanted,
+)
 
 
 @dataclass(frozen=True)
@@ -130,9 +139,14 @@ class _Run:
         self.kernel = kernel
         self.before = kernel.snapshot()
         self.kept = _Kept(kernel, self.before)
-        self.plan = make_plan(self.before, task.wanted, self.kept.files)
+        self.plan = self._make_plan(task.wanted)
         if task.wanted.file and task.file_path:
             self.kept.paths[task.wanted.file] = task.file_path
+
+    def _make_plan(self, wanted: Wanted) -> Plan:
+        if wanted.state == REVERTED:
+            return plan_revert(self.before, wanted, self.kept.files, self.kept.displaced_by(wanted.name))
+        return make_plan(self.before, wanted, self.kept.files)
 
     @property
     def lacks_file(self) -> bool:
@@ -200,7 +214,12 @@ class _Run:
             return self.failed_before(file_changed(error))
         _runs.write_note(files, self._note())
         outcome = self._execute()
-        notices = self.kept.update(self.plan, outcome.after, undone=outcome.failure is not None)
+        notices = self.kept.update(
+            outcome.reached,
+            outcome.after,
+            undone=outcome.failure is not None,
+            displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept),
+        )
         _runs.remove_note(files)
         result = self._result(self.kernel.snapshot() if self.plan.loads else outcome.after, findings)
         result["notices"] += [*notices, *_notices(outcome)]
@@ -227,6 +246,8 @@ class _Run:
             steps=self.plan.steps,
             goal=predict(self.before, self.plan).patches,
             kept={name: file.sha256 for name, file in self.kept.files.items()},
+            name=self.task.wanted.name,
+            state=self.task.wanted.state,
         )
 
     def _journal_line(self, failure: Failure | None) -> str:
@@ -257,6 +278,40 @@ class _Run:
             "proofs": [],
             **_file(self.task),
         }
+
+
+def _displaced(
+    wanted: Wanted, before: Snapshot, plan: Plan, after: Snapshot, kept: _Kept
+) -> dict[str, tuple[Displaced, ...]]:
+    """What the wanted patch has taken the place of, by its name, where that has changed."""
+    if wanted.state == REVERTED:
+        return {wanted.name: ()}
+    gone = [patch for patch in before.patches if patch.name in plan.names and _is_gone(patch, after)]
+    if wanted.state != ENABLED or not gone:
+        return {}
+    is_exchanged = any(patch.name == wanted.name for patch in gone)
+    earlier = () if is_exchanged else kept.displaced_by(wanted.name)
+    others = {wanted.name, *(patch.name for patch in gone)}
+    return {
+        wanted.name: (
+            *earlier,
+            *(
+                Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
+                for patch in gone
+            ),
+        )
+    }
+
+
+def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
+    names = {above.name for stack in snapshot.above(patch).values() for above in stack}
+    return tuple(sorted(names.difference(except_of)))
+
+
+def _is_gone(patch: LoadedPatch, after: Snapshot) -> bool:
+    """Whether the patch is not loaded any more, or another content is under its name."""
+    now = after.patch(patch.name)
+    return now is None or now.identity.compare(patch.identity) == "different"
 
 
 def _notices(outcome: Outcome) -> list[str]:
@@ -299,7 +354,9 @@ def _recover(task: Task, kernel: Kernel) -> list[str]:
         if not_restored:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
         kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
-    notices = kept.update(plan, kernel.snapshot(), undone=not arrived)
+    after = kernel.snapshot()
+    displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
+    notices = kept.update(plan, after, undone=not arrived, displaced=displaced)
     _runs.remove_note(files)
     return [f"An earlier run was cut off ({note}); {outcome}", *notices]
 
@@ -311,12 +368,22 @@ class _Kept:
         self._kernel = kernel
         self.files: dict[str, PatchFile] = {}
         self.paths: dict[PatchFile, str] = {}
+        self._displaced: dict[str, tuple[Displaced, ...]] = {}
         for patch in snapshot.patches:
             record = _kept_files.read_record(kernel.files(), patch.name)
             file = _parse(record)
             if record and file:
                 self.files[patch.name] = file
                 self.paths[file] = record.path
+                self._displaced[patch.name] = tuple(map(_parse_displaced, record.displaced))
+        for displaced in self._displaced.values():
+            for one in displaced:
+                if one.file:
+                    self.paths.setdefault(one.file, _kept_files.copy_path(one.name, one.file.sha256))
+
+    def displaced_by(self, name: str) -> tuple[Displaced, ...]:
+        """What the loaded patch of this name took the place of."""
+        return self._displaced.get(name, ())
 
     def add_of(self, note: _runs.Note) -> None:
         """Add the files that a run had which was cut off: those that were kept before it, and those that it brought."""
@@ -330,12 +397,20 @@ class _Kept:
             if step.file:
                 self.paths.setdefault(step.file, _kept_files.copy_path(step.file.name, step.file.sha256))
 
-    def update(self, plan: Plan, after: Snapshot, undone: bool = False) -> list[str]:
-        """Keep the files of what is loaded now, forget those of what is not. Returns notices.
+    def update(
+        self,
+        plan: Plan,
+        after: Snapshot,
+        undone: bool = False,
+        displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
+    ) -> list[str]:
+        """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns notices.
 
         Where the kernel shows no mark of a content, C(undone) tells which of two it is.
         """
-        changed = [step.patch for step in plan.steps if step.action in (LOAD, UNLOAD)]
+        news = displaced if displaced and not undone else {}
+        self._displaced.update(news)
+        changed = [step.patch for step in plan.steps if step.action in (LOAD, UNLOAD)] + list(news)
         notices = []
         for name in dict.fromkeys(changed):
             try:
@@ -345,25 +420,34 @@ class _Kept:
                     f"What is loaded as {name} could not be noted in {_kept_files.DIRECTORY} ({error.strerror}): "
                     "enabling the patch again may need src."
                 )
+        _kept_files.prune(self._kernel.files(), [patch.name for patch in after.patches])
         return notices
 
     def _update_one(self, name: str, plan: Plan, loaded: LoadedPatch | None, undone: bool) -> None:
         if loaded is None:
-            _kept_files.forget(self._kernel.files(), name)
             return
         candidates = [*(file for file in plan.loads if file.name == name), self.files.get(name)]
         for file in reversed(candidates) if undone else candidates:
             if file and file.identity.compare(loaded.identity) != "different":
-                _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict())
+                displaced = [asdict(one) for one in self.displaced_by(name)]
+                _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced)
                 return
 
 
 def _parse(record: _kept_files.Record | None) -> PatchFile | None:
-    """The file that a record is about; None if another version of this collection wrote it in another way."""
+    return _parse_file(record.patch_file) if record else None
+
+
+def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
+    """What was read in a file; None if another version of this collection wrote that in another way."""
     try:
-        return PatchFile.from_dict(record.patch_file) if record else None
+        return PatchFile.from_dict(data) if data else None
     except (TypeError, KeyError):
         return None
+
+
+def _parse_displaced(data: t.Mapping[str, t.Any]) -> Displaced:
+    return Displaced(data["name"], data["enabled"], _parse_file(data["file"]), tuple(data["under"]))
 
 
 def _file(task: Task) -> Plain:

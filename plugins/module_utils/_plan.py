@@ -120,8 +120,14 @@ def _warnings(wanted: Wanted, loaded: LoadedPatch | None, relation: str, change:
 def predict(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """The snapshot that carrying out the plan should lead to."""
     for step in plan.steps:
-        snapshot = replace(snapshot, patches=tuple(_after_step(snapshot, step)))
+        snapshot = replace(snapshot, patches=tuple(_after_step(snapshot, step)), modules=_modules_after(snapshot, step))
     return snapshot
+
+
+def _modules_after(snapshot: Snapshot, step: Step) -> frozenset[str]:
+    if step.action in (LOAD, LOAD_TARGET):
+        return snapshot.modules.union([step.patch])
+    return snapshot.modules.difference([step.patch]) if step.action == UNLOAD else snapshot.modules
 
 
 def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:

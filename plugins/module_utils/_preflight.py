@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     STOP_MACHINE,
     Function,
     Snapshot,
+    troubles,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLE, ENABLE, LOAD, Step
 
@@ -29,10 +30,6 @@ SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "r
 """The bytes that a stop_machine kernel overwrites in a function (openEuler, arch/*/include/asm/livepatch.h)."""
 
 SIGNATURE_LOCKDOWNS = ("integrity", "confidentiality")
-
-WARNED, DIED, SOFT_LOCKUP = 9, 7, 14
-TAINTS = {DIED: "an oops", WARNED: "a warning", SOFT_LOCKUP: "a soft lockup"}
-"""Bits of /proc/sys/kernel/tainted that tell of earlier trouble (Documentation/admin-guide/tainted-kernels.rst)."""
 
 MEMORY_RESERVE = 16 * 1024**2
 """Bytes that should stay free beside the module."""
@@ -430,7 +427,7 @@ class Preflight:
                 "The kernel runs one at a time; it is waited for.",
                 INFO,
             )
-        trouble = [text for bit, text in TAINTS.items() if (self.snapshot.taint or 0) >> bit & 1]
+        trouble = troubles(self.snapshot.taint)
         if trouble:
             yield Finding(
                 "taint",

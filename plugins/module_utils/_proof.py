@@ -14,10 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log, _kernel_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot
-
-TROUBLE_TAINTS = {4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup"}
-"""Bits of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst)."""
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot, troubles
 
 PROBE_SECONDS = 1.0
 """Between two tries of a probe."""
@@ -118,7 +115,7 @@ class Prover:
         log.new_lines()
         lines = _kernel_log.trouble(log.lines)
         new = (self._kernel.files().number("/proc/sys/kernel/tainted") or 0) & ~(self._before.taint or 0)
-        taints = [text for bit, text in TROUBLE_TAINTS.items() if new >> bit & 1]
+        taints = troubles(new)
         if lines or taints:
             seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"
             raise StepFailed(
@@ -164,7 +161,7 @@ class Prover:
             "prove the result",
             Cause(
                 "probe_failed",
-                f"The patch is enabled, but the probe {probe} does not hold: {shown[:500]}",
+                f"The patch is enabled, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
                 "Check the patch and the probe.",
             ),
         )

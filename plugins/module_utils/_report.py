@@ -12,7 +12,12 @@ import typing as t
 from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files, read_holders, read_snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Holder, LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    Holder,
+    LoadedPatch,
+    Snapshot,
+    troubles,
+)
 
 Plain = t.Dict[str, t.Any]
 
@@ -83,6 +88,7 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
         if moving
         else None,
         "taint": snapshot.taint,
+        "trouble": troubles(snapshot.taint),
         "disagreements": list(snapshot.disagreements),
         "unreadable": [asdict(unreadable) for unreadable in snapshot.unreadable],
     }

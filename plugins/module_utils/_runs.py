@@ -41,7 +41,8 @@ class Locked(Exception):
 class Note:
     """What a run is about: the patches before it, its steps, and the patches that it should lead to.
 
-    C(kept) are the digests of the files that the host kept before it, by the names of their patches.
+    C(kept) are the digests of the files that the host kept before it, by the names of their patches. C(name) and
+    C(state) are what was wanted.
     """
 
     who: str
@@ -51,6 +52,8 @@ class Note:
     steps: tuple[Step, ...]
     goal: tuple[LoadedPatch, ...]
     kept: t.Mapping[str, str]
+    name: str
+    state: str
 
     def __str__(self) -> str:
         return f"{self.who} since {self.started}: {self.what}"
@@ -112,6 +115,8 @@ def read_note(files: Files) -> Note | None:
             steps=tuple(_step(step) for step in data["steps"]),
             goal=_patches(data["goal"]),
             kept=dict(data["kept"]),
+            name=data["name"],
+            state=data["state"],
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

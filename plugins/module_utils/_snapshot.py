@@ -118,6 +118,15 @@ class Holder:
         return f"{self.command} (pid {self.pid}{thread}){where}"
 
 
+TROUBLE_TAINTS = {4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup"}
+"""Bits of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst)."""
+
+
+def troubles(taint: int | None) -> list[str]:
+    """The trouble that a kernel with this taint has had since it booted."""
+    return [text for bit, text in TROUBLE_TAINTS.items() if (taint or 0) >> bit & 1]
+
+
 @dataclass(frozen=True)
 class Option:
     """A kernel configuration option. C(value) is C(None) if it is not set, C(known) says whether a config was read.

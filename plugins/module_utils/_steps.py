@@ -18,7 +18,8 @@ ABSENT = "absent"
 PRESENT = "present"
 ENABLED = "enabled"
 DISABLED = "disabled"
-STATES = (ENABLED, DISABLED, PRESENT, ABSENT)
+REVERTED = "reverted"
+STATES = (ENABLED, DISABLED, PRESENT, ABSENT, REVERTED)
 
 REFUSE = "refuse"
 UNSTACK = "unstack"
@@ -63,6 +64,20 @@ class Wanted:
     supersedes: tuple[str, ...] = ()
     force_owner: bool = False
     load_targets: bool = False
+
+
+@dataclass(frozen=True)
+class Displaced:
+    """A patch that another one took the place of: a superseded one, or an earlier content of the same name.
+
+    C(file) is None if no copy of it is kept, because this collection did not load it. C(under) names the patches
+    that covered it on some function.
+    """
+
+    name: str
+    enabled: bool
+    file: PatchFile | None
+    under: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

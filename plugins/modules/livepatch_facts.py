@@ -158,6 +158,11 @@ ansible_facts:
           description: The kernel's taint flags as a number (C(/proc/sys/kernel/tainted)); bit 15 says that a live patch was loaded.
           type: int
           returned: always
+        trouble:
+          description: The trouble that this shows, for example V(an oops) or V(a warning), of any time since the kernel booted.
+          type: list
+          elements: str
+          returned: always
         disagreements:
           description: In what the kernel's sources contradict each other, C(/proc/livepatch/state) and sysfs, as sentences.
           type: list

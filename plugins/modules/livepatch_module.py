@@ -61,8 +61,12 @@ options:
       - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it, on a V(stop_machine)
         kernel it is only registered.
       - V(absent) means not loaded.
+      - V(reverted) means not loaded, and what the patch took the place of is back as it was then, be it patches that it
+        superseded (O(supersedes)) or an earlier content of its name (O(reload)). With O(src), nothing is done if another content
+        is loaded. What was displaced is remembered while the patch is loaded, and needs to have been loaded by this module.
+      - On V(per_task) kernels what was disabled then is left out.
     type: str
-    choices: [enabled, disabled, present, absent]
+    choices: [enabled, disabled, present, absent, reverted]
     default: enabled
   reload:
     description:
@@ -272,6 +276,11 @@ EXAMPLES = r"""
       path: /proc/cmdline
       expect: has been live patched
     soak: 3
+
+- name: The fix is gone, and what it took the place of is back
+  openeuler.livepatch.livepatch_module:
+    name: livepatch_cmdline
+    state: reverted
 
 - name: The fix is unloaded
   openeuler.livepatch.livepatch_module:

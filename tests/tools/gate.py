@@ -22,6 +22,7 @@ import serving
 import staging
 from matrix import matrix
 from runner import ansible_test, versions
+from side_by_side import side_by_side
 from toolbox import CACHE, CHECKOUT, WORK, Stop, run, tool_environ, tools
 
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
@@ -54,7 +55,11 @@ def lint() -> None:
 def unit() -> None:
     """pytest with branch coverage of plugins/."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    run([tools() / "bin" / "python", "-m", "pytest", "--cov", "--cov-report=term-missing"], cwd=staged, env=environ)
+    run(
+        [tools() / "bin" / "python", "-m", "pytest", "--numprocesses=auto", "--cov", "--cov-report=term-missing"],
+        cwd=staged,
+        env=environ,
+    )
 
 
 def sanity() -> None:
@@ -107,13 +112,17 @@ def test_kernel() -> None:
 
 def scenarios() -> list[str]:
     """Return the names of the Molecule scenarios to run."""
-    return os.environ.get("SCENARIOS", "default stop_machine build").split()
+    return os.environ.get("SCENARIOS", "build stop_machine default faults").split()
 
 
 def molecule() -> None:
-    """molecule test, one scenario after the other, with the installed artifact, on VMs of the rig."""
-    for scenario in scenarios():
-        test_scenario(scenario)
+    """molecule test, as many scenarios at a time as there are cores, with the installed artifact, on VMs of the rig."""
+    names = scenarios()
+    if len(names) == 1:
+        test_scenario(names[0])
+        return
+    commands = {name: [sys.executable, "-B", __file__, ONE_SCENARIO, name] for name in names}
+    side_by_side(commands, os.cpu_count() or 1, WORK / "molecule")
 
 
 def fuzz() -> None:
@@ -128,7 +137,7 @@ def stand_in() -> None:
     inputs = sorted(path for path in (CHECKOUT / "tests" / "rig").rglob("*") if path.is_file())
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()[:12]
     folder = CACHE / f"stand-in-{digest}"
-    rig("molecule", "stand-in", folder)
+    rig("stand-in", "stand-in", folder)
     (image,) = folder.glob("*.xz")
     with serving.serve(folder) as url:
         source = f"{url}/{image.name}"
@@ -139,10 +148,12 @@ def stand_in() -> None:
 
 
 def test_scenario(name: str, **more: str) -> None:
-    """Run one Molecule scenario."""
+    """Run one Molecule scenario, with machines of its own."""
+    instance = f"molecule-{name}"
     environ = vm_environ(
         MOLECULE_GLOB="molecule/*/molecule.yml",
-        RIG_INVENTORY=str(rig_inventory("molecule")),
+        RIG_INSTANCE=instance,
+        RIG_INVENTORY=str(rig_inventory(instance)),
         LIVEPATCH_ARTIFACT=str(staging.built_artifact()),
         **more,
     )
@@ -150,7 +161,7 @@ def test_scenario(name: str, **more: str) -> None:
     try:
         run([tools() / "bin" / "molecule", "test", "--scenario-name", name], env=environ)
     finally:
-        rig("molecule", "down")
+        rig(instance, "down")
 
 
 def demo() -> None:
@@ -209,6 +220,7 @@ def remove(folder: Path) -> None:
 
 SHIPPED_SETTINGS = {"ANSIBLE_CONFIG": "examples/ansible.cfg", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"}
 
+ONE_SCENARIO = "scenario"
 STAGES: dict[str, t.Callable[[], None]] = {
     "bench": bench,
     "bench-kpatch": bench_kpatch,
@@ -292,7 +304,10 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     try:
-        stages(sys.argv[1:])
+        if sys.argv[1:2] == [ONE_SCENARIO]:
+            test_scenario(sys.argv[2])
+        else:
+            stages(sys.argv[1:])
     except Stop as problem:
         print(f"make: {problem}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ It calls what livepatch_module calls, without Ansible between, because that is t
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pwd
@@ -39,6 +40,20 @@ ls -A /run/openeuler-livepatch
 """
 
 
+class RacedKernel(Kernel):
+    """Somebody else runs a script in the very moment before a call: the first one of that name."""
+
+    def __init__(self, race: t.Mapping[str, str]) -> None:
+        super().__init__()
+        for name, script in race.items():
+            setattr(self, name, functools.partial(self._raced, name, script, getattr(self, name)))
+
+    def _raced(self, name: str, script: str, call: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        setattr(self, name, call)
+        shell(script)
+        return call(*arguments)
+
+
 def shell(script: str | None) -> None:
     if script:
         subprocess.run(["sh", "-ec", script], check=True, timeout=60)
@@ -48,7 +63,9 @@ def observe() -> str:
     return subprocess.run(["sh", "-c", OBSERVE], stdout=subprocess.PIPE, check=False, text=True).stdout
 
 
-def attempt(arguments: Plain, check_mode: bool = False, ignore: t.Sequence[str] = ()) -> Plain:
+def attempt(
+    arguments: Plain, check_mode: bool = False, ignore: t.Sequence[str] = (), kernel: Kernel | None = None
+) -> Plain:
     """What livepatch_module would return, as plain types."""
     src = arguments.get("src")
     try:
@@ -66,7 +83,7 @@ def attempt(arguments: Plain, check_mode: bool = False, ignore: t.Sequence[str] 
         ignore=tuple(ignore),
         verification=Verification(probe=Probe(**dict(probe, argv=tuple(probe.get("argv", ())))) if probe else None),
     )
-    result = manage(task, Kernel())
+    result = manage(task, kernel or Kernel())
     assert json.dumps(result)
     return result
 
@@ -94,6 +111,14 @@ def expect(condition: object, what: str, result: Plain) -> None:
 
 def try_fault(fault: Plain) -> str:
     """Make the fault and try the task in every way. Returns what was said."""
+    shell(fault.get("setup"))
+    try:
+        return try_prepared(fault)
+    finally:
+        shell(fault.get("cleanup"))
+
+
+def try_prepared(fault: Plain) -> str:
     checks = fault.get("checks")
     before = observe()
     if checks:
@@ -123,18 +148,32 @@ def try_fault(fault: Plain) -> str:
     return t.cast(str, tried["msg"])
 
 
+def try_race(fault: Plain) -> str:
+    """Try the task while somebody else changes the host. His change is taken back before the host is compared."""
+    before = observe()
+    shell(fault.get("setup"))
+    tried = attempt(fault["args"], kernel=RacedKernel(fault["race"]))
+    expect(tried.get("failed"), "it fails", tried)
+    expect(tried["reason"] == fault["reason"], "the reason is right", tried)
+    expect(tried.get("errno") == fault["errno"], f"the errno is {fault['errno']}", tried)
+    expect(re.search(fault["says"], tried["msg"]), f"the message says {fault['says']}", tried)
+    expect(tried["undone"] == fault.get("undone", []), "what is somebody else's is left alone", tried)
+    shell(fault.get("cleanup"))
+    after = observe()
+    assert after == before, f"the host differs:\n{before}\n---\n{after}"
+    return t.cast(str, tried["msg"])
+
+
 def main() -> None:
     faults = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     wrong = []
     for fault in faults:
-        shell(fault.get("setup"))
         try:
-            print(f"{fault['name']}: {try_fault(fault)}", flush=True)
+            said = try_race(fault) if "race" in fault else try_fault(fault)
+            print(f"{fault['name']}: {said}", flush=True)
         except AssertionError as error:
             wrong.append(fault["name"])
             print(f"{fault['name']}: WRONG: {error}", flush=True)
-        finally:
-            shell(fault.get("cleanup"))
     sys.exit(f"wrong: {', '.join(wrong)}" if wrong else 0)
 
 

@@ -116,7 +116,8 @@ def step(kernel: Kernel, files: dict[str, PatchFile], choice: random.Random) -> 
         assert before.patches == after.patches, result
         return "refused: " + result["reason"]
     found = conditions(after).get(name)
-    reached = {"enabled": found, "disabled": not found, "present": found is not None, "absent": found is None}
+    gone = found is None
+    reached = {"enabled": found, "disabled": not found, "present": not gone, "absent": gone, "reverted": gone}
     assert reached[state], result
     assert result["changed"] == (before.patches != after.patches), result
     return ", ".join(result["actions"]) or "nothing to do"

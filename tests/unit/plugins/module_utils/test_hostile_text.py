@@ -67,7 +67,19 @@ fs/proc/cmdline.c:12:2: error: expected ';' before '}' token
 MODINFO = "livepatch=Y\0name=fix\0vermagic=6.12 SMP \0depends=a,b\0"
 FIX = patch_file()
 NOTE = json.dumps(
-    asdict(_runs.Note("a", "b", "c", (loaded(FIX),), (Step("load", "fix", FIX),), (loaded(FIX),), {"fix": FIX.sha256}))
+    asdict(
+        _runs.Note(
+            "a",
+            "b",
+            "c",
+            (loaded(FIX),),
+            (Step("load", "fix", FIX),),
+            (loaded(FIX),),
+            {"fix": FIX.sha256},
+            "fix",
+            "enabled",
+        )
+    )
 )
 RECORDED = json.dumps({"sysfs_inode": None, "sha256": "0" * 64, "patch_file": {}})
 MANIFEST = json.dumps({"format": 1, "inputs": {}, "sha256": "0" * 64, "replace": False})

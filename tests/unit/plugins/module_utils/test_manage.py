@@ -141,6 +141,22 @@ def test_a_damaged_record_is_no_record(tmp_path, damage):
     assert _kept_files.read_record(kernel.files(), "fix") is None
 
 
+def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_path, sent):
+    kernel = ModelKernel(tmp_path)
+    kernel.add_file(FIX)
+    load = kernel.load
+
+    def lose_the_race(path, sha256):
+        kernel.patches.append(loaded(FIX))
+        load(path, sha256)
+
+    kernel.load = lose_the_race
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert (result["reason"], result["errno"], result["undone"]) == ("already_loaded", "EEXIST", [])
+    assert result["not_restored"] == ["fix is enabled and should be not loaded"]
+    assert names(kernel) == [("fix", True)]
+
+
 def test_absent_forgets_the_copy(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX), busy_unloads=3)
     keep(kernel, tmp_path, FIX)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import pathlib
 import tempfile
@@ -18,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     ALLOW,
     ENABLED,
     ON_COVERED,
+    REVERTED,
     STATES,
     Wanted,
 )
@@ -117,6 +119,7 @@ class Case:
             "disabled": condition is not True,
             "present": condition is not None,
             "absent": condition is None,
+            "reverted": condition is None,
         }[self.wanted.state]
 
     def others(self, conditions):
@@ -177,6 +180,38 @@ def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
         else:
             assert case.conditions() == case.before
             assert case.stacks() == case.stacks_before
+
+
+@settings(deadline=None, max_examples=300)
+@given(situations(), st.sampled_from(ON_COVERED))
+def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(situation, on_covered):
+    with tempfile.TemporaryDirectory() as root:
+        case = Case(root, situation)
+        name = case.wanted.name
+        case.wanted = dataclasses.replace(case.wanted, state=ENABLED)
+        if case.manage().get("failed"):
+            return
+        enabled, stacks = case.conditions(), case.stacks()
+        case.wanted = Wanted(name, REVERTED, on_covered=on_covered)
+        foretold = case.manage(check_mode=True)
+        result = case.manage()
+        if result.get("failed"):
+            assert case.conditions() == enabled
+            assert case.stacks() == stacks
+            assert "attempted" not in result or case.kernel.hidden
+            return
+        case.before.pop(name, None)
+        if situation[0]["abi"] == PER_TASK:
+            missing = set(case.before).difference(case.conditions())
+            assert not any(case.before.pop(disabled) for disabled in missing)
+        assert case.conditions() == case.before
+        assert shown(result) == shown(foretold) or case.kernel.hidden
+        if on_covered != ALLOW and situation[3].on_covered != ALLOW:
+            without = {
+                function: [one for one in stack if one != name] for function, stack in case.stacks_before.items()
+            }
+            assert case.stacks() == {function: stack for function, stack in without.items() if stack}
+        assert not case.manage()["changed"]
 
 
 class Cut(BaseException):

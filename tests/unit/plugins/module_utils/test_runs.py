@@ -33,6 +33,8 @@ NOTE = _runs.Note(
     steps=(Step(LOAD, "fix", FIX), Step(WAIT, "fix")),
     goal=(loaded(patch_file("other")), loaded(FIX)),
     kept={"other": "0" * 64},
+    name="fix",
+    state=ENABLED,
 )
 
 

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: a patch goes, and what it took the place of comes back."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    ALLOW,
+    ENABLED,
+    PRESENT,
+    REFUSE,
+    UNSTACK,
+    Displaced,
+    Kept,
+    Plan,
+    Wanted,
+)
+
+
+def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Sequence[Displaced]) -> Plan:
+    """Plan the way to where the host was before the wanted patch was loaded; nothing if another content is loaded.
+
+    What it displaced is enabled first, so that the functions are never unpatched where the kernel permits that.
+    """
+    loaded = snapshot.patch(wanted.name)
+    if loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different":
+        return Plan()
+    if snapshot.abi == PER_TASK:
+        # Loading what was disabled would enable it for a moment, and a disabled patch does nothing there.
+        displaced = [one for one in displaced if one.enabled]
+    removal = make_plan(snapshot, replace(wanted, state=ABSENT, file=None), kept)
+    if removal.refusals or not removal.steps or not displaced:
+        return removal
+    covering = _covering(snapshot, displaced)
+    refusal = _refuse(wanted, displaced, covering, kept)
+    if refusal:
+        return Plan(refusals=(refusal,), intended=removal.steps)
+    # That the removal is not refused has shown that nobody else's patch is in the way; those that come back may be.
+    keeps_order = snapshot.abi == STOP_MACHINE and snapshot.list_order is not False
+    task = replace(wanted, on_covered=UNSTACK if keeps_order else ALLOW)
+    tasks = _returns(task, displaced)
+    if wanted.on_covered == UNSTACK:
+        away = [replace(task, name=name, state=ABSENT, file=None) for name in reversed(covering)]
+        tasks = [*away, *tasks, *(replace(task, name=name, state=ENABLED, file=kept[name]) for name in covering)]
+    return _in_order(snapshot, tasks, {**kept, **{one.name: one.file for one in displaced if one.file}})
+
+
+def _covering(snapshot: Snapshot, displaced: t.Sequence[Displaced]) -> list[str]:
+    """The patches that what comes back was under, in their order."""
+    names = {name for one in displaced if one.enabled for name in one.under}
+    return [patch.name for patch in snapshot.patches if patch.enabled and patch.name in names]
+
+
+def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str], kept: Kept) -> Finding | None:
+    lost = [one.name for one in displaced if one.file is None]
+    if lost:
+        return Finding(
+            "needs_file",
+            f"{wanted.name} took the place of {', '.join(lost)}, which could not be brought back.",
+            "Set state: absent, and load what is missing from its file.",
+            "This collection had not loaded it, and has no copy of its file.",
+        )
+    if not covering or wanted.on_covered == ALLOW:
+        return None
+    if wanted.on_covered == REFUSE:
+        return Finding(
+            "would_cover",
+            f"What {wanted.name} took the place of was under {', '.join(covering)}, and would come back above.",
+            "Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
+            "The older code would become live again.",
+        )
+    lost = [name for name in covering if name not in kept]
+    if lost:
+        return Finding(
+            "needs_file",
+            f"{', '.join(lost)} could not be loaded again above what comes back.",
+            "Unload it yourself, and load it from its file afterwards.",
+            "This collection had not loaded it, and has no copy of its file.",
+        )
+    return None
+
+
+def _returns(wanted: Wanted, displaced: t.Sequence[Displaced]) -> list[Wanted]:
+    """What is wanted of the displaced ones, one after the other; with the last one the patch goes."""
+    others = sorted((one for one in displaced if one.name != wanted.name), key=lambda one: one.enabled)
+    back = [replace(wanted, name=one.name, file=one.file, state=ENABLED if one.enabled else PRESENT) for one in others]
+    for one in displaced:
+        if one.name == wanted.name:
+            return [*back, replace(wanted, file=one.file, state=ENABLED if one.enabled else PRESENT, reload=True)]
+    if others[-1].enabled:
+        return [*back[:-1], replace(back[-1], supersedes=(wanted.name,))]
+    return [*back, replace(wanted, state=ABSENT, file=None)]
+
+
+def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], kept: Kept) -> Plan:
+    """The plans of several tasks in one, to be carried out whole or not at all."""
+    whole = Plan()
+    for task in tasks:
+        plan = make_plan(snapshot, task, kept)
+        steps = (*whole.steps, *plan.intended)
+        if plan.refusals:
+            return Plan(refusals=plan.refusals, intended=steps)
+        whole = Plan(steps, intended=steps, warnings=(*whole.warnings, *plan.warnings))
+        snapshot = predict(snapshot, plan)
+    return whole

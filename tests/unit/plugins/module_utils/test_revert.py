@@ -1,0 +1,204 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A patch goes, and what it took the place of comes back: the plan, and what is remembered for it on the host."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ALLOW,
+    ENABLED,
+    REFUSE,
+    REVERTED,
+    UNSTACK,
+    Displaced,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
+    content_of,
+    loaded,
+    patch_file,
+    snapshot,
+)
+
+A, B = Function("vmlinux", "a"), Function("vmlinux", "b")
+
+
+def steps(plan):
+    assert not plan.refusals, plan.refusals
+    return [str(step) for step in plan.steps if step.action != "wait"]
+
+
+def host(*names, abi=PER_TASK, **changes):
+    patches = [loaded(patch_file(name, abi=abi), load_index=place) for place, name in enumerate(names, 1)]
+    return snapshot(*patches, abi=abi, **changes)
+
+
+def revert(state, displaced, kept=(), **wish):
+    files = {name: patch_file(name, abi=state.abi) for name in kept}
+    return plan_revert(state, Wanted("new", REVERTED, **wish), files, displaced)
+
+
+def back(name, abi=PER_TASK, enabled=True, **changes):
+    return Displaced(name, enabled, patch_file(name, abi=abi), **changes)
+
+
+def test_nothing_is_to_be_done_where_it_is_not_loaded():
+    assert steps(revert(host("other"), ())) == []
+
+
+def test_another_content_of_the_name_is_not_what_is_reverted():
+    assert steps(revert(host("new"), (), file=patch_file("new", content="2"))) == []
+
+
+def test_what_displaced_nothing_just_goes():
+    assert steps(revert(host("new"), ())) == ["disable new", "unload new"]
+
+
+@pytest.mark.parametrize("abi, enable", [(PER_TASK, []), (STOP_MACHINE, ["enable old"])])
+def test_what_was_superseded_is_active_before_the_patch_goes(abi, enable):
+    plan = revert(host("new", abi=abi, list_order=False), (back("old", abi),))
+    assert steps(plan) == ["load old", *enable, "disable new", "unload new"]
+
+
+def test_with_livepatch_stack_the_patch_must_go_first():
+    plan = revert(host("new", abi=STOP_MACHINE, list_order=True), (back("old", STOP_MACHINE),))
+    assert steps(plan) == ["load old", "disable new", "unload new", "enable old"]
+
+
+@pytest.mark.parametrize(
+    "abi, list_order, expected",
+    [
+        (PER_TASK, None, ["load one", "load two", "disable new", "unload new"]),
+        (STOP_MACHINE, False, ["load one", "enable one", "load two", "enable two", "disable new", "unload new"]),
+        (
+            STOP_MACHINE,
+            True,
+            [
+                *["load one", "enable one", "load two", "disable one", "disable new", "unload new"],
+                *["enable one", "enable two"],
+            ],
+        ),
+    ],
+)
+def test_several_come_back_in_their_order(abi, list_order, expected):
+    plan = revert(host("new", abi=abi, list_order=list_order), (back("one", abi), back("two", abi)))
+    assert steps(plan) == expected
+
+
+def test_what_was_disabled_comes_back_disabled():
+    plan = revert(
+        host("new", abi=STOP_MACHINE, list_order=False),
+        (back("one", STOP_MACHINE), back("two", STOP_MACHINE, enabled=False)),
+    )
+    assert steps(plan) == ["load two", "load one", "enable one", "disable new", "unload new"]
+
+
+def test_only_disabled_ones_come_back():
+    plan = revert(
+        host("new", abi=STOP_MACHINE, list_order=False),
+        (back("one", STOP_MACHINE, enabled=False),),
+    )
+    assert steps(plan) == ["load one", "disable new", "unload new"]
+
+
+def test_the_earlier_content_of_the_name_comes_back():
+    plan = revert(host("new"), (Displaced("new", True, patch_file("new", content="0")),))
+    assert steps(plan) == ["disable new", "unload new", "load new"]
+    assert plan.loads == (patch_file("new", content="0"),)
+
+
+def test_what_is_not_kept_cannot_come_back():
+    plan = revert(host("new"), (Displaced("old", True, None),))
+    (refusal,) = plan.refusals
+    assert refusal.check == "needs_file"
+    assert refusal.seen == "new took the place of old, which could not be brought back."
+
+
+def test_a_patch_that_was_above_the_superseded_one_stays_above():
+    state = host("above", "new", abi=STOP_MACHINE, list_order=False)
+    displaced = (back("old", STOP_MACHINE, under=("above",)),)
+    (refusal,) = revert(state, displaced, on_covered=REFUSE).refusals
+    assert (refusal.check, "under above" in refusal.seen) == ("would_cover", True)
+    assert steps(revert(state, displaced, on_covered=ALLOW)) == [
+        "load old",
+        "enable old",
+        "disable new",
+        "unload new",
+    ]
+    (refusal,) = revert(state, displaced, on_covered=UNSTACK).refusals
+    assert (refusal.check, "above could not be loaded" in refusal.seen) == ("needs_file", True)
+    plan = revert(state, displaced, kept=("above",), on_covered=UNSTACK)
+    assert steps(plan) == [
+        *["disable above", "unload above"],
+        *["load old", "enable old", "disable new", "unload new"],
+        *["load above", "enable above"],
+    ]
+
+
+def test_a_patch_under_another_one_is_refused():
+    state = host("new", "above", abi=STOP_MACHINE, list_order=False)
+    (refusal,) = revert(state, (back("old", STOP_MACHINE),)).refusals
+    assert refusal.check == "covered"
+
+
+def run(kernel, wanted, content="1"):
+    path = None
+    if wanted.file:
+        path = f"{kernel.root}/{wanted.name}.source"
+        pathlib.Path(path).write_bytes(content_of(wanted.name, content))
+        pathlib.Path(kernel.root, "sys/module", wanted.name).mkdir(parents=True, exist_ok=True)
+        kernel.add_file(wanted.file)
+    result = manage(Task(wanted, path), kernel)
+    assert not result.get("failed"), result
+    return result
+
+
+def kept(kernel):
+    return sorted(path.name for path in pathlib.Path(kernel.root, "run/openeuler-livepatch").iterdir())
+
+
+def test_a_superseded_patch_is_kept_as_long_as_the_one_that_took_its_place(tmp_path):
+    kernel = ModelKernel(tmp_path)
+    old, new = patch_file("old"), patch_file("new")
+    run(kernel, Wanted("old", ENABLED, old))
+    run(kernel, Wanted("new", ENABLED, new, supersedes=("old",)))
+    assert kept(kernel) == [f"new-{new.sha256[:16]}.ko", "new.json", f"old-{old.sha256[:16]}.ko"]
+    run(kernel, Wanted("new", REVERTED))
+    assert [patch.name for patch in kernel.patches] == ["old"]
+    assert kept(kernel) == [f"old-{old.sha256[:16]}.ko", "old.json"]
+    run(kernel, Wanted("old", "absent"))
+    assert kept(kernel) == []
+
+
+def test_an_earlier_content_comes_back_once(tmp_path):
+    kernel = ModelKernel(tmp_path)
+    run(kernel, Wanted("fix", ENABLED, patch_file("fix")))
+    run(kernel, Wanted("fix", ENABLED, patch_file("fix", content="2"), reload=True), content="2")
+    run(kernel, Wanted("fix", REVERTED, patch_file("fix", content="2")), content="2")
+    (patch,) = kernel.patches
+    assert patch.identity.build_id == "id-fix1"
+    assert not run(kernel, Wanted("fix", REVERTED, patch_file("fix", content="2")), content="2")["changed"]
+
+
+def test_what_a_loaded_patch_supersedes_later_is_remembered_too(tmp_path):
+    kernel = ModelKernel(tmp_path)
+    run(kernel, Wanted("one", ENABLED, patch_file("one")))
+    run(kernel, Wanted("new", ENABLED, patch_file("new"), supersedes=("one",)))
+    run(kernel, Wanted("two", ENABLED, patch_file("two")))
+    run(kernel, Wanted("new", ENABLED, supersedes=("two",), on_covered=ALLOW))
+    run(kernel, Wanted("new", REVERTED))
+    assert {patch.name: patch.enabled for patch in kernel.patches} == {"one": True, "two": True}
+
+
+def test_plans_that_revert_nothing_are_as_before():
+    state = host("new")
+    assert make_plan(state, Wanted("new", ENABLED)).steps == ()
