@@ -219,7 +219,6 @@ EXAMPLES = r"""
     vmlinux: /usr/lib/debug/lib/modules/{{ kernel }}/vmlinux
     config: /usr/src/linux-{{ kernel }}/.config
     targets: [vmlinux, modules]
-    skip_compiler_check: true
     patches: [/srv/livepatch/0001-test.patch]
     dest: /srv/livepatch/by-options/
 

@@ -104,7 +104,10 @@ def origin(build: Build, keep: bool) -> Index:
 
 
 def tree_of(build: Build) -> WorkTree:
-    """The work tree for this source, configuration and compiler."""
+    """The work tree for this source, configuration and compiler.
+
+    Without its check of the compiler kpatch-build compiles with other flags, so that all objects were made anew.
+    """
     return work_tree(
         build.request.cache_dir,
         os.path.realpath(build.request.source),
@@ -113,6 +116,7 @@ def tree_of(build: Build) -> WorkTree:
         build.tool.identity,
         build.suffix,
         _abi_environment(build),
+        build.request.skip_compiler_check,
     )
 
 
