@@ -8,14 +8,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import hashlib
-import os
 import random
-import subprocess
-import syslog
-import time
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -25,15 +19,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import
     errno_name,
     explain,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions, read_conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, Files, read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     STOP_MACHINE,
-    Function,
     Holder,
     Snapshot,
 )
@@ -44,7 +35,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     LOAD,
     LOAD_TARGET,
     REPORT,
-    REVERT,
     UNLOAD,
     UNLOAD_TARGET,
     WAIT,
@@ -53,6 +43,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Plan,
     Step,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import way_back
 
 POLL_SECONDS = 0.05
@@ -66,116 +57,10 @@ UNLOAD_ERRNOS = (errno.EAGAIN, errno.EBUSY)
 BUSY_ERRNOS = (errno.EAGAIN, errno.EBUSY)
 """A function is on some task's stack: EAGAIN, on openEuler 22.03 GA EBUSY (arch/x86/kernel/livepatch.c)."""
 
-UNDO_SECONDS = 60.0
-"""The least time that the way back may take: it matters more than a short timeout of the user's."""
-
 FORCE_SECONDS = 10.0
 """How long a forced transition may take to end: the kernel ends it at once."""
 
-UNDO_RETRIES = 30
-"""Likewise for functions that are busy, with a second between two tries."""
-
 LOG_LINES_MAX = 60
-
-# finit_module(2) has no wrapper in the C library. Numbers: arch/*/entry/syscalls/*.tbl and
-# include/uapi/asm-generic/unistd.h, which aarch64, riscv64 and loongarch64 share.
-FINIT_MODULE = {
-    "x86_64": 313,
-    "aarch64": 273,
-    "riscv64": 273,
-    "loongarch64": 273,
-    "ppc64le": 353,
-    "s390x": 344,
-    "armv7l": 379,
-}
-
-
-class Kernel:
-    """Everything that changes a host's kernel. Each call raises OSError with the kernel's errno."""
-
-    def __init__(self, files: Files | None = None) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._root = files.root if files else "/"
-        self.log = KernelLog()
-
-    def files(self) -> Files:
-        return Files(self._root)
-
-    def snapshot(self) -> Snapshot:
-        return read_snapshot(self.files())
-
-    def load(self, path: str, sha256: str) -> None:
-        """Insert the module at this path if it has this digest: the bytes inspected are the bytes loaded."""
-        number = FINIT_MODULE.get(os.uname().machine)
-        if number is None:
-            raise OSError(errno.ENOSYS, "finit_module is not known for " + os.uname().machine)
-        with open(self.files().path(path), "rb") as stream:
-            if hashlib.sha256(stream.read()).hexdigest() != sha256:
-                raise FileChanged(path)
-            self._check(self._libc.syscall(number, stream.fileno(), b"", 0))
-
-    def load_target(self, name: str) -> None:
-        """Load another module with its dependencies, by the program that the kernel itself would call."""
-        modprobe = self.files().text("/proc/sys/kernel/modprobe") or "/sbin/modprobe"
-        done = subprocess.run(
-            [modprobe, "--", name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        if done.returncode:
-            raise OSError(errno.ENOENT, done.stdout.decode("utf-8", "replace").strip())
-
-    def unload(self, name: str) -> None:
-        self._check(self._libc.delete_module(name.encode(), os.O_NONBLOCK))
-
-    def write_enabled(self, name: str, value: bool) -> None:
-        self._write(f"{SYSFS}/{name}/enabled", b"1" if value else b"0")
-
-    def force(self, name: str) -> None:
-        """End a transition although tasks are in the way (per_task). The module can never be unloaded after that."""
-        self._write(f"{SYSFS}/{name}/force", b"1")
-
-    def _write(self, path: str, content: bytes) -> None:
-        # A raw stream would return None for EAGAIN, which the kernel answers when a function is busy.
-        descriptor = os.open(self.files().path(path), os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(descriptor, content)
-        finally:
-            os.close(descriptor)
-
-    def enabled(self, name: str) -> bool | None:
-        """What the kernel says of the patch; None if it does not know the patch (per_task: it is disabled)."""
-        return self.files().flag(f"{SYSFS}/{name}/enabled")
-
-    def transition_target(self, name: str) -> bool | None:
-        """Whether the running transition of the patch enables it; None if none is running."""
-        return self.enabled(name) if self.files().flag(f"{SYSFS}/{name}/transition") else None
-
-    def holders(self, enabling: bool) -> tuple[Holder, ...]:
-        return read_holders(self.files(), enabling)
-
-    def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
-        return read_conditions(self.files(), release, name, functions)
-
-    def journal(self, line: str) -> None:
-        """Leave a line in the host's log, where the administrators of the host look for it."""
-        syslog.openlog("openeuler.livepatch", syslog.LOG_PID, syslog.LOG_DAEMON)
-        syslog.syslog(syslog.LOG_NOTICE, line)
-        syslog.closelog()
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    @staticmethod
-    def _check(result: int) -> None:
-        if result != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
 
 
 @dataclass(frozen=True)
@@ -246,23 +131,6 @@ class Stalled(Exception):
         super().__init__(name)
         self.name = name
         self.holders = holders
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to try: C(timeout) seconds for a transition, C(retries) more tries C(delay) seconds apart if busy.
-
-    C(on_stall) says what happens when the timeout has passed.
-    """
-
-    timeout: float = 60.0
-    retries: int = 10
-    delay: float = 1.0
-    on_stall: str = REVERT
-
-    @property
-    def for_undoing(self) -> Patience:
-        return Patience(max(self.timeout, UNDO_SECONDS), max(self.retries, UNDO_RETRIES), max(self.delay, 1.0))
 
 
 @dataclass(frozen=True)

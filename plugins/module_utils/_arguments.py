@@ -12,8 +12,6 @@ import re
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
     NAME_RULE,
     PatchFile,
@@ -22,8 +20,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file im
     read_patch_file,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import IGNORABLE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Probe, Verification
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ACCEPTED,
+    BOOT,
     ENABLED,
     FORCE,
     ON_COVERED,
@@ -33,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     STATES,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -69,6 +69,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "soak": {"type": "float", "default": 0},
         "on_stall": {"type": "str", "choices": list(ON_STALL), "default": REVERT},
         "i_accept_inconsistency": {"type": "bool", "default": False},
+        "boot": {"type": "str", "choices": list(BOOT)},
         "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
     },
     "required_one_of": [("name", "src")],
@@ -156,6 +157,8 @@ def livepatch_task(module: AnsibleModule) -> Task:
         )
     if params["supersedes"] and params["state"] != ENABLED:
         module.fail_json(msg="supersedes goes with state: enabled only.", reason="bad_arguments")
+    if params["boot"] == ACCEPTED and params["state"] != ENABLED:
+        module.fail_json(msg="boot: accepted goes with state: enabled only.", reason="bad_arguments")
     if params["on_stall"] == FORCE and not params["i_accept_inconsistency"]:
         module.fail_json(
             msg="on_stall: force can leave the kernel inconsistent; it needs i_accept_inconsistency: true.",
@@ -172,6 +175,7 @@ def livepatch_task(module: AnsibleModule) -> Task:
             supersedes=tuple(kernel_name(other) for other in params["supersedes"]),
             force_owner=params["force_owner"],
             load_targets=params["load_targets"],
+            boot=params["boot"],
         ),
         file_path=params["src"] if params["remote_src"] else delivered,
         delivered=bool(delivered),

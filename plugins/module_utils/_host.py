@@ -18,7 +18,7 @@ import re
 import typing as t
 import zlib
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _owners, _state_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _owners, _state_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -135,6 +135,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         patches, disagreements = _order_by_state_file(files, patches)
         list_order, reason = _detect_list_order(config_path, config, patches)
         evidence.append(reason)
+    boot = _boot_store.read(files)
     return Snapshot(
         release=release,
         machine=os.uname().machine,
@@ -154,6 +155,8 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         list_order=list_order,
         disagreements=tuple(disagreements),
         vermagic_words=_vermagic_words(config) if config_path is not None else None,
+        boot=boot,
+        has_boot_program=_boot_store.is_installed(files),
     )
 
 

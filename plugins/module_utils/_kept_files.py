@@ -73,24 +73,25 @@ def _read(files: Files, name: str) -> tuple[int | None, Record] | None:
         return None
 
 
-def copy_path(name: str, sha256: str) -> str:
+def copy_path(name: str, sha256: str, directory: str = DIRECTORY) -> str:
     """Where the copy of this file is kept; while one content replaces another under a name, both are there."""
-    return f"{DIRECTORY}/{name}-{sha256[:16]}.ko"
+    return f"{directory}/{name}-{sha256[:16]}.ko"
 
 
-def store(files: Files, name: str, source: str, sha256: str) -> str:
+def store(files: Files, name: str, source: str, sha256: str, directory: str = DIRECTORY) -> str:
     """Copy a file that is about to be loaded to where only root can change it, and return the path of the copy.
 
     Raises FileChanged if it is not the file with this digest: what was inspected is what is loaded. Raises OSError.
+    In another directory than in /run the copy is on disk when this returns.
     """
-    path = copy_path(name, sha256)
+    path = copy_path(name, sha256, directory)
     is_stored = source == path
     with open(files.path(path) if is_stored else source, "rb") as stream:
         content = stream.read()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise FileChanged(source)
     if not is_stored:
-        write(files, path, content)
+        write(files, path, content, sync=directory != DIRECTORY)
     return path
 
 
@@ -135,25 +136,42 @@ def _remove(files: Files, entry: str) -> None:
         os.unlink(files.path(f"{DIRECTORY}/{entry}"))
 
 
-def make_directory(files: Files) -> None:
+def make_directory(files: Files, path: str = DIRECTORY) -> None:
     """Make the directory, for root alone. Raises OSError, also if it belongs to somebody else."""
-    directory = files.path(DIRECTORY)
+    directory = files.path(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     status = os.lstat(directory)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise NotADirectoryError(errno.ENOTDIR, "it is not a directory of root's", directory)
 
 
-def write(files: Files, path: str, content: bytes) -> None:
-    """Write a file whole or not at all, for root alone. Raises OSError (a full /run, for example)."""
-    make_directory(files)
+def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
+    """Write a file whole or not at all, for root alone. Raises OSError (a full disk, for example).
+
+    With C(sync) it is on disk when this returns.
+    """
+    make_directory(files, os.path.dirname(path))
     part = files.path(path) + ".part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as stream:
             stream.write(content)
+            if sync:
+                stream.flush()
+                os.fsync(descriptor)
         os.replace(part, files.path(path))
+        if sync:
+            sync_directory(os.path.dirname(part))
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(part)
         raise
+
+
+def sync_directory(directory: str) -> None:
+    """See that the names in a directory are on disk. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -62,15 +62,18 @@ class KernelLog:
 # What the kernel prints when something has gone wrong. "Call Trace:" is not among it: stop_machine kernels print the
 # stack of a task that is in a function, and refuse.
 _TROUBLE = re.compile(
-    r"\bBUG: |kernel BUG at|\bWARNING: CPU|\bOops\b|Unable to handle kernel|general protection fault|invalid opcode"
+    r"\bBUG: |kernel BUG at|\bOops\b|Unable to handle kernel|general protection fault|invalid opcode"
     r"|double fault|INFO: task .+ blocked for more than|soft lockup|hard LOCKUP|detected stalls|self-detected stall"
     r"|Kernel panic|Unrecoverable livepatch"
 )
 
 
-def trouble(lines: t.Iterable[str]) -> tuple[str, ...]:
-    """The lines that tell of an oops, a bug, a warning, a hung task or a lockup."""
-    return tuple(line for line in lines if _TROUBLE.search(line))
+_WARNING = re.compile(r"\bWARNING: CPU")
+
+
+def trouble(lines: t.Iterable[str], warnings: bool = True) -> tuple[str, ...]:
+    """The lines that tell of an oops, a bug, a hung task, a lockup or, if that counts, a warning."""
+    return tuple(line for line in lines if _TROUBLE.search(line) or (warnings and _WARNING.search(line)))
 
 
 def parse_record(record: str) -> list[str]:

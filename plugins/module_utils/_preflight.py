@@ -35,6 +35,7 @@ MEMORY_RESERVE = 16 * 1024**2
 """Bytes that should stay free beside the module."""
 
 IGNORABLE = (
+    "quarantined",
     "wrong_architecture",
     "wrong_vermagic",
     "wrong_abi",
@@ -75,11 +76,22 @@ class Preflight:
 
     def _files(self) -> t.Iterator[Finding]:
         for file in self.files:
+            yield from self._quarantine(file)
             yield from self._built_for(file)
             yield from self._signature(file)
             yield from self._symbols(file)
             yield from self._modules(file)
             yield from self._memory(file)
+
+    def _quarantine(self, file: PatchFile) -> t.Iterator[Finding]:
+        quarantined = self.snapshot.boot.quarantine_of(file.sha256)
+        if quarantined:
+            yield Finding(
+                "quarantined",
+                f"{file.path} is in quarantine on this host since {quarantined.since}.",
+                f"Build a better one; or take the quarantine back, with state: absent for {file.name}.",
+                quarantined.why,
+            )
 
     def _built_for(self, file: PatchFile) -> t.Iterator[Finding]:
         host = self.snapshot

@@ -9,48 +9,19 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log, _kernel_text
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Proof, StepFailed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot, troubles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import SERIOUS_TAINTS, Snapshot, troubles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Probe, Verification
 
 PROBE_SECONDS = 1.0
 """Between two tries of a probe."""
 
 MAX_OUTPUT = 1 << 20
 """What is read of a probe's file."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What shows the effect of a patch: a command's output, or a file's content.
-
-    It holds if C(expect) matches and C(reject) does not; with neither, if the command returns 0.
-    C(retries) more tries are made, a second apart; a command may take C(timeout) seconds.
-    """
-
-    argv: tuple[str, ...] = ()
-    path: str | None = None
-    expect: str | None = None
-    reject: str | None = None
-    retries: int = 0
-    timeout: float = 10.0
-
-    def __str__(self) -> str:
-        conditions = [f"expect '{self.expect}'"] if self.expect is not None else []
-        conditions += [f"reject '{self.reject}'"] if self.reject is not None else []
-        return f"{self.path or ' '.join(self.argv)} ({', '.join(conditions) or 'return code 0'})"
-
-
-@dataclass(frozen=True)
-class Verification:
-    """How to prove a result. C(soak) seconds pass before the kernel's log is read a last time."""
-
-    text: bool = False
-    probe: Probe | None = None
-    soak: float = 0.0
 
 
 def holds(probe: Probe, kernel: Kernel) -> tuple[bool, str]:
@@ -113,9 +84,9 @@ class Prover:
         """Look for trouble in the log and the taint since the change began. Whether the log could be read."""
         log = self._kernel.log
         log.new_lines()
-        lines = _kernel_log.trouble(log.lines)
+        lines = _kernel_log.trouble(log.lines, self._wish.warnings)
         new = (self._kernel.files().number("/proc/sys/kernel/tainted") or 0) & ~(self._before.taint or 0)
-        taints = troubles(new)
+        taints = troubles(new if self._wish.warnings else new & SERIOUS_TAINTS)
         if lines or taints:
             seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"
             raise StepFailed(

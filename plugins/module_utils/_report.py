@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files, read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     Holder,
@@ -29,6 +31,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:
     data["source_patches"] = list(patch.source_patches)
     data["functions"] = [asdict(function) for function in patch.functions]
     data["objects"] = sorted({function.object for function in patch.functions})
+    data["boot"] = boot_of(snapshot, patch.name)
     data["effective"] = snapshot.effect(patch)
     data["covered"] = [
         dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
@@ -46,10 +49,11 @@ def gather(files: Files) -> Plain:
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
     holders = read_holders(files, moving.enabled) if moving else ()
-    return describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), holders)
+    report = _boot_store.read_report(files)
+    return describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), holders, report)
 
 
-def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
+def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...], boot_report: Plain) -> Plain:
     """All facts about a host."""
     moving = snapshot.in_transition
     return {
@@ -87,6 +91,16 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...]) -> Plain:
         }
         if moving
         else None,
+        "boot": {
+            "installed": snapshot.has_boot_program,
+            "accepted": describe_boot(snapshot.boot, snapshot.release),
+            "quarantined": [asdict(one) for one in snapshot.boot.quarantined],
+            "lost": [{"name": one.name, "release": one.release} for one in snapshot.boot.lost(snapshot.release)],
+            "unhealthy_boots": snapshot.boot.unhealthy_boots,
+            "held": snapshot.boot.is_held,
+            "nothing": boot_report.get("nothing") or None,
+            "results": boot_report.get("results", []),
+        },
         "taint": snapshot.taint,
         "trouble": troubles(snapshot.taint),
         "disagreements": list(snapshot.disagreements),
@@ -116,4 +130,7 @@ def _diff_text(snapshot: Snapshot) -> str:
         for function in patch.functions:
             covered = f" (covered by {', '.join(other.name for other in above[function])})" if function in above else ""
             lines.append(f"  function: {function}{covered}")
+    accepted = [f"{one.name} (sha256 {one.sha256[:12]})" for one in snapshot.boot.due(snapshot.release)]
+    if accepted:
+        lines.append(f"accepted for the next boots: {', '.join(accepted)}")
     return "".join(line + "\n" for line in lines) or "none\n"

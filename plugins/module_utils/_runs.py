@@ -69,6 +69,11 @@ def who_am_i() -> str:
     return f"{user}{f' ({behind} by sudo)' if behind else ''}, process {os.getpid()}"
 
 
+def time_now() -> str:
+    """The time, in the form of ISO 8601."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
 @contextlib.contextmanager
 def lock(files: Files, seconds: float) -> t.Iterator[None]:
     """Hold the host's lock. Raises Locked if another run has it for longer than these seconds, OSError if not root."""
@@ -90,6 +95,11 @@ def lock(files: Files, seconds: float) -> t.Iterator[None]:
         os.close(descriptor)
 
 
+def is_noted(files: Files) -> bool:
+    """Whether a run is changing the host, or was cut off."""
+    return files.inode(NOTE) is not None
+
+
 def write_note(files: Files, note: Note) -> None:
     """Say what is about to be done."""
     write(files, NOTE, json.dumps(asdict(note)).encode())
@@ -103,7 +113,7 @@ def remove_note(files: Files) -> None:
 
 def read_note(files: Files) -> Note | None:
     """The note of the run that holds the lock or, with the lock in hand, of one that was cut off."""
-    if files.inode(NOTE) is None:
+    if not is_noted(files):
         return None
     try:
         data = json.loads(files.text(NOTE) or "")

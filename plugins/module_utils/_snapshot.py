@@ -15,6 +15,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import NOTHING_ACCEPTED, Acceptance
+
 PER_TASK = "per_task"
 """Mainline: insmod activates the patch and starts a transition, task by task."""
 
@@ -121,6 +123,9 @@ class Holder:
 TROUBLE_TAINTS = {4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup"}
 """Bits of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst)."""
 
+SERIOUS_TAINTS = 1 << 5 | 1 << 7 | 1 << 14
+"""A bad page, an oops, a soft lockup: what a live patch does if it does harm, and what seldom comes from elsewhere."""
+
 
 def troubles(taint: int | None) -> list[str]:
     """The trouble that a kernel with this taint has had since it booted."""
@@ -161,6 +166,7 @@ class Snapshot:
     first disabled patch and disables only the last enabled one; C(None) where that is not known.
     C(disagreements) are sentences about sources that contradict each other.
     C(vermagic_words) are what the configuration puts into the vermagic behind the release; C(None) without one.
+    C(boot) is what the host keeps for its next boots, C(has_boot_program) whether something loads that.
     """
 
     release: str
@@ -178,6 +184,8 @@ class Snapshot:
     list_order: bool | None = None
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None
+    boot: Acceptance = NOTHING_ACCEPTED
+    has_boot_program: bool = False
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 
@@ -29,6 +30,10 @@ ON_COVERED = (REFUSE, UNSTACK, ALLOW)
 COVERED = "covered"
 """In C(supersedes): every loaded patch whose functions are all replaced by the wanted one."""
 
+TRIAL = "trial"
+ACCEPTED = "accepted"
+BOOT = (TRIAL, ACCEPTED)
+
 LOAD = "load"
 ENABLE = "enable"
 DISABLE = "disable"
@@ -36,6 +41,8 @@ WAIT = "wait"
 UNLOAD = "unload"
 LOAD_TARGET = "load target"
 UNLOAD_TARGET = "unload target"
+ACCEPT = "accept"
+FORGET = "forget"
 
 REVERT = "revert"
 WAIT_LONGER = "wait"
@@ -53,7 +60,8 @@ class Wanted:
 
     C(on_covered) says what to do where the order of patches on a function matters, C(supersedes) which patches go
     when this one is enabled (names, or COVERED), C(force_owner) that patches of other tools may be touched,
-    C(load_targets) that modules which the patch needs are loaded first.
+    C(load_targets) that modules which the patch needs are loaded first, C(boot) whether it is loaded again at boot
+    (None leaves that as it is).
     """
 
     name: str
@@ -64,6 +72,7 @@ class Wanted:
     supersedes: tuple[str, ...] = ()
     force_owner: bool = False
     load_targets: bool = False
+    boot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Step:
     to C(enabled), which while a transition is running reverses it; C(wait) waits until no transition of the patch
     is running; C(unload) removes the module.
     C(file) of a load is what will be loaded. C(load target) loads another module, named by C(patch), by modprobe;
-    C(unload target) removes it again if the plan fails.
+    C(unload target) removes it again if the plan fails. C(accept) and C(forget) are about the next boot.
     """
 
     action: str
@@ -100,6 +109,10 @@ class Step:
             return f"wait for the transition of {self.patch}"
         if self.action in (LOAD_TARGET, UNLOAD_TARGET):
             return f"{self.action[: -len(' target')]} the module {self.patch}"
+        if self.action == ACCEPT:
+            return f"accept {self.patch} for the next boots"
+        if self.action == FORGET:
+            return f"forget {self.patch} at the next boots"
         return f"{self.action} {self.patch}"
 
 
@@ -108,22 +121,36 @@ class Plan:
     """Steps, or refusals; never both. C(warnings) are sentences for the user.
 
     C(intended) are the steps, also if they are refused, for whoever wants to know all that is against them.
+    C(boot) is what is done about the next boot, after the steps and their proof, and C(acceptance) what the host then
+    keeps for it; None if that does not change.
     """
 
     steps: tuple[Step, ...] = ()
     refusals: tuple[Finding, ...] = ()
     intended: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
+    boot: tuple[Step, ...] = ()
+    acceptance: Acceptance | None = None
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """All that is to be done, in order."""
+        return (*self.steps, *self.boot)
 
     @property
     def changes(self) -> bool:
         """Whether something would change: waiting for a transition that is already running is no change."""
-        return any(step.action != WAIT for step in self.steps)
+        return any(step.action != WAIT for step in self.all_steps)
 
     @property
     def loads(self) -> tuple[PatchFile, ...]:
         """The files that steps load."""
         return tuple(step.file for step in self.steps if step.action == LOAD and step.file)
+
+    @property
+    def accepts(self) -> tuple[PatchFile, ...]:
+        """The files that are kept for the next boots."""
+        return tuple(step.file for step in self.boot if step.action == ACCEPT and step.file)
 
     @property
     def names(self) -> tuple[str, ...]:

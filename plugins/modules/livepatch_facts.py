@@ -154,6 +154,55 @@ ansible_facts:
               type: list
               elements: dict
               returned: always
+        boot:
+          description: What happens to patches at boot; see O(openeuler.livepatch.livepatch_module#module:boot). Only root can read most of it.
+          type: dict
+          returned: always
+          contains:
+            installed:
+              description: Whether something loads accepted patches, see the role P(openeuler.livepatch.boot#role).
+              type: bool
+              returned: always
+            accepted:
+              description:
+                - What the next boot of the running kernel loads, in order, each with RV(ignore:name), RV(ignore:sha256),
+                  RV(ignore:release) and RV(ignore:since).
+              type: list
+              elements: dict
+              returned: always
+            quarantined:
+              description:
+                - Contents that took the host down when they were loaded at boot, each with RV(ignore:name), RV(ignore:sha256),
+                  RV(ignore:release), RV(ignore:since) and RV(ignore:why).
+              type: list
+              elements: dict
+              returned: always
+            lost:
+              description:
+                - Patches that are accepted for another kernel, with none of that name for the running one, each with RV(ignore:name) and
+                  RV(ignore:release).
+              type: list
+              elements: dict
+              returned: always
+            unhealthy_boots:
+              description: How many boots in a row have loaded patches and did not end well.
+              type: int
+              returned: always
+            held:
+              description: Whether nothing is loaded any more because of them, until a patch is accepted or taken out.
+              type: bool
+              returned: always
+            nothing:
+              description: Why this boot has loaded nothing of what is accepted, in a sentence; V(null) if it did.
+              type: str
+              returned: always
+            results:
+              description:
+                - What became of each accepted patch in this boot, with RV(ignore:name), RV(ignore:outcome) (V(enabled), V(failed),
+                  V(quarantined), V(skipped)) and RV(ignore:why).
+              type: list
+              elements: dict
+              returned: always
         taint:
           description: The kernel's taint flags as a number (C(/proc/sys/kernel/tainted)); bit 15 says that a live patch was loaded.
           type: int

@@ -130,11 +130,13 @@ options:
       - V(wrong_architecture), V(wrong_vermagic) and V(wrong_abi) are about the kernel that the file was built for; V(signature) and
         V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
         V(function_too_short) about the functions; V(target_not_loaded) and V(dependency) about other modules; V(kprobe),
-        V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(probe) about a probe that holds already.
+        V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(quarantined) about a content that took this host down
+        when it was loaded at boot; V(probe) about a probe that holds already.
     type: list
     elements: str
     default: []
     choices:
+      - quarantined
       - wrong_architecture
       - wrong_vermagic
       - wrong_abi
@@ -213,6 +215,18 @@ options:
       - See the warnings about forcing in U(https://docs.kernel.org/livepatch/livepatch.html).
     type: bool
     default: false
+  boot:
+    description:
+      - Whether the patch is loaded again when the host boots. By default that is left as it is, which for a patch that was never
+        accepted is V(trial).
+      - V(accepted), with O(state=enabled) only, loads it again at each boot of the kernel that it is enabled on now, in the order that
+        the accepted patches have in the kernel at this moment. What it has superseded is not loaded any more. It is accepted after it
+        was enabled and has proven itself.
+      - V(trial) means that it is gone after a reboot. What it superseded is accepted again, if it was before.
+      - A patch that is taken out is not accepted any more either, after O(state=reverted) what comes back is.
+      - The role P(openeuler.livepatch.boot#role) installs what loads accepted patches; without it a notice says that nothing does.
+    type: str
+    choices: [trial, accepted]
   _inspected:
     description:
       - What the action plugin read in O(src), and where it put the file. Not for use in tasks; a value given there is ignored.
@@ -232,7 +246,7 @@ seealso:
     link: https://docs.kernel.org/livepatch/livepatch.html
 notes:
   - Changing something needs root.
-  - A loaded patch is gone after a reboot.
+  - A loaded patch is gone after a reboot, unless it is accepted (O(boot)).
 """
 
 EXAMPLES = r"""
@@ -276,6 +290,11 @@ EXAMPLES = r"""
       path: /proc/cmdline
       expect: has been live patched
     soak: 3
+
+- name: The fix is loaded again at each boot
+  openeuler.livepatch.livepatch_module:
+    name: livepatch_cmdline
+    boot: accepted
 
 - name: The fix is gone, and what it took the place of is back
   openeuler.livepatch.livepatch_module:
@@ -362,6 +381,10 @@ patch:
       type: list
       elements: dict
       returned: always
+    boot:
+      description: V(accepted) if it is loaded again at boot, V(quarantined) if it was and took the host down, else V(trial).
+      type: str
+      returned: always
     owner:
       description: The other tool that manages the patch, V(SysCare) or V(kpatch.service); V(null) if none does.
       type: str
@@ -377,6 +400,11 @@ patch:
       description: Position among the loaded modules, from the oldest.
       type: int
       returned: always
+boot:
+  description: As RV(patch.boot), also for a patch that is not loaded; in check mode what would be.
+  returned: unless refused
+  type: str
+  sample: trial
 abi:
   description: How the kernel applies patches, V(per_task) or V(stop_machine); V(null) if it does not.
   returned: always
@@ -507,8 +535,8 @@ not_restored:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_MODULE, livepatch_task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 
 

@@ -47,6 +47,10 @@ class Machine:
         return self.directory / "console.log"
 
     @property
+    def disk(self) -> Path:
+        return self.directory / "disk.qcow2"
+
+    @property
     def port_file(self) -> Path:
         return self.directory / "port"
 
@@ -94,7 +98,14 @@ class Machine:
         if self.is_builder:
             start_builder(self, entry, system, port)
         else:
+            make_overlay(self, entry.image, "raw")
             start_vm(self, entry, system, port)
+
+    def restart(self, entry: Entry, system: Entry, append: str) -> None:
+        """Cut the VM's power and start it again with its disk, with these words on its kernel's command line."""
+        processes.stop(self.pid_file, self.directory)
+        self.entry_file.write_text(_names((entry, system)), encoding="ascii")
+        start_vm(self, entry, system, self.port, append)
 
     def stop(self) -> None:
         processes.stop(self.pid_file, self.directory)
@@ -138,21 +149,19 @@ def start_builder(builder: Machine, entry: Entry, system: Entry, port: int) -> N
 
 def make_overlay(vm: Machine, image: Path, form: str) -> Path:
     """A throw-away disk over an image of this form, which stays as it is."""
-    overlay = vm.directory / "disk.qcow2"
-    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", form, str(overlay)])
-    return overlay
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", form, str(vm.disk)])
+    return vm.disk
 
 
-def start_vm(vm: Machine, entry: Entry, system: Entry, port: int) -> None:
-    overlay = make_overlay(vm, entry.image, "raw")
+def start_vm(vm: Machine, entry: Entry, system: Entry, port: int, more: str = "") -> None:
     # The kernel has NVMe built in, virtio-blk only as a module: so no initrd is needed.
-    append = f"root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 systemd.hostname={vm.name}"
+    append = f"root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 systemd.hostname={vm.name} {more}".rstrip()
     argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
     argv += ["-smp", "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
     argv += ["-kernel", str(system.kernel), "-append", append]
     argv += [
         "-drive",
-        f"if=none,id=disk,file={overlay},format=qcow2,cache=unsafe",
+        f"if=none,id=disk,file={vm.disk},format=qcow2,cache=unsafe",
         "-device",
         "nvme,drive=disk,serial=rig",
     ]

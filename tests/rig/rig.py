@@ -67,6 +67,21 @@ def system_of(one: Machine, entry: Entry) -> Entry:
     return test_kernel.prepare(entry) if one.has_test_kernel else entry
 
 
+def restart(options: argparse.Namespace) -> int:
+    """Cut the power of a VM and start it again with its disk."""
+    instance = cache.run_directory(options.instance)
+    entry = roots.prepare()
+    one = machines.machine(options.name, instance)
+    if one.is_builder or not one.disk.exists():
+        raise RigError(f"{one.name} is not a VM that is up.", status=2)
+    with cache.locked(instance / "lock"):
+        started = time.monotonic()
+        one.restart(entry, test_kernel.prepare(entry) if options.test_kernel else entry, options.append)
+    machines.wait_for_ssh(one, entry, started + boot_seconds())
+    print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)
+    return 0
+
+
 def up_image(options: argparse.Namespace) -> int:
     """Start one machine from the image that the environment names."""
     instance = cache.run_directory(options.instance)
@@ -243,6 +258,10 @@ def parser() -> argparse.ArgumentParser:
     add("prepare-kernel", prepare_kernel, "make the test kernel and its build host, unless they are in the cache")
     names = "'builder', 'kernel-builder', 'slim...' for a VM with the test kernel, or any other name for a VM"
     add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)
+    again = add("restart", restart, "cut the power of a VM and start it again with its disk")
+    again.add_argument("name", metavar="NAME", help="a VM that is up")
+    again.add_argument("--append", default="", metavar="WORDS", help="more for its kernel's command line, this time")
+    again.add_argument("--test-kernel", action="store_true", help="with the test kernel, this time")
     add("up-image", up_image, "start a machine from the image OPENEULER_IMAGE (a path or URL)").add_argument(
         "name", metavar="NAME", help="any name for a VM"
     )

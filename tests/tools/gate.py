@@ -267,7 +267,8 @@ def stage(name: str) -> float:
 
 def stages(names: list[str]) -> None:
     """Run the stages in this order; the artifact is made before the first one that needs it."""
-    need_kernel = (*NEED_KERNEL, "molecule") if "build" in scenarios() else NEED_KERNEL
+    builds = {"boot", "build", "rollout"}.intersection(scenarios())
+    need_kernel = (*NEED_KERNEL, "molecule") if builds else NEED_KERNEL
     for first, later in (("test-kernel", need_kernel), ("prepare", NEED_RIG), ("collection", NEED_ARTIFACT)):
         for name in later:
             if name in names and first not in names[: names.index(name)]:

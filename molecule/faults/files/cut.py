@@ -19,8 +19,8 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Patience
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     UNSTACK,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 
 DIRECTORY = sys.argv[1]
 CALLS = ("load", "unload", "write_enabled")

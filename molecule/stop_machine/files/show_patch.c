@@ -7,12 +7,15 @@
  * HIDDEN_REPLACE sets it only when the module is loaded, as those of kpatch-build do; SYMPOS is the position of FIRST,
  * HOOKS adds hooks that write into the kernel's log, WARNS a warning to the first function. PER_TASK is for mainline's
  * ABI. SILENT is for a function that takes nothing and returns 0; patches that are never enabled may name any function.
+ * DEADLY panics when it is loaded, in the load hook if there are hooks, while kernel.panic is 1; it hangs while that is 2.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
+#include <linux/panic.h>
 #include <linux/seq_file.h>
 
 #define STRING_OF(x) #x
@@ -51,10 +54,27 @@ static struct klp_func funcs[] = {
 	{ }
 };
 
+#ifdef DEADLY
+static void __maybe_unused be_deadly(void)
+{
+	if (panic_timeout == 1)
+		panic("deadly live patch");
+	if (panic_timeout == 2) {
+		pr_emerg("hangs\n");
+		ssleep(3600);
+	}
+}
+#else
+static void __maybe_unused be_deadly(void)
+{
+}
+#endif
+
 #ifdef HOOKS
 static void loaded(void)
 {
 	pr_info("load hook\n");
+	be_deadly();
 }
 
 static void unloaded(void)
@@ -93,6 +113,7 @@ static int show_patch_init(void)
 	patch.replace = true;
 #endif
 #ifdef PER_TASK
+	be_deadly();
 	return klp_enable_patch(&patch);
 #else
 	return klp_register_patch(&patch);

@@ -19,8 +19,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Kernel, Patience
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
@@ -34,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     UNSTACK,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 
 MODULES, SEED, STEPS = sys.argv[1:]
 

@@ -10,7 +10,7 @@ import dataclasses
 import errno
 import hashlib
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _host
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
@@ -130,6 +130,7 @@ class ModelKernel:
         self.conditions_now = Conditions(kprobes=(), traced=())
         self.journal_lines = []
         self.clock = 0.0
+        self.has_boot_program = True
         self.fail_at = None
         self.newest = max([patch.load_index for patch in patches], default=0)
 
@@ -149,7 +150,10 @@ class ModelKernel:
 
     def snapshot(self):
         list_order = self.list_order if self.abi == STOP_MACHINE and not self.hidden else None
-        return snapshot(*self.patches, abi=self.abi, list_order=list_order)
+        boot = _boot_store.read(self.files())
+        return snapshot(
+            *self.patches, abi=self.abi, list_order=list_order, boot=boot, has_boot_program=self.has_boot_program
+        )
 
     def load(self, path, sha256):
         with open(self.root + path, "rb") as stream:

@@ -10,10 +10,9 @@ import sys
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _proof
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import trouble
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Probe, Verification, holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLED,
@@ -24,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     WAIT_LONGER,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

@@ -12,8 +12,7 @@ import tempfile
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ALLOW,
@@ -23,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     STATES,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

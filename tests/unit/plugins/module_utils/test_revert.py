@@ -8,7 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Displaced,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import Task, manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
     ENABLED,
@@ -18,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Step,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     loaded,

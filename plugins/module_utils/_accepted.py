@@ -1,0 +1,128 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Pure: which patches a host loads again when it boots, and which it does not because they have done harm."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+
+UNHEALTHY_BOOTS = 3
+"""After so many unhealthy boots in a row nothing is loaded any more."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A patch that is loaded again at boot, for one kernel release. C(patch_file) is what was read in its file.
+
+    C(ignore) are the checks that were ignored when it was accepted. C(superseded_by) names the accepted patch that took
+    its place: it is not loaded, but is accepted again when that one is taken back.
+    """
+
+    name: str
+    sha256: str
+    release: str
+    since: str
+    patch_file: dict[str, t.Any] = field(hash=False)
+    ignore: tuple[str, ...] = ()
+    superseded_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A content that is not loaded any more because the host did not survive it. C(why) is a sentence."""
+
+    name: str
+    sha256: str
+    release: str
+    since: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What a host keeps over a reboot.
+
+    C(accepted) is in the order of loading. C(unhealthy_boots) counts those in a row in which patches were loaded and
+    which did not end well. C(damaged) says why what is kept cannot be understood; it must not be overwritten then.
+    """
+
+    accepted: tuple[Accepted, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    unhealthy_boots: int = 0
+    damaged: str | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is loaded because of too many unhealthy boots."""
+        return self.unhealthy_boots >= UNHEALTHY_BOOTS
+
+    def due(self, release: str) -> tuple[Accepted, ...]:
+        """What a boot of this kernel is to load, quarantined or not."""
+        return tuple(one for one in self.accepted if one.release == release and one.superseded_by is None)
+
+    def quarantine_of(self, sha256: str | None) -> Quarantined | None:
+        """The quarantine of this content, if it is in one."""
+        return next((one for one in self.quarantined if one.sha256 == sha256), None)
+
+    def lost(self, release: str) -> tuple[Accepted, ...]:
+        """What other kernels have accepted and this one has not."""
+        here = {one.name for one in self.due(release)}
+        others = {one.name: one for one in self.accepted if one.release != release and one.superseded_by is None}
+        return tuple(one for name, one in others.items() if name not in here)
+
+    def with_accepted(self, new: Accepted, supersedes: t.Collection[str], order: t.Sequence[str]) -> Acceptance:
+        """Accept a patch. What it supersedes is not loaded any more, but is not forgotten, one level deep.
+
+        C(order) is the kernel's: the accepted ones come back in it. That an administrator has acted ends the count of
+        unhealthy boots.
+        """
+        is_known = any(one == new for one in self.accepted)
+        kept = []
+        for one in self.accepted:
+            if one.release != new.release:
+                kept.append(one)
+            elif one.superseded_by is not None:
+                is_deeper = one.superseded_by in supersedes or (one.superseded_by == new.name and not is_known)
+                kept += [] if is_deeper else [one]
+            elif (one.name, one.sha256) != (new.name, new.sha256):
+                is_gone = one.name in supersedes or one.name == new.name
+                kept.append(replace(one, superseded_by=new.name) if is_gone else one)
+            elif is_known:
+                kept.append(one)
+        if not is_known:
+            kept.append(new)
+        return replace(self, accepted=_in_order(kept, new.release, order), unhealthy_boots=0)
+
+    def without(self, name: str, restore: bool) -> Acceptance:
+        """Forget a patch, for every kernel. C(restore) accepts again what it had superseded.
+
+        Without that it is gone for good, and its quarantine is, too.
+        """
+        kept = []
+        for one in self.accepted:
+            if one.superseded_by == name:
+                kept += [replace(one, superseded_by=None)] if restore else []
+            elif one.name != name:
+                kept.append(one)
+        quarantined = tuple(one for one in self.quarantined if restore or one.name != name)
+        return replace(self, accepted=tuple(kept), quarantined=quarantined, unhealthy_boots=0)
+
+
+def _in_order(accepted: list[Accepted], release: str, order: t.Sequence[str]) -> tuple[Accepted, ...]:
+    """Bring those that the kernel has into its order; all others stay in their places."""
+    places = [
+        place
+        for place, one in enumerate(accepted)
+        if one.release == release and one.superseded_by is None and one.name in order
+    ]
+    moved = sorted((accepted[place] for place in places), key=lambda one: order.index(one.name))
+    for place, one in zip(places, moved):
+        accepted[place] = one
+    return tuple(accepted)
+
+
+NOTHING_ACCEPTED = Acceptance()

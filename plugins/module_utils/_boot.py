@@ -1,0 +1,273 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""The program that loads accepted patches at boot, with the same planner and loader as livepatch_module.
+
+It never takes a host down twice: a marker is on disk before a patch is loaded, and a boot that finds the marker of an
+earlier one does not load what it names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _owners, _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_store import Marker
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    SERIOUS_TAINTS,
+    STOP_MACHINE,
+    troubles,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED as WANTED_ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task, Verification
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+
+OFF = "livepatch=off"
+"""On the kernel's command line: nothing is loaded."""
+
+ENABLED = "enabled"
+FAILED = "failed"
+QUARANTINED = "quarantined"
+SKIPPED = "skipped"
+
+PATIENCE = Patience(timeout=20.0)
+"""The rest of the boot waits: a transition may take less time than when a person waits for it."""
+
+LOCK_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one accepted patch."""
+
+    name: str
+    outcome: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.outcome}{f'. {self.why}' if self.why else ''}"
+
+
+def judge(acceptance: Acceptance, marker: Marker | None, boot_id: str, now: str) -> Acceptance:
+    """Learn from the boot before this one. What it was loading when it went down is not loaded again.
+
+    If it was loading nothing at that moment, whatever it had loaded may have been the reason.
+    """
+    if marker is None:
+        return acceptance if acceptance.is_held else replace(acceptance, unhealthy_boots=0)
+    if marker.boot_id == boot_id:
+        return acceptance
+    suspects = [marker.loading] if marker.loading else marker.loaded
+    why = (
+        "The host went down while it was being loaded at boot."
+        if marker.loading
+        else "The host went down, or got into trouble, soon after it had been loaded at boot."
+    )
+    new = [
+        Quarantined(one.name, one.sha256, one.release, now, why)
+        for one in acceptance.accepted
+        if one.sha256 in suspects and acceptance.quarantine_of(one.sha256) is None
+    ]
+    return replace(
+        acceptance,
+        quarantined=(*acceptance.quarantined, *new),
+        unhealthy_boots=acceptance.unhealthy_boots + 1,
+    )
+
+
+class Boot:
+    """One boot of one host. C(kernel) makes a new connection to its kernel, whose log begins at that moment."""
+
+    def __init__(self, kernel: t.Callable[[], Kernel], say: t.Callable[[str], None] = print) -> None:
+        self._kernel = kernel
+        self._files: Files = kernel().files()
+        self._say = say
+        self._boot_id = self._files.text(_boot_store.BOOT_ID) or ""
+        self._release = self._files.text("/proc/sys/kernel/osrelease") or ""
+
+    def load(self) -> int:
+        """Load what is accepted for the running kernel, once. Returns 0 if all of it is enabled, else 1."""
+        if _boot_store.read_report(self._files).get("boot_id") == self._boot_id:
+            # What is loaded later would lie above what is newer; and nobody would wait for the host to be healthy.
+            self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
+            return 0
+        with _runs.lock(self._files, LOCK_SECONDS):
+            acceptance = self._learn()
+        due = acceptance.due(self._release)
+        for one in acceptance.lost(self._release):
+            self._say(
+                f"{one.name} is accepted for the kernel {one.release}, and nothing of that name for the running "
+                f"{self._release}: the host may have lost this fix."
+            )
+        reason = self._why_nothing(acceptance)
+        results = [Result(one.name, SKIPPED, reason) for one in due] if reason else self._load_all(acceptance, due)
+        if reason and (due or acceptance.damaged):
+            self._say(f"Nothing is loaded: {reason}")
+        _boot_store.write_report(
+            self._files,
+            {
+                "boot_id": self._boot_id,
+                "nothing": reason if due or acceptance.damaged else "",
+                "results": [vars(result) for result in results],
+            },
+        )
+        return int(bool(acceptance.damaged) or any(result.outcome != ENABLED for result in results))
+
+    def _learn(self) -> Acceptance:
+        before = _boot_store.read(self._files)
+        if before.damaged:
+            return before
+        marker = self._earlier_marker(before)
+        acceptance = judge(before, marker, self._boot_id, _runs.time_now())
+        if acceptance != before:
+            _boot_store.write(self._files, acceptance)
+        if marker and marker.boot_id != self._boot_id:
+            self._say(f"The last boot did not end well; {acceptance.unhealthy_boots} in a row.")
+            _boot_store.remove_marker(self._files)
+        return acceptance
+
+    def _earlier_marker(self, acceptance: Acceptance) -> Marker | None:
+        try:
+            return _boot_store.read_marker(self._files)
+        except _boot_store.Damaged:
+            # Whatever it named is among these.
+            due = tuple(one.sha256 for one in acceptance.due(self._release))
+            return Marker("damaged", self._release, 0, loaded=due)
+
+    def _why_nothing(self, acceptance: Acceptance) -> str:
+        if acceptance.damaged:
+            return acceptance.damaged
+        if OFF in (self._files.text("/proc/cmdline") or "").split():
+            return f"{OFF} is on the kernel's command line."
+        if acceptance.is_held:
+            return (
+                f"{acceptance.unhealthy_boots} boots in a row did not end well. Accept a patch, or take one out, with "
+                "livepatch_module to try again."
+            )
+        return ""
+
+    def _load_all(self, acceptance: Acceptance, due: t.Iterable[Accepted]) -> list[Result]:
+        taint = self._files.number("/proc/sys/kernel/tainted") or 0
+        marker = Marker(self._boot_id, self._release, taint)
+        owners = _owners.read(self._files, self._release)
+        results = []
+        for one in due:
+            quarantine = acceptance.quarantine_of(one.sha256)
+            if quarantine:
+                result = Result(one.name, QUARANTINED, quarantine.why)
+            elif one.name in owners:
+                result = Result(one.name, SKIPPED, f"It is managed by {owners[one.name]}.")
+            else:
+                result, marker = self._load_guarded(one, marker)
+            self._say(str(result))
+            results.append(result)
+        return results
+
+    def _load_guarded(self, one: Accepted, marker: Marker) -> tuple[Result, Marker]:
+        """Load one patch, with the marker on disk before it is touched."""
+        try:
+            _boot_store.write_marker(self._files, replace(marker, loading=one.sha256))
+        except OSError as error:
+            return Result(one.name, FAILED, f"Its marker could not be written: {error.strerror}."), marker
+        try:
+            result = self._load_one(one)
+        # Whatever is wrong with one patch, the others are loaded.
+        # pylint: disable-next=broad-except
+        except Exception as error:
+            result = Result(one.name, FAILED, f"{type(error).__name__}: {error}")
+        if result.outcome == ENABLED:
+            marker = replace(marker, loaded=(*marker.loaded, one.sha256))
+        try:
+            _boot_store.write_marker(self._files, marker)
+        except OSError:
+            # A marker that goes on to say that the patch is being loaded would put it in quarantine.
+            _boot_store.remove_marker(self._files)
+        return result, marker
+
+    def _load_one(self, one: Accepted) -> Result:
+        try:
+            file = PatchFile.from_dict(one.patch_file)
+        except (KeyError, TypeError):
+            return Result(one.name, FAILED, "What is kept of it was written by another version of the collection.")
+        # Boot is early: what the patch changes may not be there yet. A per_task kernel patches it when it comes.
+        needs_modules = file.abi == STOP_MACHINE or bool(file.depends)
+        task = Task(
+            Wanted(one.name, WANTED_ENABLED, file, load_targets=needs_modules),
+            self._files.path(_boot_store.file_path(one.name, one.sha256)),
+            patience=PATIENCE,
+            verification=Verification(warnings=False),
+            ignore=one.ignore,
+        )
+        result = manage(task, self._kernel())
+        if result.get("failed"):
+            return Result(one.name, FAILED, str(result["msg"]))
+        return Result(one.name, ENABLED)
+
+    def settle(self) -> int:
+        """Say that this boot is healthy, unless the kernel has got into serious trouble since patches were loaded."""
+        try:
+            marker = _boot_store.read_marker(self._files)
+        except _boot_store.Damaged as error:
+            self._say(f"{_boot_store.MARKER} cannot be read: {error}.")
+            return 1
+        if marker is None or marker.boot_id != self._boot_id:
+            return 0
+        if marker.loading:
+            self._say("A patch was being loaded and did not come back: the next boot does not load it.")
+            return 1
+        taint = self._files.number("/proc/sys/kernel/tainted") or 0
+        trouble = troubles(taint & ~marker.taint & SERIOUS_TAINTS)
+        if trouble:
+            self._say(
+                f"The kernel has had {' and '.join(trouble)} since patches were loaded at boot: "
+                "the next boot does not load them."
+            )
+            return 1
+        _boot_store.remove_marker(self._files)
+        if marker.loaded:
+            self._say("The host is healthy with the patches that were loaded at boot.")
+        return 0
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    """The program."""
+    asked_to_end = threading.Event()
+    parser = argparse.ArgumentParser(prog="openeuler-livepatch", description="Loads accepted live patches at boot.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.required = True
+    commands.add_parser("load", help="load what is accepted for the running kernel")
+    healthy = commands.add_parser("healthy", help="say that the boot was healthy, if it was")
+    healthy.add_argument("--after", type=float, default=0.0, metavar="SECONDS", help="how long to wait before")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "load":
+            return Boot(Kernel, _say).load()
+        # A clean shutdown asks for the end: a host that gets that far was healthy.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: asked_to_end.set())
+        asked_to_end.wait(options.after)
+        return Boot(Kernel, _say).settle()
+    except (OSError, _runs.Locked) as error:
+        _say(str(error))
+        return 1
+
+
+def _say(text: str) -> None:
+    print(f"openeuler-livepatch: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Pure: what a task changes in what the host loads at its next boot."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    ACCEPT,
+    ACCEPTED,
+    DISABLED,
+    FORGET,
+    REVERTED,
+    TRIAL,
+    Kept,
+    Plan,
+    Step,
+    Wanted,
+)
+
+
+def plan_boot(
+    snapshot: Snapshot,
+    wanted: Wanted,
+    plan: Plan,
+    kept: Kept,
+    displaced: t.Iterable[str],
+    now: str,
+    ignore: tuple[str, ...],
+) -> Plan:
+    """Add what becomes of the acceptance to a plan of the same task.
+
+    A patch that is taken out is not accepted any more either: it would come back by itself. C(displaced) names what the
+    wanted patch took the place of before, C(now) is the time.
+    """
+    if plan.refusals:
+        return plan
+    is_asked = wanted.boot is not None or wanted.state in (ABSENT, REVERTED)
+    if snapshot.boot.damaged and is_asked and snapshot.privileged:
+        return _refuse(
+            plan,
+            "boot_store_damaged",
+            snapshot.boot.damaged,
+            "Put the file back from a backup; or remove it, and accept again what is to be loaded at boot.",
+            "What is accepted, and what is in quarantine, would be lost.",
+        )
+    if wanted.boot == ACCEPTED:
+        return _accept(snapshot, wanted, plan, kept, displaced, now, ignore)
+    if wanted.boot == TRIAL or wanted.state in (ABSENT, REVERTED):
+        return _forget(snapshot, wanted, plan)
+    if wanted.state == DISABLED and any(one.name == wanted.name for one in snapshot.boot.due(snapshot.release)):
+        return _warn(plan, f"{wanted.name} is accepted: the next boot enables it. Set boot: trial to keep it out.")
+    return plan
+
+
+def _accept(
+    snapshot: Snapshot,
+    wanted: Wanted,
+    plan: Plan,
+    kept: Kept,
+    displaced: t.Iterable[str],
+    now: str,
+    ignore: tuple[str, ...],
+) -> Plan:
+    file = _file(wanted, kept)
+    if file is None:
+        return _refuse(
+            plan,
+            "needs_file",
+            f"{wanted.name} cannot be accepted for the next boot.",
+            "Give src.",
+            "This collection did not load it, and has no copy of its file.",
+        )
+    loaded_now = snapshot.patch(wanted.name)
+    if loaded_now and loaded_now.owner:
+        return _refuse(
+            plan,
+            "owned",
+            f"{wanted.name} is managed by {loaded_now.owner}.",
+            f"Let {loaded_now.owner} load it at boot.",
+            "Two tools would load it.",
+        )
+    boot, after = snapshot.boot, predict(snapshot, plan)
+    loaded = {patch.name for patch in after.patches}
+    gone = {patch.name for patch in snapshot.patches}.union(displaced, wanted.supersedes).difference(loaded)
+    known = next((one for one in boot.due(snapshot.release) if one.sha256 == file.sha256), None)
+    new = known or Accepted(wanted.name, file.sha256, snapshot.release, now, file.to_dict(), ignore)
+    if ignore and new.ignore != ignore:
+        new = replace(new, ignore=ignore)
+    wish = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
+    quarantine = boot.quarantine_of(file.sha256)
+    if quarantine:
+        plan = _warn(plan, f"{wanted.name} is in quarantine and will not be loaded at boot. {quarantine.why}")
+    if not snapshot.has_boot_program:
+        plan = _warn(
+            plan, "Nothing loads accepted patches at boot. Apply the role openeuler.livepatch.boot to the host."
+        )
+    if wish == boot or (not boot.is_held and replace(wish, unhealthy_boots=boot.unhealthy_boots) == boot):
+        return plan
+    return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=wish)
+
+
+def _file(wanted: Wanted, kept: Kept) -> PatchFile | None:
+    """What is to be accepted; the copy that is on the host already, if it is of that file."""
+    copy = kept.get(wanted.name)
+    return copy if copy and (wanted.file is None or wanted.file.sha256 == copy.sha256) else wanted.file
+
+
+def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan) -> Plan:
+    loaded = snapshot.patch(wanted.name)
+    is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
+    wish = snapshot.boot.without(wanted.name, restore=wanted.state != ABSENT)
+    if (wanted.state == REVERTED and is_another) or replace(
+        wish, unhealthy_boots=snapshot.boot.unhealthy_boots
+    ) == snapshot.boot:
+        return plan
+    return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=wish)
+
+
+def _refuse(plan: Plan, check: str, seen: str, remedy: str, why: str) -> Plan:
+    return Plan(refusals=(Finding(check, seen, remedy, why),), intended=plan.intended)
+
+
+def _warn(plan: Plan, sentence: str) -> Plan:
+    return replace(plan, warnings=(*plan.warnings, sentence))
+
+
+def boot_of(snapshot: Snapshot, name: str) -> str:
+    """Whether the patch of this name is loaded again at boot: C(accepted), C(quarantined), or else C(trial).
+
+    If it is loaded with another content than the accepted one, it is on trial.
+    """
+    one = next((one for one in snapshot.boot.due(snapshot.release) if one.name == name), None)
+    loaded = snapshot.patch(name)
+    if one is None or (loaded and loaded.identity.compare(_identity(one)) == "different"):
+        return TRIAL
+    return "quarantined" if snapshot.boot.quarantine_of(one.sha256) else ACCEPTED
+
+
+def _identity(one: Accepted) -> Identity:
+    return Identity(one.patch_file.get("build_id"), one.patch_file.get("srcversion"), one.sha256)
+
+
+def describe_boot(boot: Acceptance, release: str) -> list[dict[str, t.Any]]:
+    """What a boot of this kernel loads, in order."""
+    return [
+        {"name": one.name, "sha256": one.sha256, "release": one.release, "since": one.since}
+        for one in boot.due(release)
+        if boot.quarantine_of(one.sha256) is None
+    ]

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Packs C(_boot) and all that it imports into one file that the host's Python runs (see the library zipapp)."""
+
+from __future__ import annotations
+
+import ast
+import io
+import typing as t
+import zipfile
+from importlib.util import find_spec
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot
+
+PACKAGE, _dot, BOOT = _boot.__name__.rpartition(".")
+MAIN = f"from {PACKAGE}.{BOOT} import main\n\nraise SystemExit(main())\n"
+PACKED = (1980, 1, 1, 0, 0, 0)
+"""The date of everything in the file: the same sources make the same bytes."""
+
+
+def pack() -> bytes:
+    """The program: a zip file with the sources as they run here, wherever Python has them from."""
+    content = io.BytesIO()
+    # Not compressed: another zlib would make other bytes.
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, source in sorted(_files().items()):
+            info = zipfile.ZipInfo(name, PACKED)
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, source)
+    return content.getvalue()
+
+
+def _files() -> dict[str, str]:
+    files = {"__main__.py": MAIN}
+    parts = PACKAGE.split(".")
+    for number in range(1, len(parts) + 1):
+        files["/".join(parts[:number]) + "/__init__.py"] = ""
+    coming = [BOOT]
+    while coming:
+        name = coming.pop()
+        path = f"{PACKAGE.replace('.', '/')}/{name}.py"
+        if path not in files:
+            files[path] = _source(name)
+            coming += _imported(files[path])
+    return files
+
+
+def _source(name: str) -> str:
+    # Not by importing it: one of them needs pyelftools, which nothing at boot does.
+    spec = find_spec(f"{PACKAGE}.{name}")
+    return t.cast(str, t.cast(t.Any, spec).loader.get_source(f"{PACKAGE}.{name}"))
+
+
+def _imported(source: str) -> t.Iterator[str]:
+    """The modules of this package that a source imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == PACKAGE:
+                yield from (alias.name for alias in node.names)
+            elif node.module.startswith(PACKAGE + "."):
+                yield node.module[len(PACKAGE) + 1 :]

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""What a host keeps over a reboot: the accepted patches with their files, and the marker of a boot that loads them.
+
+Everything is on disk before it counts (fsync): the machine may stop at any moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Unreadable
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+
+DIRECTORY = "/var/lib/openeuler-livepatch"
+ACCEPTED = f"{DIRECTORY}/accepted"
+MARKER = f"{DIRECTORY}/marker"
+
+REPORT = f"{_kept_files.DIRECTORY}/boot"
+"""What the boot program has done, until the next boot."""
+
+PROGRAM = "/usr/local/lib/openeuler-livepatch/boot.pyz"
+UNIT = "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service"
+"""The role C(boot) puts both there."""
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Says that a boot has loaded patches and is not known to be healthy.
+
+    C(loading) is the content that is being loaded at this moment, C(loaded) are those before it; C(taint) is the
+    kernel's from before.
+    """
+
+    boot_id: str
+    release: str
+    taint: int
+    loading: str | None = None
+    loaded: tuple[str, ...] = ()
+
+
+def file_path(name: str, sha256: str) -> str:
+    """Where the file of an accepted patch is kept."""
+    return _kept_files.copy_path(name, sha256, DIRECTORY)
+
+
+class Damaged(Exception):
+    """A file exists and cannot be understood. The text says why."""
+
+
+def read(files: Files) -> Acceptance:
+    """What the host keeps. What cannot be understood is C(damaged), and a note among C(files.unreadable)."""
+    try:
+        data = _read_json(files, ACCEPTED)
+        if data is None:
+            return Acceptance()
+        if data["format"] != FORMAT:
+            raise Damaged(f"it has the format {data['format']}, and this version knows {FORMAT}")
+        return Acceptance(
+            tuple(Accepted(**dict(one, ignore=tuple(one["ignore"]))) for one in data["accepted"]),
+            tuple(Quarantined(**one) for one in data["quarantined"]),
+            int(data["unhealthy_boots"]),
+        )
+    except (Damaged, KeyError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, Damaged) else "damaged"
+        if not any(problem.path == ACCEPTED for problem in files.unreadable):
+            files.unreadable.append(Unreadable(ACCEPTED, reason))
+        return Acceptance(damaged=f"{ACCEPTED} cannot be read: {reason}.")
+
+
+def write(files: Files, acceptance: Acceptance) -> None:
+    """Put this on disk. Raises OSError."""
+    data = dict(asdict(acceptance), format=FORMAT)
+    del data["damaged"]
+    _kept_files.write(files, ACCEPTED, json.dumps(data).encode(), sync=True)
+
+
+def prune(files: Files, acceptance: Acceptance) -> None:
+    """Remove the files that nothing accepted needs."""
+    needed = {os.path.basename(file_path(one.name, one.sha256)) for one in acceptance.accepted}
+    for name in files.names(DIRECTORY):
+        if name.endswith((".ko", ".part")) and name not in needed:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(files.path(f"{DIRECTORY}/{name}"))
+
+
+def keep_file(files: Files, name: str, sha256: str, source: str) -> None:
+    """Copy the file of a patch that is about to be accepted. Raises OSError, FileChanged."""
+    _kept_files.store(files, name, source, sha256, DIRECTORY)
+
+
+def read_marker(files: Files) -> Marker | None:
+    """The marker that this or an earlier boot has left. Raises Damaged."""
+    data = _read_json(files, MARKER)
+    try:
+        return Marker(**dict(data, loaded=tuple(data["loaded"]))) if data is not None else None
+    except (KeyError, TypeError) as error:
+        raise Damaged("it cannot be understood") from error
+
+
+def write_marker(files: Files, marker: Marker) -> None:
+    """Put the marker on disk. Raises OSError."""
+    _kept_files.write(files, MARKER, json.dumps(asdict(marker)).encode(), sync=True)
+
+
+def remove_marker(files: Files) -> None:
+    """Say that the boot was healthy. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(files.path(MARKER))
+        _kept_files.sync_directory(files.path(DIRECTORY))
+
+
+def write_report(files: Files, report: dict[str, t.Any]) -> None:
+    """Leave what the boot program has done for the facts. Raises OSError."""
+    _kept_files.write(files, REPORT, json.dumps(report).encode())
+
+
+def read_report(files: Files) -> dict[str, t.Any]:
+    """What the boot program has done in this boot."""
+    try:
+        return _read_json(files, REPORT) or {}
+    except Damaged:
+        return {}
+
+
+def is_installed(files: Files) -> bool:
+    """Whether accepted patches are loaded at boot at all."""
+    return files.inode(PROGRAM) is not None and os.path.lexists(files.path(UNIT))
+
+
+def _read_json(files: Files, path: str) -> dict[str, t.Any] | None:
+    """The content; None if there is no such file. Raises Damaged."""
+    text = files.text(path)
+    if text is None:
+        problems = [problem.reason for problem in files.unreadable if problem.path == path]
+        if problems:
+            raise Damaged(problems[0])
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise Damaged("damaged") from error
+    if not isinstance(data, dict):
+        raise Damaged("damaged")
+    return data

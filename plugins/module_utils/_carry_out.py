@@ -1,0 +1,345 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Check, apply, verify: what livepatch_module does where something is to be done, one run at a time."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import (
+    Executor,
+    Failure,
+    Outcome,
+    Proof,
+    StepFailed,
+    file_changed,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, Finding, allow, refusals
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
+from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ENABLED,
+    REVERTED,
+    Displaced,
+    Plan,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task, Verification
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+
+
+def change(look: Look) -> Plain:
+    """Check what was planned, and carry it out unless it is refused or only to be foretold."""
+    task, kernel, run = look.task, look.kernel, _Run(look)
+    cut_off = _runs.read_note(kernel.files())
+    if run.plan.refusals or task.check_mode or not (run.plan.all_steps or cut_off):
+        result = run.without_change()
+        if cut_off and task.check_mode:
+            result.setdefault("notices", []).append(f"Another run is changing this host, or was cut off ({cut_off}).")
+        return result
+    if look.lacks_file:
+        return {"changed": False, "needs_file": True}
+    try:
+        with _runs.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
+            notices = _recover(task, kernel)
+            result = _Run(Look(task, kernel)).carry_out()
+    except _runs.Locked as holder:
+        if not run.plan.all_steps:
+            result = run.without_change()
+            result["notices"].append(f"Another run is changing this host ({holder}).")
+            return result
+        return run.failed_before(
+            Cause(
+                "locked",
+                f"Another run has been changing this host's live patches for more than {task.patience.timeout:g} s: "
+                f"{holder}.",
+                "Wait until it has ended, then run the task again.",
+            )
+        )
+    except OSError as error:
+        return run.failed_before(
+            Cause(
+                "no_room",
+                f"{error.filename or _kept_files.DIRECTORY} cannot be written: {error.strerror}.",
+                "See that /run is writable and has room, then run the task again.",
+            ),
+            error.errno,
+        )
+    result["notices"] = [*notices, *result.get("notices", [])]
+    return result
+
+
+class _Run:
+    """What a look has found to be done."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self.task = look.task
+        self.kernel = look.kernel
+        self.before = look.before
+        self.kept = look.kept
+        self.plan = look.plan
+
+    def findings(self) -> list[Finding]:
+        """All that speaks against the plan, and what is good to know."""
+        steps = self.plan.intended
+        if not steps:
+            return list(self.plan.refusals)
+        files = [step.file for step in steps if step.file]
+        functions = {function for patch in self.before.patches for function in patch.functions}
+        functions.update(function for file in files for function in file.functions or ())
+        conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
+        found = Preflight(self.before, conditions, steps, self.task.wanted.load_targets).findings()
+        return [*self.plan.refusals, *allow([*found, *self._probe_beforehand()], self.task.ignore)]
+
+    def _probe_beforehand(self) -> t.Iterator[Finding]:
+        probe = self.task.verification.probe
+        if not probe or not self._proves:
+            return
+        if self.task.check_mode and probe.argv:
+            yield Finding(
+                "probe",
+                f"The probe {probe} was not run.",
+                "Nothing needs to be done.",
+                "Check mode runs no commands of the user's.",
+                INFO,
+            )
+        elif holds(probe, self.kernel)[0]:
+            yield Finding(
+                "probe",
+                f"The probe {probe} holds already.",
+                "Give a probe that shows the difference.",
+                "It could not prove that the patch has an effect.",
+            )
+
+    @property
+    def _proves(self) -> bool:
+        """Whether there is an effect to be proven."""
+        return self.task.wanted.state == ENABLED
+
+    def without_change(self) -> Plain:
+        """The result where nothing is done, with all that was found."""
+        return self._look.unchanged(self.findings())
+
+    def carry_out(self) -> Plain:
+        """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made."""
+        findings = self.findings()
+        if refusals(findings) or not self.plan.all_steps:
+            return self._look.unchanged(findings)
+        files = self.kernel.files()
+        if self._look.lacks_file:
+            # Undoing an interrupted run has changed what is needed.
+            return {"changed": False, "needs_file": True}
+        try:
+            for file in self.plan.loads:
+                self.kept.paths[file] = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
+        except _kept_files.FileChanged as error:
+            return self.failed_before(file_changed(error))
+        # First, so that a patch which is on its way out does not come back if the host goes down in the middle.
+        forgets = self.plan.acceptance if not self.plan.accepts else None
+        if forgets is not None:
+            _boot_store.write(files, forgets)
+        _runs.write_note(files, self._note())
+        outcome = self._execute()
+        notices = self._settle_acceptance(forgets is not None and outcome.failure is not None)
+        notices += self.kept.update(
+            outcome.reached,
+            outcome.after,
+            undone=outcome.failure is not None,
+            displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept),
+        )
+        _runs.remove_note(files)
+        is_stale = self.plan.loads or self.plan.boot
+        result = self._look.result(self.kernel.snapshot() if is_stale else outcome.after, findings)
+        result["notices"] += [*notices, *_notices(outcome)]
+        result["proofs"] = [asdict(proof) for proof in outcome.proofs]
+        if outcome.stalled:
+            result["holders"] = describe_holders(outcome.stalled.holders)
+        if outcome.failure:
+            result.update(_failed(outcome.failure))
+        self.kernel.journal(self._journal_line(outcome.failure))
+        return result
+
+    def _execute(self) -> Outcome:
+        executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
+        wish = self.task.verification if self._proves else Verification()
+        prover = Prover(self.kernel, self.task.wanted.name, self.before, wish)
+
+        def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
+            proofs = prover.prove(after) if self.plan.steps else ()
+            self._accept()
+            return proofs
+
+        return executor.carry_out(self.before, self.plan, self.kept.files, prove_and_keep)
+
+    def _accept(self) -> None:
+        """Let the next boots load the patch: last, so that only what has proven itself is accepted."""
+        if self.plan.acceptance is None or not self.plan.accepts:
+            return
+        files = self.kernel.files()
+        attempted = "; ".join(str(step) for step in self.plan.boot)
+        try:
+            for file in self.plan.accepts:
+                path = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
+                _boot_store.keep_file(files, file.name, file.sha256, files.path(path))
+            _boot_store.write(files, self.plan.acceptance)
+        except _kept_files.FileChanged as error:
+            raise StepFailed(attempted, file_changed(error)) from error
+        except OSError as error:
+            cause = Cause(
+                "no_room",
+                f"{error.filename or _boot_store.DIRECTORY} cannot be written: {error.strerror}.",
+                "See that /var is writable and has room, then run the task again.",
+            )
+            raise StepFailed(attempted, cause, error.errno) from error
+
+    def _settle_acceptance(self, take_back: bool) -> list[str]:
+        """Remove the files that the next boots do not need; before that, accept again what was forgotten in vain."""
+        if self.plan.acceptance is None:
+            return []
+        files = self.kernel.files()
+        if take_back:
+            try:
+                _boot_store.write(files, self.before.boot)
+            except OSError as error:
+                return [f"{self.task.wanted.name} is not accepted any more: {error.strerror}. Accept it again."]
+        _boot_store.prune(files, _boot_store.read(files))
+        return []
+
+    def _note(self) -> _runs.Note:
+        return _runs.Note(
+            who=_runs.who_am_i(),
+            what="; ".join(str(step) for step in self.plan.steps),
+            started=_runs.time_now(),
+            before=self.before.patches,
+            steps=self.plan.steps,
+            goal=predict(self.before, self.plan).patches,
+            kept={name: file.sha256 for name, file in self.kept.files.items()},
+            name=self.task.wanted.name,
+            state=self.task.wanted.state,
+        )
+
+    def _journal_line(self, failure: Failure | None) -> str:
+        loads = "".join(f" {file.name} sha256={file.sha256}" for file in self.plan.loads)
+        outcome = f"failed ({failure.cause.reason}): {failure.attempted}" if failure else "done"
+        return f"{_runs.who_am_i()}: {'; '.join(str(step) for step in self.plan.all_steps)}:{loads} {outcome}"
+
+    def failed_before(self, cause: Cause, number: int | None = None) -> Plain:
+        """The result where nothing was done because of something outside the kernel."""
+        result = self._look.result(self.before, ())
+        attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
+        result.update(_failed(Failure(attempted, cause, number)))
+        return result
+
+
+def _displaced(
+    wanted: Wanted, before: Snapshot, plan: Plan, after: Snapshot, kept: KeptFiles
+) -> dict[str, tuple[Displaced, ...]]:
+    """What the wanted patch has taken the place of, by its name, where that has changed."""
+    if wanted.state == REVERTED:
+        return {wanted.name: ()}
+    gone = [patch for patch in before.patches if patch.name in plan.names and _is_gone(patch, after)]
+    if wanted.state != ENABLED or not gone:
+        return {}
+    is_exchanged = any(patch.name == wanted.name for patch in gone)
+    earlier = () if is_exchanged else kept.displaced_by(wanted.name)
+    others = {wanted.name, *(patch.name for patch in gone)}
+    return {
+        wanted.name: (
+            *earlier,
+            *(
+                Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
+                for patch in gone
+            ),
+        )
+    }
+
+
+def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
+    names = {above.name for stack in snapshot.above(patch).values() for above in stack}
+    return tuple(sorted(names.difference(except_of)))
+
+
+def _is_gone(patch: LoadedPatch, after: Snapshot) -> bool:
+    """Whether the patch is not loaded any more, or another content is under its name."""
+    now = after.patch(patch.name)
+    return now is None or now.identity.compare(patch.identity) == "different"
+
+
+def _notices(outcome: Outcome) -> list[str]:
+    notices = [
+        f"The transition of {name} was forced: tasks may run old and new code together, and the module can never be "
+        "unloaded; plan a reboot."
+        for name in outcome.forced
+    ]
+    if outcome.stalled:
+        later = (
+            f" Left for the next run: {'; '.join(str(step) for step in outcome.skipped)}." if outcome.skipped else ""
+        )
+        who = ", ".join(str(holder) for holder in outcome.stalled.holders[:5]) or "no task that could be found"
+        notices.append(f"The transition of {outcome.stalled.name} is still running; it is held by {who}.{later}")
+    return notices
+
+
+def _recover(task: Task, kernel: Kernel) -> list[str]:
+    """Undo what a run that was cut off has left half done. The host's lock must be held. Returns notices."""
+    files = kernel.files()
+    note = _runs.read_note(files)
+    if note is None:
+        _runs.remove_note(files)
+        return []
+    plan = Plan(note.steps)
+    now = kernel.snapshot()
+    kept = KeptFiles(kernel, now)
+    kept.add_of(note)
+    before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
+    settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
+    arrived = not deviations(replace(now, patches=note.goal), settled)
+    if arrived:
+        outcome = "it had carried out its steps."
+    elif not deviations(before, now):
+        outcome = "it had changed nothing."
+    else:
+        executor = Executor(kernel, now.abi, task.patience, kept.paths.__getitem__)
+        undone, not_restored = executor.go_back(before, plan, kept.files)
+        outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
+        if not_restored:
+            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
+        kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
+    after = kernel.snapshot()
+    displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
+    notices = kept.update(plan, after, undone=not arrived, displaced=displaced)
+    _runs.remove_note(files)
+    return [f"An earlier run was cut off ({note}); {outcome}", *notices]
+
+
+def _failed(failure: Failure) -> Plain:
+    return {
+        "failed": True,
+        # Without a trace the host is unchanged; otherwise the user must know.
+        "changed": bool(failure.not_restored),
+        "msg": failure.message,
+        "reason": failure.cause.reason,
+        "cause": failure.cause.cause,
+        "remedy": failure.cause.remedy,
+        "attempted": failure.attempted,
+        "errno": errno_name(failure.errno) if failure.errno is not None else None,
+        "kernel_log": list(failure.kernel_log),
+        "holders": describe_holders(failure.holders),
+        "undone": list(failure.undone),
+        "not_restored": list(failure.not_restored),
+    }

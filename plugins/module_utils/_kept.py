@@ -1,0 +1,110 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The patch files that are at hand on a host, what they are copies of, and what their patches took the place of."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import LOAD, UNLOAD, Displaced, Plan
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._runs import Note
+
+
+class KeptFiles:
+    """The patch files that lie on the host: copies of what is loaded, and what the task has brought."""
+
+    def __init__(self, kernel: Kernel, snapshot: Snapshot) -> None:
+        self._kernel = kernel
+        self.files: dict[str, PatchFile] = {}
+        self.paths: dict[PatchFile, str] = {}
+        self._displaced: dict[str, tuple[Displaced, ...]] = {}
+        for patch in snapshot.patches:
+            record = _kept_files.read_record(kernel.files(), patch.name)
+            file = _parse(record)
+            if record and file:
+                self.files[patch.name] = file
+                self.paths[file] = record.path
+                self._displaced[patch.name] = tuple(map(_parse_displaced, record.displaced))
+        for displaced in self._displaced.values():
+            for one in displaced:
+                if one.file:
+                    self.paths.setdefault(one.file, _kept_files.copy_path(one.name, one.file.sha256))
+
+    def displaced_by(self, name: str) -> tuple[Displaced, ...]:
+        """What the loaded patch of this name took the place of."""
+        return self._displaced.get(name, ())
+
+    def add_of(self, note: Note) -> None:
+        """Add the files that a run had which was cut off: those that were kept before it, and those that it brought."""
+        for name, sha256 in note.kept.items():
+            record = _kept_files.read_record_of(self._kernel.files(), name, sha256)
+            file = _parse(record)
+            if record and file:
+                self.files[name] = file
+                self.paths[file] = record.path
+        for step in note.steps:
+            if step.file:
+                self.paths.setdefault(step.file, _kept_files.copy_path(step.file.name, step.file.sha256))
+
+    def update(
+        self,
+        plan: Plan,
+        after: Snapshot,
+        undone: bool = False,
+        displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
+    ) -> list[str]:
+        """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns notices.
+
+        Where the kernel shows no mark of a content, C(undone) tells which of two it is.
+        """
+        news = displaced if displaced and not undone else {}
+        self._displaced.update(news)
+        changed = [step.patch for step in plan.steps if step.action in (LOAD, UNLOAD)] + list(news)
+        notices = []
+        for name in dict.fromkeys(changed):
+            try:
+                self._update_one(name, plan, after.patch(name), undone)
+            except OSError as error:
+                notices.append(
+                    f"What is loaded as {name} could not be noted in {_kept_files.DIRECTORY} ({error.strerror}): "
+                    "enabling the patch again may need src."
+                )
+        _kept_files.prune(self._kernel.files(), [patch.name for patch in after.patches])
+        return notices
+
+    def _update_one(self, name: str, plan: Plan, loaded: LoadedPatch | None, undone: bool) -> None:
+        if loaded is None:
+            return
+        candidates = [*(file for file in plan.loads if file.name == name), self.files.get(name)]
+        for file in reversed(candidates) if undone else candidates:
+            if file and file.identity.compare(loaded.identity) != "different":
+                displaced = [asdict(one) for one in self.displaced_by(name)]
+                _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced)
+                return
+
+
+def _parse(record: _kept_files.Record | None) -> PatchFile | None:
+    return _parse_file(record.patch_file) if record else None
+
+
+def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
+    """What was read in a file; None if another version of this collection wrote that in another way."""
+    try:
+        return PatchFile.from_dict(data) if data else None
+    except (TypeError, KeyError):
+        return None
+
+
+def _parse_displaced(data: t.Mapping[str, t.Any]) -> Displaced:
+    return Displaced(data["name"], data["enabled"], _parse_file(data["file"]), tuple(data["under"]))

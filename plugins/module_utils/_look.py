@@ -1,0 +1,113 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Observe and plan: what a task finds on a host, what is to be done about it, and the result where nothing is done."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, plan_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import WARN, Finding, refusals
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_patch, diff
+from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import REVERTED, Plan, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+
+
+class Look:
+    """One observation of the host and what is to be done about it."""
+
+    def __init__(self, task: Task, kernel: Kernel) -> None:
+        self.task = task
+        self.kernel = kernel
+        self.before = kernel.snapshot()
+        self.kept = KeptFiles(kernel, self.before)
+        self.plan = self._make_plan(task.wanted)
+        if task.wanted.file and task.file_path:
+            self.kept.paths[task.wanted.file] = task.file_path
+
+    def _make_plan(self, wanted: Wanted) -> Plan:
+        displaced = self.kept.displaced_by(wanted.name)
+        if wanted.state == REVERTED:
+            plan = plan_revert(self.before, wanted, self.kept.files, displaced)
+        else:
+            plan = make_plan(self.before, wanted, self.kept.files)
+        names = [one.name for one in displaced]
+        return plan_boot(self.before, wanted, plan, self.kept.files, names, _runs.time_now(), self.task.ignore)
+
+    @property
+    def lacks_file(self) -> bool:
+        return not all(file in self.kept.paths for file in (*self.plan.loads, *self.plan.accepts))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be done, and nothing was refused."""
+        return not (self.plan.refusals or self.plan.all_steps)
+
+    def unchanged(self, findings: t.Sequence[Finding] = ()) -> Plain:
+        """The result of a task that is refused, has nothing to do, or runs in check mode."""
+        if refusals(findings):
+            return _refused(self.before, self.task, findings)
+        return self.result(predict(self.before, self.plan), findings)
+
+    def result(self, after: Snapshot, findings: t.Iterable[Finding]) -> Plain:
+        """The result with this snapshot as the one afterwards."""
+        patch = after.patch(self.task.wanted.name)
+        return {
+            "changed": self.plan.changes,
+            "name": self.task.wanted.name,
+            "state": _state(after, self.task.wanted.name),
+            "actions": [str(step) for step in self.plan.all_steps],
+            "boot": boot_of(after, self.task.wanted.name),
+            "patch": describe_patch(patch, after) if patch else None,
+            "abi": after.abi,
+            "release": after.release,
+            "diff": diff(self.before, after),
+            "findings": [asdict(finding) for finding in findings],
+            "notices": [*self.plan.warnings, *(f"{it.cause} {it.remedy}" for it in findings if it.severity == WARN)],
+            "proofs": [],
+            **_file(self.task),
+        }
+
+
+def _file(task: Task) -> Plain:
+    return {"file": task.wanted.file.to_dict()} if task.wanted.file else {}
+
+
+def _state(snapshot: Snapshot, name: str) -> str:
+    patch = snapshot.patch(name)
+    if patch is None:
+        return "absent"
+    if patch.in_transition:
+        return "in transition"
+    return "enabled" if patch.enabled else "disabled"
+
+
+def _refused(before: Snapshot, task: Task, findings: t.Sequence[Finding]) -> Plain:
+    refused = refusals(findings)
+    return {
+        "failed": True,
+        "changed": False,
+        "msg": "Refused: " + " ".join(f"{finding.cause} {finding.remedy}" for finding in refused),
+        "name": task.wanted.name,
+        "state": _state(before, task.wanted.name),
+        "reason": refused[0].check,
+        "cause": refused[0].cause,
+        "remedy": refused[0].remedy,
+        "findings": [asdict(finding) for finding in findings],
+        **_file(task),
+        "abi": before.abi,
+        "release": before.release,
+    }

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What one task asks for, besides what it wants: how patiently, how it is proven, with which file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import REVERT, Wanted
+
+UNDO_SECONDS = 60.0
+"""The least time that the way back may take: it matters more than a short timeout of the user's."""
+
+UNDO_RETRIES = 30
+"""Likewise for functions that are busy, with a second between two tries."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to try: C(timeout) seconds for a transition, C(retries) more tries C(delay) seconds apart if busy.
+
+    C(on_stall) says what happens when the timeout has passed.
+    """
+
+    timeout: float = 60.0
+    retries: int = 10
+    delay: float = 1.0
+    on_stall: str = REVERT
+
+    @property
+    def for_undoing(self) -> Patience:
+        return Patience(max(self.timeout, UNDO_SECONDS), max(self.retries, UNDO_RETRIES), max(self.delay, 1.0))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What shows the effect of a patch: a command's output, or a file's content.
+
+    It holds if C(expect) matches and C(reject) does not; with neither, if the command returns 0.
+    C(retries) more tries are made, a second apart; a command may take C(timeout) seconds.
+    """
+
+    argv: tuple[str, ...] = ()
+    path: str | None = None
+    expect: str | None = None
+    reject: str | None = None
+    retries: int = 0
+    timeout: float = 10.0
+
+    def __str__(self) -> str:
+        conditions = [f"expect '{self.expect}'"] if self.expect is not None else []
+        conditions += [f"reject '{self.reject}'"] if self.reject is not None else []
+        return f"{self.path or ' '.join(self.argv)} ({', '.join(conditions) or 'return code 0'})"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How to prove a result. C(soak) seconds pass before the kernel's log is read a last time.
+
+    C(warnings) says whether a warning of the kernel counts as trouble: at boot those of drivers come at any time.
+    """
+
+    text: bool = False
+    probe: Probe | None = None
+    soak: float = 0.0
+    warnings: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """The arguments of one task.
+
+    C(file_path) is where its file lies on the host; None if it was not sent. C(delivered) says that Ansible has put
+    it there for this task only. C(ignore) names the checks whose refusals are only warned about.
+    """
+
+    wanted: Wanted
+    file_path: str | None = None
+    delivered: bool = False
+    patience: Patience = field(default_factory=Patience)
+    check_mode: bool = False
+    verification: Verification = field(default_factory=Verification)
+    ignore: tuple[str, ...] = ()

@@ -1,0 +1,400 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host keeps for its next boots, and what a task changes in that."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    ACCEPTED,
+    DISABLED,
+    ENABLED,
+    REVERTED,
+    TRIAL,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    RELEASE,
+    ModelKernel,
+    content_of,
+    loaded,
+    patch_file,
+)
+
+
+def accepted(name, content="1", release=RELEASE, **changes):
+    file = patch_file(name, content)
+    return Accepted(name, file.sha256, release, "then", json.loads(json.dumps(file.to_dict())), **changes)
+
+
+def names(acceptance, release=RELEASE):
+    return [one.name for one in acceptance.due(release)]
+
+
+# ---- values ----
+
+
+def test_the_kernels_order_is_kept():
+    acceptance = Acceptance((accepted("b"),)).with_accepted(accepted("a"), [], ["a", "b"])
+    assert names(acceptance) == ["a", "b"]
+
+
+def test_what_is_superseded_is_not_due_but_comes_back():
+    acceptance = Acceptance((accepted("a"), accepted("b"))).with_accepted(accepted("c"), ["a", "b"], ["c"])
+    assert names(acceptance) == ["c"]
+    assert names(acceptance.without("c", restore=True)) == ["a", "b"]
+    assert acceptance.without("c", restore=False) == Acceptance()
+
+
+def test_one_level_deep():
+    acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("b"), ["a"], [])
+    acceptance = acceptance.with_accepted(accepted("c"), ["b"], [])
+    assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("b", "c"), ("c", None)]
+
+
+def test_another_content_of_the_same_name_is_taken_back_too():
+    acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("a", "2"), [], [])
+    assert [one.sha256 for one in acceptance.due(RELEASE)] == [accepted("a", "2").sha256]
+    assert [one.sha256 for one in acceptance.without("a", restore=True).due(RELEASE)] == [accepted("a").sha256]
+
+
+def test_other_kernels_are_left_alone():
+    acceptance = Acceptance((accepted("a", release="1.0"),)).with_accepted(accepted("b"), ["a"], [])
+    assert names(acceptance, "1.0") == ["a"]
+    assert [one.name for one in acceptance.lost(RELEASE)] == ["a"]
+    assert acceptance.with_accepted(accepted("a"), [], []).lost(RELEASE) == ()
+
+
+def test_an_administrators_change_ends_the_hold():
+    acceptance = Acceptance((accepted("a"),), unhealthy_boots=3)
+    assert acceptance.is_held
+    assert not acceptance.with_accepted(accepted("b"), [], []).is_held
+    assert not acceptance.without("a", restore=False).is_held
+
+
+def test_forgetting_takes_the_quarantine_back():
+    quarantined = Quarantined("a", accepted("a").sha256, RELEASE, "then", "It crashed.")
+    acceptance = Acceptance((accepted("a"),), (quarantined,))
+    assert acceptance.quarantine_of(accepted("a").sha256) == quarantined
+    assert acceptance.without("a", restore=False) == Acceptance()
+
+
+def test_what_comes_back_is_still_in_quarantine():
+    quarantined = Quarantined("a", accepted("a").sha256, RELEASE, "then", "It crashed.")
+    acceptance = Acceptance((accepted("a"),), (quarantined,)).with_accepted(accepted("a", "2"), [], ["a"])
+    again = acceptance.without("a", restore=True)
+    assert [one.sha256 for one in again.due(RELEASE)] == [quarantined.sha256]
+    assert again.quarantined == (quarantined,)
+
+
+def test_accepting_again_changes_nothing():
+    acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("b"), ["a"], ["b"])
+    assert acceptance.with_accepted(accepted("b"), [], ["b"]) == acceptance
+
+
+def test_what_is_not_loaded_stays_in_its_place():
+    other_kernel = (accepted("z", release="1.0"), accepted("a", release="1.0"))
+    acceptance = Acceptance((*other_kernel, accepted("a"), accepted("failed"), accepted("b")))
+    acceptance = acceptance.with_accepted(accepted("c"), [], ["b", "a", "c"])
+    assert names(acceptance) == ["b", "failed", "a", "c"]
+    assert names(acceptance, "1.0") == ["z", "a"]
+
+
+# ---- on disk ----
+
+
+def test_it_is_read_as_it_was_written(tmp_path):
+    files = Files(str(tmp_path))
+    acceptance = Acceptance(
+        (accepted("a", ignore=("kprobe",)), accepted("b", superseded_by="c")),
+        (Quarantined("a", "abc", RELEASE, "then", "It crashed."),),
+        2,
+    )
+    _boot_store.write(files, acceptance)
+    assert _boot_store.read(files) == acceptance
+    assert not files.unreadable
+    assert (tmp_path / "var/lib/openeuler-livepatch").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_marker_is_read_as_it_was_written(tmp_path):
+    files = Files(str(tmp_path))
+    marker = _boot_store.Marker("id", RELEASE, 4096, "abc", ("def",))
+    _boot_store.write_marker(files, marker)
+    assert _boot_store.read_marker(files) == marker
+    _boot_store.remove_marker(files)
+    assert _boot_store.read_marker(files) is None
+    _boot_store.remove_marker(files)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"accepted": 1}', '{"accepted": [{}], "quarantined": []}'])
+def test_what_is_damaged_is_said(tmp_path, text):
+    files = Files(str(tmp_path))
+    (tmp_path / "var/lib/openeuler-livepatch").mkdir(parents=True)
+    (tmp_path / "var/lib/openeuler-livepatch/accepted").write_text(text, encoding="ascii")
+    assert _boot_store.read(files).damaged
+    assert [problem.reason for problem in files.unreadable] == ["damaged"]
+    result = manage(Task(Wanted("fix", ABSENT)), ModelKernel(tmp_path))
+    assert result["reason"] == "boot_store_damaged"
+
+
+# ---- tasks ----
+
+
+@pytest.fixture(name="host", params=[PER_TASK, STOP_MACHINE])
+def fixture_host(request, tmp_path):
+    return Host(tmp_path, request.param)
+
+
+class Host:
+    """A model of a host, and tasks for it."""
+
+    def __init__(self, tmp_path, abi):
+        self.root = tmp_path
+        self.abi = abi
+        self.kernel = ModelKernel(tmp_path, abi=abi)
+        (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+        (tmp_path / "proc/sys/kernel/osrelease").write_text(RELEASE, encoding="ascii")
+
+    def file(self, name, content="1"):
+        file = patch_file(name, content, abi=self.abi)
+        self.kernel.add_file(file)
+        (self.root / "sys/module" / name).mkdir(parents=True, exist_ok=True)
+        return file
+
+    def run(self, name, state=ENABLED, content=None, check_mode=False, ignore=(), **wanted):
+        file = self.file(name, content) if content else None
+        path = self.root / "sent.ko"
+        if content:
+            path.write_bytes(content_of(name, content))
+        return manage(
+            Task(
+                Wanted(name, state, file, **wanted),
+                str(path) if content else None,
+                check_mode=check_mode,
+                ignore=ignore,
+            ),
+            self.kernel,
+        )
+
+    @property
+    def acceptance(self):
+        return _boot_store.read(self.kernel.files())
+
+    @property
+    def due(self):
+        return names(self.acceptance)
+
+    def stored(self):
+        directory = self.root / "var/lib/openeuler-livepatch"
+        return sorted(path.name.rpartition("-")[0] for path in directory.glob("*.ko"))
+
+
+def test_accepting(host):
+    first = host.run("fix", content="1", boot=ACCEPTED)
+    assert first["changed"]
+    assert first["boot"] == "accepted"
+    assert first["patch"]["boot"] == "accepted"
+    assert first["actions"][-1] == "accept fix for the next boots"
+    assert "accepted for the next boots: fix (sha256 " in first["diff"]["after"]
+    assert host.due == ["fix"]
+    assert host.stored() == ["fix"]
+    again = host.run("fix", content="1", boot=ACCEPTED)
+    assert not again["changed"]
+    assert again["actions"] == []
+    assert gather_boot(host)["accepted"][0]["name"] == "fix"
+
+
+def gather_boot(host):
+    return gather(host.kernel.files())["boot"]
+
+
+def test_accepting_what_is_enabled_already(host):
+    assert host.run("fix", content="1")["boot"] == "trial"
+    assert host.due == []
+    check = host.run("fix", boot=ACCEPTED, check_mode=True)
+    assert check["changed"]
+    assert check["boot"] == "accepted"
+    assert host.due == []
+    calls = list(host.kernel.calls)
+    assert host.run("fix", boot=ACCEPTED)["actions"] == ["accept fix for the next boots"]
+    assert host.kernel.calls == calls
+    assert host.due == ["fix"]
+
+
+def test_it_is_left_as_it_is_by_default(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    assert not host.run("fix", content="1")["changed"]
+    disabled = host.run("fix", DISABLED)
+    assert any("the next boot enables it" in notice for notice in disabled["notices"])
+    assert host.due == ["fix"]
+
+
+def test_on_trial_again(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    result = host.run("fix", boot=TRIAL)
+    assert result["actions"] == ["forget fix at the next boots"]
+    assert result["state"] == "enabled"
+    assert host.acceptance == Acceptance()
+    assert host.stored() == []
+    assert not host.run("fix", boot=TRIAL)["changed"]
+
+
+def test_what_is_taken_out_does_not_come_back(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    assert host.run("fix", ABSENT)["actions"][-1] == "forget fix at the next boots"
+    assert host.due == []
+    assert not host.run("fix", ABSENT)["changed"]
+
+
+def test_a_fix_supersedes_another_and_is_reverted(host):
+    host.run("old", content="1", boot=ACCEPTED)
+    host.run("new", content="1", supersedes=("old",))
+    # On trial: a reboot brings back what was accepted.
+    assert host.due == ["old"]
+    host.run("new", boot=ACCEPTED)
+    assert host.due == ["new"]
+    assert host.run("new", REVERTED)["changed"]
+    assert host.due == ["old"]
+    assert [patch.name for patch in host.kernel.patches] == ["old"]
+    assert host.stored() == ["old"]
+
+
+def test_a_superseded_patch_that_is_not_loaded(host):
+    host.run("old", content="1", boot=ACCEPTED)
+    host.kernel.patches.clear()
+    host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)
+    assert host.due == ["new"]
+
+
+def test_accepting_again_keeps_the_way_back(host):
+    host.run("old", content="1", boot=ACCEPTED)
+    host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)
+    assert not host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)["changed"]
+    host.run("new", REVERTED)
+    assert host.due == ["old"]
+
+
+def test_another_content_is_on_trial(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    assert host.run("fix", content="2", reload=True)["boot"] == "trial"
+    result = host.run("fix", content="2", boot=ACCEPTED)
+    assert result["boot"] == "accepted"
+    assert result["diff"]["before"] != result["diff"]["after"]
+
+
+def test_a_hold_ends_when_a_patch_is_accepted_again(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    _boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, unhealthy_boots=3))
+    assert host.run("fix", boot=ACCEPTED)["changed"]
+    assert not host.acceptance.is_held
+    assert not host.run("fix", boot=ACCEPTED)["changed"]
+
+
+def test_it_is_forgotten_before_it_is_touched(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    due = []
+    unload = host.kernel.unload
+
+    def look_and_unload(name):
+        due.append(host.due)
+        unload(name)
+
+    host.kernel.unload = look_and_unload
+    host.run("fix", ABSENT)
+    assert due == [[]]
+
+
+def test_what_could_not_be_taken_out_is_accepted_still(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    host.kernel.fail["unload"] = (5, "trouble")
+    assert host.run("fix", ABSENT)["failed"]
+    assert host.due == ["fix"]
+    assert host.stored() == ["fix"]
+
+
+def test_a_patch_of_another_tool_is_not_accepted(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(patch_file("fix"), owner="SysCare"))
+    file = tmp_path / "sent.ko"
+    file.write_bytes(content_of("fix"))
+    result = manage(Task(Wanted("fix", ENABLED, patch_file("fix"), boot=ACCEPTED), str(file)), kernel)
+    assert result["reason"] == "owned"
+
+
+def test_both_in_one_task(host):
+    host.run("old", content="1", boot=ACCEPTED)
+    host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)
+    assert host.due == ["new"]
+
+
+def test_what_failed_is_not_accepted(host):
+    host.kernel.fail["load"] = (12, "out of memory")
+    assert host.run("fix", content="1", boot=ACCEPTED)["failed"]
+    assert host.acceptance == Acceptance()
+
+
+def test_what_cannot_be_kept_is_undone(host):
+    # A file where the directory should be.
+    (host.root / "var/lib").mkdir(parents=True)
+    (host.root / "var/lib/openeuler-livepatch").write_text("", encoding="ascii")
+    result = host.run("fix", content="1", boot=ACCEPTED)
+    assert result["failed"]
+    assert result["reason"] == "no_room"
+    assert result["attempted"] == "accept fix for the next boots"
+    assert result["not_restored"] == []
+    assert host.kernel.patches == []
+
+
+def test_a_patch_of_unknown_content_needs_its_file(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(patch_file("fix")))
+    result = manage(Task(Wanted("fix", ENABLED, boot=ACCEPTED)), kernel)
+    assert result["reason"] == "needs_file"
+
+
+def test_the_file_of_a_patch_that_is_enabled_already_is_asked_for(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(patch_file("fix")))
+    result = manage(Task(Wanted("fix", ENABLED, patch_file("fix"), boot=ACCEPTED)), kernel)
+    assert result == {"changed": False, "needs_file": True}
+
+
+def test_nothing_loads_it(host):
+    host.kernel.has_boot_program = False
+    result = host.run("fix", content="1", boot=ACCEPTED)
+    assert any("Apply the role openeuler.livepatch.boot" in notice for notice in result["notices"])
+
+
+def test_what_is_in_quarantine_is_not_loaded_again(host):
+    file = host.file("fix")
+    one = Accepted("fix", file.sha256, RELEASE, "then", file.to_dict())
+    quarantined = Quarantined("fix", file.sha256, RELEASE, "then", "It crashed.")
+    _boot_store.write(host.kernel.files(), Acceptance((one,), (quarantined,)))
+    refused = host.run("fix", content="1")
+    assert refused["reason"] == "quarantined"
+    assert host.run("fix", content="1", ignore=("quarantined",))["state"] == "enabled"
+    result = host.run("fix", boot=ACCEPTED)
+    assert not result["changed"]
+    assert result["boot"] == "quarantined"
+    assert any("will not be loaded at boot" in notice for notice in result["notices"])
+    assert host.run("fix", ABSENT)["changed"]
+    assert host.acceptance == Acceptance()
+
+
+def test_facts(host):
+    host.run("fix", content="1", boot=ACCEPTED)
+    elsewhere = dataclasses.replace(accepted("elsewhere"), release="1.0")
+    _boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, accepted=(elsewhere,)))
+    boot = gather_boot(host)
+    assert boot["lost"] == [{"name": "elsewhere", "release": "1.0"}]
+    assert not boot["installed"]

@@ -1,0 +1,420 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Boots of a host, on the model of a kernel: also those that end too early."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_program, _boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import Boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    RELEASE,
+    ModelKernel,
+    content_of,
+    patch_file,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+class PowerCut(BaseException):
+    """The machine stops at this moment."""
+
+
+class Machine:
+    """A model of a machine: a disk that lasts, and a kernel that is gone with every boot.
+
+    C(deadly) are the patches that the machine does not survive being loaded, C(refused) those that its kernel refuses.
+    """
+
+    def __init__(self, root, abi=PER_TASK):
+        self.root = root
+        self.abi = abi
+        self.deadly = set()
+        self.refused = set()
+        self.warns_at = None
+        self.said = []
+        self.boots = 0
+        self.write("proc/cmdline", "root=/dev/vda")
+        self.write("proc/sys/kernel/osrelease", RELEASE)
+        self.write("proc/sys/kernel/tainted", "0")
+        self.files = {}
+        self.kernel = None
+
+    def write(self, path, text):
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text, encoding="ascii")
+
+    def accept(self, *names, release=RELEASE, **changes):
+        """Accept patches in this order, as livepatch_module does."""
+        files = ModelKernel(self.root).files()
+        acceptance = _boot_store.read(files)
+        for name in names:
+            file = patch_file(name, abi=self.abi, vermagic=f"{release} SMP", **changes)
+            self.files[name] = file
+            source = self.root / "source.ko"
+            source.write_bytes(content_of(name))
+            _boot_store.keep_file(files, name, file.sha256, str(source))
+            one = Accepted(name, file.sha256, release, "then", file.to_dict())
+            acceptance = acceptance.with_accepted(one, [], [*(other.name for other in acceptance.accepted), name])
+        _boot_store.write(files, acceptance)
+
+    def boot(self, cut_at=None):
+        """Start the machine; C(cut_at) is the call of the kernel or the write to disk at which it stops. Its status."""
+        self.boots += 1
+        shutil.rmtree(self.root / "run", ignore_errors=True)
+        shutil.rmtree(self.root / "sys", ignore_errors=True)
+        self.write("proc/sys/kernel/random/boot_id", f"boot {self.boots}")
+        self.kernel = MortalKernel(self, cut_at)
+        for file in self.files.values():
+            self.kernel.add_file(file)
+            (self.root / "sys/module" / file.name).mkdir(parents=True)
+        self.said = []
+        self.program = Boot(lambda: self.kernel, self.said.append)
+        return self.program.load()
+
+    def survives(self, cut_at=None):
+        try:
+            self.boot(cut_at)
+        except PowerCut:
+            return False
+        self.program.settle()
+        return True
+
+    @property
+    def enabled(self):
+        return [patch.name for patch in self.kernel.patches if patch.enabled]
+
+    @property
+    def acceptance(self):
+        return _boot_store.read(self.kernel.files())
+
+    @property
+    def report(self):
+        results = _boot_store.read_report(self.kernel.files())["results"]
+        return {result["name"]: result["outcome"] for result in results}
+
+    @property
+    def quarantined(self):
+        return [one.name for one in self.acceptance.quarantined]
+
+
+class MortalKernel(ModelKernel):
+    """It stops at a call, or at a patch that is deadly."""
+
+    def __init__(self, machine, cut_at):
+        super().__init__(machine.root, abi=machine.abi)
+        self.machine = machine
+        self.cut_at = cut_at
+
+    def _call(self, operation, name):
+        super()._call(operation, name)
+        if name == self.machine.warns_at:
+            self.log.coming.append("WARNING: CPU: 1 PID: 99 at drivers/some/driver.c:1 probe+0x1/0x2")
+        marker = _boot_store.read_marker(self.files())
+        assert marker.loading == self.machine.files[name].sha256, "the marker comes before the patch"
+        if operation == "load" and name in self.machine.deadly:
+            raise PowerCut
+        if operation == "load" and name in self.machine.refused:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        if self.cut_at is not None:
+            self.cut_at -= 1
+            if self.cut_at < 0:
+                raise PowerCut
+
+
+@pytest.fixture(name="machine", params=[PER_TASK, STOP_MACHINE])
+def fixture_machine(request, tmp_path):
+    return Machine(tmp_path, request.param)
+
+
+def test_accepted_patches_come_back_in_their_order(machine):
+    machine.accept("b", "a")
+    assert machine.boot() == 0
+    assert machine.enabled == ["b", "a"]
+    assert machine.report == {"b": "enabled", "a": "enabled"}
+    assert _boot_store.read_marker(machine.kernel.files()).loaded == tuple(
+        machine.files[name].sha256 for name in ("b", "a")
+    )
+    assert machine.program.settle() == 0
+    assert _boot_store.read_marker(machine.kernel.files()) is None
+
+
+def test_nothing_is_accepted(machine):
+    assert machine.boot() == 0
+    assert machine.said == []
+    assert machine.program.settle() == 0
+    assert not (machine.root / "var").exists()
+
+
+def test_only_for_the_kernel_that_they_were_built_for(machine):
+    machine.accept("old", release="6.12.1-amd64")
+    machine.accept("new")
+    assert machine.boot() == 0
+    assert machine.enabled == ["new"]
+    assert "old is accepted for the kernel 6.12.1-amd64" in machine.said[0]
+
+
+def test_a_patch_that_the_host_does_not_survive(machine):
+    machine.accept("a", "bad", "c")
+    machine.deadly.add("bad")
+    assert not machine.survives()
+    assert machine.survives()
+    assert machine.enabled == ["a", "c"]
+    assert machine.report == {"a": "enabled", "bad": "quarantined", "c": "enabled"}
+    assert any(
+        line.startswith("bad: quarantined. The host went down while it was being loaded") for line in machine.said
+    )
+    assert machine.acceptance.unhealthy_boots == 1
+    assert machine.survives()
+    assert machine.acceptance.unhealthy_boots == 0
+    assert machine.quarantined == ["bad"]
+
+
+def test_the_host_goes_down_soon_afterwards(machine):
+    machine.accept("a", "b")
+    machine.boot()
+    assert machine.boot() == 1
+    assert machine.enabled == []
+    assert machine.quarantined == ["a", "b"]
+
+
+def test_serious_trouble_is_not_healthy(machine):
+    machine.accept("a")
+    machine.boot()
+    machine.write("proc/sys/kernel/tainted", str(1 << 7))
+    assert machine.program.settle() == 1
+    assert "an oops" in machine.said[-1]
+    machine.write("proc/sys/kernel/tainted", "0")
+    machine.boot()
+    assert machine.quarantined == ["a"]
+
+
+def test_a_load_that_does_not_come_back(machine):
+    machine.accept("a", "bad")
+    machine.deadly.add("bad")
+    with pytest.raises(PowerCut):
+        machine.boot()
+    # Systemd has given up waiting, and the host goes on.
+    assert machine.program.settle() == 1
+    machine.boot()
+    assert machine.quarantined == ["bad"]
+
+
+def test_a_warning_of_something_else_is_not_about_patches(machine):
+    machine.accept("a")
+    machine.boot()
+    machine.write("proc/sys/kernel/tainted", str(1 << 9))
+    assert machine.program.settle() == 0
+
+
+def test_three_unhealthy_boots_load_nothing(machine):
+    machine.accept("a", "b", "c", "d", "e")
+    machine.deadly.update("abcd")
+    assert [machine.survives() for _boot in range(4)] == [False, False, False, True]
+    assert machine.enabled == []
+    assert machine.report["e"] == "skipped"
+    assert machine.acceptance.is_held
+    assert machine.survives()
+    assert machine.enabled == []
+    assert any("3 boots in a row did not end well" in line for line in machine.said)
+    machine.accept("f")
+    machine.deadly.clear()
+    assert machine.survives()
+    assert machine.enabled == ["d", "e", "f"]
+
+
+def test_switched_off_on_the_command_line(machine):
+    machine.accept("a")
+    machine.write("proc/cmdline", "quiet livepatch=off root=/dev/vda")
+    assert machine.boot() == 1
+    assert machine.enabled == []
+    assert machine.report == {"a": "skipped"}
+    machine.write("proc/cmdline", "quiet")
+    assert machine.boot() == 0
+    assert machine.enabled == ["a"]
+
+
+def test_started_again_in_the_same_boot(machine):
+    machine.accept("a")
+    machine.boot()
+    machine.program.settle()
+    machine.accept("b")
+    machine.kernel.add_file(machine.files["b"])
+    assert machine.program.load() == 0
+    assert machine.enabled == ["a"]
+    assert _boot_store.read_marker(machine.kernel.files()) is None
+    assert machine.boot() == 0
+    assert machine.enabled == ["a", "b"]
+
+
+def test_a_file_that_has_changed_on_disk(machine):
+    machine.accept("a", "b")
+    path = _boot_store.file_path("a", machine.files["a"].sha256)
+    (machine.root / path.lstrip("/")).write_bytes(b"something else")
+    assert machine.boot() == 1
+    assert machine.enabled == ["b"]
+    assert any(line.startswith("a: failed. ") and "its digest differs" in line for line in machine.said)
+
+
+def test_what_the_kernel_refuses_is_said_and_the_rest_goes_on(machine):
+    machine.accept("a", "b")
+    machine.refused.add("a")
+    assert machine.boot() == 1
+    assert machine.enabled == ["b"]
+    assert machine.report == {"a": "failed", "b": "enabled"}
+    assert any(line.startswith("a: failed. Failed to load a (EINVAL)") for line in machine.said)
+    assert machine.program.settle() == 0
+    assert machine.boot() == 1
+    assert machine.quarantined == []
+
+
+def test_a_marker_that_cannot_be_written(machine, monkeypatch):
+    machine.accept("a")
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_boot_store, "write_marker", full)
+    assert machine.boot() == 1
+    assert machine.enabled == []
+    assert any("a: failed. Its marker could not be written" in line for line in machine.said)
+
+
+def test_a_marker_that_stays_as_it_was(machine, monkeypatch):
+    machine.accept("a", "b")
+    write, calls = _boot_store.write_marker, []
+
+    def full_after_the_first(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        write(*arguments)
+
+    monkeypatch.setattr(_boot_store, "write_marker", full_after_the_first)
+    assert machine.boot() == 0
+    assert machine.enabled == ["a", "b"]
+    assert machine.program.settle() == 0
+
+
+def test_a_fault_of_the_program_concerns_one_patch(machine, monkeypatch):
+    machine.accept("a", "b")
+    load = ModelKernel.load
+
+    def broken(self, path, sha256):
+        if sha256 == machine.files["a"].sha256:
+            raise ValueError("a fault")
+        load(self, path, sha256)
+
+    monkeypatch.setattr(ModelKernel, "load", broken)
+    assert machine.boot() == 1
+    assert machine.report == {"a": "failed", "b": "enabled"}
+    assert any("a: failed. ValueError: a fault" in line for line in machine.said)
+    assert machine.program.settle() == 0
+
+
+def test_a_damaged_marker_may_have_named_everything(machine):
+    machine.accept("a")
+    machine.boot()
+    machine.write("var/lib/openeuler-livepatch/marker", "{")
+    assert machine.program.settle() == 1
+    assert machine.boot() == 1
+    assert machine.enabled == []
+    assert machine.quarantined == ["a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"format": 2}', '{"format": 1, "accepted": [{"name": "a"}], "quarantined": []}']
+)
+def test_a_damaged_store_is_said_and_left_as_it_is(machine, text):
+    machine.accept("a")
+    machine.write("var/lib/openeuler-livepatch/accepted", text)
+    assert machine.boot() == 1
+    assert machine.enabled == []
+    assert "/var/lib/openeuler-livepatch/accepted cannot be read" in machine.said[0]
+    assert (machine.root / "var/lib/openeuler-livepatch/accepted").read_text(encoding="ascii") == text
+    assert len(list((machine.root / "var/lib/openeuler-livepatch").glob("*.ko"))) == 1
+
+
+def test_patches_of_other_tools_are_left_to_them(machine):
+    machine.accept("a", "b")
+    machine.write(f"var/lib/kpatch/{RELEASE}/a.ko", "")
+    assert machine.boot() == 1
+    assert machine.enabled == ["b"]
+    assert any("a: skipped. It is managed by kpatch.service" in line for line in machine.said)
+
+
+def test_a_warning_while_a_patch_is_loaded_is_not_about_it(machine):
+    machine.accept("a", "b")
+    machine.warns_at = "a"
+    assert machine.boot() == 0
+    assert machine.enabled == ["a", "b"]
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_happens_the_host_comes_up_in_the_end(tmp_path_factory, data):
+    """Power cuts at any call of the kernel, and patches that are deadly: no content is loaded after it was deadly."""
+    machine = Machine(tmp_path_factory.mktemp("machine"), data.draw(st.sampled_from([PER_TASK, STOP_MACHINE])))
+    names = data.draw(st.lists(st.sampled_from("abcdef"), unique=True, min_size=1))
+    machine.accept(*names)
+    machine.deadly.update(data.draw(st.sets(st.sampled_from(names))))
+    died = set()
+    for _boot in range(data.draw(st.integers(1, 6))):
+        survived = machine.survives(data.draw(st.one_of(st.none(), st.integers(0, 6))))
+        tried = {call.split()[1] for call in machine.kernel.calls if call.startswith("load ")}
+        assert not tried & died
+        if not survived:
+            died.add(machine.kernel.calls[-1].split()[1])
+    while not machine.survives():
+        died.add(machine.kernel.calls[-1].split()[1])
+        assert len(died) <= len(names)
+    assert not died & set(machine.enabled)
+    assert [name for name in names if name in machine.enabled] == machine.enabled
+    if not machine.acceptance.is_held:
+        assert set(machine.enabled) == set(names) - died
+
+
+# ---- the program ----
+
+
+def test_the_program_is_packed_the_same_every_time(tmp_path):
+    program = _boot_program.pack()
+    assert program == _boot_program.pack()
+    (tmp_path / "boot.pyz").write_bytes(program)
+    with zipfile.ZipFile(tmp_path / "boot.pyz") as archive:
+        assert archive.testzip() is None
+
+
+IMPORT_LATE = f"""
+import sys
+sys.path.insert(0, sys.argv[1])
+import {_boot_program.PACKAGE}._carry_out, {_boot_program.PACKAGE}._conditions
+print("load what is accepted for the running kernel")
+"""
+
+
+@pytest.mark.parametrize("arguments", [["PROGRAM", "--help"], ["-c", IMPORT_LATE, "PROGRAM"]])
+def test_the_program_needs_nothing_but_the_standard_library(tmp_path, arguments):
+    (tmp_path / "boot.pyz").write_bytes(_boot_program.pack())
+    program = str(tmp_path / "boot.pyz")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", *(program if it == "PROGRAM" else it for it in arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={"PATH": os.defpath},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout.decode()
+    assert b"load what is accepted for the running kernel" in done.stdout
