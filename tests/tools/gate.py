@@ -112,7 +112,7 @@ def test_kernel() -> None:
 
 def scenarios() -> list[str]:
     """Return the names of the Molecule scenarios to run."""
-    return os.environ.get("SCENARIOS", "build stop_machine default faults").split()
+    return os.environ.get("SCENARIOS", "build stop_machine default faults boot").split()
 
 
 def molecule() -> None:
