@@ -86,7 +86,7 @@ def put(module: AnsibleModule, path: str, content: bytes) -> None:
 
 
 def python(module: AnsibleModule) -> str:
-    check = [SYSTEM_PYTHON, "-I", "-c", "import sys; sys.exit(sys.version_info < (3, 7))"]
+    check = [SYSTEM_PYTHON, "-I", "-c", "import sys; raise SystemExit(sys.version_info < (3, 7))"]
     if os.path.exists(SYSTEM_PYTHON) and module.run_command(check)[0] == 0:
         return SYSTEM_PYTHON
     return sys.executable
