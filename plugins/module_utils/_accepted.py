@@ -74,6 +74,10 @@ class Acceptance:
         others = {one.name: one for one in self.accepted if one.release != release and one.superseded_by is None}
         return tuple(one for name, one in others.items() if name not in here)
 
+    def keeps_the_same_as(self, other: Acceptance) -> bool:
+        """Whether both keep the same patches, however the boots went."""
+        return replace(self, unhealthy_boots=other.unhealthy_boots) == other
+
     def with_accepted(self, new: Accepted, supersedes: t.Collection[str], order: t.Sequence[str]) -> Acceptance:
         """Accept a patch. What it supersedes is not loaded any more, but is not forgotten, one level deep.
 

@@ -106,7 +106,7 @@ def _accept(
         plan = _warn(
             plan, "Nothing loads accepted patches at boot. Apply the role openeuler.livepatch.boot to the host."
         )
-    if wish == boot or (not boot.is_held and replace(wish, unhealthy_boots=boot.unhealthy_boots) == boot):
+    if wish.keeps_the_same_as(boot) and not boot.is_held:
         return plan
     return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=wish)
 
@@ -121,9 +121,7 @@ def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan) -> Plan:
     loaded = snapshot.patch(wanted.name)
     is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
     wish = snapshot.boot.without(wanted.name, restore=wanted.state != ABSENT)
-    if (wanted.state == REVERTED and is_another) or replace(
-        wish, unhealthy_boots=snapshot.boot.unhealthy_boots
-    ) == snapshot.boot:
+    if (wanted.state == REVERTED and is_another) or wish.keeps_the_same_as(snapshot.boot):
         return plan
     return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=wish)
 
