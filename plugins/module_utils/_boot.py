@@ -105,15 +105,14 @@ class Boot:
             # What is loaded later would lie above what is newer; and nobody would wait for the host to be healthy.
             self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
             return 0
-        with _runs.lock(self._files, LOCK_SECONDS):
-            acceptance = self._learn()
+        acceptance, problem = self._learn()
         due = acceptance.due(self._release)
         for one in acceptance.lost(self._release):
             self._say(
                 f"{one.name} is accepted for the kernel {one.release}, and nothing of that name for the running "
                 f"{self._release}: the host may have lost this fix."
             )
-        reason = self._why_nothing(acceptance)
+        reason = problem or self._why_nothing(acceptance)
         results = [Result(one.name, SKIPPED, reason) for one in due] if reason else self._load_all(acceptance, due)
         if reason and (due or acceptance.damaged):
             self._say(f"Nothing is loaded: {reason}")
@@ -127,7 +126,18 @@ class Boot:
         )
         return int(bool(acceptance.damaged) or any(result.outcome != ENABLED for result in results))
 
-    def _learn(self) -> Acceptance:
+    def _learn(self) -> tuple[Acceptance, str]:
+        """What is accepted, with what the last boot has taught; and why that could not be kept, if it could not.
+
+        Nothing may be loaded then: the next boot would know less than it must.
+        """
+        try:
+            with _runs.lock(self._files, LOCK_SECONDS):
+                return self._judge_last_boot(), ""
+        except (OSError, _runs.Locked) as error:
+            return _boot_store.read(self._files), f"What the last boot has taught cannot be kept: {error}."
+
+    def _judge_last_boot(self) -> Acceptance:
         before = _boot_store.read(self._files)
         if before.damaged:
             return before

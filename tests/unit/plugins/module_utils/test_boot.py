@@ -292,6 +292,25 @@ def test_a_marker_that_cannot_be_written(machine, monkeypatch):
     assert any("a: failed. Its marker could not be written" in line for line in machine.said)
 
 
+def test_what_the_last_boot_has_taught_cannot_be_written(machine, monkeypatch):
+    machine.accept("a", "b")
+    machine.deadly.add("b")
+    assert not machine.survives()
+
+    def broken_disk(*_arguments):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as now:
+        now.setattr(_boot_store, "write", broken_disk)
+        assert machine.boot() == 1
+        machine.program.settle()
+        assert machine.enabled == []
+        assert machine.report == {"a": "skipped", "b": "skipped"}
+        assert any("cannot be kept: [Errno 5] Input/output error" in line for line in machine.said)
+    assert machine.boot() == 1
+    assert machine.report == {"a": "enabled", "b": "quarantined"}
+
+
 def test_a_marker_that_stays_as_it_was(machine, monkeypatch):
     machine.accept("a", "b")
     write, calls = _boot_store.write_marker, []
