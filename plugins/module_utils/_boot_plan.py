@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
@@ -30,19 +30,24 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 )
 
 
-def plan_boot(
-    snapshot: Snapshot,
-    wanted: Wanted,
-    plan: Plan,
-    kept: Kept,
-    displaced: t.Iterable[str],
-    now: str,
-    ignore: tuple[str, ...],
-) -> Plan:
+@dataclass(frozen=True)
+class Circumstances:
+    """What an acceptance depends on beside the kernel.
+
+    C(kept) are the patch files that the host has copies of, C(displaced) names what the wanted patch took the place of
+    before, C(now) is the time, and C(ignore) are the checks that the task overrides, as the boot will.
+    """
+
+    kept: Kept
+    displaced: t.Sequence[str]
+    now: str
+    ignore: tuple[str, ...]
+
+
+def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circumstances) -> Plan:
     """Add what becomes of the acceptance to a plan of the same task.
 
-    A patch that is taken out is not accepted any more either: it would come back by itself. C(displaced) names what the
-    wanted patch took the place of before, C(now) is the time.
+    A patch that is taken out is not accepted any more either: it would come back by itself.
     """
     if plan.refusals:
         return plan
@@ -56,7 +61,7 @@ def plan_boot(
             "What is accepted, and what is in quarantine, would be lost.",
         )
     if wanted.boot == ACCEPTED:
-        return _accept(snapshot, wanted, plan, kept, displaced, now, ignore)
+        return _accept(snapshot, wanted, plan, circumstances)
     if wanted.boot == TRIAL or wanted.state in (ABSENT, REVERTED):
         return _forget(snapshot, wanted, plan)
     if wanted.state == DISABLED and any(one.name == wanted.name for one in snapshot.boot.due(snapshot.release)):
@@ -64,16 +69,8 @@ def plan_boot(
     return plan
 
 
-def _accept(
-    snapshot: Snapshot,
-    wanted: Wanted,
-    plan: Plan,
-    kept: Kept,
-    displaced: t.Iterable[str],
-    now: str,
-    ignore: tuple[str, ...],
-) -> Plan:
-    file = _file(wanted, kept)
+def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circumstances) -> Plan:
+    file = _file(wanted, circumstances.kept)
     if file is None:
         return _refuse(
             plan,
@@ -93,9 +90,11 @@ def _accept(
         )
     boot, after = snapshot.boot, predict(snapshot, plan)
     loaded = {patch.name for patch in after.patches}
-    gone = {patch.name for patch in snapshot.patches}.union(displaced, wanted.supersedes).difference(loaded)
+    before = {patch.name for patch in snapshot.patches}
+    gone = before.union(circumstances.displaced, wanted.supersedes).difference(loaded)
     known = next((one for one in boot.due(snapshot.release) if one.sha256 == file.sha256), None)
-    new = known or Accepted(wanted.name, file.sha256, snapshot.release, now, file.to_dict(), ignore)
+    ignore = circumstances.ignore
+    new = known or Accepted(wanted.name, file.sha256, snapshot.release, circumstances.now, file.to_dict(), ignore)
     if ignore and new.ignore != ignore:
         new = replace(new, ignore=ignore)
     wish = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
