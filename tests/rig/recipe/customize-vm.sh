@@ -29,6 +29,9 @@ install -m 644 "$keys/id_ed25519.pub" "$root/home/operator/.ssh/authorized_keys"
 echo 'operator ALL=(ALL) NOPASSWD: ALL' > "$root/etc/sudoers.d/operator"
 chmod 440 "$root/etc/sudoers.d/operator"
 
+install -m 644 "$recipe/compiled_zips.py" "$root/usr/lib/python3/dist-packages/compiled_zips.py"
+echo 'import compiled_zips' > "$root/usr/lib/python3/dist-packages/compiled_zips.pth"
+
 # The name comes from the kernel command line, see machines.py.
 rm -f "$root/etc/hostname"
 echo 'nameserver 10.0.2.3' > "$root/etc/resolv.conf"
