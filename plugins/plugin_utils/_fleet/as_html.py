@@ -225,10 +225,10 @@ def _file_for(files: t.Any, fixed_in: tuple[str, ...], kernel: str, fix: str) ->
 def _table(key: str, heading: str, first: str, rows: Iterable[str], is_compared: bool = True) -> str:
     names = ("Hosts", "Protected", "Not", "Unknown", "Why not") if is_compared else ("Hosts", "Unknown", "Statuses")
     columns = "".join(f'<th scope="col">{name}</th>' for name in (first, *names))
-    return f"""<section aria-labelledby="{key}-heading">
+    return f"""<section>
 <h2 id="{key}-heading">{heading}</h2>
 <div class="wide" role="region" aria-labelledby="{key}-heading" tabindex="0">
-<table id="{key}">
+<table id="{key}" aria-labelledby="{key}-heading">
 <thead><tr>{columns}</tr></thead>
 <tbody>{"".join(rows)}</tbody>
 </table>
