@@ -23,7 +23,7 @@ import staging
 from matrix import matrix
 from runner import ansible_test, versions
 from side_by_side import side_by_side
-from toolbox import CACHE, CHECKOUT, WORK, Stop, run, tool_environ, tools
+from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Stop, chromium, run, tool_environ, tools, venv
 
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
@@ -80,6 +80,13 @@ def docs_lint() -> None:
 def collection() -> None:
     """ansible-galaxy collection build and install."""
     staging.artifact()
+
+
+def browser() -> None:
+    """The report's page in a headless Chromium, with 3, 200 and 5 000 hosts."""
+    python = venv("browser", BROWSER_REQUIREMENTS) / "bin" / "python"
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium())
+    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/browser"], cwd=staging.tree(), env=environ)
 
 
 def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
@@ -224,6 +231,7 @@ ONE_SCENARIO = "scenario"
 STAGES: dict[str, t.Callable[[], None]] = {
     "bench": bench,
     "bench-kpatch": bench_kpatch,
+    "browser": browser,
     "clean": clean,
     "collection": collection,
     "demo": demo,
