@@ -233,7 +233,7 @@ def test_it_is_used_with_the_keyboard_alone(show):
     page.keyboard.press("Tab")
     assert focused() == "by-text"
     page.keyboard.type("web")
-    assert shown(page) == "1 of 1 host (text “web”)"
+    assert shown(page) == '1 of 1 host (text "web")'
     for _number in range(20):
         page.keyboard.press("Tab")
         assert outline() == "solid"

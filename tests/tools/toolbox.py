@@ -93,7 +93,9 @@ def need_ensurepip(python: Path) -> None:
     if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
         return
     package = f"{python.name}-venv" if python.name != "python3" else "python3-venv"
-    install_package(package, f"{python} cannot make virtual environments: install its venv package (Debian: {package}).")
+    install_package(
+        package, f"{python} cannot make virtual environments: install its venv package (Debian: {package})."
+    )
 
 
 def install_package(name: str, otherwise: str) -> None:

@@ -137,7 +137,7 @@
       else heading.removeAttribute("aria-sort");
     });
     const filters = [
-      wish.text && `text “${wish.text}”`,
+      wish.text && `text "${wish.text}"`,
       wish.status && `status ${statusSelect.selectedOptions[0].textContent}`,
       wish.fix !== "" && `fix ${data.fixes[wish.fix]}`,
       wish.kernel && `kernel ${wish.kernel}`,

@@ -39,7 +39,8 @@ HOSTS = {"good": variables(FACTS), "silent": variables()}
 
 @pytest.fixture
 def report(tmp_path):
-    def run(inventory=HOSTS, check_mode=False, diff=False, **arguments):
+    def run(inventory=None, check_mode=False, diff=False, **arguments):
+        inventory = inventory or HOSTS
         task = MagicMock(
             args={"dest": str(tmp_path / "report"), "now": NOW, **arguments},
             async_val=0,
