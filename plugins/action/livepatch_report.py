@@ -44,7 +44,6 @@ class ReportError(Exception):
 
 class ActionModule(ActionBase):
     _supports_check_mode = True
-    _supports_diff = True
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:

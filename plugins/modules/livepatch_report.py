@@ -16,7 +16,7 @@ description:
   - Files are replaced as a whole, and only if their content changes. With the same facts and the same O(now) each is the same, byte for byte.
   - Runs on the controller without a connection to any host, so it makes a report of hosts that cannot be reached as well.
   - Facts of a host that are not understood are told of that host, and do not fail the report.
-  - The guide P(openeuler.livepatch.report#role) describes the words and the files.
+  - The words and the files are described in R(the guide, ansible_collections.openeuler.livepatch.docsite.report).
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:

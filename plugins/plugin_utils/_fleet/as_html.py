@@ -106,9 +106,7 @@ def _answer(fleet: Fleet, tally: Tally) -> str:
         return "There are no hosts in this report."
     if tally.protected is None or tally.unprotected is None:
         patched = tally.headlines[words.PATCHED]
-        return (
-            f"{_of(patched, tally.hosts)} with patches that are wholly effective. No release was given to compare with."
-        )
+        return f"{_of(patched, tally.hosts)} patched. No release was given to compare with."
     what = "the fix" if len(fleet.releases) == 1 else f"all {len(fleet.releases)} fixes"
     if tally.protected == tally.hosts:
         return f"{_of(tally.hosts, tally.hosts)} protected by {what}."
