@@ -25,6 +25,7 @@ from runner import ansible_test, versions
 from side_by_side import side_by_side
 from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Stop, chromium, run, tool_environ, tools, venv
 
+UTILS = ("module", "plugin")
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
 
@@ -34,7 +35,7 @@ def lint() -> None:
     commands = [
         ["ruff", "format", "--check", "."],
         ["ruff", "check", "."],
-        ["mypy", "--package", "ansible_collections.openeuler.livepatch.plugins.module_utils"],
+        *(["mypy", "--package", f"ansible_collections.openeuler.livepatch.plugins.{kind}_utils"] for kind in UTILS),
         *(["mypy", folder] for folder in ("tests/rig", "tests/tools") if (staged / folder).exists()),
         ["yamllint", "--strict", "."],
         ["ansible-lint", "-q", "--nocolor", "--offline", "--strict"],
