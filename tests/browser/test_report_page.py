@@ -67,7 +67,13 @@ def test_size_and_first_paint(show, hosts):
     fleet = fleet_with(hosts)
     assert len(as_html(fleet).encode()) < MOST_BYTES
     page = show(fleet)
-    paint = page.wait_for_function("performance.getEntriesByName('first-contentful-paint')[0]?.startTime").json_value()
+    paint = page.evaluate(
+        """() => new Promise((done) => {
+          const name = "first-contentful-paint";
+          const told = (list) => list.getEntriesByName(name).forEach((one) => done(one.startTime));
+          new PerformanceObserver(told).observe({ type: "paint", buffered: true });
+        })"""
+    )
     assert 0 < paint < MOST_MS_TO_PAINT
     assert shown(page) == f"{number(hosts)} of {number(hosts)} hosts"
     assert len(names(page)) == min(hosts, ON_A_PAGE)
