@@ -15,7 +15,7 @@ OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10
 GATE = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
-.PHONY: help demo demo-kpatch test lint unit sanity docs-lint collection molecule fuzz stand-in bench bench-kpatch matrix shell clean distclean
+.PHONY: help demo demo-kpatch test lint unit sanity docs-lint collection browser molecule fuzz stand-in bench bench-kpatch matrix shell clean distclean
 
 help: ## list the targets (this is the default)
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -26,8 +26,8 @@ demo: ## live-patch a real kernel in a VM, step by step
 demo-kpatch: ## the same with kpatch-build and a kernel built for it (the first run takes 20 minutes)
 	$(GATE) demo-kpatch
 
-test: ## every test: the six targets below, one after the other
-	$(GATE) lint unit sanity docs-lint collection molecule
+test: ## every test: the seven targets below, one after the other
+	$(GATE) lint unit sanity docs-lint collection browser molecule
 
 lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
 	$(GATE) lint
@@ -43,6 +43,9 @@ docs-lint: ## check the plugins' documentation
 
 collection: ## build the collection's artifact and install it (not into your home)
 	$(GATE) collection
+
+browser: ## the report's page in a headless Chromium (Debian's, installed if it is missing)
+	$(GATE) browser
 
 molecule: ## tests on VMs with real kernels; SCENARIOS="a b" names scenarios ("make test" leaves rollout and openeuler out)
 	$(GATE) molecule

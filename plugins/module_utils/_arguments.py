@@ -85,6 +85,25 @@ LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
 }
 
 
+REPORT_FORMATS = ("json", "prometheus", "csv", "html")
+
+LIVEPATCH_REPORT: dict[str, t.Any] = {
+    "argument_spec": {
+        "dest": {"type": "path", "required": True},
+        "formats": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(REPORT_FORMATS),
+            "default": list(REPORT_FORMATS),
+        },
+        "hosts": {"type": "list", "elements": "str"},
+        "releases": {"type": "list", "elements": "raw", "default": []},
+        "registered": {"type": "str"},
+        "now": {"type": "str"},
+    },
+}
+
+
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {
         "method": {"type": "str", "choices": ["kpatch", "kbuild"], "default": "kpatch"},

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import asdict, replace
+from datetime import datetime, timezone
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, describe_boot
@@ -45,12 +46,14 @@ def describe_holders(holders: t.Iterable[Holder]) -> list[Plain]:
 
 
 def gather(files: Files) -> Plain:
-    """Read a host and describe it."""
+    """Read a host and describe it, with the moment in UTC."""
+    read_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
     holders = read_holders(files, moving.enabled) if moving else ()
     report = _boot_store.read_report(files)
-    return describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), holders, report)
+    facts = describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), holders, report)
+    return {"read_at": read_at, **facts}
 
 
 def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...], boot_report: Plain) -> Plain:

@@ -54,6 +54,11 @@ ansible_facts:
       type: dict
       returned: always
       contains:
+        read_at:
+          description: When the facts were read, in UTC, by the host's clock. Facts that a cache keeps tell their age so.
+          type: str
+          returned: always
+          sample: "2026-11-25T07:33:31Z"
         supported:
           description: Whether the running kernel can be live-patched.
           type: bool

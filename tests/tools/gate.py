@@ -23,8 +23,9 @@ import staging
 from matrix import matrix
 from runner import ansible_test, versions
 from side_by_side import side_by_side
-from toolbox import CACHE, CHECKOUT, WORK, Stop, run, tool_environ, tools
+from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Stop, chromium, run, tool_environ, tools, venv
 
+UTILS = ("module", "plugin")
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
 
@@ -34,7 +35,7 @@ def lint() -> None:
     commands = [
         ["ruff", "format", "--check", "."],
         ["ruff", "check", "."],
-        ["mypy", "--package", "ansible_collections.openeuler.livepatch.plugins.module_utils"],
+        *(["mypy", "--package", f"ansible_collections.openeuler.livepatch.plugins.{kind}_utils"] for kind in UTILS),
         *(["mypy", folder] for folder in ("tests/rig", "tests/tools") if (staged / folder).exists()),
         ["yamllint", "--strict", "."],
         ["ansible-lint", "-q", "--nocolor", "--offline", "--strict"],
@@ -80,6 +81,13 @@ def docs_lint() -> None:
 def collection() -> None:
     """ansible-galaxy collection build and install."""
     staging.artifact()
+
+
+def browser() -> None:
+    """The report's page in a headless Chromium, with 3, 200 and 5 000 hosts."""
+    python = venv("browser", BROWSER_REQUIREMENTS) / "bin" / "python"
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium())
+    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/browser"], cwd=staging.tree(), env=environ)
 
 
 def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
@@ -224,6 +232,7 @@ ONE_SCENARIO = "scenario"
 STAGES: dict[str, t.Callable[[], None]] = {
     "bench": bench,
     "bench-kpatch": bench_kpatch,
+    "browser": browser,
     "clean": clean,
     "collection": collection,
     "demo": demo,

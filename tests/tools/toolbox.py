@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openeuler-livepatch"
 WORK = CACHE / "work" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "tools.txt"
+BROWSER_REQUIREMENTS = REQUIREMENTS.with_name("browser.txt")
 
 Argv = t.Sequence["str | Path"]
 Environ = t.Mapping[str, str]
@@ -92,12 +93,29 @@ def need_ensurepip(python: Path) -> None:
     if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
         return
     package = f"{python.name}-venv" if python.name != "python3" else "python3-venv"
+    install_package(
+        package, f"{python} cannot make virtual environments: install its venv package (Debian: {package})."
+    )
+
+
+def install_package(name: str, otherwise: str) -> None:
+    """Install a Debian package; where that cannot be done, `otherwise` says what is missing."""
     become = [] if os.geteuid() == 0 else ["sudo"]
     if not shutil.which("apt-get") or (become and not shutil.which("sudo")):
-        raise Stop(f"{python} cannot make virtual environments: install its venv package (Debian: {package}).")
-    print(f"    installing the Debian package {package}", flush=True)
+        raise Stop(otherwise)
+    print(f"    installing the Debian package {name}", flush=True)
     run([*become, "apt-get", "-q", "update"])
-    run([*become, "apt-get", "-q", "-y", "--no-install-recommends", "install", package])
+    run([*become, "apt-get", "-q", "-y", "--no-install-recommends", "install", name])
+
+
+def chromium() -> str:
+    """Return the browser of the tests, installed if it is missing."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        install_package("chromium", f"A browser is needed: install one of {', '.join(names)}.")
+        found = shutil.which("chromium")
+    return found or names[0]
 
 
 def tools() -> Path:

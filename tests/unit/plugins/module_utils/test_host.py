@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from datetime import datetime, timezone
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _host, _kept_files
@@ -144,6 +145,12 @@ def test_running_transition_and_its_holders(tree):
     ]
     disabling = _host.read_holders(tree.files, enabling=False)
     assert [str(holder) for holder in disabling] == ["task7 (pid 7) in hrtimer_nanosleep+0x9d/0x120"]
+
+
+def test_facts_tell_when_they_were_read(tree):
+    before = datetime.now(timezone.utc).replace(microsecond=0)
+    read_at = datetime.strptime(gather(tree.files)["read_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    assert before <= read_at <= datetime.now(timezone.utc)
 
 
 def test_facts_of_a_quiet_host(tree):

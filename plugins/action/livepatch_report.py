@@ -1,0 +1,174 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""livepatch_report, which runs on the controller only: the facts of all hosts are there."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+import yaml
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_REPORT
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json, summary_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, time_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
+
+Result = dict[str, t.Any]
+
+WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
+    "json": ("livepatch.json", as_json),
+    "prometheus": ("livepatch.prom", as_prometheus),
+    "csv": ("livepatch.csv", as_csv),
+    "html": ("livepatch.html", as_html),
+}
+
+
+class ReportError(Exception):
+    """The report cannot be made; the message says why and what to do. C(reason) is a stable key."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        arguments = self.validate_argument_spec(**LIVEPATCH_REPORT)[1]
+        try:
+            result.update(self._report(arguments, task_vars or {}))
+        except ReportError as error:
+            result.update({"failed": True, "msg": str(error), "reason": error.reason})
+        return result
+
+    def _report(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        now = _now(arguments["now"])
+        releases = _releases(arguments["releases"])
+        hosts = arguments["hosts"]
+        if hosts is None:
+            hosts = task_vars["ansible_play_hosts_all"]
+        answers = {host: _answer(task_vars["hostvars"], host, arguments["registered"]) for host in hosts}
+        fleet = fleet_of(answers, releases, now)
+        paths, diffs = {}, []
+        for kind in dict.fromkeys(arguments["formats"]):
+            name, write = WRITERS[kind]
+            paths[kind] = os.path.join(os.path.abspath(arguments["dest"]), name)
+            diffs += self._put(paths[kind], write(fleet))
+        result: Result = {"changed": bool(diffs), "paths": paths, "summary": summary_of(fleet)}
+        if self._task.diff:
+            result["diff"] = diffs
+        return result
+
+    def _put(self, path: str, text: str) -> list[Result]:
+        """Bring the file to this content; the diff, if it is another one."""
+        new = text.encode()
+        try:
+            old = _content(path)
+            if old == new:
+                return []
+            if not self._task.check_mode:
+                _replace(path, new)
+        except OSError as error:
+            raise ReportError(f"{path} cannot be written: {error.strerror}. Correct dest.", "not_written") from error
+        return [_diff(path, old or b"", new)]
+
+
+def _now(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(timezone.utc).replace(microsecond=0)
+    try:
+        return time_of(text)
+    except ValueError as error:
+        raise ReportError(f"now is {text}; write it like 2026-11-25T07:33:31Z, in UTC.", "bad_time") from error
+
+
+def _releases(entries: list[t.Any]) -> tuple[Release, ...]:
+    try:
+        return read_releases(_source(entry) for entry in entries)
+    except DataError as error:
+        raise ReportError(f"{error} Correct releases.", "bad_release") from error
+
+
+def _source(entry: t.Any) -> tuple[str, t.Any]:
+    """Where a release is from, and its data."""
+    if isinstance(entry, Mapping):
+        return f"the release {entry.get('id', '')}".rstrip(), entry
+    path = os.path.abspath(os.path.expanduser(str(entry)))
+    if os.path.isdir(path):
+        path = os.path.join(path, "release.yml")
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return path, yaml.safe_load(handle)
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}. Correct releases.", "no_such_release") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ReportError(f"{path} is not YAML: {error}", "bad_release") from error
+
+
+def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
+    """What came back from a host. Raw, because nothing that a host has sent is to be taken for a template."""
+    variables = hostvars.raw_get(host)
+    if not isinstance(variables, Mapping):
+        raise ReportError(f"{host} is not in the inventory. Correct hosts.", "unknown_host")
+    facts = (variables.get("ansible_facts") or {}).get("livepatch")
+    result = variables.get(registered) if registered else None
+    if not isinstance(result, Mapping) or result.get("skipped"):
+        return Answer(facts)
+    message = str(result.get("msg") or "It is not told why.")
+    if result.get("unreachable"):
+        return Answer(facts, message, statuses.UNREACHABLE)
+    # Also with failed_when: false; the interpreter's discovery leaves facts behind where the module has failed.
+    if "ansible_livepatch" not in (result.get("ansible_facts") or {}):
+        return Answer(facts, f"Its facts could not be read: {message}", statuses.FAILED)
+    return Answer(facts)
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+
+
+def _replace(path: str, content: bytes) -> None:
+    """Write the file as a whole or not at all: a web server or node_exporter may be reading it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    # Beside it and with a leading dot and another ending, so that no collector takes it for the file itself.
+    beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as handle:
+            handle.write(content)
+        os.replace(beside, path)
+    except BaseException:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
+
+
+def _diff(path: str, old: bytes, new: bytes) -> Result:
+    most = constants.MAX_FILE_SIZE_FOR_DIFF
+    if len(old) > most:
+        return {"dst_larger": most}
+    if len(new) > most:
+        return {"src_larger": most}
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": old.decode(errors="replace"),
+        "after": new.decode(),
+    }

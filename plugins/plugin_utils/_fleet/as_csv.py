@@ -1,0 +1,82 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The report as CSV: a line for each host and fix, or for each host if there are no releases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import time_text
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Standing
+
+COLUMNS = (
+    "host",
+    "headline",
+    "statuses",
+    "why",
+    "kernel",
+    "machine",
+    "abi",
+    "read_at",
+    "age_seconds",
+    "enabled_patches",
+    "fix",
+    "cves",
+    "fix_headline",
+    "fix_statuses",
+    "fix_protected",
+    "fix_why",
+)
+STARTS_A_FORMULA = ("=", "+", "-", "@")
+
+
+def as_csv(fleet: Fleet) -> str:
+    """Lines that a spreadsheet reads as text: what it would take for a formula has an apostrophe before it."""
+    cves = {release.id: " ".join(release.cves) for release in fleet.releases}
+    output = io.StringIO()
+    writer = csv.writer(output)
+    writer.writerow(COLUMNS)
+    for host in fleet.hosts:
+        for standing in host.standings or (None,):
+            writer.writerow([_harmless(cell) for cell in (*_host(host), *_fix(standing, cves))])
+    return output.getvalue()
+
+
+def _host(host: Host) -> tuple[t.Any, ...]:
+    facts = host.facts
+    return (
+        host.name,
+        host.headline,
+        " ".join(host.statuses),
+        host.why,
+        facts.release if facts else "",
+        facts.machine if facts else "",
+        (facts.abi if facts else "") or "",
+        time_text(facts.read_at) if facts and facts.read_at else "",
+        "" if host.age is None else host.age,
+        " ".join(patch.name for patch in facts.patches if patch.enabled) if facts else "",
+    )
+
+
+def _fix(standing: Standing | None, cves: dict[str, str]) -> tuple[str, ...]:
+    if standing is None:
+        return ("",) * 6
+    return (
+        standing.fix,
+        cves[standing.fix],
+        standing.headline,
+        " ".join(standing.statuses),
+        str(standing.is_protected).lower(),
+        standing.why,
+    )
+
+
+def _harmless(cell: t.Any) -> str:
+    text = str(cell)
+    return f"'{text}" if text.lstrip().startswith(STARTS_A_FORMULA) else text

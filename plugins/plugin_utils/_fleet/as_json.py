@@ -1,0 +1,105 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The report as plain data and JSON; docs/report.schema.json describes it."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import asdict
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import time_text
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
+
+FORMAT = 1
+
+Plain = dict[str, t.Any]
+
+
+def as_json(fleet: Fleet) -> str:
+    """The whole report."""
+    tallies = fleet.by_fix()
+    data = {
+        "format": FORMAT,
+        "summary": summary_of(fleet),
+        "fixes": [_fix(release, tallies[release.id]) for release in fleet.releases],
+        "cves": [{"cve": cve, **tally_of(tally)} for cve, tally in fleet.by_cve().items()],
+        "kernels": [{"kernel": kernel, **tally_of(tally)} for kernel, tally in fleet.by_kernel().items()],
+        "hosts": [_host(host) for host in fleet.hosts],
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def summary_of(fleet: Fleet) -> Plain:
+    """What the module returns as well."""
+    times = fleet.read_times()
+    return {
+        "generated_at": time_text(fleet.now),
+        "oldest_facts": time_text(times[0]) if times else None,
+        "newest_facts": time_text(times[-1]) if times else None,
+        "with_status": fleet.with_status(),
+        **tally_of(fleet.tally()),
+    }
+
+
+def tally_of(tally: Tally) -> Plain:
+    """How many hosts stand how."""
+    return asdict(tally)
+
+
+def _fix(release: Release, tally: Tally) -> Plain:
+    return {
+        "id": release.id,
+        "name": release.name,
+        "title": release.title,
+        "severity": release.severity,
+        "cves": list(release.cves),
+        "kernels": sorted({file.kernel_release for file in release.files}),
+        "fixed_in": sorted(release.fixed_in),
+        **tally_of(tally),
+    }
+
+
+def _host(host: Host) -> Plain:
+    facts = host.facts
+    return {
+        "name": host.name,
+        "headline": host.headline,
+        "why": host.why,
+        "statuses": list(host.statuses),
+        "protected": host.is_protected,
+        "age_seconds": host.age,
+        "read_at": time_text(facts.read_at) if facts and facts.read_at else None,
+        "kernel": facts.release if facts else None,
+        "machine": facts.machine if facts else None,
+        "abi": facts.abi if facts else None,
+        "fixes": [
+            {
+                "id": one.fix,
+                "headline": one.headline,
+                "statuses": list(one.statuses),
+                "protected": one.is_protected,
+                "why": one.why,
+            }
+            for one in host.standings
+        ],
+        "patches": [dict(asdict(patch), covered_by=list(patch.covered_by)) for patch in facts.patches] if facts else [],
+        "functions": [
+            {
+                "object": stack.object,
+                "name": stack.function,
+                "sympos": stack.sympos,
+                "stack": list(stack.patches),
+                "live": stack.patches[-1] if stack.patches else None,
+            }
+            for stack in facts.stacks
+        ]
+        if facts
+        else [],
+        "notes": list(host.notes),
+    }

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The report for node_exporter's textfile collector. Hosts are counted; as labels they were too many."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally
+
+MOST_KERNELS = 50
+"""Kernel releases are what hosts say they are: beyond so many the rest is one series."""
+
+Sample = tuple[dict[str, str], int]
+
+
+def as_prometheus(fleet: Fleet) -> str:
+    """The metrics, each with the same series in each report of the same releases, but for kernels."""
+    times = fleet.read_times()
+    read = (("oldest", times[:1]), ("newest", times[-1:]))
+    metrics: list[tuple[str, str, list[Sample]]] = [
+        ("report_timestamp_seconds", "When the report was made.", _at([fleet.now])),
+        *((f"{which}_facts_timestamp_seconds", f"When the {which} facts were read.", _at(of)) for which, of in read),
+        ("hosts", "Hosts by headline, the first status that they have.", _by_status(fleet.tally().headlines)),
+        ("hosts_with_status", "Hosts that have a status; one may have several.", _by_status(fleet.with_status())),
+        (
+            "protection",
+            "Hosts by whether all fixes protect them.",
+            _protection(fleet.tally()) if fleet.releases else [],
+        ),
+        ("fix_hosts", "Hosts by how they stand to a fix.", _by_status_of("fix", fleet.by_fix())),
+        ("fix_protection", "Hosts by whether a fix protects them.", _by_protection("fix", fleet.by_fix())),
+        ("cve_protection", "Hosts by whether they are protected from a CVE.", _by_protection("cve", fleet.by_cve())),
+        ("kernel_hosts", "Hosts by running kernel.", _kernels(fleet.by_kernel())),
+    ]
+    lines = []
+    for name, text, samples in metrics:
+        if samples:
+            lines += [f"# HELP livepatch_{name} {text}", f"# TYPE livepatch_{name} gauge"]
+            lines += [f"livepatch_{name}{_labels(labels)} {value}" for labels, value in samples]
+    return "\n".join(lines) + "\n"
+
+
+def _at(moments: list[datetime]) -> list[Sample]:
+    return [({}, int(moment.timestamp())) for moment in moments]
+
+
+def _by_status(counts: t.Mapping[str, int], **more: str) -> list[Sample]:
+    return [({**more, "status": status}, count) for status, count in counts.items()]
+
+
+def _by_status_of(kind: str, tallies: t.Mapping[str, Tally]) -> list[Sample]:
+    return [sample for key, tally in tallies.items() for sample in _by_status(tally.headlines, **{kind: key})]
+
+
+def _by_protection(kind: str, tallies: t.Mapping[str, Tally]) -> list[Sample]:
+    return [sample for key, tally in tallies.items() for sample in _protection(tally, **{kind: key})]
+
+
+def _protection(tally: Tally, **more: str) -> list[Sample]:
+    counts = {"protected": tally.protected, "unprotected": tally.unprotected, "unknown": tally.unknown}
+    return [({**more, "protection": protection}, count or 0) for protection, count in counts.items()]
+
+
+def _kernels(tallies: t.Mapping[str, Tally]) -> list[Sample]:
+    by_size = sorted(tallies, key=lambda kernel: (-tallies[kernel].hosts, kernel))
+    samples: list[Sample] = [({"kernel": kernel}, tallies[kernel].hosts) for kernel in sorted(by_size[:MOST_KERNELS])]
+    rest = sum(tallies[kernel].hosts for kernel in by_size[MOST_KERNELS:])
+    return [*samples, ({"kernel": "other"}, rest)] if rest else samples
+
+
+def _labels(labels: dict[str, str]) -> str:
+    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{inside}}}" if inside else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

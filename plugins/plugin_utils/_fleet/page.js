@@ -1,0 +1,294 @@
+/*
+ * Copyright (c) 2026, openeuler.livepatch contributors
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+"use strict";
+(() => {
+  const ROWS_ON_A_PAGE = 100;
+  const NAMES_SHOWN = 6;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const pool = data.pool;
+  const statuses = data.statuses.map(([key, label, tone, mark], place) => ({ key, label, tone, mark, place }));
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  // Everything from the data goes through here: strings become text nodes, never markup.
+  function element(tag, attributes, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value === true) made.setAttribute(name, "");
+      else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+    }
+    made.append(...children.filter((child) => child !== null));
+    return made;
+  }
+
+  // A name that may go on in the next line after its punctuation.
+  function breakable(name) {
+    return name.split(/(?<=[-._/])/).flatMap((piece, place) => (place ? [document.createElement("wbr"), piece] : [piece]));
+  }
+
+  function hostOf(row, id) {
+    const [name, headline, has, why, system, age, standings, patches, stacks, notes] = row;
+    const [kernel, machine, abi] = system === null ? ["", "", ""] : pool[system];
+    const host = { id, name, headline, has, why: pool[why], kernel, machine, abi, age, notes: notes.map((one) => pool[one]) };
+    host.standings = pool[standings].map(([of, reason]) => ({ headline: of[0], has: of, why: pool[reason] }));
+    host.patches = (patches === null ? [] : pool[patches]).map(([title, enabled, moving, effective, boot, content]) => ({
+      name: pool[title], enabled, moving, effective, boot, content,
+    }));
+    host.stacks = stacks === null ? [] : pool[stacks];
+    host.live = host.patches.filter((patch) => patch.enabled && patch.effective !== "none").map((patch) => patch.name).join(", ");
+    const words = has.map((place) => statuses[place].label);
+    host.text = [name, kernel, host.why, host.live, ...words, ...host.notes].join("\n").toLowerCase();
+    return host;
+  }
+
+  const hosts = data.hosts.map(hostOf);
+  [...hosts].sort((one, other) => collator.compare(one.name, other.name)).forEach((host, rank) => { host.rank = rank; });
+
+  const byText = (key) => (one, other) => collator.compare(key(one), key(other));
+  const columns = [
+    { title: "Host", compare: () => 0 },
+    { title: "Status", compare: (one, other) => standingOf(one).headline - standingOf(other).headline },
+    { title: "Why", kind: "optional why" },
+    { title: "Kernel", kind: "optional kernel", compare: byText((host) => host.kernel) },
+    { title: "Live patches", kind: "optional live-patches", compare: byText((host) => host.live) },
+    { title: "Age of data", kind: "age", compare: (one, other) => (other.age ?? Infinity) - (one.age ?? Infinity) || 0 },
+  ];
+  const wish = { text: "", status: "", fix: "", kernel: "", column: 1, backwards: false, page: 0 };
+  const opened = new Set();
+  let found = [];
+
+  const standingOf = (host) => (wish.fix === "" ? host : host.standings[wish.fix]);
+  const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  const count = (many, what) => `${number(many)} ${what}${many === 1 ? "" : "s"}`;
+
+  function ageText(seconds) {
+    if (seconds === null) return "not known";
+    for (const [length, unit] of [[86400, "day"], [3600, "hour"], [60, "minute"]]) {
+      if (seconds >= 2 * length || (seconds >= length && unit === "minute")) return count(Math.floor(seconds / length), unit);
+    }
+    return count(seconds, "second");
+  }
+
+  function badge(place) {
+    const { label, tone, mark } = statuses[place];
+    return element("span", { class: `badge ${tone}` }, element("span", { "aria-hidden": "true" }, mark), ` ${label}`);
+  }
+
+  function search() {
+    const parts = wish.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const [how, key] = wish.status.split(":");
+    const status = wish.status === "" ? null : statuses.findIndex((one) => one.key === key);
+    const matches = (host) => {
+      const standing = standingOf(host);
+      if (status !== null && (how === "is" ? standing.headline !== status : !standing.has.includes(status))) return false;
+      if (wish.kernel !== "" && host.kernel !== wish.kernel) return false;
+      return parts.every((part) => host.text.includes(part));
+    };
+    const compare = columns[wish.column].compare;
+    const sign = wish.backwards ? -1 : 1;
+    found = hosts.filter(matches).sort((one, other) => sign * (compare(one, other) || one.rank - other.rank));
+  }
+
+  const body = element("tbody");
+  const headings = columns.map(({ title, kind, compare }, place) =>
+    element("th", { scope: "col", class: kind },
+      compare ? element("button", { type: "button", class: "sort", onclick: () => sortBy(place) }, title) : title,
+      // A button is not repeated with its heading on the pages of a print.
+      compare ? element("span", { class: "print-only" }, title) : null));
+  const table = element("table", { id: "table", "aria-labelledby": "hosts-heading" },
+    element("thead", null, element("tr", null, ...headings)), body);
+  const shown = element("p", { class: "shown", role: "status" });
+  const pageText = element("span", { id: "page" });
+  const previous = element("button", { type: "button", onclick: () => turn(-1) }, "Previous");
+  const next = element("button", { type: "button", onclick: () => turn(1) }, "Next");
+  const pager = element("nav", { class: "pager", "aria-label": "Pages of hosts" }, previous, pageText, next);
+
+  function pages() {
+    return Math.max(1, Math.ceil(found.length / ROWS_ON_A_PAGE));
+  }
+
+  function turn(by) {
+    const page = wish.page + by;
+    if (page < 0 || page >= pages()) return;
+    wish.page = page;
+    show();
+    document.getElementById("hosts").scrollIntoView();
+  }
+
+  function sortBy(place) {
+    wish.backwards = wish.column === place && !wish.backwards;
+    wish.column = place;
+    wish.page = 0;
+    update();
+  }
+
+  function update() {
+    search();
+    show();
+  }
+
+  function show() {
+    const start = wish.page * ROWS_ON_A_PAGE;
+    fill(found.slice(start, start + ROWS_ON_A_PAGE));
+    headings.forEach((heading, place) => {
+      if (place === wish.column) heading.setAttribute("aria-sort", wish.backwards ? "descending" : "ascending");
+      else heading.removeAttribute("aria-sort");
+    });
+    const filters = [
+      wish.text && `text "${wish.text}"`,
+      wish.status && `status ${statusSelect.selectedOptions[0].textContent}`,
+      wish.fix !== "" && `fix ${data.fixes[wish.fix]}`,
+      wish.kernel && `kernel ${wish.kernel}`,
+    ].filter(Boolean);
+    shown.textContent = `${number(found.length)} of ${count(hosts.length, "host")}${filters.length ? ` (${filters.join(", ")})` : ""}`;
+    pageText.textContent = `Page ${number(wish.page + 1)} of ${number(pages())}`;
+    // Not "disabled", which would throw the focus away from under the reader's fingers.
+    previous.setAttribute("aria-disabled", String(wish.page === 0));
+    next.setAttribute("aria-disabled", String(wish.page + 1 >= pages()));
+    pager.hidden = pages() === 1;
+    clear.hidden = filters.length === 0;
+  }
+
+  function fill(chosen) {
+    const rows = [];
+    for (const host of chosen) {
+      rows.push(rowOf(host));
+      if (opened.has(host.id)) rows.push(detailOf(host));
+    }
+    if (!rows.length) rows.push(element("tr", null, element("td", { colspan: columns.length }, "No host matches.")));
+    body.replaceChildren(...rows);
+  }
+
+  function rowOf(host) {
+    const standing = standingOf(host);
+    const isOpen = opened.has(host.id);
+    return element("tr", null,
+      element("th", { scope: "row" }, element("button", {
+        type: "button", class: "open", "aria-expanded": String(isOpen), "aria-controls": isOpen && `detail-${host.id}`,
+        onclick: (event) => toggle(host, event.currentTarget),
+      }, ...breakable(host.name))),
+      element("td", null, element("span", { class: "badges" }, badge(standing.headline))),
+      element("td", { class: "optional why" }, standing.why),
+      element("td", { class: "optional kernel" }, ...breakable(host.kernel)),
+      element("td", { class: "optional live-patches" }, ...breakable(host.live)),
+      element("td", { class: "age" }, ageText(host.age)));
+  }
+
+  function toggle(host, button) {
+    const row = button.closest("tr");
+    if (opened.delete(host.id)) {
+      row.nextElementSibling.remove();
+      button.removeAttribute("aria-controls");
+    } else {
+      opened.add(host.id);
+      row.after(detailOf(host));
+      button.setAttribute("aria-controls", `detail-${host.id}`);
+    }
+    button.setAttribute("aria-expanded", String(opened.has(host.id)));
+  }
+
+  function part(title, ...content) {
+    return [element("h3", null, title), ...content];
+  }
+
+  function detailOf(host) {
+    const kernel = [host.kernel || "kernel not known", host.machine, host.abi].filter(Boolean).join(", ");
+    const content = [
+      element("p", null, host.age === null ? kernel : `${kernel}. These data are ${ageText(host.age)} old.`),
+      element("p", null, element("span", { class: "badges" }, ...host.has.map(badge))),
+    ];
+    if (!host.standings.length) content.push(element("p", null, host.why));
+    else content.push(...part("Fixes", element("ul", null, ...host.standings.map((standing, place) =>
+      element("li", { class: "fix" }, badge(standing.headline), ` ${data.fixes[place]}. ${standing.why}`)))));
+    if (host.patches.length) content.push(...part("Loaded patches", element("ul", null, ...host.patches.map(patchLine))));
+    if (host.stacks.length) content.push(...part("Replaced functions", element("div", { class: "stacks" }, ...host.stacks.map(drawing))));
+    if (host.notes.length) content.push(...part("Notes", element("ul", null, ...host.notes.map((note) => element("li", null, note)))));
+    return element("tr", { class: "detail", id: `detail-${host.id}` }, element("td", { colspan: columns.length }, ...content));
+  }
+
+  function patchLine(patch) {
+    const effect = { full: "wholly effective", partial: "partly effective", none: "not effective" }[patch.effective];
+    const boot = { accepted: "accepted", quarantined: "in quarantine", trial: "on trial" }[patch.boot];
+    const states = [
+      patch.enabled ? "enabled" : "not enabled", patch.moving && "in transition", patch.enabled && effect, patch.enabled && boot,
+      patch.content && `content ${patch.content}`,
+    ];
+    return element("li", null, element("strong", null, patch.name), `: ${states.filter(Boolean).join(", ")}`);
+  }
+
+  function drawing([patches, functions]) {
+    const layers = patches.map((place, height) => {
+      const isLive = height === patches.length - 1;
+      return element("li", { class: isLive && "live" }, element("span", { class: "role" }, isLive ? "live" : "covered"), ...breakable(pool[place]));
+    }).reverse();
+    const kernel = element("li", { class: "kernel" }, element("span", { class: "role" }, "replaced"), "original");
+    const names = functions.map((place) => pool[place].join("/"));
+    const caption = element("figcaption", null, names.slice(0, NAMES_SHOWN).join(", "));
+    if (names.length > NAMES_SHOWN) {
+      caption.append(element("details", null,
+        element("summary", null, `${number(names.length - NAMES_SHOWN)} more`), names.slice(NAMES_SHOWN).join(", ")));
+    }
+    return element("figure", { class: "stack" }, element("ol", null, ...layers, kernel), caption);
+  }
+
+  function select(label, key, groups) {
+    const box = element("select", { id: `by-${key}` }, element("option", { value: "" }, "any"), ...groups);
+    box.addEventListener("change", () => { wish[key] = box.value; wish.page = 0; update(); });
+    return [box, element("label", null, label, box)];
+  }
+
+  const option = ([value, text]) => element("option", { value }, text);
+  const kernels = [...new Set(hosts.map((host) => host.kernel).filter(Boolean))].sort(collator.compare);
+  const isHeadline = new Set(hosts.flatMap((host) => [host.headline, ...host.standings.map((one) => one.headline)]));
+  const isThere = new Set(hosts.flatMap((host) => host.has));
+  const those = (how, has) => statuses.filter((one) => has.has(one.place)).map((one) => option([`${how}:${one.key}`, one.label]));
+  const alsoThere = statuses.filter((one) => isThere.has(one.place)).map((one) => option([`has:${one.key}`, `${one.label}, among others`]));
+  const input = element("input", { type: "search", id: "by-text", autocomplete: "off", spellcheck: "false" });
+  input.addEventListener("input", () => { wish.text = input.value.trim(); wish.page = 0; update(); });
+  const [statusSelect, statusLabel] = select("Status", "status", [
+    element("optgroup", { label: "Headline" }, ...those("is", isHeadline)),
+    element("optgroup", { label: "Any of its statuses" }, ...alsoThere),
+  ]);
+  const [fixSelect, fixLabel] = select("Fix", "fix", data.fixes.map((fix, place) => option([place, fix])));
+  const [kernelSelect, kernelLabel] = select("Kernel", "kernel", kernels.map((kernel) => option([kernel, kernel])));
+  fixLabel.hidden = data.fixes.length === 0;
+  const clear = element("button", { type: "button", onclick: () => { filterBy({}); input.focus(); } }, "Clear filters");
+  const controls = element("form", { class: "controls", role: "search", "aria-label": "Filter the hosts", onsubmit: (event) => event.preventDefault() },
+    element("label", { class: "search" }, "Search in names, kernels, patches, reasons", input), statusLabel, fixLabel, kernelLabel, clear);
+
+  function filterBy({ text = "", status = "", fix = "", kernel = "" }) {
+    Object.assign(wish, { text, status, fix, kernel, page: 0 });
+    [input.value, statusSelect.value, fixSelect.value, kernelSelect.value] = [text, status, fix, kernel];
+    update();
+  }
+
+  // The numbers of the summary lead to the hosts that they count.
+  function leadTo(item, filter) {
+    const lead = item.querySelector(".lead");
+    const button = element("button", { type: "button", class: "link", onclick: () => {
+      filterBy({ ...filter, status: item.dataset.status });
+      const section = document.getElementById("hosts");
+      section.focus({ preventScroll: true });
+      section.scrollIntoView();
+    } });
+    button.append(...lead.childNodes);
+    lead.append(button);
+  }
+
+  for (const item of document.querySelectorAll("[data-status]")) {
+    const { fix, kernel, cve } = item.closest("tr")?.dataset ?? {};
+    if (fix !== undefined) leadTo(item, { fix: String(data.fixes.indexOf(fix)) });
+    else if (kernel !== undefined) leadTo(item, { kernel });
+    else if (cve === undefined) leadTo(item, {});
+  }
+
+  window.addEventListener("beforeprint", () => fill(found));
+  window.addEventListener("afterprint", show);
+
+  const list = document.getElementById("list");
+  list.append(controls, shown, table, pager);
+  list.hidden = false;
+  update();
+})();

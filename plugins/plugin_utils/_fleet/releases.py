@@ -1,0 +1,90 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Releases, as the role build writes them, as far as the report needs them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader
+
+FORMAT = 1
+COVERED_WORD = "covered"
+"""In C(supersedes): all that the patch contains."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A release's patch file for one kernel. C(machine) and C(sha256) are C(None) where the release does not say."""
+
+    kernel_release: str
+    machine: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A fix as it is rolled out: C(id) is the fix, C(name) its patch module."""
+
+    id: str
+    name: str
+    title: str = ""
+    severity: str = ""
+    cves: tuple[str, ...] = ()
+    supersedes: tuple[str, ...] = ()
+    fixed_in: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+
+    def file_for(self, kernel_release: str, machine: str) -> File | None:
+        """The file for this kernel, or None."""
+        for file in self.files:
+            if file.kernel_release == kernel_release and (not file.machine or not machine or file.machine == machine):
+                return file
+        return None
+
+    def takes_the_place_of(self, other: Release) -> bool:
+        """Whether it contains the other one, as far as releases tell: by the patch's name, or by all of its CVEs."""
+        if other.name in self.supersedes:
+            return True
+        return COVERED_WORD in self.supersedes and bool(other.cves) and set(other.cves) <= set(self.cves)
+
+
+def read_releases(sources: t.Iterable[tuple[str, t.Any]]) -> tuple[Release, ...]:
+    """The releases by their id, from pairs of where they are from and what is there. Raises L(DataError)."""
+    releases: dict[str, Release] = {}
+    for source, data in sources:
+        release = _read_release(data, source)
+        if release.id in releases:
+            raise DataError(f"{source} is a second release of {release.id}.")
+        releases[release.id] = release
+    return tuple(releases[key] for key in sorted(releases))
+
+
+def _read_release(data: t.Any, source: str) -> Release:
+    release = Reader(data, source)
+    if release.has("livepatch_release"):
+        release = release.inner("livepatch_release")
+    if release.number("format") != FORMAT:
+        raise DataError(f"{source} is a release of another format; this collection knows the format {FORMAT}.")
+    return Release(
+        id=release.text("id"),
+        name=_kernel_name(release.text("name")),
+        title=release.text_or_none("title") or "",
+        severity=release.text_or_none("severity") or "",
+        cves=tuple(sorted(set(release.texts("cves")))),
+        supersedes=tuple(_kernel_name(name) for name in release.texts("supersedes")),
+        fixed_in=release.texts("fixed_in"),
+        files=tuple(
+            File(file.text("kernel_release"), file.text_or_none("machine"), file.text_or_none("sha256"))
+            for file in release.each("files")
+        ),
+    )
+
+
+def _kernel_name(name: str) -> str:
+    return name.replace("-", "_")

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The words for how a host stands, each defined here and nowhere else; the guide "Report" repeats the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GOOD, BAD, CAUTION, UNKNOWN, PLAIN = "good", "bad", "caution", "unknown", "plain"
+"""The tones: protected, exposed, not certain, nothing known, and what is neither good nor bad."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status: its key in data, its label for people, its tone, and what it means of a host and a fix."""
+
+    key: str
+    label: str
+    tone: str
+    meaning: str
+
+
+UNREACHABLE = "unreachable"
+FAILED = "failed"
+UNSUPPORTED = "unsupported"
+UNCOVERED = "uncovered"
+QUARANTINED = "quarantined"
+NOT_APPLIED = "not_applied"
+INERT = "inert"
+PARTLY_EFFECTIVE = "partly_effective"
+DRIFTED = "drifted"
+IN_TRANSITION = "in_transition"
+COVERED = "covered"
+SUPERSEDED = "superseded"
+FIXED_IN = "fixed_in"
+PATCHED = "patched"
+UNPATCHED = "unpatched"
+ON_TRIAL = "on_trial"
+ACCEPTED = "accepted"
+
+STATUSES = (
+    Status(UNREACHABLE, "unreachable", UNKNOWN, "The host did not answer, or there are no facts of it."),
+    Status(FAILED, "failed", UNKNOWN, "The host answered, and its facts could not be read or understood."),
+    Status(UNSUPPORTED, "unsupported", BAD, "The running kernel cannot be live-patched."),
+    Status(UNCOVERED, "uncovered", BAD, "The release has no file for the running kernel."),
+    Status(
+        QUARANTINED, "quarantined", BAD, "The patch took the host down at boot, and is not loaded at boot any more."
+    ),
+    Status(
+        NOT_APPLIED, "not applied", BAD, "The release has a file for the running kernel, and the patch is not enabled."
+    ),
+    Status(INERT, "inert", BAD, "The patch is enabled, and none of its functions is live."),
+    Status(
+        PARTLY_EFFECTIVE, "partly effective", CAUTION, "The patch is enabled, and not all of its functions are live."
+    ),
+    Status(
+        DRIFTED,
+        "drifted",
+        CAUTION,
+        "What is loaded, or what the next boot loads, has another content than the release's file.",
+    ),
+    Status(
+        IN_TRANSITION,
+        "in transition",
+        CAUTION,
+        "The patch is being enabled or disabled; some tasks run the other code.",
+    ),
+    Status(COVERED, "covered", GOOD, "The release's patch is enabled, and every function of it is live."),
+    Status(SUPERSEDED, "superseded", GOOD, "Another fix of the report takes its place, and covers the host."),
+    Status(FIXED_IN, "fixed in kernel", GOOD, "The running kernel has the fix itself."),
+    Status(PATCHED, "patched", GOOD, "Patches are enabled and wholly effective. Only without releases."),
+    Status(UNPATCHED, "unpatched", PLAIN, "No patch is enabled. Only without releases."),
+    Status(ON_TRIAL, "on trial", PLAIN, "A patch is enabled now, and the next boot does not load it."),
+    Status(ACCEPTED, "accepted", PLAIN, "A patch is enabled now, and the next boot loads it again."),
+)
+"""In the order of the headline: a host's headline is the first of these that it has."""
+
+BY_KEY = {status.key: status for status in STATUSES}
+PLACE = {status.key: place for place, status in enumerate(STATUSES)}
+NOTHING_KNOWN = frozenset({UNREACHABLE, FAILED})
+PROTECTED = frozenset({COVERED, SUPERSEDED, FIXED_IN})
+NEVER_HEADLINE = frozenset({ON_TRIAL, ACCEPTED})
+"""They go with another status."""
+
+
+def in_order(keys: set[str] | frozenset[str]) -> tuple[str, ...]:
+    """The statuses in the order of the headline, the worst first."""
+    return tuple(sorted(keys, key=PLACE.__getitem__))

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""livepatch_report. Ansible itself is replaced; the files are real ones."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from unittest.mock import MagicMock
+
+import pytest
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.action.livepatch_report import ActionModule
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
+
+NOW = "2026-11-25T08:00:00Z"
+NAMES = {"livepatch.csv", "livepatch.html", "livepatch.json", "livepatch.prom"}
+
+
+class HostVars:
+    def __init__(self, **hosts):
+        self.hosts = hosts
+
+    def raw_get(self, host):
+        return self.hosts.get(host)
+
+
+def variables(facts=None, **more):
+    return {"ansible_facts": {"livepatch": facts} if facts else {}, **more}
+
+
+FACTS = synthetic.host_facts(synthetic.KERNELS[4], [], [])
+READ = {"ansible_facts": {"ansible_livepatch": FACTS}}
+HOSTS = {"good": variables(FACTS), "silent": variables()}
+
+
+@pytest.fixture
+def report(tmp_path):
+    def run(inventory=None, check_mode=False, diff=False, **arguments):
+        inventory = inventory or HOSTS
+        task = MagicMock(
+            args={"dest": str(tmp_path / "report"), "now": NOW, **arguments},
+            async_val=0,
+            check_mode=check_mode,
+            diff=diff,
+        )
+        action = ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        return action.run(task_vars={"hostvars": HostVars(**inventory), "ansible_play_hosts_all": list(inventory)})
+
+    run.folder = tmp_path / "report"
+    run.json = lambda: json.loads((run.folder / "livepatch.json").read_text(encoding="utf-8"))
+    return run
+
+
+def test_the_files_and_the_summary(report):
+    result = report()
+    assert result["changed"] is True
+    assert set(os.listdir(report.folder)) == NAMES
+    assert result["paths"]["html"] == str(report.folder / "livepatch.html")
+    assert (result["summary"]["hosts"], result["summary"]["unknown"]) == (2, 1)
+    assert report.json()["summary"] == result["summary"]
+    assert "diff" not in result
+
+
+def test_a_second_run_changes_nothing(report):
+    report()
+    before = {name: os.stat(report.folder / name).st_ino for name in NAMES}
+    assert report()["changed"] is False
+    assert {name: os.stat(report.folder / name).st_ino for name in NAMES} == before
+
+
+def test_only_what_differs_is_written(report):
+    report()
+    (report.folder / "livepatch.csv").write_text("old")
+    before = os.stat(report.folder / "livepatch.json").st_ino
+    result = report(diff=True)
+    assert result["changed"] is True
+    assert [one["before"] for one in result["diff"]] == ["old"]
+    assert os.stat(report.folder / "livepatch.json").st_ino == before
+    assert set(os.listdir(report.folder)) == NAMES
+
+
+def test_check_mode_foretells_and_writes_nothing(report):
+    foretold = report(check_mode=True, diff=True)
+    assert not report.folder.exists()
+    assert foretold == report(diff=True)
+    assert report(check_mode=True, diff=True)["diff"] == []
+
+
+def test_a_large_diff_is_left_out(report):
+    hosts = {f"host-{number}": variables(FACTS) for number in range(400)}
+    diff = report(hosts, diff=True, formats=["json"])["diff"]
+    assert [list(one) for one in diff] == [["src_larger"]]
+    assert [list(one) for one in report(diff=True, formats=["json"])["diff"]] == [["dst_larger"]]
+
+
+def test_formats_and_hosts_are_chosen(report):
+    result = report(formats=["csv", "csv"], hosts=["silent"])
+    assert list(result["paths"]) == ["csv"]
+    assert os.listdir(report.folder) == ["livepatch.csv"]
+    assert result["summary"]["hosts"] == 1
+
+
+def test_now_is_the_current_time(report):
+    before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    made = report(now=None)["summary"]["generated_at"]
+    assert before <= datetime.datetime.fromisoformat(made.replace("Z", "+00:00"))
+
+
+def test_releases_from_a_directory_a_file_and_a_variable(report, tmp_path):
+    for place in range(2):
+        (tmp_path / str(place)).mkdir()
+        content = yaml.safe_dump({"livepatch_release": synthetic.release(place)})
+        (tmp_path / str(place) / "release.yml").write_text(content)
+    releases = [str(tmp_path / "0"), str(tmp_path / "1" / "release.yml"), synthetic.release(2)]
+    report(releases=releases)
+    assert [fix["id"] for fix in report.json()["fixes"]] == ["CVE-2026-0001", "CVE-2026-0107", "CVE-2026-0212"]
+
+
+@pytest.mark.parametrize(
+    ("registered", "facts", "headline", "why"),
+    [
+        (READ, FACTS, "unpatched", "No patch is enabled."),
+        (None, FACTS, "unpatched", "No patch is enabled."),
+        ({"skipped": True}, FACTS, "unpatched", "No patch is enabled."),
+        ({"unreachable": True, "msg": "No route."}, None, "unreachable", "No route."),
+        ({"unreachable": True, "msg": "No route."}, FACTS, "unreachable", "No route."),
+        ({"failed": True, "msg": "No Python."}, None, "failed", "Its facts could not be read: No Python."),
+        # With failed_when: false nothing has failed, and the discovery of the interpreter leaves facts.
+        ({"ansible_facts": {"discovered": 1}, "msg": "No."}, FACTS, "failed", "Its facts could not be read: No."),
+        ({}, FACTS, "failed", "Its facts could not be read: It is not told why."),
+    ],
+)
+def test_why_a_host_was_not_read(report, registered, facts, headline, why):
+    report({"host": variables(facts, **({"read": registered} if registered is not None else {}))}, registered="read")
+    (host,) = report.json()["hosts"]
+    assert (host["headline"], host["why"]) == (headline, why)
+    assert host["kernel"] == (synthetic.KERNELS[4] if facts else None)
+
+
+def test_templates_from_hosts_stay_text(report):
+    sly = {**FACTS, "release": "{{ lookup('pipe', 'id') }}"}
+    report({"host": variables(sly)})
+    assert report.json()["hosts"][0]["kernel"] == sly["release"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"now": "soon"}, "bad_time"),
+        ({"hosts": ["nobody"]}, "unknown_host"),
+        ({"releases": ["/nonexistent"]}, "no_such_release"),
+        ({"releases": [{}]}, "bad_release"),
+        ({"releases": [synthetic.release(0), synthetic.release(0)]}, "bad_release"),
+        ({"releases": [__file__]}, "bad_release"),
+        ({"dest": "/dev/null/report"}, "not_written"),
+        ({"dest": "/dev/null/report", "check_mode": True}, "not_written"),
+    ],
+)
+def test_failures_are_explained(report, arguments, reason):
+    result = report(**arguments)
+    assert result["failed"] is True
+    assert result["reason"] == reason
+    assert result["msg"].rstrip()
+
+
+def test_nothing_is_left_of_a_write_that_fails(report, monkeypatch):
+    report(formats=["csv"])
+    (report.folder / "livepatch.csv").write_text("old")
+
+    def refuse(_source, _target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert report(formats=["csv"])["reason"] == "not_written"
+    assert os.listdir(report.folder) == ["livepatch.csv"]
+    assert (report.folder / "livepatch.csv").read_text() == "old"

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook report and the examples of livepatch_report, run on this machine and on hosts that are none."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_report
+
+COLLECTION = Path(__file__).resolve().parents[4]
+FILES = {"livepatch.csv", "livepatch.html", "livepatch.json", "livepatch.prom"}
+# Not by its name: "ansible-test units" has no commands in its PATH.
+ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
+RELEASE = {
+    "format": 1,
+    "id": "CVE-2026-0001",
+    "name": "livepatch_cve_2026_0001",
+    "cves": ["CVE-2026-0001"],
+    "fixed_in": [platform.release()],
+    "files": [],
+}
+
+if COLLECTION.parts[-3:] != ("ansible_collections", "openeuler", "livepatch"):
+    pytest.skip("Ansible finds the collection only in a tree of collections", allow_module_level=True)
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Run a playbook in an empty directory with hosts that are unreachable, here, and without a Python."""
+    no_connection = tmp_path / "no-connection"
+    no_connection.write_text("#!/bin/sh\nexit 255\n")
+    no_connection.chmod(0o755)
+    kinds = {
+        "dead": {"ansible_connection": "ssh", "ansible_ssh_executable": str(no_connection)},
+        "here": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+        "no-python": {"ansible_connection": "local", "ansible_python_interpreter": "/nonexistent/python"},
+    }
+    (tmp_path / "empty").mkdir()
+
+    def run(playbook, *hosts, arguments=()):
+        inventory = {"all": {"hosts": {f"{place}-{kind}": kinds[kind] for place, kind in enumerate(hosts)}}}
+        (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory))
+        done = subprocess.run(
+            [sys.executable, "-c", ANSIBLE_PLAYBOOK, playbook, "-i", "../inventory.yml", *arguments],
+            cwd=tmp_path / "empty",
+            env={
+                **os.environ,
+                "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]),
+                "ANSIBLE_HOME": str(tmp_path / "home"),
+                "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+                "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "cache"),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run.folder = tmp_path / "empty"
+    return run
+
+
+def report_of(play, *hosts, arguments=()):
+    variables = {"livepatch_become": False, "livepatch_release": RELEASE}
+    play("openeuler.livepatch.report", *hosts, arguments=["-e", json.dumps(variables), *arguments])
+    data = json.loads((play.folder / "livepatch-report" / "livepatch.json").read_text(encoding="utf-8"))
+    return {host["name"]: host for host in data["hosts"]}
+
+
+def test_check_mode_works_on_the_first_run_and_writes_nothing(play):
+    play("openeuler.livepatch.report", "dead", "here", arguments=["--check", "-e", "livepatch_become=false"])
+    assert list(play.folder.iterdir()) == []
+
+
+def test_one_report_of_all_hosts_also_if_the_first_is_unreachable(play):
+    hosts = report_of(play, "dead", "here", "no-python")
+    assert set(os.listdir(play.folder / "livepatch-report")) == FILES
+    assert {name: host["headline"] for name, host in hosts.items()} == {
+        "0-dead": "unreachable",
+        "1-here": "fixed_in",
+        "2-no-python": "failed",
+    }
+    assert hosts["1-here"]["age_seconds"] < 600
+    assert hosts["2-no-python"]["why"].startswith("Its facts could not be read: The module")
+
+
+def test_a_report_if_no_host_is_reachable(play):
+    assert [host["headline"] for host in report_of(play, "dead", "dead").values()] == ["unreachable"] * 2
+
+
+def test_the_same_bytes_from_a_cache(play):
+    def files():
+        return {path.name: path.read_bytes() for path in (play.folder / "livepatch-report").iterdir()}
+
+    now = ["-e", "livepatch_report_now=2030-01-01T00:00:00Z"]
+    report_of(play, "here", arguments=now)
+    first = files()
+    report_of(play, "here", arguments=[*now, "-e", "livepatch_report_read=false"])
+    assert files() == first
+
+
+def test_the_examples_of_the_module(play):
+    tasks = yaml.safe_load(livepatch_report.EXAMPLES)
+    playbook = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
+    (play.folder / "examples.yml").write_text(yaml.safe_dump(playbook))
+    folder = play.folder / "releases" / RELEASE["id"]
+    folder.mkdir(parents=True)
+    (folder / "release.yml").write_text(yaml.safe_dump({"livepatch_release": RELEASE}))
+    play("examples.yml", "dead", "here")
+    assert set(os.listdir(play.folder / "report")) == FILES

@@ -1,0 +1,334 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How hosts stand: each status by its definition, their order, and what adds up."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
+    LONGEST_TEXT,
+    DataError,
+    printable,
+    read_facts,
+    time_of,
+    time_text,
+)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
+
+KERNEL = "6.6.0-28"
+SHA, OTHER_SHA = "a" * 64, "b" * 64
+FORMATS = (as_json, as_csv, as_prometheus, as_html)
+
+
+def release(fix="fix-1", name="lp", **more):
+    files = [{"kernel_release": KERNEL, "machine": "x86_64", "sha256": SHA}]
+    return {"format": 1, "id": fix, "name": name, "files": files, **more}
+
+
+def patch(name="lp", sha256=SHA, **more):
+    return synthetic.patch("any", KERNEL, **{"name": name, "identity": {"sha256": sha256}, **more})
+
+
+def facts(*patches, **more):
+    return synthetic.host_facts(KERNEL, list(patches), [], **more)
+
+
+def kept(name="lp", sha256=SHA, kernel=KERNEL):
+    return {"name": name, "sha256": sha256, "release": kernel, "since": "", "why": "It fell over."}
+
+
+def boot(**more):
+    return {"accepted": [], "quarantined": [], "lost": [], **more}
+
+
+def host_of(data, *releases, problem=None, kind="unreachable"):
+    answers = {"host": Answer(data, problem, kind)}
+    (host,) = fleet_of(answers, read_releases(("here", one) for one in releases), synthetic.NOW).hosts
+    return host
+
+
+COVERED_BY_NEW = {"effective": "none", "covered": [{"by": ["new"]}]}
+HAS_PART = {"effective": "partial", "covered": [{"by": ["new"]}]}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (facts(patch()), ["covered", "accepted"]),
+        (facts(patch(boot="trial")), ["covered", "on_trial"]),
+        (facts(patch(sha256=None)), ["covered", "accepted"]),
+        (facts(patch(sha256=SHA.upper())), ["covered", "accepted"]),
+        (facts(), ["not_applied"]),
+        (facts(patch(enabled=False, effective="none")), ["not_applied"]),
+        (facts(patch(**COVERED_BY_NEW)), ["inert", "accepted"]),
+        (facts(patch(**HAS_PART)), ["partly_effective", "accepted"]),
+        (facts(patch(in_transition=True)), ["in_transition", "accepted"]),
+        (facts(patch(in_transition=True, enabled=False, effective="none")), ["not_applied", "in_transition"]),
+        (facts(patch(sha256=OTHER_SHA)), ["drifted", "accepted"]),
+        (facts(patch(sha256=OTHER_SHA, enabled=False)), ["not_applied", "drifted"]),
+        (facts(patch(sha256=OTHER_SHA, **HAS_PART)), ["partly_effective", "drifted", "accepted"]),
+        (facts(boot=boot(accepted=[kept(sha256=OTHER_SHA)])), ["not_applied", "drifted"]),
+        (facts(patch(), boot=boot(accepted=[kept(sha256=OTHER_SHA)])), ["drifted", "accepted"]),
+        (facts(patch(), boot=boot(accepted=[kept(sha256=OTHER_SHA, kernel="5.10")])), ["covered", "accepted"]),
+        (facts(boot=boot(quarantined=[kept()])), ["quarantined", "not_applied"]),
+        (facts(boot=boot(quarantined=[kept(sha256=OTHER_SHA)])), ["not_applied"]),
+        (facts(patch(boot="quarantined"), boot=boot(quarantined=[kept()])), ["quarantined", "covered"]),
+        ({**facts(), "release": "6.6.0-99"}, ["uncovered"]),
+        ({**facts(), "machine": "aarch64"}, ["uncovered"]),
+        ({**facts(patch()), "release": "6.6.0-99"}, ["drifted", "accepted"]),
+        ({**facts(), "release": "6.6.0-100"}, ["fixed_in"]),
+        ({**facts(), "supported": False, "why_unsupported": "No."}, ["unsupported"]),
+        ({**facts(), "supported": False, "release": "6.6.0-100"}, ["fixed_in"]),
+    ],
+)
+def test_how_a_host_stands_to_a_fix(data, expected):
+    (standing,) = host_of(data, release(fixed_in=["6.6.0-100"])).standings
+    assert list(standing.statuses) == expected
+    assert standing.headline == expected[0]
+    assert standing.why
+    assert standing.is_protected == (not {"covered", "fixed_in"}.isdisjoint(expected))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ({}, {"supersedes": ["lp-old"]}, "superseded"),
+        ({"cves": ["CVE-1"]}, {"supersedes": ["covered"], "cves": ["CVE-1", "CVE-2"]}, "superseded"),
+        ({"cves": ["CVE-1", "CVE-3"]}, {"supersedes": ["covered"], "cves": ["CVE-1", "CVE-2"]}, "not_applied"),
+        ({}, {"supersedes": ["covered"], "cves": ["CVE-1"]}, "not_applied"),
+        ({}, {"supersedes": []}, "not_applied"),
+    ],
+)
+def test_a_fix_that_another_one_contains_is_no_gap(old, new, expected):
+    host = host_of(facts(patch("new")), release("old", "lp_old", **old), release("new", "new", **new))
+    assert {one.fix: one.headline for one in host.standings} == {"old": expected, "new": "covered"}
+    assert host.is_protected == (expected == "superseded")
+
+
+def test_supersedes_is_followed_and_may_go_in_circles():
+    chain = [
+        release("a", "a", supersedes=["c"]),
+        release("b", "b", supersedes=["a"]),
+        release("c", "c", supersedes=["b"]),
+        release("d", "d", supersedes=["a", "d"]),
+    ]
+    covered = {one.fix: one.headline for one in host_of(facts(patch("c")), *chain).standings}
+    assert covered == {"a": "superseded", "b": "superseded", "c": "covered", "d": "not_applied"}
+    uncovered = {one.headline for one in host_of(facts(), *chain).standings}
+    assert uncovered == {"not_applied"}
+
+
+def test_the_worst_fix_gives_the_headline():
+    host = host_of(facts(patch()), release(), release("fix-2", "other"))
+    assert host.headline == "not_applied"
+    assert host.why == "fix-2: other is not loaded."
+    assert host.statuses == ("not_applied", "covered", "accepted")
+    assert host.is_protected is False
+
+
+def test_patches_of_no_release_are_statuses_and_no_headline():
+    others = [patch("other", **COVERED_BY_NEW), patch("gone", enabled=False, in_transition=True)]
+    host = host_of(facts(patch(), *others, boot=boot(quarantined=[kept("third", OTHER_SHA)])), release())
+    assert host.headline == "covered"
+    assert host.statuses == ("quarantined", "inert", "in_transition", "covered", "accepted")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (facts(), ["unpatched"]),
+        (facts(patch(), patch("b", boot="trial")), ["patched", "on_trial", "accepted"]),
+        (facts(patch(), patch("b", **HAS_PART)), ["partly_effective", "accepted"]),
+        (facts(patch(enabled=False)), ["unpatched"]),
+        (facts(boot=boot(quarantined=[kept()])), ["quarantined"]),
+        ({**facts(), "supported": False}, ["unsupported"]),
+    ],
+)
+def test_without_releases_the_loaded_patches_count(data, expected):
+    host = host_of(data)
+    assert list(host.statuses) == expected
+    assert host.headline == expected[0]
+    assert host.why
+    assert host.is_protected is None
+
+
+def test_a_host_without_facts_is_unreachable():
+    host = host_of(None, release())
+    assert (host.headline, host.why, host.age) == ("unreachable", "There are no facts of it.", None)
+    assert [one.headline for one in host.standings] == ["unreachable"]
+    assert host.is_protected is False
+
+
+def test_what_was_known_of_a_host_is_told_and_does_not_count():
+    host = host_of(facts(patch()), release(), problem="No route\nto host")
+    assert host.statuses == ("unreachable", "covered", "accepted")
+    assert (host.headline, host.why) == ("unreachable", "No route to host")
+    (standing,) = host.standings
+    assert (standing.is_protected, host.is_protected) == (False, False)
+    assert standing.why == "Before: lp is enabled and wholly effective."
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ({"patches": "?"}, "has patches that are not a list."),
+        ({"patches": [7]}, "is not a dictionary."),
+        ({"patches": [{"name": "x"}]}, "does not say enabled."),
+        ({"patches": [patch(effective="very")]}, "has an unknown effective."),
+        ({"release": None}, "has no release."),
+        ({"release": 6}, "has a release that is not a text."),
+        ({"functions": [{"object": "vmlinux", "name": "f", "stack": [1]}]}, "has stack that are not texts."),
+        ({"functions": [{"object": "vmlinux", "name": "f", "sympos": True}]}, "has a sympos that is not a number."),
+        ({"boot": []}, "is not a dictionary."),
+    ],
+)
+def test_broken_facts_are_told_of_that_host(damage, told):
+    broken = {**facts(), **damage}
+    with pytest.raises(DataError, match=told.replace(".", r"\.")):
+        read_facts(broken)
+    host = host_of(broken, release())
+    assert host.headline == "failed"
+    assert host.why.endswith(told)
+
+
+def test_old_facts_without_boot_and_time_are_understood():
+    old = facts(patch())
+    for key in ("boot", "read_at", "trouble", "unreadable", "transition", "machine"):
+        del old[key]
+    host = host_of(old, release())
+    assert host.headline == "covered"
+    assert (host.age, host.notes) == (None, ("The facts do not tell when they were read.",))
+
+
+def test_age_and_a_clock_that_is_ahead():
+    assert host_of(facts()).age == 120
+    slightly = host_of(facts(read_at=time_text(synthetic.NOW + timedelta(seconds=10))))
+    assert (slightly.age, slightly.notes) == (0, ())
+    ahead = host_of(facts(read_at=time_text(synthetic.NOW + timedelta(hours=1))))
+    assert (ahead.age, ahead.notes) == (0, ("Its clock is 3600 seconds ahead of the report's.",))
+    strange = host_of(facts(read_at="yesterday"))
+    assert (strange.age, strange.notes) == (None, ("The facts tell a time that is not understood.",))
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-25T08:00:00Z", "2026-11-25T09:00:00+01:00", "2026-11-25 08:00:00", synthetic.NOW]
+)
+def test_times_in_several_spellings(text):
+    assert time_text(time_of(text)) == "2026-11-25T08:00:00Z"
+
+
+def test_notes_tell_what_else_is_to_know():
+    host = host_of(
+        facts(
+            transition={"patch": "lp", "enabling": False, "holders": [{"pid": 7, "command": "sleep"}] * 7},
+            boot=boot(quarantined=[kept()], lost=[kept(kernel="5.10")], held=True, nothing="livepatch=off"),
+            trouble=["an oops", "a warning"],
+            disagreements=["One says so."],
+            unreadable=[{"path": "/proc/x", "reason": "EACCES"}],
+        )
+    )
+    holders = ", ".join(["sleep (pid 7)"] * 5)
+    assert host.notes == (
+        f"lp is being disabled; held by {holders} and 2 more.",
+        f"lp is in quarantine on kernel {KERNEL}: It fell over.",
+        "lp is accepted for kernel 5.10, and nothing of that name for the running one.",
+        "Nothing is loaded at boot any more, after too many unhealthy boots.",
+        "livepatch=off",
+        "The kernel has had an oops and a warning since it booted.",
+        "One says so.",
+        "Not read: /proc/x (EACCES).",
+    )
+
+
+def test_texts_that_could_disguise_themselves():
+    assert printable("a\x00b\u202ec\ud800") == "a\ufffdb\ufffdc\ufffd"
+    assert printable("one\r\ntwo") == "one two"
+    assert len(printable("x" * 1000)) == LONGEST_TEXT
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ([], "is not a dictionary"),
+        ({}, "has a format that is not a number"),
+        (release() | {"format": 2}, "knows the format 1"),
+        (release() | {"id": ""}, "has no id"),
+        (release() | {"files": [{}]}, "has no kernel_release"),
+        ({"livepatch_release": []}, "is not a dictionary"),
+    ],
+)
+def test_releases_that_are_none(data, told):
+    with pytest.raises(DataError, match=told):
+        read_releases([("here", data)])
+
+
+def test_a_second_release_of_a_fix():
+    with pytest.raises(DataError, match="there is a second release of fix-1"):
+        read_releases([("here", release()), ("there", {"livepatch_release": release()})])
+
+
+def test_the_best_release_counts_for_a_cve():
+    cves = ["CVE-1"]
+    releases = read_releases([("a", release("a", "a", cves=cves)), ("b", release("b", "b", cves=cves))])
+    fleet = fleet_of({"x": Answer(facts(patch("a"))), "y": Answer(facts()), "z": Answer()}, releases, synthetic.NOW)
+    tally = fleet.by_cve()["CVE-1"]
+    assert (tally.hosts, tally.protected, tally.unprotected, tally.unknown) == (3, 1, 1, 1)
+    assert [one.protected for one in fleet.by_fix().values()] == [1, 0]
+
+
+def test_every_number_adds_up():
+    fleet = synthetic.fleet(400)
+    with_facts = sum(host.facts is not None for host in fleet.hosts)
+    kernels = fleet.by_kernel().values()
+    assert sum(tally.hosts for tally in kernels) == with_facts
+    for tally in (fleet.tally(), *fleet.by_fix().values(), *fleet.by_cve().values(), *kernels):
+        assert sum(tally.headlines.values()) == tally.hosts
+        assert tally.protected + tally.unprotected + tally.unknown == tally.hosts
+    for status, count in fleet.with_status().items():
+        assert count >= fleet.tally().headlines.get(status, 0)
+    seen = {status for status, count in fleet.with_status().items() if count}
+    assert seen >= {status.key for status in statuses.STATUSES} - {"superseded", "patched", "unpatched"}
+
+
+@pytest.mark.parametrize("write", FORMATS)
+def test_the_same_bytes_whatever_the_order(write):
+    answers = list(synthetic.answers(60).items())
+    sources = [("a release", one) for one in synthetic.releases()]
+    expected = write(fleet_of(dict(answers), read_releases(sources), synthetic.NOW))
+    for seed in range(3):
+        random.Random(seed).shuffle(answers)
+        random.Random(seed).shuffle(sources)
+        assert write(fleet_of(dict(answers), read_releases(sources), synthetic.NOW)) == expected
+
+
+def test_the_order_of_the_keys_of_facts_does_not_matter():
+    def turned(data):
+        if isinstance(data, dict):
+            return {key: turned(data[key]) for key in reversed(list(data))}
+        return [turned(one) for one in data] if isinstance(data, list) else data
+
+    answers = synthetic.answers(20)
+    others = {name: Answer(turned(one.facts), one.problem, one.problem_kind) for name, one in answers.items()}
+    for write in FORMATS:
+        assert write(fleet_of(answers, (), synthetic.NOW)) == write(fleet_of(others, (), synthetic.NOW))
+
+
+def test_what_is_written_can_be_encoded():
+    name = "h\ud800\x00"
+    fleet = fleet_of({name: Answer({**facts(), "release": "\udfff"})}, (), synthetic.NOW)
+    for write in FORMATS:
+        assert write(fleet).encode()
+    assert json.loads(as_json(fleet))["hosts"][0]["name"] == "h\ufffd\ufffd"

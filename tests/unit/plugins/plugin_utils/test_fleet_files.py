@@ -1,0 +1,234 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a report: each by the rules of its format, and none that a host's own words could break."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import html.parser
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import COLUMNS, as_csv
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import (
+    MOST_KERNELS,
+    as_prometheus,
+)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
+
+ROOT = Path(__file__).resolve().parents[4]
+HOSTILE = ("=1+1", "@SUM(A1)", "-2", " +3", '"a\\b\nc', "<img src=x onerror=alert(1)>", "</script><b>", "<!--<script>")
+SAMPLE = re.compile(r'(livepatch_[a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+)')
+
+
+def hostile_fleet():
+    """Every name that comes from a host or a release is one that wants to be more than a name."""
+    answers = {
+        name: Answer(
+            synthetic.host_facts(
+                name,
+                [synthetic.patch("any", name, name=name)],
+                [{"object": name, "name": name, "sympos": 1, "stack": [name], "live": name}],
+                disagreements=[name],
+            )
+        )
+        for name in HOSTILE
+    }
+    answers["silent"] = Answer(None, "</script><script>alert(1)</script>")
+    releases = [
+        (name, synthetic.release(0, {"id": name, "name": name, "title": name, "severity": name, "cves": [name]}))
+        for name in HOSTILE
+    ]
+    return fleet_of(answers, read_releases(releases), synthetic.NOW)
+
+
+FLEETS = {
+    "3": synthetic.fleet(3),
+    "200": synthetic.fleet(200),
+    "without releases": synthetic.fleet(50, with_releases=False),
+    "without hosts": synthetic.fleet(0),
+    "hostile": hostile_fleet(),
+}
+of_each_fleet = pytest.mark.parametrize("fleet", FLEETS.values(), ids=FLEETS)
+
+
+@of_each_fleet
+def test_json_is_what_the_schema_says(fleet):
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed for this Python")
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(as_json(fleet)))
+
+
+def test_the_schema_knows_the_statuses():
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+    keys = [status.key for status in statuses.STATUSES]
+    assert schema["$defs"]["statuses"]["items"]["enum"] == keys
+    assert schema["$defs"]["headline"]["enum"] == [key for key in keys if key not in statuses.NEVER_HEADLINE]
+
+
+def test_the_guide_defines_the_statuses():
+    guide = (ROOT / "docs" / "docsite" / "rst" / "report.rst").read_text(encoding="utf-8")
+    rows = re.findall(r"^   \* - ``([a-z_]+)``\n     - (.+)$", guide, re.MULTILINE)
+    assert [key for key, _meaning in rows] == [status.key for status in statuses.STATUSES]
+    for (key, meaning), status in zip(rows, statuses.STATUSES, strict=True):
+        assert meaning.startswith(status.meaning), key
+
+
+@of_each_fleet
+def test_csv_has_a_line_for_each_host_and_fix(fleet):
+    lines = list(csv.reader(io.StringIO(as_csv(fleet))))
+    assert tuple(lines[0]) == COLUMNS
+    assert len(lines) == 1 + len(fleet.hosts) * max(1, len(fleet.releases))
+    assert {len(line) for line in lines} == {len(COLUMNS)}
+
+
+@of_each_fleet
+def test_no_cell_of_csv_is_a_formula(fleet):
+    for line in csv.reader(io.StringIO(as_csv(fleet))):
+        assert not [cell for cell in line if cell.strip()[:1] in ("=", "+", "-", "@")]
+
+
+def test_csv_keeps_what_is_harmless():
+    fleet = fleet_of({"a=1": Answer(), "=1": Answer()}, (), synthetic.NOW)
+    assert [line[0] for line in csv.reader(io.StringIO(as_csv(fleet)))][1:] == ["'=1", "a=1"]
+
+
+def metrics(fleet):
+    """The samples by metric; every line is looked at by the rules of the exposition format."""
+    text = as_prometheus(fleet)
+    assert text.endswith("\n")
+    found: dict = {}
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            name = line.split()[2]
+            assert name not in found, "the samples of a metric stand together"
+            found[name] = {}
+        elif line.startswith("# TYPE "):
+            assert line == f"# TYPE {list(found)[-1]} gauge"
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            assert match[1] == list(found)[-1]
+            assert match[2] not in found[match[1]], "a series is told once"
+            found[match[1]][match[2]] = int(match[3])
+    return found
+
+
+@of_each_fleet
+def test_prometheus_counts_every_host_once(fleet):
+    found = metrics(fleet)
+    for name in ("livepatch_hosts", *(["livepatch_protection"] if fleet.releases else [])):
+        assert sum(found[name].values()) == len(fleet.hosts)
+    with_facts = sum(host.facts is not None for host in fleet.hosts)
+    assert sum(found.get("livepatch_kernel_hosts", {}).values()) == with_facts
+    for release in fleet.releases:
+        label = release.id.replace("\\", "\\\\").replace('"', '\\"')
+        for name in ("livepatch_fix_hosts", "livepatch_fix_protection"):
+            counts = [count for labels, count in found[name].items() if labels.startswith(f'fix="{label}",')]
+            assert sum(counts) == len(fleet.hosts)
+
+
+def test_prometheus_has_no_more_series_than_it_says():
+    answers = {
+        f"host-{number}": Answer(synthetic.host_facts(f"kernel-{number}", [], []))
+        for number in range(MOST_KERNELS + 20)
+    }
+    answers["one-more"] = Answer(synthetic.host_facts("kernel-69", [], []))
+    kernels = metrics(fleet_of(answers, (), synthetic.NOW))["livepatch_kernel_hosts"]
+    assert len(kernels) == MOST_KERNELS + 1
+    assert kernels['kernel="kernel-69"'] == 2
+    assert kernels['kernel="other"'] == 20
+
+
+def test_prometheus_tells_the_age_of_the_data():
+    found = metrics(synthetic.fleet(50))
+    assert found["livepatch_report_timestamp_seconds"] == {None: int(synthetic.NOW.timestamp())}
+    oldest = found["livepatch_oldest_facts_timestamp_seconds"][None]
+    assert oldest < found["livepatch_newest_facts_timestamp_seconds"][None] < synthetic.NOW.timestamp()
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would find in a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.inside, self.scripts, self.styles, self.texts = [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self.inside.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.inside and tag == self.inside[-1]:
+            self.inside.pop()
+
+    def handle_data(self, data):
+        kinds = {"script": self.scripts, "style": self.styles}
+        kinds.get(self.inside[-1] if self.inside else "", self.texts).append(data)
+
+
+@of_each_fleet
+def test_the_page_is_whole_and_asks_for_nothing(fleet):
+    page = Page(as_html(fleet))
+    tags = [tag for tag, _attributes in page.tags]
+    assert (tags.count("script"), tags.count("style")) == (2, 1)
+    assert not {"img", "b", "link", "iframe", "object", "base"}.intersection(tags)
+    for _tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name in ("src", "style")]
+        assert (attributes.get("href") or "#").startswith("#")
+
+
+@of_each_fleet
+def test_the_policy_allows_just_this_script_and_this_style(fleet):
+    page = Page(as_html(fleet))
+    (policy,) = (values["content"] for _tag, values in page.tags if "http-equiv" in values)
+    for kind, texts in (("script", page.scripts[-1:]), ("style", page.styles)):
+        digest = base64.b64encode(hashlib.sha256("".join(texts).encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+
+
+@of_each_fleet
+def test_the_data_of_the_page_are_all_hosts(fleet):
+    data = json.loads(Page(as_html(fleet)).scripts[0])
+    assert [host[0] for host in data["hosts"]] == [host.name for host in fleet.hosts]
+    assert data["fixes"] == [release.id for release in fleet.releases]
+
+
+def test_the_answer_comes_first():
+    def answer(fleet):
+        return re.search(r'class="answer">(.*?)</h2>', as_html(fleet))[1]
+
+    good = Answer(synthetic.host_facts(synthetic.KERNELS[4], [], []))
+    bad = Answer(synthetic.host_facts(synthetic.KERNELS[0], [], []))
+    releases = read_releases([("a release", synthetic.release(0))])
+
+    def of(*answers):
+        return answer(fleet_of({str(number): one for number, one in enumerate(answers)}, releases, synthetic.NOW))
+
+    assert of() == "There are no hosts in this report."
+    assert of(good) == "The only host is protected by the fix."
+    assert of(bad) == "The only host is not protected by the fix."
+    assert of(good, good) == "All 2 hosts are protected by the fix."
+    assert of(good, bad) == "1 of 2 hosts is protected by the fix. 1 is not."
+    assert of(good, bad, bad, Answer()) == "1 of 4 hosts is protected by the fix. 2 are not. Nothing is known of 1."
+    assert answer(synthetic.fleet(3)) == "2 of 3 hosts are protected by all 4 fixes. 1 is not."
+    without = answer(synthetic.fleet(3, with_releases=False))
+    assert without == "2 of 3 hosts are patched. No release was given to compare with."

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""For any facts at all there is a report, and the same one each time."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def places_in(data, path=()):
+    """The paths of all values in nested data."""
+    yield path
+    keys = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+    for key in keys:
+        yield from places_in(data[key], (*path, key))
+
+
+def with_value(data, path, value):
+    """Copies of nested data, but for what is at the path."""
+    if not path:
+        return value
+    copy = dict(data) if isinstance(data, dict) else list(data)
+    copy[path[0]] = with_value(copy[path[0]], path[1:], value)
+    return copy
+
+
+@st.composite
+def damaged(draw, source):
+    """Good data with something else in up to three places."""
+    data = source(draw)
+    for _number in range(draw(st.integers(1, 3))):
+        data = with_value(data, draw(st.sampled_from(list(places_in(data)))), draw(ANYTHING))
+    return data
+
+
+HOSTS = damaged(lambda draw: synthetic.random_host(random.Random(draw(st.integers(0, 99)))))
+RELEASES = damaged(lambda draw: synthetic.release(draw(st.integers(0, 3))))
+
+
+@st.composite
+def fleets(draw):
+    facts = draw(st.dictionaries(st.text(min_size=1), HOSTS | ANYTHING, max_size=4))
+    problem = st.none() | st.text(min_size=1)
+    kinds = st.sampled_from(["unreachable", "failed"])
+    return {name: Answer(one, draw(problem), draw(kinds)) for name, one in facts.items()}
+
+
+@settings(deadline=None, max_examples=200)
+@given(fleets(), st.booleans())
+def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
+    sources = [("a release", one) for one in synthetic.releases()] if with_releases else []
+    fleet = fleet_of(answers, read_releases(sources), synthetic.NOW)
+    assert len(fleet.hosts) == len(answers)
+    for tally in (fleet.tally(), *fleet.by_fix().values(), *fleet.by_cve().values()):
+        assert sum(tally.headlines.values()) == len(answers)
+    for host in fleet.hosts:
+        assert host.headline in host.statuses
+        assert host.why
+        assert all(one.headline == one.statuses[0] for one in host.standings)
+    again = fleet_of(dict(reversed(answers.items())), read_releases(reversed(sources)), synthetic.NOW)
+    for write in (as_json, as_csv, as_prometheus, as_html):
+        assert write(fleet).encode() == write(again).encode()
+    assert len(json.loads(as_json(fleet))["hosts"]) == len(answers)
+
+
+@settings(deadline=None, max_examples=300)
+@given(RELEASES)
+def test_a_release_is_understood_or_refused_with_a_sentence(data):
+    try:
+        releases = read_releases([("here", data)])
+    except DataError as error:
+        assert str(error).endswith(".")
+    else:
+        assert as_html(fleet_of(synthetic.answers(3), releases, synthetic.NOW))
