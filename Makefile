@@ -15,7 +15,7 @@ OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10
 GATE = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
-.PHONY: help demo demo-kpatch test lint unit sanity docs-lint collection browser molecule fuzz stand-in bench bench-kpatch matrix shell clean distclean
+.PHONY: help demo demo-kpatch test lint unit sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix shell clean distclean
 
 help: ## list the targets (this is the default)
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -26,8 +26,8 @@ demo: ## live-patch a real kernel in a VM, step by step
 demo-kpatch: ## the same with kpatch-build and a kernel built for it (the first run takes 20 minutes)
 	$(GATE) demo-kpatch
 
-test: ## every test: the seven targets below, one after the other
-	$(GATE) lint unit sanity docs-lint collection browser molecule
+test: ## every test: the nine targets below
+	$(GATE) lint unit sanity docs-lint docs collection galaxy browser molecule
 
 lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
 	$(GATE) lint
@@ -41,8 +41,14 @@ sanity: ## ansible-test sanity, without exceptions
 docs-lint: ## check the plugins' documentation
 	$(GATE) docs-lint
 
+docs: ## build the documentation as HTML, and say where it is
+	$(GATE) docs
+
 collection: ## build the collection's artifact and install it (not into your home)
 	$(GATE) collection
+
+galaxy: ## galaxy-importer and ansible-builder on the artifact
+	$(GATE) galaxy
 
 browser: ## the report's page in a headless Chromium (Debian's, installed if it is missing)
 	$(GATE) browser

@@ -18,6 +18,8 @@ import time
 import typing as t
 from pathlib import Path
 
+import docs_site
+import galaxy
 import serving
 import staging
 from matrix import matrix
@@ -78,9 +80,19 @@ def docs_lint() -> None:
     run([antsibull, "lint-collection-docs", *options, staging.tree()], env=environ)
 
 
+def docs() -> None:
+    """The documentation as HTML, without a warning."""
+    print(f"    {docs_site.site()}", flush=True)
+
+
 def collection() -> None:
     """ansible-galaxy collection build and install."""
     staging.artifact()
+
+
+def galaxy_checks() -> None:
+    """What Galaxy and ansible-builder ask of the collection: galaxy-importer, ansible-builder create and introspect."""
+    galaxy.check()
 
 
 def browser() -> None:
@@ -238,8 +250,10 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "demo": demo,
     "demo-kpatch": demo_kpatch,
     "distclean": distclean,
+    "docs": docs,
     "docs-lint": docs_lint,
     "fuzz": fuzz,
+    "galaxy": galaxy_checks,
     "lint": lint,
     "matrix": matrix,
     "molecule": molecule,
@@ -251,8 +265,9 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "unit": unit,
 }
 NEED_KERNEL = ("bench-kpatch", "demo-kpatch")
-NEED_ARTIFACT = ("bench", "demo", "molecule", "stand-in", *NEED_KERNEL)
-NEED_RIG = ("test-kernel", *NEED_ARTIFACT, "shell")
+ON_MACHINES = ("bench", "demo", "molecule", "stand-in", *NEED_KERNEL)
+NEED_ARTIFACT = ("galaxy", *ON_MACHINES)
+NEED_RIG = ("test-kernel", *ON_MACHINES, "shell")
 
 
 def elapsed() -> str:

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documentation as HTML pages: guides, and what antsibull-docs makes of the plugins and roles.
+
+Every warning is an error. Nothing is asked of the network: the few pages of Ansible's own documentation that are linked
+to are listed in an inventory for sphinx.ext.intersphinx that is written here.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zlib
+from pathlib import Path
+
+import staging
+from toolbox import WORK, run, tool_environ, tools
+
+COLLECTION = "openeuler.livepatch"
+SITE = WORK / "docs"
+ANSIBLE = "https://docs.ansible.com/projects/ansible/devel/"
+# What antsibull-docs links to, and the page of Ansible's documentation that has it.
+ANSIBLE_LABELS = {
+    "action_plugins": "plugins/action.html",
+    "ansible_configuration_settings": "reference_appendices/config.html",
+    "common_return_values": "reference_appendices/common_return_values.html",
+}
+BUILTIN = re.compile(r"<(ansible_collections\.ansible\.builtin\.(\w+))>")
+
+
+def site() -> Path:
+    """Make all pages anew and return the first one."""
+    staging.tree()
+    rst, html = SITE / "rst", SITE / "html"
+    shutil.rmtree(SITE, ignore_errors=True)
+    rst.mkdir(parents=True, mode=0o755)
+    environ = tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.COLLECTIONS)
+    options = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--no-add-antsibull-docs-version"]
+    run([tools() / "bin" / "antsibull-docs", "collection", *options, "--dest-dir", rst, COLLECTION], env=environ)
+    inventory = SITE / "ansible.inv"
+    inventory.write_bytes(ansible_inventory(rst))
+    (SITE / "conf.py").write_text(configuration(inventory), encoding="utf-8")
+    run([tools() / "bin" / "sphinx-build", "-q", "-W", "--keep-going", "-c", SITE, rst, html], env=environ)
+    return html / "index.html"
+
+
+def ansible_inventory(rst: Path) -> bytes:
+    """Return where Ansible's documentation has what these pages link to, in the format of Sphinx."""
+    labels = dict(ANSIBLE_LABELS)
+    for page in rst.rglob("*.rst"):
+        for label, plugin in BUILTIN.findall(page.read_text(encoding="utf-8")):
+            labels[label] = f"collections/ansible/builtin/{plugin}.html"
+    head = "# Sphinx inventory version 2\n# Project: Ansible\n# Version: devel\n"
+    head += "# The remainder of this file is compressed using zlib.\n"
+    lines = [f"{label} std:label -1 {page} {label}\n" for label, page in sorted(labels.items())]
+    return head.encode() + zlib.compress("".join(lines).encode())
+
+
+def configuration(inventory: Path) -> str:
+    """Return the configuration of Sphinx, as Python."""
+    settings: dict[str, object] = {
+        "project": COLLECTION,
+        "extensions": ["sphinx.ext.intersphinx", "sphinx_antsibull_ext"],
+        "default_role": "any",
+        "highlight_language": "YAML+Jinja",
+        "html_copy_source": False,
+        "html_show_copyright": False,
+        "html_theme": "alabaster",
+        "html_theme_options": {"page_width": "1100px", "sidebar_width": "240px"},
+        "intersphinx_mapping": {"ansible": (ANSIBLE, str(inventory))},
+        "nitpicky": True,
+        "pygments_style": "ansible",
+    }
+    return "".join(f"{name} = {value!r}\n" for name, value in settings.items())

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Galaxy and ansible-builder ask of the collection, without a container and without asking either of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import staging
+from runner import interpreters
+from toolbox import CHECKOUT, WORK, Argv, Stop, capture, tool_environ, tools, venv
+
+REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "galaxy.txt"
+OLDEST_PYTHON = (3, 11)
+FOLDER = WORK / "galaxy"
+EE_DEFINITION = Path("meta", "execution-environment.yml")
+EE_PYTHON = Path("meta", "ee-requirements.txt")
+# Galaxy takes no collection without the address of its repository, and this one has none yet.
+REPOSITORY = "repository: https://example.org/openeuler.livepatch\n"
+IMPORTER = {
+    "GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP": str(FOLDER / "tmp"),
+    "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
+    # "make lint" runs ansible-lint on the same files, with the same profile and fewer exceptions.
+    "GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "false",
+}
+
+
+def check() -> None:
+    """Run ansible-builder and galaxy-importer; the artifact must have been built and installed."""
+    environment = venv("galaxy", REQUIREMENTS, python())
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    execution_environment(environment)
+    importer(environment)
+
+
+def python() -> Path:
+    """Return a Python that the requirements can be installed on: the running one, or another one of this machine."""
+    if sys.version_info >= OLDEST_PYTHON:
+        return Path(sys.executable)
+    for version, path in interpreters().items():
+        if tuple(map(int, version.split("."))) >= OLDEST_PYTHON:
+            return path
+    raise Stop("galaxy-importer needs Python 3.11 or later, and this machine has none.")
+
+
+def execution_environment(environment: Path) -> None:
+    """ansible-builder takes the definition, and finds in the installed collection what the control node needs."""
+    definition = FOLDER / "definition"
+    for name in (EE_DEFINITION, EE_PYTHON):
+        # The paths in the definition begin at the collection's root, and ansible-builder's at the definition.
+        target = definition / (name.name if name == EE_DEFINITION else name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(CHECKOUT / name, target)
+    builder = environment / "bin" / "ansible-builder"
+    print("    ansible-builder create, introspect", flush=True)
+    capture([builder, "create", "--file", definition / EE_DEFINITION.name, "--context", FOLDER / "context"])
+    found = capture([builder, "introspect", staging.INSTALLED])
+    text = (CHECKOUT / EE_PYTHON).read_text(encoding="utf-8")
+    wanted = [line for line in text.splitlines() if line and not line.startswith("#")]
+    missing = [name for name in wanted if f"{name}  # from collection openeuler.livepatch" not in found]
+    if missing or not wanted:
+        raise Stop(f"ansible-builder does not find {', '.join(missing) or 'anything'} in the collection:\n{found}")
+
+
+def importer(environment: Path) -> None:
+    """galaxy-importer takes the artifact, and has no warning."""
+    artifact = importable()
+    path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environ = {**tool_environ(PATH=path, VIRTUAL_ENV=environment), **IMPORTER}
+    command: Argv = [environment / "bin" / "python", "-m", "galaxy_importer.main", artifact]
+    print("    galaxy-importer", flush=True)
+    said = capture(command, cwd=FOLDER, env=environ)
+    complaints = [line for line in said.splitlines() if line.startswith(("WARNING", "ERROR", "CRITICAL"))]
+    if complaints:
+        raise Stop("\n".join(["galaxy-importer complains:", *complaints]))
+
+
+def importable() -> Path:
+    """Return the built artifact, or one that differs from it in naming a repository."""
+    staged = staging.tree()
+    metadata = (staged / "galaxy.yml").read_text(encoding="utf-8")
+    if "\nrepository:" in metadata:
+        return staging.built_artifact()
+    source = FOLDER / "source"
+    shutil.copytree(staged, source, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    (source / "galaxy.yml").write_text(metadata + REPOSITORY, encoding="utf-8")
+    galaxy = tools() / "bin" / "ansible-galaxy"
+    capture([galaxy, "collection", "build", "--output-path", FOLDER, source], env=tool_environ())
+    (artifact,) = FOLDER.glob("openeuler-livepatch-*.tar.gz")
+    return artifact
