@@ -26,20 +26,32 @@ def compile_once(path: str, source: bytes) -> t.Any:
     if os.geteuid() != 0:
         return compile_source(path, source)
     kept = f"{FOLDER}/{hashlib.sha256(os.path.basename(path).encode() + source).hexdigest()}"
+    code = read(kept)
+    if code is None:
+        code = compile_source(path, source)
+        write(kept, code)
+    return code
+
+
+def read(kept: str) -> t.Any:
+    """What is kept there, or None."""
     try:
         with open(kept, "rb") as stream:
             return marshal.load(stream)
     except (OSError, EOFError, ValueError, TypeError):
-        code = compile_source(path, source)
+        return None
+
+
+def write(kept: str, code: t.Any) -> None:
+    """Keep this, as a whole or not at all."""
+    part = f"{kept}.{os.getpid()}"
     try:
         os.makedirs(FOLDER, 0o700, exist_ok=True)
-        part = f"{kept}.{os.getpid()}"
         with open(part, "wb") as stream:
             marshal.dump(code, stream)
         os.replace(part, kept)
     except OSError:
         pass
-    return code
 
 
 zipimport._compile_source = compile_once  # type: ignore[attr-defined]
