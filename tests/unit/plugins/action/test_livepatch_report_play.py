@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -110,12 +111,24 @@ def test_the_same_bytes_from_a_cache(play):
     assert files() == first
 
 
+def write_release(play):
+    folder = play.folder / "releases" / RELEASE["id"]
+    folder.mkdir(parents=True)
+    (folder / "release.yml").write_text(yaml.safe_dump({"livepatch_release": RELEASE}))
+
+
+def test_the_playbook_of_the_role(play):
+    write_release(play)
+    shutil.copy(COLLECTION / "examples/guides/report.yml", play.folder)
+    variables = {"ansible_become": False, "livepatch_report_directory": "report"}
+    play("report.yml", "dead", "here", arguments=["-e", json.dumps(variables)])
+    assert set(os.listdir(play.folder / "report")) == FILES
+
+
 def test_the_examples_of_the_module(play):
     tasks = yaml.safe_load(livepatch_report.EXAMPLES)
     playbook = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
     (play.folder / "examples.yml").write_text(yaml.safe_dump(playbook))
-    folder = play.folder / "releases" / RELEASE["id"]
-    folder.mkdir(parents=True)
-    (folder / "release.yml").write_text(yaml.safe_dump({"livepatch_release": RELEASE}))
+    write_release(play)
     play("examples.yml", "dead", "here")
     assert set(os.listdir(play.folder / "report")) == FILES
