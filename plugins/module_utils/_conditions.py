@@ -139,6 +139,6 @@ def _secure_boot(files: Files) -> bool | None:
 def _available_memory(files: Files) -> int | None:
     for line in (files.text("/proc/meminfo") or "").splitlines():
         name, _colon, value = line.partition(":")
-        if name == "MemAvailable" and value.split()[:1] and value.split()[0].isdigit():
+        if name == "MemAvailable" and value.split()[:1] and value.split()[0].isdecimal():
             return int(value.split()[0]) * 1024
     return None

@@ -205,7 +205,7 @@ def read_holders(files: Files, enabling: bool) -> tuple[Holder, ...]:
     holding = 0 if enabling else 1
     holders = []
     for pid in files.names("/proc"):
-        if pid.isdigit():
+        if pid.isdecimal():
             for tid in files.names(f"/proc/{pid}/task"):
                 task = f"/proc/{pid}/task/{tid}"
                 if files.number(task + "/patch_state") == holding:
@@ -234,7 +234,7 @@ def _read_modules(files: Files) -> list[_Module]:
         if len(fields) < 6:
             continue
         taint = fields[-1].strip("()") if fields[-1].startswith("(") else ""
-        modules.append(_Module(fields[0], int(fields[2]) if fields[2].isdigit() else None, taint))
+        modules.append(_Module(fields[0], int(fields[2]) if fields[2].isdecimal() else None, taint))
     modules.reverse()
     return modules
 
@@ -272,7 +272,7 @@ def _read_functions(files: Files, sysfs: str) -> t.Iterator[Function]:
         if files.is_dir(f"{sysfs}/{object_name}"):
             for entry in files.names(f"{sysfs}/{object_name}"):
                 name, comma, sympos = entry.rpartition(",")
-                if comma and sympos.isdigit():
+                if comma and sympos.isdecimal():
                     yield Function(object_name, name, int(sympos))
 
 

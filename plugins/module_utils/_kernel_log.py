@@ -83,7 +83,7 @@ def parse_record(record: str) -> list[str]:
     """
     head, separator, text = record.partition(";")
     priority = head.split(",", 1)[0]
-    if not separator or not priority.isdigit() or int(priority) >> 3 != 0:
+    if not separator or not priority.isdecimal() or int(priority) >> 3 != 0:
         return []
     # Lines that begin with a blank are the record's key-value dictionary.
     return [line for line in text.splitlines() if line and not line.startswith(" ")]

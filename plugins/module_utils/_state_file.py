@@ -38,7 +38,7 @@ def parse(text: str) -> State:
         if not line.strip() or re.match(r"-{3,}\s*\Z", line) or line.split() == ["Index", "Patch", "State"]:
             continue
         fields = line.split()
-        if len(fields) != 3 or not fields[0].isdigit() or fields[2] not in STATES:
+        if len(fields) != 3 or not fields[0].isdecimal() or fields[2] not in STATES:
             problems.append(f"the line {line[:80]!r} is not understood.")
             continue
         if any(entry.name == fields[1] for entry in entries):

@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log im
         ("no record\n", []),
         (";\n", []),
         ("", []),
+        ("\u00b26,339,5140900,-;a superscript is a digit and no number", []),
     ],
 )
 def test_records(record, lines):
