@@ -102,7 +102,7 @@ def _size_of_module_symbol(kallsyms: bytes, owner: bytes, address: int) -> int |
 
 
 # kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags.
-_KPROBE = re.compile(r"^\S+ +[kr] +(\S+)\+0x([0-9a-f]+) +(?:([^\s\[]\S*) )? *(?:\[\w+\])* *$", re.M)
+_KPROBE = re.compile(r"^\S+ +[kr] +(\S+)\+0x([0-9a-f]+) +(?:([^\s\[]\S*) +)?(?:(?:\[\w+\])+ *)?$", re.M)
 
 
 def parse_kprobes(text: str) -> tuple[Kprobe, ...]:

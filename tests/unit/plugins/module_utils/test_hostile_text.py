@@ -169,3 +169,15 @@ def test_long_text(name):
     begin = time.process_time()
     parse(texts[0] * 1000)
     assert time.process_time() - begin < 10 * SECONDS
+
+
+@pytest.mark.parametrize("filling", [" ", "[X]", "f+0x0", "k ", "\t", "M"])
+@pytest.mark.parametrize("name", ["kprobes", "enabled_functions", "keys", "kernel log records"])
+def test_a_long_line(name, filling):
+    """A line that is longer than any that a kernel writes, in each of its places, takes no more than its length."""
+    (text,), parse = PARSERS[name]
+    line = text.splitlines()[0]
+    begin = time.process_time()
+    for place in range(len(line) + 1):
+        parse(f"{line[:place]}{filling * 2000}{line[place:]} !")
+    assert time.process_time() - begin < 10 * SECONDS
