@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _owners, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_store import Marker
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
@@ -142,7 +143,7 @@ class Boot:
         if before.damaged:
             return before
         marker = self._earlier_marker(before)
-        acceptance = judge(before, marker, self._boot_id, _runs.time_now())
+        acceptance = judge(before, marker, self._boot_id, time_now())
         if acceptance != before:
             _boot_store.write(self._files, acceptance)
         if marker and marker.boot_id != self._boot_id:

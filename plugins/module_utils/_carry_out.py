@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import 
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, Finding, allow, refusals
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
@@ -224,7 +225,7 @@ class _Run:
         return _runs.Note(
             who=_runs.who_am_i(),
             what="; ".join(str(step) for step in self.plan.steps),
-            started=_runs.time_now(),
+            started=time_now(),
             before=self.before.patches,
             steps=self.plan.steps,
             goal=predict(self.before, self.plan).patches,

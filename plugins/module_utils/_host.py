@@ -15,6 +15,7 @@ import errno
 import gzip
 import os
 import re
+import time
 import typing as t
 import zlib
 
@@ -114,6 +115,11 @@ class Files:
         # A task or a patch may end while it is being read: ESRCH, ENOENT and ENODEV are answers, not failures.
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV):
             self.unreadable.append(Unreadable(path, errno.errorcode.get(error.errno or 0, str(error))))
+
+
+def time_now() -> str:
+    """The time by this host's clock, in UTC and in the form of ISO 8601."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def read_snapshot(files: Files | None = None) -> Snapshot:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import Circumstances, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import WARN, Finding, refusals
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_patch, diff
@@ -45,7 +45,7 @@ class Look:
         else:
             plan = make_plan(self.before, wanted, self.kept.files)
         names = [one.name for one in displaced]
-        circumstances = Circumstances(self.kept.files, names, _runs.time_now(), self.task.ignore)
+        circumstances = Circumstances(self.kept.files, names, time_now(), self.task.ignore)
         return plan_boot(self.before, wanted, plan, circumstances)
 
     @property

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import asdict, replace
-from datetime import datetime, timezone
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, describe_boot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files, read_holders, read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import (
+    Files,
+    read_holders,
+    read_snapshot,
+    time_now,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     Holder,
     LoadedPatch,
@@ -47,7 +51,7 @@ def describe_holders(holders: t.Iterable[Holder]) -> list[Plain]:
 
 def gather(files: Files) -> Plain:
     """Read a host and describe it, with the moment in UTC."""
-    read_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    read_at = time_now()
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
     holders = read_holders(files, moving.enabled) if moving else ()

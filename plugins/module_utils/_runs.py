@@ -69,11 +69,6 @@ def who_am_i() -> str:
     return f"{user}{f' ({behind} by sudo)' if behind else ''}, process {os.getpid()}"
 
 
-def time_now() -> str:
-    """The time, in the form of ISO 8601."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
 @contextlib.contextmanager
 def lock(files: Files, seconds: float) -> t.Iterator[None]:
     """Hold the host's lock. Raises Locked if another run has it for longer than these seconds, OSError if not root."""

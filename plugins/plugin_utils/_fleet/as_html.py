@@ -23,7 +23,7 @@ from pathlib import Path
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally, largest_first
 
 # Not colours alone.
 MARKS = {words.GOOD: "✓", words.BAD: "✕", words.CAUTION: "!", words.UNKNOWN: "?", words.PLAIN: "·"}
@@ -201,11 +201,14 @@ def _cves(fleet: Fleet) -> str:
 
 
 def _kernels(fleet: Fleet) -> str:
-    tallies = sorted(fleet.by_kernel().items(), key=lambda one: (-one[1].hosts, one[0]))
+    tallies = largest_first(fleet.by_kernel())
     rows = []
     for kernel, tally in tallies[:MOST_KERNELS]:
-        fixes = [_file_for(release.files, release.fixed_in, kernel, release.id) for release in fleet.releases]
-        lacking = ", ".join(fix for fix in fixes if fix)
+        lacking = ", ".join(
+            release.id
+            for release in fleet.releases
+            if kernel not in release.fixed_in and release.file_for(kernel, "") is None
+        )
         about = f'<span class="about">no file in {_breakable(lacking)}</span>' if lacking else ""
         heading = f'<th scope="row">{_breakable(kernel)}{about}</th>'
         rows.append(f'<tr data-kernel="{escape(kernel)}">{heading}{_tally_cells(tally)}</tr>')
@@ -214,10 +217,6 @@ def _kernels(fleet: Fleet) -> str:
         hosts = sum(tally.hosts for _kernel, tally in rest)
         rows.append(f'<tr><th scope="row">{_count(len(rest), "more kernel")}</th><td>{_number(hosts)}</td></tr>')
     return _table("kernels", "Kernels", "Kernel", rows, bool(fleet.releases)) if rows else ""
-
-
-def _file_for(files: t.Any, fixed_in: tuple[str, ...], kernel: str, fix: str) -> str:
-    return "" if kernel in fixed_in or any(file.kernel_release == kernel for file in files) else fix
 
 
 def _table(key: str, heading: str, first: str, rows: Iterable[str], is_compared: bool = True) -> str:

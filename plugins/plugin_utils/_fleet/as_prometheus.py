@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally, largest_first
 
 MOST_KERNELS = 50
 """Kernel releases are what hosts say they are: beyond so many the rest is one series."""
@@ -21,20 +21,21 @@ Sample = tuple[dict[str, str], int]
 
 def as_prometheus(fleet: Fleet) -> str:
     """The metrics, each with the same series in each report of the same releases, but for kernels."""
+    tally, by_fix = fleet.tally(), fleet.by_fix()
     times = fleet.read_times()
     read = (("oldest", times[:1]), ("newest", times[-1:]))
     metrics: list[tuple[str, str, list[Sample]]] = [
         ("report_timestamp_seconds", "When the report was made.", _at([fleet.now])),
         *((f"{which}_facts_timestamp_seconds", f"When the {which} facts were read.", _at(of)) for which, of in read),
-        ("hosts", "Hosts by headline, the first status that they have.", _by_status(fleet.tally().headlines)),
+        ("hosts", "Hosts by headline, the first status that they have.", _by_status(tally.headlines)),
         ("hosts_with_status", "Hosts that have a status; one may have several.", _by_status(fleet.with_status())),
         (
             "protection",
             "Hosts by whether all fixes protect them.",
-            _protection(fleet.tally()) if fleet.releases else [],
+            _protection(tally) if fleet.releases else [],
         ),
-        ("fix_hosts", "Hosts by how they stand to a fix.", _by_status_of("fix", fleet.by_fix())),
-        ("fix_protection", "Hosts by whether a fix protects them.", _by_protection("fix", fleet.by_fix())),
+        ("fix_hosts", "Hosts by how they stand to a fix.", _by_status_of("fix", by_fix)),
+        ("fix_protection", "Hosts by whether a fix protects them.", _by_protection("fix", by_fix)),
         ("cve_protection", "Hosts by whether they are protected from a CVE.", _by_protection("cve", fleet.by_cve())),
         ("kernel_hosts", "Hosts by running kernel.", _kernels(fleet.by_kernel())),
     ]
@@ -68,9 +69,10 @@ def _protection(tally: Tally, **more: str) -> list[Sample]:
 
 
 def _kernels(tallies: t.Mapping[str, Tally]) -> list[Sample]:
-    by_size = sorted(tallies, key=lambda kernel: (-tallies[kernel].hosts, kernel))
-    samples: list[Sample] = [({"kernel": kernel}, tallies[kernel].hosts) for kernel in sorted(by_size[:MOST_KERNELS])]
-    rest = sum(tallies[kernel].hosts for kernel in by_size[MOST_KERNELS:])
+    by_size = largest_first(tallies)
+    named = sorted((kernel, tally.hosts) for kernel, tally in by_size[:MOST_KERNELS])
+    samples: list[Sample] = [({"kernel": kernel}, hosts) for kernel, hosts in named]
+    rest = sum(tally.hosts for _kernel, tally in by_size[MOST_KERNELS:])
     return [*samples, ({"kernel": "other"}, rest)] if rest else samples
 
 

@@ -58,6 +58,11 @@ class Kept:
     sha256: str | None = None
     why: str | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why it is in quarantine, as a sentence."""
+        return self.why or "it is not told why."
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -242,7 +247,7 @@ def _transition_notes(facts: Reader) -> t.Iterator[str]:
 
 def _boot_notes(boot: Reader) -> t.Iterator[str]:
     for kept in (_kept(one) for one in boot.each("quarantined")):
-        yield f"{kept.name} is in quarantine on kernel {kept.release}: {kept.why or 'it is not told why.'}"
+        yield f"{kept.name} is in quarantine on kernel {kept.release}: {kept.reason}"
     for kept in (_kept(one) for one in boot.each("lost")):
         yield f"{kept.name} is accepted for kernel {kept.release}, and nothing of that name for the running one."
     if boot.flag("held", False):

@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
     DataError,
     Facts,
+    Kept,
     Patch,
     listed,
     printable,
@@ -97,6 +98,11 @@ class Tally:
     unprotected: int | None
     unknown: int
     headlines: dict[str, int] = field(hash=False)
+
+
+def largest_first(tallies: t.Mapping[str, Tally]) -> list[tuple[str, Tally]]:
+    """The groups by their number of hosts, and by name where that is the same."""
+    return sorted(tallies.items(), key=lambda one: (-one[1].hosts, one[0]))
 
 
 @dataclass(frozen=True)
@@ -264,8 +270,12 @@ def _quarantine(release: Release, facts: Facts, file: File | None, patch: Patch 
         is_content = bool(file and file.sha256 and kept.sha256 == file.sha256)
         is_loaded = bool(patch and patch.boot == words.QUARANTINED and kept.name == patch.name)
         if is_content or is_loaded:
-            return {words.QUARANTINED: f"{kept.name} is in quarantine: {kept.why or 'it is not told why.'}"}
+            return _in_quarantine(kept)
     return {}
+
+
+def _in_quarantine(kept: Kept) -> dict[str, str]:
+    return {words.QUARANTINED: f"{kept.name} is in quarantine: {kept.reason}"}
 
 
 def _differ(one: str | None, other: str | None) -> bool:
@@ -315,7 +325,7 @@ def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: b
     found.pop(words.COVERED, None)
     for kept in facts.quarantined:
         if kept.release == facts.release and kept.name not in names_of_releases:
-            found[words.QUARANTINED] = f"{kept.name} is in quarantine: {kept.why or 'it is not told why.'}"
+            found.update(_in_quarantine(kept))
     if not facts.supported:
         found[words.UNSUPPORTED] = facts.why_unsupported or "The kernel cannot be live-patched."
     if not has_releases and words.in_order(set(found))[:1] in ((), (words.ON_TRIAL,), (words.ACCEPTED,)):

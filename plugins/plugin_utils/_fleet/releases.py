@@ -41,7 +41,7 @@ class Release:
     files: tuple[File, ...] = ()
 
     def file_for(self, kernel_release: str, machine: str) -> File | None:
-        """The file for this kernel, or None."""
+        """The file for this kernel, or None. An empty machine is any."""
         for file in self.files:
             if file.kernel_release == kernel_release and (not file.machine or not machine or file.machine == machine):
                 return file
