@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: livepatch_boot
 short_description: Install the program that loads accepted live patches at boot
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes one file with the code that M(openeuler.livepatch.livepatch_module) itself uses to plan, load, prove and undo, so that a
     boot loads a patch in the same way as a task does. It needs the host's Python and its standard library, nothing else.

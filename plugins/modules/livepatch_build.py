@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: livepatch_build
 short_description: Build a kernel live patch
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Builds a live patch module for one kernel on the build host. Nothing is loaded.
   - O(method=kpatch) turns source patches into a module with C(kpatch-build), for kernels of mainline and of openEuler.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: livepatch_facts
 short_description: Report a kernel's live patches and what it supports
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads how the running kernel applies live patches, which patches are loaded, what each replaces, which one is live on each function,
     and who holds a running transition.

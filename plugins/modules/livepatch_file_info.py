@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: livepatch_file_info
 short_description: Read a kernel live patch file
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads a live patch module file without loading it, and tells everything that it says of itself.
   - The file is read on the controller, without a connection to the host, unless O(remote_src=true).

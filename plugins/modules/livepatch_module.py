@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: livepatch_module
 short_description: Load, enable, disable and unload a kernel live patch
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
     to prove the result. A step that fails is undone.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: livepatch_report
 short_description: Make one report from the live patches of all hosts
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Turns the facts of M(openeuler.livepatch.livepatch_facts), of this run or of a fact cache, into one report on the controller.
     It tells which hosts have which fix, which have not, and why.
