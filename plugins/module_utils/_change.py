@@ -228,6 +228,7 @@ class Change:
         if self.comes_in:
             refusals += self._refuse_load()
         refusals += self._refuse_order()
+        refusals += self._refuse_unload(steps)
         if not self.wanted.force_owner:
             refusals += self._refuse_owned(steps)
         if steps and not self.snapshot.privileged:
@@ -350,6 +351,19 @@ class Change:
             "Disable the later patches first, or set on_covered: unstack.",
             "A kernel with CONFIG_LIVEPATCH_STACK disables only the last enabled patch.",
         )
+
+    def _refuse_unload(self, steps: list[Step]) -> list[Finding]:
+        unloaded = {step.patch for step in steps if step.action == UNLOAD}
+        return [
+            Finding(
+                "module_unloadable",
+                f"{patch.name} has no exit function.",
+                "Set state: disabled to end its effect; only a reboot removes the module.",
+                "The kernel never unloads such a module (EBUSY).",
+            )
+            for patch in self.snapshot.patches
+            if patch.permanent and patch.name in unloaded
+        ]
 
     def _refuse_owned(self, steps: list[Step]) -> list[Finding]:
         touched = {step.patch for step in steps if step.action != WAIT}

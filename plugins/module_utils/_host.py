@@ -60,6 +60,9 @@ VERMAGIC = {
 LIVEPATCH_TAINT = "K"
 """Marks a live patch module in /proc/modules (Documentation/admin-guide/tainted-kernels.rst)."""
 
+PERMANENT = "[permanent]"
+"""Stands in /proc/modules among the users of a module that has no exit function (kernel/module/procfs.c)."""
+
 
 class Files:
     """The files of a host below C(root). Remembers what exists and could not be read."""
@@ -230,6 +233,7 @@ class _Module(t.NamedTuple):
     name: str
     refcount: int | None
     taint: str
+    permanent: bool
 
 
 def _read_modules(files: Files) -> list[_Module]:
@@ -240,7 +244,8 @@ def _read_modules(files: Files) -> list[_Module]:
         if len(fields) < 6:
             continue
         taint = fields[-1].strip("()") if fields[-1].startswith("(") else ""
-        modules.append(_Module(fields[0], int(fields[2]) if fields[2].isdecimal() else None, taint))
+        refcount = int(fields[2]) if fields[2].isdecimal() else None
+        modules.append(_Module(fields[0], refcount, taint, permanent=PERMANENT in fields[3].split(",")))
     modules.reverse()
     return modules
 
@@ -263,6 +268,7 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
         ),
         kept_file=kept.path if kept else None,
         load_index=load_index,
+        permanent=module.permanent,
         owner=owners.get(module.name),
         source_patches=_source_patches(kept),
     )

@@ -5,7 +5,8 @@
 """Kill a run at every step on a real kernel, run it again, and compare with a run that was not killed.
 
 A child process carries out a task and kills itself (SIGKILL) after a call of the kernel. Nothing in the collection
-helps with that: the calls are wrapped here. (Killing it elsewhere is tried on a model, by the unit tests.)
+helps with that: the calls are wrapped here. (Killing it elsewhere is tried on a model, by the unit tests.) Another one
+is killed while the kernel is inside finit_module(2).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import signal
 import sys
+import time
 import typing as t
 from pathlib import Path
 
@@ -54,7 +56,7 @@ class MortalKernel(Kernel):
 
 FILES = {
     name: PatchFile.from_dict(json.loads(Path(f"{DIRECTORY}/{name}.json").read_text(encoding="utf-8")))
-    for name in ("lp_a1", "lp_a2", "lp_b1")
+    for name in ("lp_a1", "lp_a2", "lp_b1", "lp_slow")
 }
 
 
@@ -88,6 +90,30 @@ def dies(wanted: Wanted, number: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def dies_inside(wanted: Wanted) -> None:
+    """A run of the task is killed while the kernel runs the module's init function."""
+    child = os.fork()
+    if child == 0:
+        run(wanted, Kernel())
+        os._exit(0)
+    state = Path(f"/sys/module/{wanted.name}/initstate")
+    while not (state.exists() and state.read_text(encoding="ascii").strip() == "coming"):
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    _child, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), status
+
+
+def arrives(wanted: Wanted, expected: t.Sequence[tuple[str, bool, bool]]) -> None:
+    """After a run that was killed the next one says so, and does what is wanted."""
+    assert _runs.read_note(Kernel().files()), "the killed run left no note"
+    again = run(wanted, Kernel())
+    assert not again.get("failed"), again
+    assert any("cut off" in notice for notice in again["notices"]), again["notices"]
+    assert conditions() == expected, (wanted, conditions(), expected)
+    assert _runs.read_note(Kernel().files()) is None
+
+
 TASKS = (
     ((), Wanted("lp_a1", ENABLED, FILES["lp_a1"])),
     (("lp_a1", "lp_a2"), Wanted("lp_a1", DISABLED, on_covered=UNSTACK)),
@@ -106,16 +132,16 @@ def main() -> None:
             begin_with(enabled)
             if not dies(wanted, number):
                 break
-            assert _runs.read_note(Kernel().files()), "the killed run left no note"
-            again = run(wanted, Kernel())
-            assert not again.get("failed"), again
-            assert any("cut off" in notice for notice in again["notices"]), again["notices"]
-            assert conditions() == expected, (wanted, number, conditions(), expected)
-            assert _runs.read_note(Kernel().files()) is None
+            arrives(wanted, expected)
             killed += 1
             number += 1
         assert number > 1, wanted
         print(wanted.name, wanted.state, "killed after each of its", number - 1, "calls", flush=True)
+    begin_with(())
+    slow = Wanted("lp_slow", ENABLED, FILES["lp_slow"])
+    dies_inside(slow)
+    arrives(slow, [("lp_slow", True, False)])
+    print("killed inside finit_module", flush=True)
     begin_with(())
     print("killed", killed, "runs; each was followed by one that arrived")
 

@@ -8,6 +8,7 @@
  * HOOKS adds hooks that write into the kernel's log, WARNS a warning to the first function. PER_TASK is for mainline's
  * ABI. SILENT is for a function that takes nothing and returns 0; patches that are never enabled may name any function.
  * DEADLY panics when it is loaded, in the load hook if there are hooks, while kernel.panic is 1; it hangs while that is 2.
+ * REFUSES does not let itself be loaded, SLOW takes seconds for it, PERMANENT has no exit function.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -86,6 +87,13 @@ static struct klp_hook hooks_load[] = { { .hook = loaded }, { } };
 static struct klp_hook hooks_unload[] = { { .hook = unloaded }, { } };
 #endif
 
+#if defined(REFUSES) && defined(PER_TASK)
+static int refuse(struct klp_object *obj)
+{
+	return -ENODEV;
+}
+#endif
+
 static struct klp_object objs[] = {
 	{
 #ifdef OBJECT
@@ -95,6 +103,9 @@ static struct klp_object objs[] = {
 #ifdef HOOKS
 		.hooks_load = hooks_load,
 		.hooks_unload = hooks_unload,
+#endif
+#if defined(REFUSES) && defined(PER_TASK)
+		.callbacks.pre_patch = refuse,
 #endif
 	}, { }
 };
@@ -112,15 +123,20 @@ static int show_patch_init(void)
 #ifdef HIDDEN_REPLACE
 	patch.replace = true;
 #endif
+#ifdef SLOW
+	ssleep(3);
+#endif
 #ifdef PER_TASK
 	be_deadly();
 	return klp_enable_patch(&patch);
+#elif defined(REFUSES)
+	return -ENODEV;
 #else
 	return klp_register_patch(&patch);
 #endif
 }
 
-static void show_patch_exit(void)
+static void __maybe_unused show_patch_exit(void)
 {
 #ifndef PER_TASK
 	WARN_ON(klp_unregister_patch(&patch));
@@ -128,7 +144,9 @@ static void show_patch_exit(void)
 }
 
 module_init(show_patch_init);
+#ifndef PERMANENT
 module_exit(show_patch_exit);
+#endif
 MODULE_DESCRIPTION("Test patch of " STRING(FIRST));
 MODULE_LICENSE("GPL");
 MODULE_INFO(livepatch, "Y");

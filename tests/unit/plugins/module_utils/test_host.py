@@ -105,6 +105,11 @@ def test_patches_in_order_of_loading(tree):
     assert [patch.name for patch in stack] == ["lp_one", "lp_two"]
 
 
+def test_a_module_without_an_exit_function(tree):
+    tree.write("/proc/modules", MODULES.replace("lp_off 12288 0 -", "lp_off 12288 0 [permanent],"))
+    assert [patch.name for patch in _host.read_snapshot(tree.files).patches if patch.permanent] == ["lp_off"]
+
+
 def test_what_a_patch_was_made_from(tree):
     tree.patch("lp_one", [])
     tree.write("/sys/module/lp_one/refcnt", "1\n")

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, make_plan, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity
@@ -36,6 +38,7 @@ OFF = loaded(FIX, enabled=False)
 STARTING = loaded(FIX, in_transition=True)
 STOPPING = loaded(FIX, enabled=False, in_transition=True)
 NO_MARKS = loaded(FIX, identity=Identity())
+STAYS = loaded(FIX, permanent=True)
 
 LOAD = ["load fix", "wait fix"]
 DISABLE = ["disable fix", "wait fix"]
@@ -96,6 +99,25 @@ def test_steps(patches, state, file, expected):
     plan = make_plan(snapshot(*patches), Wanted("fix", state, file))
     assert not plan.refusals
     assert steps(plan) == expected
+
+
+@pytest.mark.parametrize(
+    ("patch", "wanted"),
+    [
+        (STAYS, Wanted("fix", ABSENT)),
+        (replace(STAYS, enabled=False), Wanted("fix", ENABLED, FIX)),
+        (STAYS, Wanted("fix", ENABLED, OTHER_FIX, reload=True)),
+        (STAYS, Wanted("other", ENABLED, OTHER_FILE, supersedes=("fix",))),
+    ],
+)
+def test_a_module_without_an_exit_function_is_not_disabled_to_be_unloaded(patch, wanted):
+    plan = make_plan(snapshot(patch), wanted)
+    assert reasons(plan) == ["module_unloadable"]
+    assert not plan.steps
+
+
+def test_a_module_without_an_exit_function_can_be_disabled():
+    assert steps(make_plan(snapshot(STAYS), Wanted("fix", DISABLED))) == DISABLE
 
 
 @pytest.mark.parametrize(
