@@ -186,7 +186,9 @@ class Executor:
             self._prove(predict(before, plan), after)
             return Outcome(after, plan, proofs=prove(after), forced=tuple(self._forced))
         except Stalled as stalled:
-            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=plan.steps[done + 1 :])
+            # What is proven is accepted: not yet.
+            skipped = (*plan.steps[done + 1 :], *(plan.boot if plan.accepts else ()))
+            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=skipped)
         except StepFailed as failed:
             log = (failed.log + self._kernel.log.new_lines())[-LOG_LINES_MAX:]
             reached = _without_unreached(plan, before, done if failed.number is not None else done + 1)

@@ -21,11 +21,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     ACCEPTED,
     DISABLED,
     ENABLED,
+    REPORT,
     REVERTED,
     TRIAL,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
@@ -343,6 +344,18 @@ def test_what_failed_is_not_accepted(host):
     host.kernel.fail["load"] = (12, "out of memory")
     assert host.run("fix", content="1", boot=ACCEPTED)["failed"]
     assert host.acceptance == Acceptance()
+
+
+def test_what_is_in_transition_still_is_not_accepted(tmp_path):
+    kernel = ModelKernel(tmp_path, stall=["fix"])
+    file = tmp_path / "sent.ko"
+    file.write_bytes(content_of("fix"))
+    kernel.add_file(patch_file("fix"))
+    wanted = Wanted("fix", ENABLED, patch_file("fix"), boot=ACCEPTED)
+    result = manage(Task(wanted, str(file), patience=Patience(timeout=5, on_stall=REPORT)), kernel)
+    assert (result["state"], result["boot"]) == ("in transition", "trial")
+    assert "Left for the next run: accept fix for the next boots." in result["notices"][-1]
+    assert _boot_store.read(kernel.files()) == Acceptance()
 
 
 def test_what_cannot_be_kept_is_undone(host):
