@@ -44,7 +44,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Step,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import settling, way_back
 
 POLL_SECONDS = 0.05
 
@@ -327,6 +327,7 @@ class Executor:
         done: list[str] = []
         trouble: list[str] = []
         try:
+            self._settle(settling(before, self._kernel.snapshot(), plan, kept), done)
             for step in way_back(before, self._kernel.snapshot(), plan, kept):
                 self._carry_out_step(step)
                 if step.action != WAIT:
@@ -336,3 +337,15 @@ class Executor:
         finally:
             self._patience = patience
         return tuple(done), tuple(deviations(before, self._kernel.snapshot()) + trouble)
+
+    def _settle(self, steps: t.Iterable[Step], done: list[str]) -> None:
+        """Let a running transition end on the right side, unless it ends by itself at that moment."""
+        for step in steps:
+            try:
+                self._carry_out_step(step)
+            except StepFailed:
+                if self._kernel.transition_target(step.patch) is not None:
+                    raise
+                return
+            if step.action != WAIT:
+                done.append(str(step))

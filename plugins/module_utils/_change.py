@@ -63,7 +63,7 @@ class Change:
         self.goes_up = (
             (self.comes_in and self.per_task) or (exchanged and enabled) or (wanted.state == ENABLED and not enabled)
         )
-        self.superseded = self._superseded()
+        self.superseded = self._superseded(exchanged)
         if enabled and self.list_order is not False and any(patch.enabled for patch in self.superseded):
             # The superseded ones cannot be disabled below it.
             self.goes_down = self.goes_up = True
@@ -77,7 +77,7 @@ class Change:
             return self.file.functions
         return self.loaded.functions if self.loaded else ()
 
-    def _superseded(self) -> tuple[LoadedPatch, ...]:
+    def _superseded(self, exchanged: bool) -> tuple[LoadedPatch, ...]:
         if self.wanted.state != ENABLED:
             return ()
         mine = set(self._functions())
@@ -87,9 +87,22 @@ class Change:
             if patch.name != self.wanted.name
             and (
                 patch.name in self.wanted.supersedes
-                or (COVERED in self.wanted.supersedes and patch.functions and mine.issuperset(patch.functions))
+                or (
+                    COVERED in self.wanted.supersedes
+                    and patch.functions
+                    and mine.issuperset(patch.functions)
+                    and (exchanged or not self._came_later(patch))
+                )
             )
         )
+
+    def _came_later(self, patch: LoadedPatch) -> bool:
+        """Whether the patch is newer than what is loaded under the wanted name: then it is not covered by that."""
+        if self.loaded is None:
+            return False
+        if self.loaded.enabled and patch.enabled:
+            return self._is_before(self.loaded, patch)
+        return patch.load_index > self.loaded.load_index
 
     def _is_lowered(self, patch: LoadedPatch) -> bool:
         return patch in self.superseded or (self.goes_down and patch == self.loaded)
@@ -193,6 +206,10 @@ class Change:
         """With CONFIG_LIVEPATCH_STACK a superseded patch blocks the way: it cannot be disabled below the new one."""
         return self.list_order is not False and bool(self.superseded) and self.goes_up
 
+    def _could_be_lost(self, patch: LoadedPatch) -> bool:
+        is_exchanged = patch == self.loaded and self.goes_out and self.comes_in
+        return patch.enabled and patch.name not in self.kept and (is_exchanged or patch in self.superseded)
+
     def _settle(self) -> list[Step]:
         return [Step(WAIT, self.loaded.name)] if self.loaded and self.loaded.in_transition else []
 
@@ -227,7 +244,7 @@ class Change:
         refusals = []
         if self.comes_in:
             refusals += self._refuse_load()
-        refusals += self._refuse_order()
+        refusals += self._refuse_enable() + self._refuse_order()
         refusals += self._refuse_unload(steps)
         if not self.wanted.force_owner:
             refusals += self._refuse_owned(steps)
@@ -256,6 +273,16 @@ class Change:
         if not self.per_task and self.file.replace:
             refusals.append(_replace_not_there(self.file))
         return refusals
+
+    def _refuse_enable(self) -> list[Finding]:
+        """Of a module that somebody has registered: openEuler 5.10 takes one with replace, and then hangs CPUs.
+
+        What gives it away is that the kernel has added the functions of other patches to it.
+        """
+        if self.per_task or self.comes_in or not (self.goes_up and self.loaded and self.file):
+            return []
+        added = set(self.loaded.functions).difference(self.file.functions or self.loaded.functions)
+        return [_replace_not_there(self.file)] if self.file.replace or added else []
 
     def _refuse_order(self) -> list[Finding]:
         blocking = self._blocking()
@@ -319,7 +346,21 @@ class Change:
                     "On this kernel that needs the patch's file, and this collection did not load it.",
                 )
             ]
+        replacing = [patch for patch in self.lifted if self.goes_up and self.per_task and self._may_replace(patch)]
+        if replacing:
+            return [
+                Finding(
+                    "replaces_others",
+                    f"{_names(replacing)} would be loaded again above {self.wanted.name}.",
+                    f"Set supersedes to {_names(replacing)}, or leave {self.wanted.name} disabled.",
+                    f"With the replace flag that disables {self.wanted.name} at once.",
+                )
+            ]
         return []
+
+    def _may_replace(self, patch: LoadedPatch) -> bool:
+        flag = patch.replace if patch.replace is not None else self.kept[patch.name].replace
+        return flag is not False
 
     def _covered(self) -> Finding:
         covered = [
@@ -384,6 +425,12 @@ class Change:
             yield (
                 f"{_names(lowered_first)} must be disabled before {self.wanted.name} is enabled, because the kernel "
                 "may have CONFIG_LIVEPATCH_STACK: between the two neither is active."
+            )
+        lost = [patch for patch in self.snapshot.patches if self._could_be_lost(patch)]
+        if lost:
+            yield (
+                f"If this fails, {_names(lost)} cannot be brought back: this collection did not load "
+                f"{'it' if len(lost) == 1 else 'them'}, and has no copy of the file."
             )
         if self.lifted:
             yield f"Disabled for a moment and enabled again in their old order: {_names(self.lifted)}."

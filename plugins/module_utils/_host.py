@@ -142,7 +142,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
     list_order = None
     if abi == STOP_MACHINE:
         patches, disagreements = _order_by_state_file(files, patches)
-        list_order, reason = _detect_list_order(config_path, config, patches)
+        list_order, reason = detect_list_order(config_path, config, patches)
         evidence.append(reason)
     boot = _boot_store.read(files)
     return Snapshot(
@@ -192,7 +192,7 @@ def _order_by_state_file(files: Files, patches: list[LoadedPatch]) -> tuple[list
     return sorted(patches, key=lambda patch: listed.index(patch.name) if patch.name in listed else -1), sentences
 
 
-def _detect_list_order(
+def detect_list_order(
     config_path: str | None, config: dict[str, str], patches: list[LoadedPatch]
 ) -> tuple[bool | None, str]:
     """Whether the kernel has CONFIG_LIVEPATCH_STACK, and how that is known."""
@@ -202,6 +202,9 @@ def _detect_list_order(
     for before, after in zip(patches, patches[1:]):
         if after.enabled and not before.enabled:
             return False, f"CONFIG_LIVEPATCH_STACK is not set: {after.name} is enabled behind {before.name}"
+        if after.load_index < before.load_index:
+            # With it, only registering a patch puts it into the list (kernel/livepatch/core.c).
+            return False, f"CONFIG_LIVEPATCH_STACK is not set: {after.name} is behind {before.name}, which came later"
     return None, "whether CONFIG_LIVEPATCH_STACK is set is unknown: there is no readable configuration"
 
 
@@ -268,6 +271,7 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
         ),
         kept_file=kept.path if kept else None,
         load_index=load_index,
+        instance=files.inode(f"/sys/module/{module.name}"),
         permanent=module.permanent,
         owner=owners.get(module.name),
         source_patches=_source_patches(kept),

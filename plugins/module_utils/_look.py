@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._task import T
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 
 
 class Look:
@@ -35,8 +36,10 @@ class Look:
         self.before = kernel.snapshot()
         self.kept = KeptFiles(kernel, self.before)
         self.plan = self._make_plan(task.wanted)
-        if task.wanted.file and task.file_path:
-            self.kept.paths[task.wanted.file] = task.file_path
+        file = task.wanted.file
+        # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is undone.
+        if file and task.file_path and (file in self._needed_files or file not in self.kept.paths):
+            self.kept.paths[file] = task.file_path
 
     def _make_plan(self, wanted: Wanted) -> Plan:
         displaced = self.kept.displaced_by(wanted.name)
@@ -50,7 +53,11 @@ class Look:
 
     @property
     def lacks_file(self) -> bool:
-        return not all(file in self.kept.paths for file in (*self.plan.loads, *self.plan.accepts))
+        return not all(file in self.kept.paths for file in self._needed_files)
+
+    @property
+    def _needed_files(self) -> tuple[PatchFile, ...]:
+        return (*self.plan.loads, *self.plan.accepts)
 
     @property
     def is_settled(self) -> bool:

@@ -173,9 +173,12 @@ def deviations(predicted: Snapshot, found: Snapshot) -> list[str]:
     """In what the found snapshot is not the predicted one: what is loaded and active, and what is live."""
     sentences = []
     for name in sorted({patch.name for patch in predicted.patches + found.patches}):
-        wanted, seen = _condition(predicted.patch(name)), _condition(found.patch(name))
+        should_be, is_now = predicted.patch(name), found.patch(name)
+        wanted, seen = _condition(should_be), _condition(is_now)
         if wanted != seen:
             sentences.append(f"{name} is {seen} and should be {wanted}")
+        elif should_be and is_now and should_be.identity.compare(is_now.identity) == "different":
+            sentences.append(f"{name} has another content ({is_now.identity}) than it should ({should_be.identity})")
     if not sentences:
         sentences += _stack_deviations(predicted, found)
     return sentences

@@ -78,6 +78,7 @@ class LoadedPatch:
     from /sys/kernel/livepatch although its module stays loaded. C(replace) is C(None) where the kernel does not tell.
     C(kept_file) is the path of the copy of its file that this collection keeps while it is loaded.
     C(load_index) counts the modules from the oldest: a patch with a higher one was loaded later.
+    C(instance) is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
     C(permanent) says that the module has no exit function, so that the kernel never unloads it.
     C(owner) names the other tool that manages the patch, if one does. C(source_patches) are the digests of the source
     patches that it was made from, if this collection built and loaded it.
@@ -93,6 +94,7 @@ class LoadedPatch:
     identity: Identity = Identity()
     kept_file: str | None = None
     load_index: int = 0
+    instance: int | None = None
     permanent: bool = False
     owner: str | None = None
     source_patches: tuple[str, ...] = ()

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+import typing as t
+from dataclasses import replace
+
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLE,
@@ -23,60 +25,117 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 )
 
 
+def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+    """What comes before all of the way back: until a transition has ended, a per_task kernel starts no other (EBUSY).
+
+    One of the plan's is reversed if it leads to where the patch was not, or to where it could not stay.
+    """
+    moving = now.in_transition
+    if moving is None or now.abi == STOP_MACHINE:
+        return []
+    was = before.patch(moving.name)
+    is_same = was is not None and not is_other_content(moving, was, plan)
+    if was and is_same and was.in_transition and was.enabled == moving.enabled:
+        return []
+    wait = Step(WAIT, moving.name)
+    should_be_up = was is not None and was.enabled and is_same
+    if was and should_be_up:
+        up = tuple(replace(patch, enabled=patch.enabled or patch == moving) for patch in now.patches)
+        should_be_up = was not in _rising(before, replace(now, patches=up), plan, kept)
+    if moving.name not in plan.names or moving.enabled == should_be_up:
+        return [wait]
+    return [Step(ENABLE if should_be_up else DISABLE, moving.name), wait]
+
+
 def way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
     """The steps from a half-done plan back to the snapshot before, for the patches that the plan was about.
 
     C(kept) are the files that were loaded before; without them, an unloaded patch cannot be brought back.
     """
-    if now.abi == STOP_MACHINE:
-        steps = _stop_machine_way_back(before, now, plan, kept)
-    else:
-        steps = [
-            step
-            for name in (*reversed(_new(plan, before)), *_known(plan, before))
-            for step in _steps_back(name, before.patch(name), now.patch(name), kept.get(name))
-        ]
+    back = _stop_machine_way_back if now.abi == STOP_MACHINE else _per_task_way_back
     targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
-    return steps + [Step(UNLOAD_TARGET, name) for name in targets]
+    return back(before, now, plan, kept) + [Step(UNLOAD_TARGET, name) for name in targets]
+
+
+def is_other_content(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> bool:
+    """Whether another content is loaded under this name than before. Where the kernel shows no mark, the plan tells."""
+    relation = now.identity.compare(before.identity)
+    if relation != "unknown":
+        return relation == "different"
+    is_loaded_anew = None not in (now.instance, before.instance) and now.instance != before.instance
+    return is_loaded_anew and any(
+        file.name == now.name and file.identity.compare(before.identity) != "same" for file in plan.loads
+    )
+
+
+def _is_as_before(now: LoadedPatch | None, before: LoadedPatch, plan: Plan) -> bool:
+    return now is not None and now.enabled == before.enabled and not is_other_content(now, before, plan)
 
 
 def _new(plan: Plan, before: Snapshot) -> list[str]:
     return [name for name in plan.names if before.patch(name) is None]
 
 
-def _known(plan: Plan, before: Snapshot) -> list[str]:
-    """Those that were loaded before, in their order then."""
-    return [patch.name for patch in before.patches if patch.name in plan.names]
+def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+    """Lower and take out from the top, then load what is missing in the old order.
+
+    A patch that was loaded and disabled is not loaded again: that would enable it.
+    """
+    rising = [patch.name for patch in _rising(before, now, plan, kept)]
+    steps = []
+    for patch in reversed(now.patches):
+        was = before.patch(patch.name)
+        if patch.name not in plan.names:
+            continue
+        goes_out = was is None or patch.name in rising or is_other_content(patch, was, plan)
+        if patch.enabled and (goes_out or not (was and was.enabled)):
+            steps += [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
+        if goes_out:
+            steps.append(Step(UNLOAD, patch.name))
+    for name in rising:
+        steps += [Step(LOAD, name, kept[name]), Step(WAIT, name)]
+    return steps
 
 
-def _steps_back(name: str, before: LoadedPatch | None, now: LoadedPatch | None, kept: PatchFile | None) -> list[Step]:
-    """One patch's way back on a per_task kernel."""
-    load = [Step(LOAD, name, kept), Step(WAIT, name)]
-    disable = [Step(DISABLE, name), Step(WAIT, name)]
-    settle = [Step(WAIT, name)] if now and now.in_transition else []
-    lower = disable if now and now.enabled else settle
-    if before is None:
-        return [*lower, Step(UNLOAD, name)] if now else []
-    other_content = _differs(now, before)
-    if before.enabled and now and not other_content and not now.enabled and now.in_transition:
-        return [Step(ENABLE, name), Step(WAIT, name)]
-    if now and not other_content and now.enabled == before.enabled:
-        return settle
-    if now and not other_content and not before.enabled:
-        return lower
-    if kept is None:
-        return []
-    unload = [*lower, Step(UNLOAD, name)] if now else []
-    return [*unload, *load] if before.enabled else [*unload, *load, *disable]
+def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[LoadedPatch]:
+    """The patches to be loaded again: those that are missing, and those that have to come above them."""
+    rising: list[LoadedPatch] = []
+    were_up = [patch for patch in before.patches if patch.enabled]
+    for patch in were_up:
+        can_move = patch.name in plan.names and patch.name in kept
+        if _is_as_before(now.patch(patch.name), patch, plan):
+            if can_move and any(_is_under(lower, patch, were_up, kept) for lower in rising):
+                rising.append(patch)
+        elif can_move:
+            rising.append(patch)
+    # What would disable patches that cannot be brought back above it stays out.
+    return [
+        patch
+        for patch in rising
+        if not _replaces(patch, were_up, kept)
+        or all(
+            upper in rising
+            for upper in were_up[were_up.index(patch) + 1 :]
+            if _is_as_before(now.patch(upper.name), upper, plan)
+        )
+    ]
+
+
+def _is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) -> bool:
+    """Whether loading the lower one anew would change what is live, unless the upper one is loaded after it."""
+    return upper.shares(lower.functions) or _replaces(lower, were_up, kept)
+
+
+def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) -> bool:
+    """Whether loading the patch may disable all others. It has not if something below it was still enabled."""
+    replaces = patch.replace if patch.replace is not None else kept[patch.name].replace
+    return were_up.index(patch) == 0 if replaces is None else replaces
 
 
 def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
     """Lower what is out of place, take out what is new, bring back what is missing, raise in the old order."""
-    gone = [
-        name
-        for name in _known(plan, before)
-        if now.patch(name) is None or _differs(now.patch(name), before.patch(name))
-    ]
+    gone = [name for name in plan.names if _is_gone(before.patch(name), now.patch(name), plan)]
+    gone.sort(key=[patch.name for patch in before.patches].index)
     were_up = [patch.name for patch in before.patches if patch.enabled and patch.name in plan.names]
     are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in plan.names]
     in_place = []
@@ -87,15 +146,14 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
     steps = [Step(DISABLE, name) for name in reversed(are_up) if name not in in_place]
     steps += [Step(UNLOAD, name) for name in _new(plan, before) if now.patch(name)]
     for name in gone:
-        if name in kept:
-            steps += [Step(UNLOAD, name)] if now.patch(name) else []
-            steps.append(Step(LOAD, name, kept[name]))
-    lost = [name for name in gone if name not in kept and now.patch(name) is None]
+        steps += [Step(UNLOAD, name)] if now.patch(name) else []
+        steps += [Step(LOAD, name, kept[name])] if name in kept else []
+    lost = [name for name in gone if name not in kept]
     if now.list_order:
         # What is loaded again is the last of the kernel's list, and is enabled last.
         were_up.sort(key=gone.__contains__)
     return steps + [Step(ENABLE, name) for name in were_up if name not in in_place and name not in lost]
 
 
-def _differs(now: LoadedPatch | None, before: LoadedPatch | None) -> bool:
-    return now is not None and before is not None and now.identity.compare(before.identity) == "different"
+def _is_gone(before: LoadedPatch | None, now: LoadedPatch | None, plan: Plan) -> bool:
+    return before is not None and (now is None or is_other_content(now, before, plan))

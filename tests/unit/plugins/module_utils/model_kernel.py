@@ -95,8 +95,9 @@ class ModelLog:
 class ModelKernel:
     """A per_task kernel, or with C(abi) a stop_machine one, with CONFIG_LIVEPATCH_STACK if C(list_order) is true.
 
-    Transitions of patches in C(stall) do not end, C(fail) maps calls to errnos, C(busy) maps patches to the number of
-    times that a task sits in one of their functions. C(hidden) hides the configuration.
+    Transitions of patches in C(stall) do not end, nor does that of one in C(stall_once) when it is loaded first. C(fail)
+    maps calls to errnos, C(busy) maps patches to the number of times that a task sits in one of their functions.
+    C(hidden) hides the configuration.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class ModelKernel:
         self.hidden = hidden
         self.accepts_replace = accepts_replace
         self.stall = set(stall)
+        self.stall_once = set()
         self.fail = dict(fail or {})
         self.busy = dict(busy or {})
         self.busy_errno = busy_errno
@@ -133,6 +135,7 @@ class ModelKernel:
         self.has_boot_program = True
         self.fail_at = None
         self.newest = max([patch.load_index for patch in patches], default=0)
+        self.patches = [dataclasses.replace(patch, instance=-place) for place, patch in enumerate(patches, 1)]
 
     def add_file(self, file):
         """Tell what is in a file: the model knows it by its digest."""
@@ -149,7 +152,9 @@ class ModelKernel:
         return _host.Files(self.root)
 
     def snapshot(self):
-        list_order = self.list_order if self.abi == STOP_MACHINE and not self.hidden else None
+        list_order = None
+        if self.abi == STOP_MACHINE:
+            list_order = _host.detect_list_order(None, {}, self.patches)[0] if self.hidden else self.list_order
         boot = _boot_store.read(self.files())
         return snapshot(
             *self.patches, abi=self.abi, list_order=list_order, boot=boot, has_boot_program=self.has_boot_program
@@ -167,9 +172,12 @@ class ModelKernel:
         if self.abi == STOP_MACHINE:
             self._register(file)
             return
+        self._refuse_second_transition(file.name)
         if file.replace:
             self.patches = [dataclasses.replace(patch, enabled=False, functions=()) for patch in self.patches]
-        self.patches.append(loaded(file, in_transition=file.name in self.stall, load_index=self.newest))
+        moving = file.name in self.stall or file.name in self.stall_once
+        self.stall_once.discard(file.name)
+        self.patches.append(loaded(file, in_transition=moving, load_index=self.newest, instance=self.newest))
 
     def _register(self, file):
         functions = list(file.functions or ())
@@ -178,7 +186,7 @@ class ModelKernel:
                 self._refuse(errno.EINVAL, "livepatch: Replacing is not supported")
             added = [function for patch in self.patches for function in patch.functions]
             functions += [function for function in added if function not in functions]
-        patch = loaded(file, enabled=False, load_index=self.newest, replace=None)
+        patch = loaded(file, enabled=False, load_index=self.newest, instance=self.newest, replace=None)
         self.patches.append(dataclasses.replace(patch, functions=tuple(functions)))
 
     def unload(self, name):
@@ -191,15 +199,23 @@ class ModelKernel:
     def write_enabled(self, name, value):
         self._call("enable" if value else "disable", name)
         patch = self._patch(name)
+        if self.abi == PER_TASK and not patch.enabled and not patch.in_transition:
+            raise OSError(errno.ENOENT, "No such file or directory")
         if patch.enabled == value:
             raise OSError(errno.EINVAL, "Invalid argument")
         if self.abi == STOP_MACHINE:
             self._change_stopped(patch, value)
             return
+        self._refuse_second_transition(name)
         # Reversing a transition always ends here: the tasks that hold it never left the old side.
         moving = name in self.stall and not patch.in_transition
         functions = patch.functions if value or moving else ()
         self._replace(dataclasses.replace(patch, enabled=value, in_transition=moving, functions=functions))
+
+    def _refuse_second_transition(self, name):
+        """kernel/livepatch/core.c: EBUSY while the transition of another patch is running."""
+        if any(patch.in_transition and patch.name != name for patch in self.patches):
+            raise OSError(errno.EBUSY, "Device or resource busy")
 
     def _change_stopped(self, patch, value):
         place = self.patches.index(patch)

@@ -20,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Step,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import settling, way_back
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,
@@ -212,16 +212,23 @@ def test_a_second_plan_is_empty(patches, state):
         ([ON], [], FIX, LOAD),
         ([ON], [], None, []),
         ([ON], [loaded(OTHER_FIX)], FIX, [*UNLOAD, *LOAD]),
-        ([OFF], [], FIX, [*LOAD, *DISABLE]),
+        # Loading it would enable it.
+        ([OFF], [], FIX, []),
         ([OFF], [ON], FIX, DISABLE),
-        ([OFF], [loaded(OTHER_FIX)], FIX, [*UNLOAD, *LOAD, *DISABLE]),
+        ([OFF], [loaded(OTHER_FIX)], FIX, UNLOAD),
+        ([ON], [loaded(OTHER_FIX)], None, UNLOAD),
         ([OFF], [OFF], None, []),
     ],
 )
 def test_way_back(before, now, kept, expected):
     plan = Plan(steps=(Step("disable", "fix"), Step("wait", "other")))
-    back = way_back(snapshot(OTHER, *before), snapshot(OTHER, *now), plan, {"fix": kept} if kept else {})
+    back = whole_way_back(snapshot(OTHER, *before), snapshot(OTHER, *now), plan, {"fix": kept} if kept else {})
     assert [f"{step.action} {step.patch}" for step in back] == expected
+
+
+def whole_way_back(before, now, plan, kept):
+    first = settling(before, now, plan, kept)
+    return [*first, *way_back(before, predict(now, Plan(steps=tuple(first))), plan, kept)]
 
 
 def test_deviations_name_the_patch_and_its_condition():

@@ -53,9 +53,9 @@ TROUBLE = st.one_of(
 
 
 @st.composite
-def situations(draw):
+def situations(draw, kernels=KERNELS):
     """A kernel with up to four patches, the files of all four, and a wish for one of them."""
-    kind = draw(KERNELS)
+    kind = draw(kernels)
     files = {name: patch_file(name, abi=kind["abi"], functions=draw(FUNCTIONS)) for name in NAMES}
     present = draw(st.permutations(NAMES))[: draw(st.integers(0, 4))]
     if kind["abi"] == PER_TASK or kind["list_order"]:
@@ -180,6 +180,19 @@ def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
         else:
             assert case.conditions() == case.before
             assert case.stacks() == case.stacks_before
+
+
+@settings(deadline=None, max_examples=300)
+@given(situations(st.just({"abi": PER_TASK})), st.sampled_from(NAMES), st.booleans())
+def test_after_a_stall_everything_that_was_live_is_live_again(situation, name, always):
+    """The files of all that was loaded are at hand: nothing is a reason to lose a patch, or the order of two."""
+    with tempfile.TemporaryDirectory() as root:
+        case = Case(root, situation)
+        (case.kernel.stall if always and name not in case.before else case.kernel.stall_once).add(name)
+        result = case.manage()
+        if result.get("failed"):
+            assert case.stacks() == case.stacks_before
+            assert result.get("not_restored", []) == [] or result["changed"]
 
 
 @settings(deadline=None, max_examples=300)

@@ -1,0 +1,225 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of a host on which a task fails in the middle, on the model of a kernel: nothing is lost, or it is said."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Identity,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    DISABLED,
+    ENABLED,
+    LOAD,
+    UNLOAD,
+    UNSTACK,
+    Plan,
+    Step,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_other_content, way_back
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
+    content_of,
+    loaded,
+    patch_file,
+    snapshot,
+)
+
+F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
+AS_BEFORE = "The host is as it was before."
+
+
+class Host:
+    """A model with these patches; the files of those in C(kept) are at hand, as if the collection had loaded them."""
+
+    def __init__(self, root, *patches, kept=(), **kernel):
+        self.root = root
+        self.kernel = ModelKernel(root, *patches, **kernel)
+        for file in kept:
+            self.kernel.add_file(file)
+            (root / "sys/module" / file.name).mkdir(parents=True)
+            source = root / "source.ko"
+            source.write_bytes(content_of(file.name))
+            _kept_files.store(self.kernel.files(), file.name, str(source), file.sha256)
+            _kept_files.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
+
+    def run(self, name, state=ENABLED, file=None, content="1", **wanted):
+        path = self.root / "sent.ko"
+        if file:
+            self.kernel.add_file(file)
+            path.write_bytes(content_of(name, content))
+        task = Task(Wanted(name, state, file, **wanted), str(path) if file else None, patience=Patience(3, 2, 0.1))
+        return manage(task, self.kernel)
+
+    @property
+    def stack(self):
+        return [patch.name for patch in self.kernel.patches if patch.enabled]
+
+    @property
+    def identities(self):
+        return {patch.name: patch.identity.build_id for patch in self.kernel.patches}
+
+
+def files(abi, functions=None, **changes):
+    """A file for each name, with the functions given, or with the function f."""
+    functions = functions or {}
+    return {
+        name: patch_file(name, abi=abi, functions=functions.get(name, (F,)), **changes) for name in ("old", "mid", "new")
+    }
+
+
+# ---- another content under the same name ----
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_a_content_that_failed_does_not_stay(tmp_path, abi):
+    first, second = patch_file("fix", abi=abi), patch_file("fix", "2", abi=abi)
+    host = Host(tmp_path, loaded(first), abi=abi)
+    if abi == STOP_MACHINE:
+        host.kernel.fail_at = ("enable", 0)
+    else:
+        host.kernel.stall_once.add("fix")
+    result = host.run("fix", file=second, content="2", reload=True)
+    assert result["failed"]
+    assert host.kernel.patches == []
+    assert result["changed"]
+    assert result["not_restored"] == ["fix is not loaded and should be enabled"]
+    assert AS_BEFORE not in result["msg"]
+
+
+def test_what_could_be_lost_is_said_before():
+    second = patch_file("fix", "2")
+    plan = make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True))
+    assert "If this fails, fix cannot be brought back" in plan.warnings[0]
+    kept = {"fix": patch_file("fix")}
+    assert not make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True), kept).warnings
+
+
+def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_path):
+    first = patch_file("hidden_replace", abi=STOP_MACHINE, functions=(F,))
+    second = patch_file("hidden_replace", "2", abi=STOP_MACHINE, functions=(F,))
+    other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)))
+    host = Host(tmp_path, other, loaded(first), abi=STOP_MACHINE, accepts_replace=True)
+    result = host.run("hidden_replace", file=second, content="2", reload=True)
+    assert result["reason"] == "replaces_others"
+    assert "enable hidden_replace" not in host.kernel.calls
+    assert host.stack == ["other"]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("instances", [(1, 2), (1, 1), (None, None)])
+def test_without_a_mark_the_plan_tells_contents_apart(abi, instances):
+    first, second = patch_file("fix", build_id=None, abi=abi), patch_file("fix", "2", build_id=None, abi=abi)
+    kept = dataclasses.replace(loaded(first), identity=Identity(sha256=first.sha256))
+    before = dataclasses.replace(kept, instance=instances[0])
+    now = dataclasses.replace(kept, instance=instances[1], identity=Identity())
+    plan = Plan(steps=(Step(UNLOAD, "fix"), Step(LOAD, "fix", second)))
+    assert is_other_content(now, before, plan) == (instances == (1, 2))
+    assert not is_other_content(now, before, Plan(steps=(Step(UNLOAD, "fix"), Step(LOAD, "fix", first))))
+    back = way_back(snapshot(before, abi=abi), snapshot(now, abi=abi), plan, {"fix": first})
+    assert (Step(LOAD, "fix", first) in back) == (instances == (1, 2))
+
+
+# ---- per_task: one transition at a time, and no patch is enabled without being loaded ----
+
+
+def test_a_superseded_patch_that_does_not_go_comes_back(tmp_path):
+    file = files(PER_TASK)
+    host = Host(tmp_path, loaded(file["old"]), kept=[file["old"]], stall=["old"])
+    result = host.run("new", file=file["new"], supersedes=("old",))
+    assert result["reason"] == "transition_stalled"
+    assert (host.stack, result["not_restored"]) == (["old"], [])
+    assert result["undone"] == ["enable old", "disable new", "unload new"]
+
+
+def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
+    file = files(PER_TASK)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = Host(tmp_path, *patches, kept=[file["old"], file["mid"]])
+    host.kernel.stall_once.add("mid")
+    result = host.run("old", DISABLED, on_covered=UNSTACK)
+    assert result["reason"] == "transition_stalled"
+    assert (host.stack, result["not_restored"]) == (["old", "mid"], [])
+
+
+def test_what_was_disabled_is_not_loaded_again(tmp_path):
+    file = files(PER_TASK, replace=True)
+    host = Host(tmp_path, loaded(file["old"], enabled=False), loaded(file["mid"]), kept=[file["old"], file["mid"]])
+    host.kernel.log.coming.append("WARNING: CPU: 0 PID: 1 at kernel/livepatch/core.c:1 klp_x+0x1/0x2")
+    plan = Plan(steps=(Step(UNLOAD, "old"),))
+    before = host.kernel.snapshot()
+    host.kernel.patches = host.kernel.patches[1:]
+    assert way_back(before, host.kernel.snapshot(), plan, file) == []
+
+
+def test_the_order_comes_back(tmp_path):
+    file = files(PER_TASK)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = Host(tmp_path, *patches, kept=[file["old"], file["mid"]])
+    host.kernel.stall.add("new")
+    result = host.run("new", file=file["new"], supersedes=("old",), on_covered=UNSTACK)
+    assert result["failed"]
+    assert (host.stack, result["not_restored"]) == (["old", "mid"], [])
+
+
+def test_what_has_nothing_to_do_with_it_is_left_alone(tmp_path):
+    file = files(PER_TASK, {"mid": (G,)})
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = Host(tmp_path, *patches, kept=[file["old"], file["mid"]])
+    host.kernel.fail_at = ("unload", 0)
+    result = host.run("old", ABSENT)
+    assert result["failed"]
+    assert "disable mid" not in host.kernel.calls
+    assert sorted(host.stack) == ["mid", "old"]
+
+
+# ---- what is newer ----
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_a_newer_patch_is_not_covered(abi):
+    big = patch_file("big", abi=abi, functions=(F, G))
+    hotfix = patch_file("hotfix", abi=abi, functions=(F,))
+    wanted = Wanted("big", ENABLED, big, supersedes=("covered",))
+    newer = snapshot(loaded(big, load_index=1), loaded(hotfix, load_index=2), abi=abi, list_order=False)
+    assert make_plan(newer, wanted) == Plan()
+    older = snapshot(loaded(hotfix, load_index=1), loaded(big, load_index=2), abi=abi, list_order=False)
+    assert Step(UNLOAD, "hotfix") in make_plan(older, wanted).steps
+    another = dataclasses.replace(wanted, file=patch_file("big", "2", abi=abi, functions=(F, G)), reload=True)
+    assert Step(UNLOAD, "hotfix") in make_plan(newer, another).steps
+    disabled = snapshot(loaded(big, False, load_index=1), loaded(hotfix, load_index=2), abi=abi, list_order=False)
+    assert [refusal.check for refusal in make_plan(disabled, wanted).refusals] == ["would_cover"]
+
+
+# ---- replace ----
+
+
+@pytest.mark.parametrize(("replace", "functions"), [(True, (F,)), (None, (F, G))])
+def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
+    file = patch_file("fix", abi=STOP_MACHINE, functions=(F,), replace=replace)
+    registered = loaded(file, False, functions=functions, replace=None)
+    plan = make_plan(snapshot(registered, abi=STOP_MACHINE, list_order=False), Wanted("fix", ENABLED, file))
+    assert [refusal.check for refusal in plan.refusals] == ["replace_not_supported"]
+
+
+@pytest.mark.parametrize(("replace", "expected"), [(False, []), (True, ["replaces_others"]), (None, ["replaces_others"])])
+def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
+    fix = patch_file("fix", functions=(F,), replace=False)
+    upper = patch_file("upper", functions=(F,), replace=replace)
+    host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=None))
+    plan = make_plan(host, Wanted("fix", ENABLED, fix, on_covered=UNSTACK), {"upper": upper})
+    assert [refusal.check for refusal in plan.refusals] == expected
