@@ -95,9 +95,9 @@ class ModelLog:
 class ModelKernel:
     """A per_task kernel, or with C(abi) a stop_machine one, with CONFIG_LIVEPATCH_STACK if C(list_order) is true.
 
-    Transitions of patches in C(stall) do not end, nor does that of one in C(stall_once) when it is loaded first. C(fail)
-    maps calls to errnos, C(busy) maps patches to the number of times that a task sits in one of their functions.
-    C(hidden) hides the configuration.
+    Transitions of patches in C(stall) do not end, nor does that of one in C(stall_once) when it is loaded first.
+    C(fail) maps calls to errnos, C(busy) maps patches to the number of times that a task sits in one of their
+    functions. C(hidden) hides the configuration.
     """
 
     def __init__(

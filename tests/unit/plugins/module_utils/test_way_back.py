@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of a host on which a task fails in the middle, on the model of a kernel: nothing is lost, or it is said."""
+"""What becomes of a host on which a task fails in the middle, on the model: nothing is lost, or it is said."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def files(abi, functions=None, **changes):
     """A file for each name, with the functions given, or with the function f."""
     functions = functions or {}
     return {
-        name: patch_file(name, abi=abi, functions=functions.get(name, (F,)), **changes) for name in ("old", "mid", "new")
+        name: patch_file(name, abi=abi, functions=functions.get(name, (F,)), **changes)
+        for name in ("old", "mid", "new")
     }
 
 
@@ -106,7 +107,9 @@ def test_what_could_be_lost_is_said_before():
     plan = make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True))
     assert "If this fails, fix cannot be brought back" in plan.warnings[0]
     kept = {"fix": patch_file("fix")}
-    assert not make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True), kept).warnings
+    assert not make_plan(
+        snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True), kept
+    ).warnings
 
 
 def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_path):
@@ -216,7 +219,9 @@ def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
     assert [refusal.check for refusal in plan.refusals] == ["replace_not_supported"]
 
 
-@pytest.mark.parametrize(("replace", "expected"), [(False, []), (True, ["replaces_others"]), (None, ["replaces_others"])])
+@pytest.mark.parametrize(
+    ("replace", "expected"), [(False, []), (True, ["replaces_others"]), (None, ["replaces_others"])]
+)
 def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
     fix = patch_file("fix", functions=(F,), replace=False)
     upper = patch_file("upper", functions=(F,), replace=replace)
