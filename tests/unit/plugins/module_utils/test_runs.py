@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
+    DISABLED,
     ENABLED,
     LOAD,
+    REVERTED,
     WAIT,
     Step,
     Wanted,
@@ -20,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
+    content_of,
     loaded,
     patch_file,
 )
@@ -94,6 +100,75 @@ def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path):
     result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
     assert "was cut off (root, process 1" in result["notices"][0]
     assert _runs.read_note(kernel.files()) == NOTE
+
+
+class Cut(BaseException):
+    """The module's process is gone: nothing of it runs any more."""
+
+
+class MortalKernel(ModelKernel):
+    """A kernel during whose call C(last) the process dies; a module has another inode each time that it is loaded."""
+
+    last = None
+
+    def load(self, path, sha256):
+        name = self.known_files[sha256].name
+        super().load(path, sha256)
+        pathlib.Path(self.root, "sys/module", name).mkdir(parents=True)
+        self._die_after(f"load {name}")
+
+    def unload(self, name):
+        super().unload(name)
+        gone = pathlib.Path(self.root, "sys/module", name)
+        gone.rename(gone.with_name(f"{name} {len(self.calls)}"))
+        self._die_after(f"unload {name}")
+
+    def write_enabled(self, name, value):
+        super().write_enabled(name, value)
+        self._die_after(f"{'enable' if value else 'disable'} {name}")
+
+    def _die_after(self, call):
+        if call == self.last:
+            self.last = None
+            raise Cut
+
+
+class Host:
+    """A model of a host, with tasks for it and runs that are cut off."""
+
+    def __init__(self, tmp_path, abi=PER_TASK):
+        self.root = tmp_path
+        self.kernel = MortalKernel(tmp_path, abi=abi)
+
+    def run(self, name, state=ENABLED, sent=True, task=None, **wanted):
+        file = patch_file(name, abi=self.kernel.abi)
+        self.kernel.add_file(file)
+        path = self.root / f"{name}.ko"
+        path.write_bytes(content_of(name))
+        wish = Wanted(name, state, file if state == ENABLED else None, **wanted)
+        return manage(Task(wish, str(path) if sent else None, **(task or {})), self.kernel)
+
+    def dies_after(self, call, *arguments, **wanted):
+        self.kernel.last = call
+        with pytest.raises(Cut):
+            self.run(*arguments, **wanted)
+
+    def conditions(self):
+        return {patch.name: patch.enabled for patch in self.kernel.patches}
+
+
+@pytest.mark.parametrize("call", ["unload new", "load new"])
+def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_off(tmp_path, call):
+    host = Host(tmp_path)
+    host.run("old")
+    host.run("new", supersedes=("old",))
+    host.run("new", DISABLED)
+    host.dies_after(call, "new")
+    assert "cut off" in host.run("new", DISABLED)["notices"][0]
+    assert host.conditions() == {"new": False}
+    host.run("new")
+    assert "failed" not in host.run("new", REVERTED)
+    assert host.conditions() == {"old": True}
 
 
 def test_the_directory_of_somebody_else_is_not_used(tmp_path):
