@@ -31,7 +31,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ENABLE,
     ENABLED,
+    LOAD,
     REVERTED,
     Displaced,
     Plan,
@@ -109,7 +111,7 @@ class _Run:
 
     def _probe_beforehand(self) -> t.Iterator[Finding]:
         probe = self.task.verification.probe
-        if not probe or not self._proves:
+        if not probe or not self._brings_effect:
             return
         if self.task.check_mode and probe.argv:
             yield Finding(
@@ -131,6 +133,14 @@ class _Run:
     def _proves(self) -> bool:
         """Whether there is an effect to be proven."""
         return self.task.wanted.state == ENABLED
+
+    @property
+    def _brings_effect(self) -> bool:
+        """Whether the effect is not there before: another content, or a patch that was not enabled, is enabled."""
+        wanted = self.task.wanted
+        loaded = self.before.patch(wanted.name)
+        actions = (LOAD,) if loaded and loaded.enabled else (LOAD, ENABLE)
+        return self._proves and any(step.patch == wanted.name and step.action in actions for step in self.plan.intended)
 
     def without_change(self) -> Plain:
         """The result where nothing is done, with all that was found."""
@@ -178,10 +188,12 @@ class _Run:
     def _execute(self) -> Outcome:
         executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
         wish = self.task.verification if self._proves else Verification()
-        prover = Prover(self.kernel, self.task.wanted.name, self.before, wish)
+        since = "the change" if self.plan.steps else "the task began"
+        prover = Prover(self.kernel, self.task.wanted.name, self.before, wish, since)
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
-            proofs = prover.prove(after) if self.plan.steps else ()
+            # Also what is only accepted: the run that enabled it may have been cut off before it had proven that.
+            proofs = prover.prove(after) if self.plan.steps or self.plan.accepts else ()
             self._accept()
             return proofs
 

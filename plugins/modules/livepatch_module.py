@@ -167,6 +167,8 @@ options:
       - What shows the effect of the patch. It must not hold before, and must hold after the patch was enabled; otherwise the patch
         is rolled back. It is not used if nothing is to be done, nor with another O(state) than V(enabled). Check mode does not
         run its command.
+      - Where the patch is enabled already and only something else is left to be done (a transition to wait for, superseded patches
+        to take out, O(boot)), it may hold before. The task fails if it does not hold afterwards, and the patch stays.
       - It holds if O(probe.expect) is found in the output and O(probe.reject) is not; without both, if the command returns 0.
     type: dict
     suboptions:
