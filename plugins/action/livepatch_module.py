@@ -29,6 +29,16 @@ class _Failed(Exception):
         self.reason = reason
 
 
+def _carry_over(first: Result, result: Result) -> None:
+    """Tell what the first run has done before it asked for the file: it may have undone a run that was cut off."""
+    for key in ("notices", "warnings"):
+        if first.get(key):
+            later = [text for text in result.get(key, ()) if text not in first[key]]
+            result[key] = [*first[key], *later]
+    if first.get("changed"):
+        result["changed"] = True
+
+
 class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = True
@@ -53,9 +63,10 @@ class ActionModule(ActionBase):
             return self._run_module(task_vars, dict(inspected, path=self._send(path)))
         result = self._run_module(task_vars, inspected)
         if result.get("needs_file"):
-            result = self._run_module(task_vars, dict(inspected, path=self._send(path)))
+            first, result = result, self._run_module(task_vars, dict(inspected, path=self._send(path)))
             if result.pop("directory_removed", False):
                 self._connection._shell.tmpdir = None
+            _carry_over(first, result)
         return result
 
     def _find(self, src: str) -> str:

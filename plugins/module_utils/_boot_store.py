@@ -66,15 +66,7 @@ def read(files: Files) -> Acceptance:
     """What the host keeps. What cannot be understood is C(damaged), and a note among C(files.unreadable)."""
     try:
         data = _read_json(files, ACCEPTED)
-        if data is None:
-            return Acceptance()
-        if data["format"] != FORMAT:
-            raise Damaged(f"it has the format {data['format']}, and this version knows {FORMAT}")
-        return Acceptance(
-            tuple(Accepted(**dict(one, ignore=tuple(one["ignore"]))) for one in data["accepted"]),
-            tuple(Quarantined(**one) for one in data["quarantined"]),
-            int(data["unhealthy_boots"]),
-        )
+        return Acceptance() if data is None else from_plain(data)
     except (Damaged, KeyError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, Damaged) else "damaged"
         if not any(problem.path == ACCEPTED for problem in files.unreadable):
@@ -84,9 +76,34 @@ def read(files: Files) -> Acceptance:
 
 def write(files: Files, acceptance: Acceptance) -> None:
     """Put this on disk. Raises OSError."""
+    _kept_files.write(files, ACCEPTED, json.dumps(to_plain(acceptance)).encode(), sync=True)
+
+
+def restore(files: Files, acceptance: Acceptance) -> bool:
+    """Put this back on disk if something else is there, unless that is damaged. Whether that was so. Raises OSError."""
+    now = read(files)
+    if now.damaged or now == acceptance:
+        return False
+    write(files, acceptance)
+    return True
+
+
+def to_plain(acceptance: Acceptance) -> dict[str, t.Any]:
+    """As it is written."""
     data = dict(asdict(acceptance), format=FORMAT)
     del data["damaged"]
-    _kept_files.write(files, ACCEPTED, json.dumps(data).encode(), sync=True)
+    return data
+
+
+def from_plain(data: t.Mapping[str, t.Any]) -> Acceptance:
+    """What was written. Raises Damaged, KeyError, TypeError, ValueError."""
+    if data["format"] != FORMAT:
+        raise Damaged(f"it has the format {data['format']}, and this version knows {FORMAT}")
+    return Acceptance(
+        tuple(Accepted(**dict(one, ignore=tuple(one["ignore"]))) for one in data["accepted"]),
+        tuple(Quarantined(**one) for one in data["quarantined"]),
+        int(data["unhealthy_boots"]),
+    )
 
 
 def prune(files: Files, acceptance: Acceptance) -> None:

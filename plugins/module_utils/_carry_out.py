@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import (
@@ -31,7 +31,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ENABLE,
     ENABLED,
+    LOAD,
     REVERTED,
     Displaced,
     Plan,
@@ -40,6 +42,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task, Verification
 
 if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 
 
@@ -54,9 +58,10 @@ def change(look: Look) -> Plain:
         return result
     if look.lacks_file:
         return {"changed": False, "needs_file": True}
+    recovery = _Recovery()
     try:
         with _runs.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
-            notices = _recover(task, kernel)
+            recovery = _recover(task, kernel)
             result = _Run(Look(task, kernel)).carry_out()
     except _runs.Locked as holder:
         if not run.plan.all_steps:
@@ -72,7 +77,7 @@ def change(look: Look) -> Plain:
             )
         )
     except OSError as error:
-        return run.failed_before(
+        result = run.failed_before(
             Cause(
                 "no_room",
                 f"{error.filename or _kept_files.DIRECTORY} cannot be written: {error.strerror}.",
@@ -80,7 +85,8 @@ def change(look: Look) -> Plain:
             ),
             error.errno,
         )
-    result["notices"] = [*notices, *result.get("notices", [])]
+    result["notices"] = [*recovery.notices, *result.get("notices", [])]
+    result["changed"] = result["changed"] or recovery.changed
     return result
 
 
@@ -109,7 +115,7 @@ class _Run:
 
     def _probe_beforehand(self) -> t.Iterator[Finding]:
         probe = self.task.verification.probe
-        if not probe or not self._proves:
+        if not probe or not self._brings_effect:
             return
         if self.task.check_mode and probe.argv:
             yield Finding(
@@ -132,6 +138,14 @@ class _Run:
         """Whether there is an effect to be proven."""
         return self.task.wanted.state == ENABLED
 
+    @property
+    def _brings_effect(self) -> bool:
+        """Whether the effect is not there before: another content, or a patch that was not enabled, is enabled."""
+        wanted = self.task.wanted
+        loaded = self.before.patch(wanted.name)
+        actions = (LOAD,) if loaded and loaded.enabled else (LOAD, ENABLE)
+        return self._proves and any(step.patch == wanted.name and step.action in actions for step in self.plan.intended)
+
     def without_change(self) -> Plain:
         """The result where nothing is done, with all that was found."""
         return self._look.unchanged(self.findings())
@@ -150,13 +164,9 @@ class _Run:
                 self.kept.paths[file] = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
         except _kept_files.FileChanged as error:
             return self.failed_before(file_changed(error))
-        # First, so that a patch which is on its way out does not come back if the host goes down in the middle.
-        forgets = self.plan.acceptance if not self.plan.accepts else None
-        if forgets is not None:
-            _boot_store.write(files, forgets)
-        _runs.write_note(files, self._note())
+        self._begin(files)
         outcome = self._execute()
-        notices = self._settle_acceptance(forgets is not None and outcome.failure is not None)
+        notices = self._accept_again(files) if outcome.failure else []
         notices += self.kept.update(
             outcome.reached,
             outcome.after,
@@ -164,6 +174,9 @@ class _Run:
             displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept),
         )
         _runs.remove_note(files)
+        if self.plan.acceptance is not None:
+            # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
+            _boot_store.prune(files, _boot_store.read(files))
         is_stale = self.plan.loads or self.plan.boot
         result = self._look.result(self.kernel.snapshot() if is_stale else outcome.after, findings)
         result["notices"] += [*notices, *_notices(outcome)]
@@ -175,13 +188,33 @@ class _Run:
         self.kernel.journal(self._journal_line(outcome.failure))
         return result
 
+    @property
+    def _reduced(self) -> Acceptance | None:
+        """What is accepted still after a run that forgets something; None if it does not."""
+        return self.plan.acceptance if not self.plan.accepts else None
+
+    def _begin(self, files: Files) -> None:
+        """Note what is about to be done, and forget what the next boots shall not load. Raises OSError."""
+        try:
+            _runs.write_note(files, self._note())
+            if self._reduced is not None:
+                # Before the kernel is touched: what is on its way out does not come back if the host goes down.
+                _boot_store.write(files, self._reduced)
+        except OSError:
+            if self._reduced is not None:
+                _boot_store.restore(files, self.before.boot)
+            _runs.remove_note(files)
+            raise
+
     def _execute(self) -> Outcome:
         executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
         wish = self.task.verification if self._proves else Verification()
-        prover = Prover(self.kernel, self.task.wanted.name, self.before, wish)
+        since = "the change" if self.plan.steps else "the task began"
+        prover = Prover(self.kernel, self.task.wanted.name, self.before, wish, since)
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
-            proofs = prover.prove(after) if self.plan.steps else ()
+            # Also what is only accepted: the run that enabled it may have been cut off before it had proven that.
+            proofs = prover.prove(after) if self.plan.steps or self.plan.accepts else ()
             self._accept()
             return proofs
 
@@ -208,17 +241,13 @@ class _Run:
             )
             raise StepFailed(attempted, cause, error.errno) from error
 
-    def _settle_acceptance(self, take_back: bool) -> list[str]:
-        """Remove the files that the next boots do not need; before that, accept again what was forgotten in vain."""
-        if self.plan.acceptance is None:
-            return []
-        files = self.kernel.files()
-        if take_back:
-            try:
-                _boot_store.write(files, self.before.boot)
-            except OSError as error:
-                return [f"{self.task.wanted.name} is not accepted any more: {error.strerror}. Accept it again."]
-        _boot_store.prune(files, _boot_store.read(files))
+    def _accept_again(self, files: Files) -> list[str]:
+        """Accept again what was forgotten in vain. Returns notices."""
+        try:
+            if self._reduced is not None:
+                _boot_store.restore(files, self.before.boot)
+        except OSError as error:
+            return [_not_accepted(self.task.wanted.name, error)]
         return []
 
     def _note(self) -> _runs.Note:
@@ -232,6 +261,7 @@ class _Run:
             kept={name: file.sha256 for name, file in self.kept.files.items()},
             name=self.task.wanted.name,
             state=self.task.wanted.state,
+            boot=self.before.boot if self._reduced is not None else None,
         )
 
     def _journal_line(self, failure: Failure | None) -> str:
@@ -296,13 +326,25 @@ def _notices(outcome: Outcome) -> list[str]:
     return notices
 
 
-def _recover(task: Task, kernel: Kernel) -> list[str]:
-    """Undo what a run that was cut off has left half done. The host's lock must be held. Returns notices."""
+def _not_accepted(name: str, error: OSError) -> str:
+    return f"{name} is not accepted any more: {error.strerror}. Accept it again."
+
+
+@dataclass(frozen=True)
+class _Recovery:
+    """What became of a run that was cut off, in sentences. C(changed) says whether something had to be undone."""
+
+    notices: tuple[str, ...] = ()
+    changed: bool = False
+
+
+def _recover(task: Task, kernel: Kernel) -> _Recovery:
+    """Undo what a run that was cut off has left half done. The host's lock must be held."""
     files = kernel.files()
     note = _runs.read_note(files)
     if note is None:
         _runs.remove_note(files)
-        return []
+        return _Recovery()
     plan = Plan(note.steps)
     now = kernel.snapshot()
     kept = KeptFiles(kernel, now)
@@ -310,10 +352,11 @@ def _recover(task: Task, kernel: Kernel) -> list[str]:
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
     arrived = not deviations(replace(now, patches=note.goal), settled)
+    undone: tuple[str, ...] = ()
     if arrived:
         outcome = "it had carried out its steps."
     elif not deviations(before, now):
-        outcome = "it had changed nothing."
+        outcome = "it had not changed the kernel."
     else:
         executor = Executor(kernel, now.abi, task.patience, kept.paths.__getitem__)
         undone, not_restored = executor.go_back(before, plan, kept.files)
@@ -324,8 +367,16 @@ def _recover(task: Task, kernel: Kernel) -> list[str]:
     after = kernel.snapshot()
     displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
     notices = kept.update(plan, after, undone=not arrived, displaced=displaced)
+    accepted_again = False
+    try:
+        if note.boot is not None and not arrived:
+            accepted_again = _boot_store.restore(files, note.boot)
+    except OSError as error:
+        notices.append(_not_accepted(note.name, error))
+    if accepted_again:
+        outcome += " What it had forgotten is accepted for the next boots again."
     _runs.remove_note(files)
-    return [f"An earlier run was cut off ({note}); {outcome}", *notices]
+    return _Recovery((f"An earlier run was cut off ({note}); {outcome}", *notices), bool(undone) or accepted_again)
 
 
 def _failed(failure: Failure) -> Plain:

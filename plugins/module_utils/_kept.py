@@ -30,29 +30,27 @@ class KeptFiles:
         self.paths: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         for patch in snapshot.patches:
-            record = _kept_files.read_record(kernel.files(), patch.name)
-            file = _parse(record)
-            if record and file:
-                self.files[patch.name] = file
-                self.paths[file] = record.path
-                self._displaced[patch.name] = tuple(map(_parse_displaced, record.displaced))
-        for displaced in self._displaced.values():
-            for one in displaced:
-                if one.file:
-                    self.paths.setdefault(one.file, _kept_files.copy_path(one.name, one.file.sha256))
+            self._add(patch.name, _kept_files.read_record(kernel.files(), patch.name))
+
+    def _add(self, name: str, record: _kept_files.Record | None) -> None:
+        file = _parse(record)
+        if not record or not file:
+            return
+        self.files[name] = file
+        self.paths[file] = record.path
+        self._displaced[name] = tuple(map(_parse_displaced, record.displaced))
+        for one in self._displaced[name]:
+            if one.file:
+                self.paths.setdefault(one.file, _kept_files.copy_path(one.name, one.file.sha256))
 
     def displaced_by(self, name: str) -> tuple[Displaced, ...]:
         """What the loaded patch of this name took the place of."""
         return self._displaced.get(name, ())
 
     def add_of(self, note: Note) -> None:
-        """Add the files that a run had which was cut off: those that were kept before it, and those that it brought."""
+        """Add what a run had that was cut off: what was kept before it, and the files that it brought."""
         for name, sha256 in note.kept.items():
-            record = _kept_files.read_record_of(self._kernel.files(), name, sha256)
-            file = _parse(record)
-            if record and file:
-                self.files[name] = file
-                self.paths[file] = record.path
+            self._add(name, _kept_files.read_record_of(self._kernel.files(), name, sha256))
         for step in note.steps:
             if step.file:
                 self.paths.setdefault(step.file, _kept_files.copy_path(step.file.name, step.file.sha256))

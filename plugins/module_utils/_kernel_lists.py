@@ -101,8 +101,9 @@ def _size_of_module_symbol(kallsyms: bytes, owner: bytes, address: int) -> int |
     return min(behind) - address if behind else None
 
 
-# kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags.
-_KPROBE = re.compile(r"^\S+ +[kr] +(\S+)\+0x([0-9a-f]+) +(?:([^\s\[]\S*) +)?(?:(?:\[\w+\])+ *)?$", re.M)
+# kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags. Without flags a line ends with blanks, which
+# the last one of a text that was stripped does not have.
+_KPROBE = re.compile(r"^\S+ +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)(?: +|$))?(?:(?:\[\w+\])+ *)?$", re.M)
 
 
 def parse_kprobes(text: str) -> tuple[Kprobe, ...]:

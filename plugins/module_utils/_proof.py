@@ -53,13 +53,14 @@ def holds(probe: Probe, kernel: Kernel) -> tuple[bool, str]:
 
 
 class Prover:
-    """Proves one result on one host. C(before) is the host before the change."""
+    """Proves one result on one host. C(before) is the host before; C(since) says from when on trouble is looked for."""
 
-    def __init__(self, kernel: Kernel, name: str, before: Snapshot, wish: Verification) -> None:
+    def __init__(self, kernel: Kernel, name: str, before: Snapshot, wish: Verification, since: str) -> None:
         self._kernel = kernel
         self._name = name
         self._before = before
         self._wish = wish
+        self._since = since
 
     def prove(self, after: Snapshot) -> tuple[Proof, ...]:
         """Raise StepFailed where the result is not as it should be."""
@@ -77,7 +78,7 @@ class Prover:
             if readable
             else "The kernel's log cannot be read; its taint is unchanged"
         )
-        proofs.append(Proof("log", True if readable else None, f"{how}, {self._wish.soak:g} s after the change."))
+        proofs.append(Proof("log", True if readable else None, f"{how}, {self._wish.soak:g} s after {self._since}."))
         return tuple(proofs)
 
     def _check_trouble(self) -> bool:
@@ -93,7 +94,7 @@ class Prover:
                 "prove the result",
                 Cause(
                     "kernel_trouble",
-                    f"The kernel got into trouble after the change; {seen}.",
+                    f"The kernel got into trouble after {self._since}; {seen}.",
                     "Do not use this patch before that is understood; consider a reboot of the host.",
                 ),
                 log=tuple(log.lines),
@@ -122,10 +123,12 @@ class Prover:
         return Proof("text", True, f"Seen at the instruction for {len(functions)} functions.")
 
     def _probe(self, probe: Probe) -> Proof:
+        earlier = self._before.patch(self._name)
+        contrast = "" if earlier and earlier.enabled else " and did not before"
         for tries_left in range(probe.retries, -1, -1):
             held, shown = holds(probe, self._kernel)
             if held:
-                return Proof("probe", True, f"{probe} holds now and did not before.")
+                return Proof("probe", True, f"{probe} holds now{contrast}.")
             if tries_left:
                 self._kernel.sleep(PROBE_SECONDS)
         raise StepFailed(

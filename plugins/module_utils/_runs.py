@@ -20,6 +20,8 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import DIRECTORY, make_directory, write
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity, LoadedPatch
@@ -42,7 +44,8 @@ class Note:
     """What a run is about: the patches before it, its steps, and the patches that it should lead to.
 
     C(kept) are the digests of the files that the host kept before it, by the names of their patches. C(name) and
-    C(state) are what was wanted.
+    C(state) are what was wanted. C(boot) is what the host kept for its next boots before it, if the run forgets some of
+    that; notes of older versions do not have it.
     """
 
     who: str
@@ -54,6 +57,7 @@ class Note:
     kept: t.Mapping[str, str]
     name: str
     state: str
+    boot: Acceptance | None = None
 
     def __str__(self) -> str:
         return f"{self.who} since {self.started}: {self.what}"
@@ -97,7 +101,8 @@ def is_noted(files: Files) -> bool:
 
 def write_note(files: Files, note: Note) -> None:
     """Say what is about to be done."""
-    write(files, NOTE, json.dumps(asdict(note)).encode())
+    boot = _boot_store.to_plain(note.boot) if note.boot else None
+    write(files, NOTE, json.dumps(dict(asdict(note), boot=boot)).encode())
 
 
 def remove_note(files: Files) -> None:
@@ -122,8 +127,9 @@ def read_note(files: Files) -> Note | None:
             kept=dict(data["kept"]),
             name=data["name"],
             state=data["state"],
+            boot=_boot_store.from_plain(data["boot"]) if data.get("boot") else None,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, _boot_store.Damaged):
         return None
 
 

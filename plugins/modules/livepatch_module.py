@@ -16,7 +16,7 @@ description:
   - Before a change everything that can be known is checked, in check mode as well, and reported at once in RV(findings); what would
     fail or do harm is refused. Nothing is checked where nothing is to be done.
   - One run at a time changes a host; a second one waits for it, for O(timeout) seconds. What a run has left that was cut off is
-    undone by the next one, which says so.
+    undone by the next one, which says so and has then changed something.
   - The file is read on the controller and sent only to hosts that need it, so a task that changes nothing is one round trip.
   - On kernels with mainline's consistency model (the ABI V(per_task)) inserting the module activates the patch, and a transition
     follows. On openEuler's kernels with CONFIG_LIVEPATCH_WO_FTRACE (V(stop_machine)) inserting it only registers the patch, and writing
@@ -167,6 +167,8 @@ options:
       - What shows the effect of the patch. It must not hold before, and must hold after the patch was enabled; otherwise the patch
         is rolled back. It is not used if nothing is to be done, nor with another O(state) than V(enabled). Check mode does not
         run its command.
+      - Where the patch is enabled already and only something else is left to be done (a transition to wait for, superseded patches
+        to take out, O(boot)), it may hold before. The task fails if it does not hold afterwards, and the patch stays.
       - It holds if O(probe.expect) is found in the output and O(probe.reject) is not; without both, if the command returns 0.
     type: dict
     suboptions:

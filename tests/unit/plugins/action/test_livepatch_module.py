@@ -61,6 +61,27 @@ def test_the_file_is_sent_if_the_host_asks_for_it():
     assert action.runs[1]["_inspected"]["path"] == "/private/patch.ko"
 
 
+def test_what_the_host_did_before_it_asked_for_the_file_is_told_too():
+    first = {"changed": True, "needs_file": True, "notices": ["undone", "both"], "warnings": ["undone", "both"]}
+    second = {"changed": False, "notices": ["both", "later"], "warnings": ["both", "later"]}
+    result = Action({"src": PATCH_FILE}, [first, second]).run()
+    assert result["changed"] is True
+    assert result["notices"] == result["warnings"] == ["undone", "both", "later"]
+    assert "needs_file" not in result
+
+
+def test_it_is_told_also_if_the_second_run_is_refused():
+    first = {"changed": True, "needs_file": True, "notices": ["undone"], "warnings": ["undone"]}
+    result = Action({"src": PATCH_FILE}, [first, {"failed": True, "changed": False, "msg": "Refused"}]).run()
+    assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["undone"])
+
+
+def test_without_that_the_second_result_is_as_it_is():
+    second = {"changed": False, "state": "enabled"}
+    result = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, second]).run()
+    assert (result["changed"], "notices" in result, "warnings" in result) == (False, False, False)
+
+
 @pytest.mark.parametrize(("removed", "left"), [(True, None), (False, "/private")])
 def test_ansible_does_not_remove_the_directory_again_that_the_module_has_removed(removed, left):
     answer = {"changed": True, "directory_removed": removed}

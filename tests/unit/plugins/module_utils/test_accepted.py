@@ -26,7 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     TRIAL,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
@@ -175,7 +175,7 @@ class Host:
         (self.root / "sys/module" / name).mkdir(parents=True, exist_ok=True)
         return file
 
-    def run(self, name, state=ENABLED, content=None, check_mode=False, ignore=(), **wanted):
+    def run(self, name, state=ENABLED, content=None, check_mode=False, ignore=(), verification=None, **wanted):
         file = self.file(name, content) if content else None
         path = self.root / "sent.ko"
         if content:
@@ -185,6 +185,7 @@ class Host:
                 Wanted(name, state, file, **wanted),
                 str(path) if content else None,
                 check_mode=check_mode,
+                verification=verification or Verification(),
                 ignore=ignore,
             ),
             self.kernel,
@@ -233,6 +234,38 @@ def test_accepting_what_is_enabled_already(host):
     assert host.run("fix", boot=ACCEPTED)["actions"] == ["accept fix for the next boots"]
     assert host.kernel.calls == calls
     assert host.due == ["fix"]
+
+
+@pytest.mark.parametrize(("text", "accepted_now"), [("patched", ["fix"]), ("", [])])
+def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
+    (host.root / "proc/cmdline").write_text(text, encoding="ascii")
+    host.run("fix", content="1")
+    calls = list(host.kernel.calls)
+    wish = Verification(probe=Probe(path="/proc/cmdline", expect="patched"), soak=5)
+    result = host.run("fix", boot=ACCEPTED, verification=wish)
+    assert host.due == accepted_now
+    assert host.kernel.calls == calls
+    assert [patch.name for patch in host.kernel.patches] == ["fix"]
+    if accepted_now:
+        assert "5 s after the task began" in result["proofs"][-1]["how"]
+        assert host.kernel.clock == 5
+    else:
+        assert (result["reason"], result["changed"], result["undone"]) == ("probe_failed", False, [])
+        assert result["msg"].endswith("The host is as it was before.")
+
+
+def test_a_kernel_in_trouble_accepts_nothing(host):
+    host.run("fix", content="1")
+    host.kernel.sleep = lambda _seconds: (host.root / "proc/sys/kernel/tainted").write_text("128", encoding="ascii")
+    result = host.run("fix", boot=ACCEPTED, verification=Verification(soak=5))
+    assert "got into trouble after the task began; its taint shows an oops" in result["msg"]
+    assert host.due == []
+
+
+def test_accepting_alone_takes_no_time(host):
+    host.run("fix", content="1")
+    assert not host.run("fix", boot=ACCEPTED).get("failed")
+    assert host.kernel.clock == 0
 
 
 def test_it_is_left_as_it_is_by_default(host):

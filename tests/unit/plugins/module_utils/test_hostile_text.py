@@ -22,6 +22,7 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed for this P
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import (
+    _boot_store,
     _causes,
     _kept_files,
     _kernel_lists,
@@ -29,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import (
     _runs,
     _state_file,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import parse_modinfo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
@@ -66,19 +68,23 @@ fs/proc/cmdline.c:12:2: error: expected ';' before '}' token
 """
 MODINFO = "livepatch=Y\0name=fix\0vermagic=6.12 SMP \0depends=a,b\0"
 FIX = patch_file()
+BOOT = Acceptance((Accepted("fix", FIX.sha256, "6.12", "then", FIX.to_dict(), ("kprobe",)),), (), 2)
 NOTE = json.dumps(
-    asdict(
-        _runs.Note(
-            "a",
-            "b",
-            "c",
-            (loaded(FIX),),
-            (Step("load", "fix", FIX),),
-            (loaded(FIX),),
-            {"fix": FIX.sha256},
-            "fix",
-            "enabled",
-        )
+    dict(
+        asdict(
+            _runs.Note(
+                "a",
+                "b",
+                "c",
+                (loaded(FIX),),
+                (Step("load", "fix", FIX),),
+                (loaded(FIX),),
+                {"fix": FIX.sha256},
+                "fix",
+                "enabled",
+            )
+        ),
+        boot=_boot_store.to_plain(BOOT),
     )
 )
 RECORDED = json.dumps({"sysfs_inode": None, "sha256": "0" * 64, "patch_file": {}})

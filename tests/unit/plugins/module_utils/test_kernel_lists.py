@@ -71,6 +71,20 @@ ffffffff814c0d31  k  ffffffff814c0d31
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ffffffff814c0d20  k  f+0x0    ", Kprobe("vmlinux", "f")),
+        ("ffffffff814c0d20  k  f+0x0    [FTRACE]", Kprobe("vmlinux", "f")),
+        ("ffffffffc0400010  k  f+0x4  ext4 ", Kprobe("ext4", "f", 4)),
+        ("ffffffffc0400010  k  f+0x4  ext4 [FTRACE]", Kprobe("ext4", "f", 4)),
+    ],
+)
+def test_the_last_kprobe_of_a_stripped_text(line, expected):
+    assert parse_kprobes(f"{line}\n{line}\n".strip()) == (expected, expected)
+    assert parse_kprobes(line.replace("f+0x", "f+0xg")) == ()
+
+
 def test_traced_functions():
     text = """\
 cmdline_proc_show (1) R I     \ttramp: 0xffffffffc0400000 (klp_ftrace_handler+0x0/0x250) ->klp_ftrace_handler+0x0/0x250

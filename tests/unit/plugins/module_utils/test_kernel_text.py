@@ -113,6 +113,15 @@ def test_per_task(tree, text, expected):
     assert len(unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])) == expected
 
 
+def test_per_task_where_the_kernel_does_not_name_who_is_called(tree):
+    other = Function("vmlinux", "loadavg_proc_show")
+    (tree / "sys/kernel/tracing/enabled_functions").write_text("cmdline_proc_show (1) R I     \n")
+    with pytest.raises(CannotTell, match="vmlinux/cmdline_proc_show,1"):
+        unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])
+    (sentence,) = unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION, other])
+    assert "loadavg_proc_show" in sentence
+
+
 def test_per_task_where_nothing_can_be_seen(tree):
     with pytest.raises(CannotTell, match="enabled_functions"):
         unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])

@@ -13,7 +13,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import _proof
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import trouble
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import holds
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLED,
     ENABLED,
@@ -71,6 +71,9 @@ class Effective(ModelKernel):
         super().sleep(seconds)
         self._take_effect()
 
+    def settle(self):
+        self.patches = [dataclasses.replace(patch, in_transition=False) for patch in self.patches]
+
     def _take_effect(self):
         if self.due is not None and self.clock >= self.due:
             with open(self.root + "/proc/cmdline", "w", encoding="utf-8") as stream:
@@ -116,6 +119,48 @@ def test_a_probe_that_holds_already_proves_nothing(tmp_path, enable):
     result = enable(kernel, Verification(probe=CMDLINE))
     assert (result["reason"], kernel.calls) == ("probe", [])
     assert "failed" not in enable(kernel, Verification(probe=CMDLINE), ignore=("probe",))
+
+
+def task_for(kernel, wish, **wanted):
+    return manage(Task(Wanted("fix", ENABLED, **wanted), verification=wish), kernel)
+
+
+@pytest.mark.parametrize(("text", "reason"), [("patched\n", None), ("root=/dev/vda\n", "probe_failed")])
+def test_the_run_after_a_reported_stall_finds_the_effect_there(tmp_path, enable, text, reason):
+    kernel = Effective(tmp_path, text=text, stall=["fix"])
+    assert enable(kernel, Verification(probe=CMDLINE), patience=Patience(timeout=5, on_stall=REPORT))["changed"]
+    kernel.sleep = lambda _seconds: kernel.settle()
+    result = enable(kernel, Verification(probe=CMDLINE))
+    assert result.get("reason") == reason
+    assert [patch.active for patch in kernel.patches] == [True]
+
+
+@pytest.mark.parametrize(
+    ("abi", "enabled", "expected"),
+    [
+        (PER_TASK, False, ["unload old"]),
+        (PER_TASK, True, ["disable old", "unload old"]),
+        # With CONFIG_LIVEPATCH_STACK the patch is disabled for a moment, and its effect is there before nevertheless.
+        (STOP_MACHINE, True, ["disable fix", "disable old", "unload old", "enable fix"]),
+    ],
+)
+def test_where_only_superseded_patches_are_left_the_probe_may_hold(tmp_path, abi, enabled, expected):
+    (tmp_path / "proc/cmdline").write_text("patched\n")
+    old, fix = (loaded(patch_file(name, abi=abi), load_index=place) for place, name in enumerate(("old", "fix")))
+    old = dataclasses.replace(old, enabled=enabled)
+    kernel = ModelKernel(tmp_path, old, fix, abi=abi, list_order=True)
+    result = task_for(kernel, Verification(probe=CMDLINE), supersedes=("old",))
+    assert kernel.calls == expected, result
+    assert result["proofs"][1]["how"] == f"{CMDLINE} holds now."
+
+
+def test_another_content_must_show_a_difference(tmp_path, enable):
+    (tmp_path / "proc/cmdline").write_text("patched\n")
+    kernel = Effective(tmp_path, loaded(patch_file("fix", "0")))
+    kernel.add_file(FIX)
+    wanted = Wanted("fix", ENABLED, FIX, reload=True)
+    result = manage(Task(wanted, str(tmp_path / "sent.ko"), verification=Verification(probe=CMDLINE)), kernel)
+    assert (result["reason"], kernel.calls) == ("probe", [])
 
 
 def test_check_mode_runs_no_command(tmp_path, enable):

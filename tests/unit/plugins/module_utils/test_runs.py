@@ -5,14 +5,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
+    ACCEPTED,
+    DISABLED,
     ENABLED,
     LOAD,
+    REPORT,
+    REVERTED,
+    TRIAL,
     WAIT,
     Step,
     Wanted,
@@ -20,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
+    content_of,
     loaded,
     patch_file,
 )
@@ -38,15 +53,30 @@ NOTE = _runs.Note(
 )
 
 
-def test_a_note_is_read_as_it_was_written(tmp_path):
+ACCEPTED_FIX = Accepted("fix", FIX.sha256, "6.6.0", "then", json.loads(json.dumps(FIX.to_dict())), ("kprobe",))
+BOOT = Acceptance((ACCEPTED_FIX,), (Quarantined("fix", "abc", "6.6.0", "then", "It crashed."),), 2)
+
+
+@pytest.mark.parametrize("note", [NOTE, dataclasses.replace(NOTE, boot=BOOT)])
+def test_a_note_is_read_as_it_was_written(tmp_path, note):
     files = Files(str(tmp_path))
     assert _runs.read_note(files) is None
-    _runs.write_note(files, NOTE)
-    assert _runs.read_note(files) == NOTE
+    _runs.write_note(files, note)
+    assert _runs.read_note(files) == note
     assert (tmp_path / "run/openeuler-livepatch/run").stat().st_mode & 0o777 == 0o600
     _runs.remove_note(files)
     _runs.remove_note(files)
     assert _runs.read_note(files) is None
+
+
+def test_the_note_of_an_older_version_is_read(tmp_path):
+    files = Files(str(tmp_path))
+    _runs.write_note(files, NOTE)
+    path = tmp_path / "run/openeuler-livepatch/run"
+    data = json.loads(path.read_text())
+    del data["boot"]
+    path.write_text(json.dumps(data))
+    assert _runs.read_note(files) == NOTE
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"who": 1, "what": 1, "started": 1, "before": [{}]}'])
@@ -94,6 +124,228 @@ def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path):
     result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
     assert "was cut off (root, process 1" in result["notices"][0]
     assert _runs.read_note(kernel.files()) == NOTE
+
+
+class Cut(BaseException):
+    """The module's process is gone: nothing of it runs any more."""
+
+
+class MortalKernel(ModelKernel):
+    """A kernel during whose call C(last) the process dies; a module has another inode each time that it is loaded."""
+
+    last = None
+
+    def load(self, path, sha256):
+        name = self.known_files[sha256].name
+        super().load(path, sha256)
+        pathlib.Path(self.root, "sys/module", name).mkdir(parents=True)
+        self._die_after(f"load {name}")
+
+    def unload(self, name):
+        super().unload(name)
+        gone = pathlib.Path(self.root, "sys/module", name)
+        gone.rename(gone.with_name(f"{name} {len(self.calls)}"))
+        self._die_after(f"unload {name}")
+
+    def write_enabled(self, name, value):
+        super().write_enabled(name, value)
+        self._die_after(f"{'enable' if value else 'disable'} {name}")
+
+    def _die_after(self, call):
+        if call == self.last:
+            self.last = None
+            raise Cut
+
+
+class Host:
+    """A model of a host, with tasks for it and runs that are cut off."""
+
+    def __init__(self, tmp_path, abi=PER_TASK):
+        self.root = tmp_path
+        self.kernel = MortalKernel(tmp_path, abi=abi)
+
+    def run(self, name, state=ENABLED, sent=True, task=None, **wanted):
+        file = patch_file(name, abi=self.kernel.abi)
+        self.kernel.add_file(file)
+        path = self.root / f"{name}.ko"
+        path.write_bytes(content_of(name))
+        wish = Wanted(name, state, file if state == ENABLED else None, **wanted)
+        return manage(Task(wish, str(path) if sent else None, **(task or {})), self.kernel)
+
+    def dies_after(self, call, *arguments, **wanted):
+        self.kernel.last = call
+        with pytest.raises(Cut):
+            self.run(*arguments, **wanted)
+
+    @property
+    def acceptance(self):
+        return _boot_store.read(self.kernel.files())
+
+    def conditions(self):
+        return {patch.name: patch.enabled for patch in self.kernel.patches}
+
+
+@pytest.mark.parametrize("call", ["unload new", "load new"])
+def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_off(tmp_path, call):
+    host = Host(tmp_path)
+    host.run("old")
+    host.run("new", supersedes=("old",))
+    host.run("new", DISABLED)
+    host.dies_after(call, "new")
+    assert "cut off" in host.run("new", DISABLED)["notices"][0]
+    assert host.conditions() == {"new": False}
+    host.run("new")
+    assert "failed" not in host.run("new", REVERTED)
+    assert host.conditions() == {"old": True}
+
+
+@pytest.mark.parametrize(("abi", "call"), [(PER_TASK, "disable fix"), (STOP_MACHINE, "disable fix")])
+def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, abi, call):
+    host = Host(tmp_path, abi)
+    host.run("fix", boot=ACCEPTED)
+    before = host.acceptance
+    host.dies_after(call, "fix", ABSENT)
+    # If the host went down now, the patch would not come back.
+    assert host.acceptance == Acceptance()
+    result = host.run("fix")
+    assert result["changed"]
+    assert "it was undone: " in result["notices"][0]
+    assert "What it had forgotten is accepted for the next boots again." in result["notices"][0]
+    assert (host.conditions(), host.acceptance, result["boot"]) == ({"fix": True}, before, "accepted")
+    assert [path.name for path in (tmp_path / "var/lib/openeuler-livepatch").glob("*.ko")] == [
+        f"fix-{FIX.sha256[:16]}.ko"
+    ]
+    assert not host.run("fix")["changed"]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_cannot_be_accepted_again_is_told(tmp_path, monkeypatch, damaged):
+    host = Host(tmp_path)
+    host.run("fix", boot=ACCEPTED)
+    host.dies_after("disable fix", "fix", ABSENT)
+    store = tmp_path / "var/lib/openeuler-livepatch/accepted"
+    if damaged:
+        store.write_text("{")
+    monkeypatch.setattr(_boot_store, "write", fail_with(errno.ENOSPC))
+    result = host.run("fix")
+    assert "failed" not in result
+    assert any("fix is not accepted any more" in notice for notice in result["notices"]) != damaged
+    assert (store.read_text() == "{") == damaged
+
+
+def fail_with(number):
+    def fail(*_arguments, **_keywords):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_what_a_run_has_forgotten_and_taken_out_stays_forgotten(tmp_path):
+    host = Host(tmp_path)
+    host.run("fix", boot=ACCEPTED)
+    host.dies_after("unload fix", "fix", ABSENT)
+    result = host.run("fix", ABSENT)
+    assert "it had carried out its steps" in result["notices"][0]
+    assert not result["changed"]
+    assert (host.conditions(), host.acceptance) == ({}, Acceptance())
+
+
+class Scissors:
+    """Cuts a run off before the change of this number: of the kernel, or of the collection's files."""
+
+    def __init__(self, patched, host, number):
+        self.left = number
+        places = ((host.kernel, "_call"), (_kept_files, "write"), (_runs, "write"), (_runs, "remove_note"))
+        for place, name in (*places, (_boot_store, "prune")):
+            patched.setattr(place, name, self._counted(getattr(place, name)))
+
+    def _counted(self, call):
+        def counted(*arguments, **keywords):
+            if self.left == 0:
+                raise Cut
+            self.left -= 1
+            return call(*arguments, **keywords)
+
+        return counted
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("stalls", [False, True])
+def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(tmp_path, abi, number, stalls):
+    host = Host(tmp_path, abi)
+    host.run("fix", boot=ACCEPTED)
+    host.kernel.stall = {"fix"} if stalls else set()
+    task = {"patience": Patience(timeout=1, on_stall=REPORT)}
+    with pytest.MonkeyPatch.context() as patched:
+        Scissors(patched, host, number)
+        with contextlib.suppress(Cut):
+            host.run("fix", ABSENT, task=task)
+    was_noted = _runs.is_noted(host.kernel.files())
+    host.kernel.stall = set()
+    host.run("other")
+    assert not _runs.is_noted(host.kernel.files())
+    if was_noted:
+        assert host.conditions().get("fix", False) == ([one.name for one in host.acceptance.accepted] == ["fix"])
+    for one in host.acceptance.accepted:
+        assert host.kernel.files().bytes(_boot_store.file_path(one.name, one.sha256)) is not None
+
+
+@pytest.mark.parametrize(("state", "boot"), [(ABSENT, None), (REVERTED, None), (ENABLED, TRIAL)])
+@pytest.mark.parametrize("place", ["_runs", "_boot_store"])
+def test_where_nothing_can_be_written_nothing_is_forgotten(tmp_path, monkeypatch, state, boot, place):
+    host = Host(tmp_path)
+    host.run("fix", boot=ACCEPTED)
+    before = host.acceptance
+    calls = list(host.kernel.calls)
+    with monkeypatch.context() as patched:
+        if place == "_runs":
+            patched.setattr(_runs, "write", fail_with(errno.ENOSPC))
+        else:
+            # The file is in place already, and that cannot be made to last.
+            patched.setattr(_kept_files, "sync_directory", fail_once(errno.EIO))
+        result = host.run("fix", state, boot=boot)
+    assert (result["reason"], result["changed"]) == ("no_room", False)
+    assert (host.kernel.calls, host.acceptance) == (calls, before)
+    assert not _runs.is_noted(host.kernel.files())
+
+
+def fail_once(number):
+    numbers = [number]
+
+    def fail(*_arguments):
+        if numbers:
+            fail_with(numbers.pop())()
+
+    return fail
+
+
+def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_file(tmp_path):
+    host = Host(tmp_path, STOP_MACHINE)
+    host.dies_after("load fix", "fix")
+    first = host.run("fix", sent=False)
+    assert (first["needs_file"], first["changed"]) == (True, True)
+    assert "it was undone: unload fix." in first["notices"][0]
+    assert host.run("fix")["state"] == "enabled"
+
+
+def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_it_fails(tmp_path, monkeypatch):
+    host = Host(tmp_path, STOP_MACHINE)
+    host.dies_after("load fix", "fix")
+    result = host.run("fix", ABSENT)
+    assert (result["changed"], result["state"], result["actions"]) == (True, "absent", [])
+    host.dies_after("load fix", "fix")
+    monkeypatch.setattr(_runs, "write", fail_with(errno.ENOSPC))
+    result = host.run("fix")
+    assert (result["failed"], result["reason"], result["changed"]) == (True, "no_room", True)
+    assert "it was undone: unload fix." in result["notices"][0]
+
+
+def test_a_run_that_was_cut_off_before_its_first_step_is_no_change(tmp_path):
+    host = Host(tmp_path)
+    host.run("fix")
+    _runs.write_note(host.kernel.files(), dataclasses.replace(NOTE, before=tuple(host.kernel.patches)))
+    assert not host.run("fix")["changed"]
 
 
 def test_the_directory_of_somebody_else_is_not_used(tmp_path):
