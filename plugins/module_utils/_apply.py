@@ -336,7 +336,8 @@ class Executor:
             trouble.append("to {} failed as well ({})".format(failed.attempted, failed.cause.cause.rstrip(".")))
         finally:
             self._patience = patience
-        return tuple(done), tuple(deviations(before, self._kernel.snapshot()) + trouble)
+        now = self._kernel.snapshot()
+        return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
 
     def _settle(self, steps: t.Iterable[Step], done: list[str]) -> None:
         """Let a running transition end on the right side, unless it ends by itself at that moment."""
@@ -349,3 +350,12 @@ class Executor:
                 return
             if step.action != WAIT:
                 done.append(str(step))
+
+
+def _settled(before: Snapshot, now: Snapshot) -> Snapshot:
+    """The snapshot before, with those transitions at their end that have ended meanwhile."""
+    moving = {patch.name for patch in now.patches if patch.in_transition}
+    patches = tuple(
+        replace(patch, in_transition=patch.in_transition and patch.name in moving) for patch in before.patches
+    )
+    return replace(before, patches=patches)

@@ -40,6 +40,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task, Verification
+from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_other_content
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
@@ -283,15 +284,15 @@ def _displaced(
     """What the wanted patch has taken the place of, by its name, where that has changed."""
     if wanted.state == REVERTED:
         return {wanted.name: ()}
-    gone = [patch for patch in before.patches if patch.name in plan.names and _is_gone(patch, after)]
+    gone = [patch for patch in before.patches if patch.name in plan.names and _is_gone(patch, after, plan)]
     if wanted.state != ENABLED or not gone:
         return {}
-    is_exchanged = any(patch.name == wanted.name for patch in gone)
-    earlier = () if is_exchanged else kept.displaced_by(wanted.name)
-    others = {wanted.name, *(patch.name for patch in gone)}
+    names = {patch.name for patch in gone}
+    earlier = () if wanted.name in names else kept.displaced_by(wanted.name)
+    others = {wanted.name, *names}
     return {
         wanted.name: (
-            *earlier,
+            *(one for one in earlier if one.name not in names),
             *(
                 Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
                 for patch in gone
@@ -305,10 +306,10 @@ def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[st
     return tuple(sorted(names.difference(except_of)))
 
 
-def _is_gone(patch: LoadedPatch, after: Snapshot) -> bool:
+def _is_gone(patch: LoadedPatch, after: Snapshot, plan: Plan) -> bool:
     """Whether the patch is not loaded any more, or another content is under its name."""
     now = after.patch(patch.name)
-    return now is None or now.identity.compare(patch.identity) == "different"
+    return now is None or is_other_content(now, patch, plan)
 
 
 def _notices(outcome: Outcome) -> list[str]:

@@ -200,6 +200,15 @@ def test_what_a_loaded_patch_supersedes_later_is_remembered_too(tmp_path):
     assert {patch.name: patch.enabled for patch in kernel.patches} == {"one": True, "two": True}
 
 
+def test_what_is_superseded_twice_comes_back_once(tmp_path):
+    kernel = ModelKernel(tmp_path)
+    for _time in range(2):
+        run(kernel, Wanted("one", ENABLED, patch_file("one")))
+        run(kernel, Wanted("new", ENABLED, patch_file("new"), supersedes=("one",)))
+    run(kernel, Wanted("new", REVERTED))
+    assert [patch.name for patch in kernel.patches] == ["one"]
+
+
 def test_plans_that_revert_nothing_are_as_before():
     state = host("new")
     assert make_plan(state, Wanted("new", ENABLED)).steps == ()
