@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,19 +55,29 @@ def test_the_canaries_and_the_others(tmp_path: Path):
     """All cases in one run, with variables of plays where an operator gives extra variables."""
     plays = []
     for variables, _canaries, _others in CASES:
-        for play in yaml.safe_load((ROOT / "playbooks/rollout.yml").read_text(encoding="utf-8")):
-            # The role is found only in a tree of collections, and does not matter here.
-            del play["roles"]
+        for play in rollout():
             plays.append({**play, "vars": {f"livepatch_{name}": value for name, value in variables.items()}})
     expected = [sorted(hosts.split()) for _variables, canaries, others in CASES for hosts in (canaries, others)]
     assert hosts_of(plays, tmp_path) == expected
 
 
 def test_a_limit(tmp_path: Path):
+    canaries, others = hosts_of(rollout(), tmp_path, "--extra-vars=livepatch_canary=dc1", "--limit=web")
+    assert canaries == ["web1"]
+    assert others == ["web2", "web3"]
+
+
+@pytest.mark.parametrize("name", ["livepatch_canary", "livepatch_hosts"])
+def test_a_pattern_without_hosts_is_an_error_for_whom_it_is_one(name: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("ANSIBLE_HOST_PATTERN_MISMATCH", "error")
+    with pytest.raises(AssertionError, match="typo"):
+        hosts_of(rollout(), tmp_path, "--extra-vars=livepatch_canary=dc1", f"--extra-vars={name}=typo")
+
+
+def rollout() -> list[dict]:
+    """The plays without their role, which is found only in a tree of collections."""
     plays = yaml.safe_load((ROOT / "playbooks/rollout.yml").read_text(encoding="utf-8"))
-    for play in plays:
-        del play["roles"]
-    assert hosts_of(plays, tmp_path, "--extra-vars=livepatch_canary=dc1", "--limit=web") == [["web1"], ["web2", "web3"]]
+    return [{key: value for key, value in play.items() if key != "roles"} for play in plays]
 
 
 def hosts_of(plays: list[dict], folder: Path, *options: str) -> list[list[str]]:
