@@ -19,9 +19,23 @@ MODULE = "openeuler.livepatch.livepatch_build"
 
 WATCH_SECONDS = 10
 GRACE_SECONDS = 60
-"""How much longer than the build's own timeout its job may take."""
+"""How much longer than the build's own timeout its job may take, and than what it runs until it has its result."""
 
 Result = dict[str, t.Any]
+
+NO_CAUSE = "The build job has died without a result."
+NO_REMEDY = (
+    "Look at the memory and the kernel log of the build host: it may have run out of memory, or have rebooted. "
+    "Run the task again."
+)
+NO_RESULT: Result = {
+    "failed": True,
+    "changed": False,
+    "msg": f"{NO_CAUSE} {NO_REMEDY}",
+    "reason": "no_result",
+    "cause": NO_CAUSE,
+    "remedy": NO_REMEDY,
+}
 
 
 class ActionModule(ActionBase):
@@ -59,21 +73,28 @@ class ActionModule(ActionBase):
         job = self._start(task_vars, identifier)
         if job.get("failed") or "ansible_job_id" not in job:
             return job
+        deadline = time.monotonic() + self._seconds()
         offset, running = 0, True
-        while running:
+        while running and time.monotonic() < deadline:
             wanted = {"progress": identifier, "offset": offset, "seconds": WATCH_SECONDS}
             news = self._call(task_vars, wanted)
             if news.get("failed"):
-                break
+                break  # The build goes on unwatched.
             offset, running = news["offset"], news["running"]
             self._show(news["entries"], task_vars)
             finished = None if news["entries"] else self._status(task_vars, job["ansible_job_id"], "status")
             running = running and not (finished and finished.get("finished"))
-        return self._wait_for_result(task_vars, job["ansible_job_id"])
+        if not running:
+            deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+        return self._wait_for_result(task_vars, job["ansible_job_id"], deadline)
+
+    def _seconds(self) -> int:
+        """How long the job may take."""
+        return int(self._task.args.get("timeout", 7200)) + GRACE_SECONDS
 
     def _start(self, task_vars: dict[str, t.Any] | None, identifier: str) -> Result:
         """Start the build as a job of its own: it ends within its timeout, also if the controller goes away."""
-        self._task.async_val = int(self._task.args.get("timeout", 7200)) + GRACE_SECONDS
+        self._task.async_val = self._seconds()
         try:
             return self._call(task_vars, {"progress": identifier}, wrap_async=True)
         finally:
@@ -86,11 +107,14 @@ class ActionModule(ActionBase):
             if line:
                 self._display.display(f"[{host}] {line}")
 
-    def _wait_for_result(self, task_vars: dict[str, t.Any] | None, job: str) -> Result:
-        """The result of the job, which has ended or is about to."""
+    def _wait_for_result(self, task_vars: dict[str, t.Any] | None, job: str, deadline: float) -> Result:
+        """The result of the job, which has ended or is about to. One that was killed never has one."""
         while True:
             status = self._status(task_vars, job, "status")
             if status.get("finished") or status.get("failed"):
+                break
+            if time.monotonic() >= deadline:
+                status = dict(NO_RESULT)
                 break
             time.sleep(1)
         self._status(task_vars, job, "cleanup")

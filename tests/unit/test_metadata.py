@@ -37,3 +37,13 @@ def test_private_plugins_are_underscored():
     for folder in PRIVATE:
         for path in (ROOT / "plugins" / folder).glob("**/*.py"):
             assert path.name.startswith("_") or path.parent.name.startswith("_"), path
+
+
+def test_what_roles_do_on_the_controller_becomes_nobody():
+    """Not by the keyword alone: a variable ansible_become of the inventory has precedence over it."""
+    files = sorted((ROOT / "roles").glob("*/tasks/**/*.yml"))
+    tasks = [task for path in files for task in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    delegated = [task for task in tasks if "delegate_to" in task]
+    assert len(delegated) == 4
+    for task in delegated:
+        assert task["become"] is False and task["vars"]["ansible_become"] is False, task["name"]

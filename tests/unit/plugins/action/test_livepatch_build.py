@@ -40,9 +40,24 @@ def news(*entries, running=True, offset=7):
     return {"changed": False, "entries": list(entries), "offset": offset, "running": running}
 
 
-@pytest.fixture(autouse=True)
-def fixture_no_waiting(monkeypatch):
-    monkeypatch.setattr(livepatch_build.time, "sleep", lambda seconds: None)
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture(name="clock", autouse=True)
+def fixture_clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(livepatch_build, "time", clock)
+    return clock
 
 
 def test_one_round_trip_if_nothing_is_to_be_built():
@@ -110,3 +125,37 @@ def test_the_result_counts_if_watching_fails():
         {"patches": ["x"]}, [NEEDED, STARTED, {"failed": True, "msg": "no"}], [{"finished": 1, "changed": True}]
     )
     assert action.run() == {"changed": True}
+
+
+NEVER = {"finished": 0, "started": 1}
+
+
+def test_a_job_that_was_killed_is_given_up(clock):
+    action = Action({"patches": ["x"], "timeout": 100}, [NEEDED, STARTED, news(running=False)], [NEVER] * 1000)
+    result = action.run()
+    assert result["failed"] and result["reason"] == "no_result"
+    assert result["msg"] == f"{result['cause']} {result['remedy']}"
+    assert result["msg"].startswith("The build job has died without a result. Look at the memory")
+    assert clock.now == 1060
+    assert action.asked[-1] == ("j1", "cleanup")
+
+
+def test_a_result_that_comes_late_counts():
+    statuses = [NEVER] * 50 + [{"finished": 1, "changed": True}]
+    assert Action({"patches": ["x"]}, [NEEDED, STARTED, news(running=False)], statuses).run() == {"changed": True}
+
+
+@pytest.mark.parametrize("answer", [news(), {"failed": True, "msg": "no"}], ids=["watched", "unwatched"])
+def test_no_job_is_waited_for_longer_than_it_may_take(answer, clock):
+    """One that never began to write looks as if it were about to."""
+    action = Action({"patches": ["x"], "timeout": 100}, [NEEDED, STARTED, *[answer] * 100], [NEVER] * 1000)
+    call = action._call
+
+    def watch(task_vars, job, wrap_async=False):
+        clock.now += job.get("seconds", 0)
+        return call(task_vars, job, wrap_async)
+
+    action._call = watch
+    result = action.run()
+    assert result["reason"] == "no_result"
+    assert clock.now == 1160

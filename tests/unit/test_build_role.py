@@ -1,0 +1,94 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role build makes of a fix before anything is built."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_BUILD
+
+ROOT = Path(__file__).resolve().parents[2]
+# Not by its name: "ansible-test units" has no commands in its PATH.
+ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
+OWN = {"method", "name", "patches", "sources", "kernel_release", "dest"}
+"""The options that the role makes from the fix."""
+KERNEL = {"release": "6.6", "host": "localhost"}
+FIX = {"id": "CVE-2026-0001", "name": "my-fix", "patches": ["x.patch"], "kernels": [KERNEL]}
+
+
+def play(folder: Path, playbook: str, variables: dict) -> subprocess.CompletedProcess[str]:
+    collection = folder / "ansible_collections/openeuler/livepatch"
+    collection.mkdir(parents=True)
+    for name in ("playbooks", "roles"):
+        (collection / name).symlink_to(ROOT / name)
+    return subprocess.run(
+        [sys.executable, "-c", ANSIBLE_PLAYBOOK, playbook, "--inventory=localhost,", "-e", json.dumps(variables)],
+        cwd=folder,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_role_hands_on_what_the_module_takes():
+    tasks = yaml.safe_load((ROOT / "roles/build/tasks/build.yml").read_text(encoding="utf-8"))
+    (build,) = [task for task in tasks if "openeuler.livepatch.livepatch_build" in task]
+    handed_on = set(build["openeuler.livepatch.livepatch_build"])
+    assert handed_on == set(LIVEPATCH_BUILD["argument_spec"]) - {"_job"}
+    known = yaml.safe_load((ROOT / "roles/build/vars/main.yml").read_text(encoding="utf-8"))
+    assert known["livepatch_build_known_options"] == sorted(handed_on - OWN)
+
+
+def test_an_option_that_is_not_known_is_refused(tmp_path: Path):
+    fix = {**FIX, "kernels": [{"release": "6.6", "hots": "builder", "src_dir": "/x"}]}
+    variables = {"livepatch_fix": fix, "livepatch_become": False, "livepatch_build_options": {"cflag": ["-DX"]}}
+    done = play(tmp_path, "openeuler.livepatch.build", variables)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "livepatch_build_options has cflag, hots, which this role does not take" in done.stdout
+
+
+def test_the_packages_and_the_name(tmp_path: Path):
+    distributions = {
+        "openEuler": {"distribution": "openEuler", "os_family": "RedHat"},
+        "Rocky": {"distribution": "Rocky", "os_family": "RedHat"},
+        "Debian": {"distribution": "Debian", "os_family": "Debian"},
+        "other": {"distribution": "Alpine", "os_family": "Alpine"},
+    }
+    plays = [
+        {
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": {"livepatch_build_fix": FIX, "livepatch_build_options": {}},
+            "vars_files": [str(ROOT / "roles/build/vars/main.yml")],
+            "tasks": [
+                {
+                    "ansible.builtin.copy": {
+                        "content": "{{ [livepatch_build_name, livepatch_build_wanted_packages] | to_json }}",
+                        "dest": f"{tmp_path}/{name}.json",
+                    },
+                    "vars": {"ansible_facts": facts, "ansible_python_interpreter": sys.executable},
+                }
+                for name, facts in distributions.items()
+            ],
+        }
+    ]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    done = play(tmp_path, "play.yml", {})
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = {name: json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8")) for name in distributions}
+    assert {name for name, _packages in shown.values()} == {"my_fix"}
+    packages = {name: set(packages) for name, (_name, packages) in shown.items()}
+    assert {"kpatch", "kernel-source-6.6"} < packages["openEuler"]
+    assert "kpatch-build" in packages["Rocky"] and "kpatch" not in packages["Rocky"]
+    assert "linux-headers-6.6" in packages["Debian"]
+    assert packages["other"] == set()

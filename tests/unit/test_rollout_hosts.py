@@ -1,0 +1,91 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which hosts the playbook rollout takes first, and which afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+# Not by its name: "ansible-test units" has no commands in its PATH.
+ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
+INVENTORY = """
+[web]
+web1
+web2
+web3
+[db]
+db1
+db2
+[dc1]
+web1
+db1
+[dc2]
+web2
+web3
+db2
+"""
+EVERY = "web1 web2 web3 db1 db2"
+CASES = [
+    ({}, "", EVERY),
+    ({"hosts": "dc1,dc2"}, "", EVERY),
+    ({"hosts": "web:!web3"}, "", "web1 web2"),
+    ({"hosts": "localhost"}, "", "localhost"),
+    ({"canary": ""}, "", EVERY),
+    ({"canary": "web1,db2"}, "web1 db2", "web2 web3 db1"),
+    ({"canary": "web:!web3"}, "web1 web2", "web3 db1 db2"),
+    ({"hosts": "dc1,dc2", "canary": "web2"}, "web2", "web1 web3 db1 db2"),
+    ({"hosts": "web:db", "canary": "dc1"}, "web1 db1", "web2 web3 db2"),
+    ({"hosts": "web", "canary": "dc1"}, "web1", "web2 web3"),
+    ({"hosts": "web", "canary": "db"}, "", "web1 web2 web3"),
+    ({"hosts": "dc1", "canary": "all"}, "web1 db1", ""),
+]
+
+
+def test_the_canaries_and_the_others(tmp_path: Path):
+    """All cases in one run, with variables of plays where an operator gives extra variables."""
+    plays = []
+    for variables, _canaries, _others in CASES:
+        for play in rollout():
+            plays.append({**play, "vars": {f"livepatch_{name}": value for name, value in variables.items()}})
+    expected = [sorted(hosts.split()) for _variables, canaries, others in CASES for hosts in (canaries, others)]
+    assert hosts_of(plays, tmp_path) == expected
+
+
+def test_a_limit(tmp_path: Path):
+    canaries, others = hosts_of(rollout(), tmp_path, "--extra-vars=livepatch_canary=dc1", "--limit=web")
+    assert canaries == ["web1"]
+    assert others == ["web2", "web3"]
+
+
+@pytest.mark.parametrize("name", ["livepatch_canary", "livepatch_hosts"])
+def test_a_pattern_without_hosts_is_an_error_for_whom_it_is_one(name: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("ANSIBLE_HOST_PATTERN_MISMATCH", "error")
+    with pytest.raises(AssertionError, match="typo"):
+        hosts_of(rollout(), tmp_path, "--extra-vars=livepatch_canary=dc1", f"--extra-vars={name}=typo")
+
+
+def rollout() -> list[dict]:
+    """The plays without their role, which is found only in a tree of collections."""
+    plays = yaml.safe_load((ROOT / "playbooks/rollout.yml").read_text(encoding="utf-8"))
+    return [{key: value for key, value in play.items() if key != "roles"} for play in plays]
+
+
+def hosts_of(plays: list[dict], folder: Path, *options: str) -> list[list[str]]:
+    (folder / "rollout.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    (folder / "hosts").write_text(INVENTORY, encoding="utf-8")
+    command = [sys.executable, "-c", ANSIBLE_PLAYBOOK, "--list-hosts", "--inventory=hosts", "rollout.yml", *options]
+    environ = {**os.environ, "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.findall(r"    hosts \(\d+\):\n((?:      .*\n)*)", done.stdout)
+    return [sorted(hosts.split()) for hosts in found]
