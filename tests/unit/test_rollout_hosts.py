@@ -48,6 +48,7 @@ CASES = [
     ({"hosts": "web", "canary": "dc1"}, "web1", "web2 web3"),
     ({"hosts": "web", "canary": "db"}, "", "web1 web2 web3"),
     ({"hosts": "dc1", "canary": "all"}, "web1 db1", ""),
+    ({"canary": "typo"}, "", ""),
 ]
 
 
