@@ -159,9 +159,10 @@ def start_vm(vm: Machine, entry: Entry, system: Entry, port: int, more: str = ""
     argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
     argv += ["-smp", "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
     argv += ["-kernel", str(system.kernel), "-append", append]
+    # What the guest has synced must be on the disk when its power is cut, so no cache=unsafe.
     argv += [
         "-drive",
-        f"if=none,id=disk,file={vm.disk},format=qcow2,cache=unsafe",
+        f"if=none,id=disk,file={vm.disk},format=qcow2,cache=writeback",
         "-device",
         "nvme,drive=disk,serial=rig",
     ]
