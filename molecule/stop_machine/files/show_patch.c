@@ -8,6 +8,7 @@
  * HOOKS adds hooks that write into the kernel's log, WARNS a warning to the first function. PER_TASK is for mainline's
  * ABI. SILENT is for a function that takes nothing and returns 0; patches that are never enabled may name any function.
  * DEADLY panics when it is loaded, in the load hook if there are hooks, while kernel.panic is 1; it hangs while that is 2.
+ * While its parameter sits is true, whoever calls the first function of one with SITS sleeps in it.
  * REFUSES does not let itself be loaded, SLOW takes seconds for it, PERMANENT has no exit function.
  */
 
@@ -22,8 +23,18 @@
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
 
+#ifdef SITS
+static bool sits;
+module_param(sits, bool, 0644);
+MODULE_PARM_DESC(sits, "keep its callers in the first function");
+#endif
+
 static int show_first(struct seq_file *m, void *v)
 {
+#ifdef SITS
+	while (READ_ONCE(sits))
+		msleep(20);
+#endif
 #ifdef WARNS
 	WARN_ON_ONCE(1);
 #endif
