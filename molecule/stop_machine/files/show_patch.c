@@ -98,10 +98,12 @@ static struct klp_hook hooks_load[] = { { .hook = loaded }, { } };
 static struct klp_hook hooks_unload[] = { { .hook = unloaded }, { } };
 #endif
 
-#if defined(REFUSES) && defined(PER_TASK)
-static int refuse(struct klp_object *obj)
+#ifdef REFUSES
+static int refused = -ENODEV;
+
+static int __maybe_unused refuse(struct klp_object *obj)
 {
-	return -ENODEV;
+	return refused;
 }
 #endif
 
@@ -141,7 +143,7 @@ static int show_patch_init(void)
 	be_deadly();
 	return klp_enable_patch(&patch);
 #elif defined(REFUSES)
-	return -ENODEV;
+	return READ_ONCE(refused) ?: klp_register_patch(&patch);
 #else
 	return klp_register_patch(&patch);
 #endif
