@@ -273,13 +273,22 @@ def test_list_order(stop_machine_tree, stack, config, expected):
     assert any("CONFIG_LIVEPATCH_STACK" in evidence for evidence in facts["abi_evidence"])
 
 
-def test_list_order_may_be_unknown(stop_machine_tree):
+@pytest.mark.parametrize(
+    ("modules", "expected"),
+    [
+        # Where it is set, the list has the order of loading.
+        ("".join(reversed(MODULES.splitlines(keepends=True))), None),
+        (MODULES, False),
+    ],
+)
+def test_list_order_may_be_unknown(stop_machine_tree, modules, expected):
+    stop_machine_tree.write("/proc/modules", modules)
     (stop_machine_tree.root / f"boot/config-{RELEASE}").unlink()
     stop_machine_tree.write("/proc/livepatch/state", STATE.format(two="enabled ").replace("disabled", "enabled "))
     stop_machine_tree.write("/sys/kernel/livepatch/lp_off/enabled", "1\n")
     facts = gather(stop_machine_tree.files)
     assert facts["abi_evidence"][0] == "/proc/livepatch/state exists"
-    assert facts["list_order"] is None
+    assert facts["list_order"] is expected
 
 
 def test_owners(tree):

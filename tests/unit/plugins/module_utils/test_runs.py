@@ -27,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     REPORT,
     REVERTED,
     TRIAL,
+    UNSTACK,
     WAIT,
     Step,
     Wanted,
@@ -185,18 +186,27 @@ class Host:
         return {patch.name: patch.enabled for patch in self.kernel.patches}
 
 
-@pytest.mark.parametrize("call", ["unload new", "load new"])
-def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_off(tmp_path, call):
+@pytest.mark.parametrize(("call", "base"), [("unload new", True), ("load new", False)])
+def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_off(tmp_path, call, base):
     host = Host(tmp_path)
+    host.run("base")
     host.run("old")
     host.run("new", supersedes=("old",))
-    host.run("new", DISABLED)
-    host.dies_after(call, "new")
-    assert "cut off" in host.run("new", DISABLED)["notices"][0]
-    assert host.conditions() == {"new": False}
-    host.run("new")
+    host.dies_after(call, "base", DISABLED, on_covered=UNSTACK)
+    assert "cut off" in host.run("new")["notices"][0]
+    assert host.conditions() == {"base": base, "new": True}
     assert "failed" not in host.run("new", REVERTED)
-    assert host.conditions() == {"old": True}
+    assert host.conditions() == {"base": base, "old": True}
+
+
+def test_what_was_disabled_and_is_gone_after_a_run_that_was_cut_off_is_told(tmp_path):
+    host = Host(tmp_path)
+    host.run("new")
+    host.run("new", DISABLED)
+    host.dies_after("unload new", "new")
+    result = host.run("new", DISABLED)
+    assert "new is not loaded and should be disabled" in result["notices"][0]
+    assert host.conditions() == {}
 
 
 @pytest.mark.parametrize(("abi", "call"), [(PER_TASK, "disable fix"), (STOP_MACHINE, "disable fix")])
