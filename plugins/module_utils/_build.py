@@ -77,7 +77,7 @@ class _KbuildWork(_Work):
         self.forces_signatures = self.build.forces_signatures
 
     def inputs(self, manifest: Plain | None) -> Plain:
-        known = manifest or {}
+        known = manifest if manifest and manifest.get("method") == "kbuild" else {}
         compiler = (known.get("inputs") or {}).get("compiler") or {}
         return kbuild.inputs(self.build, known.get("headers") or [], compiler.get("program", ""), self._run)
 
@@ -131,7 +131,7 @@ def _request(params: Plain) -> kpatch_request.Request:
         debug=params["debug"],
         env=tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
         kpatch_build=params["kpatch_build"],
-        cache_dir=params["cache_dir"],
+        cache_dir=os.path.abspath(params["cache_dir"]),
         timeout=params["timeout"],
     )
 

@@ -206,9 +206,11 @@ def _check_count(section: t.Any) -> None:
 
 
 def section_data(section: t.Any) -> bytes:
-    """The content of a section, unless it is absurdly long."""
+    """The content of a section, unless it is absurdly long, or compressed: nothing that is read of a module is."""
     if section["sh_size"] > MAX_BYTES_READ:
         raise ValueError("{} bytes in {}".format(section["sh_size"], section.name))
+    if section.compressed:
+        raise ValueError(f"{section.name} is compressed")
     return t.cast(bytes, section.data())
 
 

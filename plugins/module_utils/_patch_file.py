@@ -28,6 +28,7 @@ MODULE_NAME_MAX = 55
 COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 MAX_BYTES = 256 * 1024**2
+MAX_MANIFEST = 64 * 1024**2
 """More than any live patch has; what is longer is not read."""
 
 
@@ -235,8 +236,8 @@ def _manifest_of(path: str, sha256: str) -> dict[str, t.Any]:
     """The manifest of livepatch_build beside a file; empty if there is none, or it is of another file."""
     try:
         with open(path + ".json", encoding="utf-8") as stream:
-            manifest = json.load(stream)
-    except (OSError, ValueError):
+            manifest = json.loads(stream.read(MAX_MANIFEST))
+    except (OSError, ValueError, RecursionError):
         return {}
     return manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}
 

@@ -43,7 +43,7 @@ def progress_path(cache_dir: str, identifier: str) -> str:
 
 
 class ProgressFile(Reporter):
-    """Writes a line for each stage, each changed function, and every ten seconds."""
+    """Writes a line for each stage, each changed function, and every ten seconds, as long as the disk has room."""
 
     def __init__(self, path: str) -> None:
         folder = os.path.dirname(path)
@@ -69,12 +69,14 @@ class ProgressFile(Reporter):
 
     def end(self) -> None:
         self._write({"end": True})
-        self._stream.close()
+        with contextlib.suppress(OSError):
+            self._stream.close()
 
     def _write(self, entry: Plain) -> None:
         entry["elapsed"] = round(time.monotonic() - self._started)
-        self._stream.write(json.dumps(entry) + "\n")
-        self._stream.flush()
+        with contextlib.suppress(OSError):
+            self._stream.write(json.dumps(entry) + "\n")
+            self._stream.flush()
 
 
 def _forget_old(folder: str) -> None:

@@ -90,7 +90,8 @@ def _consume(line: str, left: tuple[int, int]) -> tuple[int, int]:
 def _name(line: str) -> str | None:
     """The file's path below the source tree, as C(patch -p1) takes it."""
     name = line[4:].split("\t")[0].strip()
-    return None if name == NOWHERE else name.partition("/")[2] or name
+    # patch takes several slashes for one.
+    return None if name == NOWHERE else name.partition("/")[2].lstrip("/") or name
 
 
 @dataclass(frozen=True)

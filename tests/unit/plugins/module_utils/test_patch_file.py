@@ -54,6 +54,12 @@ def test_a_module_of_one_function():
     assert not file.signed
 
 
+def test_an_absurd_manifest_is_none(tmp_path):
+    (tmp_path / "livepatch_cmdline.ko").write_bytes(content())
+    (tmp_path / "livepatch_cmdline.ko.json").write_text("[" * 200_000)
+    assert read_patch_file(str(tmp_path / "livepatch_cmdline.ko")).source_patches == ()
+
+
 @pytest.mark.parametrize(
     ("manifest", "expected"),
     [

@@ -80,3 +80,10 @@ def test_nobody_needs_to_be_told(reporter):
     reporter.tick(1, 2)
     reporter.line("x")
     reporter.end()
+
+
+def test_a_full_disk_does_not_end_the_build(tmp_path):
+    os.symlink("/dev/full", tmp_path / "job")
+    progress = _progress.ProgressFile(str(tmp_path / "job"))
+    progress.stage("build")
+    progress.end()

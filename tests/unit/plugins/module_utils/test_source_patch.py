@@ -79,6 +79,11 @@ def test_changes(tmp_path):
     assert patch.paths == ("kernel/x.c", "new.c", "old.c")
 
 
+def test_a_path_is_below_the_tree(tmp_path):
+    patch = read(tmp_path, "--- /dev/null\n+++ b//etc/x\n@@ -0,0 +1 @@\n+int x;\n")
+    assert patch.paths == ("etc/x",)
+
+
 def test_removed_lines_that_look_like_headers_are_content(tmp_path):
     text = "--- a/x.c\n+++ b/x.c\n@@ -1,2 +1,2 @@\n--- a/y.c\n+++ b/y.c\n context\n"
     assert read(tmp_path, text).paths == ("x.c",)
