@@ -14,7 +14,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted impo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, Identity, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
     ACCEPT,
@@ -92,6 +92,10 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
     loaded = {patch.name for patch in after.patches}
     before = {patch.name for patch in snapshot.patches}
     gone = before.union(circumstances.displaced, wanted.supersedes).difference(loaded)
+    if snapshot.abi == PER_TASK and file.replace is not False:
+        # What is not enabled beside it now must not be at boot either: there it would be refused above the others.
+        active = {patch.name for patch in after.patches if patch.enabled}
+        gone = gone.union(one.name for one in boot.due(snapshot.release) if one.name not in {*active, wanted.name})
     known = next((one for one in boot.due(snapshot.release) if one.sha256 == file.sha256), None)
     ignore = circumstances.ignore
     new = known or Accepted(wanted.name, file.sha256, snapshot.release, circumstances.now, file.to_dict(), ignore)

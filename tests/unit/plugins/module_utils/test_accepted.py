@@ -373,6 +373,20 @@ def test_both_in_one_task(host):
     assert host.due == ["new"]
 
 
+@pytest.mark.parametrize(("replace", "expected"), [(False, ["old", "new"]), (True, ["new"]), (None, ["new"])])
+def test_what_replaces_is_not_refused_at_boot_above_what_was_disabled(tmp_path, replace, expected):
+    host = Host(tmp_path, PER_TASK)
+    host.run("old", content="1", boot=ACCEPTED)
+    host.run("old", DISABLED)
+    new = patch_file("new", replace=replace)
+    host.kernel.add_file(new)
+    (tmp_path / "sent.ko").write_bytes(content_of("new"))
+    manage(Task(Wanted("new", ENABLED, new, boot=ACCEPTED), str(tmp_path / "sent.ko")), host.kernel)
+    assert host.due == expected
+    host.run("new", REVERTED)
+    assert host.due == ["old"]
+
+
 def test_what_failed_is_not_accepted(host):
     host.kernel.fail["load"] = (12, "out of memory")
     assert host.run("fix", content="1", boot=ACCEPTED)["failed"]
