@@ -202,6 +202,10 @@ class Boot:
             result = Result(one.name, FAILED, f"{type(error).__name__}: {error}")
         if result.outcome == ENABLED:
             marker = replace(marker, loaded=(*marker.loaded, one.sha256))
+        if not marker.loaded:
+            # A boot without patches can go wrong as well, but not because of them.
+            _boot_store.remove_marker(self._files)
+            return result, marker
         try:
             _boot_store.write_marker(self._files, marker)
         except OSError:

@@ -280,6 +280,14 @@ def test_what_the_kernel_refuses_is_said_and_the_rest_goes_on(machine):
     assert machine.quarantined == []
 
 
+def test_a_boot_without_patches_is_not_unhealthy_because_of_them(machine):
+    machine.accept("a")
+    machine.refused.add("a")
+    for _boot in range(4):
+        assert machine.boot() == 1
+    assert machine.acceptance.unhealthy_boots == 0
+
+
 def test_a_marker_that_cannot_be_written(machine, monkeypatch):
     machine.accept("a")
 
