@@ -327,11 +327,8 @@ class Executor:
         done: list[str] = []
         trouble: list[str] = []
         try:
-            self._settle(settling(before, self._kernel.snapshot(), plan, kept), done)
-            for step in way_back(before, self._kernel.snapshot(), plan, kept):
-                self._carry_out_step(step)
-                if step.action != WAIT:
-                    done.append(str(step))
+            self._settle(before, plan, kept, done)
+            self._carry_out_all(way_back(before, self._kernel.snapshot(), plan, kept), done)
         except StepFailed as failed:
             trouble.append("to {} failed as well ({})".format(failed.attempted, failed.cause.cause.rstrip(".")))
         finally:
@@ -339,15 +336,18 @@ class Executor:
         now = self._kernel.snapshot()
         return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
 
-    def _settle(self, steps: t.Iterable[Step], done: list[str]) -> None:
+    def _settle(self, before: Snapshot, plan: Plan, kept: Kept, done: list[str]) -> None:
         """Let a running transition end on the right side, unless it ends by itself at that moment."""
+        steps = settling(before, self._kernel.snapshot(), plan, kept)
+        try:
+            self._carry_out_all(steps, done)
+        except StepFailed:
+            if any(self._kernel.transition_target(step.patch) is not None for step in steps):
+                raise
+
+    def _carry_out_all(self, steps: t.Iterable[Step], done: list[str]) -> None:
         for step in steps:
-            try:
-                self._carry_out_step(step)
-            except StepFailed:
-                if self._kernel.transition_target(step.patch) is not None:
-                    raise
-                return
+            self._carry_out_step(step)
             if step.action != WAIT:
                 done.append(str(step))
 

@@ -40,7 +40,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task, Verification
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_other_content
+from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
@@ -284,7 +284,7 @@ def _displaced(
     """What the wanted patch has taken the place of, by its name, where that has changed."""
     if wanted.state == REVERTED:
         return {wanted.name: ()}
-    gone = [patch for patch in before.patches if patch.name in plan.names and _is_gone(patch, after, plan)]
+    gone = [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
     if wanted.state != ENABLED or not gone:
         return {}
     names = {patch.name for patch in gone}
@@ -304,12 +304,6 @@ def _displaced(
 def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
     names = {above.name for stack in snapshot.above(patch).values() for above in stack}
     return tuple(sorted(names.difference(except_of)))
-
-
-def _is_gone(patch: LoadedPatch, after: Snapshot, plan: Plan) -> bool:
-    """Whether the patch is not loaded any more, or another content is under its name."""
-    now = after.patch(patch.name)
-    return now is None or is_other_content(now, patch, plan)
 
 
 def _notices(outcome: Outcome) -> list[str]:

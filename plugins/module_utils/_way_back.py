@@ -68,6 +68,12 @@ def is_other_content(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> bool:
     )
 
 
+def is_gone(before: LoadedPatch, now: Snapshot, plan: Plan) -> bool:
+    """Whether the patch is not loaded any more, or another content is under its name."""
+    patch = now.patch(before.name)
+    return patch is None or is_other_content(patch, before, plan)
+
+
 def _is_as_before(now: LoadedPatch | None, before: LoadedPatch, plan: Plan) -> bool:
     return now is not None and now.enabled == before.enabled and not is_other_content(now, before, plan)
 
@@ -134,8 +140,7 @@ def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) 
 
 def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
     """Lower what is out of place, take out what is new, bring back what is missing, raise in the old order."""
-    gone = [name for name in plan.names if _is_gone(before.patch(name), now.patch(name), plan)]
-    gone.sort(key=[patch.name for patch in before.patches].index)
+    gone = [patch.name for patch in before.patches if patch.name in plan.names and is_gone(patch, now, plan)]
     were_up = [patch.name for patch in before.patches if patch.enabled and patch.name in plan.names]
     are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in plan.names]
     in_place = []
@@ -153,7 +158,3 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
         # What is loaded again is the last of the kernel's list, and is enabled last.
         were_up.sort(key=gone.__contains__)
     return steps + [Step(ENABLE, name) for name in were_up if name not in in_place and name not in lost]
-
-
-def _is_gone(before: LoadedPatch | None, now: LoadedPatch | None, plan: Plan) -> bool:
-    return before is not None and (now is None or is_other_content(now, before, plan))

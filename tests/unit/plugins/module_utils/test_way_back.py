@@ -162,7 +162,6 @@ def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
 def test_what_was_disabled_is_not_loaded_again(tmp_path):
     file = files(PER_TASK, replace=True)
     host = Host(tmp_path, loaded(file["old"], enabled=False), loaded(file["mid"]), kept=[file["old"], file["mid"]])
-    host.kernel.log.coming.append("WARNING: CPU: 0 PID: 1 at kernel/livepatch/core.c:1 klp_x+0x1/0x2")
     plan = Plan(steps=(Step(UNLOAD, "old"),))
     before = host.kernel.snapshot()
     host.kernel.patches = host.kernel.patches[1:]
