@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLE,
@@ -40,8 +41,13 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[St
     wait = Step(WAIT, moving.name)
     should_be_up = was is not None and was.enabled and is_same
     if was and should_be_up:
-        up = tuple(replace(patch, enabled=patch.enabled or patch == moving) for patch in now.patches)
-        should_be_up = was not in _rising(before, replace(now, patches=up), plan, kept)
+        up = replace(
+            now, patches=tuple(replace(patch, enabled=patch.enabled or patch == moving) for patch in now.patches)
+        )
+        should_be_up = was not in _rising(before, up, plan, kept)
+        if moving.enabled and moving.name in kept and _per_task_way_back(before, up, plan, kept):
+            # It may be stalled, and more is to be done: going down it is not in the way, and it is loaded again.
+            should_be_up = False
     if moving.name not in plan.names or moving.enabled == should_be_up:
         return [wait]
     return [Step(ENABLE if should_be_up else DISABLE, moving.name), wait]
@@ -85,7 +91,7 @@ def _new(plan: Plan, before: Snapshot) -> list[str]:
 def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
     """Lower and take out from the top, then load what is missing in the old order.
 
-    A patch that was loaded and disabled is not loaded again: that would enable it.
+    A patch that was loaded and disabled is loaded again only where that is harmless: it enables it for a moment.
     """
     rising = [patch.name for patch in _rising(before, now, plan, kept)]
     steps = []
@@ -98,9 +104,24 @@ def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) 
             steps += [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
         if goes_out:
             steps.append(Step(UNLOAD, patch.name))
-    for name in rising:
-        steps += [Step(LOAD, name, kept[name]), Step(WAIT, name)]
+    lowered = {step.patch for step in steps}
+    staying = [patch for patch in now.patches if patch.enabled and patch.name not in lowered]
+    for patch in before.patches:
+        comes_back = not patch.enabled and patch.name in plan.names and is_gone(patch, now, plan)
+        if patch.name in rising or (comes_back and _is_harmless(kept.get(patch.name), staying)):
+            steps += [Step(LOAD, patch.name, kept[patch.name]), Step(WAIT, patch.name)]
+            steps += [] if patch.enabled else [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
     return steps
+
+
+def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bool:
+    """Whether a disabled patch may be loaded again, which enables it for a moment: it disables and covers nobody."""
+    return (
+        file is not None
+        and file.replace is False
+        and file.functions is not None
+        and not any(patch.shares(file.functions) for patch in staying)
+    )
 
 
 def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[LoadedPatch]:

@@ -212,10 +212,9 @@ def test_a_second_plan_is_empty(patches, state):
         ([ON], [], FIX, LOAD),
         ([ON], [], None, []),
         ([ON], [loaded(OTHER_FIX)], FIX, [*UNLOAD, *LOAD]),
-        # Loading it would enable it.
-        ([OFF], [], FIX, []),
+        ([OFF], [], FIX, [*LOAD, *DISABLE]),
         ([OFF], [ON], FIX, DISABLE),
-        ([OFF], [loaded(OTHER_FIX)], FIX, UNLOAD),
+        ([OFF], [loaded(OTHER_FIX)], FIX, [*UNLOAD, *LOAD, *DISABLE]),
         ([ON], [loaded(OTHER_FIX)], None, UNLOAD),
         ([OFF], [OFF], None, []),
     ],
