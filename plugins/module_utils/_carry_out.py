@@ -52,7 +52,8 @@ def change(look: Look) -> Plain:
     """Check what was planned, and carry it out unless it is refused or only to be foretold."""
     task, kernel, run = look.task, look.kernel, _Run(look)
     cut_off = _runs.read_note(kernel.files())
-    if run.plan.refusals or task.check_mode or not (run.plan.all_steps or cut_off):
+    # What a run that was cut off has taken out is a reason to undo that, and not to refuse.
+    if task.check_mode or not (run.plan.all_steps or cut_off):
         result = run.without_change()
         if cut_off and task.check_mode:
             result.setdefault("notices", []).append(f"Another run is changing this host, or was cut off ({cut_off}).")
@@ -67,7 +68,7 @@ def change(look: Look) -> Plain:
     except _runs.Locked as holder:
         if not run.plan.all_steps:
             result = run.without_change()
-            result["notices"].append(f"Another run is changing this host ({holder}).")
+            result.setdefault("notices", []).append(f"Another run is changing this host ({holder}).")
             return result
         return run.failed_before(
             Cause(
