@@ -64,7 +64,7 @@ def change(look: Look) -> Plain:
     try:
         with _runs.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = _recover(task, kernel)
-            result = _Run(Look(task, kernel)).carry_out()
+            result = _Run(Look(task, kernel, recovery.kept)).carry_out()
     except _runs.Locked as holder:
         if not run.plan.all_steps:
             result = run.without_change()
@@ -328,10 +328,14 @@ def _not_accepted(name: str, error: OSError) -> str:
 
 @dataclass(frozen=True)
 class _Recovery:
-    """What became of a run that was cut off, in sentences. C(changed) says whether something had to be undone."""
+    """What became of a run that was cut off, in sentences. C(changed) says whether something had to be undone.
+
+    C(kept) are the files that were at hand before it: one that it has taken out may be wanted again.
+    """
 
     notices: tuple[str, ...] = ()
     changed: bool = False
+    kept: KeptFiles | None = None
 
 
 def _recover(task: Task, kernel: Kernel) -> _Recovery:
@@ -362,7 +366,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
         kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
     after = kernel.snapshot()
     displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
-    notices = kept.update(plan, after, undone=not arrived, displaced=displaced)
+    notices = kept.update(plan, after, undone=not arrived, displaced=displaced, prune=False)
     accepted_again = False
     try:
         if note.boot is not None and not arrived:
@@ -372,7 +376,8 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
     if accepted_again:
         outcome += " What it had forgotten is accepted for the next boots again."
     _runs.remove_note(files)
-    return _Recovery((f"An earlier run was cut off ({note}); {outcome}", *notices), bool(undone) or accepted_again)
+    told = (f"An earlier run was cut off ({note}); {outcome}", *notices)
+    return _Recovery(told, bool(undone) or accepted_again, kept)
 
 
 def _failed(failure: Failure) -> Plain:

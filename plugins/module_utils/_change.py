@@ -91,18 +91,14 @@ class Change:
                     COVERED in self.wanted.supersedes
                     and patch.functions
                     and mine.issuperset(patch.functions)
-                    and (exchanged or not self._came_later(patch))
+                    and (exchanged or not self._is_above_mine(patch))
                 )
             )
         )
 
-    def _came_later(self, patch: LoadedPatch) -> bool:
-        """Whether the patch is newer than what is loaded under the wanted name: then it is not covered by that."""
-        if self.loaded is None:
-            return False
-        if self.loaded.enabled and patch.enabled:
-            return self._is_before(self.loaded, patch)
-        return patch.load_index > self.loaded.load_index
+    def _is_above_mine(self, patch: LoadedPatch) -> bool:
+        """Whether the patch has come to lie above the wanted one, both being live: then it is not covered by it."""
+        return bool(self.loaded and self.loaded.enabled and patch.enabled and self._is_before(self.loaded, patch))
 
     def _is_lowered(self, patch: LoadedPatch) -> bool:
         return patch in self.superseded or (self.goes_down and patch == self.loaded)

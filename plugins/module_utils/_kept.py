@@ -47,6 +47,16 @@ class KeptFiles:
         """What the loaded patch of this name took the place of."""
         return self._displaced.get(name, ())
 
+    def take_over(self, earlier: KeptFiles) -> None:
+        """Add what was known of patches that are not loaded any more: undoing a run may have left them out."""
+        for name in set(earlier.files).difference(self.files):
+            file = self.files[name] = earlier.files[name]
+            self.paths[file] = earlier.paths[file]
+            self._displaced[name] = earlier.displaced_by(name)
+            for one in self._displaced[name]:
+                if one.file:
+                    self.paths.setdefault(one.file, earlier.paths[one.file])
+
     def add_of(self, note: Note) -> None:
         """Add what a run had that was cut off: what was kept before it, and the files that it brought."""
         for name, sha256 in note.kept.items():
@@ -61,10 +71,11 @@ class KeptFiles:
         after: Snapshot,
         undone: bool = False,
         displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
+        prune: bool = True,
     ) -> list[str]:
         """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns notices.
 
-        Where the kernel shows no mark of a content, C(undone) tells which of two it is.
+        Where the kernel shows no mark of a content, C(undone) tells which of two it is. Without C(prune) copies stay.
         """
         news = displaced if displaced and not undone else {}
         self._displaced.update(news)
@@ -78,7 +89,8 @@ class KeptFiles:
                     f"What is loaded as {name} could not be noted in {_kept_files.DIRECTORY} ({error.strerror}): "
                     "enabling the patch again may need src."
                 )
-        _kept_files.prune(self._kernel.files(), [patch.name for patch in after.patches])
+        if prune:
+            _kept_files.prune(self._kernel.files(), [patch.name for patch in after.patches])
         return notices
 
     def _update_one(self, name: str, plan: Plan, loaded: LoadedPatch | None, undone: bool) -> None:

@@ -30,11 +30,13 @@ if t.TYPE_CHECKING:
 class Look:
     """One observation of the host and what is to be done about it."""
 
-    def __init__(self, task: Task, kernel: Kernel) -> None:
+    def __init__(self, task: Task, kernel: Kernel, earlier: KeptFiles | None = None) -> None:
         self.task = task
         self.kernel = kernel
         self.before = kernel.snapshot()
         self.kept = KeptFiles(kernel, self.before)
+        if earlier:
+            self.kept.take_over(earlier)
         self.plan = self._make_plan(task.wanted)
         file = task.wanted.file
         # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is undone.

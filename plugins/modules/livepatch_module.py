@@ -108,7 +108,7 @@ options:
   supersedes:
     description:
       - Names of patches that this one takes the place of. When it is enabled they are disabled and unloaded.
-      - V(covered) stands for every loaded patch all of whose functions this one replaces, unless it was loaded after this one.
+      - V(covered) stands for every loaded patch all of whose functions this one replaces, unless it has been enabled above this one since.
       - The new patch is enabled first, so that the functions are never unpatched in between. Kernels with CONFIG_LIVEPATCH_STACK, and
         kernels whose configuration cannot be read, need it the other way round; a notice says so.
     type: list
