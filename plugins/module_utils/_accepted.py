@@ -64,6 +64,12 @@ class Acceptance:
         """What a boot of this kernel is to load, quarantined or not."""
         return tuple(one for one in self.accepted if one.release == release and one.superseded_by is None)
 
+    def superseded_by(self, one: Accepted) -> tuple[str, ...]:
+        """The names of what this one has taken the place of, for the same kernel."""
+        return tuple(
+            other.name for other in self.accepted if (other.superseded_by, other.release) == (one.name, one.release)
+        )
+
     def quarantine_of(self, sha256: str | None) -> Quarantined | None:
         """The quarantine of this content, if it is in one."""
         return next((one for one in self.quarantined if one.sha256 == sha256), None)
@@ -87,12 +93,13 @@ class Acceptance:
         is_known = any(one == new for one in self.accepted)
         kept = []
         for one in self.accepted:
+            is_same = (one.name, one.sha256) == (new.name, new.sha256)
             if one.release != new.release:
                 kept.append(one)
             elif one.superseded_by is not None:
                 is_deeper = one.superseded_by in supersedes or (one.superseded_by == new.name and not is_known)
-                kept += [] if is_deeper else [one]
-            elif (one.name, one.sha256) != (new.name, new.sha256):
+                kept += [] if is_deeper or is_same else [one]
+            elif not is_same:
                 is_gone = one.name in supersedes or one.name == new.name
                 kept.append(replace(one, superseded_by=new.name) if is_gone else one)
             elif is_known:

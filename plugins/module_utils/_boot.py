@@ -90,6 +90,13 @@ def judge(acceptance: Acceptance, marker: Marker | None, boot_id: str, now: str)
     )
 
 
+def _stays_out(superseded: t.Sequence[str]) -> str:
+    """Say that older patches are not loaded instead: somebody has taken them out, perhaps because they did harm."""
+    if not superseded:
+        return ""
+    return f" What it had superseded is not loaded either, unless it is accepted again: {', '.join(superseded)}."
+
+
 class Boot:
     """One boot of one host. C(kernel) makes a new connection to its kernel, whose log begins at that moment."""
 
@@ -179,7 +186,7 @@ class Boot:
         for one in due:
             quarantine = acceptance.quarantine_of(one.sha256)
             if quarantine:
-                result = Result(one.name, QUARANTINED, quarantine.why)
+                result = Result(one.name, QUARANTINED, f"{quarantine.why}{_stays_out(acceptance.superseded_by(one))}")
             elif one.name in owners:
                 result = Result(one.name, SKIPPED, f"It is managed by {owners[one.name]}.")
             else:

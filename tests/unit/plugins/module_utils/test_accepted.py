@@ -66,6 +66,12 @@ def test_one_level_deep():
     assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("b", "c"), ("c", None)]
 
 
+def test_what_was_superseded_is_accepted_once_when_it_is_accepted_again():
+    acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("b"), ["a"], [])
+    acceptance = acceptance.with_accepted(accepted("a"), [], [])
+    assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("b", None), ("a", None)]
+
+
 def test_another_content_of_the_same_name_is_taken_back_too():
     acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("a", "2"), [], [])
     assert [one.sha256 for one in acceptance.due(RELEASE)] == [accepted("a", "2").sha256]

@@ -56,7 +56,7 @@ class Machine:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text, encoding="ascii")
 
-    def accept(self, *names, release=RELEASE, **changes):
+    def accept(self, *names, release=RELEASE, supersedes=(), **changes):
         """Accept patches in this order, as livepatch_module does."""
         files = ModelKernel(self.root).files()
         acceptance = _boot_store.read(files)
@@ -67,7 +67,7 @@ class Machine:
             source.write_bytes(content_of(name))
             _boot_store.keep_file(files, name, file.sha256, str(source))
             one = Accepted(name, file.sha256, release, "then", file.to_dict())
-            acceptance = acceptance.with_accepted(one, [], [*(other.name for other in acceptance.accepted), name])
+            acceptance = acceptance.with_accepted(one, supersedes, [*(other.name for other in acceptance.accepted), name])
         _boot_store.write(files, acceptance)
 
     def boot(self, cut_at=None):
@@ -180,6 +180,20 @@ def test_a_patch_that_the_host_does_not_survive(machine):
     assert machine.survives()
     assert machine.acceptance.unhealthy_boots == 0
     assert machine.quarantined == ["bad"]
+
+
+def test_what_a_patch_in_quarantine_superseded_stays_out_and_is_named(machine):
+    machine.accept("old")
+    machine.accept("bad", supersedes=["old"])
+    machine.deadly.add("bad")
+    assert not machine.survives()
+    assert machine.survives()
+    assert machine.enabled == []
+    assert machine.said[-1].startswith("bad: quarantined.")
+    assert machine.said[-1].endswith("is not loaded either, unless it is accepted again: old.")
+    machine.accept("old")
+    assert machine.survives()
+    assert machine.enabled == ["old"]
 
 
 def test_the_host_goes_down_soon_afterwards(machine):
