@@ -24,6 +24,26 @@ Plain = t.Dict[str, t.Any]
 Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 """Runs a command: its exit status, standard output and standard error. A program that is missing is status 127."""
 
+MAKE_VARIABLES = (
+    "ARCH",
+    "CROSS_COMPILE",
+    "LLVM",
+    "LLVM_IAS",
+    "KCFLAGS",
+    "KAFLAGS",
+    "CFLAGS_KERNEL",
+    "AFLAGS_KERNEL",
+    "CFLAGS_MODULE",
+    "AFLAGS_MODULE",
+    "LDFLAGS_MODULE",
+)
+"""What the kernel's makefiles take from the environment that changes objects (Documentation/kbuild/kbuild.rst)."""
+
+
+def inherited(names: t.Iterable[str]) -> dict[str, str]:
+    """Those of the variables that the environment has, such as from a task's C(environment)."""
+    return {name: os.environ[name] for name in names if name in os.environ}
+
 
 class BuildError(Exception):
     """The build cannot be done, or failed. C(reason) is a stable key; C(details) go into the result as they are."""

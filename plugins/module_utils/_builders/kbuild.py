@@ -20,11 +20,13 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+    MAKE_VARIABLES,
     MANIFEST_FORMAT,
     BuildError,
     Run,
     compile_error,
     digest,
+    inherited,
     manifest_path,
     parse_errors,
     place,
@@ -183,6 +185,7 @@ def inputs(build: Build, headers: t.Sequence[str], compiler: str, run: Run) -> d
         "release": build.release,
         "cflags": list(build.cflags),
         "cross": build.cross.arguments,
+        "environment": inherited(MAKE_VARIABLES),
         "sources": {os.path.basename(path): digest(path) for path in build.sources},
         "tree": {name: digest(os.path.join(build.tree, name)) for name in TREE_FILES},
         "headers": _digest_of_all(headers),
@@ -205,8 +208,11 @@ def _compiler_version(program: str, run: Run) -> str:
 
 def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dict[str, t.Any]]:
     """Build in an empty directory: the result, which lies there, and its manifest. Raises BuildError."""
+    compiled = {}
     for source in build.sources:
-        shutil.copyfile(source, os.path.join(directory, os.path.basename(source)))
+        copy = os.path.join(directory, os.path.basename(source))
+        shutil.copyfile(source, copy)
+        compiled[os.path.basename(source)] = digest(copy)
     with open(os.path.join(directory, "Kbuild"), "w", encoding="utf-8") as stream:
         stream.write(_kbuild_file(build))
     # Without the map the result would hold the name of a temporary directory and differ from build to build.
@@ -239,7 +245,8 @@ def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dic
         "vermagic": patch_file.vermagic,
         "replace": patch_file.replace,
         "sha256": patch_file.sha256,
-        "inputs": inputs(build, headers, compiler, run),
+        # The user's files may be others by now.
+        "inputs": {**inputs(build, headers, compiler, run), "sources": compiled},
         "headers": headers,
         "patch_file": patch_file.to_dict(),
     }

@@ -26,13 +26,16 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders impo
     kpatch_log,
     kpatch_targets,
     source_index,
+    source_patch,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+    MAKE_VARIABLES,
     MANIFEST_FORMAT,
     BuildError,
     Plain,
     digest,
     digest_of,
+    inherited,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_request import Build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_targets import WHOLE
@@ -72,7 +75,7 @@ def inputs(build: Build, content: Index) -> Plain:
         "kpatch_build": build.tool.identity,
         "flags": _flags(build),
         "targets": list(request.targets),
-        "environment": _abi_environment(build),
+        "environment": _environment_that_decides(build),
         "oot_module": digest(request.oot_module) if request.oot_module else None,
     }
 
@@ -85,11 +88,11 @@ def _flags(build: Build) -> list[str]:
     return flags
 
 
-def _abi_environment(build: Build) -> dict[str, str]:
-    """The variables that are set for the build, the user's own last."""
-    environ = {}
+def _environment_that_decides(build: Build) -> dict[str, str]:
+    """The variables that decide what is built: those that were there, those that the ABI needs, the user's own last."""
+    environ = inherited((*MAKE_VARIABLES, *build.tool.variables))
     if build.abi == STOP_MACHINE:
-        environ = dict.fromkeys(build.tool.variables, "1")
+        environ.update(dict.fromkeys(build.tool.variables, "1"))
     if build.request.cross_compile:
         environ["CROSS_COMPILE"] = build.request.cross_compile
     if build.request.arch:
@@ -115,7 +118,7 @@ def tree_of(build: Build) -> WorkTree:
         build.compiler,
         build.tool.identity,
         build.suffix,
-        _abi_environment(build),
+        _environment_that_decides(build),
         build.request.skip_compiler_check,
     )
 
@@ -134,6 +137,7 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
         printed, log_digest, cpu_seconds, objects = _run(build, tree, targets, started, reporter)
         if targets == WHOLE:
             tree.note_primed(wanted["source"], objects)
+        _refuse_other_patches(build)
         result = shutil.move(os.path.join(tree.out, build.name + ".ko"), directory)
     patch_file = with_changes(read_patch_file(result, build.dest), replace=build.replace)
     if patch_file.release != build.release:
@@ -160,6 +164,13 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
         "cpu_seconds": cpu_seconds,
         "log_sha256": log_digest,
     }
+
+
+def _refuse_other_patches(build: Build) -> None:
+    """Raise BuildError if a source patch is not any more what was read before kpatch-build read it."""
+    for patch in build.patches:
+        if source_patch.read_source_patch(patch.path) != patch:
+            raise BuildError("inputs_changed", f"{patch.path} changed during the build.", "Run the task again.")
 
 
 def _cpu_seconds() -> float:
@@ -189,7 +200,7 @@ def _environment(build: Build, tree: WorkTree) -> dict[str, str]:
     environ["LOCALVERSION"] = build.suffix
     # Without the map, the result would hold the path of the cache.
     environ["KCPPFLAGS"] = f"-fdebug-prefix-map={tree.path}/="
-    environ.update(_abi_environment(build))
+    environ.update(_environment_that_decides(build))
     return environ
 
 

@@ -22,7 +22,11 @@ import time
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import source_index
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import digest_of, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+    BuildError,
+    digest_of,
+    read_text,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import File, Index
 
 
@@ -93,7 +97,8 @@ class WorkTree:
     def prepare(self, origin: str, content: Index, config_text: str, added: t.Sequence[str]) -> None:
         """Make the copy equal to its origin, whose content is given; C(added) are the files that the patches will make.
 
-        What an interrupted build has left is found by size and time, and put back.
+        What an interrupted build has left is found by size and time, and put back. Raises BuildError if the origin is
+        not any more what the content says.
         """
         state = self._read_state()
         for path in state.get("added", []):
@@ -123,7 +128,13 @@ class WorkTree:
                 return have
             if os.path.lexists(target) and source_index.file_digest(target) == wanted.sha256:
                 return _file_now(target, wanted.sha256)
-        _copy(os.path.join(origin, path), target, keep_time=not index)
+        original = os.path.join(origin, path)
+        with contextlib.suppress(FileNotFoundError):
+            _copy(original, target, keep_time=not index)
+        if not source_index.is_unchanged(original, wanted):
+            raise BuildError(
+                "inputs_changed", f"{original} changed while it was copied.", "Run the task again when it is at rest."
+            )
         return _file_now(target, wanted.sha256)
 
     def keep_symvers(self) -> None:

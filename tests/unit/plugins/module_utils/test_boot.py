@@ -67,7 +67,9 @@ class Machine:
             source.write_bytes(content_of(name))
             _boot_store.keep_file(files, name, file.sha256, str(source))
             one = Accepted(name, file.sha256, release, "then", file.to_dict())
-            acceptance = acceptance.with_accepted(one, supersedes, [*(other.name for other in acceptance.accepted), name])
+            acceptance = acceptance.with_accepted(
+                one, supersedes, [*(other.name for other in acceptance.accepted), name]
+            )
         _boot_store.write(files, acceptance)
 
     def boot(self, cut_at=None):

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pathlib
+import shutil
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kbuild
 
 RELEASE = "6.12.48-test"
+FIXTURE = pathlib.Path(__file__).parent / "fixtures/livepatch_cmdline.ko"
 
 CMD_FILE = """\
 savedcmd_/tmp/x/fix.o :=  x86_64-linux-gnu-gcc-14 -Wp,-MMD,/tmp/x/.fix.o.d -nostdinc -c -o /tmp/x/fix.o /tmp/x/fix.c
@@ -170,6 +173,30 @@ def test_flags_and_compiler_decide(tree, source, tmp_path):
     made(build, [])
     assert not is_current(prepare(tree, [source], tmp_path, cflags=["-O1"]))
     assert not is_current(build, lambda command: (0, "", "another version"))
+
+
+def test_variables_of_the_environment_decide(tree, source, tmp_path, monkeypatch):
+    build = prepare(tree, [source], tmp_path)
+    made(build, [])
+    monkeypatch.setenv("LLVM", "1")
+    assert not is_current(build)
+
+
+def test_the_manifest_names_the_source_that_was_compiled(tree, source, tmp_path):
+    build = prepare(tree, [source], tmp_path)
+    compiled = hashlib.sha256(source.read_bytes()).hexdigest()
+    directory = tmp_path / "directory"
+    directory.mkdir()
+
+    def make_that_takes_time(command):
+        if command[0] == "make":
+            source.write_text("int another;\n")
+            shutil.copy(FIXTURE, directory / f"{build.name}.ko")
+            return 0, "", ""
+        return run(command)
+
+    _file, manifest = kbuild.build_module(build, str(directory), make_that_takes_time)
+    assert manifest["inputs"]["sources"] == {source.name: compiled}
 
 
 def test_what_the_compiler_read():

@@ -278,7 +278,7 @@ def test_names_are_made_as_kpatch_makes_them(place, patches, name):
     assert build.name == name
 
 
-def test_content_decides(place):
+def test_content_decides(place, monkeypatch):
     def wanted(**changes):
         build = place.prepare(**changes)
         return kpatch.inputs(build, kpatch.origin(build, keep=True))
@@ -297,8 +297,11 @@ def test_content_decides(place):
     assert third != second
     assert wanted(env=(("A", "b"),)) != third
     assert wanted(targets=("vmlinux",)) != third
+    monkeypatch.setenv("KCFLAGS", "-O1")
+    fourth = wanted()
+    assert fourth != third
     place.install(seconds=0.01)
-    assert wanted() != third
+    assert wanted() != fourth
 
 
 def tree_of(place):
@@ -427,6 +430,27 @@ class Recorder(Reporter):
 
     def line(self, text):
         self.lines.append(text)
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("int other;\n"), pathlib.Path.unlink])
+def test_a_source_that_changes_while_it_is_copied(place, change):
+    build = place.prepare()
+    content = kpatch.origin(build, keep=True)
+    change(place.source / "kernel/x.c")
+    with pytest.raises(BuildError) as failure:
+        kpatch.build_module(build, content, kpatch.inputs(build, content), str(place.path), Reporter())
+    assert failure.value.reason == "inputs_changed"
+    assert place.called() == []
+    (place.source / "kernel/x.c").write_text(FILE)
+    place.build()
+    assert (tree_of(place) / "source/kernel/x.c").read_text() == FILE
+
+
+def test_a_patch_that_changes_during_the_build(place):
+    place.install(then=f"open({str(place.patch)!r}, 'a').write({PATCH.replace('x.c', 'y.c')!r})")
+    with pytest.raises(BuildError) as failure:
+        place.build()
+    assert failure.value.reason == "inputs_changed"
 
 
 def test_the_operator_sees_the_stages(place):
