@@ -64,10 +64,10 @@ class Acceptance:
         """What a boot of this kernel is to load, quarantined or not."""
         return tuple(one for one in self.accepted if one.release == release and one.superseded_by is None)
 
-    def superseded_by(self, one: Accepted) -> tuple[str, ...]:
-        """The names of what this one has taken the place of, for the same kernel."""
+    def superseded_by(self, one: Accepted) -> tuple[Accepted, ...]:
+        """What this one has taken the place of, for the same kernel."""
         return tuple(
-            other.name for other in self.accepted if (other.superseded_by, other.release) == (one.name, one.release)
+            other for other in self.accepted if (other.superseded_by, other.release) == (one.name, one.release)
         )
 
     def quarantine_of(self, sha256: str | None) -> Quarantined | None:

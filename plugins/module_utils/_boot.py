@@ -16,9 +16,9 @@ import signal
 import sys
 import threading
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _owners, _runs
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _owners, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_store import Marker
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import time_now
@@ -31,7 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     troubles,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED as WANTED_ENABLED
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Displaced, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task, Verification
 
 if t.TYPE_CHECKING:
@@ -90,11 +90,12 @@ def judge(acceptance: Acceptance, marker: Marker | None, boot_id: str, now: str)
     )
 
 
-def _stays_out(superseded: t.Sequence[str]) -> str:
+def _stays_out(superseded: t.Sequence[Accepted]) -> str:
     """Say that older patches are not loaded instead: somebody has taken them out, perhaps because they did harm."""
     if not superseded:
         return ""
-    return f" What it had superseded is not loaded either, unless it is accepted again: {', '.join(superseded)}."
+    names = ", ".join(one.name for one in superseded)
+    return f" What it had superseded is not loaded either, unless it is accepted again: {names}."
 
 
 class Boot:
@@ -191,6 +192,8 @@ class Boot:
                 result = Result(one.name, SKIPPED, f"It is managed by {owners[one.name]}.")
             else:
                 result, marker = self._load_guarded(one, marker)
+                if result.outcome == ENABLED:
+                    self._note_displaced(one, acceptance.superseded_by(one))
             self._say(str(result))
             results.append(result)
         return results
@@ -238,6 +241,22 @@ class Boot:
         if result.get("failed"):
             return Result(one.name, FAILED, str(result["msg"]))
         return Result(one.name, ENABLED)
+
+    def _note_displaced(self, one: Accepted, superseded: t.Sequence[Accepted]) -> None:
+        """Note what the loaded patch took the place of before the reboot, so that reverting it brings that back."""
+        try:
+            record = _kept_files.read_record(self._files, one.name)
+            if not record or not superseded:
+                return
+            displaced = []
+            for other in superseded:
+                path = self._files.path(_boot_store.file_path(other.name, other.sha256))
+                _kept_files.store(self._files, other.name, path, other.sha256)
+                displaced.append(asdict(Displaced(other.name, True, PatchFile.from_dict(other.patch_file))))
+            _kept_files.keep(self._files, one.name, record.sha256, record.patch_file, displaced)
+        except (OSError, _kept_files.FileChanged, KeyError, TypeError) as error:
+            names = ", ".join(other.name for other in superseded)
+            self._say(f"Reverting {one.name} will not bring back {names}, which it had superseded: {error!r}.")
 
     def settle(self) -> int:
         """Say that this boot is healthy, unless the kernel has got into serious trouble since patches were loaded."""

@@ -35,6 +35,8 @@ class ActionModule(ActionBase):
             state = json.load(stream)
         patches = {patch["name"]: patch for patch in state["patches"]}
         wanted = self._task.args.get("state", "enabled")
+        with open(path + ".tasks", "a") as stream:
+            print(json.dumps(self._task.args, default=str), file=stream)
         enabled = patches.get("fix_1", {}).get("enabled", False)
         result = {"changed": enabled if wanted in ("reverted", "disabled") else not enabled}
         if self._task.action.endswith("livepatch_facts"):
@@ -90,6 +92,11 @@ class Rollout:
 
     def state(self, name: str) -> dict:
         return json.loads((self.folder / "states" / name).read_text(encoding="utf-8"))
+
+    def tasks(self, name: str) -> list[dict]:
+        """The arguments of the modules that were run on a host."""
+        lines = (self.folder / "states" / f"{name}.tasks").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
 
     def run(self, *options: str, returns: int = 0) -> str:
         # Whatever runs on the controller must not become anybody: here it could not.
@@ -171,3 +178,42 @@ def test_one_release_for_all_hosts(rollout: Rollout):
     rollout.host("one", variables={"livepatch_rollout_directory": "/one"})
     rollout.host("other", variables={"livepatch_rollout_directory": "/other"})
     assert "The hosts of this wave do not all have the same livepatch_rollout_release" in rollout.run(returns=2)
+
+
+def test_each_gate_can_refuse(rollout: Rollout):
+    gates = {
+        "command": ({"command": ["false"]}, "Gate, a command: "),
+        "url": ({"url": "http://127.0.0.1:1/"}, "Gate, a URL: "),
+        "services": ({"services": ["no-such.service"]}, "Gate, services that are active: "),
+        "load": ({"load_average": -1}, "Gate, the load of the last minute: The load is "),
+        "that": ({"that": ["ansible_facts.livepatch.patches == []"]}, "Gate, an assertion: "),
+    }
+    for name, (gate, _problem) in gates.items():
+        rollout.host(name, variables={"livepatch_rollout_gates": [gate]})
+    well = [{"command": ["true"]}, {"load_average": 100000}, {"that": ["ansible_facts.livepatch.patches != []"]}]
+    rollout.host("well", variables={"livepatch_rollout_gates": well})
+    output = rollout.run(returns=2)
+    for name, (_gate, problem) in gates.items():
+        assert f"{name}: taken back. {problem}" in output
+        assert rollout.state(name)["patches"] == []
+    assert re.search(r"well: taken back(\n|\\n)", output)
+
+
+def test_every_option_reaches_the_module(rollout: Rollout):
+    rollout.host("host")
+    wanted = {
+        "timeout": 61,
+        "retries": 11,
+        "delay": 2,
+        "on_covered": "allow",
+        "on_stall": "wait",
+        "ignore": ["taint"],
+        "load_targets": True,
+        "reload": True,
+        "verify": "text",
+        "watch": 4,
+    }
+    rollout.run(json.dumps({f"livepatch_rollout_{name}": value for name, value in wanted.items()}))
+    applied = [task for task in rollout.tasks("host") if "soak" in task]
+    wanted["soak"] = wanted.pop("watch")
+    assert [{name: task[name] for name in wanted} for task in applied] == [wanted]

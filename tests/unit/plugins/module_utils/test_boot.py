@@ -17,7 +17,10 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_program, _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import Boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import REVERTED, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
@@ -119,9 +122,12 @@ class MortalKernel(ModelKernel):
         super().__init__(machine.root, abi=machine.abi)
         self.machine = machine
         self.cut_at = cut_at
+        self.is_booting = True
 
     def _call(self, operation, name):
         super()._call(operation, name)
+        if not self.is_booting:
+            return
         if name == self.machine.warns_at:
             self.log.coming.append("WARNING: CPU: 1 PID: 99 at drivers/some/driver.c:1 probe+0x1/0x2")
         marker = _boot_store.read_marker(self.files())
@@ -196,6 +202,17 @@ def test_what_a_patch_in_quarantine_superseded_stays_out_and_is_named(machine):
     machine.accept("old")
     assert machine.survives()
     assert machine.enabled == ["old"]
+
+
+def test_reverting_brings_back_what_was_superseded_before_the_boot(machine):
+    machine.accept("old")
+    machine.accept("new", supersedes=["old"])
+    assert machine.survives()
+    assert machine.enabled == ["new"]
+    machine.kernel.is_booting = False
+    result = manage(Task(Wanted("new", REVERTED), None), machine.kernel)
+    assert (result["changed"], machine.enabled) == (True, ["old"])
+    assert [one.name for one in machine.acceptance.due(RELEASE)] == ["old"]
 
 
 def test_the_host_goes_down_soon_afterwards(machine):
