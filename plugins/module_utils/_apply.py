@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import (
     Cause,
-    breaks_list_order,
     errno_name,
     explain,
+    may_pass,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
@@ -27,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     STOP_MACHINE,
     Holder,
     Snapshot,
+    has_all_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLE,
@@ -51,11 +52,9 @@ POLL_SECONDS = 0.05
 UNLOAD_SECONDS = 10.0
 """A kernel worker releases a disabled patch shortly after its transition has ended; until then unloading is EAGAIN."""
 
-UNLOAD_ERRNOS = (errno.EAGAIN, errno.EBUSY)
-"""openEuler's kernels answer EBUSY while a task is still in the module's text (kernel/module.c)."""
-
-BUSY_ERRNOS = (errno.EAGAIN, errno.EBUSY)
-"""A function is on some task's stack: EAGAIN, on openEuler 22.03 GA EBUSY (arch/x86/kernel/livepatch.c)."""
+UNLOAD_ERRNOS = (errno.EAGAIN, errno.EBUSY, errno.EINVAL)
+"""openEuler's kernels answer EBUSY while a task is still in the module's text, EINVAL while they cannot tell that of
+some task (kernel/module.c)."""
 
 FORCE_SECONDS = 10.0
 """How long a forced transition may take to end: the kernel ends it at once."""
@@ -137,8 +136,8 @@ class Stalled(Exception):
 class Outcome:
     """What became of a plan: the host afterwards, the failure if there was one, what proves the result.
 
-    C(stalled) is the transition that was left running, C(forced) names those that were forced. C(reached) is the plan
-    without new patches that it did not get to load.
+    C(stalled) is the transition that was left running, C(forced) names those that were forced, C(pinned) those of them
+    whose modules stay loaded for that reason. C(reached) is the plan without new patches that it did not get to load.
     """
 
     after: Snapshot
@@ -147,6 +146,7 @@ class Outcome:
     proofs: tuple[Proof, ...] = ()
     stalled: Stalled | None = None
     forced: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
     skipped: tuple[Step, ...] = ()
 
 
@@ -174,27 +174,38 @@ class Executor:
         self._patience = patience
         self._path_of = path_of
         self._forced: list[str] = []
+        self._pinned: list[str] = []
 
     def carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
         """Carry out the plan; if that fails, undo it. C(kept) are the files to undo unloads with."""
         done = 0
         try:
             for step in plan.steps:
-                self._carry_out_step(step)
+                if not self._stays(step):
+                    self._carry_out_step(step)
                 done += 1
             after = self._kernel.snapshot()
+            plan = replace(plan, steps=tuple(step for step in plan.steps if not self._stays(step)))
             self._prove(predict(before, plan), after)
-            return Outcome(after, plan, proofs=prove(after), forced=tuple(self._forced))
+            return Outcome(after, plan, proofs=prove(after), **self._by_force)
         except Stalled as stalled:
             # What is proven is accepted: not yet.
             skipped = (*plan.steps[done + 1 :], *(plan.boot if plan.accepts else ()))
-            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=skipped)
+            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=skipped, **self._by_force)
         except StepFailed as failed:
             log = (failed.log + self._kernel.log.new_lines())[-LOG_LINES_MAX:]
             reached = _without_unreached(plan, before, done if failed.number is not None else done + 1)
             undone, not_restored = self.go_back(before, reached, kept)
             failure = Failure(failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored)
-            return Outcome(self._kernel.snapshot(), reached, failure)
+            return Outcome(self._kernel.snapshot(), reached, failure, **self._by_force)
+
+    def _stays(self, step: Step) -> bool:
+        """Whether it is about a module that the kernel will not let go, since it was disabled by force."""
+        return step.action == UNLOAD and step.patch in self._pinned
+
+    @property
+    def _by_force(self) -> dict[str, tuple[str, ...]]:
+        return {"forced": tuple(self._forced), "pinned": tuple(self._pinned)}
 
     def _carry_out_step(self, step: Step) -> None:
         actions: dict[str, t.Callable[[Step], None]] = {
@@ -228,19 +239,25 @@ class Executor:
         Modules of kpatch-build do not show the flag in the file. What gives it away is that the kernel adds the
         functions of the other patches to it.
         """
-        if file.abi != STOP_MACHINE or file.functions is None:
+        if file.abi != STOP_MACHINE or (file.functions is None and file.replace is False):
             return
-        patch = self._kernel.snapshot().patch(step.patch)
+        now = self._kernel.snapshot()
+        patch = now.patch(step.patch)
         if patch is None:
             return
-        added = sorted(str(function) for function in set(patch.functions).difference(file.functions))
+        if file.functions is None:
+            others = [other for other in now.patches if other != patch]
+            added = [str(function) for other in others for function in other.functions]
+            added = added if has_all_of(patch.functions, others) else []
+        else:
+            added = sorted(str(function) for function in set(patch.functions).difference(file.functions))
         if added:
             raise StepFailed(
                 str(step),
                 Cause(
                     "replaces_others",
                     f"The patch has the replace flag: the kernel added {', '.join(added)} to it, which its file does "
-                    "not contain, and enabling it would hang CPUs.",
+                    "not show, and enabling it would hang CPUs.",
                     "Build the patch with kpatch-build -R.",
                 ),
             )
@@ -257,7 +274,7 @@ class Executor:
                 return
             except OSError as error:
                 lines = self._kernel.log.new_lines()
-                if error.errno not in BUSY_ERRNOS or not tries or breaks_list_order(lines):
+                if not tries or not may_pass(error.errno, lines):
                     self._raise(step, error, lines)
             tries -= 1
             self._kernel.sleep(self._patience.delay * random.uniform(0.5, 1.5))
@@ -286,6 +303,9 @@ class Executor:
             self._kernel.force(step.patch)
             if self._ends(step.patch, FORCE_SECONDS):
                 self._forced.append(step.patch)
+                if not enabling:
+                    # kernel/livepatch/transition.c, klp_force_transition(): its module is never put.
+                    self._pinned.append(step.patch)
                 return
         who = ", ".join(str(holder) for holder in holders[:5]) or "no task that could be found"
         more = f" and {len(holders) - 5} more" if len(holders) > 5 else ""

@@ -309,8 +309,9 @@ def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[st
 
 def _notices(outcome: Outcome) -> list[str]:
     notices = [
-        f"The transition of {name} was forced: tasks may run old and new code together, and the module can never be "
-        "unloaded; plan a reboot."
+        f"The transition of {name} was forced: tasks may run old and new code together"
+        + (", and its module stays loaded" if name in outcome.pinned else "")
+        + ". Plan a reboot: until then the kernel may not let live patch modules go."
         for name in outcome.forced
     ]
     if outcome.stalled:
@@ -338,13 +339,20 @@ class _Recovery:
     kept: KeptFiles | None = None
 
 
+_UNKNOWN_RUN = (
+    "An earlier run was cut off, and its note cannot be understood: perhaps another version of this collection wrote "
+    "it. What it has left is not undone; compare the patches of this host with what they should be."
+)
+
+
 def _recover(task: Task, kernel: Kernel) -> _Recovery:
     """Undo what a run that was cut off has left half done. The host's lock must be held."""
     files = kernel.files()
     note = _runs.read_note(files)
     if note is None:
+        unknown = _runs.is_noted(files)
         _runs.remove_note(files)
-        return _Recovery()
+        return _Recovery((_UNKNOWN_RUN,) if unknown else ())
     plan = Plan(note.steps)
     now = kernel.snapshot()
     kept = KeptFiles(kernel, now)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
@@ -53,8 +53,12 @@ class Row:
 
 ENOPKG = getattr(errno, "ENOPKG", 65)
 
-# In whose way it is: the lines between belong to that task's stack.
+# In whose way it is: x86 names the task behind its stack, arm64 before it (arch/*/kernel/livepatch.c).
 _IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
+_IN_USE_ARM64 = r"func (?P<symbol>\S+) is in use!\n.*\bPID: (?P<pid>\d+) Comm: (?P<task>.+)"
+_IN_USE_BY_SOMEBODY = r"func (?P<symbol>\S+) is in use!"
+
+_UNRELIABLE = r"(?P<task>\S+:\d+) has an unreliable stack"
 
 _LIST_ORDER = r"only the (?P<which>first disabled|last enabled) patch can be (?P<done>enabled|disabled)"
 
@@ -65,6 +69,8 @@ _IN_FUNCTION = Cause(
     "The task {task} is in the function {symbol}, or sleeps in something that it called.",
     "Try again later or with more retries; if the task never leaves the function, end it first.",
 )
+_IN_FUNCTION_ARM64 = replace(_IN_FUNCTION, cause=_IN_FUNCTION.cause.replace("{task}", "{task}:{pid}"))
+_IN_FUNCTION_OF_SOMEBODY = replace(_IN_FUNCTION, cause=_IN_FUNCTION.cause.replace("The task {task}", "Some task"))
 _SOMEBODY_IN_IT = Cause(
     "function_busy",
     "Some task is in one of the functions.",
@@ -100,8 +106,15 @@ def _changing(action: str) -> tuple[Row, ...]:
         return Row(action, number, STOP_MACHINE, log, Cause(*cause))
 
     return (
-        Row(action, errno.EAGAIN, STOP_MACHINE, _IN_USE, _IN_FUNCTION),
-        Row(action, errno.EBUSY, STOP_MACHINE, _IN_USE, _IN_FUNCTION),
+        *(
+            Row(action, number, STOP_MACHINE, log, cause)
+            for log, cause in (
+                (_IN_USE, _IN_FUNCTION),
+                (_IN_USE_ARM64, _IN_FUNCTION_ARM64),
+                (_IN_USE_BY_SOMEBODY, _IN_FUNCTION_OF_SOMEBODY),
+            )
+            for number in (errno.EAGAIN, errno.EBUSY)
+        ),
         Row(action, errno.EAGAIN, STOP_MACHINE, "", _SOMEBODY_IN_IT),
         row(
             errno.EBUSY,
@@ -126,7 +139,7 @@ def _changing(action: str) -> tuple[Row, ...]:
         ),
         row(
             errno.EINVAL,
-            r"(?P<task>\S+:\d+) has an unreliable stack",
+            _UNRELIABLE,
             "unreliable_stack",
             "The kernel cannot tell in which functions the task {task} is.",
             "Run the task again; if it stays so, end that task.",
@@ -138,6 +151,13 @@ def _changing(action: str) -> tuple[Row, ...]:
             "gone",
             "The patch is being unloaded by somebody else in the same moment.",
             "Run the task again.",
+        ),
+        Row(
+            action,
+            errno.ENOENT,
+            None,
+            "",
+            Cause("gone", "The patch was unloaded by somebody else in the same moment.", "Run the task again."),
         ),
         row(
             errno.EFAULT,
@@ -163,10 +183,18 @@ def _changing(action: str) -> tuple[Row, ...]:
                 "busy", "Another patch's transition is running.", "Wait until it has ended, then run the task again."
             ),
         ),
+        row(
+            errno.EINVAL,
+            "",
+            "changed_meanwhile",
+            "The patch is in that state already, or not registered any more; or, if the kernel's log does not show it, "
+            "there is a kprobe or a task with an unreliable stack.",
+            "Look for another tool that changes live patches or sets kprobes on this host, then run the task again.",
+        ),
         Row(
             action,
             errno.EINVAL,
-            None,
+            PER_TASK,
             "",
             Cause(
                 "changed_meanwhile",
@@ -219,18 +247,38 @@ def _loading() -> tuple[Row, ...]:
         row(
             errno.EINVAL,
             PER_TASK,
+            r"failed to set ftrace filter for function '(?P<symbol>[^']+)'",
+            "not_traceable",
+            "ftrace cannot call anybody from the function {symbol}, as this kernel's live patching needs.",
+            "Patch a function that calls it instead.",
+        ),
+        row(
+            errno.ENODEV,
+            PER_TASK,
+            r"failed to (?:set ftrace filter|register ftrace handler) for function '(?P<symbol>[^']+)'",
+            "ftrace_failed",
+            "ftrace has failed on this host, so that the kernel cannot redirect the function {symbol}.",
+            "Look for the first message of ftrace in the kernel's log; only a reboot brings it back.",
+        ),
+        row(
+            errno.EINVAL,
+            PER_TASK,
             r"not compatible with the already installed livepatches",
             "incompatible_states",
             "The patch does not know a system state that a loaded patch has set.",
             "Load a patch that handles this state, or unload the other patch first.",
         ),
-        row(
-            errno.EINVAL,
-            None,
-            r"disagrees about version of symbol (?P<symbol>\S+)",
-            "symbol_version",
-            "The patch was built against another version of {symbol} than the kernel's.",
-            "Build the patch against the build tree of the running kernel.",
+        *(
+            row(
+                number,
+                None,
+                r"disagrees about version of symbol (?P<symbol>\S+)",
+                "symbol_version",
+                "The patch was built against another version of {symbol} than the kernel's.",
+                "Build the patch against the build tree of the running kernel.",
+            )
+            # ENOEXEC for module_layout, the version of struct module itself (kernel/module/version.c).
+            for number in (errno.EINVAL, errno.ENOEXEC)
         ),
         row(
             errno.EINVAL,
@@ -387,6 +435,22 @@ def _loading() -> tuple[Row, ...]:
             "The kernel has no key for the signature of the patch file.",
             "Sign the patch file with a key in the kernel's keyring.",
         ),
+        row(
+            errno.EBADMSG,
+            None,
+            "",
+            "signature",
+            "The signature at the end of the patch file is damaged.",
+            "Sign the patch file again.",
+        ),
+        row(
+            errno.EACCES,
+            None,
+            "",
+            "security_module",
+            "A security module of the kernel (SELinux, IMA) does not permit the file to be loaded.",
+            "Look for the denial in the audit log (ausearch -m avc), and permit what is in /run/openeuler-livepatch.",
+        ),
         Row(LOAD, errno.EPERM, None, "Lockdown: .*unsigned module loading", _SIGNATURE),
         Row(LOAD, errno.ENOMEM, None, "", _NO_MEMORY),
     )
@@ -422,7 +486,8 @@ def _other() -> tuple[Row, ...]:
             "",
             "module_in_use",
             "The module is still in use.",
-            "Look at /sys/module/<name>/refcnt and holders, then run the task again.",
+            "Look at /sys/module/<name>/refcnt and holders, then run the task again; what was disabled by force stays "
+            "until a reboot.",
         ),
         row(
             UNLOAD,
@@ -440,7 +505,7 @@ def _other() -> tuple[Row, ...]:
             "",
             "module_unloadable",
             "The module cannot be unloaded: it has no exit function, or it is being loaded or unloaded.",
-            "If its transition was forced, only a reboot removes it.",
+            "Only a reboot removes a module without an exit function.",
         ),
         row(
             UNLOAD,
@@ -506,9 +571,15 @@ def errno_name(number: int) -> str:
     return errno.errorcode.get(number, str(number))
 
 
-def breaks_list_order(log: t.Sequence[str]) -> bool:
-    """Whether the kernel refused because of CONFIG_LIVEPATCH_STACK, which trying again does not change."""
-    return _search(_LIST_ORDER, log) is not None
+def may_pass(number: int | None, log: t.Sequence[str]) -> bool:
+    """Whether the kernel refused because of what some task does at the moment, so that trying again may help.
+
+    A function is on some task's stack: EAGAIN, on openEuler 22.03 GA EBUSY. The stack of some task cannot be read at
+    this moment: EINVAL (arch/x86/kernel/livepatch.c).
+    """
+    if number == errno.EINVAL:
+        return _search(_UNRELIABLE, log) is not None
+    return number in (errno.EAGAIN, errno.EBUSY) and _search(_LIST_ORDER, log) is None
 
 
 def explain(operation: str, number: int, log: t.Sequence[str], abi: str | None = None) -> Cause:

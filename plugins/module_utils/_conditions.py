@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import typing as t
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ KPROBES = "/sys/kernel/debug/kprobes/list"
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 ENABLED_FUNCTIONS = "enabled_functions"
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+FTRACE_ENABLED = "/proc/sys/kernel/ftrace_enabled"
 PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic")
 
 
@@ -31,16 +33,17 @@ class Conditions:
     """One reading. Each value is C(None) where it could not be read; C(unreadable) then says why, by the path.
 
     C(symbols) are those of the functions that were asked for. C(traced) are the functions that ftrace calls somebody
-    from. C(loadable) are the modules that modprobe would find or that are built in, C(built_in) the latter.
-    C(signers) are the names of the certificates in the keyrings. C(panics) names the settings in
-    /proc/sys/kernel that turn trouble into a panic. C(memory) is MemAvailable in bytes.
-    C(owner) is the other tool that keeps a file for the patch.
+    from; C(ftrace_failed) says that it calls nobody any more. C(loadable) are the modules that modprobe would find or
+    that are built in, C(built_in) the latter. C(signers) are the names of the certificates in the keyrings. C(panics)
+    names the settings in /proc/sys/kernel that turn trouble into a panic. C(memory) is MemAvailable in bytes. C(owner)
+    is the other tool that keeps a file for the patch.
     """
 
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
     kprobes: tuple[Kprobe, ...] | None = None
     traced: tuple[Traced, ...] | None = None
     ftrace_enabled: bool | None = None
+    ftrace_failed: bool = False
     loadable: frozenset[str] | None = None
     built_in: frozenset[str] = frozenset()
     modules_disabled: bool | None = None
@@ -68,7 +71,8 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         symbols=None if kallsyms is None else _kernel_lists.find_symbols(kallsyms, names),
         kprobes=_kprobes(files),
         traced=read_traced(files),
-        ftrace_enabled=files.flag("/proc/sys/kernel/ftrace_enabled"),
+        ftrace_enabled=files.flag(FTRACE_ENABLED),
+        ftrace_failed=files.error(FTRACE_ENABLED) == errno.ENODEV,
         loadable=_loadable(files, release),
         built_in=built_in,
         modules_disabled=files.flag("/proc/sys/kernel/modules_disabled"),
@@ -100,7 +104,7 @@ def read_traced(files: Files) -> tuple[Traced, ...] | None:
             return _kernel_lists.parse_traced(text)
         if files.inode(tracefs + "/README") is not None:
             # A mounted tracefs without that file is that of a kernel without dynamic ftrace.
-            return ()
+            return () if files.inode(f"{tracefs}/{ENABLED_FUNCTIONS}") is None else None
     return None
 
 

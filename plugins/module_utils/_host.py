@@ -97,6 +97,15 @@ class Files:
         number = self.number(path)
         return None if number is None else number != 0
 
+    def error(self, path: str) -> int | None:
+        """The errno that reading a file gives, if it gives one."""
+        try:
+            with open(self.path(path), "rb") as stream:
+                stream.read()
+        except OSError as error:
+            return error.errno
+        return None
+
     def names(self, path: str) -> list[str]:
         """The sorted entries of a directory; none if there is no such directory."""
         try:

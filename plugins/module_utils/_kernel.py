@@ -82,7 +82,7 @@ class Kernel:
         self._write(f"{SYSFS}/{name}/enabled", b"1" if value else b"0")
 
     def force(self, name: str) -> None:
-        """End a transition although tasks are in the way (per_task). The module can never be unloaded after that."""
+        """End a transition although tasks are in the way (per_task). What is disabled by it can never be unloaded."""
         self._write(f"{SYSFS}/{name}/force", b"1")
 
     def _write(self, path: str, content: bytes) -> None:

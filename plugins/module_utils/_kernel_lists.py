@@ -28,11 +28,12 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Kprobe:
-    """A probe in a function, C(offset) bytes behind its start."""
+    """A probe in a function, C(offset) bytes behind its start. C(address) is None where the kernel hides it."""
 
     object: str
     function: str
     offset: int = 0
+    address: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,20 @@ def _size_of_module_symbol(kallsyms: bytes, owner: bytes, address: int) -> int |
 
 # kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags. Without flags a line ends with blanks, which
 # the last one of a text that was stripped does not have.
-_KPROBE = re.compile(r"^\S+ +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)(?: +|$))?(?:(?:\[\w+\])+ *)?$", re.M)
+_KPROBE = re.compile(r"^(\S+) +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)(?: +|$))?(?:(?:\[\w+\])+ *)?$", re.M)
 
 
 def parse_kprobes(text: str) -> tuple[Kprobe, ...]:
     """/sys/kernel/debug/kprobes/list"""
     return tuple(
-        Kprobe(module or "vmlinux", function, int(offset, 16)) for function, offset, module in _KPROBE.findall(text)
+        Kprobe(module or "vmlinux", function, int(offset, 16), _shown_address(address))
+        for address, function, offset, module in _KPROBE.findall(text)
     )
+
+
+def _shown_address(digits: str) -> int | None:
+    """Zeros are shown to those who must not know it."""
+    return int(digits, 16) or None if re.match(r"[0-9a-f]{8,16}\Z", digits) else None
 
 
 # kernel/trace/ftrace.c, t_show(): function, module, number of users, flags, and who they are, also on lines below.

@@ -19,11 +19,12 @@ RECORD_MAX = 8192
 class KernelLog:
     """Reads /dev/kmsg from the end on. Without permission there are no lines, and C(readable) is false.
 
-    C(lines) are all that were read so far.
+    C(lines) are all that were read so far, C(lost) says that there were more, which the kernel has overwritten.
     """
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
         self.lines: list[str] = []
+        self.lost = False
         try:
             self._descriptor: int | None = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             os.lseek(self._descriptor, 0, os.SEEK_END)
@@ -44,6 +45,7 @@ class KernelLog:
                 break
             except BrokenPipeError:
                 # Records were overwritten before they were read: the next read goes on with the oldest one left.
+                self.lost = True
                 continue
             except OSError:
                 break
@@ -85,5 +87,7 @@ def parse_record(record: str) -> list[str]:
     priority = head.split(",", 1)[0]
     if not separator or not priority.isdecimal() or int(priority) >> 3 != 0:
         return []
-    # Lines that begin with a blank are the record's key-value dictionary.
-    return [line for line in text.splitlines() if line and not line.startswith(" ")]
+    # Lines below the first that begin with a blank are the record's key-value dictionary. The first may begin with one
+    # too: frames of a stack do.
+    first, *others = text.splitlines() or [""]
+    return [line for line in (first, *(line for line in others if not line.startswith(" "))) if line.strip()]

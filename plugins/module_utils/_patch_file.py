@@ -139,10 +139,17 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
     with stream:
         _check_magic(known_as, start)
         _check_size(known_as, stream.seek(0, os.SEEK_END))
+        before = digest(stream)
         try:
-            return _complete(_describe(known_as, stream, ElfModule(stream)), path)
+            patch_file = _describe(known_as, stream, ElfModule(stream))
         except DAMAGE as error:
             raise damaged(known_as, error) from error
+        if patch_file.sha256 != before:
+            # What was read in it would not be what its digest is of.
+            raise PatchFileError(
+                "file_changed", f"{known_as} changed while it was read.", "Find out who writes to that file."
+            )
+        return _complete(patch_file, path)
 
 
 def damaged(path: str, error: Exception) -> PatchFileError:
@@ -208,7 +215,8 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         builder=elf.builder,
         build_id=elf.build_id(),
         srcversion=modinfo.get("srcversion"),
-        depends=tuple(name for name in modinfo.get("depends", "").split(",") if name),
+        # modpost writes the names of the files, and the kernel knows modules by names with underscores.
+        depends=tuple(name.replace("-", "_") for name in modinfo.get("depends", "").split(",") if name),
         functions=None if replaced is None else tuple(entry.function for entry in replaced),
         unnumbered=tuple(entry.function for entry in replaced or () if not entry.numbered),
         replace=replace,

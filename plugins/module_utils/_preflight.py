@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, REFUSE, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
@@ -333,7 +334,7 @@ class Preflight:
                 )
             return
         for function in functions:
-            offsets = [f"+{probe.offset:#x}" for probe in kprobes if _same(probe, function)]
+            offsets = [f"+{probe.offset:#x}" for probe in kprobes if self._is_in(probe, function)]
             if offsets:
                 yield Finding(
                     "kprobe",
@@ -345,6 +346,14 @@ class Preflight:
                     REFUSE if stop_machine else WARN,
                 )
 
+    def _is_in(self, probe: Kprobe, function: Function) -> bool:
+        """By its address, as the kernel looks for it, since functions have namesakes. By its name if that is hidden."""
+        found = (self.conditions.symbols or {}).get((function.object, function.name), ())
+        symbol = found[function.sympos - 1] if 0 < function.sympos <= len(found) else None
+        if probe.address is None or symbol is None or symbol.address is None or symbol.size is None:
+            return _same(probe, function)
+        return symbol.address <= probe.address < symbol.address + symbol.size
+
     def _ftrace(self, functions: tuple[Function, ...]) -> t.Iterator[Finding]:
         if not functions:
             return
@@ -354,6 +363,13 @@ class Preflight:
                 "/proc/sys/kernel/ftrace_enabled is 0.",
                 "Set it to 1 (sysctl kernel.ftrace_enabled=1).",
                 "This kernel patches by means of ftrace, and would answer EBUSY.",
+            )
+        if self.conditions.ftrace_failed and self.snapshot.abi == PER_TASK:
+            yield Finding(
+                "ftrace_disabled",
+                "ftrace has failed on this host (/proc/sys/kernel/ftrace_enabled answers ENODEV).",
+                "Reboot the host; its log tells why, at the first message of ftrace.",
+                "This kernel patches by means of ftrace, and would answer ENODEV.",
             )
         if self.conditions.traced is None:
             path = f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS}"

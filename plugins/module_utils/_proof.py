@@ -20,6 +20,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._task import P
 PROBE_SECONDS = 1.0
 """Between two tries of a probe."""
 
+LOG_SECONDS = 1.0
+"""How often the kernel's log is read during a soak."""
+
 MAX_OUTPUT = 1 << 20
 """What is read of a probe's file."""
 
@@ -70,19 +73,25 @@ class Prover:
             proofs.append(self._text(after))
         if self._wish.probe:
             proofs.append(self._probe(self._wish.probe))
-        if self._wish.soak:
-            self._kernel.sleep(self._wish.soak)
-        readable = self._check_trouble()
-        how = (
-            "The kernel's log shows no trouble"
-            if readable
-            else "The kernel's log cannot be read; its taint is unchanged"
-        )
-        proofs.append(Proof("log", True if readable else None, f"{how}, {self._wish.soak:g} s after {self._since}."))
+        left = self._wish.soak
+        while left > 0:
+            # The kernel overwrites its log: what nobody has read in time is lost.
+            self._kernel.sleep(min(left, LOG_SECONDS))
+            left -= LOG_SECONDS
+            self._kernel.log.new_lines()
+        self._check_trouble()
+        log = self._kernel.log
+        how = "The kernel's log shows no trouble"
+        if not log.readable:
+            how = "The kernel's log cannot be read; its taint is unchanged"
+        elif log.lost:
+            how = "Some of the kernel's log was overwritten before it was read; its taint is unchanged"
+        proven = True if log.readable and not log.lost else None
+        proofs.append(Proof("log", proven, f"{how}, {self._wish.soak:g} s after {self._since}."))
         return tuple(proofs)
 
-    def _check_trouble(self) -> bool:
-        """Look for trouble in the log and the taint since the change began. Whether the log could be read."""
+    def _check_trouble(self) -> None:
+        """Look for trouble in the log and the taint since the change began."""
         log = self._kernel.log
         log.new_lines()
         lines = _kernel_log.trouble(log.lines, self._wish.warnings)
@@ -99,7 +108,6 @@ class Prover:
                 ),
                 log=tuple(log.lines),
             )
-        return log.readable
 
     def _text(self, after: Snapshot) -> Proof:
         patch = after.patch(self._name)
@@ -107,6 +115,10 @@ class Prover:
         functions = [function for function in (patch.functions if patch else ()) if function not in covered]
         # The code of a module that is not there yet is not patched yet.
         functions = [entry for entry in functions if entry.object == "vmlinux" or entry.object in after.modules]
+        if not functions:
+            return Proof(
+                "text", None, "This could not be proven: others cover its functions, or its modules are not there."
+            )
         try:
             sentences = _kernel_text.unreached(self._kernel.files(), after, self._name, functions)
         except _kernel_text.CannotTell as reason:

@@ -227,3 +227,9 @@ class Snapshot:
         if not covered:
             return "full"
         return "none" if covered == len(patch.functions) else "partial"
+
+
+def has_all_of(functions: t.Iterable[Function], patches: t.Sequence[LoadedPatch]) -> bool:
+    """Whether a patch with these functions may have the replace flag: the kernel then adds those of all others."""
+    mine = set(functions)
+    return any(patch.functions for patch in patches) and all(mine.issuperset(patch.functions) for patch in patches)

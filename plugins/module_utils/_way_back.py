@@ -89,9 +89,10 @@ def _new(plan: Plan, before: Snapshot) -> list[str]:
 
 
 def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
-    """Lower and take out from the top, then load what is missing in the old order.
+    """Lower from the top, load what is missing in the old order, and take out what is new.
 
-    A patch that was loaded and disabled is loaded again only where that is harmless: it enables it for a moment.
+    A patch that was loaded and disabled is loaded again only where that is harmless: it enables it for a moment. What
+    is new and down does nothing; that it cannot be unloaded must not keep what was live from coming back.
     """
     rising = [patch.name for patch in _rising(before, now, plan, kept)]
     steps = []
@@ -102,7 +103,7 @@ def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) 
         goes_out = was is None or patch.name in rising or is_other_content(patch, was, plan)
         if patch.enabled and (goes_out or not (was and was.enabled)):
             steps += [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
-        if goes_out:
+        if goes_out and was is not None:
             steps.append(Step(UNLOAD, patch.name))
     lowered = {step.patch for step in steps}
     staying = [patch for patch in now.patches if patch.enabled and patch.name not in lowered]
@@ -111,7 +112,7 @@ def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) 
         if patch.name in rising or (comes_back and _is_harmless(kept.get(patch.name), staying)):
             steps += [Step(LOAD, patch.name, kept[patch.name]), Step(WAIT, patch.name)]
             steps += [] if patch.enabled else [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
-    return steps
+    return steps + [Step(UNLOAD, name) for name in reversed(_new(plan, before)) if now.patch(name)]
 
 
 def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bool:
@@ -170,7 +171,10 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
             break
         in_place.append(was)
     steps = [Step(DISABLE, name) for name in reversed(are_up) if name not in in_place]
-    steps += [Step(UNLOAD, name) for name in _new(plan, before) if now.patch(name)]
+    # What is new and down does nothing: that it cannot be unloaded must not keep what was live from coming back. But
+    # with CONFIG_LIVEPATCH_STACK it has to go before what comes behind it can be enabled.
+    new = [Step(UNLOAD, name) for name in _new(plan, before) if now.patch(name)]
+    steps += [] if now.list_order is False else new
     for name in gone:
         steps += [Step(UNLOAD, name)] if now.patch(name) else []
         steps += [Step(LOAD, name, kept[name])] if name in kept else []
@@ -178,4 +182,5 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
     if now.list_order:
         # What is loaded again is the last of the kernel's list, and is enabled last.
         were_up.sort(key=gone.__contains__)
-    return steps + [Step(ENABLE, name) for name in were_up if name not in in_place and name not in lost]
+    steps += [Step(ENABLE, name) for name in were_up if name not in in_place and name not in lost]
+    return steps + (new if now.list_order is False else [])

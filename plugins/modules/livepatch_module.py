@@ -213,7 +213,7 @@ options:
   i_accept_inconsistency:
     description:
       - Must be V(true) for O(on_stall=force). Tasks may then run old and new code together, which can crash the system if the patch
-        changes how they work together; and the patch module can never be unloaded again.
+        changes how they work together; and what is disabled in this way can never be unloaded again.
       - See the warnings about forcing in U(https://docs.kernel.org/livepatch/livepatch.html).
     type: bool
     default: false

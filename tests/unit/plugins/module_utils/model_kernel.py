@@ -85,6 +85,7 @@ class ModelLog:
         self.coming = []
         self.lines = []
         self.readable = True
+        self.lost = False
 
     def new_lines(self):
         lines, self.coming = tuple(self.coming), []

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 
 import pytest
@@ -21,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log im
         ("3,340,5140901,-;livepatch: x\n SUBSYSTEM=acpi\n DEVICE=+acpi:PNP0A03:00\n", ["livepatch: x"]),
         ("12,341,5140902,-;a user space program\n", []),
         ("no record\n", []),
+        ("6,1,2,-; worker_thread+0x1c/0x3e0\n DEVICE=x\n", [" worker_thread+0x1c/0x3e0"]),
         (";\n", []),
         ("", []),
         ("\u00b26,339,5140900,-;a superscript is a digit and no number", []),
@@ -35,6 +37,24 @@ def test_no_log_is_no_failure(tmp_path):
     assert not log.readable
     assert log.new_lines() == ()
     log.close()
+
+
+def test_lost_records_are_known(tmp_path, monkeypatch):
+    path = tmp_path / "kmsg"
+    path.write_text("")
+    log = KernelLog(str(path))
+    records = iter([BrokenPipeError(), b"6,9,9,-;the oldest one left\n", b""])
+
+    def read(_descriptor, _length):
+        record = next(records)
+        if isinstance(record, OSError):
+            raise record
+        return record
+
+    monkeypatch.setattr(os, "read", read)
+    assert not log.lost
+    assert log.new_lines() == ("the oldest one left",)
+    assert log.lost
 
 
 def test_only_new_lines(tmp_path):
@@ -56,6 +76,9 @@ BUSY = [
     "livepatch: [<00000000a0b9e6dc>] __schedule+0x281/0x700",
     "livepatch: kworker/0:0:7 check stack failed, ret=-11",
 ]
+
+# As arm64 prints it (arch/arm64/kernel/livepatch.c).
+BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Comm: kworker/0:0", "Call trace:"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +145,27 @@ BUSY = [
         ),
         ("enable", errno.EAGAIN, BUSY, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
         ("disable", errno.EBUSY, BUSY, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
+        ("enable", errno.EAGAIN, BUSY_ARM64, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
+        ("unload", errno.EAGAIN, BUSY_ARM64[:1], "module_in_use", "in use"),
+        ("disable", errno.EBUSY, BUSY_ARM64[:1], "function_busy", "Some task is in the function worker_thread"),
+        ("disable", errno.ENOENT, [], "gone", "somebody else"),
+        ("load", errno.ENOEXEC, ["fix: disagrees about version of symbol module_layout"], "symbol_version", "_layout"),
+        ("load", errno.EBADMSG, [], "signature", "damaged"),
+        ("load", errno.EACCES, [], "security_module", "SELinux"),
+        (
+            "load",
+            errno.ENODEV,
+            ["livepatch: failed to set ftrace filter for function 'f' (-19)"],
+            "ftrace_failed",
+            "the function f",
+        ),
+        (
+            "load",
+            errno.EINVAL,
+            ["livepatch: failed to set ftrace filter for function 'f' (-22)"],
+            "not_traceable",
+            "the function f",
+        ),
         ("enable", errno.EAGAIN, [], "function_busy", "Some task"),
         ("enable", errno.EBUSY, [], "function_busy", "Some task"),
         (

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import SECURE_BOOT, read_conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
@@ -59,7 +61,7 @@ def test_a_full_host(write):
     write(f"/var/lib/kpatch/{RELEASE}/fix/fix.ko", "")
     conditions = write.read()
     assert conditions.symbols == {("vmlinux", "cmdline_proc_show"): (Symbol(0xFFFFFFFF81000000, 16),)}
-    assert conditions.kprobes == (Kprobe("vmlinux", "cmdline_proc_show"),)
+    assert conditions.kprobes == (Kprobe("vmlinux", "cmdline_proc_show", 0, 0xFFFFFFFF81000000),)
     assert conditions.traced == (Traced("vmlinux", "cmdline_proc_show", 1),)
     assert conditions.ftrace_enabled is True
     assert (conditions.loadable, conditions.built_in) == ({"xfs", "a_b"}, {"ext4"})
@@ -76,6 +78,19 @@ def test_mounted_file_systems_without_the_files_mean_that_there_is_nothing(write
     write("/sys/kernel/tracing/README", "")
     conditions = write.read()
     assert (conditions.kprobes, conditions.traced) == ((), ())
+
+
+def test_what_is_there_and_cannot_be_read_is_not_nothing(write, tmp_path):
+    write("/sys/kernel/tracing/README", "")
+    (tmp_path / "sys/kernel/tracing/enabled_functions").mkdir()
+    assert write.read().traced is None
+
+
+def test_a_dead_ftrace(write, monkeypatch):
+    write("/proc/sys/kernel/ftrace_enabled", "1\n")
+    assert not write.read().ftrace_failed
+    monkeypatch.setattr(Files, "error", lambda _files, _path: errno.ENODEV)
+    assert write.read().ftrace_failed
 
 
 def test_why_something_cannot_be_read_is_told(write, tmp_path):

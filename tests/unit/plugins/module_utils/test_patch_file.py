@@ -11,6 +11,7 @@ import os
 import random
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
     PatchFile,
     PatchFileError,
@@ -19,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file im
     read_patch_file,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, Function
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
@@ -52,6 +54,12 @@ def test_a_module_of_one_function():
     assert len(file.build_id) == 40
     assert file.size == os.path.getsize(CMDLINE)
     assert not file.signed
+
+
+def test_dependencies_are_named_as_the_kernel_names_them(tmp_path):
+    modinfo = b"name=fix\0vermagic=6.1.0 SMP \0livepatch=Y\0depends=dm-mod,ext4\0"
+    (tmp_path / "fix.ko").write_bytes(tiny_elf.elf({".modinfo": modinfo}, True))
+    assert read_patch_file(str(tmp_path / "fix.ko")).depends == ("dm_mod", "ext4")
 
 
 def test_an_absurd_manifest_is_none(tmp_path):
@@ -116,6 +124,19 @@ def test_what_is_no_module(tmp_path, start, reason):
     path = tmp_path / "file.ko"
     path.write_bytes(start)
     assert reason_of(path) == reason
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "fix.ko"
+    path.write_bytes(content())
+    read_signature = _patch_file.read_signature
+
+    def while_somebody_writes(stream):
+        path.write_bytes(content(TWO_OBJECTS))
+        return read_signature(stream)
+
+    monkeypatch.setattr(_patch_file, "read_signature", while_somebody_writes)
+    assert reason_of(path) == "file_changed"
 
 
 def test_what_is_not_there(tmp_path):

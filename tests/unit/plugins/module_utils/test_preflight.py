@@ -189,6 +189,25 @@ def test_kprobes(abi, expected, state):
 
 
 @pytest.mark.parametrize(
+    ("name", "address", "expected"),
+    [
+        ("cmdline_proc_show", 0xFFFF0000, True),
+        ("another_name", 0xFFFF003F, True),
+        ("another_name", 0xFFFF0040, False),
+        ("cmdline_proc_show", 0xFFFF2000, False),
+    ],
+)
+def test_the_address_of_a_kprobe_decides(name, address, expected):
+    probes = (Kprobe("vmlinux", name, 0, address),)
+    assert seen(STOP_MACHINE, kprobes=probes) == ([("kprobe", REFUSE)] if expected else [])
+
+
+@pytest.mark.parametrize(("abi", "expected"), [(PER_TASK, [("ftrace_disabled", REFUSE)]), (STOP_MACHINE, [])])
+def test_a_dead_ftrace(abi, expected):
+    assert seen(abi, ftrace_failed=True, ftrace_enabled=None) == expected
+
+
+@pytest.mark.parametrize(
     ("abi", "traced", "expected"),
     [
         (STOP_MACHINE, Traced("vmlinux", "cmdline_proc_show", 1), REFUSE),

@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import
 from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
     DISABLED,
     ENABLED,
     FORCE,
@@ -152,6 +153,17 @@ def test_where_only_superseded_patches_are_left_the_probe_may_hold(tmp_path, abi
     result = task_for(kernel, Verification(probe=CMDLINE), supersedes=("old",))
     assert kernel.calls == expected, result
     assert result["proofs"][1]["how"] == f"{CMDLINE} holds now."
+
+
+def test_a_log_that_was_overwritten_proves_nothing(tmp_path, enable):
+    kernel = Effective(tmp_path)
+    kernel.log.lost = True
+    result = enable(kernel, Verification(soak=3))
+    (log,) = [proof for proof in result["proofs"] if proof["what"] == "log"]
+    assert (log["proven"], log["how"].split(";")[0]) == (
+        None,
+        "Some of the kernel's log was overwritten before it was read",
+    )
 
 
 def test_another_content_must_show_a_difference(tmp_path, enable):
@@ -310,11 +322,19 @@ def test_on_stall_report(tmp_path, enable):
     assert "is still running; it is held by sleep (pid 42) in hrtimer_nanosleep" in result["notices"][-1]
 
 
+def test_what_was_disabled_by_force_stays_loaded(tmp_path):
+    kernel = Slow(tmp_path, loaded(FIX), stall=["fix"])
+    result = manage(Task(Wanted("fix", ABSENT), None, patience=Patience(timeout=5, on_stall=FORCE)), kernel)
+    assert not result.get("failed"), result
+    assert (result["changed"], kernel.calls) == (True, ["disable fix", "force fix"])
+    assert "and its module stays loaded. Plan a reboot" in result["notices"][-1]
+
+
 def test_on_stall_force(tmp_path, enable):
     kernel = Slow(tmp_path, stall=["fix"])
     result = enable(kernel, patience=Patience(timeout=5, on_stall=FORCE))
     assert (result["state"], kernel.forced) == ("enabled", True)
-    assert "can never be unloaded" in result["notices"][-1]
+    assert "was forced: tasks may run old and new code together. Plan a reboot" in result["notices"][-1]
 
 
 def test_nothing_of_this_is_needed_on_stop_machine_kernels(tmp_path):

@@ -85,7 +85,9 @@ def test_a_damaged_note_is_none_and_does_not_stay(tmp_path, damage):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     _runs.write_note(kernel.files(), NOTE)
     (tmp_path / "run/openeuler-livepatch/run").write_text(damage)
-    assert manage(Task(Wanted("fix", ABSENT)), kernel)["state"] == "absent"
+    result = manage(Task(Wanted("fix", ABSENT)), kernel)
+    assert result["state"] == "absent"
+    assert "its note cannot be understood" in result["notices"][0]
     assert not (tmp_path / "run/openeuler-livepatch/run").exists()
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
@@ -81,6 +82,25 @@ def files(abi, functions=None, **changes):
         name: patch_file(name, abi=abi, functions=functions.get(name, (F,)), **changes)
         for name in ("old", "mid", "new")
     }
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_was_live_comes_back_although_the_new_patch_does_not_go(tmp_path, abi):
+    old, new = files(abi)["old"], files(abi)["new"]
+    host = Host(tmp_path, loaded(old), abi=abi, kept=[old])
+    host.kernel.fail = {"unload": (errno.EIO, "")}
+    unload = host.kernel.unload
+
+    def unload_all_but_new(name):
+        if name == "new":
+            raise OSError(errno.EBUSY, "")
+        unload(name)
+
+    host.kernel.unload = unload_all_but_new
+    result = host.run("new", file=new, supersedes=("old",))
+    assert result["failed"]
+    assert host.stack == ["old"]
+    assert "to unload new failed as well" in " ".join(result["not_restored"])
 
 
 # ---- another content under the same name ----
@@ -207,6 +227,17 @@ def test_a_newer_patch_is_not_covered(abi):
     assert Step(UNLOAD, "hotfix") in make_plan(disabled, wanted).steps
 
 
+@pytest.mark.parametrize("operation", ["enable", "disable", "unload"])
+def test_a_stack_that_cannot_be_read_at_the_moment(tmp_path, operation):
+    old, new = files(STOP_MACHINE)["old"], files(STOP_MACHINE)["new"]
+    host = Host(tmp_path, loaded(old), abi=STOP_MACHINE, kept=[old])
+    host.kernel.fail = {operation: (errno.EINVAL, "livepatch: bash:123 has an unreliable stack, ret=-22")}
+    result = host.run("new", file=new, supersedes=("old",))
+    assert not result.get("failed"), result
+    assert host.stack == ["new"]
+    assert [call.split()[0] for call in host.kernel.calls].count(operation) == 2
+
+
 # ---- replace ----
 
 
@@ -216,6 +247,16 @@ def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
     registered = loaded(file, False, functions=functions, replace=None)
     plan = make_plan(snapshot(registered, abi=STOP_MACHINE, list_order=False), Wanted("fix", ENABLED, file))
     assert [refusal.check for refusal in plan.refusals] == ["replace_not_supported"]
+
+
+@pytest.mark.parametrize(
+    ("functions", "enabled", "expected"), [((F, G), False, ["needs_file"]), ((F,), False, []), ((F, G), True, [])]
+)
+def test_what_somebody_registered_may_have_replace(functions, enabled, expected):
+    below = loaded(patch_file("below", abi=STOP_MACHINE, functions=(G,)), load_index=1)
+    above = loaded(patch_file("above", abi=STOP_MACHINE, functions=functions, replace=None), enabled, load_index=2)
+    plan = make_plan(snapshot(below, above, abi=STOP_MACHINE, list_order=False), Wanted("above", ENABLED))
+    assert [refusal.check for refusal in plan.refusals] == expected
 
 
 @pytest.mark.parametrize(
