@@ -25,19 +25,28 @@ TARGETS = ("3.7", "3.9", "3.11", "3.13")
 
 
 def matrix() -> None:
-    """Run all combinations that can be run, name them all, and fail if one of them failed."""
+    """Run all combinations that can be run, name them all, and fail if one failed, or nothing of a named core ran."""
     rows: list[tuple[str, str]] = []
-    for core in os.environ.get("CORES", "").split() or CORES:
+    named = os.environ.get("CORES", "").split()
+    idle: list[str] = []
+    for core in named or CORES:
         if core not in CORES:
             raise Stop(f"CORES names {core}, and the versions of ansible-core here are {', '.join(CORES)}.")
         requirement, controllers = CORES[core]
-        rows += one_core(core, requirement, controllers)
+        of_core = one_core(core, requirement, controllers)
+        rows += of_core
+        if all(outcome.startswith("not run") for _what, outcome in of_core):
+            idle.append(core)
     print("\n    matrix of ansible-core and target Python:")
     for what, outcome in rows:
         print(f"      {what:40} {outcome}")
     failed = [what for what, outcome in rows if outcome.startswith("FAILED")]
     if failed:
         raise Stop(f"{len(failed)} of the matrix failed: {'; '.join(failed)}.")
+    if named and idle:
+        raise Stop(f"CORES names {', '.join(idle)}, of which nothing could be run.")
+    if not any(outcome.startswith("ok") for _what, outcome in rows):
+        raise Stop("Nothing of the matrix could be run.")
 
 
 def one_core(core: str, requirement: str, controllers: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -97,7 +97,10 @@ def dies_inside(wanted: Wanted) -> None:
         run(wanted, Kernel())
         os._exit(0)
     state = Path(f"/sys/module/{wanted.name}/initstate")
+    deadline = time.monotonic() + 60
     while not (state.exists() and state.read_text(encoding="ascii").strip() == "coming"):
+        assert os.waitpid(child, os.WNOHANG)[0] == 0, "the run ended early"
+        assert time.monotonic() < deadline, "the run does not get to the module's init function"
         time.sleep(0.05)
     os.kill(child, signal.SIGKILL)
     _child, status = os.waitpid(child, 0)

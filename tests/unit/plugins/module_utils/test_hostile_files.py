@@ -32,17 +32,18 @@ SMALL = sorted(CORPUS, key=lambda name: len(CORPUS[name]))[:3]
 
 EXAMPLES = int(os.environ.get("LIVEPATCH_FUZZ_EXAMPLES", "600"))
 SECONDS = 2
+"""Of the processor: how long it takes depends on what else the machine does."""
 MEGABYTES = 200
 
 
 def read(path):
     """A result or a PatchFileError; anything else fails the test."""
-    started = time.monotonic()
+    started = time.process_time()
     try:
         read_file_info(str(path))
     except PatchFileError as error:
         assert error.reason and error.remedy
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 def header(content):
@@ -107,7 +108,8 @@ try:
     print("read")
 except PatchFileError as error:
     print(error.reason)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(usage.ru_maxrss // 1024, usage.ru_utime + usage.ru_stime)
 """
 
 
@@ -139,11 +141,10 @@ def test_memory_and_time_are_bounded(content, length, tmp_path):
         if length:
             stream.truncate(length)
     script = MEASURE.format(path=sys.path, file=str(path))
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
-    reason, megabytes = done.stdout.decode().split()
+    reason, megabytes, seconds = done.stdout.decode().split()
     assert reason in ("read", "too_big", "damaged_file", "not_a_module", "not_a_live_patch")
     assert int(megabytes) < MEGABYTES
     # Starting Python and loading pyelftools counts too.
-    assert time.monotonic() - started < SECONDS + 2
+    assert float(seconds) < SECONDS + 2

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kpatch, kpatch_request
@@ -485,28 +486,53 @@ def test_a_build_that_takes_too_long_is_killed(place):
     assert time.monotonic() - started < 30
 
 
+UNTIL_IT_MAY_GO_ON = """
+open({begun!r}, "w").close()
+deadline = time.monotonic() + 30
+while not os.path.exists({go_on!r}) and time.monotonic() < deadline:
+    time.sleep(0.02)
+"""
+
+
+@contextlib.contextmanager
+def build_under_way(place):
+    """A build that has the tree. It goes on when the file exists whose path this yields, and ends well."""
+    begun, go_on = place.path / "begun", place.path / "go-on"
+    place.install(then=UNTIL_IT_MAY_GO_ON.format(begun=str(begun), go_on=str(go_on)))
+    with ThreadPoolExecutor(1) as pool:
+        build = pool.submit(place.build)
+        deadline = time.monotonic() + 30
+        while not (begun.exists() or build.done()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert begun.exists(), build
+        try:
+            yield go_on
+        finally:
+            go_on.touch()
+        build.result()
+
+
 def test_builds_of_one_source_queue_up(place):
-    place.install(seconds=1)
-    recorder = Recorder()
-    thread = threading.Thread(target=place.build)
-    thread.start()
-    while not place.called():
-        time.sleep(0.02)
-    place.build(recorder)
-    thread.join()
+    with build_under_way(place) as go_on:
+
+        class Waiting(Recorder):
+            def stage(self, title):
+                super().stage(title)
+                if title.startswith("waiting"):
+                    go_on.touch()
+
+        recorder = Waiting()
+        place.build(recorder)
     assert recorder.stages[0].startswith("waiting for the build of livepatch-0001-test by process ")
 
 
 def test_waiting_for_another_build_ends_as_well(place):
-    place.install(seconds=3)
-    thread = threading.Thread(target=place.build)
-    thread.start()
-    while not place.called():
-        time.sleep(0.02)
-    with pytest.raises(BuildError) as failure:
-        place.build(timeout=0.3)
-    thread.join()
+    with build_under_way(place):
+        with pytest.raises(BuildError) as failure:
+            place.build(timeout=0.3)
+        assert len(place.called()) == 1
     assert failure.value.reason == "timeout"
+    assert "Another build has the tree" in str(failure.value)
 
 
 def test_kernels_that_load_signed_modules_only(place):

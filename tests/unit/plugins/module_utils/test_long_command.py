@@ -40,7 +40,7 @@ def test_output_and_status():
 
 
 def test_ticks():
-    assert len(run("sleep 0.5", tick=0.1)[3]) >= 3
+    assert len(run("sleep 2", tick=0.1)[3]) >= 3
 
 
 def gone(pid):
@@ -59,7 +59,7 @@ def gone(pid):
 def test_no_child_outlives_the_time(tmp_path):
     pid = tmp_path / "pid"
     with pytest.raises(long_command.TimedOut):
-        run(f"sleep 600 & echo $! > {pid}; wait", timeout=1)
+        run(f"sleep 600 & echo $! > {pid}; wait", timeout=5)
     assert gone(int(pid.read_text()))
 
 

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Arguments of livepatch_module that do not fit together."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_MODULE, livepatch_task
+
+
+class Refused(Exception):
+    def __init__(self, msg, reason):
+        super().__init__(msg)
+        self.reason = reason
+
+
+class Module:
+    check_mode = False
+
+    def __init__(self, params):
+        self.params = params
+
+    def fail_json(self, msg, reason):
+        raise Refused(msg, reason)
+
+
+def checked(**arguments):
+    """What Ansible makes of a task's arguments, before the module sees them."""
+    spec = LIVEPATCH_MODULE
+    return ArgumentSpecValidator(
+        spec["argument_spec"], required_one_of=spec["required_one_of"], required_if=spec["required_if"]
+    ).validate(arguments)
+
+
+def task(**arguments):
+    result = checked(name="lp_a1", **arguments)
+    assert result.error_messages == []
+    return livepatch_task(Module(result.validated_parameters))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "instead"),
+    [
+        ({"supersedes": ["lp_a2"], "state": "disabled"}, "supersedes goes with state: enabled", {"state": "enabled"}),
+        ({"boot": "accepted", "state": "present"}, "boot: accepted goes with state: enabled", {"state": "enabled"}),
+        ({"on_stall": "force"}, "needs i_accept_inconsistency", {"i_accept_inconsistency": True}),
+        (
+            {"probe": {"argv": ["true"], "expect": "a("}},
+            r"'a\(' in probe is not a regular",
+            {"probe": {"argv": ["true"]}},
+        ),
+        (
+            {"probe": {"argv": ["true"], "reject": "a["}},
+            r"'a\[' in probe is not a regular",
+            {"probe": {"argv": ["true"]}},
+        ),
+        (
+            {"probe": {"path": "/proc/uptime"}},
+            "needs expect or reject",
+            {"probe": {"path": "/proc/uptime", "reject": "x"}},
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(arguments, says, instead):
+    with pytest.raises(Refused, match=says) as refused:
+        task(**arguments)
+    assert refused.value.reason == "bad_arguments"
+    assert task(**{**arguments, **instead}).wanted.name == "lp_a1"
+
+
+def test_a_file_that_is_on_the_host_has_to_be_named():
+    assert checked(name="lp_a1").error_messages == []
+    (error,) = checked(name="lp_a1", remote_src=True).error_messages
+    assert "remote_src is True" in error and "src" in error.split("missing")[1]
