@@ -73,7 +73,7 @@ options:
     elements: str
     default: []
   jobs:
-    description: How many commands make runs at once (option C(-j)). Default is the number of processors.
+    description: How many commands make runs at once (option C(-j)), with O(method=kpatch) only. Default is the number of processors.
     type: int
   arch:
     description: Architecture to build for, in the kernel's words, for example V(arm64). Default is the build host's.
@@ -82,7 +82,9 @@ options:
     description: What the names of the compiler and its tools begin with, for example V(aarch64-linux-gnu-).
     type: str
   skip_compiler_check:
-    description: Build although the compiler is another one than the kernel was built with. The result may differ in more than the patch.
+    description:
+      - Build although the compiler is another one than the kernel was built with. The result may differ in more than the patch.
+      - Used with O(method=kpatch) only.
     type: bool
     default: false
   oot_module:
@@ -93,7 +95,7 @@ options:
     type: path
   replace:
     description:
-      - Whether the patch replaces all others when it is enabled.
+      - Whether the patch replaces all others when it is enabled. Used with O(method=kpatch) only; a hand-written module says it itself.
       - V(auto) is what the kernel can do. On mainline's kernels it replaces, as C(kpatch-build) builds by default; on openEuler's kernels
         with C(CONFIG_LIVEPATCH_WO_FTRACE), where this would hang the host, it does not, and V(yes) is refused.
     type: str
@@ -104,7 +106,7 @@ options:
     type: int
     default: 0
   env:
-    description: Further environment variables for the build.
+    description: Further environment variables for the build, with O(method=kpatch) only.
     type: dict
   kpatch_build:
     description:
@@ -118,11 +120,11 @@ options:
     type: path
     default: /var/cache/livepatch_build
   timeout:
-    description: How many seconds a build may take.
+    description: How many seconds a build may take, with O(method=kpatch) only.
     type: int
     default: 7200
   progress:
-    description: Whether a long build shows its stages, and a line about every ten seconds, on the controller.
+    description: Whether a long build with O(method=kpatch) shows its stages, and a line about every ten seconds, on the controller.
     type: bool
     default: true
   rebuild:
@@ -265,7 +267,7 @@ manifest:
   type: str
   sample: /srv/livepatch/livepatch_cmdline.ko.json
 duration:
-  description: Seconds that the last build took. V(null) if there was none.
+  description: Seconds that the last build took. V(null) if there was none, and with O(method=kbuild).
   returned: success
   type: float
   sample: 12.5

@@ -170,8 +170,9 @@ ansible_facts:
               returned: always
             accepted:
               description:
-                - What the next boot of the running kernel loads, in order, each with RV(ignore:name), RV(ignore:sha256),
-                  RV(ignore:release) and RV(ignore:since).
+                - What the next boot of the running kernel loads, in order, if RV(ansible_facts.ansible_livepatch.boot.installed) and not
+                  RV(ansible_facts.ansible_livepatch.boot.held).
+                - Each has RV(ignore:name), RV(ignore:sha256), RV(ignore:release) and RV(ignore:since).
               type: list
               elements: dict
               returned: always
@@ -194,7 +195,9 @@ ansible_facts:
               type: int
               returned: always
             held:
-              description: Whether nothing is loaded any more because of them, until a patch is accepted or taken out.
+              description:
+                - Whether nothing is loaded any more because of them, until a patch is accepted, or one that is accepted or in quarantine
+                  is taken out.
               type: bool
               returned: always
             nothing:

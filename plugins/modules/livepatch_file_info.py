@@ -96,7 +96,9 @@ file:
       type: list
       elements: dict
     replace:
-      description: Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build.
+      description:
+        - Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build.
+        - For these it is taken from the manifest of M(openeuler.livepatch.livepatch_build) beside the file, C(NAME.ko.json).
       type: bool
     callbacks:
       description: The callbacks of mainline's kernels that it has.

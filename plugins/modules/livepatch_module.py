@@ -15,6 +15,7 @@ description:
     to prove the result. A step that fails is undone.
   - Before a change everything that can be known is checked, in check mode as well, and reported at once in RV(findings); what would
     fail or do harm is refused. Nothing is checked where nothing is to be done.
+  - Where the host can take no patch, or another content of the name is loaded and O(reload=false), only that is reported.
   - One run at a time changes a host; a second one waits for it, for O(timeout) seconds. What a run has left that was cut off is
     undone by the next one, which says so and has then changed something.
   - The file is read on the controller and sent only to hosts that need it, so a task that changes nothing is one round trip.
@@ -47,6 +48,8 @@ options:
     description:
       - Path of the patch file (C(.ko)) on the controller; looked for in C(files/) as by M(ansible.builtin.copy).
       - With O(remote_src=true), path on the host.
+      - Keep the manifest of M(openeuler.livepatch.livepatch_build), C(NAME.ko.json), beside C(NAME.ko). It tells whether a file of
+        C(kpatch-build) replaces other patches, which the file does not show.
       - Not needed to disable or unload a patch, nor to enable again one that this module has loaded. While a patch is loaded
         a copy of its file is kept on the host, in C(/run/openeuler-livepatch).
     type: path
@@ -64,6 +67,8 @@ options:
       - V(reverted) means not loaded, and what the patch took the place of is back as it was then, be it patches that it
         superseded (O(supersedes)) or an earlier content of its name (O(reload)). With O(src), nothing is done if another content
         is loaded. What was displaced is remembered while the patch is loaded, and needs to have been loaded by this module.
+      - After a reboot what an accepted patch had superseded comes back if it was accepted before it was superseded. What was on trial
+        does not.
       - On V(per_task) kernels what was disabled then is left out.
     type: str
     choices: [enabled, disabled, present, absent, reverted]
@@ -101,7 +106,8 @@ options:
         this needs the copies of their files that this module keeps.
       - V(allow) acts as far as the kernel permits it. A newer patch then stays live, or an older one becomes live.
       - Kernels with CONFIG_LIVEPATCH_STACK disable only the patch that was enabled last, whatever it replaces; there V(unstack) moves
-        all later ones, and V(allow) does not help.
+        all later ones, and V(allow) does not help. With O(state=disabled) V(unstack) is refused there if patches are enabled behind
+        this one, as they could not be enabled again; use O(state=absent).
     type: str
     choices: [refuse, unstack, allow]
     default: refuse
@@ -127,6 +133,8 @@ options:
   ignore:
     description:
       - Checks whose refusals are to be warnings only; the findings say that they were ignored. The kernel may still refuse.
+      - With O(boot=accepted) they are kept, and ignored at each boot as well. A later task without O(ignore) does not change that.
+      - What is in quarantine is not loaded at boot even then, until O(state=absent) has forgotten it.
       - V(wrong_architecture), V(wrong_vermagic) and V(wrong_abi) are about the kernel that the file was built for; V(signature) and
         V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
         V(function_too_short) about the functions; V(target_not_loaded) and V(dependency) about other modules; V(kprobe),
@@ -224,8 +232,9 @@ options:
       - V(accepted), with O(state=enabled) only, loads it again at each boot of the kernel that it is enabled on now, in the order that
         the accepted patches have in the kernel at this moment. What it has superseded is not loaded any more. It is accepted after it
         was enabled and has proven itself.
+      - At boot a transition may take 20 seconds, whatever O(timeout) the task had, and O(on_covered) is V(refuse).
       - V(trial) means that it is gone after a reboot. What it superseded is accepted again, if it was before.
-      - A patch that is taken out is not accepted any more either, after O(state=reverted) what comes back is.
+      - A patch that is taken out is not accepted any more either, for any kernel; after O(state=reverted) what comes back is.
       - The role P(openeuler.livepatch.boot#role) installs what loads accepted patches; without it a notice says that nothing does.
     type: str
     choices: [trial, accepted]
@@ -353,7 +362,7 @@ patch:
       elements: str
       returned: always
     functions:
-      description: The functions it replaces, each with RV(ignore:object), RV(ignore:name) and RV(ignore:sympos). Empty while disabled.
+      description: The functions it replaces, each with RV(ignore:object), RV(ignore:name) and RV(ignore:sympos). Empty while disabled on V(per_task) kernels.
       type: list
       elements: dict
       returned: always

@@ -25,9 +25,12 @@ HEADER = """\
 What the kernel's errors mean
 =============================
 
-When a step fails, ``livepatch_module`` looks up the operation, the kernel's errno, its ABI and its new log lines in
-this table, and returns ``reason``, ``cause`` and ``remedy``. The first row that fits is taken. The page is written from
-the table by ``tests/tools/errors_page.py``.
+When the kernel refuses a step, ``livepatch_module`` looks up the operation, the kernel's errno, its ABI and its new log
+lines in this table, and returns ``reason``, ``cause`` and ``remedy``. The first row that fits is taken. The page is
+written from the table by ``tests/tools/errors_page.py``.
+
+What is refused beforehand, and what fails without an answer of the kernel, is in
+:ref:`ansible_collections.openeuler.livepatch.docsite.reasons`.
 
 """
 
