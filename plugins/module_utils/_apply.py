@@ -178,6 +178,10 @@ class Executor:
 
     def carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
         """Carry out the plan; if that fails, undo it. C(kept) are the files to undo unloads with."""
+        outcome = self._carry_out(before, plan, kept, prove)
+        return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned))
+
+    def _carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
         done = 0
         try:
             for step in plan.steps:
@@ -187,25 +191,21 @@ class Executor:
             after = self._kernel.snapshot()
             plan = replace(plan, steps=tuple(step for step in plan.steps if not self._stays(step)))
             self._prove(predict(before, plan), after)
-            return Outcome(after, plan, proofs=prove(after), **self._by_force)
+            return Outcome(after, plan, proofs=prove(after))
         except Stalled as stalled:
             # What is proven is accepted: not yet.
             skipped = (*plan.steps[done + 1 :], *(plan.boot if plan.accepts else ()))
-            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=skipped, **self._by_force)
+            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=skipped)
         except StepFailed as failed:
             log = (failed.log + self._kernel.log.new_lines())[-LOG_LINES_MAX:]
             reached = _without_unreached(plan, before, done if failed.number is not None else done + 1)
             undone, not_restored = self.go_back(before, reached, kept)
             failure = Failure(failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored)
-            return Outcome(self._kernel.snapshot(), reached, failure, **self._by_force)
+            return Outcome(self._kernel.snapshot(), reached, failure)
 
     def _stays(self, step: Step) -> bool:
         """Whether it is about a module that the kernel will not let go, since it was disabled by force."""
         return step.action == UNLOAD and step.patch in self._pinned
-
-    @property
-    def _by_force(self) -> dict[str, tuple[str, ...]]:
-        return {"forced": tuple(self._forced), "pinned": tuple(self._pinned)}
 
     def _carry_out_step(self, step: Step) -> None:
         actions: dict[str, t.Callable[[Step], None]] = {
