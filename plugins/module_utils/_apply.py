@@ -27,7 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     STOP_MACHINE,
     Holder,
     Snapshot,
-    has_all_of,
+    added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     DISABLE,
@@ -245,19 +245,15 @@ class Executor:
         patch = now.patch(step.patch)
         if patch is None:
             return
-        if file.functions is None:
-            others = [other for other in now.patches if other != patch]
-            added = [str(function) for other in others for function in other.functions]
-            added = added if has_all_of(patch.functions, others) else []
-        else:
-            added = sorted(str(function) for function in set(patch.functions).difference(file.functions))
+        added = added_functions(patch, file.functions, [other for other in now.patches if other != patch])
         if added:
+            functions = ", ".join(str(function) for function in added)
             raise StepFailed(
                 str(step),
                 Cause(
                     "replaces_others",
-                    f"The patch has the replace flag: the kernel added {', '.join(added)} to it, which its file does "
-                    "not show, and enabling it would hang CPUs.",
+                    f"The patch has the replace flag: the kernel added {functions} to it, which its file does not "
+                    "show, and enabling it would hang CPUs.",
                     "Build the patch with kpatch-build -R.",
                 ),
             )

@@ -17,7 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     Function,
     LoadedPatch,
     Snapshot,
-    has_all_of,
+    added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
@@ -278,23 +278,17 @@ class Change:
         """
         if self.per_task or self.comes_in or not (self.goes_up and self.loaded):
             return []
-        if self.file is None or self.file.functions is None:
-            return self._refuse_unseen()
-        added = set(self.loaded.functions).difference(self.file.functions)
-        return [_replace_not_there(self.file)] if self.file.replace or added else []
-
-    def _refuse_unseen(self) -> list[Finding]:
-        """Whether functions were added is unknown: it is possible if all functions of the earlier patches are there."""
-        if self.loaded is None or self.loaded.enabled or (self.file and self.file.replace is False):
-            return []
-        mine = self.loaded.functions
-        earlier = [patch for patch in self.snapshot.patches if patch.load_index < self.loaded.load_index]
-        if not has_all_of(mine, earlier):
+        file, loaded = self.file, self.loaded
+        earlier = [patch for patch in self.snapshot.patches if patch.load_index < loaded.load_index]
+        added = added_functions(loaded, file.functions if file else None, earlier)
+        if file and file.functions is not None:
+            return [_replace_not_there(file)] if file.replace or added else []
+        if not added or loaded.enabled or (file and file.replace is False):
             return []
         return [
             Finding(
                 "needs_file",
-                f"{self.loaded.name} has every function of {_names(earlier)}, which came before it: it may have the "
+                f"{loaded.name} has every function of {_names(earlier)}, which came before it: it may have the "
                 "replace flag.",
                 f"Give src, so that it can be checked; or take {_names(earlier)} out first.",
                 "Kernels that patch by stop_machine lack it: openEuler 5.10 accepts it and then hangs CPUs.",

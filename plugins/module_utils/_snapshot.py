@@ -229,7 +229,15 @@ class Snapshot:
         return "none" if covered == len(patch.functions) else "partial"
 
 
-def has_all_of(functions: t.Iterable[Function], patches: t.Sequence[LoadedPatch]) -> bool:
-    """Whether a patch with these functions may have the replace flag: the kernel then adds those of all others."""
-    mine = set(functions)
-    return any(patch.functions for patch in patches) and all(mine.issuperset(patch.functions) for patch in patches)
+def added_functions(
+    patch: LoadedPatch, shown: t.Iterable[Function] | None, others: t.Sequence[LoadedPatch]
+) -> list[Function]:
+    """What the kernel has added to a registered patch: to one with the replace flag, the functions of all others.
+
+    C(shown) are those that its file shows. Where that is not known, whatever the others have may have been added, if
+    the patch has all of it.
+    """
+    if shown is not None:
+        return sorted(set(patch.functions).difference(shown), key=str)
+    theirs = list(dict.fromkeys(function for other in others for function in other.functions))
+    return theirs if set(patch.functions).issuperset(theirs) else []

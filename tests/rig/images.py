@@ -22,7 +22,7 @@ import acceleration
 import cache
 import machines
 from cache import Entry
-from commands import RigError, run
+from commands import RigError
 from machines import LOOPBACK, Machine
 
 DEFAULT_IMAGE = (
@@ -175,8 +175,7 @@ def start(vm: Machine, entry: Entry, image: Path) -> None:
     argv += ["-drive", f"if=virtio,file={overlay},format=qcow2,cache=unsafe"]
     argv += ["-netdev", f"user,id=net,hostfwd=tcp:{LOOPBACK}:{port}-:22"]
     argv += ["-device", "virtio-net-pci,netdev=net"]
-    argv += ["-serial", f"file:{vm.console}", "-daemonize", "-pidfile", str(vm.pid_file)]
-    run(argv)
+    machines.run_vm(vm, argv)
 
 
 def wait_and_take_over(vm: Machine, entry: Entry, wanted: Settings, deadline: float) -> None:

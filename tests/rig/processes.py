@@ -17,6 +17,7 @@ PATIENCE_SECONDS = 20
 # The shell only records its own process id, which the program then keeps.
 RECORD_PID = 'echo $$ >"$1"; shift; exec "$@"'
 RECORD_PID_AND_DETACH = 'echo $$ >"$1"; exec >"$2" 2>&1 </dev/null; shift 2; exec "$@"'
+RECORD_PID_AND_REPEAT = 'echo $$ >"$1"; exec >>"$2" 2>&1 </dev/null; shift 2; while "$@"; do :; done'
 
 # With namespaces of its own, a killed process takes its children and its mounts with it.
 NAMESPACES = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
@@ -31,6 +32,18 @@ def start_isolated(argv: list[str], pid_file: Path, log: Path) -> None:
     """Start a command as root in its own namespaces, leave it running, and return when its process id is recorded."""
     shell = ["sh", "-c", RECORD_PID_AND_DETACH, "sh", str(pid_file), str(log)]
     run(as_root(["setsid", "--fork", *shell, *NAMESPACES, *argv]))
+    wait_until_recorded(pid_file)
+
+
+def start_repeated(argv: list[str], pid_file: Path, log: Path) -> None:
+    """Start a command, leave it running, and start it anew whenever it has ended well; what it says goes to the log."""
+    pid_file.unlink(missing_ok=True)
+    shell = ["sh", "-c", RECORD_PID_AND_REPEAT, "sh", str(pid_file), str(log)]
+    run(["setsid", "--fork", *shell, "setpriv", "--pdeathsig", "KILL", *argv])
+    wait_until_recorded(pid_file)
+
+
+def wait_until_recorded(pid_file: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while recorded(pid_file) is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -64,17 +77,28 @@ def command_line(pid: int | None) -> bytes:
 
 
 def stop(pid_file: Path, mark: Path) -> None:
-    """Kill the recorded process and wait until it is gone."""
+    """Kill the recorded process, with its group if it leads one, and wait until they are gone."""
     pid = running(pid_file, mark)
     if pid is None:
         return
-    argv = ["kill", "-KILL", str(pid)]
+    leads = os.getpgid(pid) == pid
+    argv = ["kill", "-KILL", "--", f"-{pid}" if leads else str(pid)]
     run(argv if Path(f"/proc/{pid}").stat().st_uid == os.geteuid() else as_root(argv))
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while running(pid_file, mark) is not None:
+    while running(pid_file, mark) is not None or (leads and group_exists(pid)):
         if time.monotonic() > deadline:
             raise RigError(f"Process {pid} does not end.")
         time.sleep(0.05)
+
+
+def group_exists(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def remove_tree(path: Path) -> None:

@@ -54,10 +54,8 @@ class MortalKernel(Kernel):
         return result
 
 
-FILES = {
-    name: PatchFile.from_dict(json.loads(Path(f"{DIRECTORY}/{name}.json").read_text(encoding="utf-8")))
-    for name in ("lp_a1", "lp_a2", "lp_b1", "lp_slow")
-}
+BUILT = json.loads(Path(f"{DIRECTORY}/patches.json").read_text(encoding="utf-8"))
+FILES = {name: PatchFile.from_dict(BUILT[name]) for name in ("lp_a1", "lp_a2", "lp_b1", "lp_slow")}
 
 
 def run(wanted: Wanted, kernel: Kernel) -> dict[str, t.Any]:

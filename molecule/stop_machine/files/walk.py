@@ -127,9 +127,10 @@ def step(kernel: Kernel, files: dict[str, PatchFile], choice: random.Random) -> 
 def main() -> int:
     kernel, choice = Kernel(), random.Random(int(SEED))
     functions = {name: tuple(Function("vmlinux", function) for function in texts) for name, texts in PATCHES.items()}
+    built = json.loads(Path(f"{MODULES}/patches.json").read_text(encoding="utf-8"))
     files = {}
     for name, known in functions.items():
-        files[name] = PatchFile.from_dict(json.loads(Path(f"{MODULES}/{name}.json").read_text(encoding="utf-8")))
+        files[name] = PatchFile.from_dict(built[name])
         assert files[name].functions == known
     orders(kernel, files)
     seen: dict[str, int] = {}
