@@ -11,13 +11,15 @@ import time
 import typing as t
 from pathlib import Path
 
-from toolbox import Argv, Stop
+from toolbox import CHECKOUT, Argv, Environ, Stop
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 60
 
 
-def side_by_side(commands: t.Mapping[str, Argv], at_once: int, logs: Path) -> None:
+def side_by_side(
+    commands: t.Mapping[str, Argv], at_once: int, logs: Path, *, cwd: Path = CHECKOUT, env: Environ | None = None
+) -> None:
     """Run the commands, this many at a time, in their order; all of them, even if one fails.
 
     When interrupted, every command that runs is told to end, and gets a minute to clean up.
@@ -31,7 +33,7 @@ def side_by_side(commands: t.Mapping[str, Argv], at_once: int, logs: Path) -> No
         while waiting or running:
             while waiting and len(running) < at_once:
                 name = waiting.pop(0)
-                running[name] = _start(commands[name], _log(logs, name))
+                running[name] = _start(commands[name], _log(logs, name), cwd, env)
                 started[name] = time.monotonic()
                 print(f"    {name}: started, prints to {_log(logs, name)}", flush=True)
             for name in [name for name, process in running.items() if process.poll() is not None]:
@@ -51,10 +53,12 @@ def _log(logs: Path, name: str) -> Path:
     return logs / f"{name}.log"
 
 
-def _start(argv: Argv, log: Path) -> subprocess.Popen[bytes]:
+def _start(argv: Argv, log: Path, cwd: Path, env: Environ | None) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
             [str(arg) for arg in argv],
+            cwd=cwd,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
