@@ -232,7 +232,7 @@ options:
       - V(accepted), with O(state=enabled) only, loads it again at each boot of the kernel that it is enabled on now, in the order that
         the accepted patches have in the kernel at this moment. What it has superseded is not loaded any more. It is accepted after it
         was enabled and has proven itself.
-      - At boot a transition may take 20 seconds, whatever O(timeout) the task had, and O(on_covered) is V(refuse).
+      - At boot a transition may take 50 seconds, whatever O(timeout) the task had, and O(on_covered) is V(refuse).
       - V(trial) means that it is gone after a reboot. What it superseded is accepted again, if it was before.
       - A patch that is taken out is not accepted any more either, for any kernel; after O(state=reverted) what comes back is.
       - The role P(openeuler.livepatch.boot#role) installs what loads accepted patches; without it a notice says that nothing does.

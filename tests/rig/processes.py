@@ -85,20 +85,22 @@ def stop(pid_file: Path, mark: Path) -> None:
     argv = ["kill", "-KILL", "--", f"-{pid}" if leads else str(pid)]
     run(argv if Path(f"/proc/{pid}").stat().st_uid == os.geteuid() else as_root(argv))
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while running(pid_file, mark) is not None or (leads and group_exists(pid)):
+    while running(pid_file, mark) is not None or (leads and group_runs(pid)):
         if time.monotonic() > deadline:
             raise RigError(f"Process {pid} does not end.")
         time.sleep(0.05)
 
 
-def group_exists(leader: int) -> bool:
-    try:
-        os.killpg(leader, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def group_runs(leader: int) -> bool:
+    """Whether a process of the group is alive: one that nobody has waited for yet is not."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, group = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if group == str(leader) and state != "Z":
+            return True
+    return False
 
 
 def remove_tree(path: Path) -> None:
