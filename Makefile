@@ -7,7 +7,7 @@
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PYTHON ?= python3
-SCENARIOS ?= build stop_machine default faults boot
+SCENARIOS ?= build stop_machine default boot faults
 CORES ?=
 export SCENARIOS CORES
 
