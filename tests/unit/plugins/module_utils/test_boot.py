@@ -422,7 +422,6 @@ def test_a_warning_while_a_patch_is_loaded_is_not_about_it(machine):
     assert machine.enabled == ["a", "b"]
 
 
-@pytest.mark.no_cover
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_the_host_comes_up_in_the_end(tmp_path_factory, data):

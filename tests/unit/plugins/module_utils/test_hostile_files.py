@@ -30,9 +30,6 @@ FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 CORPUS = {path.name: path.read_bytes() for path in sorted(FIXTURES.glob("*.ko"))}
 SMALL = sorted(CORPUS, key=lambda name: len(CORPUS[name]))[:3]
 
-# Measuring what is covered takes as long as the tests themselves, and other tests cover the same.
-pytestmark = pytest.mark.no_cover
-
 EXAMPLES = int(os.environ.get("LIVEPATCH_FUZZ_EXAMPLES", "600"))
 SECONDS = 2
 """Of the processor: how long it takes depends on what else the machine does."""

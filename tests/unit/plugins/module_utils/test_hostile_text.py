@@ -39,9 +39,6 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-# Measuring what is covered takes as long as the tests themselves, and other tests cover the same.
-pytestmark = pytest.mark.no_cover
-
 EXAMPLES = int(os.environ.get("LIVEPATCH_FUZZ_EXAMPLES", "2000"))
 
 SECONDS = 1.0
