@@ -202,10 +202,10 @@ def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: dat
         headline, why = statuses[0], others[statuses[0]]
     age, notes = None, facts.notes
     if facts.read_at:
-        age = int((now - facts.read_at).total_seconds())
-        if age < -SKEW_SECONDS:
-            notes = (f"Its clock is {-age} seconds ahead of the report's.", *notes)
-        age = max(age, 0)
+        passed = int((now - facts.read_at).total_seconds())
+        if passed < -SKEW_SECONDS:
+            notes = (f"Its clock is {-passed} seconds ahead of the report's.", *notes)
+        age = max(passed, 0)
     return Host(name, statuses, why, facts, age, standings, notes, headline)
 
 
