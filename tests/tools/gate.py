@@ -35,7 +35,7 @@ def lint() -> None:
     """ruff, mypy, yamllint, ansible-lint, antsibull-changelog, reuse: all of them, even if one fails."""
     staged, environ = staging.tree(), tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.COLLECTIONS)
     packages = [f"--package=ansible_collections.openeuler.livepatch.plugins.{kind}_utils" for kind in UTILS]
-    commands = {
+    commands: dict[str, Argv] = {
         "ansible-lint": ["ansible-lint", "-q", "--nocolor", "--offline", "--strict"],
         "mypy": ["mypy", *packages],
         **{f"mypy-{name}": ["mypy", f"--cache-dir={WORK / name}", f"tests/{name}"] for name in ("rig", "tools")},
@@ -45,8 +45,7 @@ def lint() -> None:
         "yamllint": ["yamllint", "--strict", "."],
         "changelog": ["antsibull-changelog", "lint"],
     }
-    argvs: dict[str, Argv] = {name: [tools() / "bin" / argv[0], *argv[1:]] for name, argv in commands.items()}
-    side_by_side(argvs, os.cpu_count() or 1, WORK / "lint", cwd=staged, env=environ)
+    side_by_side(commands, os.cpu_count() or 1, WORK / "lint", cwd=staged, env=environ)
 
 
 def unit() -> None:
