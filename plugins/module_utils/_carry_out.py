@@ -303,8 +303,7 @@ def _displaced(
 
 
 def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
-    names = {above.name for stack in snapshot.above(patch).values() for above in stack}
-    return tuple(sorted(names.difference(except_of)))
+    return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
 
 
 def _notices(outcome: Outcome) -> list[str]:
@@ -353,7 +352,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
         unknown = _runs.is_noted(files)
         _runs.remove_note(files)
         return _Recovery((_UNKNOWN_RUN,) if unknown else ())
-    plan = Plan(note.steps)
+    plan = Plan(note.steps, about=note.name)
     now = kernel.snapshot()
     kept = KeptFiles(kernel, now)
     kept.add_of(note)

@@ -115,7 +115,7 @@ class Change:
 
     def _above(self, patch: LoadedPatch) -> set[LoadedPatch]:
         """Who covers the patch, apart from those that are lowered too and from the one that supersedes it."""
-        covering = {above for stack in self.snapshot.above(patch).values() for above in stack}
+        covering = self.snapshot.covering(patch)
         return {above for above in covering if above not in self.lowered and above.name != self.wanted.name}
 
     def _newer(self, loaded: LoadedPatch) -> list[LoadedPatch]:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import Circumstances, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import WARN, Finding, refusals
@@ -51,7 +51,7 @@ class Look:
             plan = make_plan(self.before, wanted, self.kept.files)
         names = [one.name for one in displaced]
         circumstances = Circumstances(self.kept.files, names, time_now(), self.task.ignore)
-        return plan_boot(self.before, wanted, plan, circumstances)
+        return plan_boot(self.before, wanted, replace(plan, about=wanted.name), circumstances)
 
     @property
     def lacks_file(self) -> bool:

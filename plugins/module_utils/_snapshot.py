@@ -219,6 +219,10 @@ class Snapshot:
                 covered[function] = stack[stack.index(patch) + 1 :]
         return covered
 
+    def covering(self, patch: LoadedPatch) -> set[LoadedPatch]:
+        """The enabled patches that cover this one on some function."""
+        return {above for stack in self.above(patch).values() for above in stack}
+
     def effect(self, patch: LoadedPatch) -> str:
         """C(full) if every function of the patch is live, C(none) if no one is, else C(partial)."""
         if not patch.enabled:

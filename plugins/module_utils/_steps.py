@@ -122,7 +122,8 @@ class Plan:
 
     C(intended) are the steps, also if they are refused, for whoever wants to know all that is against them.
     C(boot) is what is done about the next boot, after the steps and their proof, and C(acceptance) what the host then
-    keeps for it; None if that does not change.
+    keeps for it; None if that does not change. C(about) names the patch that is wanted, also where nothing is done with
+    it: what it supersedes can only come back below it if it is moved.
     """
 
     steps: tuple[Step, ...] = ()
@@ -131,6 +132,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     boot: tuple[Step, ...] = ()
     acceptance: Acceptance | None = None
+    about: str = ""
 
     @property
     def all_steps(self) -> tuple[Step, ...]:

@@ -88,6 +88,14 @@ def _new(plan: Plan, before: Snapshot) -> list[str]:
     return [name for name in plan.names if before.patch(name) is None]
 
 
+def _only_covers(patch: LoadedPatch, before: Snapshot, now: Snapshot, plan: Plan, movable: t.Collection[str]) -> bool:
+    """Whether the patch, nothing of which was live, would come back above newer code that stays where it is."""
+    return before.effect(patch) == "none" and any(
+        upper.name not in movable and _is_as_before(now.patch(upper.name), upper, plan)
+        for upper in before.covering(patch)
+    )
+
+
 def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
     """Lower from the top, load what is missing in the old order, and take out what is new.
 
@@ -98,7 +106,7 @@ def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) 
     steps = []
     for patch in reversed(now.patches):
         was = before.patch(patch.name)
-        if patch.name not in plan.names:
+        if patch.name not in plan.names and patch.name not in rising:
             continue
         goes_out = was is None or patch.name in rising or is_other_content(patch, was, plan)
         if patch.enabled and (goes_out or not (was and was.enabled)):
@@ -129,12 +137,13 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     """The patches to be loaded again: those that are missing, and those that have to come above them."""
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
+    movable = [name for name in (*plan.names, plan.about) if name in kept]
     for patch in were_up:
-        can_move = patch.name in plan.names and patch.name in kept
+        can_move = patch.name in movable
         if _is_as_before(now.patch(patch.name), patch, plan):
             if can_move and any(_is_under(lower, patch, were_up, kept) for lower in rising):
                 rising.append(patch)
-        elif can_move:
+        elif can_move and not _only_covers(patch, before, now, plan, movable):
             rising.append(patch)
     # What would disable patches that cannot be brought back above it stays out.
     return [
@@ -162,14 +171,17 @@ def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) 
 
 def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
     """Lower what is out of place, take out what is new, bring back what is missing, raise in the old order."""
-    gone = [patch.name for patch in before.patches if patch.name in plan.names and is_gone(patch, now, plan)]
-    were_up = [patch.name for patch in before.patches if patch.enabled and patch.name in plan.names]
-    are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in plan.names]
+    changed = [patch for patch in before.patches if patch.name in plan.names]
+    is_covering = any(upper.name == plan.about for patch in changed for upper in before.covering(patch))
+    movable = (*plan.names, plan.about) if is_covering else plan.names
+    gone = [patch.name for patch in changed if is_gone(patch, now, plan)]
+    were_up = [patch for patch in before.patches if patch.enabled and patch.name in movable]
+    are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in movable]
     in_place = []
     for was, is_now in zip(were_up, are_up):
-        if was != is_now or was in gone:
+        if was.name != is_now or is_now in gone:
             break
-        in_place.append(was)
+        in_place.append(is_now)
     steps = [Step(DISABLE, name) for name in reversed(are_up) if name not in in_place]
     # What is new and down does nothing: that it cannot be unloaded must not keep what was live from coming back. But
     # with CONFIG_LIVEPATCH_STACK it has to go before what comes behind it can be enabled.
@@ -179,8 +191,13 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
         steps += [Step(UNLOAD, name)] if now.patch(name) else []
         steps += [Step(LOAD, name, kept[name])] if name in kept else []
     lost = [name for name in gone if name not in kept]
+    rising = [
+        patch.name
+        for patch in were_up
+        if patch.name not in (*in_place, *lost) and not _only_covers(patch, before, now, plan, movable)
+    ]
     if now.list_order:
         # What is loaded again is the last of the kernel's list, and is enabled last.
-        were_up.sort(key=gone.__contains__)
-    steps += [Step(ENABLE, name) for name in were_up if name not in in_place and name not in lost]
+        rising.sort(key=gone.__contains__)
+    steps += [Step(ENABLE, name) for name in rising]
     return steps + (new if now.list_order is False else [])

@@ -78,9 +78,12 @@ def situations(draw, kernels=KERNELS):
 
 
 class Case:
-    """One situation on a model, carried out by its own task, with copies of the files of everything that is loaded."""
+    """One situation on a model, carried out by its own task.
 
-    def __init__(self, root, situation, trouble=None):
+    Copies of the files of what is loaded are at hand, as far as their patches are named in C(kept).
+    """
+
+    def __init__(self, root, situation, trouble=None, kept=NAMES):
         kind, files, patches, self.wanted = situation
         self.kernel = ModelKernel(root, *patches, **kind)
         self.files = files
@@ -90,16 +93,16 @@ class Case:
             (pathlib.Path(root) / "sys/module" / name).mkdir(parents=True)
         self.before = self.conditions()
         self.stacks_before = self.stacks()
-        self.keep_files()
+        self.keep_files(kept)
         if trouble:
             self.kernel.fail_later(*trouble)
 
-    def keep_files(self):
-        for patch in self.kernel.patches:
-            file = self.files[patch.name]
-            path = f"{self.kernel.root}/{patch.name}.ko"
-            _kept_files.store(self.kernel.files(), patch.name, path, file.sha256)
-            _kept_files.keep(self.kernel.files(), patch.name, file.sha256, file.to_dict())
+    def keep_files(self, kept):
+        for name in kept:
+            if name in self.before:
+                file = self.files[name]
+                _kept_files.store(self.kernel.files(), name, f"{self.kernel.root}/{name}.ko", file.sha256)
+                _kept_files.keep(self.kernel.files(), name, file.sha256, file.to_dict())
 
     def manage(self, check_mode=False):
         path = f"{self.kernel.root}/{self.wanted.name}.ko" if self.wanted.file else None
@@ -180,6 +183,19 @@ def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
         else:
             assert case.conditions() == case.before
             assert case.stacks() == case.stacks_before
+
+
+@settings(deadline=None, max_examples=300)
+@given(situations(), TROUBLE, st.sets(st.sampled_from(NAMES)))
+def test_no_older_code_comes_above_what_was_live_and_stays(situation, trouble, kept):
+    """Whatever files are at hand to undo with."""
+    with tempfile.TemporaryDirectory() as root:
+        case = Case(root, situation, trouble, kept)
+        if not case.manage().get("failed") or case.wanted.on_covered == ALLOW:
+            return
+        for function, stack in case.stacks_before.items():
+            now = case.stacks().get(function, [])
+            assert stack[-1] not in now[:-1]
 
 
 @settings(deadline=None, max_examples=300)

@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
+    ALLOW,
     DISABLED,
     ENABLED,
     LOAD,
@@ -207,6 +208,31 @@ def test_what_has_nothing_to_do_with_it_is_left_alone(tmp_path):
     assert result["failed"]
     assert "disable mid" not in host.kernel.calls
     assert sorted(host.stack) == ["mid", "old"]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("operation", ["disable", "unload"])
+def test_what_was_covered_comes_back_below_what_superseded_it(tmp_path, abi, operation):
+    """Also where nothing but the superseded patches was to change: the wanted one was enabled already."""
+    file = files(abi)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid", "new"))]
+    host = Host(tmp_path, *patches, abi=abi, kept=[file["old"], file["mid"], file["new"]])
+    host.kernel.fail_at = (operation, 1)
+    result = host.run("new", supersedes=("old", "mid"))
+    assert result["errno"] == "EIO"
+    assert (host.stack, result["not_restored"]) == (["old", "mid", "new"], [])
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path, abi):
+    """Nobody's patch but the wanted one may be moved, which covers the one that does not come back."""
+    file = files(abi)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = Host(tmp_path, *patches, abi=abi, kept=[file["old"]])
+    host.kernel.fail_at = ("unload", 0)
+    result = host.run("old", ABSENT, on_covered=ALLOW)
+    assert result["not_restored"] == ["old is disabled and should be enabled"]
+    assert host.stack == ["mid"]
 
 
 # ---- what is newer ----
