@@ -12,11 +12,11 @@ import ctypes
 import errno
 import hashlib
 import os
-import subprocess
 import syslog
 import time
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _commands
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, Files, read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog
@@ -65,15 +65,9 @@ class Kernel:
     def load_target(self, name: str) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""
         modprobe = self.files().text("/proc/sys/kernel/modprobe") or "/sbin/modprobe"
-        done = subprocess.run(
-            [modprobe, "--", name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        if done.returncode:
-            raise OSError(errno.ENOENT, done.stdout.decode("utf-8", "replace").strip())
+        returned, printed = _commands.run([modprobe, "--", name])
+        if returned:
+            raise OSError(errno.ENOENT, printed.strip())
 
     def unload(self, name: str) -> None:
         self._check(self._libc.delete_module(name.encode(), os.O_NONBLOCK))

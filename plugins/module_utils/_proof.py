@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log, _kernel_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _commands, _kernel_log, _kernel_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
@@ -32,22 +31,14 @@ def holds(probe: Probe, kernel: Kernel) -> tuple[bool, str]:
     try:
         if probe.path is not None:
             with open(kernel.files().path(probe.path), "rb") as stream:
-                returned, output = 0, stream.read(MAX_OUTPUT)
+                returned, text = 0, stream.read(MAX_OUTPUT).decode("utf-8", "replace").strip()
         else:
-            done = subprocess.run(
-                list(probe.argv),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=probe.timeout,
-                check=False,
-            )
-            returned, output = done.returncode, done.stdout
-    except subprocess.TimeoutExpired:
+            returned, printed = _commands.run(probe.argv, probe.timeout)
+            text = printed.strip()
+    except _commands.TimedOut:
         return False, f"no answer within {probe.timeout:g} s"
     except OSError as error:
         return False, str(error)
-    text = output.decode("utf-8", "replace").strip()
     if probe.expect is None and probe.reject is None:
         return returned == 0, f"return code {returned}"
     expected = probe.expect is None or re.search(probe.expect, text, re.M) is not None

@@ -39,13 +39,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.comm
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_request import Build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_targets import WHOLE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.long_command import TimedOut, run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.long_command import run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.work_tree import (
     WorkTree,
     origin_content,
     work_tree,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._commands import TimedOut
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name, read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE

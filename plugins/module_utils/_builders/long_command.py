@@ -16,9 +16,7 @@ import subprocess
 import time
 import typing as t
 
-
-class TimedOut(Exception):
-    """The command was killed because its time was up."""
+from ansible_collections.openeuler.livepatch.plugins.module_utils._commands import TimedOut, start
 
 
 def run_long(
@@ -35,14 +33,7 @@ def run_long(
     killed when the time in seconds is up (TimedOut), when this function is left by an exception, and when this very
     process is killed: a second one waits for that.
     """
-    process = subprocess.Popen(
-        list(command),
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    process = start(command, subprocess.DEVNULL, subprocess.PIPE, env=dict(environ), start_new_session=True)
     release = _watch_over(process.pid)
     try:
         printed = _read(t.cast(t.BinaryIO, process.stdout).fileno(), time.monotonic() + timeout, on_line, on_tick, tick)
@@ -93,13 +84,8 @@ _WATCHER = 'read -r _ || kill -s KILL -- "-$1"'
 def _watch_over(group: int) -> t.Callable[[], None]:
     """Start a process that kills the group as soon as this one is gone. Returns how to let it go."""
     # A shell under a name of its own: what kills the module by its name shall not kill the watcher too.
-    watcher = subprocess.Popen(
-        ["sh", "-c", _WATCHER, "watch-build", str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    watch = ["sh", "-c", _WATCHER, "watch-build", str(group)]
+    watcher = start(watch, subprocess.PIPE, subprocess.DEVNULL, start_new_session=True)
 
     def release() -> None:
         with contextlib.suppress(OSError):

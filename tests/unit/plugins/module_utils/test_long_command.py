@@ -14,6 +14,7 @@ import sys
 import time
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _commands
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import long_command
 
 RUN = """\
@@ -58,7 +59,7 @@ def gone(pid):
 
 def test_no_child_outlives_the_time(tmp_path):
     pid = tmp_path / "pid"
-    with pytest.raises(long_command.TimedOut):
+    with pytest.raises(_commands.TimedOut):
         run(f"sleep 600 & echo $! > {pid}; wait", timeout=5)
     assert gone(int(pid.read_text()))
 
@@ -71,6 +72,14 @@ def test_no_child_outlives_the_module(tmp_path):
         while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.05)
         module.send_signal(signal.SIGKILL)
+    assert gone(int(pid.read_text()))
+
+
+def test_a_short_program_is_ended_when_its_time_is_up(tmp_path):
+    pid = tmp_path / "pid"
+    assert _commands.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")
+    with pytest.raises(_commands.TimedOut):
+        _commands.run(["sh", "-c", f"echo $$ > {pid}; exec sleep 600"], timeout=2)
     assert gone(int(pid.read_text()))
 
 

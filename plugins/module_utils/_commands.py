@@ -1,0 +1,34 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Starts programs where AnsibleModule.run_command cannot: it has no time limit, and at boot there is no AnsibleModule."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+
+
+class TimedOut(Exception):
+    """The program was killed because its time was up."""
+
+
+def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -> subprocess.Popen[bytes]:
+    """Start a program without a shell; C(output) gets its standard output and error. Raises OSError."""
+    # pylint: disable-next=ansible-bad-function
+    return subprocess.Popen(list(command), stdin=stdin, stdout=output, stderr=subprocess.STDOUT, **options)
+
+
+def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, str]:
+    """Run a program: its exit status, and what it printed. Raises OSError, or TimedOut after so many seconds."""
+    with start(command, subprocess.DEVNULL, subprocess.PIPE) as process:
+        try:
+            printed = process.communicate(timeout=timeout)[0]
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut from error
+        finally:
+            process.kill()
+    return process.returncode, printed.decode("utf-8", "replace")
