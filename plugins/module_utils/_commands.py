@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Starts programs where AnsibleModule.run_command cannot: it has no time limit, and at boot there is no AnsibleModule."""
+"""Starts programs where AnsibleModule.run_command cannot: it has no time limit, and nothing at boot has a module."""
 
 from __future__ import annotations
 
