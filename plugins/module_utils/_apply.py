@@ -92,7 +92,7 @@ class Failure:
 def _without_unreached(plan: Plan, before: Snapshot, reached: int) -> Plan:
     """The plan without the new patches that it did not get to load: if one is there now, somebody else loaded it."""
     unloaded = {step.patch for step in plan.steps[reached:] if step.action == LOAD and not before.patch(step.patch)}
-    return replace(plan, steps=tuple(step for step in plan.steps if step.patch not in unloaded))
+    return plan.without(unloaded)
 
 
 def file_changed(error: FileChanged) -> Cause:
@@ -344,13 +344,27 @@ class Executor:
         trouble: list[str] = []
         try:
             self._settle(before, plan, kept, done)
-            self._carry_out_all(way_back(before, self._kernel.snapshot(), plan, kept), done)
+            trouble += self._carry_out_way_back(before, plan, kept, done)
         except StepFailed as failed:
-            trouble.append("to {} failed as well ({})".format(failed.attempted, failed.cause.cause.rstrip(".")))
+            trouble.append(_failed_as_well(failed))
         finally:
             self._patience = patience
         now = self._kernel.snapshot()
         return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
+
+    def _carry_out_way_back(self, before: Snapshot, plan: Plan, kept: Kept, done: list[str]) -> list[str]:
+        """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
+        trouble = []
+        while True:
+            for step in way_back(before, self._kernel.snapshot(), plan, kept):
+                try:
+                    self._carry_out_all([step], done)
+                except StepFailed as failed:
+                    trouble.append(_failed_as_well(failed))
+                    plan = plan.without([step.patch])
+                    break
+            else:
+                return trouble
 
     def _settle(self, before: Snapshot, plan: Plan, kept: Kept, done: list[str]) -> None:
         """Let a running transition end on the right side, unless it ends by itself at that moment."""
@@ -366,6 +380,10 @@ class Executor:
             self._carry_out_step(step)
             if step.action != WAIT:
                 done.append(str(step))
+
+
+def _failed_as_well(failed: StepFailed) -> str:
+    return f"to {failed.attempted} failed as well ({failed.cause.cause.rstrip('.')})"
 
 
 def _settled(before: Snapshot, now: Snapshot) -> Snapshot:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
@@ -164,3 +164,8 @@ class Plan:
     def targets(self) -> tuple[str, ...]:
         """The modules that are loaded first."""
         return tuple(step.patch for step in self.steps if step.action == LOAD_TARGET)
+
+    def without(self, names: t.Collection[str]) -> Plan:
+        """The plan without these patches, or modules that are loaded first."""
+        steps = tuple(step for step in self.steps if step.patch not in names)
+        return replace(self, steps=steps, about="" if self.about in names else self.about)

@@ -88,12 +88,9 @@ def _new(plan: Plan, before: Snapshot) -> list[str]:
     return [name for name in plan.names if before.patch(name) is None]
 
 
-def _only_covers(patch: LoadedPatch, before: Snapshot, now: Snapshot, plan: Plan, movable: t.Collection[str]) -> bool:
-    """Whether the patch, nothing of which was live, would come back above newer code that stays where it is."""
-    return before.effect(patch) == "none" and any(
-        upper.name not in movable and _is_as_before(now.patch(upper.name), upper, plan)
-        for upper in before.covering(patch)
-    )
+def _only_covers(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapshot) -> bool:
+    """Whether the patch, nothing of which was live, would come back above one of these, which covered it."""
+    return before.effect(patch) == "none" and not before.covering(patch).isdisjoint(below)
 
 
 def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
@@ -138,12 +135,15 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
     movable = [name for name in (*plan.names, plan.about) if name in kept]
+    staying = [
+        patch for patch in were_up if patch.name not in movable and _is_as_before(now.patch(patch.name), patch, plan)
+    ]
     for patch in were_up:
         can_move = patch.name in movable
         if _is_as_before(now.patch(patch.name), patch, plan):
             if can_move and any(_is_under(lower, patch, were_up, kept) for lower in rising):
                 rising.append(patch)
-        elif can_move and not _only_covers(patch, before, now, plan, movable):
+        elif can_move and not _only_covers(patch, staying, before):
             rising.append(patch)
     # What would disable patches that cannot be brought back above it stays out.
     return [
@@ -191,13 +191,15 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
         steps += [Step(UNLOAD, name)] if now.patch(name) else []
         steps += [Step(LOAD, name, kept[name])] if name in kept else []
     lost = [name for name in gone if name not in kept]
-    rising = [
-        patch.name
-        for patch in were_up
-        if patch.name not in (*in_place, *lost) and not _only_covers(patch, before, now, plan, movable)
-    ]
+    rising = [patch for patch in were_up if patch.name not in (*in_place, *lost)]
     if now.list_order:
-        # What is loaded again is the last of the kernel's list, and is enabled last.
-        rising.sort(key=gone.__contains__)
-    steps += [Step(ENABLE, name) for name in rising]
+        # The kernel's list decides, and what is loaded again is its last.
+        places = {patch.name: place for place, patch in enumerate(now.patches) if patch.name not in gone}
+        rising.sort(key=lambda patch: places.get(patch.name, len(now.patches)))
+    below = [patch for patch in before.patches if patch.enabled and patch not in rising]
+    below = [patch for patch in below if _is_as_before(now.patch(patch.name), patch, plan)]
+    for patch in rising:
+        if not _only_covers(patch, below, before):
+            steps.append(Step(ENABLE, patch.name))
+        below.append(patch)
     return steps + (new if now.list_order is False else [])

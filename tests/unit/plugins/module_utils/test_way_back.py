@@ -235,6 +235,34 @@ def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path, abi):
     assert host.stack == ["mid"]
 
 
+def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path):
+    """The configuration is hidden: that the order of the list decides is learned on the way back."""
+    file = files(STOP_MACHINE)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = Host(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, hidden=True, kept=[file["old"]])
+    host.kernel.fail_at = ("enable", 0)
+    result = host.run("old", ABSENT, on_covered=UNSTACK)
+    assert result["errno"] == "EIO"
+    assert host.stack == ["mid"]
+    assert result["undone"] == ["load old", "enable mid"]
+    assert result["not_restored"] == [
+        "old is disabled and should be enabled",
+        "to enable old failed as well (The kernel has CONFIG_LIVEPATCH_STACK: only the first disabled patch can be "
+        "enabled)",
+    ]
+
+
+def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
+    """With CONFIG_LIVEPATCH_STACK it is the last of the list, so that it would come above."""
+    file = files(STOP_MACHINE)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = Host(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, kept=[file["old"]])
+    host.kernel.fail_at = ("enable", 0)
+    result = host.run("old", ABSENT, on_covered=UNSTACK)
+    assert host.stack == ["mid"]
+    assert result["not_restored"] == ["old is disabled and should be enabled"]
+
+
 # ---- what is newer ----
 
 
