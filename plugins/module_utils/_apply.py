@@ -197,7 +197,7 @@ class Executor:
             skipped = (*plan.steps[done + 1 :], *(plan.boot if plan.accepts else ()))
             return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=skipped)
         except StepFailed as failed:
-            log = (failed.log + self._kernel.log.new_lines())[-LOG_LINES_MAX:]
+            log = (failed.log + self._kernel.log.new_lines())[:LOG_LINES_MAX]
             reached = _without_unreached(plan, before, done if failed.number is not None else done + 1)
             undone, not_restored = self.go_back(before, reached, kept)
             failure = Failure(failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored)

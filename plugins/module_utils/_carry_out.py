@@ -212,6 +212,8 @@ class _Run:
         executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
         wish = self.task.verification if self._proves else Verification()
         since = "the change" if self.plan.steps else "the task began"
+        # What was printed before, while another run was waited for, perhaps, is not this one's doing.
+        self.kernel.log.begin()
         prover = Prover(self.kernel, self.task.wanted.name, self.before, wish, since)
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:

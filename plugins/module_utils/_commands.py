@@ -8,8 +8,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import typing as t
+
+KILL_SECONDS = 1.0
+"""How long a program is waited for that was killed."""
 
 
 class TimedOut(Exception):
@@ -23,12 +27,23 @@ def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -
 
 
 def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, str]:
-    """Run a program: its exit status, and what it printed. Raises OSError, or TimedOut after so many seconds."""
-    with start(command, subprocess.DEVNULL, subprocess.PIPE) as process:
-        try:
-            printed = process.communicate(timeout=timeout)[0]
-        except subprocess.TimeoutExpired as error:
-            raise TimedOut from error
-        finally:
-            process.kill()
+    """Run a program: its exit status, and what it printed. Raises OSError, or TimedOut after so many seconds.
+
+    What then cannot be killed, since it does not come back from the kernel, is left to itself.
+    """
+    process = start(command, subprocess.DEVNULL, subprocess.PIPE)
+    try:
+        printed = process.communicate(timeout=timeout)[0]
+    except subprocess.TimeoutExpired as error:
+        raise TimedOut from error
+    finally:
+        _end(process)
     return process.returncode, printed.decode("utf-8", "replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    if process.stdout:
+        process.stdout.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(KILL_SECONDS)

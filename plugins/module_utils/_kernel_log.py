@@ -19,7 +19,7 @@ RECORD_MAX = 8192
 class KernelLog:
     """Reads /dev/kmsg from the end on. Without permission there are no lines, and C(readable) is false.
 
-    C(lines) are all that were read so far, C(lost) says that there were more, which the kernel has overwritten.
+    C(lines) are all that were read since C(begin), C(lost) says that there were more, which the kernel has overwritten.
     """
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
@@ -55,27 +55,41 @@ class KernelLog:
         self.lines += lines
         return tuple(lines)
 
+    def begin(self) -> None:
+        """Forget what was printed so far."""
+        self.new_lines()
+        self.lines = []
+        self.lost = False
+
     def close(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
-# What the kernel prints when something has gone wrong. "Call Trace:" is not among it: stop_machine kernels print the
-# stack of a task that is in a function, and refuse.
+# What the kernel prints at the beginning of a line when something has gone wrong; the number of an oops is in "[#1]".
+# "Call Trace:" is not among it: stop_machine kernels print the stack of a task that is in a function, and refuse.
 _TROUBLE = re.compile(
-    r"\bBUG: |kernel BUG at|\bOops\b|Unable to handle kernel|general protection fault|invalid opcode"
-    r"|double fault|INFO: task .+ blocked for more than|soft lockup|hard LOCKUP|detected stalls|self-detected stall"
-    r"|Kernel panic|Unrecoverable livepatch"
+    r"^(?:(?:NMI )?watchdog: |rcu: )?(?:BUG:? \S|kernel BUG at |Oops\b|Internal error: |Unable to handle kernel "
+    r"|Kernel panic|PANIC: |INFO: task .+ blocked for more than|INFO: .+ (?:self-)?detected (?:expedited )?stall"
+    r"|(?:CPU\d+: )?Watchdog detected hard LOCKUP)|^[\w ,:'-]+: [0-9a-f]{4,16} \[#\d+\]|Unrecoverable livepatch"
 )
 
+# Of a program that is killed the kernel says, under the program's own name, why: that is no trouble of the kernel's.
+_OF_A_PROGRAM = re.compile(r"^(?:traps: )?.{1,15}\[\d+\](?: |:)")
 
-_WARNING = re.compile(r"\bWARNING: CPU")
+_WARNING = re.compile(r"^WARNING: ")
 
 
 def trouble(lines: t.Iterable[str], warnings: bool = True) -> tuple[str, ...]:
     """The lines that tell of an oops, a bug, a hung task, a lockup or, if that counts, a warning."""
-    return tuple(line for line in lines if _TROUBLE.search(line) or (warnings and _WARNING.search(line)))
+    return tuple(line for line in lines if _tells_of_trouble(line, warnings))
+
+
+def _tells_of_trouble(line: str, warnings: bool) -> bool:
+    if _OF_A_PROGRAM.search(line):
+        return False
+    return bool(_TROUBLE.search(line) or (warnings and _WARNING.search(line)))
 
 
 def parse_record(record: str) -> list[str]:

@@ -198,7 +198,7 @@ options:
         type: int
         default: 0
       timeout:
-        description: How long the command may take, in seconds.
+        description: How long the command, or reading the file, may take, in seconds.
         type: float
         default: 10
   soak:
@@ -524,7 +524,7 @@ errno:
   type: str
   sample: EINVAL
 kernel_log:
-  description: The kernel's log lines since the module started.
+  description: The kernel's log lines about the failed step, up to 60; of trouble after the change, from its first line on.
   returned: when a step failed
   type: list
   elements: str

@@ -92,6 +92,10 @@ class ModelLog:
         self.lines += lines
         return lines
 
+    def begin(self):
+        self.new_lines()
+        self.lines = []
+
 
 class ModelKernel:
     """A per_task kernel, or with C(abi) a stop_machine one, with CONFIG_LIVEPATCH_STACK if C(list_order) is true.

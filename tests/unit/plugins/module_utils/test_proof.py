@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 
 import pytest
@@ -200,9 +201,15 @@ def test_a_probe_may_need_some_tries(tmp_path, enable, retries, succeeds):
         (Probe(argv=("/nowhere",)), False),
         (Probe(argv=("echo", "$HOME; ls"), expect=r"^\$HOME; ls$"), True),
         (Probe(path="/nowhere", expect="x"), False),
+        (Probe(path="/nowhere", reject="x"), False),
+        (Probe(path="/file", expect="yes"), True),
+        (Probe(path="/file", reject="yes"), False),
+        (Probe(path="/never", expect="yes", timeout=0.2), False),
     ],
 )
 def test_probes(tmp_path, probe, expected):
+    (tmp_path / "file").write_text("yes\n")
+    os.mkfifo(tmp_path / "never")
     assert holds(probe, ModelKernel(tmp_path))[0] is expected
 
 
@@ -215,7 +222,16 @@ def test_probes(tmp_path, probe, expected):
         ("Oops: 0000 [#1] PREEMPT SMP NOPTI", True),
         ("Oops: int3: 0000 [#1] PREEMPT SMP NOPTI", True),
         ("Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000", True),
-        ("general protection fault, probably for non-canonical address", True),
+        ("general protection fault, probably for non-canonical address 0xdead00000000: 0000 [#1] PREEMPT SMP", True),
+        ("divide error: 0000 [#1] SMP PTI", True),
+        ("Internal error: synchronous external abort: 96000410 [#1] SMP", True),
+        ("BUG kmalloc-64 (Tainted: G           OEK): Poison overwritten", True),
+        ("WARNING: fs/proc/cmdline.c:9 at cmdline_proc_show+0x1/0x2 [fix], CPU#1: cat/7", True),
+        ("WARNING: suspicious RCU usage", True),
+        ("watchdog: CPU3: Watchdog detected hard LOCKUP on cpu 3", True),
+        ("NMI watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [cat:123]", True),
+        ("INFO: rcu_sched self-detected stall on CPU", True),
+        ("rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-...! }", True),
         ("INFO: task kworker/0:0:7 blocked for more than 120 seconds.", True),
         ("watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [cat:123]", True),
         ("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", True),
@@ -224,6 +240,11 @@ def test_probes(tmp_path, probe, expected):
         ("livepatch: kworker/0:0:7 check stack failed, ret=-11", False),
         ("fix: tainting kernel with TAINT_LIVEPATCH", False),
         ("livepatch: enabling patch 'debug_oopsie'", False),
+        # What any user can provoke.
+        ("traps: myapp[7635] trap invalid opcode ip:7f43ac error:0 in dev/zero[7f43ac+1000]", False),
+        ("traps: kernel BUG at[7635] general protection fault ip:401136 sp:7ffe error:0 in x[401000+1000]", False),
+        ("BUG: x[7636]: segfault at 8 ip 00007f43 sp 00007ffe error 4 in libc.so.6[7f43+1000]", False),
+        ('audit: type=1701 audit(1.5:7): auid=1000 uid=1000 pid=7 comm="Oops: 0 [#1]" exe="/x" sig=11 res=1', False),
     ],
 )
 def test_trouble_in_the_log(line, bad):
@@ -243,6 +264,18 @@ def test_a_kernel_in_trouble_is_rolled_back(tmp_path, enable, kernel, text):
     assert (result["reason"], result["undone"]) == ("kernel_trouble", ["disable fix", "unload fix"])
     assert text in result["msg"]
     assert kernel.patches == []
+
+
+def test_trouble_from_before_the_change_is_not_blamed_on_it(tmp_path, enable):
+    kernel = Effective(tmp_path)
+    kernel.log.coming = ["BUG: kernel NULL pointer dereference, while another run was waited for"]
+    assert proofs(enable(kernel))["log"] is True
+
+
+def test_the_first_line_of_the_trouble_is_shown(tmp_path, enable):
+    oops = ["BUG: kernel NULL pointer dereference", "RIP: 0010:new_func+0x1/0x2 [fix]"]
+    kernel = Effective(tmp_path, prints=["fix: loading", *oops, *(f" f{number}+0x1/0x2" for number in range(70))])
+    assert enable(kernel)["kernel_log"][:2] == oops
 
 
 def test_the_soak_time_passes(tmp_path, enable):
