@@ -89,10 +89,9 @@ class Failure:
         return " ".join(parts)
 
 
-def _without_unreached(plan: Plan, before: Snapshot, reached: int) -> Plan:
+def _without_unreached(plan: Plan, before: Snapshot, unreached: t.Iterable[Step]) -> Plan:
     """The plan without the new patches that it did not get to load: if one is there now, somebody else loaded it."""
-    unloaded = {step.patch for step in plan.steps[reached:] if step.action == LOAD and not before.patch(step.patch)}
-    return plan.without(unloaded)
+    return plan.without([step.patch for step in unreached if step.action == LOAD and not before.patch(step.patch)])
 
 
 def file_changed(error: FileChanged) -> Cause:
@@ -137,11 +136,13 @@ class Outcome:
     """What became of a plan: the host afterwards, the failure if there was one, what proves the result.
 
     C(stalled) is the transition that was left running, C(forced) names those that were forced, C(pinned) those of them
-    whose modules stay loaded for that reason. C(reached) is the plan without new patches that it did not get to load.
+    whose modules stay loaded for that reason. C(reached) is the plan without new patches that it did not get to load,
+    C(done) are the steps that succeeded.
     """
 
     after: Snapshot
     reached: Plan
+    done: tuple[Step, ...]
     failure: Failure | None = None
     proofs: tuple[Proof, ...] = ()
     stalled: Stalled | None = None
@@ -182,26 +183,30 @@ class Executor:
         return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned))
 
     def _carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
-        done = 0
+        done: list[Step] = []
+        skipped = list(plan.steps)
         try:
-            for step in plan.steps:
-                if not self._stays(step):
-                    self._carry_out_step(step)
-                done += 1
+            while skipped:
+                if not self._stays(skipped[0]):
+                    self._carry_out_step(skipped[0])
+                    done.append(skipped[0])
+                del skipped[0]
             after = self._kernel.snapshot()
             plan = replace(plan, steps=tuple(step for step in plan.steps if not self._stays(step)))
             self._prove(predict(before, plan), after)
-            return Outcome(after, plan, proofs=prove(after))
+            return Outcome(after, plan, tuple(done), proofs=prove(after))
         except Stalled as stalled:
             # What is proven is accepted: not yet.
-            skipped = (*plan.steps[done + 1 :], *(plan.boot if plan.accepts else ()))
-            return Outcome(self._kernel.snapshot(), plan, stalled=stalled, skipped=skipped)
+            left = (*skipped[1:], *(plan.boot if plan.accepts else ()))
+            return Outcome(self._kernel.snapshot(), plan, tuple(done), stalled=stalled, skipped=left)
         except StepFailed as failed:
             log = (failed.log + self._kernel.log.new_lines())[:LOG_LINES_MAX]
-            reached = _without_unreached(plan, before, done if failed.number is not None else done + 1)
+            # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
+            unreached = skipped if failed.number is not None else skipped[1:]
+            reached = _without_unreached(plan, before, unreached)
             undone, not_restored = self.go_back(before, reached, kept)
             failure = Failure(failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored)
-            return Outcome(self._kernel.snapshot(), reached, failure)
+            return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
 
     def _stays(self, step: Step) -> bool:
         """Whether it is about a module that the kernel will not let go, since it was disabled by force."""

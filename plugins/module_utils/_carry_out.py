@@ -39,7 +39,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Plan,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task, Verification
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone
 
 if t.TYPE_CHECKING:
@@ -187,8 +187,13 @@ class _Run:
             result["holders"] = describe_holders(outcome.stalled.holders)
         if outcome.failure:
             result.update(_failed(outcome.failure))
-        self.kernel.journal(self._journal_line(outcome.failure))
+        done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
+        result["actions"] = [str(step) for step in done]
+        self.kernel.journal(f"{_runs.who_am_i()}: {'; '.join(result['actions'])}:{self._digests()} {_ending(outcome)}")
         return result
+
+    def _boot_is_done(self, outcome: Outcome) -> bool:
+        return not outcome.failure and not (outcome.stalled and self.plan.accepts)
 
     @property
     def _reduced(self) -> Acceptance | None:
@@ -210,7 +215,8 @@ class _Run:
 
     def _execute(self) -> Outcome:
         executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
-        wish = self.task.verification if self._proves else Verification()
+        wish = self.task.verification
+        wish = wish if self._proves else replace(wish, text=False, probe=None)
         since = "the change" if self.plan.steps else "the task began"
         # What was printed before, while another run was waited for, perhaps, is not this one's doing.
         self.kernel.log.begin()
@@ -268,10 +274,12 @@ class _Run:
             boot=self.before.boot if self._reduced is not None else None,
         )
 
-    def _journal_line(self, failure: Failure | None) -> str:
-        loads = "".join(f" {file.name} sha256={file.sha256}" for file in self.plan.loads)
-        outcome = f"failed ({failure.cause.reason}): {failure.attempted}" if failure else "done"
-        return f"{_runs.who_am_i()}: {'; '.join(str(step) for step in self.plan.all_steps)}:{loads} {outcome}"
+    def _digests(self) -> str:
+        """Of the files that the steps are about, as far as they are known."""
+        brought = {file.name: file for file in (*self.plan.loads, *self.plan.accepts)}
+        files = {**self.kept.files, **brought}
+        names = dict.fromkeys(step.patch for step in self.plan.all_steps if step.patch in files)
+        return "".join(f" {name} sha256={files[name].sha256}" for name in names)
 
     def failed_before(self, cause: Cause, number: int | None = None) -> Plain:
         """The result where nothing was done because of something outside the kernel."""
@@ -279,6 +287,18 @@ class _Run:
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
         result.update(_failed(Failure(attempted, cause, number)))
         return result
+
+
+def _ending(outcome: Outcome) -> str:
+    """How a run ended, for the host's log."""
+    failure = outcome.failure
+    if failure:
+        words = f"failed ({failure.cause.reason}): {failure.attempted}"
+        words += f"; undone by: {'; '.join(failure.undone)}" if failure.undone else ""
+        return words + (f"; not restored: {'; '.join(failure.not_restored)}" if failure.not_restored else "")
+    if outcome.stalled:
+        return f"left {outcome.stalled.name} in transition; to be done: {'; '.join(map(str, outcome.skipped))}"
+    return f"done{'; forced: ' if outcome.forced else ''}{', '.join(outcome.forced)}"
 
 
 def _displaced(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import sys
 
@@ -17,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
+    ACCEPTED,
     DISABLED,
     ENABLED,
     FORCE,
@@ -43,11 +45,10 @@ def fixture_enable(tmp_path):
     path.write_bytes(content_of("fix"))
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
 
-    def enable(kernel, wish=None, **changes):
+    def enable(kernel, wish=None, supersedes=(), **changes):
         kernel.add_file(FIX)
-        return manage(
-            Task(Wanted("fix", ENABLED, FIX), str(path), verification=wish or Verification(), **changes), kernel
-        )
+        wanted = Wanted("fix", ENABLED, FIX, supersedes=supersedes)
+        return manage(Task(wanted, str(path), verification=wish or Verification(), **changes), kernel)
 
     return enable
 
@@ -315,7 +316,36 @@ def test_a_change_leaves_a_line_in_the_hosts_log(tmp_path, enable):
     failing = Effective(tmp_path, text="")
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     enable(failing, Verification(probe=CMDLINE))
-    assert failing.journal_lines[0].endswith("failed (probe_failed): prove the result")
+    (line,) = failing.journal_lines
+    assert line.endswith("failed (probe_failed): prove the result; undone by: disable fix; unload fix")
+
+
+def test_what_was_not_done_is_not_told_as_done(tmp_path, enable):
+    stalled = ModelKernel(tmp_path, loaded(patch_file("old"), load_index=1), stall=["fix"])
+    result = enable(stalled, patience=Patience(timeout=1, on_stall=REPORT), supersedes=("old",))
+    assert result["actions"] == ["load fix"]
+    (line,) = stalled.journal_lines
+    assert f": load fix: fix sha256={FIX.sha256} left fix in transition; to be done: disable old; " in line
+    refusing = ModelKernel(tmp_path, fail={"load": (errno.EINVAL, "")})
+    assert enable(refusing)["actions"] == []
+
+
+def test_the_journal_names_what_is_accepted_and_what_could_not_be_undone(tmp_path, enable):
+    kernel = Effective(tmp_path, text="", fail={"unload": (errno.EPERM, "")})
+    (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
+    assert enable(kernel, Verification(probe=CMDLINE))["failed"]
+    assert "not restored: fix is disabled and should be not loaded" in kernel.journal_lines[0]
+    accepting = ModelKernel(tmp_path / "accepting")
+    (tmp_path / "accepting/sys/module/fix").mkdir(parents=True)
+    enable(accepting)
+    manage(Task(Wanted("fix", ENABLED, boot=ACCEPTED)), accepting)
+    assert accepting.journal_lines[1].endswith(f": accept fix for the next boots: fix sha256={FIX.sha256} done")
+
+
+def test_the_soak_time_passes_after_disabling_too(tmp_path):
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    result = manage(Task(Wanted("fix", DISABLED), verification=Verification(soak=5)), kernel)
+    assert "5 s after the change" in result["proofs"][-1]["how"]
 
 
 class Slow(ModelKernel):
