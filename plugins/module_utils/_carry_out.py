@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
@@ -40,7 +41,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone
+from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone, way_back
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
@@ -53,7 +54,7 @@ def change(look: Look) -> Plain:
     task, kernel, run = look.task, look.kernel, _Run(look)
     cut_off = _runs.read_note(kernel.files())
     # What a run that was cut off has taken out is a reason to undo that, and not to refuse.
-    if task.check_mode or not (run.plan.all_steps or cut_off):
+    if task.check_mode or not (run.plan.all_steps or look.lacks_proof or cut_off):
         result = run.without_change()
         if cut_off and task.check_mode:
             result.setdefault("notices", []).append(f"Another run is changing this host, or was cut off ({cut_off}).")
@@ -155,7 +156,7 @@ class _Run:
     def carry_out(self) -> Plain:
         """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made."""
         findings = self.findings()
-        if refusals(findings) or not self.plan.all_steps:
+        if refusals(findings) or not (self.plan.all_steps or self._look.lacks_proof):
             return self._look.unchanged(findings)
         files = self.kernel.files()
         if self._look.lacks_file:
@@ -175,6 +176,8 @@ class _Run:
             undone=outcome.failure is not None,
             displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept),
         )
+        if self._proves and not outcome.failure:
+            notices += _note_proof(files, self.task.wanted.name, outcome.stalled is None)
         _runs.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
@@ -224,7 +227,10 @@ class _Run:
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
             # Also what is only accepted: the run that enabled it may have been cut off before it had proven that.
-            proofs = prover.prove(after) if self.plan.steps or self.plan.accepts else ()
+            is_due = self.plan.steps or self.plan.accepts or self._look.lacks_proof
+            proofs = prover.prove(after) if is_due else ()
+            with contextlib.suppress(OSError):
+                _runs.write_note(self.kernel.files(), replace(self._note(), proven=True))
             self._accept()
             return proofs
 
@@ -344,6 +350,14 @@ def _notices(outcome: Outcome) -> list[str]:
     return notices
 
 
+def _note_proof(files: Files, name: str, proven: bool) -> list[str]:
+    try:
+        _kept_files.note_proof(files, name, proven)
+    except OSError as error:
+        return [f"Whether the effect of {name} was proven could not be noted ({error.strerror})."]
+    return []
+
+
 def _not_accepted(name: str, error: OSError) -> str:
     return f"{name} is not accepted any more: {error.strerror}. Accept it again."
 
@@ -381,9 +395,12 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
     arrived = not deviations(replace(now, patches=note.goal), settled)
+    unproven = arrived and note.state == ENABLED and not note.proven
+    if unproven and not deviations(before, predict(settled, Plan(tuple(way_back(before, settled, plan, kept.files))))):
+        arrived = False
     undone: tuple[str, ...] = ()
     if arrived:
-        outcome = "it had carried out its steps."
+        outcome = f"it had carried out its steps{', and not proven the result' if unproven else ''}."
     elif not deviations(before, now):
         outcome = "it had not changed the kernel."
     else:
@@ -396,6 +413,8 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
     after = kernel.snapshot()
     displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
     notices = kept.update(plan, after, undone=not arrived, displaced=displaced, prune=False)
+    if arrived and unproven:
+        notices += _note_proof(files, note.name, False)
     accepted_again = False
     try:
         if note.boot is not None and not arrived:

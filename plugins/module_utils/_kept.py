@@ -29,6 +29,7 @@ class KeptFiles:
         self.files: dict[str, PatchFile] = {}
         self.paths: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
+        self.unproven: set[str] = set()
         for patch in snapshot.patches:
             self._add(patch.name, _kept_files.read_record(kernel.files(), patch.name))
 
@@ -39,6 +40,8 @@ class KeptFiles:
         self.files[name] = file
         self.paths[file] = record.path
         self._displaced[name] = tuple(map(_parse_displaced, record.displaced))
+        if not record.proven:
+            self.unproven.add(name)
         for one in self._displaced[name]:
             if one.file:
                 self.paths.setdefault(one.file, _kept_files.copy_path(one.name, one.file.sha256))

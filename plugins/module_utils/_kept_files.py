@@ -35,13 +35,15 @@ class FileChanged(Exception):
 class Record(t.NamedTuple):
     """A kept copy: where it is, its digest, and what was read in the file (see C(_patch_file.PatchFile)).
 
-    C(displaced) is what the patch took the place of: each a C(_steps.Displaced) as plain types.
+    C(displaced) is what the patch took the place of: each a C(_steps.Displaced) as plain types. C(proven) is false from
+    when the patch was enabled until its effect was proven, if the run that did it could not do that.
     """
 
     path: str
     sha256: str
     patch_file: dict[str, t.Any]
     displaced: tuple[dict[str, t.Any], ...] = ()
+    proven: bool = True
 
 
 def read_record(files: Files, name: str) -> Record | None:
@@ -66,9 +68,10 @@ def _read(files: Files, name: str) -> tuple[int | None, Record] | None:
         return None
     try:
         data = json.loads(files.text(path) or "")
-        return data["sysfs_inode"], Record(
-            copy_path(name, data["sha256"]), data["sha256"], data["patch_file"], tuple(data.get("displaced", ()))
-        )
+        path = copy_path(name, data["sha256"])
+        displaced = tuple(data.get("displaced", ()))
+        proven = data.get("proven", True)
+        return data["sysfs_inode"], Record(path, data["sha256"], data["patch_file"], displaced, proven)
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -101,6 +104,7 @@ def keep(
     sha256: str,
     patch_file: dict[str, t.Any],
     displaced: t.Sequence[dict[str, t.Any]] = (),
+    proven: bool = True,
 ) -> None:
     """Note that the stored file of this digest is what is loaded now, and what it displaced. Raises OSError."""
     record = {
@@ -108,8 +112,16 @@ def keep(
         "sysfs_inode": files.inode("/sys/module/" + name),
         "patch_file": patch_file,
         "displaced": list(displaced),
+        "proven": proven,
     }
     write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
+
+
+def note_proof(files: Files, name: str, proven: bool) -> None:
+    """Note whether the effect of the patch that is loaded under this name was proven. Raises OSError."""
+    record = read_record(files, name)
+    if record and record.proven != proven:
+        keep(files, name, record.sha256, record.patch_file, record.displaced, proven)
 
 
 def prune(files: Files, loaded: t.Collection[str]) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import m
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import REVERTED, Plan, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, REVERTED, Plan, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 
 if t.TYPE_CHECKING:
@@ -62,9 +62,14 @@ class Look:
         return (*self.plan.loads, *self.plan.accepts)
 
     @property
+    def lacks_proof(self) -> bool:
+        """Whether the wanted patch was enabled by a run that could not prove its effect."""
+        return self.task.wanted.state == ENABLED and self.task.wanted.name in self.kept.unproven
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing is to be done, and nothing was refused."""
-        return not (self.plan.refusals or self.plan.all_steps)
+        return not (self.plan.refusals or self.plan.all_steps or self.lacks_proof)
 
     def unchanged(self, findings: t.Sequence[Finding] = ()) -> Plain:
         """The result of a task that is refused, has nothing to do, or runs in check mode."""

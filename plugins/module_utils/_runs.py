@@ -45,7 +45,7 @@ class Note:
 
     C(kept) are the digests of the files that the host kept before it, by the names of their patches. C(name) and
     C(state) are what was wanted. C(boot) is what the host kept for its next boots before it, if the run forgets some of
-    that; notes of older versions do not have it.
+    that. C(proven) says whether the result was proven. Notes of older versions do not have them.
     """
 
     who: str
@@ -58,6 +58,7 @@ class Note:
     name: str
     state: str
     boot: Acceptance | None = None
+    proven: bool = False
 
     def __str__(self) -> str:
         return f"{self.who} since {self.started}: {self.what}"
@@ -128,6 +129,7 @@ def read_note(files: Files) -> Note | None:
             name=data["name"],
             state=data["state"],
             boot=_boot_store.from_plain(data["boot"]) if data.get("boot") else None,
+            proven=data.get("proven") is True,
         )
     except (ValueError, KeyError, TypeError, AttributeError, _boot_store.Damaged):
         return None

@@ -320,6 +320,50 @@ def test_a_change_leaves_a_line_in_the_hosts_log(tmp_path, enable):
     assert line.endswith("failed (probe_failed): prove the result; undone by: disable fix; unload fix")
 
 
+class Dying(Effective):
+    """A kernel on which the run is killed during the soak, once."""
+
+    dies = True
+
+    def sleep(self, seconds):
+        super().sleep(seconds)
+        if self.dies and seconds == 1:
+            self.dies = False
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("text", ["patched\n", ""])
+def test_what_a_run_that_was_cut_off_has_not_proven_is_proven_by_the_next_one(tmp_path, enable, text):
+    kernel = Dying(tmp_path, text="patched\n")
+    (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
+    (tmp_path / "sys/module/fix").mkdir(parents=True)
+    wish = Verification(probe=CMDLINE, soak=5)
+    with pytest.raises(KeyboardInterrupt):
+        enable(kernel, wish)
+    (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
+    kernel.text = text
+    result = enable(kernel, wish)
+    assert "it was undone: disable fix, unload fix" in result["notices"][0] or result["failed"]
+    assert (result.get("reason"), kernel.enabled("fix")) == ((None, True) if text else ("probe_failed", None))
+
+
+@pytest.mark.parametrize("text", ["patched\n", ""])
+def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp_path, enable, text):
+    kernel = Effective(tmp_path, text=text, stall=["fix"])
+    (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
+    (tmp_path / "sys/module/fix").mkdir(parents=True)
+    wish = Verification(probe=CMDLINE)
+    assert enable(kernel, wish, patience=Patience(timeout=1, on_stall=REPORT))["state"] == "in transition"
+    kernel.patches = [dataclasses.replace(patch, in_transition=False) for patch in kernel.patches]
+    result = enable(kernel, wish)
+    assert (result["changed"], result["actions"]) == (False, [])
+    if text:
+        assert proofs(result)["probe"] is True
+        assert enable(kernel, wish)["proofs"] == []
+    else:
+        assert [enable(kernel, wish)["reason"], result["reason"]] == ["probe_failed"] * 2
+
+
 def test_what_was_not_done_is_not_told_as_done(tmp_path, enable):
     stalled = ModelKernel(tmp_path, loaded(patch_file("old"), load_index=1), stall=["fix"])
     result = enable(stalled, patience=Patience(timeout=1, on_stall=REPORT), supersedes=("old",))
