@@ -176,6 +176,7 @@ class Executor:
         self._path_of = path_of
         self._forced: list[str] = []
         self._pinned: list[str] = []
+        self._loads_later: list[str] = []
 
     def carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
         """Carry out the plan; if that fails, undo it. C(kept) are the files to undo unloads with."""
@@ -187,6 +188,7 @@ class Executor:
         skipped = list(plan.steps)
         try:
             while skipped:
+                self._loads_later = [step.patch for step in skipped[1:] if step.action == LOAD]
                 if not self._stays(skipped[0]):
                     self._carry_out_step(skipped[0])
                     done.append(skipped[0])
@@ -298,9 +300,11 @@ class Executor:
         if enabling is None:
             return
         holders = self._kernel.holders(enabling)
-        if self._patience.on_stall == REPORT:
+        # The next run knows nothing of what was to be loaded again: it must not be left to that one.
+        if self._patience.on_stall == REPORT and not self._loads_later:
             raise Stalled(step.patch, holders)
-        if self._patience.on_stall == FORCE:
+        # A module that is disabled by force stays, and so cannot be loaded again.
+        if self._patience.on_stall == FORCE and step.patch not in self._loads_later:
             self._kernel.force(step.patch)
             if self._ends(step.patch, FORCE_SECONDS):
                 self._forced.append(step.patch)

@@ -111,7 +111,7 @@ def prune(files: Files, acceptance: Acceptance) -> None:
     needed = {os.path.basename(file_path(one.name, one.sha256)) for one in acceptance.accepted}
     for name in files.names(DIRECTORY):
         if name.endswith((".ko", ".part")) and name not in needed:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.unlink(files.path(f"{DIRECTORY}/{name}"))
 
 

@@ -36,8 +36,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     ENABLED,
     LOAD,
     REVERTED,
+    UNLOAD,
+    WAIT,
     Displaced,
     Plan,
+    Step,
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
@@ -65,7 +68,7 @@ def change(look: Look) -> Plain:
     try:
         with _runs.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = _recover(task, kernel)
-            result = _Run(Look(task, kernel, recovery.kept)).carry_out()
+            result = _Run(Look(task, kernel, recovery.kept)).carry_out(prune=not recovery.has_lost)
     except _runs.Locked as holder:
         if not run.plan.all_steps:
             result = run.without_change()
@@ -153,8 +156,11 @@ class _Run:
         """The result where nothing is done, with all that was found."""
         return self._look.unchanged(self.findings())
 
-    def carry_out(self) -> Plain:
-        """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made."""
+    def carry_out(self, prune: bool) -> Plain:
+        """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made.
+
+        Without C(prune) no copy of a file is removed.
+        """
         findings = self.findings()
         if refusals(findings) or not (self.plan.all_steps or self._look.lacks_proof):
             return self._look.unchanged(findings)
@@ -172,9 +178,11 @@ class _Run:
         notices = self._accept_again(files) if outcome.failure else []
         notices += self.kept.update(
             outcome.reached,
+            self.before,
             outcome.after,
-            undone=outcome.failure is not None,
-            displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept),
+            undone=outcome.failure.undone if outcome.failure else None,
+            displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept, outcome.skipped),
+            prune=prune,
         )
         if self._proves and not outcome.failure:
             notices += _note_proof(files, self.task.wanted.name, outcome.stalled is None)
@@ -192,6 +200,7 @@ class _Run:
             result.update(_failed(outcome.failure))
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
         result["actions"] = [str(step) for step in done]
+        result["changed"] = result["changed"] if outcome.failure else any(step.action != WAIT for step in done)
         self.kernel.journal(f"{_runs.who_am_i()}: {'; '.join(result['actions'])}:{self._digests()} {_ending(outcome)}")
         return result
 
@@ -258,9 +267,9 @@ class _Run:
             raise StepFailed(attempted, cause, error.errno) from error
 
     def _accept_again(self, files: Files) -> list[str]:
-        """Accept again what was forgotten in vain. Returns notices."""
+        """Accept what was accepted before. Returns notices."""
         try:
-            if self._reduced is not None:
+            if self.plan.acceptance is not None:
                 _boot_store.restore(files, self.before.boot)
         except OSError as error:
             return [_not_accepted(self.task.wanted.name, error)]
@@ -308,26 +317,36 @@ def _ending(outcome: Outcome) -> str:
 
 
 def _displaced(
-    wanted: Wanted, before: Snapshot, plan: Plan, after: Snapshot, kept: KeptFiles
+    wanted: Wanted,
+    before: Snapshot,
+    plan: Plan,
+    after: Snapshot,
+    kept: KeptFiles,
+    left: t.Iterable[Step] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
-    """What the wanted patch has taken the place of, by its name, where that has changed."""
+    """What the wanted patch has taken the place of, or will by the steps that are left, where that has changed."""
     if wanted.state == REVERTED:
         return {wanted.name: ()}
-    gone = [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
+    going = [step.patch for step in left if step.action == UNLOAD]
+    gone = [
+        patch
+        for patch in before.patches
+        if patch.name in going or (patch.name in plan.names and is_gone(patch, after, plan))
+    ]
     if wanted.state != ENABLED or not gone:
         return {}
     names = {patch.name for patch in gone}
     earlier = () if wanted.name in names else kept.displaced_by(wanted.name)
     others = {wanted.name, *names}
-    return {
-        wanted.name: (
-            *(one for one in earlier if one.name not in names),
-            *(
-                Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
-                for patch in gone
-            ),
-        )
-    }
+    # An earlier run may have disabled it, and left the rest to this one.
+    known = {one.name: one for one in earlier if one.enabled}
+    now = [
+        known[patch.name]
+        if patch.name in known and not patch.enabled
+        else Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
+        for patch in gone
+    ]
+    return {wanted.name: (*(one for one in earlier if one.name not in names), *now)}
 
 
 def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
@@ -366,12 +385,14 @@ def _not_accepted(name: str, error: OSError) -> str:
 class _Recovery:
     """What became of a run that was cut off, in sentences. C(changed) says whether something had to be undone.
 
-    C(kept) are the files that were at hand before it: one that it has taken out may be wanted again.
+    C(kept) are the files that were at hand before it: one that it has taken out may be wanted again. C(has_lost) says
+    whether something could not be brought back.
     """
 
     notices: tuple[str, ...] = ()
     changed: bool = False
     kept: KeptFiles | None = None
+    has_lost: bool = False
 
 
 _UNKNOWN_RUN = (
@@ -399,6 +420,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
     if unproven and not deviations(before, predict(settled, Plan(tuple(way_back(before, settled, plan, kept.files))))):
         arrived = False
     undone: tuple[str, ...] = ()
+    not_restored: tuple[str, ...] = ()
     if arrived:
         outcome = f"it had carried out its steps{', and not proven the result' if unproven else ''}."
     elif not deviations(before, now):
@@ -408,11 +430,14 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
         undone, not_restored = executor.go_back(before, plan, kept.files)
         outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
         if not_restored:
-            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
+            outcome += (
+                f" The host is not as it was before it: {'; '.join(not_restored)}. Copies of the files that it had are "
+                f"in {_kept_files.DIRECTORY} until the next run."
+            )
         kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
     after = kernel.snapshot()
     displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
-    notices = kept.update(plan, after, undone=not arrived, displaced=displaced, prune=False)
+    notices = kept.update(plan, before, after, None if arrived else undone, displaced, prune=False)
     if arrived and unproven:
         notices += _note_proof(files, note.name, False)
     accepted_again = False
@@ -425,7 +450,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
         outcome += " What it had forgotten is accepted for the next boots again."
     _runs.remove_note(files)
     told = (f"An earlier run was cut off ({note}); {outcome}", *notices)
-    return _Recovery(told, bool(undone) or accepted_again, kept)
+    return _Recovery(told, bool(undone) or accepted_again, kept, bool(not_restored))
 
 
 def _failed(failure: Failure) -> Plain:

@@ -57,7 +57,9 @@ class Change:
         loaded = self.loaded = snapshot.patch(wanted.name)
         enabled = loaded is not None and loaded.enabled
         exchanged = loaded is not None and replacing and wanted.state in (ENABLED, PRESENT)
-        reinserted = self.per_task and loaded is not None and not enabled and wanted.state == ENABLED
+        moving = loaded is not None and loaded.in_transition
+        self.turns_back = self.per_task and moving and not (enabled or exchanged) and wanted.state == ENABLED
+        reinserted = self.per_task and loaded is not None and not (enabled or moving) and wanted.state == ENABLED
         self.goes_down = enabled and (exchanged or wanted.state in (ABSENT, DISABLED))
         self.goes_out = loaded is not None and (exchanged or reinserted or wanted.state == ABSENT)
         self.comes_in = exchanged or reinserted or (loaded is None and wanted.state in (ENABLED, PRESENT))
@@ -107,7 +109,7 @@ class Change:
     def _involved(self) -> tuple[LoadedPatch, ...]:
         """The enabled patches, not themselves lowered, that a change would uncover silently or that it would cover."""
         names = {above.name for patch in self.lowered for above in self._above(patch)}
-        if self.goes_up and self.loaded and not self.loaded.enabled:
+        if self.goes_up and self.loaded and not (self.loaded.enabled or self.turns_back):
             names.update(patch.name for patch in self._newer(self.loaded))
         if self._keeps_list_order():
             names.update(patch.name for patch in self._behind())
@@ -208,7 +210,8 @@ class Change:
         return patch.enabled and patch.name not in self.kept and (is_exchanged or patch in self.superseded)
 
     def _settle(self) -> list[Step]:
-        return [Step(WAIT, self.loaded.name)] if self.loaded and self.loaded.in_transition else []
+        is_waited_for = self.loaded and self.loaded.in_transition and not self.turns_back
+        return [Step(WAIT, self.wanted.name)] if is_waited_for else []
 
     def _lower(self, patch: LoadedPatch) -> list[Step]:
         if self.per_task and self.comes_in and patch in self.superseded and self.file and self.file.replace:
@@ -223,6 +226,8 @@ class Change:
         return [Step(LOAD, self.wanted.name, self.file), *self._wait(self.wanted.name)] if self.comes_in else []
 
     def _go_up(self) -> list[Step]:
+        if self.turns_back:
+            return [Step(ENABLE, self.wanted.name), *self._wait(self.wanted.name)]
         return [Step(ENABLE, self.wanted.name)] if self.goes_up and not self.per_task else []
 
     def _raise(self, patch: LoadedPatch) -> list[Step]:
@@ -315,7 +320,8 @@ class Change:
 
         Where that is unknown the kernel is asked, unless something would have been unloaded by then.
         """
-        must_know = self.list_order or (self.list_order is None and self._must_lower_first())
+        takes_out_first = self._must_lower_first() or self.goes_out
+        must_know = self.list_order or (self.list_order is None and takes_out_first)
         if not must_know or not self.goes_up:
             return []
         patches = list(self.snapshot.patches)

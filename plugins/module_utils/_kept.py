@@ -14,7 +14,7 @@ from dataclasses import asdict
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import LOAD, UNLOAD, Displaced, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import LOAD, Displaced, Plan
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
@@ -71,22 +71,24 @@ class KeptFiles:
     def update(
         self,
         plan: Plan,
+        before: Snapshot,
         after: Snapshot,
-        undone: bool = False,
+        undone: t.Collection[str] | None = None,
         displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
         prune: bool = True,
     ) -> list[str]:
         """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns notices.
 
-        Where the kernel shows no mark of a content, C(undone) tells which of two it is. Without C(prune) copies stay.
+        C(undone) are the steps of the way back if there was one. Without C(prune) copies stay.
         """
-        news = displaced if displaced and not undone else {}
+        news = displaced if displaced and undone is None else {}
         self._displaced.update(news)
-        changed = [step.patch for step in plan.steps if step.action in (LOAD, UNLOAD)] + list(news)
+        # The way back may have loaded any of the plan's patches again.
+        changed = [*plan.names, plan.about, *news]
         notices = []
         for name in dict.fromkeys(changed):
             try:
-                self._update_one(name, plan, after.patch(name), undone)
+                self._update_one(name, plan, before.patch(name), after.patch(name), undone)
             except OSError as error:
                 notices.append(
                     f"What is loaded as {name} could not be noted in {_kept_files.DIRECTORY} ({error.strerror}): "
@@ -96,14 +98,26 @@ class KeptFiles:
             _kept_files.prune(self._kernel.files(), [patch.name for patch in after.patches])
         return notices
 
-    def _update_one(self, name: str, plan: Plan, loaded: LoadedPatch | None, undone: bool) -> None:
+    def _update_one(
+        self,
+        name: str,
+        plan: Plan,
+        was: LoadedPatch | None,
+        loaded: LoadedPatch | None,
+        undone: t.Collection[str] | None,
+    ) -> None:
         if loaded is None:
             return
-        candidates = [*(file for file in plan.loads if file.name == name), self.files.get(name)]
-        for file in reversed(candidates) if undone else candidates:
-            if file and file.identity.compare(loaded.identity) != "different":
+        # Where the kernel shows no mark of a content, this tells which of two it is.
+        stayed = was is None or was.instance in (None, loaded.instance)
+        is_the_earlier = undone is not None and (stayed or f"{LOAD} {name}" in undone)
+        brought = [file for file in plan.loads if file.name == name]
+        kept = [self.files[name]] if name in self.files else []
+        for file in [*kept, *brought] if is_the_earlier else [*brought, *kept]:
+            if file.identity.compare(loaded.identity) != "different":
                 displaced = [asdict(one) for one in self.displaced_by(name)]
-                _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced)
+                proven = name not in self.unproven
+                _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced, proven)
                 return
 
 

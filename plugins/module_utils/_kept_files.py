@@ -144,7 +144,8 @@ def prune(files: Files, loaded: t.Collection[str]) -> None:
 
 
 def _remove(files: Files, entry: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    # A copy too many does no harm, and the kernel has been changed already.
+    with contextlib.suppress(OSError):
         os.unlink(files.path(f"{DIRECTORY}/{entry}"))
 
 

@@ -107,8 +107,8 @@ def write_note(files: Files, note: Note) -> None:
 
 
 def remove_note(files: Files) -> None:
-    """Say that it is done, or undone."""
-    with contextlib.suppress(FileNotFoundError):
+    """Say that it is done, or undone. If that fails, the next run finds a note of what it can see to be so."""
+    with contextlib.suppress(OSError):
         os.unlink(files.path(NOTE))
 
 

@@ -88,9 +88,30 @@ def _new(plan: Plan, before: Snapshot) -> list[str]:
     return [name for name in plan.names if before.patch(name) is None]
 
 
-def _only_covers(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapshot) -> bool:
-    """Whether the patch, nothing of which was live, would come back above one of these, which covered it."""
-    return before.effect(patch) == "none" and not before.covering(patch).isdisjoint(below)
+def _stays_out(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapshot, plan: Plan) -> bool:
+    """Whether the patch would come back above one of these that was not below it: older code above newer.
+
+    What nobody knew of before has come since. Of what covered the patch, only a part of it perhaps, this is not asked
+    if the patch was to stay.
+    """
+    if any(before.patch(lower.name) is None and lower.shares(patch.functions) for lower in below):
+        return True
+    is_no_loss = before.effect(patch) == "none" or _is_to_go(patch, plan)
+    return is_no_loss and not before.covering(patch).isdisjoint(below)
+
+
+def _is_to_go(patch: LoadedPatch, plan: Plan) -> bool:
+    actions = [step.action for step in plan.steps if step.patch == patch.name and step.action != WAIT]
+    return actions[-1:] in ([UNLOAD], [DISABLE])
+
+
+def _strangers(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]:
+    """The enabled patches that somebody else has loaded since."""
+    return [
+        patch
+        for patch in now.patches
+        if patch.enabled and before.patch(patch.name) is None and patch.name not in plan.names
+    ]
 
 
 def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
@@ -135,25 +156,30 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
     movable = [name for name in (*plan.names, plan.about) if name in kept]
+    strangers = _strangers(now, before, plan)
     staying = [
         patch for patch in were_up if patch.name not in movable and _is_as_before(now.patch(patch.name), patch, plan)
     ]
+    staying += strangers
     for patch in were_up:
         can_move = patch.name in movable
         if _is_as_before(now.patch(patch.name), patch, plan):
             if can_move and any(_is_under(lower, patch, were_up, kept) for lower in rising):
                 rising.append(patch)
-        elif can_move and not _only_covers(patch, staying, before):
+        elif can_move and not _stays_out(patch, staying, before, plan):
             rising.append(patch)
     # What would disable patches that cannot be brought back above it stays out.
     return [
         patch
         for patch in rising
         if not _replaces(patch, were_up, kept)
-        or all(
-            upper in rising
-            for upper in were_up[were_up.index(patch) + 1 :]
-            if _is_as_before(now.patch(upper.name), upper, plan)
+        or (
+            not strangers
+            and all(
+                upper in rising
+                for upper in were_up[were_up.index(patch) + 1 :]
+                if _is_as_before(now.patch(upper.name), upper, plan)
+            )
         )
     ]
 
@@ -198,8 +224,9 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
         rising.sort(key=lambda patch: places.get(patch.name, len(now.patches)))
     below = [patch for patch in before.patches if patch.enabled and patch not in rising]
     below = [patch for patch in below if _is_as_before(now.patch(patch.name), patch, plan)]
+    below += _strangers(now, before, plan)
     for patch in rising:
-        if not _only_covers(patch, below, before):
+        if not _stays_out(patch, below, before, plan):
             steps.append(Step(ENABLE, patch.name))
         below.append(patch)
     return steps + (new if now.list_order is False else [])

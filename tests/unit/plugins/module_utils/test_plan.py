@@ -83,7 +83,7 @@ def reasons(plan):
         ([STARTING], DISABLED, None, DISABLE),
         ([STARTING], ABSENT, None, UNLOAD),
         # being disabled
-        ([STOPPING], ENABLED, FIX, ["wait fix", "unload fix", *LOAD]),
+        ([STOPPING], ENABLED, FIX, ["enable fix", "wait fix"]),
         ([STOPPING], DISABLED, None, WAIT),
         ([STOPPING], ABSENT, None, ["wait fix", "unload fix"]),
         # somebody else's patches

@@ -1,0 +1,323 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs that stall, fail or are cut off leave behind, on the model: the next run can go on with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import pathlib
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Identity,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+    ABSENT,
+    ACCEPTED,
+    DISABLED,
+    ENABLED,
+    FORCE,
+    REPORT,
+    REVERTED,
+    UNSTACK,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    RELEASE,
+    ModelKernel,
+    content_of,
+    loaded,
+    patch_file,
+)
+
+F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
+REPORTING, FORCING = (Patience(1, 2, 0.1, on_stall) for on_stall in (REPORT, FORCE))
+
+
+class Cut(BaseException):
+    """The run is gone."""
+
+
+class SysfsKernel(ModelKernel):
+    """The model with /sys/module, whose directories have new inodes when modules come again.
+
+    The run is gone after the call C(last). Without C(marks) the kernel shows neither build-id nor srcversion.
+    """
+
+    last = None
+    marks = True
+    pinned = ()
+
+    def load(self, path, sha256):
+        super().load(path, sha256)
+        pathlib.Path(self.root, "sys/module", self.known_files[sha256].name).mkdir(parents=True, exist_ok=True)
+
+    def unload(self, name):
+        if name in self.pinned:
+            raise OSError(errno.EAGAIN, "")
+        super().unload(name)
+        directory = pathlib.Path(self.root, "sys/module", name)
+        directory.rename(directory.with_name(f"{name} {len(self.calls)}"))
+        if self.last == f"unload {name}":
+            self.last = None
+            raise Cut
+
+    def force(self, name):
+        patch = self._patch(name)
+        if not patch.enabled:
+            self.pinned = (*self.pinned, name)
+        self._replace(dataclasses.replace(patch, in_transition=False))
+
+    def end_transitions(self):
+        self.stall = set()
+        self.patches = [dataclasses.replace(patch, in_transition=False) for patch in self.patches]
+
+    def snapshot(self):
+        snapshot = super().snapshot()
+        return (
+            snapshot if self.marks else dataclasses.replace(snapshot, patches=tuple(map(self._unmarked, self.patches)))
+        )
+
+    def _unmarked(self, patch):
+        record = _kept_files.read_record(self.files(), patch.name)
+        return dataclasses.replace(patch, identity=Identity(sha256=record.sha256 if record else None))
+
+
+class Host:
+    """A host with these patches; the files of those in C(kept) are at hand."""
+
+    def __init__(self, root, *patches, kept=(), **kernel):
+        self.root = root
+        self.kernel = SysfsKernel(root, *patches, **kernel)
+        for patch in patches:
+            (root / "sys/module" / patch.name).mkdir(parents=True)
+        for file in kept:
+            self.kernel.add_file(file)
+            source = root / "source.ko"
+            source.write_bytes(content_of(file.name))
+            _kept_files.store(self.kernel.files(), file.name, str(source), file.sha256)
+            _kept_files.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
+
+    def run(self, name, state=ENABLED, file=None, content="1", patience=None, **wanted):
+        path = self.root / "sent.ko"
+        if file:
+            self.kernel.add_file(file)
+            path.write_bytes(content_of(name, content))
+        wish = Wanted(name, state, file, **wanted)
+        task = Task(wish, str(path) if file else None, patience=patience or Patience(3, 2, 0.1))
+        return manage(task, self.kernel)
+
+    def will_fail(self, operation, number):
+        self.kernel.calls.clear()
+        self.kernel.fail_at = (operation, number)
+
+    @property
+    def stack(self):
+        return [patch.name for patch in self.kernel.patches if patch.enabled]
+
+    @property
+    def copies(self):
+        return sorted(path.name for path in (self.root / "run/openeuler-livepatch").glob("*.ko"))
+
+
+def patched(name, *functions, **changes):
+    return patch_file(name, functions=functions or (F,), **changes)
+
+
+def two(root, **kernel):
+    """A host on which mid covers old."""
+    abi = {"abi": kernel.get("abi", PER_TASK)}
+    files = [patched("old", **abi), patched("mid", **abi)]
+    return Host(root, *(loaded(file, load_index=place) for place, file in enumerate(files)), kept=files, **kernel)
+
+
+# ---- on_stall: report, and force ----
+
+
+def test_what_must_be_loaded_again_is_not_left_to_the_next_run(tmp_path):
+    host = two(tmp_path, stall=["mid"])
+    result = host.run("old", DISABLED, on_covered=UNSTACK, patience=REPORTING)
+    assert (result["reason"], host.stack) == ("transition_stalled", ["old", "mid"])
+
+
+def test_what_was_superseded_by_two_runs_can_be_brought_back(tmp_path):
+    host = Host(tmp_path)
+    host.run("old", file=patched("old"))
+    host.kernel.stall = {"old"}
+    host.run("new", file=patched("new"), supersedes=("old",), patience=REPORTING)
+    host.kernel.end_transitions()
+    host.run("new", file=patched("new"), supersedes=("old",))
+    assert host.stack == ["new"]
+    host.run("new", REVERTED)
+    assert host.stack == ["old"]
+
+
+def test_reverting_by_half_is_undone(tmp_path):
+    host = Host(tmp_path)
+    host.run("a", file=patched("a", F))
+    host.run("b", file=patched("b", G))
+    host.run("new", file=patched("new", F, G), supersedes=("covered",))
+    host.kernel.stall = {"a"}
+    assert host.run("new", REVERTED, patience=REPORTING)["reason"] == "transition_stalled"
+    host.kernel.end_transitions()
+    host.run("new", REVERTED)
+    assert host.stack == ["a", "b"]
+
+
+def test_a_patch_on_its_way_down_is_turned_back(tmp_path):
+    file = patched("fix")
+    host = Host(tmp_path, loaded(file), kept=[file], stall=["fix"])
+    host.run("fix", DISABLED, patience=REPORTING)
+    result = host.run("fix")
+    assert (result["actions"], host.stack) == (["enable fix", "wait for the transition of fix"], ["fix"])
+
+
+def test_a_transition_that_is_still_running_is_no_change(tmp_path):
+    host = Host(tmp_path, stall=["fix"])
+    assert host.run("fix", file=patched("fix"), patience=REPORTING)["changed"]
+    assert not host.run("fix", file=patched("fix"), patience=REPORTING)["changed"]
+
+
+def test_what_must_be_loaded_again_is_not_disabled_by_force(tmp_path):
+    host = two(tmp_path, stall=["mid"])
+    result = host.run("old", DISABLED, on_covered=UNSTACK, patience=FORCING)
+    assert (result["reason"], host.stack, host.kernel.pinned) == ("transition_stalled", ["old", "mid"], ())
+
+
+# ---- the way back ----
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_newest_that_can_come_back_is_live(tmp_path, hidden):
+    """With CONFIG_LIVEPATCH_STACK, known or not, old can only come back above mid."""
+    host = two(tmp_path, abi=STOP_MACHINE, list_order=True, hidden=hidden, busy={"new": 99})
+    host.run("new", file=patched("new", abi=STOP_MACHINE), supersedes=("old",), on_covered=UNSTACK)
+    assert host.stack == ["mid"]
+
+
+def test_what_could_not_be_enabled_again_is_not_taken_out(tmp_path):
+    """The kernel may have CONFIG_LIVEPATCH_STACK: the new content would come behind a disabled patch."""
+    first, other = patched("fix", abi=STOP_MACHINE), patched("other", G, abi=STOP_MACHINE)
+    patches = [loaded(first, load_index=1), loaded(other, False, load_index=2)]
+    host = Host(tmp_path, *patches, kept=[first], abi=STOP_MACHINE, list_order=True, hidden=True)
+    second = patch_file("fix", "2", functions=(F,), abi=STOP_MACHINE)
+    assert host.run("fix", file=second, content="2", reload=True)["reason"] == "list_order"
+    assert host.kernel.calls == []
+
+
+def test_one_that_cannot_come_back_does_not_keep_another_down(tmp_path):
+    files = {name: patched(name, function, abi=STOP_MACHINE) for name, function in (("a", F), ("b", G))}
+    patches = [loaded(file, load_index=place) for place, file in enumerate(files.values())]
+    host = Host(tmp_path, *patches, kept=files.values(), abi=STOP_MACHINE)
+    write_enabled = host.kernel.write_enabled
+
+    def busy_from_then_on(name, value):
+        write_enabled(name, value)
+        if (name, value) == ("a", False):
+            host.kernel.busy = {"a": 99}
+
+    host.kernel.write_enabled = busy_from_then_on
+    host.will_fail("unload", 1)
+    result = host.run("new", file=patched("new", F, G, abi=STOP_MACHINE), supersedes=("covered",))
+    assert (host.stack, result["not_restored"][0]) == (["b"], "a is disabled and should be enabled")
+
+
+def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path):
+    """Of new there is no copy, so that it cannot be loaded again above old, a part of which it covers."""
+    old, new = patched("old", F, G), patched("new", F)
+    host = Host(tmp_path, loaded(old, load_index=1), loaded(new, load_index=2), kept=[old])
+    host.will_fail("unload", 0)
+    host.run("new", file=new, supersedes=("old",))
+    assert host.stack == ["new"]
+
+
+@pytest.mark.parametrize(("abi", "replace"), [(PER_TASK, False), (STOP_MACHINE, False), (PER_TASK, True)])
+def test_what_somebody_else_has_loaded_meanwhile_stays_above(tmp_path, abi, replace):
+    first = patched("fix", abi=abi, replace=replace)
+    host = Host(tmp_path, loaded(first, load_index=1), kept=[first], abi=abi)
+    host.kernel.last = "unload fix"
+    with pytest.raises(Cut):
+        host.run("fix", file=patch_file("fix", "2", abi=abi, functions=(F,)), content="2", reload=True)
+    host.kernel.patches.append(loaded(patched("hotfix", abi=abi, replace=replace), load_index=9))
+    result = host.run("other", file=patched("other", G, abi=abi))
+    assert host.stack == ["hotfix", "other"]
+    assert "The host is not as it was before it: fix is" in result["notices"][0]
+
+
+def test_the_file_of_what_recovery_could_not_load_stays(tmp_path):
+    file = patched("fix")
+    host = Host(tmp_path, loaded(file), kept=[file])
+    host.kernel.last = "unload fix"
+    with pytest.raises(Cut):
+        host.run("fix", file=patch_file("fix", "2", functions=(F,)), content="2", reload=True)
+    host.kernel.fail = {"load": (errno.ENOMEM, "")}
+    assert "to load fix failed as well" in host.run("other", file=patched("other", G))["notices"][0]
+    assert f"fix-{file.sha256[:16]}.ko" in host.copies
+
+
+# ---- what is kept, and what is accepted ----
+
+
+def test_what_the_way_back_has_loaded_is_known_afterwards(tmp_path):
+    host = Host(tmp_path)
+    host.run("base", file=patched("base"))
+    host.run("old", file=patched("old"), supersedes=("base",))
+    host.run("mid", file=patched("mid"))
+    host.will_fail("load", 0)
+    assert host.run("old", DISABLED, on_covered=UNSTACK)["not_restored"] == []
+    host.kernel.fail_at = None
+    host.run("mid", ABSENT)
+    host.run("old", REVERTED)
+    assert host.stack == ["base"]
+
+
+def test_a_content_that_could_not_be_undone_is_not_taken_for_the_earlier_one(tmp_path):
+    first, second = (patch_file("fix", content, build_id=None, abi=STOP_MACHINE, functions=(F,)) for content in "12")
+    host = Host(tmp_path, loaded(first), kept=[first], abi=STOP_MACHINE)
+    host.kernel.marks = False
+    unload = host.kernel.unload
+    answers = iter([unload])
+
+    def once(name):
+        next(answers, refuse)(name)
+
+    def refuse(_name):
+        raise OSError(errno.EBUSY, "")
+
+    host.kernel.unload = once
+    host.will_fail("enable", 0)
+    host.run("fix", file=second, content="2", reload=True)
+    assert _kept_files.read_record(host.kernel.files(), "fix").sha256 == second.sha256
+
+
+def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path):
+    host = Host(tmp_path)
+    (tmp_path / "run/openeuler-livepatch/backup.ko").mkdir(parents=True)
+    assert "failed" not in host.run("fix", file=patched("fix"))
+    assert host.stack == ["fix"]
+
+
+def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
+    host = Host(tmp_path)
+    host.run("old", file=patched("old"), boot=ACCEPTED)
+    sync_directory = _kept_files.sync_directory
+    calls = []
+
+    def fails_second(directory):
+        calls.append(directory)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error", directory)
+        sync_directory(directory)
+
+    monkeypatch.setattr(_kept_files, "sync_directory", fails_second)
+    result = host.run("new", file=patched("new"), supersedes=("old",), boot=ACCEPTED)
+    assert (result["errno"], host.stack) == ("EIO", ["old"])
+    assert [one.name for one in _boot_store.read(host.kernel.files()).due(RELEASE)] == ["old"]
