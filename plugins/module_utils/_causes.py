@@ -208,10 +208,19 @@ def _changing(action: str) -> tuple[Row, ...]:
 def _loading() -> tuple[Row, ...]:
     """What finit_module(2) answers: the module loader, and the patch's init function, in which it is registered."""
 
-    def row(number: int, abi: str | None, log: str, *cause: str) -> Row:
+    def row(number: int | None, abi: str | None, log: str, *cause: str) -> Row:
         return Row(LOAD, number, abi, log, Cause(*cause))
 
     return (
+        # The kernel passes on whatever the callback returns (klp_enable_patch).
+        row(
+            None,
+            PER_TASK,
+            r"pre-patch callback failed for object '(?P<object>[^']+)'",
+            "callback",
+            "A callback of the patch refused to patch the object {object}.",
+            "Read the kernel's log lines, and the patch's source.",
+        ),
         row(
             errno.EINVAL,
             None,
@@ -412,14 +421,6 @@ def _loading() -> tuple[Row, ...]:
         ),
         row(
             errno.ENODEV,
-            PER_TASK,
-            r"pre-patch callback failed for object '(?P<object>[^']+)'",
-            "callback",
-            "A callback of the patch refused to patch the object {object}.",
-            "Read the kernel's log lines, and the patch's source.",
-        ),
-        row(
-            errno.ENODEV,
             None,
             "",
             "callback",
@@ -585,7 +586,8 @@ def may_pass(number: int | None, log: t.Sequence[str]) -> bool:
 def explain(operation: str, number: int, log: t.Sequence[str], abi: str | None = None) -> Cause:
     """The cause of a failed operation (a step's action) from its errno, the kernel's new log lines and its ABI."""
     for row in ROWS:
-        if row.operation in (None, operation) and row.number == number and (None in (abi, row.abi) or abi == row.abi):
+        fits = row.operation in (None, operation) and row.number in (None, number)
+        if fits and (None in (abi, row.abi) or abi == row.abi):
             found = _search(row.log, log)
             if found is not None:
                 return Cause(row.cause.reason, row.cause.cause.format(**found), row.cause.remedy.format(**found))

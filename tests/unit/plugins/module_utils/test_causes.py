@@ -201,6 +201,15 @@ def test_causes(operation, number, log, reason, said):
 
 
 @pytest.mark.parametrize(
+    "name", ["ENODEV", "EBUSY", "EPERM", "EACCES", "ENOMEM", "EEXIST", "EINVAL", "ENOENT", "EAGAIN"]
+)
+def test_a_callback_may_return_any_errno(name):
+    log = ["livepatch: pre-patch callback failed for object 'ext4'", "livepatch: failed to enable patch 'fix'"]
+    cause = explain("load", getattr(errno, name), log, "per_task")
+    assert (cause.reason, "the object ext4" in cause.cause) == ("callback", True)
+
+
+@pytest.mark.parametrize(
     ("abi", "reason"), [("per_task", "busy"), ("stop_machine", "function_busy"), (None, "function_busy")]
 )
 def test_the_abi_decides_where_errno_and_log_do_not(abi, reason):
