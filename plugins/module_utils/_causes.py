@@ -58,7 +58,8 @@ _IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*
 _IN_USE_ARM64 = r"func (?P<symbol>\S+) is in use!\n.*\bPID: (?P<pid>\d+) Comm: (?P<task>.+)"
 _IN_USE_BY_SOMEBODY = r"func (?P<symbol>\S+) is in use!"
 
-_UNRELIABLE = r"(?P<task>\S+:\d+) has an unreliable stack"
+# The name of a task may hold blanks. Without CONFIG_ARCH_STACKWALK the kernel puts the name of its own function first.
+_UNRELIABLE = r"(?m)^(?:livepatch: )?(?:\w*calltrace: )?(?P<task>.*:\d+) has an unreliable stack"
 
 _LIST_ORDER = r"only the (?P<which>first disabled|last enabled) patch can be (?P<done>enabled|disabled)"
 

@@ -201,6 +201,16 @@ def test_causes(operation, number, log, reason, said):
 
 
 @pytest.mark.parametrize(
+    "line", ["livepatch: {}", "livepatch: klp_check_calltrace: {}", "livepatch: check_task_calltrace: {}", "{}"]
+)
+@pytest.mark.parametrize("task", ["bash:123", "tmux: server:123", "Web Content:7", "a:1 b:2"])
+def test_the_task_with_an_unreliable_stack(line, task):
+    log = ["livepatch: x:1 check stack failed", line.format(f"{task} has an unreliable stack, ret=-22"), "x"]
+    cause = explain("enable", errno.EINVAL, log, "stop_machine")
+    assert cause.cause == f"The kernel cannot tell in which functions the task {task} is."
+
+
+@pytest.mark.parametrize(
     "name", ["ENODEV", "EBUSY", "EPERM", "EACCES", "ENOMEM", "EEXIST", "EINVAL", "ENOENT", "EAGAIN"]
 )
 def test_a_callback_may_return_any_errno(name):
