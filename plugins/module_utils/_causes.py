@@ -99,6 +99,19 @@ _SIGNATURE = Cause(
     "Sign the patch file with a key in the kernel's keyring.",
 )
 
+# Whatever the reading returned, the kernel answers ENOMEM (klp_mem_prepare); disabling saves nothing.
+_TEXT_NOT_READ = Row(
+    ENABLE,
+    errno.ENOMEM,
+    STOP_MACHINE,
+    "save old code failed",
+    Cause(
+        "text_not_read",
+        "The kernel could not read its own text, which it saves before it writes a jump there.",
+        "Read the kernel's log lines; do not use live patching on this host before that is understood.",
+    ),
+)
+
 
 def _changing(action: str) -> tuple[Row, ...]:
     """What stop_machine kernels answer when 1 or 0 is written to C(enabled)."""
@@ -290,13 +303,16 @@ def _loading() -> tuple[Row, ...]:
             # ENOEXEC for module_layout, the version of struct module itself (kernel/module/version.c).
             for number in (errno.EINVAL, errno.ENOEXEC)
         ),
-        row(
-            errno.EINVAL,
-            None,
-            r"failed to validate module \[\S+\] BTF",
-            "btf",
-            "The type information (BTF) in the file does not fit the kernel's.",
-            "Build the patch against the build tree of the running kernel, with the same pahole, or without BTF.",
+        *(
+            row(
+                number,
+                None,
+                r"failed to validate module \[\S+\] BTF",
+                "btf",
+                "The type information (BTF) in the file does not fit the kernel's.",
+                "Build the patch against the build tree of the running kernel, with the same pahole, or without BTF.",
+            )
+            for number in (errno.EINVAL, errno.ENOEXEC)
         ),
         row(
             errno.EINVAL,
@@ -339,6 +355,25 @@ def _loading() -> tuple[Row, ...]:
             "target_not_loaded",
             "The patch changes the module {module}, which is not loaded.",
             "Load {module} first: this kernel does not patch modules that are loaded later.",
+        ),
+        # Nothing else in the registration gives ENOPKG: without the line, only the name is not known.
+        row(
+            ENOPKG,
+            STOP_MACHINE,
+            "",
+            "target_not_loaded",
+            "The patch changes a module that is not loaded.",
+            "Load that module first: this kernel does not patch modules that are loaded later.",
+        ),
+        # A target that is coming or going and a second registration are the refusals that print nothing.
+        row(
+            errno.EINVAL,
+            STOP_MACHINE,
+            "",
+            "not_registered",
+            "If the kernel's log does not say otherwise, a module that the patch changes is being loaded or unloaded, "
+            "or the patch is registered already.",
+            "Run the task again; if it stays so, read the kernel's log lines.",
         ),
         row(
             errno.ENOENT,
@@ -500,10 +535,20 @@ def _other() -> tuple[Row, ...]:
             "Some task still runs code of the module {module}.",
             "Run the task again.",
         ),
+        # The likeliest by far: what has no exit function is refused beforehand.
         row(
             UNLOAD,
             errno.EBUSY,
-            None,
+            STOP_MACHINE,
+            "",
+            "module_in_use",
+            "Some task still runs code of the module, or it is being loaded or unloaded, or it has no exit function.",
+            "Run the task again; only a reboot removes a module without an exit function.",
+        ),
+        row(
+            UNLOAD,
+            errno.EBUSY,
+            PER_TASK,
             "",
             "module_unloadable",
             "The module cannot be unloaded: it has no exit function, or it is being loaded or unloaded.",
@@ -560,7 +605,7 @@ def _other() -> tuple[Row, ...]:
     )
 
 
-ROWS = (*_loading(), *_changing(ENABLE), *_changing(DISABLE), *_other())
+ROWS = (*_loading(), _TEXT_NOT_READ, *_changing(ENABLE), *_changing(DISABLE), *_other())
 """The first row that fits is taken.
 
 Sources: kernel/livepatch/core.c and patch.c, kernel/module/main.c of Linux 6.12; of openEuler's 4.19, 5.10 and 6.6,

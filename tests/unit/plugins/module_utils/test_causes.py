@@ -124,7 +124,8 @@ BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Com
         ("load", errno.EKEYREJECTED, [], "signature", "signature"),
         ("load", errno.EPERM, [], "not_permitted", "not permit"),
         ("unload", errno.EAGAIN, [], "module_in_use", "in use"),
-        ("load", errno.EINVAL, ["something else"], "unknown", "EINVAL"),
+        ("load", errno.ENOEXEC, ["failed to validate module [fix] BTF: -22"], "btf", "BTF"),
+        ("load", errno.EIO, ["something else"], "unknown", "EIO"),
         # stop_machine kernels; the lines are from transcripts
         (
             "load",
@@ -217,6 +218,36 @@ def test_a_callback_may_return_any_errno(name):
     log = ["livepatch: pre-patch callback failed for object 'ext4'", "livepatch: failed to enable patch 'fix'"]
     cause = explain("load", getattr(errno, name), log, "per_task")
     assert (cause.reason, "the object ext4" in cause.cause) == ("callback", True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "number", "log", "reason", "said", "remedy"),
+    [
+        ("load", errno.ENOPKG, [], "target_not_loaded", "a module that is not loaded", "Load that module"),
+        ("load", errno.EINVAL, [], "not_registered", "being loaded or unloaded, or the patch is", "Run the task again"),
+        ("load", errno.EINVAL, ["livepatch: Replacing is not supported"], "replace_not_supported", "replace", "-R"),
+        (
+            "enable",
+            errno.ENOMEM,
+            ["livepatch: save old code failed, ret=-14", "livepatch: alloc func_node failed"],
+            "text_not_read",
+            "not read its own text",
+            "do not use",
+        ),
+        ("enable", errno.ENOMEM, ["livepatch: alloc func_node failed"], "no_memory", "no memory", "Free memory"),
+        ("unload", errno.EBUSY, [], "module_in_use", "Some task still runs code", "Run the task again"),
+    ],
+)
+def test_causes_on_stop_machine_kernels(operation, number, log, reason, said, remedy):
+    cause = explain(operation, number, log, "stop_machine")
+    assert cause.reason == reason
+    assert said in cause.cause
+    assert remedy in cause.remedy
+
+
+@pytest.mark.parametrize("number", [errno.ENOPKG, errno.EINVAL])
+def test_what_only_stop_machine_kernels_mean(number):
+    assert explain("load", number, [], "per_task").reason == "unknown"
 
 
 @pytest.mark.parametrize(
