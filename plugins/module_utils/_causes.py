@@ -41,7 +41,8 @@ class Row:
     """When the kernel answers an operation with this errno and prints a line that matches C(log), it is this cause.
 
     Without C(operation) it is any, without C(number) any errno, without C(abi) both ABIs, without C(log) no line is
-    needed. What the pattern captures is filled into the cause.
+    needed. What the pattern captures is filled into the cause. The page shows the pattern as text, so that there is a
+    row for each wording.
     """
 
     operation: str | None
@@ -55,13 +56,16 @@ ENOPKG = getattr(errno, "ENOPKG", 65)
 
 # In whose way it is: x86 names the task behind its stack, arm64 before it (arch/*/kernel/livepatch.c).
 _IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
-_IN_USE_ARM64 = r"func (?P<symbol>\S+) is in use!\n.*\bPID: (?P<pid>\d+) Comm: (?P<task>.+)"
+_IN_USE_ARM64 = r"func (?P<symbol>\S+) is in use!\n(?:livepatch: )?PID: (?P<pid>\d+) Comm: (?P<task>.+)"
 _IN_USE_BY_SOMEBODY = r"func (?P<symbol>\S+) is in use!"
 
 # The name of a task may hold blanks. Without CONFIG_ARCH_STACKWALK the kernel puts the name of its own function first.
 _UNRELIABLE = r"(?m)^(?:livepatch: )?(?:\w*calltrace: )?(?P<task>.*:\d+) has an unreliable stack"
 
-_LIST_ORDER = r"only the (?P<which>first disabled|last enabled) patch can be (?P<done>enabled|disabled)"
+_LIST_ORDER = {
+    ENABLE: "only the first disabled patch can be enabled",
+    DISABLE: "only the last enabled patch can be disabled",
+}
 
 _SHORT = r"(?:func )?(?P<symbol>\S+) size less than limit"
 
@@ -132,9 +136,9 @@ def _changing(action: str) -> tuple[Row, ...]:
         Row(action, errno.EAGAIN, STOP_MACHINE, "", _SOMEBODY_IN_IT),
         row(
             errno.EBUSY,
-            _LIST_ORDER,
+            _LIST_ORDER[action],
             "list_order",
-            "The kernel has CONFIG_LIVEPATCH_STACK: only the {which} patch can be {done}.",
+            f"The kernel has CONFIG_LIVEPATCH_STACK: {_LIST_ORDER[action]}.",
             "Change the patches of /proc/livepatch/state in their order.",
         ),
         row(
@@ -182,7 +186,7 @@ def _changing(action: str) -> tuple[Row, ...]:
         ),
         row(
             errno.EPERM,
-            "patch instruction .*failed",
+            "patch instruction (?P<which>.+) failed",
             "text_not_written",
             "The kernel could not write to its own text.",
             "Read the kernel's log lines; do not use live patching on this host before that is understood.",
@@ -275,13 +279,16 @@ def _loading() -> tuple[Row, ...]:
             "ftrace cannot call anybody from the function {symbol}, as this kernel's live patching needs.",
             "Patch a function that calls it instead.",
         ),
-        row(
-            errno.ENODEV,
-            PER_TASK,
-            r"failed to (?:set ftrace filter|register ftrace handler) for function '(?P<symbol>[^']+)'",
-            "ftrace_failed",
-            "ftrace has failed on this host, so that the kernel cannot redirect the function {symbol}.",
-            "Look for the first message of ftrace in the kernel's log; only a reboot brings it back.",
+        *(
+            row(
+                errno.ENODEV,
+                PER_TASK,
+                rf"failed to {done} for function '(?P<symbol>[^']+)'",
+                "ftrace_failed",
+                "ftrace has failed on this host, so that the kernel cannot redirect the function {symbol}.",
+                "Look for the first message of ftrace in the kernel's log; only a reboot brings it back.",
+            )
+            for done in ("set ftrace filter", "register ftrace handler")
         ),
         row(
             errno.EINVAL,
@@ -307,7 +314,7 @@ def _loading() -> tuple[Row, ...]:
             row(
                 number,
                 None,
-                r"failed to validate module \[\S+\] BTF",
+                r"failed to validate module \[(?P<module>\S+)\] BTF",
                 "btf",
                 "The type information (BTF) in the file does not fit the kernel's.",
                 "Build the patch against the build tree of the running kernel, with the same pahole, or without BTF.",
@@ -324,13 +331,16 @@ def _loading() -> tuple[Row, ...]:
         ),
         Row(LOAD, errno.EINVAL, STOP_MACHINE, _SHORT, _TOO_SHORT),
         Row(LOAD, errno.EPERM, STOP_MACHINE, _SHORT, _TOO_SHORT),
-        row(
-            errno.EINVAL,
-            STOP_MACHINE,
-            r"'(?P<symbol>[^']+)' has (?P<what>static key|static call)",
-            "static_key",
-            "The function {symbol} has a {what} in the bytes that the jump would replace.",
-            "Patch a function that calls it instead.",
+        *(
+            row(
+                errno.EINVAL,
+                STOP_MACHINE,
+                rf"'(?P<symbol>[^']+)' has {what}",
+                "static_key",
+                f"The function {{symbol}} has a {what} in the bytes that the jump would replace.",
+                "Patch a function that calls it instead.",
+            )
+            for what in ("static key", "static call")
         ),
         row(
             errno.EINVAL,
@@ -340,13 +350,16 @@ def _loading() -> tuple[Row, ...]:
             "The module {module} registers a live patch and is not marked as a live patch module.",
             'Add MODULE_INFO(livepatch, "Y") to its source.',
         ),
-        Row(LOAD, errno.EINVAL, None, "(?:old name|new_func) is invalid|name is too long", _BAD_STRUCTURES),
-        Row(
-            LOAD,
-            errno.EINVAL,
-            None,
-            "incorrectly formatted name|not marked as a livepatch symbol|invalid access to vmlinux symbol",
-            _BAD_RELOCATION,
+        *(
+            Row(LOAD, errno.EINVAL, None, line, cause)
+            for line, cause in (
+                ("old name is invalid", _BAD_STRUCTURES),
+                ("new_func is invalid", _BAD_STRUCTURES),
+                ("name is too long", _BAD_STRUCTURES),
+                ("has an incorrectly formatted name", _BAD_RELOCATION),
+                ("is not marked as a livepatch symbol", _BAD_RELOCATION),
+                ("invalid access to vmlinux symbol", _BAD_RELOCATION),
+            )
         ),
         row(
             ENOPKG,
@@ -488,7 +501,7 @@ def _loading() -> tuple[Row, ...]:
             "A security module of the kernel (SELinux, IMA) does not permit the file to be loaded.",
             "Look for the denial in the audit log (ausearch -m avc), and permit what is in /run/openeuler-livepatch.",
         ),
-        Row(LOAD, errno.EPERM, None, "Lockdown: .*unsigned module loading", _SIGNATURE),
+        Row(LOAD, errno.EPERM, None, "Lockdown: (?P<task>.*): unsigned module loading", _SIGNATURE),
         Row(LOAD, errno.ENOMEM, None, "", _NO_MEMORY),
     )
 
@@ -626,7 +639,7 @@ def may_pass(number: int | None, log: t.Sequence[str]) -> bool:
     """
     if number == errno.EINVAL:
         return _search(_UNRELIABLE, log) is not None
-    return number in (errno.EAGAIN, errno.EBUSY) and _search(_LIST_ORDER, log) is None
+    return number in (errno.EAGAIN, errno.EBUSY) and _search("|".join(_LIST_ORDER.values()), log) is None
 
 
 def explain(operation: str, number: int, log: t.Sequence[str], abi: str | None = None) -> Cause:

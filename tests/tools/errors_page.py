@@ -26,7 +26,8 @@ What the kernel's errors mean
 =============================
 
 When the kernel refuses a step, ``livepatch_module`` looks up the operation, the kernel's errno, its ABI and its new log
-lines in this table, and returns ``reason``, ``cause`` and ``remedy``. The first row that fits is taken. The page is
+lines in this table, and returns ``reason``, ``cause`` and ``remedy``. Of the rows that fit, those with a line of the
+log come before those without, those of one step before those of any step; then the first one is taken. The page is
 written from the table by ``tests/tools/errors_page.py``.
 
 What is refused beforehand, and what fails without an answer of the kernel, is in
@@ -45,20 +46,21 @@ def page() -> str:
 
 def _section(reason: str, rows: list[Row]) -> str:
     causes: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: not row.log):
         causes.setdefault((row.cause.cause, row.cause.remedy), []).append(row)
     parts = [f"{reason}\n{'-' * len(reason)}\n"]
     for (cause, remedy), same in causes.items():
         parts += [_wrap(f"**{_words(cause)}** {_words(remedy)}"), ""]
-        parts.extend(_wrap("* " + _when(row), "  ") for row in same)
+        parts.extend(_wrap("* " + when(row), "  ") for row in same)
         parts.append("")
     return "\n".join(parts)
 
 
-def _when(row: Row) -> str:
+def when(row: Row) -> str:
+    """When a row fits, in one line."""
     operation = f"``{row.operation}``" if row.operation else "any step"
     abi = f", {row.abi}" if row.abi else ""
-    log = f", with ``{_pattern(row.log)}`` in the log" if row.log else ""
+    log = f", with {' and '.join(f'``{line}``' for line in lines(row.log))} in the log" if row.log else ""
     return f"{operation}: {errno_name(row.number) if row.number is not None else 'any errno'}{abi}{log}"
 
 
@@ -66,14 +68,11 @@ def _words(sentence: str) -> str:
     return re.sub(r"{(\w+)}", r"<\1>", sentence).replace("*", r"\*")
 
 
-def _pattern(pattern: str) -> str:
-    """A regular expression as a reader wants it: names for what is captured, no escapes."""
-    plain = re.sub(r"\(\?:\.\*\\n\)\*\?", " ... ", pattern)
-    plain = re.sub(r"\(\?P<(\w+)>first disabled\|last enabled\)", "first disabled", plain)
-    plain = re.sub(r"\(\?P<(\w+)>enabled\|disabled\)", "enabled", plain)
-    plain = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"<\1>", plain)
-    plain = re.sub(r"\(\?:([^()|]*)\)\?", "", plain)
-    return plain.replace("\\", "").replace(".*", "...").strip()
+def lines(pattern: str) -> list[str]:
+    """What the kernel prints where the pattern matches: names for what is captured, nothing for what may be absent."""
+    plain = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"<\1>", pattern)
+    plain = re.sub(r"\(\?m\)\^|\(\?:[^()]*\)\?", "", plain)
+    return [re.sub(r"\\(.)", r"\1", line) for line in re.split(r"\(\?:\.\*\\n\)\*\?|\\n", plain) if line]
 
 
 def _wrap(text: str, indent: str = "") -> str:

@@ -6,19 +6,76 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _causes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import UNLOAD
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_page_is_written_from_the_table():
+PRINTED = {"task": "tmux: server:7", "pid": "7", "position": "9"}
+"""What the kernel prints for a name on the page, if it is not a word."""
+
+
+@pytest.fixture(scope="module", name="errors_page")
+def _errors_page():
     spec = importlib.util.spec_from_file_location("errors_page", ROOT / "tests/tools/errors_page.py")
-    errors_page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(errors_page)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def answers(errors_page, row):
+    """What is explained with all that the page says of a row, and what the row itself says."""
+    log = [
+        "livepatch: " + re.sub(r"<(\w+)>", lambda name: PRINTED.get(name[1], name[1]), line)
+        for line in errors_page.lines(row.log)
+    ]
+    found = re.search(row.log, "\n".join(log))
+    assert found, (row, log)
+    said = (
+        row.cause.reason,
+        row.cause.cause.format(**found.groupdict()),
+        row.cause.remedy.format(**found.groupdict()),
+    )
+    for number in [row.number] if row.number is not None else errno.errorcode:
+        for abi in [row.abi] if row.abi else [PER_TASK, STOP_MACHINE]:
+            cause = _causes.explain(row.operation or UNLOAD, number, log, abi)
+            yield row, number, abi, (cause.reason, cause.cause, cause.remedy), said
+
+
+def test_what_the_page_says_of_a_row_leads_to_it(errors_page):
+    """No row is hidden by an earlier one, and the page shows lines that its pattern matches."""
+    for row in _causes.ROWS:
+        for *when, explained, said in answers(errors_page, row):
+            assert explained == said, when
+
+
+def test_the_rows_fit_in_the_order_that_the_page_tells(errors_page, monkeypatch):
+    page = re.sub(r"\n +", " ", errors_page.page())
+    order = sorted(
+        _causes.ROWS,
+        key=lambda row: (not row.log, row.operation is None, page.index(f"* {errors_page.when(row)}\n")),
+    )
+    monkeypatch.setattr(_causes, "ROWS", tuple(order))
+    test_what_the_page_says_of_a_row_leads_to_it(errors_page)
+
+
+def test_the_page_shows_what_the_kernel_prints(errors_page):
+    page = errors_page.page()
+    shown = [line for row in _causes.ROWS for line in errors_page.lines(row.log)]
+    assert [line for line in shown if re.search(r"[\\|^*+?]|\.\.\.", line.replace("[<module>]", ""))] == []
+    assert "* ``disable``: EBUSY, stop_machine, with ``only the last enabled patch can be disabled`` in the log" in page
+    assert page.index("failed to add breakpoints") < page.index("Some task is in one of the functions")
+
+
+def test_the_page_is_written_from_the_table(errors_page):
     written = (ROOT / errors_page.PAGE).read_text(encoding="utf-8")
     assert errors_page.page() == written, "run tests/tools/errors_page.py"
 
