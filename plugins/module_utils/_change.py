@@ -274,7 +274,14 @@ class Change:
             refusals.append(_replaces_others(self.file, staying))
         if not self.per_task and self.file.replace:
             refusals.append(_replace_not_there(self.file))
+        if self._may_add_others() and self.goes_out:
+            refusals.append(_may_not_load_again(self.file))
         return refusals
+
+    def _may_add_others(self) -> bool:
+        """Whether the file may have the replace flag, and a stop_machine kernel other patches that it would add."""
+        others = any(patch.name != self.wanted.name for patch in self.snapshot.patches)
+        return bool(not self.per_task and self.comes_in and self.file and self.file.replace is None and others)
 
     def _refuse_enable(self) -> list[Finding]:
         """Of a module that somebody has registered: openEuler 5.10 takes one with replace, and then hangs CPUs.
@@ -443,6 +450,11 @@ class Change:
                 f"{_names(lowered_first)} must be disabled before {self.wanted.name} is enabled, because the kernel "
                 "may have CONFIG_LIVEPATCH_STACK: between the two neither is active."
             )
+        if self._may_add_others() and self.file:
+            yield (
+                f"{self.file.path} does not show whether it has the replace flag. If it has, it is taken out again "
+                "before it is enabled."
+            )
         lost = [patch for patch in self.snapshot.patches if self._could_be_lost(patch)]
         if lost:
             yield (
@@ -489,6 +501,16 @@ def _replace_not_there(file: PatchFile) -> Finding:
         f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement.",
         "Build the patch without replace (kpatch-build -R), and use supersedes.",
         "Newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
+    )
+
+
+def _may_not_load_again(file: PatchFile) -> Finding:
+    return Finding(
+        "may_replace_others",
+        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
+        "built with -R).",
+        "Put the manifest of livepatch_build beside it, or set state: absent first and load it then.",
+        "Kernels that patch by stop_machine do not take it, and the loaded content would be out by then.",
     )
 
 

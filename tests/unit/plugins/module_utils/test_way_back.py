@@ -320,3 +320,17 @@ def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
     host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=None))
     plan = make_plan(host, Wanted("fix", ENABLED, fix, on_covered=UNSTACK), {"upper": upper})
     assert [refusal.check for refusal in plan.refusals] == expected
+
+
+def test_what_may_have_replace_is_not_exchanged_beside_others():
+    first, second = (patch_file("fix", content, abi=STOP_MACHINE, replace=None) for content in "12")
+    other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)), load_index=2)
+    mine, wish = loaded(first, load_index=1), Wanted("fix", ENABLED, second, reload=True)
+    kernel = {"abi": STOP_MACHINE, "list_order": False}
+    assert [refusal.check for refusal in make_plan(snapshot(mine, other, **kernel), wish).refusals] == [
+        "may_replace_others"
+    ]
+    assert make_plan(snapshot(mine, **kernel), wish).refusals == ()
+    coming = make_plan(snapshot(other, **kernel), wish)
+    assert coming.refusals == ()
+    assert "replace flag" in coming.warnings[0]
