@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
@@ -196,7 +197,8 @@ def livepatch_task(module: AnsibleModule) -> Task:
             load_targets=params["load_targets"],
             boot=params["boot"],
         ),
-        file_path=params["src"] if params["remote_src"] else delivered,
+        # A link is followed once, here: what it leads to later may be something else.
+        file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,
         delivered=bool(delivered),
         patience=Patience(params["timeout"], params["retries"], params["delay"], params["on_stall"]),
         check_mode=module.check_mode,

@@ -22,6 +22,8 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import MAX_BYTES
+
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 
@@ -89,13 +91,32 @@ def store(files: Files, name: str, source: str, sha256: str, directory: str = DI
     """
     path = copy_path(name, sha256, directory)
     is_stored = source == path
-    with open(files.path(path) if is_stored else source, "rb") as stream:
-        content = stream.read()
+    content = _read_regular(files.path(path) if is_stored else source)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise FileChanged(source)
     if not is_stored:
         write(files, path, content, sync=directory != DIRECTORY)
     return path
+
+
+def _read_regular(path: str) -> bytes:
+    """The content of a file, of no more than a patch can have. Raises OSError, FileChanged if it is something else.
+
+    Where the user's file lies, somebody else may be able to put a link, or a pipe that never ends, into its place.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileChanged(path) from error
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileChanged(path)
+        with open(descriptor, "rb", closefd=False) as stream:
+            return stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def keep(

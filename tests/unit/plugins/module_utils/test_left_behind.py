@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 import pathlib
 
 import pytest
@@ -321,3 +322,14 @@ def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
     result = host.run("new", file=patched("new"), supersedes=("old",), boot=ACCEPTED)
     assert (result["errno"], host.stack) == ("EIO", ["old"])
     assert [one.name for one in _boot_store.read(host.kernel.files()).due(RELEASE)] == ["old"]
+
+
+# ---- the file ----
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: path.mkdir()])
+def test_what_was_put_into_the_place_of_the_file_is_not_read(tmp_path, put):
+    kernel, file, path = SysfsKernel(tmp_path), patched("fix"), tmp_path / "sent.ko"
+    put(path)
+    result = manage(Task(Wanted("fix", ENABLED, file), str(path)), kernel)
+    assert (result["reason"], kernel.calls) == ("file_changed", [])
