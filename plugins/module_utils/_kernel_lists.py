@@ -10,9 +10,13 @@ Lines of another form are left out: what a kernel shows is not promised to stay 
 
 from __future__ import annotations
 
+import io
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function
 
 Name = t.Tuple[str, str]
 """An object, C(vmlinux) or a module, and a symbol of it."""
@@ -20,10 +24,14 @@ Name = t.Tuple[str, str]
 
 @dataclass(frozen=True)
 class Symbol:
-    """C(address) and C(size), the bytes up to the next symbol, are C(None) where the kernel hides them."""
+    """C(address) and C(size), the bytes up to the next symbol, are C(None) where the kernel hides them.
+
+    C(aliases) are the other names that its object has for what is at this address.
+    """
 
     address: int | None
     size: int | None
+    aliases: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,49 @@ class Traced:
 
 def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
     """All symbols of these names, in the order in which the kernel counts them (/proc/kallsyms)."""
-    return {name: tuple(_symbols(kallsyms, *name)) for name in names}
+    found = {name: tuple(_symbols(kallsyms, *name)) for name in names}
+    called = _names_at(kallsyms, {one.address for symbols in found.values() for one in symbols if one.address})
+    return {
+        (owner, name): tuple(
+            replace(one, aliases=frozenset(called.get((owner, one.address), ())).difference([name])) for one in symbols
+        )
+        for (owner, name), symbols in found.items()
+    }
+
+
+def _names_at(kallsyms: bytes, addresses: t.Iterable[int]) -> dict[tuple[str, int | None], set[str]]:
+    """The names of each object for these addresses. One pass for all of them: the text may have 10 MB."""
+    width = kallsyms.find(b" ")
+    starts = {b"%0*x" % (width, address): address for address in addresses}
+    names: dict[tuple[str, int | None], set[str]] = {}
+    for line in io.BytesIO(kallsyms) if starts else ():
+        fields = line.decode("utf-8", "replace").split() if line[:width] in starts else []
+        if len(fields) > 2:
+            key = (fields[3].strip("[]") if len(fields) > 3 else "vmlinux", starts[line[:width]])
+            names.setdefault(key, set()).add(fields[2])
+    return names
+
+
+Symbols = t.Mapping[Name, t.Tuple[Symbol, ...]]
+
+
+def symbol_of(symbols: Symbols, function: Function) -> Symbol | None:
+    """The symbol that a patch means by a function."""
+    found = symbols.get((function.object, function.name), ())
+    return found[function.sympos - 1] if 0 < function.sympos <= len(found) else None
+
+
+def names_of(symbols: Symbols, function: Function) -> frozenset[str]:
+    """All names under which a kernel may show a function: it takes one of those at its address."""
+    symbol = symbol_of(symbols, function)
+    return frozenset([function.name]).union(symbol.aliases if symbol else ())
+
+
+def is_same(symbols: Symbols, one: Function, other: Function) -> bool:
+    """Whether two patches mean the same function, perhaps by two names of it."""
+    mine, theirs = symbol_of(symbols, one), symbol_of(symbols, other)
+    at_one_address = mine and theirs and mine.address is not None and mine.address == theirs.address
+    return one == other or (one.object == other.object and bool(at_one_address))
 
 
 def _symbols(kallsyms: bytes, object_name: str, name: str) -> t.Iterator[Symbol]:

@@ -16,12 +16,19 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, REFUSE, WARN, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import (
+    Kprobe,
+    Symbols,
+    is_same,
+    names_of,
+    symbol_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
+    LoadedPatch,
     Snapshot,
     troubles,
 )
@@ -200,7 +207,7 @@ class Preflight:
             if self._is_there(function.object):
                 yield from self._symbol(file, function, symbols)
 
-    def _symbol(self, file: PatchFile, function: Function, symbols: t.Mapping[t.Any, t.Any]) -> t.Iterator[Finding]:
+    def _symbol(self, file: PatchFile, function: Function, symbols: Symbols) -> t.Iterator[Finding]:
         found = symbols.get((function.object, function.name), ())
         if not found:
             yield Finding(
@@ -348,8 +355,7 @@ class Preflight:
 
     def _is_in(self, probe: Kprobe, function: Function) -> bool:
         """By its address, as the kernel looks for it, since functions have namesakes. By its name if that is hidden."""
-        found = (self.conditions.symbols or {}).get((function.object, function.name), ())
-        symbol = found[function.sympos - 1] if 0 < function.sympos <= len(found) else None
+        symbol = symbol_of(self.conditions.symbols or {}, function)
         if probe.address is None or symbol is None or symbol.address is None or symbol.size is None:
             return _same(probe, function)
         return symbol.address <= probe.address < symbol.address + symbol.size
@@ -386,15 +392,18 @@ class Preflight:
             yield from self._users_of(function)
 
     def _users_of(self, function: Function) -> t.Iterator[Finding]:
-        traced = next((traced for traced in self.conditions.traced or () if _same(traced, function)), None)
+        names = names_of(self.conditions.symbols or {}, function)
+        entries = [entry for entry in self.conditions.traced or () if entry.object == function.object]
+        traced = next((entry for entry in entries if entry.function in names), None)
         if traced is None:
             return
+        shown = function.name if traced.function == function.name else f"{function.name}, alias {traced.function}"
         who = f" ({traced.text})" if traced.text else ""
         remedy = f"Find its owner in {_conditions.ENABLED_FUNCTIONS} of tracefs and end it first."
         if self.snapshot.abi == STOP_MACHINE:
             yield Finding(
                 "ftrace_user",
-                f"ftrace is in use on {function.name}{who}.",
+                f"ftrace is in use on {shown}{who}.",
                 remedy,
                 "This kernel overwrites what ftrace put there; ftrace then fails for the whole host until it reboots.",
             )
@@ -404,14 +413,14 @@ class Preflight:
         if redirected:
             yield Finding(
                 "ftrace_user",
-                f"Another user of ftrace redirects {function.name}{who}.",
+                f"Another user of ftrace redirects {shown}{who}.",
                 remedy,
                 "ftrace allows one to do that (IPMODIFY), and the kernel would answer EBUSY.",
             )
         elif others > 0:
             yield Finding(
                 "ftrace_user",
-                f"ftrace has {others} other user{'s' if others > 1 else ''} on {function.name}{who}.",
+                f"ftrace has {others} other user{'s' if others > 1 else ''} on {shown}{who}.",
                 "Check that they do not depend on the old code.",
                 "A trampoline of BPF there is refused (EBUSY) by kernels before 6.0."
                 if traced.direct
@@ -420,10 +429,10 @@ class Preflight:
             )
 
     def _stacks(self) -> t.Iterator[Finding]:
-        stacks = self.snapshot.stacks()
         for file in self.files:
+            others = [patch for patch in self.snapshot.patches if patch.enabled and patch.name != file.name]
             for function in file.functions or ():
-                below = [patch for patch in stacks.get(function, ()) if patch.name != file.name]
+                below = [patch for patch in others if self._replaces(patch, function)]
                 owners = sorted({patch.owner for patch in below if patch.owner})
                 if below:
                     yield Finding(
@@ -434,6 +443,10 @@ class Preflight:
                         + (f", which {' and '.join(owners)} will not notice." if owners else "."),
                         WARN if owners else INFO,
                     )
+
+    def _replaces(self, patch: LoadedPatch, function: Function) -> bool:
+        symbols = self.conditions.symbols or {}
+        return any(is_same(symbols, theirs, function) for theirs in patch.functions)
 
     # ---- the kernel ----
 

@@ -28,6 +28,8 @@ ffffffff814c0d90 t last
 ffffffffc0401000 t ext4_late\t[ext4]
 ffffffffc0400010 t ext4_sync_fs\t[ext4]
 ffffffffc0400000 t ext4_first\t[ext4]
+ffffffffc0400010 t ext4_fs_sync\t[ext4]
+ffffffffc0400010 t same_address\t[other]
 ffffffffc0500000 t ext4_sync_fs\t[other]
 """
 
@@ -35,14 +37,15 @@ ffffffffc0500000 t ext4_sync_fs\t[other]
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        (("vmlinux", "cmdline_proc_show"), [(0xFFFFFFFF814C0D20, 0x30)]),
-        (("vmlinux", "an_alias"), [(0xFFFFFFFF814C0D20, 0x30)]),
+        (("vmlinux", "cmdline_proc_show"), [(0xFFFFFFFF814C0D20, 0x30, frozenset(["an_alias"]))]),
+        (("vmlinux", "an_alias"), [(0xFFFFFFFF814C0D20, 0x30, frozenset(["cmdline_proc_show"]))]),
         (("vmlinux", "name"), [(0xFFFFFFFF814C0D60, 4), (0xFFFFFFFF814C0D64, 0x2C)]),
         (("vmlinux", "last"), [(0xFFFFFFFF814C0D90, 0xFFFFFFFFC0401000 - 0xFFFFFFFF814C0D90)]),
         (("vmlinux", "ext4_sync_fs"), []),
         (("vmlinux", "cmdline"), []),
         (("vmlinux", "proc_show"), []),
-        (("ext4", "ext4_sync_fs"), [(0xFFFFFFFFC0400010, 0xFF0)]),
+        (("ext4", "ext4_sync_fs"), [(0xFFFFFFFFC0400010, 0xFF0, frozenset(["ext4_fs_sync"]))]),
+        (("ext4", "ext4_fs_sync"), [(0xFFFFFFFFC0400010, 0xFF0, frozenset(["ext4_sync_fs"]))]),
         (("ext4", "ext4_late"), [(0xFFFFFFFFC0401000, None)]),
         (("ext4", "next"), []),
     ],
@@ -55,6 +58,12 @@ def test_hidden_addresses():
     name = ("vmlinux", "name")
     hidden = b"0000000000000000 d name\n0000000000000000 t name\n0000000000000000 t last\n"
     assert find_symbols(hidden, [name]) == {name: (Symbol(None, None), Symbol(None, None))}
+
+
+def test_aliases_where_addresses_are_short():
+    name = ("vmlinux", "one")
+    (symbol,) = find_symbols(b"c0100000 T one\nc0100000 T two\nc0100010 T three\n", [name])[name]
+    assert symbol == Symbol(0xC0100000, 16, frozenset(["two"]))
 
 
 def test_kprobes():

@@ -222,6 +222,34 @@ def test_ftrace(abi, traced, expected):
     assert seen(abi, traced=(traced,)) == ([("ftrace_user", expected)] if expected else [])
 
 
+GETPID, ALIAS = Function("vmlinux", "__x64_sys_getpid"), Function("vmlinux", "__ia32_sys_getpid")
+AT_ONE_ADDRESS = {
+    ("vmlinux", GETPID.name): (Symbol(0xFFFF5000, 64, frozenset([ALIAS.name])),),
+    ("vmlinux", ALIAS.name): (Symbol(0xFFFF5000, 64, frozenset([GETPID.name])),),
+}
+
+
+@pytest.mark.parametrize(("abi", "users", "expected"), [(STOP_MACHINE, 1, REFUSE), (PER_TASK, 2, INFO)])
+def test_a_tracer_is_found_by_any_name_of_the_function(abi, users, expected):
+    traced = (Traced("vmlinux", ALIAS.name, users),)
+    (finding,) = findings(abi, file={"functions": (GETPID,)}, traced=traced, symbols=AT_ONE_ADDRESS)
+    assert (finding.check, finding.severity) == ("ftrace_user", expected)
+    assert GETPID.name in finding.seen
+    assert ALIAS.name in finding.seen
+
+
+def test_an_alias_in_another_object_is_another_function():
+    traced = (Traced("ext4", ALIAS.name, 1),)
+    assert not seen(STOP_MACHINE, file={"functions": (GETPID,)}, traced=traced, symbols=AT_ONE_ADDRESS)
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_a_patch_on_the_same_function_by_another_name(abi):
+    below = loaded(patch_file("older", abi=abi, functions=(ALIAS,)), owner="SysCare")
+    file = {"functions": (GETPID,)}
+    assert seen(abi, patches=[below], file=file, symbols=AT_ONE_ADDRESS) == [("already_patched", WARN)]
+
+
 def test_live_patching_itself_is_no_other_user_of_ftrace():
     below = loaded(patch_file("older"))
     hook = Traced("vmlinux", "cmdline_proc_show", 1, ip_modify=True)
