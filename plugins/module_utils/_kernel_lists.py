@@ -107,6 +107,23 @@ def is_same(symbols: Symbols, one: Function, other: Function) -> bool:
     return one == other or (one.object == other.object and bool(at_one_address))
 
 
+def with_a_name_of(symbols: Symbols, function: Function, others: t.Iterable[Function]) -> int:
+    """How many of these functions a kernel may show by a name of this one: aliases count once, namesakes each."""
+    names = names_of(symbols, function)
+    places: set[t.Any] = set()
+    for other in others:
+        if other.object == function.object and names_of(symbols, other) & names:
+            symbol = symbol_of(symbols, other)
+            places.add((symbol and symbol.address) or other)
+    return len(places)
+
+
+def entries_of(symbols: Symbols, traced: t.Iterable[Traced], function: Function) -> list[Traced]:
+    """The entries that may be of this function: they show no position, so those of its namesakes are among them."""
+    names = names_of(symbols, function)
+    return [entry for entry in traced if entry.object == function.object and entry.function in names]
+
+
 def _symbols(kallsyms: bytes, object_name: str, name: str) -> t.Iterator[Symbol]:
     owner = b"" if object_name == "vmlinux" else b"\t[" + object_name.encode() + b"]"
     needle = b" " + name.encode() + owner + b"\n"

@@ -16,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Traced
 
 KCORE = "/proc/kcore"
 
@@ -40,27 +41,40 @@ def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterabl
     """
     if snapshot.abi == STOP_MACHINE:
         return _without_jump(files, snapshot.machine, patch, list(functions))
-    return _without_hook(files, functions)
+    return _without_hook(files, snapshot, list(functions))
 
 
-def _without_hook(files: Files, functions: t.Iterable[Function]) -> list[str]:
-    entries = _conditions.read_traced(files)
-    if entries is None:
+def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -> list[str]:
+    traced = _conditions.read_traced(files)
+    if traced is None:
         raise CannotTell(f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS} cannot be read")
-    traced = {(entry.object, entry.function): entry for entry in entries}
+    replaced = {*functions, *snapshot.stacks()}
+    kallsyms = files.bytes(_conditions.KALLSYMS) or b""
+    symbols = _kernel_lists.find_symbols(kallsyms, {(function.object, function.name) for function in replaced})
     sentences, unnamed = [], []
     for function in functions:
-        entry = traced.get((function.object, function.name))
-        if entry is None or not entry.ip_modify:
-            sentences.append(f"ftrace calls nobody for {function} who could redirect it")
-        elif entry.users == 1 and not entry.text:
-            # Only a trampoline or CALL_OPS is named; some architectures have neither (kernel/trace/ftrace.c, t_show).
+        # An entry shows no position: each of the patched functions of this name must have one.
+        wanted = _kernel_lists.with_a_name_of(symbols, function, replaced)
+        entries = _kernel_lists.entries_of(symbols, traced, function)
+        hooks = [entry for entry in entries if entry.ip_modify]
+        named = [entry for entry in hooks if entry.users > 1 or FTRACE_HANDLER in entry.text]
+        # Only a trampoline or CALL_OPS is named; some architectures have neither (kernel/trace/ftrace.c, t_show).
+        nameless = [entry for entry in hooks if entry.users == 1 and not entry.text]
+        if len(named) + len(nameless) < wanted:
+            sentences.append(_unhooked(function, hooks, len(named) + len(nameless), wanted))
+        elif len(named) < wanted:
             unnamed.append(str(function))
-        elif entry.users == 1 and FTRACE_HANDLER not in entry.text:
-            sentences.append(f"ftrace calls {entry.text} for {function}, not live patching")
     if unnamed and not sentences:
         raise CannotTell(f"the kernel does not name whom ftrace calls for {', '.join(unnamed)}")
-    return sentences
+    return list(dict.fromkeys(sentences))
+
+
+def _unhooked(function: Function, hooks: t.Sequence[Traced], count: int, wanted: int) -> str:
+    if wanted > 1:
+        return f"ftrace calls live patching for {count} of the {wanted} patched functions named {function.name}"
+    if hooks:
+        return f"ftrace calls {hooks[0].text} for {function}, not live patching"
+    return f"ftrace calls nobody for {function} who could redirect it"
 
 
 def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> list[str]:

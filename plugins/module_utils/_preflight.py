@@ -19,9 +19,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._findings impo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import (
     Kprobe,
     Symbols,
+    Traced,
+    entries_of,
     is_same,
-    names_of,
     symbol_of,
+    with_a_name_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
@@ -392,13 +394,13 @@ class Preflight:
             yield from self._users_of(function)
 
     def _users_of(self, function: Function) -> t.Iterator[Finding]:
-        names = names_of(self.conditions.symbols or {}, function)
-        entries = [entry for entry in self.conditions.traced or () if entry.object == function.object]
-        traced = next((entry for entry in entries if entry.function in names), None)
-        if traced is None:
+        symbols = self.conditions.symbols or {}
+        entries = entries_of(symbols, self.conditions.traced or (), function)
+        if not entries:
             return
-        shown = function.name if traced.function == function.name else f"{function.name}, alias {traced.function}"
-        who = f" ({traced.text})" if traced.text else ""
+        shown = self._shown(function, entries)
+        who = "; ".join(dict.fromkeys(entry.text for entry in entries if entry.text))
+        who = f" ({who})" if who else ""
         remedy = f"Find its owner in {_conditions.ENABLED_FUNCTIONS} of tracefs and end it first."
         if self.snapshot.abi == STOP_MACHINE:
             yield Finding(
@@ -408,9 +410,9 @@ class Preflight:
                 "This kernel overwrites what ftrace put there; ftrace then fails for the whole host until it reboots.",
             )
             return
-        others = traced.users - (1 if function in self.snapshot.stacks() else 0)
-        redirected = traced.ip_modify and function not in self.snapshot.stacks()
-        if redirected:
+        live = with_a_name_of(symbols, function, self.snapshot.stacks())
+        others = sum(entry.users for entry in entries) - live
+        if sum(entry.ip_modify for entry in entries) > live:
             yield Finding(
                 "ftrace_user",
                 f"Another user of ftrace redirects {shown}{who}.",
@@ -418,15 +420,23 @@ class Preflight:
                 "ftrace allows one to do that (IPMODIFY), and the kernel would answer EBUSY.",
             )
         elif others > 0:
+            direct = any(entry.direct for entry in entries)
             yield Finding(
                 "ftrace_user",
                 f"ftrace has {others} other user{'s' if others > 1 else ''} on {shown}{who}.",
                 "Check that they do not depend on the old code.",
                 "A trampoline of BPF there is refused (EBUSY) by kernels before 6.0."
-                if traced.direct
+                if direct
                 else "They go on to be called.",
-                WARN if traced.direct else INFO,
+                WARN if direct else INFO,
             )
+
+    def _shown(self, function: Function, entries: t.Sequence[Traced]) -> str:
+        """The function as ftrace shows it, which tells no position and takes one name of several."""
+        aliases = sorted({entry.function for entry in entries} - {function.name})
+        namesakes = len((self.conditions.symbols or {}).get((function.object, function.name), ()))
+        shown = f"{function.name} (shown as {' and '.join(aliases)})" if aliases else function.name
+        return f"{shown}, or on another of the {namesakes} symbols of that name," if namesakes > 1 else shown
 
     def _stacks(self) -> t.Iterator[Finding]:
         for file in self.files:

@@ -17,7 +17,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_text i
     unreached,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import snapshot
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    loaded,
+    patch_file,
+    snapshot,
+)
 
 OLD, NEW = 0xFFFFFFFF814C0D20, 0xFFFFFFFFC0400010
 FUNCTION = Function("vmlinux", "cmdline_proc_show")
@@ -111,6 +115,46 @@ def test_stop_machine_where_nothing_can_be_seen(tree):
 def test_per_task(tree, text, expected):
     (tree / "sys/kernel/tracing/enabled_functions").write_text(text)
     assert len(unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])) == expected
+
+
+FIRST, SECOND = Function("vmlinux", "show_stat", 1), Function("vmlinux", "show_stat", 2)
+HOOK = "show_stat (1) R I     \ttramp: 0xc0 (klp_ftrace_handler+0x0/0x250)\n"
+TRACER = "show_stat (1)         \ttramp: 0xc1 (function_trace_call+0x0/0x170)\n"
+NAMELESS = "show_stat (1) R I     \n"
+
+
+@pytest.mark.parametrize(
+    ("text", "others", "asked", "expected"),
+    [
+        (HOOK + TRACER, (), (FIRST,), 0),
+        (TRACER + HOOK, (), (SECOND,), 0),
+        (HOOK, (SECOND,), (FIRST,), 1),
+        (HOOK, (), (FIRST, SECOND), 1),
+        (HOOK + HOOK, (), (FIRST, SECOND), 0),
+        (HOOK + HOOK, (SECOND,), (FIRST,), 0),
+        (HOOK + TRACER, (SECOND,), (FIRST,), 1),
+        (TRACER, (SECOND,), (FIRST,), 1),
+        (HOOK + NAMELESS, (SECOND,), (FIRST,), None),
+    ],
+)
+def test_per_task_where_functions_have_one_name(tree, text, others, asked, expected):
+    (tree / "sys/kernel/tracing/enabled_functions").write_text(text)
+    host = snapshot(loaded(patch_file("other", functions=others)), loaded(patch_file(functions=asked)))
+    look = (Files(str(tree)), host, "fix", asked)
+    if expected is None:
+        with pytest.raises(CannotTell, match="show_stat"):
+            unreached(*look)
+    else:
+        assert len(unreached(*look)) == expected
+
+
+def test_per_task_where_ftrace_shows_another_name_of_the_function(tree):
+    (tree / "proc/kallsyms").write_text("ffffffff81000000 T __ia32_sys_getpid\nffffffff81000000 T __x64_sys_getpid\n")
+    hook = HOOK.replace("show_stat", "__ia32_sys_getpid")
+    (tree / "sys/kernel/tracing/enabled_functions").write_text(hook)
+    both = [Function("vmlinux", "__x64_sys_getpid"), Function("vmlinux", "__ia32_sys_getpid")]
+    for functions in (both[:1], both):
+        assert unreached(Files(str(tree)), snapshot(), "fix", functions) == []
 
 
 def test_per_task_where_the_kernel_does_not_name_who_is_called(tree):

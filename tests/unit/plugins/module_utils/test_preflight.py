@@ -222,6 +222,35 @@ def test_ftrace(abi, traced, expected):
     assert seen(abi, traced=(traced,)) == ([("ftrace_user", expected)] if expected else [])
 
 
+FIRST, SECOND = Function("vmlinux", "two", 1), Function("vmlinux", "two", 2)
+HOOK, TRACER = Traced("vmlinux", "two", 1, ip_modify=True), Traced("vmlinux", "two", 1)
+
+
+@pytest.mark.parametrize(
+    ("live", "traced", "expected"),
+    [
+        ((FIRST,), (HOOK,), None),
+        ((FIRST, SECOND), (HOOK, HOOK), None),
+        ((FIRST,), (HOOK, HOOK), REFUSE),
+        ((FIRST,), (TRACER, HOOK), INFO),
+        ((), (TRACER, dataclasses.replace(TRACER, direct=True)), WARN),
+        ((), (TRACER, HOOK), REFUSE),
+    ],
+)
+def test_all_entries_of_a_name_count(live, traced, expected):
+    below = loaded(patch_file("older", functions=live))
+    found = findings(patches=[below], file={"functions": (SECOND,)}, traced=traced)
+    users = [finding for finding in found if finding.check == "ftrace_user"]
+    assert [finding.severity for finding in users] == ([expected] if expected else [])
+    assert all("another of the 2 symbols of that name" in finding.seen for finding in users)
+
+
+def test_a_tracer_of_a_namesake_keeps_a_stop_machine_kernel_from_being_patched():
+    (finding,) = findings(STOP_MACHINE, file={"functions": (SECOND,)}, traced=(TRACER,))
+    assert (finding.check, finding.severity) == ("ftrace_user", REFUSE)
+    assert "another of the 2 symbols of that name" in finding.seen
+
+
 GETPID, ALIAS = Function("vmlinux", "__x64_sys_getpid"), Function("vmlinux", "__ia32_sys_getpid")
 AT_ONE_ADDRESS = {
     ("vmlinux", GETPID.name): (Symbol(0xFFFF5000, 64, frozenset([ALIAS.name])),),
