@@ -410,7 +410,9 @@ class Preflight:
                 "This kernel overwrites what ftrace put there; ftrace then fails for the whole host until it reboots.",
             )
             return
-        live = with_a_name_of(symbols, function, self.snapshot.stacks())
+        # While the transition that disables a patch is running, ftrace goes on to call live patching.
+        hooked = [patch for patch in self.snapshot.patches if patch.enabled or patch.in_transition]
+        live = with_a_name_of(symbols, function, {theirs for patch in hooked for theirs in patch.functions})
         others = sum(entry.users for entry in entries) - live
         if sum(entry.ip_modify for entry in entries) > live:
             yield Finding(

@@ -222,6 +222,16 @@ def test_ftrace(abi, traced, expected):
     assert seen(abi, traced=(traced,)) == ([("ftrace_user", expected)] if expected else [])
 
 
+@pytest.mark.parametrize("name", ["fix", "older"])
+def test_a_patch_that_is_being_disabled_is_no_other_user_of_ftrace(name):
+    file = patch_file(name)
+    going = loaded(file, enabled=False, in_transition=True, functions=file.functions)
+    hook = Traced("vmlinux", "cmdline_proc_show", 1, ip_modify=True)
+    assert "ftrace_user" not in [check for check, _severity in seen(patches=[going], traced=(hook,))]
+    both = seen(patches=[going], traced=(hook, hook))
+    assert ("ftrace_user", REFUSE) in both
+
+
 FIRST, SECOND = Function("vmlinux", "two", 1), Function("vmlinux", "two", 2)
 HOOK, TRACER = Traced("vmlinux", "two", 1, ip_modify=True), Traced("vmlinux", "two", 1)
 
