@@ -25,6 +25,7 @@ TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 ENABLED_FUNCTIONS = "enabled_functions"
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 FTRACE_ENABLED = "/proc/sys/kernel/ftrace_enabled"
+LOCKDOWN = "/sys/kernel/security/lockdown"
 PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic")
 
 
@@ -130,7 +131,7 @@ def _yes(text: str | None) -> bool | None:
 
 def _lockdown(files: Files) -> str | None:
     """The lockdown in force, C(none), C(integrity) or C(confidentiality): the word in brackets."""
-    _before, bracket, rest = (files.text("/sys/kernel/security/lockdown") or "").partition("[")
+    _before, bracket, rest = (files.text(LOCKDOWN) or "").partition("[")
     return rest.partition("]")[0] if bracket else None
 
 

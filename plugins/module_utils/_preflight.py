@@ -154,10 +154,14 @@ class Preflight:
         if conditions.lockdown in SIGNATURE_LOCKDOWNS:
             demands.append(f"the kernel is locked down ({conditions.lockdown})")
         if not demands:
-            if conditions.secure_boot and conditions.lockdown is None:
+            # A kernel without lockdown has no such file.
+            unreadable = _conditions.LOCKDOWN in conditions.unreadable
+            if conditions.lockdown is None and (conditions.secure_boot or unreadable):
                 yield Finding(
                     "signature",
-                    "Secure Boot is on, and /sys/kernel/security/lockdown does not tell what follows from it.",
+                    conditions.why(_conditions.LOCKDOWN)
+                    if unreadable
+                    else f"Secure Boot is on, and {_conditions.LOCKDOWN} does not tell what follows from it.",
                     "Sign the patch file.",
                     "The kernel may demand a signature.",
                     WARN,
@@ -333,13 +337,15 @@ class Preflight:
         kprobes = self.conditions.kprobes
         stop_machine = self.snapshot.abi == STOP_MACHINE
         if kprobes is None:
-            if stop_machine and functions:
+            if functions:
                 yield Finding(
                     "kprobe",
                     self.conditions.why(_conditions.KPROBES),
                     "Mount debugfs, if lockdown permits it.",
-                    "A kprobe in a function would keep the kernel from changing it (EINVAL).",
-                    WARN,
+                    "A kprobe in a function would keep the kernel from changing it (EINVAL)."
+                    if stop_machine
+                    else "A kprobe inside of a function would not be reached while that is patched.",
+                    WARN if stop_machine else INFO,
                 )
             return
         for function in functions:
@@ -362,23 +368,35 @@ class Preflight:
             return _same(probe, function)
         return symbol.address <= probe.address < symbol.address + symbol.size
 
-    def _ftrace(self, functions: tuple[Function, ...]) -> t.Iterator[Finding]:
-        if not functions:
-            return
-        if self.conditions.ftrace_enabled is False and self.snapshot.abi == PER_TASK:
+    def _ftrace_disabled(self) -> t.Iterator[Finding]:
+        if self.conditions.ftrace_failed:
             yield Finding(
                 "ftrace_disabled",
-                "/proc/sys/kernel/ftrace_enabled is 0.",
-                "Set it to 1 (sysctl kernel.ftrace_enabled=1).",
-                "This kernel patches by means of ftrace, and would answer EBUSY.",
-            )
-        if self.conditions.ftrace_failed and self.snapshot.abi == PER_TASK:
-            yield Finding(
-                "ftrace_disabled",
-                "ftrace has failed on this host (/proc/sys/kernel/ftrace_enabled answers ENODEV).",
+                f"ftrace has failed on this host ({_conditions.FTRACE_ENABLED} answers ENODEV).",
                 "Reboot the host; its log tells why, at the first message of ftrace.",
                 "This kernel patches by means of ftrace, and would answer ENODEV.",
             )
+        elif self.conditions.ftrace_enabled is None:
+            yield Finding(
+                "ftrace_disabled",
+                self.conditions.why(_conditions.FTRACE_ENABLED),
+                "Make sure that ftrace is enabled.",
+                "This kernel patches by means of ftrace, and would answer EBUSY if that is off.",
+                WARN,
+            )
+        elif not self.conditions.ftrace_enabled:
+            yield Finding(
+                "ftrace_disabled",
+                f"{_conditions.FTRACE_ENABLED} is 0.",
+                "Set it to 1 (sysctl kernel.ftrace_enabled=1).",
+                "This kernel patches by means of ftrace, and would answer EBUSY.",
+            )
+
+    def _ftrace(self, functions: tuple[Function, ...]) -> t.Iterator[Finding]:
+        if self.snapshot.abi == PER_TASK and (functions or self.files):
+            yield from self._ftrace_disabled()
+        if not functions:
+            return
         if self.conditions.traced is None:
             path = f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS}"
             yield Finding(

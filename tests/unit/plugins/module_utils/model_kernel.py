@@ -134,7 +134,7 @@ class ModelKernel:
         self.log = ModelLog()
         self.calls = []
         self.known_files = {}
-        self.conditions_now = Conditions(kprobes=(), traced=())
+        self.conditions_now = Conditions(kprobes=(), traced=(), ftrace_enabled=True)
         self.journal_lines = []
         self.clock = 0.0
         self.has_boot_program = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import LOCKDOWN, Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, REFUSE, WARN, allow
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Symbol, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
@@ -123,6 +123,7 @@ def test_an_equal_vermagic():
         ({}, {"lockdown": "confidentiality"}, REFUSE),
         ({}, {"lockdown": None, "secure_boot": True}, WARN),
         ({}, {"lockdown": None, "sig_enforce": None}, None),
+        ({}, {"lockdown": None, "unreadable": {LOCKDOWN: "EACCES"}}, WARN),
         ({"signed": True, "signer": "Us"}, {"sig_enforce": True}, WARN),
         ({"signed": True, "signer": "Us"}, {"sig_enforce": True, "signers": None}, WARN),
         ({"signed": True, "signer": "Us"}, {"sig_enforce": True, "signers": frozenset(["Org: Us"])}, None),
@@ -152,6 +153,9 @@ def test_what_the_file_or_the_kernel_does_not_show_is_said():
     assert seen(symbols=None) == [("symbols", WARN)]
     assert seen(STOP_MACHINE, kprobes=None, traced=None) == [("kprobe", WARN), ("ftrace_user", WARN)]
     assert seen(traced=None) == [("ftrace_user", WARN)]
+    assert seen(kprobes=None) == [("kprobe", INFO)]
+    assert seen(ftrace_enabled=None) == [("ftrace_disabled", WARN)]
+    assert not seen(STOP_MACHINE, ftrace_enabled=None)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,9 @@ def test_the_address_of_a_kprobe_decides(name, address, expected):
 
 @pytest.mark.parametrize(("abi", "expected"), [(PER_TASK, [("ftrace_disabled", REFUSE)]), (STOP_MACHINE, [])])
 def test_a_dead_ftrace(abi, expected):
-    assert seen(abi, ftrace_failed=True, ftrace_enabled=None) == expected
+    dead = {"ftrace_failed": True, "ftrace_enabled": None}
+    assert seen(abi, **dead) == expected
+    assert seen(abi, file={"functions": None}, **dead) == [*expected, ("symbols", WARN)]
 
 
 @pytest.mark.parametrize(
