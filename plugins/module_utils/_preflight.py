@@ -459,9 +459,9 @@ class Preflight:
         return f"{shown}, or on another of the {namesakes} symbols of that name," if namesakes > 1 else shown
 
     def _stacks(self) -> t.Iterator[Finding]:
-        for file in self.files:
-            others = [patch for patch in self.snapshot.patches if patch.enabled and patch.name != file.name]
-            for function in file.functions or ():
+        for name, functions in self._coming_above():
+            others = [patch for patch in self.snapshot.patches if patch.enabled and patch.name != name]
+            for function in functions:
                 below = [patch for patch in others if self._replaces(patch, function)]
                 owners = sorted({patch.owner for patch in below if patch.owner})
                 if below:
@@ -469,10 +469,23 @@ class Preflight:
                         "already_patched",
                         f"{function.name} is patched already by {', '.join(patch.name for patch in below)}.",
                         "Nothing needs to be done, if the new patch contains the earlier fix.",
-                        f"{file.name} comes above it"
+                        f"{name} comes above it"
                         + (f", which {' and '.join(owners)} will not notice." if owners else "."),
                         WARN if owners else INFO,
                     )
+
+    def _coming_above(self) -> t.Iterator[tuple[str, tuple[Function, ...]]]:
+        """The patches that come above others which are enabled now, with their functions."""
+        for file in self.files:
+            yield file.name, file.functions or ()
+        for step in self.steps:
+            loaded = self.snapshot.patch(step.patch)
+            if step.action == ENABLE and loaded and not loaded.enabled and self._loads(step.patch) is None:
+                yield loaded.name, loaded.functions
+
+    def _loads(self, name: str) -> PatchFile | None:
+        """The file of this patch that is loaded."""
+        return next((file for file in self.files if file.name == name), None)
 
     def _replaces(self, patch: LoadedPatch, function: Function) -> bool:
         symbols = self.conditions.symbols or {}
@@ -515,7 +528,8 @@ class Preflight:
                 "A bad patch makes this host panic, and reboot if kernel.panic says so.",
                 INFO,
             )
-        if conditions.owner and self.files and not any(patch.owner for patch in self.snapshot.patches):
+        # Where the patch is loaded already as that tool's own, the plan has asked for force_owner.
+        if conditions.owner and any(not self._is_owned(file.name) for file in self.files):
             yield Finding(
                 "owned",
                 f"{conditions.owner} keeps a file for a patch of this name.",
@@ -523,6 +537,10 @@ class Preflight:
                 f"{conditions.owner} would take it for its own.",
                 WARN,
             )
+
+    def _is_owned(self, name: str) -> bool:
+        patch = self.snapshot.patch(name)
+        return bool(patch and patch.owner)
 
 
 def _same(place: t.Any, function: Function) -> bool:

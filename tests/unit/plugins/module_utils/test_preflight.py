@@ -310,6 +310,25 @@ def test_who_patches_the_function_already(owner, expected):
     assert "older" in finding.seen
 
 
+@pytest.mark.parametrize(("enabled", "expected"), [(False, [("already_patched", WARN)]), (True, [])])
+def test_a_registered_patch_comes_above_as_well(enabled, expected):
+    below = loaded(patch_file("older", abi=STOP_MACHINE), owner="SysCare")
+    registered = loaded(patch_file(abi=STOP_MACHINE), enabled=enabled)
+    assert seen(STOP_MACHINE, patches=[below, registered]) == expected
+
+
+def test_an_unrelated_patch_of_the_other_tool():
+    other = loaded(patch_file("other", functions=(IN_MODULE,)), owner="kpatch.service")
+    assert seen(patches=[other], owner="kpatch.service") == [("owned", WARN)]
+
+
+def test_a_patch_that_the_other_tool_has_loaded_itself():
+    file = patch_file(content="2")
+    own = loaded(patch_file(), owner="kpatch.service")
+    wanted = Wanted("fix", ENABLED, file, reload=True, force_owner=True)
+    assert "owned" not in [check for check, _severity in seen(patches=[own], wanted=wanted, owner="kpatch.service")]
+
+
 @pytest.mark.parametrize(
     ("abi", "conditions", "expected"),
     [
