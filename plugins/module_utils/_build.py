@@ -25,7 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders impo
     signing,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name, signature_values
 from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import (
     ProgressFile,
     Reporter,
@@ -236,9 +236,7 @@ def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal 
             signing.sign(result, seal, run)
             manifest["sha256"] = manifest["patch_file"]["sha256"] = common.digest(result)
             with open(result, "rb") as stream:
-                signature = read_signature(stream)
-            signer = signature.signer if signature else None
-            manifest["patch_file"].update(size=os.path.getsize(result), signed=True, signer=signer)
+                manifest["patch_file"].update(signature_values(read_signature(stream)), size=os.path.getsize(result))
         # The build has found out more about its inputs, such as the headers.
         manifest["inputs"] = dict(manifest["inputs"], sign=wanted["sign"])
         os.makedirs(os.path.dirname(os.path.abspath(work.dest)), exist_ok=True)

@@ -35,9 +35,9 @@ class Conditions:
 
     C(symbols) are those of the functions that were asked for. C(traced) are the functions that ftrace calls somebody
     from; C(ftrace_failed) says that it calls nobody any more. C(loadable) are the modules that modprobe would find or
-    that are built in, C(built_in) the latter. C(signers) are the names of the certificates in the keyrings. C(panics)
-    names the settings in /proc/sys/kernel that turn trouble into a panic. C(memory) is MemAvailable in bytes. C(owner)
-    is the other tool that keeps a file for the patch.
+    that are built in, C(built_in) the latter. C(signers) are the names of the certificates in the keyrings, C(key_ids)
+    the identifiers of their keys. C(panics) names the settings in /proc/sys/kernel that turn trouble into a panic.
+    C(memory) is MemAvailable in bytes. C(owner) is the other tool that keeps a file for the patch.
     """
 
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
@@ -52,6 +52,7 @@ class Conditions:
     lockdown: str | None = None
     secure_boot: bool | None = None
     signers: frozenset[str] | None = None
+    key_ids: frozenset[str] = frozenset()
     memory: int | None = None
     panics: tuple[str, ...] = ()
     owner: str | None = None
@@ -81,6 +82,7 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         lockdown=_lockdown(files),
         secure_boot=_secure_boot(files),
         signers=None if keys is None else _kernel_lists.parse_signers(keys),
+        key_ids=_kernel_lists.parse_key_ids(keys or ""),
         memory=_available_memory(files),
         panics=tuple(panic for panic in PANICS if files.flag("/proc/sys/kernel/" + panic)),
         owner=_owners.read(files, release).get(name),

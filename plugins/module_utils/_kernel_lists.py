@@ -207,9 +207,14 @@ def parse_traced(text: str) -> tuple[Traced, ...]:
 
 
 # security/keys/proc.c and crypto/asymmetric_keys/x509_public_key.c: subject, key identifier, kind.
-_KEY = re.compile(r"^[0-9a-f]+ .* asymmetri (.+?)(?:: [0-9a-f]+)?: X509\.", re.M)
+_KEY = re.compile(r"^[0-9a-f]+ .* asymmetri (.+?)(?:: ([0-9a-f]+))?: X509\.", re.M)
 
 
 def parse_signers(keys: str) -> frozenset[str]:
     """The names of the certificates in /proc/keys."""
-    return frozenset(_KEY.findall(keys))
+    return frozenset(name for name, _key_id in _KEY.findall(keys))
+
+
+def parse_key_ids(keys: str) -> frozenset[str]:
+    """The identifiers of the keys in /proc/keys, in hexadecimal: serial numbers of certificates that have none."""
+    return frozenset(key_id for _name, key_id in _KEY.findall(keys) if key_id)

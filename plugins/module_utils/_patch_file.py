@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 from dataclasses import replace as with_changes
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import read_signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import Signature, read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity
 
 if t.TYPE_CHECKING:
@@ -49,8 +49,10 @@ class PatchFile:
     else C(per_task). C(functions) and C(replace) are C(None) where the file does not show them: modules of
     kpatch-build set C(replace) at run time only, and a hand-written one may build its structures at run time.
     C(unnumbered) are the functions whose author gave no position, so that their names must be unique.
-    C(signer) is who issued the certificate of its signature, where that tells. C(source_patches) are the digests of the
-    source patches that livepatch_build made it from, where its manifest is at hand.
+    C(signer) is who issued the certificate of its signature, where that tells, C(key_id) the serial number of that or
+    the identifier of its key. C(damaged_signature) says that the file ends as a signed one, and its signature cannot be
+    read. C(source_patches) are the digests of the source patches that livepatch_build made it from, where its manifest
+    is at hand.
     """
 
     path: str
@@ -70,6 +72,8 @@ class PatchFile:
     signed: bool = False
     signer: str | None = None
     source_patches: tuple[str, ...] = ()
+    key_id: str | None = None
+    damaged_signature: bool = False
 
     @property
     def release(self) -> str:
@@ -220,9 +224,18 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         functions=None if replaced is None else tuple(entry.function for entry in replaced),
         unnumbered=tuple(entry.function for entry in replaced or () if not entry.numbered),
         replace=replace,
-        signed=signature is not None,
-        signer=signature.signer if signature else None,
+        **signature_values(signature),
     )
+
+
+def signature_values(signature: Signature | None) -> dict[str, t.Any]:
+    """What a PatchFile has of a signature."""
+    return {
+        "signed": signature is not None,
+        "signer": signature.signer if signature else None,
+        "key_id": signature.key_id if signature else None,
+        "damaged_signature": signature is not None and not signature.is_readable,
+    }
 
 
 def _complete(patch_file: PatchFile, path: str) -> PatchFile:

@@ -148,6 +148,15 @@ class Preflight:
 
     def _signature(self, file: PatchFile) -> t.Iterator[Finding]:
         conditions = self.conditions
+        if file.damaged_signature:
+            yield Finding(
+                "signature",
+                f"{file.path} ends as a signed file does, and its signature cannot be read.",
+                "Sign it again, after the last change to it, or give the unsigned file.",
+                # kernel/module/signing.c, module_sig_check(): only a missing signature, key or algorithm is forgiven.
+                "The kernel would answer EBADMSG, even where it demands no signature.",
+            )
+            return
         demands = []
         if conditions.sig_enforce:
             demands.append("module.sig_enforce is set")
@@ -180,14 +189,20 @@ class Preflight:
                 why,
                 WARN,
             )
-        elif file.signer and not any(name.endswith(file.signer) for name in conditions.signers):
+        elif not self._knows_signer(file, conditions.signers):
+            signer = file.signer or (f"the key {file.key_id}" if file.key_id else "an unknown key")
             yield Finding(
                 "signature",
-                f"{file.path} is signed by {file.signer}, of which /proc/keys shows no certificate.",
+                f"{file.path} is signed by {signer}, of which /proc/keys shows no certificate.",
                 "Enroll the certificate (mokutil --import), or sign with a key that the kernel trusts.",
                 why,
                 WARN,
             )
+
+    def _knows_signer(self, file: PatchFile, signers: frozenset[str]) -> bool:
+        if file.signer:
+            return any(name.endswith(file.signer) for name in signers)
+        return file.key_id in self.conditions.key_ids
 
     def _symbols(self, file: PatchFile) -> t.Iterator[Finding]:
         symbols = self.conditions.symbols

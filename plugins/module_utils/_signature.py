@@ -49,6 +49,11 @@ class Signature:
     hash: str | None
     key_id: str | None
 
+    @property
+    def is_readable(self) -> bool:
+        """Every signature names its hash: one without cannot be understood."""
+        return self.hash is not None
+
 
 def read_signature(stream: t.BinaryIO) -> Signature | None:
     """The signature of a module; None if it has none."""
@@ -66,7 +71,7 @@ def read_signature(stream: t.BinaryIO) -> Signature | None:
     stream.seek(end - _TRAILER.size - length)
     try:
         return _read_cms(stream.read(length))
-    except (ValueError, IndexError, UnicodeDecodeError):
+    except (ValueError, IndexError):
         return unreadable
 
 
@@ -121,7 +126,8 @@ def _common_name(name: _Item) -> str | None:
         for attribute in _items(relative.content):
             kind, value = _items(attribute.content)
             if _oid(kind.content) == _COMMON_NAME:
-                return value.content.decode("utf-8")
+                # Certificates may have names in other encodings.
+                return value.content.decode("utf-8", "replace")
     return None
 
 

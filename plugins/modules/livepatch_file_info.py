@@ -115,6 +115,15 @@ file:
     signed:
       description: Whether a signature is appended.
       type: bool
+    signer:
+      description: The common name of the issuer of the signer's certificate, V(null) if the signature does not tell.
+      type: str
+    key_id:
+      description: The serial number of that certificate, or the identifier of its key, in hexadecimal. V(null) if there is none.
+      type: str
+    damaged_signature:
+      description: Whether the file ends as a signed one does, and its signature cannot be read. The kernel does not load it.
+      type: bool
     signature:
       description:
         - Who signed it, V(null) if nobody. It is not verified.

@@ -67,7 +67,7 @@ def test_a_full_host(write):
     assert (conditions.loadable, conditions.built_in) == ({"xfs", "a_b"}, {"ext4"})
     assert conditions.modules_disabled is False
     assert (conditions.sig_enforce, conditions.lockdown, conditions.secure_boot) == (True, "integrity", True)
-    assert conditions.signers == {"Us"}
+    assert (conditions.signers, conditions.key_ids) == ({"Us"}, {"6ccece7e"})
     assert conditions.memory == 1000 * 1024
     assert conditions.panics == ("panic_on_oops",)
     assert conditions.owner == "kpatch.service"

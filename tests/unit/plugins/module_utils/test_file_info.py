@@ -127,6 +127,11 @@ def test_signatures_that_cannot_be_read(content):
     assert read_signature(io.BytesIO(content)) == Signature(None, None, None)
 
 
+def test_a_signer_whose_name_is_in_another_encoding():
+    content = signed("signature_issuer.der").replace(b"Signer of tests", b"Signer of t\xe9sts")
+    assert read_signature(io.BytesIO(content)).signer == "Signer of t\ufffdsts"
+
+
 def test_a_truncated_signature_is_no_error():
     content = (FIXTURES / "signature_issuer.der").read_bytes()
     for length in range(1, len(content)):

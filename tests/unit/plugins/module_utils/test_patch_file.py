@@ -12,6 +12,7 @@ import random
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
     PatchFile,
     PatchFileError,
@@ -106,7 +107,30 @@ def test_the_way_to_the_host_and_back():
 def test_a_signature_is_seen(tmp_path):
     path = tmp_path / "signed.ko"
     path.write_bytes(content() + b"signature~Module signature appended~\n")
-    assert read_patch_file(str(path)).signed
+    file = read_patch_file(str(path))
+    assert (file.signed, file.damaged_signature) == (True, True)
+    assert (file.signer, file.key_id) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "signer", "key_id"),
+    [
+        ("signature_issuer.der", "Signer of tests", "0430a9ac5047c16daf0e8346e48444b198927b2c"),
+        ("signature_keyid.der", None, "5ad6cc70fc8ceb35156173005bd2e055311695b8"),
+    ],
+)
+def test_who_signed_it(tmp_path, name, signer, key_id):
+    signature = content(os.path.join(FIXTURES, name))
+    path = tmp_path / "signed.ko"
+    path.write_bytes(content() + signature + signing.trailer(len(signature)))
+    file = read_patch_file(str(path))
+    assert (file.signed, file.damaged_signature, file.signer, file.key_id) == (True, False, signer, key_id)
+
+
+def test_what_an_earlier_version_wrote_of_a_file():
+    file = read_patch_file(CMDLINE)
+    written = {key: value for key, value in file.to_dict().items() if key not in ("key_id", "damaged_signature")}
+    assert PatchFile.from_dict(written) == file
 
 
 @pytest.mark.parametrize(

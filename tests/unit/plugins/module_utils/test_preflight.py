@@ -128,6 +128,13 @@ def test_an_equal_vermagic():
         ({"signed": True, "signer": "Us"}, {"sig_enforce": True, "signers": None}, WARN),
         ({"signed": True, "signer": "Us"}, {"sig_enforce": True, "signers": frozenset(["Org: Us"])}, None),
         ({"signed": True, "signer": "Us"}, {}, None),
+        ({"signed": True, "key_id": "5ad6cc70"}, {"sig_enforce": True}, WARN),
+        ({"signed": True, "key_id": "5ad6cc70"}, {"sig_enforce": True, "signers": None}, WARN),
+        ({"signed": True, "key_id": "5ad6cc70"}, {"sig_enforce": True, "key_ids": frozenset(["5ad6cc70"])}, None),
+        ({"signed": True, "key_id": "5ad6cc70"}, {}, None),
+        ({"signed": True}, {"lockdown": "integrity"}, WARN),
+        ({"signed": True, "damaged_signature": True}, {}, REFUSE),
+        ({"signed": True, "damaged_signature": True}, {"sig_enforce": True}, REFUSE),
     ],
 )
 def test_signatures(file, conditions, expected):
