@@ -67,11 +67,14 @@ def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[S
 
 
 def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list[Step]:
-    """The modules that a file patches or depends on and that are not there, if they may be loaded."""
+    """The modules that a file needs to be there and that are not, if they may be loaded."""
     if not wanted.load_targets:
         return []
     files = [step.file for step in steps if step.action == LOAD and step.file]
-    needed = [name for file in files for name in (*file.depends, *(entry.object for entry in file.functions or ()))]
+    needed = [name for file in files for name in file.depends]
+    if snapshot.abi == STOP_MACHINE:
+        # A per_task kernel patches a module when it comes (klp_module_coming).
+        needed += [entry.object for file in files for entry in file.functions or ()]
     missing = [name for name in dict.fromkeys(needed) if name != "vmlinux" and name not in snapshot.modules]
     return [Step(LOAD_TARGET, name) for name in missing]
 

@@ -126,8 +126,10 @@ options:
     default: false
   load_targets:
     description:
-      - Whether modules that the patch changes or depends on, and that are not loaded, are loaded first (C(modprobe)).
-      - A V(stop_machine) kernel does not patch modules that are loaded later, and refuses the patch. A V(per_task) kernel does.
+      - Whether modules that the patch depends on, and on V(stop_machine) kernels those that it changes, are loaded first
+        (C(modprobe)) if they are not there.
+      - A V(stop_machine) kernel does not patch modules that are loaded later, and refuses the patch. A V(per_task) kernel does,
+        and a module that is not in use is not loaded for its patch there.
     type: bool
     default: false
   ignore:

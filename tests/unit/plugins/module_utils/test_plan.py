@@ -10,7 +10,12 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, make_plan, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity
+from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Identity,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
     ABSENT,
     DISABLED,
@@ -228,6 +233,17 @@ def test_way_back(before, now, kept, expected):
 def whole_way_back(before, now, plan, kept):
     first = settling(before, now, plan, kept)
     return [*first, *way_back(before, predict(now, Plan(steps=tuple(first))), plan, kept)]
+
+
+@pytest.mark.parametrize(
+    ("abi", "expected"),
+    [(PER_TASK, ["load target crc32c"]), (STOP_MACHINE, ["load target crc32c", "load target xfs"])],
+)
+def test_the_modules_that_a_kernel_wants_before_the_patch(abi, expected):
+    functions = (Function("xfs", "xfs_sync_fs"), Function("ext4", "ext4_sync_fs"), Function("vmlinux", "one"))
+    file = patch_file(abi=abi, depends=("crc32c",), functions=functions)
+    plan = make_plan(snapshot(abi=abi), Wanted("fix", ENABLED, file, load_targets=True))
+    assert [step for step in steps(plan) if step.startswith("load target")] == expected
 
 
 def test_deviations_name_the_patch_and_its_condition():
