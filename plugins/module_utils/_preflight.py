@@ -339,11 +339,13 @@ class Preflight:
 
     def _changing(self) -> tuple[Function, ...]:
         """Every function whose stack of patches changes."""
+        # Loading a patch only registers it on stop_machine kernels: they look at the functions when it is enabled.
+        comes_up = LOAD if self.snapshot.abi == PER_TASK else ENABLE
         functions: list[Function] = []
         for step in self.steps:
-            loaded = self.snapshot.patch(step.patch)
-            if step.action in (LOAD, ENABLE) and step.file and step.file.functions:
-                functions += step.file.functions
+            loaded, file = self.snapshot.patch(step.patch), self._loads(step.patch)
+            if step.action == comes_up and file:
+                functions += file.functions or ()
             elif step.action in (ENABLE, DISABLE) and loaded:
                 functions += loaded.functions
         return tuple(dict.fromkeys(functions))

@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import IGNORABLE, Preflight
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLED, ENABLED, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLED, ENABLED, PRESENT, Wanted
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     loaded,
@@ -272,6 +272,25 @@ def test_a_tracer_of_a_namesake_keeps_a_stop_machine_kernel_from_being_patched()
     (finding,) = findings(STOP_MACHINE, file={"functions": (SECOND,)}, traced=(TRACER,))
     assert (finding.check, finding.severity) == ("ftrace_user", REFUSE)
     assert "another of the 2 symbols of that name" in finding.seen
+
+
+def test_a_patch_that_is_only_registered_may_have_a_kprobe_and_a_tracer_in_its_functions():
+    users = {"kprobes": (Kprobe("vmlinux", "cmdline_proc_show"),), "traced": (Traced("vmlinux", CMDLINE.name, 1),)}
+    file = patch_file(abi=STOP_MACHINE)
+    assert not seen(STOP_MACHINE, wanted=Wanted("fix", PRESENT, file), **users)
+    assert not seen(STOP_MACHINE, wanted=Wanted("fix", PRESENT, file), kprobes=None, traced=None)
+    assert seen(STOP_MACHINE, wanted=Wanted("fix", ENABLED, file), **users) == [
+        ("kprobe", REFUSE),
+        ("ftrace_user", REFUSE),
+    ]
+
+
+@pytest.mark.parametrize("name", ["one", "cmdline_proc_show"])
+def test_a_reload_changes_the_functions_of_both_contents(name):
+    before = loaded(patch_file(abi=STOP_MACHINE, functions=(Function("vmlinux", "one"),)))
+    wanted = Wanted("fix", ENABLED, patch_file(content="2", abi=STOP_MACHINE), reload=True)
+    found = seen(STOP_MACHINE, patches=[before], wanted=wanted, kprobes=(Kprobe("vmlinux", name),))
+    assert found == [("kprobe", REFUSE)]
 
 
 GETPID, ALIAS = Function("vmlinux", "__x64_sys_getpid"), Function("vmlinux", "__ia32_sys_getpid")
