@@ -57,6 +57,9 @@ VERMAGIC = {
 }
 """The words of a vermagic and the options that they stand for (include/linux/vermagic.h)."""
 
+MODULE_PLTS = "CONFIG_ARM64_MODULE_PLTS"
+"""Makes jumps of arm64 kernels of 5.10 reach modules that are far away (arch/arm64/include/asm/livepatch.h)."""
+
 LIVEPATCH_TAINT = "K"
 """Marks a live patch module in /proc/modules (Documentation/admin-guide/tainted-kernels.rst)."""
 
@@ -173,6 +176,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         list_order=list_order,
         disagreements=tuple(disagreements),
         vermagic_words=_vermagic_words(config) if config_path is not None else None,
+        module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
         boot=boot,
         has_boot_program=_boot_store.is_installed(files),
     )
@@ -324,8 +328,8 @@ def _read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]
 
 
 def parse_config(text: str) -> dict[str, str]:
-    """The livepatch options, the REQUIRED_OPTIONS and those in VERMAGIC that are set in a kernel configuration."""
-    names = "|".join(("(?:HAVE_)?LIVEPATCH\\w*", "KALLSYMS(?:_ALL)?", "DEBUG_INFO", *VERMAGIC))
+    """The livepatch options, the REQUIRED_OPTIONS, MODULE_PLTS and those in VERMAGIC that a configuration sets."""
+    names = "|".join(("(?:HAVE_)?LIVEPATCH\\w*", "KALLSYMS(?:_ALL)?", "DEBUG_INFO", "ARM64_MODULE_PLTS", *VERMAGIC))
     return dict(re.findall(rf"^(CONFIG_(?:{names}))=(.*)$", text, re.M))
 
 

@@ -39,6 +39,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "riscv64": 24}
 """The bytes that a stop_machine kernel overwrites in a function (openEuler, arch/*/include/asm/livepatch.h)."""
 
+BRANCH = 4
+"""The same on arm64 without CONFIG_ARM64_MODULE_PLTS, which 6.6 no longer has: there is no far jump."""
+
 SIGNATURE_LOCKDOWNS = ("integrity", "confidentiality")
 
 MEMORY_RESERVE = 16 * 1024**2
@@ -255,7 +258,7 @@ class Preflight:
             yield from self._length(function, found[function.sympos - 1].size)
 
     def _length(self, function: Function, size: int | None) -> t.Iterator[Finding]:
-        shortest = SHORTEST.get(self.snapshot.machine)
+        shortest = self._shortest()
         if size is None or shortest is None:
             yield Finding(
                 "function_too_short",
@@ -271,6 +274,11 @@ class Preflight:
                 "Patch a function that calls it instead.",
                 f"The kernel replaces the first {shortest} bytes of a function, and would answer EINVAL.",
             )
+
+    def _shortest(self) -> int | None:
+        host = self.snapshot
+        near = host.machine == "aarch64" and host.release.startswith("5.10.") and host.module_plts is False
+        return BRANCH if near else SHORTEST.get(host.machine)
 
     def _is_there(self, object_name: str) -> bool:
         return object_name == "vmlinux" or object_name in self.snapshot.modules

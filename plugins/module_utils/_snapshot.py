@@ -170,6 +170,7 @@ class Snapshot:
     first disabled patch and disables only the last enabled one; C(None) where that is not known.
     C(disagreements) are sentences about sources that contradict each other.
     C(vermagic_words) are what the configuration puts into the vermagic behind the release; C(None) without one.
+    C(module_plts) says whether CONFIG_ARM64_MODULE_PLTS is set; C(None) without a configuration.
     C(boot) is what the host keeps for its next boots, C(has_boot_program) whether something loads that.
     """
 
@@ -188,6 +189,7 @@ class Snapshot:
     list_order: bool | None = None
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None
+    module_plts: bool | None = None
     boot: Acceptance = NOTHING_ACCEPTED
     has_boot_program: bool = False
 

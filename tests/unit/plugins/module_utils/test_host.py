@@ -300,6 +300,19 @@ def test_owners(tree):
     assert [patch.owner for patch in _host.read_snapshot(tree.files).patches] == ["SysCare", None, "kpatch.service"]
 
 
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [("CONFIG_LIVEPATCH=y\n", False), ("CONFIG_ARM64_MODULE_PLTS=y\n", True), (None, None)],
+)
+def test_far_jumps_of_arm64(tree, config, expected):
+    path = f"/boot/config-{RELEASE}"
+    if config:
+        tree.write(path, config)
+    else:
+        (tree.root / path.lstrip("/")).unlink()
+    assert _host.read_snapshot(tree.files).module_plts is expected
+
+
 def test_proc_config_is_preferred_and_a_damaged_one_skipped(tree):
     tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode()))
     assert _host.read_snapshot(tree.files).abi == STOP_MACHINE

@@ -155,6 +155,22 @@ def test_short_functions(abi, machine, name, expected):
     assert found == ([("function_too_short", expected)] if expected else [])
 
 
+@pytest.mark.parametrize(
+    ("release", "module_plts", "expected"),
+    [
+        ("5.10.0-216.0.0.115.oe2203sp4.aarch64", False, []),
+        ("5.10.0-216.0.0.115.oe2203sp4.aarch64", True, [("function_too_short", REFUSE)]),
+        ("5.10.0-216.0.0.115.oe2203sp4.aarch64", None, [("function_too_short", REFUSE)]),
+        ("6.6.0-28.0.0.34.oe2403.aarch64", False, [("function_too_short", REFUSE)]),
+    ],
+)
+def test_short_functions_of_arm64(release, module_plts, expected):
+    host = {"machine": "aarch64", "release": release, "module_plts": module_plts}
+    words = "SMP preempt mod_unload modversions aarch64"
+    file = {"machine": "aarch64", "vermagic": f"{release} {words}", "functions": (Function("vmlinux", "short"),)}
+    assert seen(STOP_MACHINE, host=host, file=file) == expected
+
+
 def test_what_the_file_or_the_kernel_does_not_show_is_said():
     assert seen(file={"functions": None}) == [("symbols", WARN)]
     assert seen(symbols=None) == [("symbols", WARN)]
