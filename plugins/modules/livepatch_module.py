@@ -167,8 +167,8 @@ options:
       - How to prove that an enabled patch is effective.
       - V(state) believes what the kernel says of its patches in sysfs and in C(/proc/livepatch/state).
       - V(text) also looks at the functions themselves. On V(stop_machine) kernels each must begin with a jump into the patch
-        (C(/proc/kcore)), on V(per_task) kernels ftrace must call livepatch's hook for it (C(enabled_functions)). Where the host
-        hides that, RV(proofs) says that it could not be proven.
+        (C(/proc/kcore)), on V(per_task) kernels ftrace must call livepatch's hook for it, and for each other patched function of its
+        name (C(enabled_functions)). Where the host hides that, RV(proofs) says that it could not be proven.
     type: str
     choices: [state, text]
     default: state
