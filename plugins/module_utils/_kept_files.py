@@ -22,7 +22,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import MAX_BYTES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import MAX_BYTES, open_regular
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
@@ -105,18 +105,12 @@ def _read_regular(path: str) -> bytes:
     Where the user's file lies, somebody else may be able to put a link, or a pipe that never ends, into its place.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular(path, os.O_NOFOLLOW) as stream:
+            return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.EINVAL):
             raise FileChanged(path) from error
         raise
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileChanged(path)
-        with open(descriptor, "rb", closefd=False) as stream:
-            return stream.read(MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)
 
 
 def keep(

@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
+import stat
 import typing as t
 from dataclasses import asdict, dataclass
 from dataclasses import replace as with_changes
@@ -120,6 +122,16 @@ def module_name(file_name: str) -> str:
     return (base[: -len(".ko")] if base.endswith(".ko") else base).replace("-", "_")
 
 
+def open_regular(path: str, flags: int = 0) -> t.BinaryIO:
+    """Open a file for reading. Raises OSError, with EINVAL for what is none: a pipe, for example, that never ends."""
+    # pylint: disable-next=consider-using-with
+    stream = open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags | os.O_NONBLOCK))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return stream
+
+
 def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
     """Read a patch file. C(known_as) is the user's name for it, if the path is not: a decrypted copy, for example.
 
@@ -131,8 +143,7 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
 
     known_as = known_as or path
     try:
-        # pylint: disable-next=consider-using-with
-        stream = open(path, "rb")  # noqa: SIM115
+        stream = open_regular(path)
         start = stream.read(8)
     except OSError as error:
         raise PatchFileError(

@@ -215,8 +215,9 @@ options:
       - V(revert) reverses it and fails, naming the tasks that hold it.
       - V(wait) goes on waiting, however long it takes.
       - V(report) leaves it running and succeeds; RV(state) is then V(in transition), and RV(holders) are the tasks. What was to be
-        done after it is left for the next run.
-      - V(force) ends it by the kernel's C(force) file, with O(i_accept_inconsistency).
+        done after it, and the proof, is left for the next run. Where patches would have to be loaded again after it, it is V(revert).
+      - V(force) ends it by the kernel's C(force) file, with O(i_accept_inconsistency). A module that is disabled by force can never be
+        unloaded, so where it would have to be loaded again, it is V(revert).
     type: str
     choices: [revert, wait, report, force]
     default: revert
@@ -323,12 +324,12 @@ EXAMPLES = r"""
 RETURN = r"""
 name:
   description: The module's name in the kernel.
-  returned: always
+  returned: unless the arguments or the file are wrong
   type: str
   sample: livepatch_cmdline
 state:
   description: The state found afterwards, V(enabled), V(disabled), V(absent) or V(in transition). In check mode the state that would be reached.
-  returned: always
+  returned: unless the arguments or the file are wrong
   type: str
   sample: enabled
 actions:
@@ -413,6 +414,14 @@ patch:
       description: Position among the loaded modules, from the oldest.
       type: int
       returned: always
+    instance:
+      description: Number that the kernel has given to this loading of the module, the inode of its directory in C(/sys/module).
+      type: int
+      returned: always
+    permanent:
+      description: Whether the module has no exit function, so that only a reboot removes it.
+      type: bool
+      returned: always
 boot:
   description: As RV(patch.boot), also for a patch that is not loaded; in check mode what would be.
   returned: unless refused
@@ -420,16 +429,16 @@ boot:
   sample: trial
 abi:
   description: How the kernel applies patches, V(per_task) or V(stop_machine); V(null) if it does not.
-  returned: always
+  returned: unless the arguments or the file are wrong
   type: str
   sample: per_task
 release:
   description: The running kernel's release.
-  returned: always
+  returned: unless the arguments or the file are wrong
   type: str
   sample: 6.12.48-amd64
 file:
-  description: What was read in the patch file.
+  description: What was read in the patch file, as M(openeuler.livepatch.livepatch_file_info) returns it. The most important of it is here.
   returned: if O(src) is given
   type: dict
   contains:
@@ -462,17 +471,17 @@ reason:
   sample: wrong_vermagic
 cause:
   description: Why it failed, in one sentence.
-  returned: failure
+  returned: failure, unless the arguments or the file are wrong
   type: str
 remedy:
   description: What to do about it, in one sentence.
-  returned: failure
+  returned: failure, unless the arguments or the file are wrong
   type: str
 findings:
   description:
     - What was found before the change, all of it, in the order of severity. Those of severity V(refuse) forbid the change.
     - What could not be read is a finding as well.
-  returned: always
+  returned: unless the arguments or the file are wrong
   type: list
   elements: dict
   contains:
