@@ -201,7 +201,9 @@ class _Run:
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
         result["actions"] = [str(step) for step in done]
         result["changed"] = result["changed"] if outcome.failure else any(step.action != WAIT for step in done)
-        self.kernel.journal(f"{_runs.who_am_i()}: {'; '.join(result['actions'])}:{self._digests()} {_ending(outcome)}")
+        if done or outcome.failure:
+            steps = "; ".join(result["actions"]) or "nothing"
+            self.kernel.journal(f"{_runs.who_am_i()}: {steps}:{self._digests()} {_ending(outcome)}")
         return result
 
     def _boot_is_done(self, outcome: Outcome) -> bool:

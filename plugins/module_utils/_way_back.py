@@ -89,10 +89,10 @@ def _new(plan: Plan, before: Snapshot) -> list[str]:
 
 
 def _stays_out(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapshot, plan: Plan) -> bool:
-    """Whether the patch would come back above one of these that was not below it: older code above newer.
+    """Whether the patch would come back above one of these and so put older code above newer.
 
-    What nobody knew of before has come since. Of what covered the patch, only a part of it perhaps, this is not asked
-    if the patch was to stay.
+    What was not there before has come since, and is newer. That one covered the patch counts only if nothing of the
+    patch was live, or it was to go anyway: otherwise what it alone had patched would be lost.
     """
     if any(before.patch(lower.name) is None and lower.shares(patch.functions) for lower in below):
         return True
@@ -112,6 +112,17 @@ def _strangers(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]
         for patch in now.patches
         if patch.enabled and before.patch(patch.name) is None and patch.name not in plan.names
     ]
+
+
+def _movable(names: t.Iterable[str], before: Snapshot, now: Snapshot, plan: Plan) -> list[str]:
+    """These patches without those that are where they were, and would come above what somebody else has loaded."""
+    newer = {function for patch in _strangers(now, before, plan) for function in patch.functions}
+    below = [
+        patch.name
+        for patch in before.patches
+        if patch.shares(newer) and _is_as_before(now.patch(patch.name), patch, plan)
+    ]
+    return [name for name in names if name not in below]
 
 
 def _per_task_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
@@ -155,7 +166,7 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     """The patches to be loaded again: those that are missing, and those that have to come above them."""
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
-    movable = [name for name in (*plan.names, plan.about) if name in kept]
+    movable = [name for name in _movable((*plan.names, plan.about), before, now, plan) if name in kept]
     strangers = _strangers(now, before, plan)
     staying = [
         patch for patch in were_up if patch.name not in movable and _is_as_before(now.patch(patch.name), patch, plan)
@@ -199,7 +210,7 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
     """Lower what is out of place, take out what is new, bring back what is missing, raise in the old order."""
     changed = [patch for patch in before.patches if patch.name in plan.names]
     is_covering = any(upper.name == plan.about for patch in changed for upper in before.covering(patch))
-    movable = (*plan.names, plan.about) if is_covering else plan.names
+    movable = _movable((*plan.names, plan.about) if is_covering else plan.names, before, now, plan)
     gone = [patch.name for patch in changed if is_gone(patch, now, plan)]
     were_up = [patch for patch in before.patches if patch.enabled and patch.name in movable]
     are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in movable]

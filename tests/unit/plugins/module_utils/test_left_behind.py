@@ -39,7 +39,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     patch_file,
 )
 
-F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
+F, G, H = (Function("vmlinux", name) for name in "fgh")
 REPORTING, FORCING = (Patience(1, 2, 0.1, on_stall) for on_stall in (REPORT, FORCE))
 
 
@@ -251,6 +251,21 @@ def test_what_somebody_else_has_loaded_meanwhile_stays_above(tmp_path, abi, repl
     result = host.run("other", file=patched("other", G, abi=abi))
     assert host.stack == ["hotfix", "other"]
     assert "The host is not as it was before it: fix is" in result["notices"][0]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_is_in_its_place_is_not_moved_above_what_somebody_else_has_loaded(tmp_path, abi):
+    """New covers mid. It would have to come above that again, and would cover the hotfix then."""
+    functions = {"old": (F,), "mid": (F,), "new": (F, G)}
+    files = {name: patched(name, *functions[name], abi=abi) for name in functions}
+    patches = [loaded(file, load_index=place) for place, file in enumerate(files.values())]
+    host = Host(tmp_path, *patches, kept=files.values(), abi=abi)
+    host.kernel.last = "unload mid"
+    with pytest.raises(Cut):
+        host.run("new", supersedes=("old", "mid"))
+    host.kernel.patches.append(loaded(patched("hotfix", G, abi=abi), load_index=9))
+    host.run("other", file=patched("other", H, abi=abi))
+    assert host.stack == ["old", "new", "hotfix", "other"]
 
 
 def test_the_file_of_what_recovery_could_not_load_stays(tmp_path):
