@@ -40,7 +40,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     WAIT,
     Displaced,
     Plan,
-    Step,
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
@@ -83,7 +82,7 @@ def change(look: Look) -> Plain:
             )
         )
     except OSError as error:
-        result = run.failed_before(
+        result = _Run(Look(task, kernel, recovery.kept)).failed_before(
             Cause(
                 "no_room",
                 f"{error.filename or _kept_files.DIRECTORY} cannot be written: {error.strerror}.",
@@ -91,6 +90,8 @@ def change(look: Look) -> Plain:
             ),
             error.errno,
         )
+    if recovery.changed and result.get("failed"):
+        result["msg"] += " Before that, what an earlier run had left was undone (see notices)."
     result["notices"] = [*recovery.notices, *result.get("notices", [])]
     result["changed"] = result["changed"] or recovery.changed
     return result
@@ -154,7 +155,11 @@ class _Run:
 
     def without_change(self) -> Plain:
         """The result where nothing is done, with all that was found."""
-        return self._look.unchanged(self.findings())
+        result = self._look.unchanged(self.findings())
+        if self._look.lacks_proof:
+            unproven = f"An earlier run has enabled {self.task.wanted.name} and has not proven its effect: that is due."
+            result.setdefault("notices", []).append(unproven)
+        return result
 
     def carry_out(self, prune: bool) -> Plain:
         """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made.
@@ -175,15 +180,18 @@ class _Run:
             return self.failed_before(file_changed(error))
         self._begin(files)
         outcome = self._execute()
+        lost = bool(outcome.failure and outcome.failure.not_restored)
         notices = self._accept_again(files) if outcome.failure else []
         notices += self.kept.update(
             outcome.reached,
             self.before,
             outcome.after,
             undone=outcome.failure.undone if outcome.failure else None,
-            displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept, outcome.skipped),
-            prune=prune,
+            displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept, _going(outcome)),
+            prune=prune and not lost,
         )
+        if lost:
+            notices.append(_COPIES)
         if self._proves and not outcome.failure:
             notices += _note_proof(files, self.task.wanted.name, outcome.stalled is None)
         _runs.remove_note(files)
@@ -198,6 +206,8 @@ class _Run:
             result["holders"] = describe_holders(outcome.stalled.holders)
         if outcome.failure:
             result.update(_failed(outcome.failure))
+            if self._look.lacks_proof and not self.plan.steps:
+                result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
         result["actions"] = [str(step) for step in done]
         result["changed"] = result["changed"] if outcome.failure else any(step.action != WAIT for step in done)
@@ -240,9 +250,9 @@ class _Run:
             # Also what is only accepted: the run that enabled it may have been cut off before it had proven that.
             is_due = self.plan.steps or self.plan.accepts or self._look.lacks_proof
             proofs = prover.prove(after) if is_due else ()
+            self._accept()
             with contextlib.suppress(OSError):
                 _runs.write_note(self.kernel.files(), replace(self._note(), proven=True))
-            self._accept()
             return proofs
 
         return executor.carry_out(self.before, self.plan, self.kept.files, prove_and_keep)
@@ -288,7 +298,7 @@ class _Run:
             kept={name: file.sha256 for name, file in self.kept.files.items()},
             name=self.task.wanted.name,
             state=self.task.wanted.state,
-            boot=self.before.boot if self._reduced is not None else None,
+            boot=self.before.boot if self.plan.acceptance is not None else None,
         )
 
     def _digests(self) -> str:
@@ -318,18 +328,22 @@ def _ending(outcome: Outcome) -> str:
     return f"done{'; forced: ' if outcome.forced else ''}{', '.join(outcome.forced)}"
 
 
+def _going(outcome: Outcome) -> list[str]:
+    """The patches that are to be unloaded by the next run, or that only a reboot removes."""
+    return [*outcome.pinned, *(step.patch for step in outcome.skipped if step.action == UNLOAD)]
+
+
 def _displaced(
     wanted: Wanted,
     before: Snapshot,
     plan: Plan,
     after: Snapshot,
     kept: KeptFiles,
-    left: t.Iterable[Step] = (),
+    going: t.Collection[str] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
-    """What the wanted patch has taken the place of, or will by the steps that are left, where that has changed."""
+    """What the wanted patch has taken the place of, where that has changed; C(going) is not gone yet."""
     if wanted.state == REVERTED:
         return {wanted.name: ()}
-    going = [step.patch for step in left if step.action == UNLOAD]
     gone = [
         patch
         for patch in before.patches
@@ -397,6 +411,8 @@ class _Recovery:
     has_lost: bool = False
 
 
+_COPIES = f"Copies of the files that were loaded are in {_kept_files.DIRECTORY} until the next run."
+
 _UNKNOWN_RUN = (
     "An earlier run was cut off, and its note cannot be understood: perhaps another version of this collection wrote "
     "it. What it has left is not undone; compare the patches of this host with what they should be."
@@ -432,10 +448,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
         undone, not_restored = executor.go_back(before, plan, kept.files)
         outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
         if not_restored:
-            outcome += (
-                f" The host is not as it was before it: {'; '.join(not_restored)}. Copies of the files that it had are "
-                f"in {_kept_files.DIRECTORY} until the next run."
-            )
+            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}. {_COPIES}"
         kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
     after = kernel.snapshot()
     displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
@@ -449,7 +462,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
     except OSError as error:
         notices.append(_not_accepted(note.name, error))
     if accepted_again:
-        outcome += " What it had forgotten is accepted for the next boots again."
+        outcome += " What is accepted for the next boots is as before it."
     _runs.remove_note(files)
     told = (f"An earlier run was cut off ({note}); {outcome}", *notices)
     return _Recovery(told, bool(undone) or accepted_again, kept, bool(not_restored))

@@ -56,6 +56,7 @@ class KeptFiles:
             file = self.files[name] = earlier.files[name]
             self.paths[file] = earlier.paths[file]
             self._displaced[name] = earlier.displaced_by(name)
+            self.unproven.update(earlier.unproven.intersection([name]))
             for one in self._displaced[name]:
                 if one.file:
                     self.paths.setdefault(one.file, earlier.paths[one.file])

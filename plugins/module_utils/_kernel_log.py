@@ -71,12 +71,13 @@ class KernelLog:
 # "Call Trace:" is not among it: stop_machine kernels print the stack of a task that is in a function, and refuse.
 _TROUBLE = re.compile(
     r"^(?:(?:NMI )?watchdog: |rcu: )?(?:BUG:? \S|kernel BUG at |Oops\b|Internal error: |Unable to handle kernel "
-    r"|Kernel panic|PANIC: |INFO: task .+ blocked for more than|INFO: .+ (?:self-)?detected (?:expedited )?stall"
-    r"|(?:CPU\d+: )?Watchdog detected hard LOCKUP)|^[\w ,:'-]+: [0-9a-f]{4,16} \[#\d+\]|Unrecoverable livepatch"
+    r"|Kernel panic|PANIC: |UBSAN: |SError Interrupt |Bad mode in |INFO: task .+ blocked for more than"
+    r"|INFO: .+ (?:self-)?detected (?:expedited )?stall|(?:CPU\d+: )?Watchdog detected hard LOCKUP)"
+    r"|^[\w ,:'-]+: [0-9a-f]{4,16} \[#\d+\]|Unrecoverable livepatch"
 )
 
 # Of a program that is killed the kernel says, under the program's own name, why: that is no trouble of the kernel's.
-_OF_A_PROGRAM = re.compile(r"^(?:traps: )?.{1,15}\[\d+\](?: |:)")
+_OF_A_PROGRAM = re.compile(r"^(?!INFO: )(?:traps: )?.{1,15}\[\d+\](?: |:)")
 
 _WARNING = re.compile(r"^WARNING: ")
 

@@ -193,6 +193,15 @@ def test_what_must_be_loaded_again_is_not_disabled_by_force(tmp_path):
     assert (result["reason"], host.stack, host.kernel.pinned) == ("transition_stalled", ["old", "mid"], ())
 
 
+def test_what_was_disabled_by_force_is_not_forgotten(tmp_path):
+    host = Host(tmp_path)
+    host.run("old", file=patched("old"))
+    host.kernel.stall = {"old"}
+    host.run("new", file=patched("new"), supersedes=("old",), patience=FORCING)
+    result = host.run("new", REVERTED)
+    assert (result["failed"], host.stack) == (True, ["new"])
+
+
 # ---- the way back ----
 
 
@@ -277,6 +286,49 @@ def test_the_file_of_what_recovery_could_not_load_stays(tmp_path):
     host.kernel.fail = {"load": (errno.ENOMEM, "")}
     assert "to load fix failed as well" in host.run("other", file=patched("other", G))["notices"][0]
     assert f"fix-{file.sha256[:16]}.ko" in host.copies
+
+
+def test_the_file_of_what_could_not_be_loaded_again_stays(tmp_path):
+    file = patched("fix")
+    host = Host(tmp_path, loaded(file), kept=[file])
+
+    def refuse(_path, _sha256):
+        raise OSError(errno.ENOMEM, "")
+
+    host.kernel.load = refuse
+    second = patch_file("fix", "2", functions=(F,))
+    result = host.run("fix", file=second, content="2", reload=True)
+    assert f"fix-{file.sha256[:16]}.ko" in host.copies
+    assert "until the next run" in result["notices"][-1]
+
+
+def test_a_run_that_fails_after_another_was_undone_tells_both(tmp_path, monkeypatch):
+    file = patched("fix")
+    host = Host(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(host.kernel, "files", dies_after_loading(host.kernel))
+        with pytest.raises(Cut):
+            host.run("fix", file=file)
+    assert host.stack == ["fix"]
+    monkeypatch.setattr(_kept_files, "write", full_disk)
+    result = host.run("fix", file=file)
+    assert (result["reason"], result["state"], result["changed"], host.stack) == ("no_room", "absent", True, [])
+    assert "what an earlier run had left was undone" in result["msg"]
+
+
+def dies_after_loading(kernel):
+    files = kernel.files
+
+    def checked():
+        if kernel.patches:
+            raise Cut
+        return files()
+
+    return checked
+
+
+def full_disk(*_arguments, **_keywords):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 # ---- what is kept, and what is accepted ----

@@ -232,6 +232,9 @@ def test_probes(tmp_path, probe, expected):
         ("watchdog: CPU3: Watchdog detected hard LOCKUP on cpu 3", True),
         ("NMI watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [cat:123]", True),
         ("INFO: rcu_sched self-detected stall on CPU", True),
+        ("INFO: task x[1]:77 blocked for more than 120 seconds.", True),
+        ("SError Interrupt on CPU3, code 0xbf000000 -- SError", True),
+        ("UBSAN: array-index-out-of-bounds in fs/inode.c:12:3", True),
         ("rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-...! }", True),
         ("INFO: task kworker/0:0:7 blocked for more than 120 seconds.", True),
         ("watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [cat:123]", True),
@@ -355,6 +358,8 @@ def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp
     wish = Verification(probe=CMDLINE)
     assert enable(kernel, wish, patience=Patience(timeout=1, on_stall=REPORT))["state"] == "in transition"
     kernel.patches = [dataclasses.replace(patch, in_transition=False) for patch in kernel.patches]
+    foretold = enable(kernel, wish, check_mode=True)
+    assert "has not proven its effect" in foretold["notices"][0]
     result = enable(kernel, wish)
     assert (result["changed"], result["actions"]) == (False, [])
     if text:

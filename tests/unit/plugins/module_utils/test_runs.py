@@ -221,7 +221,7 @@ def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, a
     result = host.run("fix")
     assert result["changed"]
     assert "it was undone: " in result["notices"][0]
-    assert "What it had forgotten is accepted for the next boots again." in result["notices"][0]
+    assert "What is accepted for the next boots is as before it." in result["notices"][0]
     assert (host.conditions(), host.acceptance, result["boot"]) == ({"fix": True}, before, "accepted")
     assert [path.name for path in (tmp_path / "var/lib/openeuler-livepatch").glob("*.ko")] == [
         f"fix-{FIX.sha256[:16]}.ko"
