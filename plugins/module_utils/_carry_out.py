@@ -180,7 +180,7 @@ class _Run:
             return self.failed_before(file_changed(error))
         self._begin(files)
         outcome = self._execute()
-        lost = bool(outcome.failure and outcome.failure.not_restored)
+        lost = bool(outcome.failure and _gone(self.before, outcome.reached, outcome.after))
         notices = self._accept_again(files) if outcome.failure else []
         notices += self.kept.update(
             outcome.reached,
@@ -328,6 +328,11 @@ def _ending(outcome: Outcome) -> str:
     return f"done{'; forced: ' if outcome.forced else ''}{', '.join(outcome.forced)}"
 
 
+def _gone(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
+    """The patches that the plan, or the way back, has left unloaded, or with another content."""
+    return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
+
+
 def _going(outcome: Outcome) -> list[str]:
     """The patches that are to be unloaded by the next run, or that only a reboot removes."""
     return [*outcome.pinned, *(step.patch for step in outcome.skipped if step.action == UNLOAD)]
@@ -344,11 +349,7 @@ def _displaced(
     """What the wanted patch has taken the place of, where that has changed; C(going) is not gone yet."""
     if wanted.state == REVERTED:
         return {wanted.name: ()}
-    gone = [
-        patch
-        for patch in before.patches
-        if patch.name in going or (patch.name in plan.names and is_gone(patch, after, plan))
-    ]
+    gone = [patch for patch in before.patches if patch.name in going or patch in _gone(before, plan, after)]
     if wanted.state != ENABLED or not gone:
         return {}
     names = {patch.name for patch in gone}
@@ -448,9 +449,11 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
         undone, not_restored = executor.go_back(before, plan, kept.files)
         outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
         if not_restored:
-            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}. {_COPIES}"
+            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
         kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
     after = kernel.snapshot()
+    has_lost = bool(not_restored and _gone(before, plan, after))
+    outcome += f" {_COPIES}" if has_lost else ""
     displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
     notices = kept.update(plan, before, after, None if arrived else undone, displaced, prune=False)
     if arrived and unproven:
@@ -465,7 +468,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
         outcome += " What is accepted for the next boots is as before it."
     _runs.remove_note(files)
     told = (f"An earlier run was cut off ({note}); {outcome}", *notices)
-    return _Recovery(told, bool(undone) or accepted_again, kept, bool(not_restored))
+    return _Recovery(told, bool(undone) or accepted_again, kept, has_lost)
 
 
 def _failed(failure: Failure) -> Plain:

@@ -400,3 +400,16 @@ def test_what_was_put_into_the_place_of_the_file_is_not_read(tmp_path, put):
     put(path)
     result = manage(Task(Wanted("fix", ENABLED, file), str(path)), kernel)
     assert (result["reason"], kernel.calls) == ("file_changed", [])
+
+
+def test_no_copy_stays_of_what_somebody_else_has_loaded_in_that_moment(tmp_path):
+    host, file = Host(tmp_path), patched("fix")
+    load = host.kernel.load
+
+    def too_late(path, sha256):
+        host.kernel.patches.append(loaded(file, load_index=7))
+        load(path, sha256)
+
+    host.kernel.load = too_late
+    result = host.run("fix", file=file)
+    assert (result["reason"], host.stack, host.copies) == ("already_loaded", ["fix"], [])
