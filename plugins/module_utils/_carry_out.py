@@ -54,13 +54,12 @@ if t.TYPE_CHECKING:
 def change(look: Look) -> Plain:
     """Check what was planned, and carry it out unless it is refused or only to be foretold."""
     task, kernel, run = look.task, look.kernel, _Run(look)
-    cut_off = _runs.read_note(kernel.files())
+    left = _left_behind(kernel)
+    if task.check_mode:
+        return _foretell(look, left)
     # What a run that was cut off has taken out is a reason to undo that, and not to refuse.
-    if task.check_mode or not (run.plan.all_steps or look.lacks_proof or cut_off):
-        result = run.without_change()
-        if cut_off and task.check_mode:
-            result.setdefault("notices", []).append(f"Another run is changing this host, or was cut off ({cut_off}).")
-        return result
+    if not (run.plan.all_steps or look.lacks_proof or left):
+        return run.without_change()
     if look.lacks_file:
         return {"changed": False, "needs_file": True}
     recovery = _Recovery()
@@ -94,6 +93,20 @@ def change(look: Look) -> Plain:
         result["msg"] += " Before that, what an earlier run had left was undone (see notices)."
     result["notices"] = [*recovery.notices, *result.get("notices", [])]
     result["changed"] = result["changed"] or recovery.changed
+    return result
+
+
+def _foretell(look: Look, left: _LeftBehind | None) -> Plain:
+    """The result of check mode: what would be done after what is left behind has been undone."""
+    if left is None:
+        return _Run(look).without_change()
+    notice = f"Another run is changing this host, or was cut off ({left.note})."
+    if left.has_to_go:
+        look = Look(look.task, look.kernel, left.kept, left.undone)
+        notice += " If it was cut off, what it has left would be undone first."
+    result = _Run(look).without_change()
+    result["changed"] = result["changed"] or left.has_to_go
+    result["notices"] = [notice, *result.get("notices", [])]
     return result
 
 
@@ -420,14 +433,33 @@ _UNKNOWN_RUN = (
 )
 
 
-def _recover(task: Task, kernel: Kernel) -> _Recovery:
-    """Undo what a run that was cut off has left half done. The host's lock must be held."""
-    files = kernel.files()
-    note = _runs.read_note(files)
+@dataclass(frozen=True)
+class _LeftBehind:
+    """What a run has left that was cut off, or that is still running.
+
+    C(before) is the host before it, C(undone) the host after it has been undone, and C(kept) are the files that were at
+    hand. C(arrived) says that it has carried out its steps, C(unproven) that it has not proven the result then,
+    C(untouched) that it has not changed the kernel.
+    """
+
+    note: _runs.Note
+    plan: Plan
+    before: Snapshot
+    undone: Snapshot
+    kept: KeptFiles
+    arrived: bool
+    unproven: bool
+    untouched: bool
+
+    @property
+    def has_to_go(self) -> bool:
+        return not (self.arrived or self.untouched)
+
+
+def _left_behind(kernel: Kernel) -> _LeftBehind | None:
+    note = _runs.read_note(kernel.files())
     if note is None:
-        unknown = _runs.is_noted(files)
-        _runs.remove_note(files)
-        return _Recovery((_UNKNOWN_RUN,) if unknown else ())
+        return None
     plan = Plan(note.steps, about=note.name)
     now = kernel.snapshot()
     kept = KeptFiles(kernel, now)
@@ -436,16 +468,29 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
     arrived = not deviations(replace(now, patches=note.goal), settled)
     unproven = arrived and note.state == ENABLED and not note.proven
-    if unproven and not deviations(before, predict(settled, Plan(tuple(way_back(before, settled, plan, kept.files))))):
+    undone = predict(settled, Plan(tuple(way_back(before, settled, plan, kept.files))))
+    if unproven and not deviations(before, undone):
         arrived = False
+    return _LeftBehind(note, plan, before, undone, kept, arrived, unproven, untouched=not deviations(before, now))
+
+
+def _recover(task: Task, kernel: Kernel) -> _Recovery:
+    """Undo what a run that was cut off has left half done. The host's lock must be held."""
+    files = kernel.files()
+    left = _left_behind(kernel)
+    if left is None:
+        unknown = _runs.is_noted(files)
+        _runs.remove_note(files)
+        return _Recovery((_UNKNOWN_RUN,) if unknown else ())
+    note, plan, before, kept, arrived = left.note, left.plan, left.before, left.kept, left.arrived
     undone: tuple[str, ...] = ()
     not_restored: tuple[str, ...] = ()
     if arrived:
-        outcome = f"it had carried out its steps{', and not proven the result' if unproven else ''}."
-    elif not deviations(before, now):
+        outcome = f"it had carried out its steps{', and not proven the result' if left.unproven else ''}."
+    elif left.untouched:
         outcome = "it had not changed the kernel."
     else:
-        executor = Executor(kernel, now.abi, task.patience, kept.paths.__getitem__)
+        executor = Executor(kernel, before.abi, task.patience, kept.paths.__getitem__)
         undone, not_restored = executor.go_back(before, plan, kept.files)
         outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
         if not_restored:
@@ -456,7 +501,7 @@ def _recover(task: Task, kernel: Kernel) -> _Recovery:
     outcome += f" {_COPIES}" if has_lost else ""
     displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
     notices = kept.update(plan, before, after, None if arrived else undone, displaced, prune=False)
-    if arrived and unproven:
+    if arrived and left.unproven:
         notices += _note_proof(files, note.name, False)
     accepted_again = False
     try:
