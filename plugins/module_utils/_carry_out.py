@@ -54,11 +54,10 @@ if t.TYPE_CHECKING:
 def change(look: Look) -> Plain:
     """Check what was planned, and carry it out unless it is refused or only to be foretold."""
     task, kernel, run = look.task, look.kernel, _Run(look)
-    left = _left_behind(kernel)
     if task.check_mode:
-        return _foretell(look, left)
+        return _foretell(look)
     # What a run that was cut off has taken out is a reason to undo that, and not to refuse.
-    if not (run.plan.all_steps or look.lacks_proof or left):
+    if not (run.plan.all_steps or look.lacks_proof or _runs.read_note(kernel.files())):
         return run.without_change()
     if look.lacks_file:
         return {"changed": False, "needs_file": True}
@@ -96,8 +95,9 @@ def change(look: Look) -> Plain:
     return result
 
 
-def _foretell(look: Look, left: _LeftBehind | None) -> Plain:
+def _foretell(look: Look) -> Plain:
     """The result of check mode: what would be done after what is left behind has been undone."""
+    left = _left_behind(look.kernel)
     if left is None:
         return _Run(look).without_change()
     notice = f"Another run is changing this host, or was cut off ({left.note})."

@@ -488,8 +488,7 @@ def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
         )
     return Finding(
         "may_replace_others",
-        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
-        "built with -R).",
+        _shows_no_replace(file),
         "Name those patches in supersedes, or set state: absent for them first.",
         f"If it has, loading it would disable {names}.",
     )
@@ -504,11 +503,17 @@ def _replace_not_there(file: PatchFile) -> Finding:
     )
 
 
+def _shows_no_replace(file: PatchFile) -> str:
+    return (
+        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
+        "built with -R)."
+    )
+
+
 def _may_not_load_again(file: PatchFile) -> Finding:
     return Finding(
         "may_replace_others",
-        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
-        "built with -R).",
+        _shows_no_replace(file),
         "Put the manifest of livepatch_build beside it, or set state: absent first and load it then.",
         "Kernels that patch by stop_machine do not take it, and the loaded content would be out by then.",
     )

@@ -114,9 +114,11 @@ def _strangers(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]
     ]
 
 
-def _movable(names: t.Iterable[str], before: Snapshot, now: Snapshot, plan: Plan) -> list[str]:
+def _movable(
+    names: t.Iterable[str], strangers: list[LoadedPatch], before: Snapshot, now: Snapshot, plan: Plan
+) -> list[str]:
     """These patches without those that are where they were, and would come above what somebody else has loaded."""
-    newer = {function for patch in _strangers(now, before, plan) for function in patch.functions}
+    newer = {function for patch in strangers for function in patch.functions}
     below = [
         patch.name
         for patch in before.patches
@@ -166,8 +168,8 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     """The patches to be loaded again: those that are missing, and those that have to come above them."""
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
-    movable = [name for name in _movable((*plan.names, plan.about), before, now, plan) if name in kept]
     strangers = _strangers(now, before, plan)
+    movable = [name for name in _movable((*plan.names, plan.about), strangers, before, now, plan) if name in kept]
     staying = [
         patch for patch in were_up if patch.name not in movable and _is_as_before(now.patch(patch.name), patch, plan)
     ]
@@ -210,7 +212,9 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
     """Lower what is out of place, take out what is new, bring back what is missing, raise in the old order."""
     changed = [patch for patch in before.patches if patch.name in plan.names]
     is_covering = any(upper.name == plan.about for patch in changed for upper in before.covering(patch))
-    movable = _movable((*plan.names, plan.about) if is_covering else plan.names, before, now, plan)
+    strangers = _strangers(now, before, plan)
+    names = (*plan.names, plan.about) if is_covering else plan.names
+    movable = _movable(names, strangers, before, now, plan)
     gone = [patch.name for patch in changed if is_gone(patch, now, plan)]
     were_up = [patch for patch in before.patches if patch.enabled and patch.name in movable]
     are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in movable]
@@ -233,9 +237,8 @@ def _stop_machine_way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Ke
         # The kernel's list decides, and what is loaded again is its last.
         places = {patch.name: place for place, patch in enumerate(now.patches) if patch.name not in gone}
         rising.sort(key=lambda patch: places.get(patch.name, len(now.patches)))
-    below = [patch for patch in before.patches if patch.enabled and patch not in rising]
-    below = [patch for patch in below if _is_as_before(now.patch(patch.name), patch, plan)]
-    below += _strangers(now, before, plan)
+    staying = [patch for patch in before.patches if patch.enabled and patch not in rising]
+    below = [patch for patch in staying if _is_as_before(now.patch(patch.name), patch, plan)] + strangers
     for patch in rising:
         if not _stays_out(patch, below, before, plan):
             steps.append(Step(ENABLE, patch.name))
