@@ -31,10 +31,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
-    content_of,
     loaded,
     patch_file,
 )
@@ -92,37 +92,14 @@ class SysfsKernel(ModelKernel):
         return dataclasses.replace(patch, identity=Identity(sha256=record.sha256 if record else None))
 
 
-class Host:
-    """A host with these patches; the files of those in C(kept) are at hand."""
+class Host(ModelHost):
+    """The model of a host with such a kernel."""
 
-    def __init__(self, root, *patches, kept=(), **kernel):
-        self.root = root
-        self.kernel = SysfsKernel(root, *patches, **kernel)
-        for patch in patches:
-            (root / "sys/module" / patch.name).mkdir(parents=True)
-        for file in kept:
-            self.kernel.add_file(file)
-            source = root / "source.ko"
-            source.write_bytes(content_of(file.name))
-            _kept_files.store(self.kernel.files(), file.name, str(source), file.sha256)
-            _kept_files.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
-
-    def run(self, name, state=ENABLED, file=None, content="1", patience=None, **wanted):
-        path = self.root / "sent.ko"
-        if file:
-            self.kernel.add_file(file)
-            path.write_bytes(content_of(name, content))
-        wish = Wanted(name, state, file, **wanted)
-        task = Task(wish, str(path) if file else None, patience=patience or Patience(3, 2, 0.1))
-        return manage(task, self.kernel)
+    kind = SysfsKernel
 
     def will_fail(self, operation, number):
         self.kernel.calls.clear()
         self.kernel.fail_at = (operation, number)
-
-    @property
-    def stack(self):
-        return [patch.name for patch in self.kernel.patches if patch.enabled]
 
     @property
     def copies(self):

@@ -10,8 +10,6 @@ import dataclasses
 import errno
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     PER_TASK,
@@ -31,11 +29,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Step,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_other_content, way_back
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
-    ModelKernel,
-    content_of,
     loaded,
     patch_file,
     snapshot,
@@ -43,37 +39,6 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 
 F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
 AS_BEFORE = "The host is as it was before."
-
-
-class Host:
-    """A model with these patches; the files of those in C(kept) are at hand, as if the collection had loaded them."""
-
-    def __init__(self, root, *patches, kept=(), **kernel):
-        self.root = root
-        self.kernel = ModelKernel(root, *patches, **kernel)
-        for file in kept:
-            self.kernel.add_file(file)
-            (root / "sys/module" / file.name).mkdir(parents=True)
-            source = root / "source.ko"
-            source.write_bytes(content_of(file.name))
-            _kept_files.store(self.kernel.files(), file.name, str(source), file.sha256)
-            _kept_files.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
-
-    def run(self, name, state=ENABLED, file=None, content="1", **wanted):
-        path = self.root / "sent.ko"
-        if file:
-            self.kernel.add_file(file)
-            path.write_bytes(content_of(name, content))
-        task = Task(Wanted(name, state, file, **wanted), str(path) if file else None, patience=Patience(3, 2, 0.1))
-        return manage(task, self.kernel)
-
-    @property
-    def stack(self):
-        return [patch.name for patch in self.kernel.patches if patch.enabled]
-
-    @property
-    def identities(self):
-        return {patch.name: patch.identity.build_id for patch in self.kernel.patches}
 
 
 def files(abi, functions=None, **changes):
@@ -88,7 +53,7 @@ def files(abi, functions=None, **changes):
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 def test_what_was_live_comes_back_although_the_new_patch_does_not_go(tmp_path, abi):
     old, new = files(abi)["old"], files(abi)["new"]
-    host = Host(tmp_path, loaded(old), abi=abi, kept=[old])
+    host = ModelHost(tmp_path, loaded(old), abi=abi, kept=[old])
     host.kernel.fail = {"unload": (errno.EIO, "")}
     unload = host.kernel.unload
 
@@ -110,7 +75,7 @@ def test_what_was_live_comes_back_although_the_new_patch_does_not_go(tmp_path, a
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 def test_a_content_that_failed_does_not_stay(tmp_path, abi):
     first, second = patch_file("fix", abi=abi), patch_file("fix", "2", abi=abi)
-    host = Host(tmp_path, loaded(first), abi=abi)
+    host = ModelHost(tmp_path, loaded(first), abi=abi)
     if abi == STOP_MACHINE:
         host.kernel.fail_at = ("enable", 0)
     else:
@@ -137,7 +102,7 @@ def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_pat
     first = patch_file("hidden_replace", abi=STOP_MACHINE, functions=(F,))
     second = patch_file("hidden_replace", "2", abi=STOP_MACHINE, functions=(F,))
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)))
-    host = Host(tmp_path, other, loaded(first), abi=STOP_MACHINE, accepts_replace=True)
+    host = ModelHost(tmp_path, other, loaded(first), abi=STOP_MACHINE, accepts_replace=True)
     result = host.run("hidden_replace", file=second, content="2", reload=True)
     assert result["reason"] == "replaces_others"
     assert "enable hidden_replace" not in host.kernel.calls
@@ -163,7 +128,7 @@ def test_without_a_mark_the_plan_tells_contents_apart(abi, instances):
 
 def test_a_superseded_patch_that_does_not_go_comes_back(tmp_path):
     file = files(PER_TASK)
-    host = Host(tmp_path, loaded(file["old"]), kept=[file["old"]], stall=["old"])
+    host = ModelHost(tmp_path, loaded(file["old"]), kept=[file["old"]], stall=["old"])
     result = host.run("new", file=file["new"], supersedes=("old",))
     assert result["reason"] == "transition_stalled"
     assert (host.stack, result["not_restored"]) == (["old"], [])
@@ -173,7 +138,7 @@ def test_a_superseded_patch_that_does_not_go_comes_back(tmp_path):
 def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
     file = files(PER_TASK)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = Host(tmp_path, *patches, kept=[file["old"], file["mid"]])
+    host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
     host.kernel.stall_once.add("mid")
     result = host.run("old", DISABLED, on_covered=UNSTACK)
     assert result["reason"] == "transition_stalled"
@@ -182,7 +147,7 @@ def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
 
 def test_what_was_disabled_is_not_loaded_again(tmp_path):
     file = files(PER_TASK, replace=True)
-    host = Host(tmp_path, loaded(file["old"], enabled=False), loaded(file["mid"]), kept=[file["old"], file["mid"]])
+    host = ModelHost(tmp_path, loaded(file["old"], enabled=False), loaded(file["mid"]), kept=[file["old"], file["mid"]])
     plan = Plan(steps=(Step(UNLOAD, "old"),))
     before = host.kernel.snapshot()
     host.kernel.patches = host.kernel.patches[1:]
@@ -192,7 +157,7 @@ def test_what_was_disabled_is_not_loaded_again(tmp_path):
 def test_the_order_comes_back(tmp_path):
     file = files(PER_TASK)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = Host(tmp_path, *patches, kept=[file["old"], file["mid"]])
+    host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
     host.kernel.stall.add("new")
     result = host.run("new", file=file["new"], supersedes=("old",), on_covered=UNSTACK)
     assert result["failed"]
@@ -202,7 +167,7 @@ def test_the_order_comes_back(tmp_path):
 def test_what_has_nothing_to_do_with_it_is_left_alone(tmp_path):
     file = files(PER_TASK, {"mid": (G,)})
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = Host(tmp_path, *patches, kept=[file["old"], file["mid"]])
+    host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
     host.kernel.fail_at = ("unload", 0)
     result = host.run("old", ABSENT)
     assert result["failed"]
@@ -216,7 +181,7 @@ def test_what_was_covered_comes_back_below_what_superseded_it(tmp_path, abi, ope
     """Also where nothing but the superseded patches was to change: the wanted one was enabled already."""
     file = files(abi)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid", "new"))]
-    host = Host(tmp_path, *patches, abi=abi, kept=[file["old"], file["mid"], file["new"]])
+    host = ModelHost(tmp_path, *patches, abi=abi, kept=[file["old"], file["mid"], file["new"]])
     host.kernel.fail_at = (operation, 1)
     result = host.run("new", supersedes=("old", "mid"))
     assert result["errno"] == "EIO"
@@ -228,7 +193,7 @@ def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path, abi):
     """Nobody's patch but the wanted one may be moved, which covers the one that does not come back."""
     file = files(abi)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = Host(tmp_path, *patches, abi=abi, kept=[file["old"]])
+    host = ModelHost(tmp_path, *patches, abi=abi, kept=[file["old"]])
     host.kernel.fail_at = ("unload", 0)
     result = host.run("old", ABSENT, on_covered=ALLOW)
     assert result["not_restored"] == ["old is disabled and should be enabled"]
@@ -239,7 +204,7 @@ def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path):
     """The configuration is hidden: that the order of the list decides is learned on the way back."""
     file = files(STOP_MACHINE)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = Host(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, hidden=True, kept=[file["old"]])
+    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, hidden=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
     result = host.run("old", ABSENT, on_covered=UNSTACK)
     assert result["errno"] == "EIO"
@@ -254,7 +219,7 @@ def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
     """With CONFIG_LIVEPATCH_STACK it is the last of the list, so that it would come above."""
     file = files(STOP_MACHINE)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = Host(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, kept=[file["old"]])
+    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
     result = host.run("old", ABSENT, on_covered=UNSTACK)
     assert host.stack == ["mid"]
@@ -282,7 +247,7 @@ def test_a_newer_patch_is_not_covered(abi):
 @pytest.mark.parametrize("operation", ["enable", "disable", "unload"])
 def test_a_stack_that_cannot_be_read_at_the_moment(tmp_path, operation):
     old, new = files(STOP_MACHINE)["old"], files(STOP_MACHINE)["new"]
-    host = Host(tmp_path, loaded(old), abi=STOP_MACHINE, kept=[old])
+    host = ModelHost(tmp_path, loaded(old), abi=STOP_MACHINE, kept=[old])
     host.kernel.fail = {operation: (errno.EINVAL, "livepatch: bash:123 has an unreliable stack, ret=-22")}
     result = host.run("new", file=new, supersedes=("old",))
     assert not result.get("failed"), result

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A model of a host, named so: a model of a kernel with patches, their files, and tasks for it."""
+
+from __future__ import annotations
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
+    content_of,
+)
+
+
+class ModelHost:
+    """A host with these patches; the files of those in C(kept) are at hand, as if the collection had loaded them."""
+
+    kind = ModelKernel
+
+    def __init__(self, root, *patches, kept=(), **kernel):
+        self.root = root
+        self.kernel = self.kind(root, *patches, **kernel)
+        for one in (*patches, *kept):
+            (root / "sys/module" / one.name).mkdir(parents=True, exist_ok=True)
+        for file in kept:
+            self.kernel.add_file(file)
+            source = root / "source.ko"
+            source.write_bytes(content_of(file.name))
+            _kept_files.store(self.kernel.files(), file.name, str(source), file.sha256)
+            _kept_files.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
+
+    def run(self, name, state=ENABLED, file=None, content="1", patience=None, **wanted):
+        path = self.root / "sent.ko"
+        if file:
+            self.kernel.add_file(file)
+            path.write_bytes(content_of(name, content))
+        wish = Wanted(name, state, file, **wanted)
+        task = Task(wish, str(path) if file else None, patience=patience or Patience(3, 2, 0.1))
+        return manage(task, self.kernel)
+
+    @property
+    def stack(self):
+        return [patch.name for patch in self.kernel.patches if patch.enabled]
+
+    @property
+    def identities(self):
+        return {patch.name: patch.identity.build_id for patch in self.kernel.patches}
