@@ -20,7 +20,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import
     may_pass,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
@@ -46,6 +45,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import settling, way_back
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
 
 POLL_SECONDS = 0.05
 
@@ -168,7 +170,7 @@ class Executor:
     """Carries out one plan on one kernel."""
 
     def __init__(
-        self, kernel: Kernel, abi: str | None, patience: Patience, path_of: t.Callable[[PatchFile], str]
+        self, kernel: KernelProtocol, abi: str | None, patience: Patience, path_of: t.Callable[[PatchFile], str]
     ) -> None:
         self._kernel = kernel
         self._abi = abi

@@ -36,6 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._task import P
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
 
 OFF = "livepatch=off"
 """On the kernel's command line: nothing is loaded."""
@@ -102,7 +103,7 @@ def _stays_out(superseded: t.Sequence[Accepted]) -> str:
 class Boot:
     """One boot of one host. C(kernel) makes a new connection to its kernel, whose log begins at that moment."""
 
-    def __init__(self, kernel: t.Callable[[], Kernel], say: t.Callable[[str], None]) -> None:
+    def __init__(self, kernel: t.Callable[[], KernelProtocol], say: t.Callable[[str], None]) -> None:
         self._kernel = kernel
         self._files: Files = kernel().files()
         self._say = say

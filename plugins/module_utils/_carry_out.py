@@ -48,7 +48,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back impo
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
 
 
 def change(look: Look) -> Plain:
@@ -456,7 +456,7 @@ class _LeftBehind:
         return not (self.arrived or self.untouched)
 
 
-def _left_behind(kernel: Kernel) -> _LeftBehind | None:
+def _left_behind(kernel: KernelProtocol) -> _LeftBehind | None:
     note = _runs.read_note(kernel.files())
     if note is None:
         return None
@@ -474,7 +474,7 @@ def _left_behind(kernel: Kernel) -> _LeftBehind | None:
     return _LeftBehind(note, plan, before, undone, kept, arrived, unproven, untouched=not deviations(before, now))
 
 
-def _recover(task: Task, kernel: Kernel) -> _Recovery:
+def _recover(task: Task, kernel: KernelProtocol) -> _Recovery:
     """Undo what a run that was cut off has left half done. The host's lock must be held."""
     files = kernel.files()
     left = _left_behind(kernel)

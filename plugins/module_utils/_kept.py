@@ -17,14 +17,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import LOAD, Displaced, Plan
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._runs import Note
 
 
 class KeptFiles:
     """The patch files that lie on the host: copies of what is loaded, and what the task has brought."""
 
-    def __init__(self, kernel: Kernel, snapshot: Snapshot) -> None:
+    def __init__(self, kernel: KernelProtocol, snapshot: Snapshot) -> None:
         self._kernel = kernel
         self.files: dict[str, PatchFile] = {}
         self.paths: dict[PatchFile, str] = {}

@@ -23,7 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
 
 
@@ -31,7 +31,7 @@ class Look:
     """One observation of the host, or a foretold one, and what is to be done about it."""
 
     def __init__(
-        self, task: Task, kernel: Kernel, earlier: KeptFiles | None = None, foretold: Snapshot | None = None
+        self, task: Task, kernel: KernelProtocol, earlier: KeptFiles | None = None, foretold: Snapshot | None = None
     ) -> None:
         self.task = task
         self.kernel = kernel

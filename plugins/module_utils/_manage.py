@@ -17,10 +17,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._report import
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
 
 
-def manage(task: Task, kernel: Kernel) -> Plain:
+def manage(task: Task, kernel: KernelProtocol) -> Plain:
     """Bring one patch into the wanted state. The result has C(failed) if it did not get there."""
     try:
         result = _manage(task, kernel)
@@ -46,7 +46,7 @@ def _remove_delivery(task: Task) -> bool:
     return True
 
 
-def _manage(task: Task, kernel: Kernel) -> Plain:
+def _manage(task: Task, kernel: KernelProtocol) -> Plain:
     """Look without the lock first: a run that changes nothing neither waits nor leaves anything."""
     look = Look(task, kernel)
     if look.is_settled and not _runs.is_noted(kernel.files()):

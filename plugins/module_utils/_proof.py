@@ -8,13 +8,16 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _commands, _kernel_log, _kernel_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import SERIOUS_TAINTS, Snapshot, troubles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Probe, Verification
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
 
 PROBE_SECONDS = 1.0
 """Between two tries of a probe."""
@@ -26,7 +29,7 @@ MAX_OUTPUT = 1 << 20
 """What is read of a probe's file."""
 
 
-def holds(probe: Probe, kernel: Kernel) -> tuple[bool, str]:
+def holds(probe: Probe, kernel: KernelProtocol) -> tuple[bool, str]:
     """Whether a probe holds now, and what it showed."""
     command = probe.argv if probe.path is None else _read_command(kernel.files().path(probe.path))
     try:
@@ -53,7 +56,7 @@ def _read_command(path: str) -> list[str]:
 class Prover:
     """Proves one result on one host. C(before) is the host before; C(since) says from when on trouble is looked for."""
 
-    def __init__(self, kernel: Kernel, name: str, before: Snapshot, wish: Verification, since: str) -> None:
+    def __init__(self, kernel: KernelProtocol, name: str, before: Snapshot, wish: Verification, since: str) -> None:
         self._kernel = kernel
         self._name = name
         self._before = before
