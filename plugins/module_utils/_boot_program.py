@@ -34,31 +34,34 @@ def pack() -> bytes:
 
 
 def _files() -> dict[str, str]:
+    """The sources by their paths in the zip file: the program, all that it imports, and the packages around them."""
     files = {"__main__.py": MAIN}
-    parts = PACKAGE.split(".")
-    for number in range(1, len(parts) + 1):
-        files["/".join(parts[:number]) + "/__init__.py"] = ""
-    coming = [BOOT]
+    coming = [f"{PACKAGE}.{BOOT}"]
     while coming:
         name = coming.pop()
-        path = f"{PACKAGE.replace('.', '/')}/{name}.py"
+        path = name.replace(".", "/") + ".py"
         if path not in files:
             files[path] = _source(name)
+            parents = name.split(".")[:-1]
+            files.update({"/".join([*parents[:number], "__init__.py"]): "" for number in range(1, len(parents) + 1)})
             coming += _imported(files[path])
     return files
 
 
 def _source(name: str) -> str:
     # Not by importing it: one of them needs pyelftools, which nothing at boot does.
-    spec = find_spec(f"{PACKAGE}.{name}")
-    return t.cast(str, t.cast(t.Any, spec).loader.get_source(f"{PACKAGE}.{name}"))
+    return t.cast(str, t.cast(t.Any, find_spec(name)).loader.get_source(name))
 
 
 def _imported(source: str) -> t.Iterator[str]:
-    """The modules of this package that a source imports."""
+    """The modules of this package that a source imports, by their full names."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            if node.module == PACKAGE:
-                yield from (alias.name for alias in node.names)
-            elif node.module.startswith(PACKAGE + "."):
-                yield node.module[len(PACKAGE) + 1 :]
+        if isinstance(node, ast.ImportFrom) and node.module and (node.module + ".").startswith(PACKAGE + "."):
+            if _is_package(node.module):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def _is_package(name: str) -> bool:
+    return t.cast(t.Any, find_spec(name)).submodule_search_locations is not None
