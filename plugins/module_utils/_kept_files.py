@@ -164,7 +164,7 @@ def _remove(files: Files, entry: str) -> None:
         os.unlink(files.path(f"{DIRECTORY}/{entry}"))
 
 
-def make_directory(files: Files, path: str = DIRECTORY) -> None:
+def make_directory(files: Files, path: str) -> None:
     """Make the directory, for root alone. Raises OSError, also if it belongs to somebody else."""
     directory = files.path(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)

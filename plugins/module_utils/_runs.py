@@ -77,7 +77,7 @@ def who_am_i() -> str:
 @contextlib.contextmanager
 def lock(files: Files, seconds: float) -> t.Iterator[None]:
     """Hold the host's lock. Raises Locked if another run has it for longer than these seconds, OSError if not root."""
-    make_directory(files)
+    make_directory(files, DIRECTORY)
     descriptor = os.open(files.path(DIRECTORY), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + seconds
