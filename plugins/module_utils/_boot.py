@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _owners, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_store import Marker
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
@@ -32,11 +31,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED as WANTED_ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Displaced, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task, Verification
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 OFF = "livepatch=off"
 """On the kernel's command line: nothing is loaded."""

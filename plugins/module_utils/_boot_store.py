@@ -19,9 +19,10 @@ from dataclasses import asdict, dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 DIRECTORY = "/var/lib/openeuler-livepatch"
 ACCEPTED = f"{DIRECTORY}/accepted"
@@ -76,7 +77,7 @@ def read(files: Files) -> Acceptance:
 
 def write(files: Files, acceptance: Acceptance) -> None:
     """Put this on disk. Raises OSError."""
-    _kept_files.write(files, ACCEPTED, json.dumps(to_plain(acceptance)).encode(), sync=True)
+    durable.write(files, ACCEPTED, json.dumps(to_plain(acceptance)).encode(), sync=True)
 
 
 def restore(files: Files, acceptance: Acceptance) -> bool:
@@ -131,19 +132,19 @@ def read_marker(files: Files) -> Marker | None:
 
 def write_marker(files: Files, marker: Marker) -> None:
     """Put the marker on disk. Raises OSError."""
-    _kept_files.write(files, MARKER, json.dumps(asdict(marker)).encode(), sync=True)
+    durable.write(files, MARKER, json.dumps(asdict(marker)).encode(), sync=True)
 
 
 def remove_marker(files: Files) -> None:
     """Say that the boot was healthy. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(files.path(MARKER))
-        _kept_files.sync_directory(files.path(DIRECTORY))
+        durable.sync_directory(files.path(DIRECTORY))
 
 
 def write_report(files: Files, report: dict[str, t.Any]) -> None:
     """Leave what the boot program has done for the facts. Raises OSError."""
-    _kept_files.write(files, REPORT, json.dumps(report).encode())
+    durable.write(files, REPORT, json.dumps(report).encode())
 
 
 def read_report(files: Files) -> dict[str, t.Any]:

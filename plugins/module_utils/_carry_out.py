@@ -23,7 +23,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import 
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, Finding, allow, refusals
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
@@ -42,13 +41,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Plan,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone, way_back
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
 def change(look: Look) -> Plain:

@@ -11,11 +11,9 @@ Every function takes a C(Files), which may have another root than C(/): the test
 
 from __future__ import annotations
 
-import errno
 import gzip
 import os
 import re
-import time
 import typing as t
 import zlib
 
@@ -31,8 +29,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     Snapshot,
     Unreadable,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 SYSFS = "/sys/kernel/livepatch"
+
 STATE_FILE = "/proc/livepatch/state"
 
 # What openEuler's documentation asks for on kernels that patch without ftrace, and what mainline needs of it.
@@ -65,76 +65,6 @@ LIVEPATCH_TAINT = "K"
 
 PERMANENT = "[permanent]"
 """Stands in /proc/modules among the users of a module that has no exit function (kernel/module/procfs.c)."""
-
-
-class Files:
-    """The files of a host below C(root). Remembers what exists and could not be read."""
-
-    def __init__(self, root: str = "/") -> None:
-        self.root = root
-        self.unreadable: list[Unreadable] = []
-
-    def path(self, path: str) -> str:
-        return os.path.join(self.root, path.lstrip("/"))
-
-    def bytes(self, path: str) -> bytes | None:
-        """The content, or None if there is no such file or it cannot be read (which is then noted)."""
-        try:
-            with open(self.path(path), "rb") as stream:
-                return stream.read()
-        except OSError as error:
-            self._note(path, error)
-            return None
-
-    def text(self, path: str) -> str | None:
-        content = self.bytes(path)
-        return None if content is None else content.decode("utf-8", "replace").strip()
-
-    def number(self, path: str) -> int | None:
-        try:
-            return int(self.text(path) or "")
-        except ValueError:
-            return None
-
-    def flag(self, path: str) -> bool | None:
-        number = self.number(path)
-        return None if number is None else number != 0
-
-    def error(self, path: str) -> int | None:
-        """The errno that reading a file gives, if it gives one."""
-        try:
-            with open(self.path(path), "rb") as stream:
-                stream.read()
-        except OSError as error:
-            return error.errno
-        return None
-
-    def names(self, path: str) -> list[str]:
-        """The sorted entries of a directory; none if there is no such directory."""
-        try:
-            return sorted(os.listdir(self.path(path)))
-        except OSError as error:
-            self._note(path, error)
-            return []
-
-    def is_dir(self, path: str) -> bool:
-        return os.path.isdir(self.path(path))
-
-    def inode(self, path: str) -> int | None:
-        try:
-            return os.stat(self.path(path)).st_ino
-        except OSError:
-            return None
-
-    def _note(self, path: str, error: OSError) -> None:
-        # A task or a patch may end while it is being read: ESRCH, ENOENT and ENODEV are answers, not failures.
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV):
-            self.unreadable.append(Unreadable(path, errno.errorcode.get(error.errno or 0, str(error))))
-
-
-def time_now() -> str:
-    """The time by this host's clock, in UTC and in the form of ISO 8601."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def read_snapshot(files: Files | None = None) -> Snapshot:

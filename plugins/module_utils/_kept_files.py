@@ -19,13 +19,14 @@ import errno
 import hashlib
 import json
 import os
-import stat
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import MAX_BYTES, open_regular
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import MAX_BYTES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import write
 
 DIRECTORY = "/run/openeuler-livepatch"
 
@@ -162,44 +163,3 @@ def _remove(files: Files, entry: str) -> None:
     # A copy too many does no harm, and the kernel has been changed already.
     with contextlib.suppress(OSError):
         os.unlink(files.path(f"{DIRECTORY}/{entry}"))
-
-
-def make_directory(files: Files, path: str) -> None:
-    """Make the directory, for root alone. Raises OSError, also if it belongs to somebody else."""
-    directory = files.path(path)
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    status = os.lstat(directory)
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise NotADirectoryError(errno.ENOTDIR, "it is not a directory of root's", directory)
-
-
-def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
-    """Write a file whole or not at all, for root alone. Raises OSError (a full disk, for example).
-
-    With C(sync) it is on disk when this returns.
-    """
-    make_directory(files, os.path.dirname(path))
-    part = files.path(path) + ".part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-            if sync:
-                stream.flush()
-                os.fsync(descriptor)
-        os.replace(part, files.path(path))
-        if sync:
-            sync_directory(os.path.dirname(part))
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
-
-
-def sync_directory(directory: str) -> None:
-    """See that the names in a directory are on disk. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,10 +16,11 @@ import syslog
 import time
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _commands
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, Files, read_holders, read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
@@ -65,7 +66,7 @@ class Kernel:
     def load_target(self, name: str) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""
         modprobe = self.files().text("/proc/sys/kernel/modprobe") or "/sbin/modprobe"
-        returned, printed = _commands.run([modprobe, "--", name])
+        returned, printed = programs.run([modprobe, "--", name])
         if returned:
             raise OSError(errno.ENOENT, printed.strip())
 

@@ -8,64 +8,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
-
-RECORD_MAX = 8192
-"""/dev/kmsg gives one record a read and refuses a buffer that is too small (Documentation/ABI/testing/dev-kmsg)."""
-
-
-class KernelLog:
-    """Reads /dev/kmsg from the end on. Without permission there are no lines, and C(readable) is false.
-
-    C(lines) are all that were read since C(begin), C(lost) says that there were more, which the kernel has overwritten.
-    """
-
-    def __init__(self, path: str = "/dev/kmsg") -> None:
-        self.lines: list[str] = []
-        self.lost = False
-        try:
-            self._descriptor: int | None = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            os.lseek(self._descriptor, 0, os.SEEK_END)
-        except OSError:
-            self._descriptor = None
-
-    @property
-    def readable(self) -> bool:
-        return self._descriptor is not None
-
-    def new_lines(self) -> tuple[str, ...]:
-        """The kernel's lines since the last call, without user space's; C(/dev/kmsg) prefixes are removed."""
-        lines: list[str] = []
-        while self._descriptor is not None:
-            try:
-                record = os.read(self._descriptor, RECORD_MAX)
-            except BlockingIOError:
-                break
-            except BrokenPipeError:
-                # Records were overwritten before they were read: the next read goes on with the oldest one left.
-                self.lost = True
-                continue
-            except OSError:
-                break
-            if not record:
-                break
-            lines.extend(parse_record(record.decode("utf-8", "replace")))
-        self.lines += lines
-        return tuple(lines)
-
-    def begin(self) -> None:
-        """Forget what was printed so far."""
-        self.new_lines()
-        self.lines = []
-        self.lost = False
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
 
 # What the kernel prints at the beginning of a line when something has gone wrong; the number of an oops is in "[#1]".
 # "Call Trace:" is not among it: stop_machine kernels print the stack of a task that is in a function, and refuse.
@@ -91,18 +35,3 @@ def _tells_of_trouble(line: str, warnings: bool) -> bool:
     if _OF_A_PROGRAM.search(line):
         return False
     return bool(_TROUBLE.search(line) or (warnings and _WARNING.search(line)))
-
-
-def parse_record(record: str) -> list[str]:
-    """The text of one record C(<priority>,<sequence>,<time>,<flags>;<text>) if it comes from the kernel itself.
-
-    The priority holds the facility above its three lowest bits; 0 is the kernel's.
-    """
-    head, separator, text = record.partition(";")
-    priority = head.split(",", 1)[0]
-    if not separator or not priority.isdecimal() or int(priority) >> 3 != 0:
-        return []
-    # Lines below the first that begin with a blank are the record's key-value dictionary. The first may begin with one
-    # too: frames of a stack do.
-    first, *others = text.splitlines() or [""]
-    return [line for line in (first, *(line for line in others if not line.startswith(" "))) if line.strip()]

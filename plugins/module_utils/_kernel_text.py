@@ -15,8 +15,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import _condit
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Function, Snapshot
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Traced
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 KCORE = "/proc/kcore"
 

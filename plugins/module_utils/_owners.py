@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 SYSCARE = "/usr/lib/syscare/patches"
 """SysCare (syscared, src/patch): one directory for each installed patch package."""

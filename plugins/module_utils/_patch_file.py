@@ -8,12 +8,9 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import re
-import stat
 import typing as t
 from dataclasses import asdict, dataclass
 from dataclasses import replace as with_changes
@@ -23,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import ElfModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
 
 MODULE_NAME_MAX = 55
 """MODULE_NAME_LEN is 64 - sizeof(unsigned long) including the closing zero (include/linux/moduleparam.h)."""
@@ -30,6 +28,7 @@ MODULE_NAME_MAX = 55
 COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 MAX_BYTES = 256 * 1024**2
+
 MAX_MANIFEST = 64 * 1024**2
 """More than any live patch has; what is longer is not read."""
 
@@ -120,16 +119,6 @@ def module_name(file_name: str) -> str:
     """The name under which the kernel knows a module file: without C(.ko), and with C(_) for C(-)."""
     base = os.path.basename(file_name)
     return (base[: -len(".ko")] if base.endswith(".ko") else base).replace("-", "_")
-
-
-def open_regular(path: str, flags: int = 0) -> t.BinaryIO:
-    """Open a file for reading. Raises OSError, with EINVAL for what is none: a pipe, for example, that never ends."""
-    # pylint: disable-next=consider-using-with
-    stream = open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags | os.O_NONBLOCK))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    return stream
 
 
 def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
@@ -272,12 +261,3 @@ def _manifest_of(path: str, sha256: str) -> dict[str, t.Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}
-
-
-def digest(stream: t.BinaryIO) -> str:
-    """The SHA-256 of a whole file."""
-    result = hashlib.sha256()
-    stream.seek(0)
-    for chunk in iter(lambda: stream.read(1 << 20), b""):
-        result.update(chunk)
-    return result.hexdigest()

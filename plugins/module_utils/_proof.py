@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _commands, _kernel_log, _kernel_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log, _kernel_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import SERIOUS_TAINTS, Snapshot, troubles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Probe, Verification
 
 if t.TYPE_CHECKING:
@@ -33,8 +34,8 @@ def holds(probe: Probe, kernel: KernelProtocol) -> tuple[bool, str]:
     """Whether a probe holds now, and what it showed."""
     command = probe.argv if probe.path is None else _read_command(kernel.files().path(probe.path))
     try:
-        returned, printed = _commands.run(command, probe.timeout)
-    except _commands.TimedOut:
+        returned, printed = programs.run(command, probe.timeout)
+    except programs.TimedOut:
         return False, f"no answer within {probe.timeout:g} s"
     except OSError as error:
         return False, str(error)

@@ -13,18 +13,14 @@ from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, describe_boot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import (
-    Files,
-    read_holders,
-    read_snapshot,
-    time_now,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._host import read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
     Holder,
     LoadedPatch,
     Snapshot,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 
 Plain = t.Dict[str, t.Any]
 

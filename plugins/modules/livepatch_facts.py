@@ -233,8 +233,8 @@ ansible_facts:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._commands import TimedOut, start
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, start
 
 
 def run_long(

@@ -13,7 +13,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest
 
 NOT_SOURCE = (".o", ".a", ".ko", ".cmd", ".mod", ".order")
 """What a build leaves between the sources."""

@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     LoadedPatch,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.12.48-amd64"
 
@@ -154,7 +155,7 @@ class ModelKernel:
         self.journal_lines.append(line)
 
     def files(self):
-        return _host.Files(self.root)
+        return Files(self.root)
 
     def snapshot(self):
         list_order = None

@@ -12,7 +12,6 @@ import json
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
@@ -26,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     TRIAL,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,

@@ -12,7 +12,7 @@ import re
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import ROWS, errno_name, explain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import KernelLog, parse_record
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog, parse_record
 
 
 @pytest.mark.parametrize(

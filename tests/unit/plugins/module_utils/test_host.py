@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     Function,
     Unreadable,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.12.48+deb13-cloud-amd64"
 
@@ -57,7 +58,7 @@ mbcache 16384 1 ext4, Live 0x0000000000000000
 class Tree:
     def __init__(self, root):
         self.root = root
-        self.files = _host.Files(str(root))
+        self.files = Files(str(root))
 
     def write(self, path, content):
         file = self.root / path.lstrip("/")

@@ -33,8 +33,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import (
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import parse_modinfo
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import kmsg
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,7 +135,7 @@ PARSERS = {
     "kprobes": ([KPROBES], _kernel_lists.parse_kprobes),
     "enabled_functions": ([TRACED], _kernel_lists.parse_traced),
     "keys": ([KEYS], _kernel_lists.parse_signers),
-    "kernel log records": ([RECORD], _kernel_log.parse_record),
+    "kernel log records": ([RECORD], kmsg.parse_record),
     "trouble in the log": ([LOG], lambda text: _kernel_log.trouble(text.splitlines())),
     "causes": (
         [LOG],

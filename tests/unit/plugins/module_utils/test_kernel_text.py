@@ -9,7 +9,6 @@ import io
 import struct
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_text import (
     CannotTell,
     jump_target,
@@ -17,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_text i
     unreached,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,

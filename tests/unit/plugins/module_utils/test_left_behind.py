@@ -30,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     UNSTACK,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -287,7 +288,7 @@ def test_a_run_that_fails_after_another_was_undone_tells_both(tmp_path, monkeypa
         with pytest.raises(Cut):
             host.run("fix", file=file)
     assert host.stack == ["fix"]
-    monkeypatch.setattr(_kept_files, "write", full_disk)
+    monkeypatch.setattr(durable, "write", full_disk)
     result = host.run("fix", file=file)
     assert (result["reason"], result["state"], result["changed"], host.stack) == ("no_room", "absent", True, [])
     assert "what an earlier run had left was undone" in result["msg"]
@@ -353,7 +354,7 @@ def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path):
 def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
     host = Host(tmp_path)
     host.run("old", file=patched("old"), boot=ACCEPTED)
-    sync_directory = _kept_files.sync_directory
+    sync_directory = durable.sync_directory
     calls = []
 
     def fails_second(directory):
@@ -362,7 +363,7 @@ def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
             raise OSError(errno.EIO, "Input/output error", directory)
         sync_directory(directory)
 
-    monkeypatch.setattr(_kept_files, "sync_directory", fails_second)
+    monkeypatch.setattr(durable, "sync_directory", fails_second)
     result = host.run("new", file=patched("new"), supersedes=("old",), boot=ACCEPTED)
     assert (result["errno"], host.stack) == ("EIO", ["old"])
     assert [one.name for one in _boot_store.read(host.kernel.files()).due(RELEASE)] == ["old"]

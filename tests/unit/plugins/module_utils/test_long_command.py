@@ -14,8 +14,8 @@ import sys
 import time
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _commands
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import long_command
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 
 RUN = """\
 import os, sys
@@ -59,7 +59,7 @@ def gone(pid):
 
 def test_no_child_outlives_the_time(tmp_path):
     pid = tmp_path / "pid"
-    with pytest.raises(_commands.TimedOut):
+    with pytest.raises(programs.TimedOut):
         run(f"sleep 600 & echo $! > {pid}; wait", timeout=5)
     assert gone(int(pid.read_text()))
 
@@ -77,9 +77,9 @@ def test_no_child_outlives_the_module(tmp_path):
 
 def test_a_short_program_is_ended_when_its_time_is_up(tmp_path):
     pid = tmp_path / "pid"
-    assert _commands.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")
-    with pytest.raises(_commands.TimedOut):
-        _commands.run(["sh", "-c", f"echo $$ > {pid}; exec sleep 600"], timeout=2)
+    assert programs.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")
+    with pytest.raises(programs.TimedOut):
+        programs.run(["sh", "-c", f"echo $$ > {pid}; exec sleep 600"], timeout=2)
     assert gone(int(pid.read_text()))
 
 

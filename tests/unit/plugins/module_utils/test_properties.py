@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     STATES,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -279,7 +280,7 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
         with pytest.MonkeyPatch.context() as patched:
             for place, name in (
                 (case.kernel, "_call"),
-                (_kept_files, "write"),
+                (durable, "write"),
                 (_runs, "write"),
                 (_runs, "remove_note"),
             ):

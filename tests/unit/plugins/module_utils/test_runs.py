@@ -15,7 +15,6 @@ import pathlib
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
@@ -32,6 +31,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Step,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -266,7 +267,7 @@ class Scissors:
 
     def __init__(self, patched, host, number):
         self.left = number
-        places = ((host.kernel, "_call"), (_kept_files, "write"), (_runs, "write"), (_runs, "remove_note"))
+        places = ((host.kernel, "_call"), (durable, "write"), (_runs, "write"), (_runs, "remove_note"))
         for place, name in (*places, (_boot_store, "prune")):
             patched.setattr(place, name, self._counted(getattr(place, name)))
 
@@ -314,7 +315,7 @@ def test_where_nothing_can_be_written_nothing_is_forgotten(tmp_path, monkeypatch
             patched.setattr(_runs, "write", fail_with(errno.ENOSPC))
         else:
             # The file is in place already, and that cannot be made to last.
-            patched.setattr(_kept_files, "sync_directory", fail_once(errno.EIO))
+            patched.setattr(durable, "sync_directory", fail_once(errno.EIO))
         result = host.run("fix", state, boot=boot)
     assert (result["reason"], result["changed"]) == ("no_room", False)
     assert (host.kernel.calls, host.acceptance) == (calls, before)

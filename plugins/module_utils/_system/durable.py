@@ -1,0 +1,83 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Reads and writes of files that are whole or not at all, whatever else acts on the same paths."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+import typing as t
+
+if t.TYPE_CHECKING:
+    pass
+
+
+def make_directory(files: Files, path: str) -> None:
+    """Make the directory, for root alone. Raises OSError, also if it belongs to somebody else."""
+    directory = files.path(path)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    status = os.lstat(directory)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise NotADirectoryError(errno.ENOTDIR, "it is not a directory of root's", directory)
+
+
+def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
+    """Write a file whole or not at all, for root alone. Raises OSError (a full disk, for example).
+
+    With C(sync) it is on disk when this returns.
+    """
+    make_directory(files, os.path.dirname(path))
+    part = files.path(path) + ".part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            if sync:
+                stream.flush()
+                os.fsync(descriptor)
+        os.replace(part, files.path(path))
+        if sync:
+            sync_directory(os.path.dirname(part))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def sync_directory(directory: str) -> None:
+    """See that the names in a directory are on disk. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_regular(path: str, flags: int = 0) -> t.BinaryIO:
+    """Open a file for reading. Raises OSError, with EINVAL for what is none: a pipe, for example, that never ends."""
+    # pylint: disable-next=consider-using-with
+    stream = open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags | os.O_NONBLOCK))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return stream
+
+
+def digest(stream: t.BinaryIO) -> str:
+    """The SHA-256 of a whole file."""
+    result = hashlib.sha256()
+    stream.seek(0)
+    for chunk in iter(lambda: stream.read(1 << 20), b""):
+        result.update(chunk)
+    return result.hexdigest()
