@@ -11,43 +11,47 @@ from __future__ import annotations
 import errno
 import random
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import (
-    Cause,
-    errno_name,
-    explain,
-    may_pass,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
-    STOP_MACHINE,
-    Holder,
-    Snapshot,
-    added_functions,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import explain, may_pass
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     DISABLE,
     ENABLE,
-    FORCE,
     LOAD,
     LOAD_TARGET,
-    REPORT,
     UNLOAD,
     UNLOAD_TARGET,
     WAIT,
-    WAIT_LONGER,
     Kept,
     Plan,
     Step,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    FORCE,
+    REPORT,
+    WAIT_LONGER,
+    Patience,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    STOP_MACHINE,
+    Snapshot,
+    added_functions,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import settling, way_back
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
+    Failure,
+    Outcome,
+    Prove,
+    Stalled,
+    StepFailed,
+)
 
 POLL_SECONDS = 0.05
 
@@ -64,33 +68,6 @@ FORCE_SECONDS = 10.0
 LOG_LINES_MAX = 60
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A step that did not succeed, and what became of the host.
-
-    C(attempted) is the step, C(errno) the kernel's answer if there was one, C(holders) who holds a stalled transition.
-    C(undone) are the steps of the way back, C(not_restored) says in what the host differs from before; empty is good.
-    """
-
-    attempted: str
-    cause: Cause
-    errno: int | None = None
-    kernel_log: tuple[str, ...] = ()
-    holders: tuple[Holder, ...] = ()
-    undone: tuple[str, ...] = ()
-    not_restored: tuple[str, ...] = ()
-
-    @property
-    def message(self) -> str:
-        answer = f" ({errno_name(self.errno)})" if self.errno is not None else ""
-        parts = [f"Failed to {self.attempted}{answer}. {self.cause.cause} {self.cause.remedy}"]
-        if self.not_restored:
-            parts.append("The host is not as it was before: {}.".format("; ".join(self.not_restored)))
-        else:
-            parts.append("The host is as it was before.")
-        return " ".join(parts)
-
-
 def _without_unreached(plan: Plan, before: Snapshot, unreached: t.Iterable[Step]) -> Plan:
     """The plan without the new patches that it did not get to load: if one is there now, somebody else loaded it."""
     return plan.without([step.patch for step in unreached if step.action == LOAD and not before.patch(step.patch)])
@@ -103,67 +80,6 @@ def file_changed(error: FileChanged) -> Cause:
         f"The file {error} is not the one that was inspected: its digest differs.",
         "Find out who writes to that file, then run the task again.",
     )
-
-
-class StepFailed(Exception):
-    """A step, or the proof of the result, did not succeed."""
-
-    def __init__(
-        self,
-        attempted: str,
-        cause: Cause,
-        number: int | None = None,
-        log: tuple[str, ...] = (),
-        holders: tuple[Holder, ...] = (),
-    ) -> None:
-        super().__init__(attempted)
-        self.attempted = attempted
-        self.cause = cause
-        self.number = number
-        self.log = log
-        self.holders = holders
-
-
-class Stalled(Exception):
-    """A transition stalls, and is to be left as it is."""
-
-    def __init__(self, name: str, holders: tuple[Holder, ...]) -> None:
-        super().__init__(name)
-        self.name = name
-        self.holders = holders
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a plan: the host afterwards, the failure if there was one, what proves the result.
-
-    C(stalled) is the transition that was left running, C(forced) names those that were forced, C(pinned) those of them
-    whose modules stay loaded for that reason. C(reached) is the plan without new patches that it did not get to load,
-    C(done) are the steps that succeeded.
-    """
-
-    after: Snapshot
-    reached: Plan
-    done: tuple[Step, ...]
-    failure: Failure | None = None
-    proofs: tuple[Proof, ...] = ()
-    stalled: Stalled | None = None
-    forced: tuple[str, ...] = ()
-    pinned: tuple[str, ...] = ()
-    skipped: tuple[Step, ...] = ()
-
-
-@dataclass(frozen=True)
-class Proof:
-    """Whether the result was proven in one way; C(None) where this host does not let one see."""
-
-    what: str
-    proven: bool | None
-    how: str
-
-
-Prove = t.Callable[[Snapshot], t.Tuple[Proof, ...]]
-"""Proves the result beyond what the kernel says of its state. Raises StepFailed."""
 
 
 class Executor:

@@ -13,15 +13,13 @@ import re
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import IGNORABLE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
-    PatchFileError,
     is_module_name,
-    read_patch_file,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import IGNORABLE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ACCEPTED,
     BOOT,
     ENABLED,
@@ -31,12 +29,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     REFUSE,
     REVERT,
     STATES,
+    Patience,
+    Probe,
+    Task,
+    Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import kernel_name
 
 LIVEPATCH_MODULE: dict[str, t.Any] = {
     "argument_spec": {
@@ -77,14 +80,12 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
     "required_if": [("remote_src", True, ("src",))],
 }
 
-
 LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
     "argument_spec": {
         "src": {"type": "path", "required": True},
         "remote_src": {"type": "bool", "default": False},
     },
 }
-
 
 REPORT_FORMATS = ("json", "prometheus", "csv", "html")
 
@@ -103,7 +104,6 @@ LIVEPATCH_REPORT: dict[str, t.Any] = {
         "now": {"type": "str"},
     },
 }
-
 
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {
@@ -156,11 +156,6 @@ LIVEPATCH_BUILD: dict[str, t.Any] = {
     "required_together": [("oot_module", "oot_module_src")],
     "add_file_common_args": True,
 }
-
-
-def kernel_name(name: str) -> str:
-    """The name as the kernel spells it."""
-    return name.replace("-", "_")
 
 
 def livepatch_task(module: AnsibleModule) -> Task:

@@ -19,20 +19,30 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _owners, _runs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_store import Marker
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    Acceptance,
+    Accepted,
+    Quarantined,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED as WANTED_ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    Patience,
+    Task,
+    Verification,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     SERIOUS_TAINTS,
     STOP_MACHINE,
     troubles,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED as WANTED_ENABLED
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Displaced, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task, Verification
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
@@ -256,7 +266,7 @@ class Boot:
                 _kept_files.store(self._files, other.name, path, other.sha256)
                 displaced.append(asdict(Displaced(other.name, True, PatchFile.from_dict(other.patch_file))))
             _kept_files.keep(self._files, one.name, record.sha256, record.patch_file, displaced)
-        except (OSError, _kept_files.FileChanged, KeyError, TypeError) as error:
+        except (OSError, FileChanged, KeyError, TypeError) as error:
             names = ", ".join(other.name for other in superseded)
             self._say(f"Reverting {one.name} will not bring back {names}, which it had superseded: {error!r}.")
 

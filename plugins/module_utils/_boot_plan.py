@@ -10,24 +10,20 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, Identity, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import ACCEPT, FORGET, Kept, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
-    ACCEPT,
     ACCEPTED,
     DISABLED,
-    FORGET,
     REVERTED,
     TRIAL,
-    Kept,
-    Plan,
-    Step,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import predict
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,12 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    Acceptance,
+    Accepted,
+    Quarantined,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
 if t.TYPE_CHECKING:

@@ -25,7 +25,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders impo
     signing,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name, signature_values
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import signature_values
 from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import (
     ProgressFile,
     Reporter,

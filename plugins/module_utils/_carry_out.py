@@ -13,41 +13,44 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import (
-    Executor,
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Executor, file_changed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    INFO,
+    Cause,
+    Finding,
+    allow,
+    refusals,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
+    FileChanged,
     Outcome,
     Proof,
     StepFailed,
-    file_changed,
+    errno_name,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause, errno_name
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, Finding, allow, refusals
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
-from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
-from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, holds
-from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     ENABLE,
-    ENABLED,
     LOAD,
-    REVERTED,
     UNLOAD,
     WAIT,
     Displaced,
     Plan,
-    Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
+from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone, way_back
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
@@ -189,7 +192,7 @@ class _Run:
         try:
             for file in self.plan.loads:
                 self.kept.paths[file] = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
-        except _kept_files.FileChanged as error:
+        except FileChanged as error:
             return self.failed_before(file_changed(error))
         self._begin(files)
         outcome = self._execute()
@@ -281,7 +284,7 @@ class _Run:
                 path = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
                 _boot_store.keep_file(files, file.name, file.sha256, files.path(path))
             _boot_store.write(files, self.plan.acceptance)
-        except _kept_files.FileChanged as error:
+        except FileChanged as error:
             raise StepFailed(attempted, file_changed(error)) from error
         except OSError as error:
             cause = Cause(

@@ -13,8 +13,9 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import errno_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     DISABLE,
     ENABLE,
     LOAD,
@@ -22,18 +23,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     UNLOAD,
     UNLOAD_TARGET,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 PAGE = "docs/docsite/rst/errors.rst"
 """Where this table is for users to read; "make docs" writes it."""
-
-
-@dataclass(frozen=True)
-class Cause:
-    """C(reason) is a stable key; C(cause) and C(remedy) are a sentence each."""
-
-    reason: str
-    cause: str
-    remedy: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,9 @@ ENOPKG = getattr(errno, "ENOPKG", 65)
 
 # In whose way it is: x86 names the task behind its stack, arm64 before it (arch/*/kernel/livepatch.c).
 _IN_USE = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
+
 _IN_USE_ARM64 = r"func (?P<symbol>\S+) is in use!\n(?:livepatch: )?PID: (?P<pid>\d+) Comm: (?P<task>.+)"
+
 _IN_USE_BY_SOMEBODY = r"func (?P<symbol>\S+) is in use!"
 
 # The name of a task may hold blanks. Without CONFIG_ARCH_STACKWALK the kernel puts the name of its own function first.
@@ -74,29 +69,37 @@ _IN_FUNCTION = Cause(
     "The task {task} is in the function {symbol}, or sleeps in something that it called.",
     "Try again later or with more retries; if the task never leaves the function, end it first.",
 )
+
 _IN_FUNCTION_ARM64 = replace(_IN_FUNCTION, cause=_IN_FUNCTION.cause.replace("{task}", "{task}:{pid}"))
+
 _IN_FUNCTION_OF_SOMEBODY = replace(_IN_FUNCTION, cause=_IN_FUNCTION.cause.replace("The task {task}", "Some task"))
+
 _SOMEBODY_IN_IT = Cause(
     "function_busy",
     "Some task is in one of the functions.",
     "Try again later or with more retries.",
 )
+
 _TOO_SHORT = Cause(
     "function_too_short",
     "The function {symbol} is shorter than the jump that would replace its start.",
     "Patch a function that calls it instead.",
 )
+
 _BAD_STRUCTURES = Cause(
     "bad_structures",
     "The structures that describe the patch have an empty or too long name, or no new function.",
     "Correct struct klp_object and struct klp_func in the patch's source.",
 )
+
 _BAD_RELOCATION = Cause(
     "bad_relocation",
     "A livepatch relocation or symbol in the file has a form that this kernel does not know.",
     "Build the patch with the tools that belong to this kernel.",
 )
+
 _NO_MEMORY = Cause("no_memory", "The kernel has no memory for the patch.", "Free memory, then run the task again.")
+
 _SIGNATURE = Cause(
     "signature",
     "The kernel accepts modules only with a signature that it trusts.",
@@ -624,11 +627,6 @@ ROWS = (*_loading(), _TEXT_NOT_READ, *_changing(ENABLE), *_changing(DISABLE), *_
 Sources: kernel/livepatch/core.c and patch.c, kernel/module/main.c of Linux 6.12; of openEuler's 4.19, 5.10 and 6.6,
 with arch/*/kernel/livepatch.c.
 """
-
-
-def errno_name(number: int) -> str:
-    """The name of an errno, as C(EINVAL)."""
-    return errno.errorcode.get(number, str(number))
 
 
 def may_pass(number: int | None, log: t.Sequence[str]) -> bool:

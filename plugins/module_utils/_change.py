@@ -10,31 +10,33 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    DISABLE,
+    ENABLE,
+    LOAD,
+    UNLOAD,
+    WAIT,
+    Kept,
+    Step,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    ABSENT,
+    ALLOW,
+    COVERED,
+    DISABLED,
+    ENABLED,
+    PRESENT,
+    UNSTACK,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     Function,
     LoadedPatch,
     Snapshot,
     added_functions,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
-    ABSENT,
-    ALLOW,
-    COVERED,
-    DISABLE,
-    DISABLED,
-    ENABLE,
-    ENABLED,
-    LOAD,
-    PRESENT,
-    UNLOAD,
-    UNSTACK,
-    WAIT,
-    Kept,
-    Step,
-    Wanted,
 )
 
 _ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch."

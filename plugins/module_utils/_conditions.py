@@ -16,7 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Name, Symbol, Traced
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 KALLSYMS = "/proc/kallsyms"

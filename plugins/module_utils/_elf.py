@@ -12,7 +12,7 @@ import re
 import struct
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,

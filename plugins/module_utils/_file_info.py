@@ -17,13 +17,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import (
     HandWritten,
     KlpObject,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
-    PatchFile,
-    damaged,
-    read_patch_file,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import damaged, read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import read_signature
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
 
 Plain = t.Dict[str, t.Any]
 

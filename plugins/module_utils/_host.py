@@ -18,7 +18,7 @@ import typing as t
 import zlib
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _owners, _state_file
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,

@@ -26,13 +26,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durabl
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import write
 
 DIRECTORY = "/run/openeuler-livepatch"
-
-
-class FileChanged(Exception):
-    """The file to load is not the one that was inspected."""
 
 
 class Record(t.NamedTuple):

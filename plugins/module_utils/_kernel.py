@@ -17,14 +17,14 @@ import time
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, read_holders, read_snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Holder, Snapshot
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Holder, Snapshot
 
 # finit_module(2) has no wrapper in the C library. Numbers: arch/*/entry/syscalls/*.tbl and
 # include/uapi/asm-generic/unistd.h, which aarch64, riscv64 and loongarch64 share.

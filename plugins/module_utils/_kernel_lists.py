@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 
 Name = t.Tuple[str, str]
 """An object, C(vmlinux) or a module, and a symbol of it."""

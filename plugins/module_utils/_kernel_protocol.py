@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from typing import Protocol
 
     from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Holder, Snapshot
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Holder, Snapshot
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 else:
     # Python 3.7 has no typing.Protocol; only mypy needs one.

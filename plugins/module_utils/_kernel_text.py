@@ -12,7 +12,11 @@ import struct
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions, _kernel_lists
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Function, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    STOP_MACHINE,
+    Function,
+    Snapshot,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Traced

@@ -12,19 +12,19 @@ import typing as t
 from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import Circumstances, boot_of, plan_boot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import WARN, Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, refusals
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, REVERTED, Plan, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 
 
 class Look:

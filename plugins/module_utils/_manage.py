@@ -13,8 +13,8 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol

@@ -15,27 +15,25 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._change import Change
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
-    PER_TASK,
-    STOP_MACHINE,
-    LoadedPatch,
-    Snapshot,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     DISABLE,
     ENABLE,
-    ENABLED,
     LOAD,
     LOAD_TARGET,
-    PRESENT,
     UNLOAD,
     WAIT,
     Kept,
     Plan,
     Step,
-    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, PRESENT, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    LoadedPatch,
+    Snapshot,
 )
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import (
     Kprobe,
     Symbols,
@@ -25,8 +24,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists 
     symbol_of,
     with_a_name_of,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import DISABLE, ENABLE, LOAD, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
@@ -34,7 +35,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot impo
     Snapshot,
     troubles,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLE, ENABLE, LOAD, Step
 
 SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "riscv64": 24}
 """The bytes that a stop_machine kernel overwrites in a function (openEuler, arch/*/include/asm/livepatch.h)."""
@@ -46,25 +46,6 @@ SIGNATURE_LOCKDOWNS = ("integrity", "confidentiality")
 
 MEMORY_RESERVE = 16 * 1024**2
 """Bytes that should stay free beside the module."""
-
-IGNORABLE = (
-    "quarantined",
-    "wrong_architecture",
-    "wrong_vermagic",
-    "wrong_abi",
-    "signature",
-    "modules_disabled",
-    "symbol_missing",
-    "symbol_ambiguous",
-    "sympos_missing",
-    "function_too_short",
-    "target_not_loaded",
-    "dependency",
-    "kprobe",
-    "ftrace_user",
-    "ftrace_disabled",
-)
-"""The checks whose refusals a user may turn into warnings."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,15 @@ import re
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log, _kernel_text
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Proof, StepFailed
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import Cause
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import SERIOUS_TAINTS, Snapshot, troubles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof, StepFailed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Probe, Verification
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    SERIOUS_TAINTS,
+    Snapshot,
+    troubles,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Probe, Verification
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import read_holders, read_snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Holder,
     LoadedPatch,
     Snapshot,

@@ -11,21 +11,23 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Kept, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ALLOW,
     ENABLED,
     PRESENT,
     REFUSE,
     UNSTACK,
-    Displaced,
-    Kept,
-    Plan,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Snapshot,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
 
 
 def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Sequence[Displaced]) -> Plan:

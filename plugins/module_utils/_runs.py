@@ -21,11 +21,11 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import DIRECTORY
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Identity, LoadedPatch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity, LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import make_directory, write
 
 if t.TYPE_CHECKING:

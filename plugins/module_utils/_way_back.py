@@ -11,9 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     DISABLE,
     ENABLE,
     LOAD,
@@ -23,6 +22,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     Kept,
     Plan,
     Step,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    STOP_MACHINE,
+    LoadedPatch,
+    Snapshot,
 )
 
 

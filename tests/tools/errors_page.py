@@ -13,7 +13,8 @@ import re
 import textwrap
 from pathlib import Path
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import PAGE, ROWS, Row, errno_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import PAGE, ROWS, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import errno_name
 
 HEADER = """\
 .. Copyright (c) 2026, openeuler.livepatch contributors

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _causes
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import UNLOAD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -23,15 +23,16 @@ from pathlib import Path
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     DISABLED,
     ENABLED,
     UNSTACK,
+    Patience,
+    Task,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 
 DIRECTORY = sys.argv[1]
 CALLS = ("load", "unload", "write_enabled")

@@ -21,9 +21,15 @@ from pathlib import Path
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    ENABLED,
+    Patience,
+    Probe,
+    Task,
+    Verification,
+    Wanted,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ENABLED, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
 
 FILES = Path("/srv/built")
 

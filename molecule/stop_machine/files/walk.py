@@ -21,9 +21,8 @@ from typing import Any
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ALLOW,
     DISABLED,
@@ -32,9 +31,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     REFUSE,
     STATES,
     UNSTACK,
+    Patience,
+    Task,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 
 MODULES, SEED, STEPS = sys.argv[1:]
 

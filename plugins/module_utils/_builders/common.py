@@ -14,7 +14,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest as digest_of_stream
 
 MANIFEST_FORMAT = 1

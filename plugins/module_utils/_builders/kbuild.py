@@ -34,13 +34,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.comm
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import read_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import parse_config
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
-    PatchFileError,
     is_module_name,
-    read_patch_file,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
 
 # Files of a kernel build tree that decide what a module looks like, besides headers. A tree may lack some.
 TREE_FILES = (

@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kern
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_tool import REGISTER_ONLY, Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_patch import SourcePatch, Trial
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import REQUIRED_OPTIONS
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 
 REFUSED_OPTIONS = (
     "CONFIG_DEBUG_INFO_SPLIT",

@@ -31,12 +31,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kern
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_checks import Problem
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_tool import Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_patch import SourcePatch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     MODULE_NAME_MAX,
     NAME_RULE,
     is_module_name,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 
 GIB = 1024**3
 FREE_FOR_A_TREE = 4 * GIB

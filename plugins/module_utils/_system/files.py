@@ -12,9 +12,7 @@ import errno
 import os
 import time
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
-    Unreadable,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Unreadable
 
 
 class Files:

@@ -13,8 +13,8 @@ import hashlib
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _host
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Symbol
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,

@@ -11,11 +11,13 @@ import json
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    Acceptance,
+    Accepted,
+    Quarantined,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,
     DISABLED,
@@ -23,10 +25,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     REPORT,
     REVERTED,
     TRIAL,
+    Patience,
+    Probe,
+    Task,
+    Verification,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,

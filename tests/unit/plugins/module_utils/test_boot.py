@@ -15,12 +15,11 @@ import zipfile
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_program, _boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import Boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import REVERTED, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import REVERTED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,

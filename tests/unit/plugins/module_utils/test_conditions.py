@@ -10,7 +10,7 @@ import errno
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import SECURE_BOOT, read_conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Symbol, Traced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.6.0-28.0.0.34.oe2403.x86_64"

@@ -12,13 +12,13 @@ from datetime import datetime, timezone
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _host, _kept_files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
     Unreadable,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.12.48+deb13-cloud-amd64"

@@ -30,10 +30,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import (
     _runs,
     _state_file,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import parse_modinfo
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import kmsg
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file

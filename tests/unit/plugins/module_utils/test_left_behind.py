@@ -13,13 +13,7 @@ import pathlib
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
-    PER_TASK,
-    STOP_MACHINE,
-    Function,
-    Identity,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,
     DISABLED,
@@ -28,10 +22,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     REPORT,
     REVERTED,
     UNSTACK,
+    Patience,
+    Task,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Identity,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,

@@ -13,9 +13,19 @@ import pathlib
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import STOP_MACHINE, Function, Identity
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import ABSENT, DISABLED, ENABLED, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    ABSENT,
+    DISABLED,
+    ENABLED,
+    Patience,
+    Task,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    STOP_MACHINE,
+    Function,
+    Identity,
+)
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

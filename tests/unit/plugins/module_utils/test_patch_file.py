@@ -13,14 +13,13 @@ import random
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import signing
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
-    PatchFileError,
     is_module_name,
     module_name,
-    read_patch_file,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")

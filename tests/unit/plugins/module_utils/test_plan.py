@@ -9,22 +9,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, make_plan, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    ABSENT,
+    DISABLED,
+    ENABLED,
+    PRESENT,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
     Identity,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
-    ABSENT,
-    DISABLED,
-    ENABLED,
-    PRESENT,
-    Plan,
-    Step,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, make_plan, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import settling, way_back
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,

@@ -10,12 +10,27 @@ import dataclasses
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import LOCKDOWN, Conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import INFO, REFUSE, WARN, allow
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Symbol, Traced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    IGNORABLE,
+    INFO,
+    REFUSE,
+    WARN,
+    allow,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    DISABLED,
+    ENABLED,
+    PRESENT,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import IGNORABLE, Preflight
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import DISABLED, ENABLED, PRESENT, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     loaded,

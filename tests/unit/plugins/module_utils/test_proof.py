@@ -14,9 +14,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _proof
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import trouble
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import holds
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,
     DISABLED,
@@ -25,9 +23,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     REPORT,
     REVERT,
     WAIT_LONGER,
+    Patience,
+    Probe,
+    Task,
+    Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Probe, Task, Verification
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import holds
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

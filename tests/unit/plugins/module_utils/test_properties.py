@@ -13,17 +13,22 @@ import tempfile
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ALLOW,
     ENABLED,
     ON_COVERED,
     REVERTED,
     STATES,
+    Patience,
+    Task,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

@@ -9,19 +9,23 @@ import pathlib
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ALLOW,
     ENABLED,
     REFUSE,
     REVERTED,
     UNSTACK,
-    Displaced,
+    Task,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._revert import plan_revert
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

@@ -14,26 +14,29 @@ import pathlib
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance, Accepted, Quarantined
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    Acceptance,
+    Accepted,
+    Quarantined,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, WAIT, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,
     DISABLED,
     ENABLED,
-    LOAD,
     REPORT,
     REVERTED,
     TRIAL,
     UNSTACK,
-    WAIT,
-    Step,
+    Patience,
+    Task,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._task import Patience, Task
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,

@@ -9,9 +9,7 @@ Patches are written as "a1+ b1-": in the kernel's order, + enabled, - disabled. 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import PER_TASK, STOP_MACHINE, Function
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ALLOW,
     DISABLED,
@@ -21,6 +19,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import 
     UNSTACK,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,

@@ -10,25 +10,22 @@ import dataclasses
 import errno
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._snapshot import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, UNLOAD, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    ABSENT,
+    ALLOW,
+    DISABLED,
+    ENABLED,
+    UNSTACK,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
     Identity,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import (
-    ABSENT,
-    ALLOW,
-    DISABLED,
-    ENABLED,
-    LOAD,
-    UNLOAD,
-    UNSTACK,
-    Plan,
-    Step,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_other_content, way_back
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (

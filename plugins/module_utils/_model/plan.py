@@ -4,75 +4,37 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What is wanted of a host, and what is to be done: the values that the planning works with."""
+"""What is to be done on a host: the steps of a plan, and what they displace."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import Acceptance
-from ansible_collections.openeuler.livepatch.plugins.module_utils._findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFile
-
-ABSENT = "absent"
-PRESENT = "present"
-ENABLED = "enabled"
-DISABLED = "disabled"
-REVERTED = "reverted"
-STATES = (ENABLED, DISABLED, PRESENT, ABSENT, REVERTED)
-
-REFUSE = "refuse"
-UNSTACK = "unstack"
-ALLOW = "allow"
-ON_COVERED = (REFUSE, UNSTACK, ALLOW)
-
-COVERED = "covered"
-"""In C(supersedes): every loaded patch whose functions are all replaced by the wanted one."""
-
-TRIAL = "trial"
-ACCEPTED = "accepted"
-BOOT = (TRIAL, ACCEPTED)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 
 LOAD = "load"
-ENABLE = "enable"
-DISABLE = "disable"
-WAIT = "wait"
-UNLOAD = "unload"
-LOAD_TARGET = "load target"
-UNLOAD_TARGET = "unload target"
-ACCEPT = "accept"
-FORGET = "forget"
 
-REVERT = "revert"
-WAIT_LONGER = "wait"
-REPORT = "report"
-FORCE = "force"
-ON_STALL = (REVERT, WAIT_LONGER, REPORT, FORCE)
+ENABLE = "enable"
+
+DISABLE = "disable"
+
+WAIT = "wait"
+
+UNLOAD = "unload"
+
+LOAD_TARGET = "load target"
+
+UNLOAD_TARGET = "unload target"
+
+ACCEPT = "accept"
+
+FORGET = "forget"
 
 Kept = t.Mapping[str, PatchFile]
 """The files of which the host keeps a copy, by the name of the loaded module."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asks for. C(file) is the patch file given with the task, None if only a name was given.
-
-    C(on_covered) says what to do where the order of patches on a function matters, C(supersedes) which patches go
-    when this one is enabled (names, or COVERED), C(force_owner) that patches of other tools may be touched,
-    C(load_targets) that modules which the patch needs are loaded first, C(boot) whether it is loaded again at boot
-    (None leaves that as it is).
-    """
-
-    name: str
-    state: str
-    file: PatchFile | None = None
-    reload: bool = False
-    on_covered: str = REFUSE
-    supersedes: tuple[str, ...] = ()
-    force_owner: bool = False
-    load_targets: bool = False
-    boot: str | None = None
 
 
 @dataclass(frozen=True)

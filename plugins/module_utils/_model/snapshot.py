@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._accepted import NOTHING_ACCEPTED, Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
 
 PER_TASK = "per_task"
 """Mainline: insmod activates the patch and starts a transition, task by task."""

@@ -11,7 +11,9 @@ import typing as t
 from dataclasses import dataclass, replace
 
 REFUSE = "refuse"
+
 WARN = "warn"
+
 INFO = "info"
 
 
@@ -47,3 +49,32 @@ def allow(findings: t.Iterable[Finding], ignored: t.Container[str]) -> list[Find
         else finding
         for finding in findings
     ]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """C(reason) is a stable key; C(cause) and C(remedy) are a sentence each."""
+
+    reason: str
+    cause: str
+    remedy: str
+
+
+IGNORABLE = (
+    "quarantined",
+    "wrong_architecture",
+    "wrong_vermagic",
+    "wrong_abi",
+    "signature",
+    "modules_disabled",
+    "symbol_missing",
+    "symbol_ambiguous",
+    "sympos_missing",
+    "function_too_short",
+    "target_not_loaded",
+    "dependency",
+    "kprobe",
+    "ftrace_user",
+    "ftrace_disabled",
+)
+"""The checks whose refusals a user may turn into warnings."""

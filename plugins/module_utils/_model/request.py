@@ -4,13 +4,74 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What one task asks for, besides what it wants: how patiently, how it is proven, with which file."""
+"""What one task asks for: the wanted state, how patiently, how it is verified, with which file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._steps import REVERT, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+
+ABSENT = "absent"
+
+PRESENT = "present"
+
+ENABLED = "enabled"
+
+DISABLED = "disabled"
+
+REVERTED = "reverted"
+
+STATES = (ENABLED, DISABLED, PRESENT, ABSENT, REVERTED)
+
+REFUSE = "refuse"
+
+UNSTACK = "unstack"
+
+ALLOW = "allow"
+
+ON_COVERED = (REFUSE, UNSTACK, ALLOW)
+
+COVERED = "covered"
+"""In C(supersedes): every loaded patch whose functions are all replaced by the wanted one."""
+
+TRIAL = "trial"
+
+ACCEPTED = "accepted"
+
+BOOT = (TRIAL, ACCEPTED)
+
+REVERT = "revert"
+
+WAIT_LONGER = "wait"
+
+REPORT = "report"
+
+FORCE = "force"
+
+ON_STALL = (REVERT, WAIT_LONGER, REPORT, FORCE)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks for. C(file) is the patch file given with the task, None if only a name was given.
+
+    C(on_covered) says what to do where the order of patches on a function matters, C(supersedes) which patches go
+    when this one is enabled (names, or COVERED), C(force_owner) that patches of other tools may be touched,
+    C(load_targets) that modules which the patch needs are loaded first, C(boot) whether it is loaded again at boot
+    (None leaves that as it is).
+    """
+
+    name: str
+    state: str
+    file: PatchFile | None = None
+    reload: bool = False
+    on_covered: str = REFUSE
+    supersedes: tuple[str, ...] = ()
+    force_owner: bool = False
+    load_targets: bool = False
+    boot: str | None = None
+
 
 UNDO_SECONDS = 60.0
 """The least time that the way back may take: it matters more than a short timeout of the user's."""

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What became of a plan: its failure, if there was one, and what proves its result."""
+
+from __future__ import annotations
+
+import errno
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    Plan,
+    Step,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Holder,
+    Snapshot,
+)
+
+if t.TYPE_CHECKING:
+    pass
+import typing as t
+
+if t.TYPE_CHECKING:
+    pass
+import typing as t
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that did not succeed, and what became of the host.
+
+    C(attempted) is the step, C(errno) the kernel's answer if there was one, C(holders) who holds a stalled transition.
+    C(undone) are the steps of the way back, C(not_restored) says in what the host differs from before; empty is good.
+    """
+
+    attempted: str
+    cause: Cause
+    errno: int | None = None
+    kernel_log: tuple[str, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    undone: tuple[str, ...] = ()
+    not_restored: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        answer = f" ({errno_name(self.errno)})" if self.errno is not None else ""
+        parts = [f"Failed to {self.attempted}{answer}. {self.cause.cause} {self.cause.remedy}"]
+        if self.not_restored:
+            parts.append("The host is not as it was before: {}.".format("; ".join(self.not_restored)))
+        else:
+            parts.append("The host is as it was before.")
+        return " ".join(parts)
+
+
+class StepFailed(Exception):
+    """A step, or the proof of the result, did not succeed."""
+
+    def __init__(
+        self,
+        attempted: str,
+        cause: Cause,
+        number: int | None = None,
+        log: tuple[str, ...] = (),
+        holders: tuple[Holder, ...] = (),
+    ) -> None:
+        super().__init__(attempted)
+        self.attempted = attempted
+        self.cause = cause
+        self.number = number
+        self.log = log
+        self.holders = holders
+
+
+class Stalled(Exception):
+    """A transition stalls, and is to be left as it is."""
+
+    def __init__(self, name: str, holders: tuple[Holder, ...]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.holders = holders
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a plan: the host afterwards, the failure if there was one, what proves the result.
+
+    C(stalled) is the transition that was left running, C(forced) names those that were forced, C(pinned) those of them
+    whose modules stay loaded for that reason. C(reached) is the plan without new patches that it did not get to load,
+    C(done) are the steps that succeeded.
+    """
+
+    after: Snapshot
+    reached: Plan
+    done: tuple[Step, ...]
+    failure: Failure | None = None
+    proofs: tuple[Proof, ...] = ()
+    stalled: Stalled | None = None
+    forced: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
+    skipped: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether the result was proven in one way; C(None) where this host does not let one see."""
+
+    what: str
+    proven: bool | None
+    how: str
+
+
+Prove = t.Callable[[Snapshot], t.Tuple[Proof, ...]]
+"""Proves the result beyond what the kernel says of its state. Raises StepFailed."""
+
+
+class FileChanged(Exception):
+    """The file to load is not the one that was inspected."""
+
+
+def errno_name(number: int) -> str:
+    """The name of an errno, as C(EINVAL)."""
+    return errno.errorcode.get(number, str(number))
