@@ -11,8 +11,8 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_FILE_INFO
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import LIVEPATCH_FILE_INFO
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
 
 MODULE = "openeuler.livepatch.livepatch_file_info"
 
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
     def _read(self, src: str) -> Result:
         try:
             # Here and not above: without pyelftools the error is to be a plain one.
-            from ansible_collections.openeuler.livepatch.plugins.module_utils._file_info import read_file_info
+            from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
 
             path = self._loader.get_real_file(self._find_needle("files", src))
             return {"changed": False, "file": read_file_info(path, src)}

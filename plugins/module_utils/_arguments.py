@@ -35,7 +35,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
+    PatchFileError,
+    read_patch_file,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -78,13 +81,6 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
     },
     "required_one_of": [("name", "src")],
     "required_if": [("remote_src", True, ("src",))],
-}
-
-LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
-    "argument_spec": {
-        "src": {"type": "path", "required": True},
-        "remote_src": {"type": "bool", "default": False},
-    },
 }
 
 REPORT_FORMATS = ("json", "prometheus", "csv", "html")

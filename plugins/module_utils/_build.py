@@ -26,14 +26,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders impo
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import signature_values
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import signature_values
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import (
     ProgressFile,
     Reporter,
     progress_path,
     watch,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import read_signature
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

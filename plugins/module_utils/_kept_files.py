@@ -21,7 +21,7 @@ import json
 import os
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import MAX_BYTES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 if t.TYPE_CHECKING:

@@ -139,9 +139,9 @@ reason:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_FILE_INFO
-from ansible_collections.openeuler.livepatch.plugins.module_utils._file_info import read_file_info
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import LIVEPATCH_FILE_INFO
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
 
 
 def main() -> None:

@@ -29,7 +29,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
+    PatchFileError,
+    read_patch_file,
+)
 
 FILES = Path("/srv/built")
 

@@ -39,7 +39,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     PatchFile,
     is_module_name,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
+    PatchFileError,
+    read_patch_file,
+)
 
 # Files of a kernel build tree that decide what a module looks like, besides headers. A tree may lack some.
 TREE_FILES = (

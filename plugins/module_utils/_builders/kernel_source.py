@@ -86,7 +86,7 @@ class Vmlinux:
 def read_vmlinux(path: str) -> Vmlinux | None:
     """Read a vmlinux; None if there is no ELF file. Raises ImportError where pyelftools is not installed."""
     # Here and not above: unchanged results need not wait for pyelftools to load.
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import DAMAGE, ElfObject
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE, ElfObject
 
     try:
         with open(path, "rb") as stream:

@@ -48,7 +48,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.work
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
 

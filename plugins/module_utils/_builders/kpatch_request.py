@@ -207,7 +207,7 @@ def _name(request: Request) -> str:
 
 def _compiler_ident(program: str, run: Run) -> str | None:
     """What the compiler writes into an object's .comment, which is in vmlinux's too."""
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import ElfObject
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
 
     with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
         source, target = os.path.join(directory, "empty.c"), os.path.join(directory, "empty.o")

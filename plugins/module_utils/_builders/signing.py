@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import BuildError, Plain, Run, digest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import SIGNATURE_MAGIC
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
 
 PKEY_ID_PKCS7 = 2
 """The kind of signature that kernels take since 4.3 (kernel: include/linux/module_signature.h)."""

@@ -15,9 +15,12 @@ pytest.importorskip("elftools", reason="pyelftools is not installed for this Pyt
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import BuildError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._file_info import read_file_info
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
-from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
+    PatchFileError,
+    read_patch_file,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import (
     SIGNATURE_MAGIC,
     Signature,
     read_signature,

@@ -21,8 +21,8 @@ import pytest
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._file_info import read_file_info
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

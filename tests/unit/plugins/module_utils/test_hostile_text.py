@@ -31,9 +31,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils import (
     _state_file,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
-from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import parse_modinfo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import parse_modinfo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import kmsg
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file

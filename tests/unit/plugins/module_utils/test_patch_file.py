@@ -11,7 +11,6 @@ import os
 import random
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
@@ -19,7 +18,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     module_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Function
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import reader
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
+    PatchFileError,
+    read_patch_file,
+)
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
@@ -152,13 +155,13 @@ def test_what_is_no_module(tmp_path, start, reason):
 def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / "fix.ko"
     path.write_bytes(content())
-    read_signature = _patch_file.read_signature
+    read_signature = reader.read_signature
 
     def while_somebody_writes(stream):
         path.write_bytes(content(TWO_OBJECTS))
         return read_signature(stream)
 
-    monkeypatch.setattr(_patch_file, "read_signature", while_somebody_writes)
+    monkeypatch.setattr(reader, "read_signature", while_somebody_writes)
     assert reason_of(path) == "file_changed"
 
 

@@ -31,6 +31,7 @@ else:
     PYELFTOOLS_ERROR = None
     _ELF_ERRORS = (ELFError, ConstructError)
 
+
 # uname -m for the ELF machines that have live patching.
 MACHINES = {
     "EM_X86_64": "x86_64",
@@ -56,9 +57,10 @@ DAMAGE: tuple[type[Exception], ...] = (
 )
 """What pyelftools and the walks below raise on a damaged file; OSError for offsets that no file can have."""
 
-
 MAX_SECTIONS = 20_000
+
 MAX_ENTRIES = 50_000
+
 MAX_BYTES_READ = 4 * 1024**2
 """More than any live patch has: sections, symbols or relocations in one table, bytes in one section that is read."""
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import (
     DAMAGE,
     ElfModule,
     HandWritten,
     KlpObject,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import damaged, read_patch_file
-from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import read_signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import damaged, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 
 Plain = t.Dict[str, t.Any]
 

@@ -13,10 +13,10 @@ import os
 import typing as t
 from dataclasses import replace as with_changes
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._signature import Signature, read_signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import Signature, read_signature
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import ElfModule
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
 
@@ -44,7 +44,7 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
     Raises PatchFileError; ImportError where pyelftools is not installed.
     """
     # Here and not above: what runs on a host seldom reads a file, and loading pyelftools takes its time.
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._elf import DAMAGE, ElfModule
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE, ElfModule
 
     known_as = known_as or path
     try:
