@@ -18,8 +18,7 @@ import threading
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _owners, _runs
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_store import Marker
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
@@ -42,6 +41,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 
 if t.TYPE_CHECKING:
@@ -117,12 +119,12 @@ class Boot:
         self._kernel = kernel
         self._files: Files = kernel().files()
         self._say = say
-        self._boot_id = self._files.text(_boot_store.BOOT_ID) or ""
+        self._boot_id = self._files.text(boot_store.BOOT_ID) or ""
         self._release = self._files.text("/proc/sys/kernel/osrelease") or ""
 
     def load(self) -> int:
         """Load what is accepted for the running kernel, once. Returns 0 if all of it is enabled, else 1."""
-        if _boot_store.read_report(self._files).get("boot_id") == self._boot_id:
+        if boot_store.read_report(self._files).get("boot_id") == self._boot_id:
             # What is loaded later would lie above what is newer; and nobody would wait for the host to be healthy.
             self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
             return 0
@@ -137,7 +139,7 @@ class Boot:
         results = [Result(one.name, SKIPPED, reason) for one in due] if reason else self._load_all(acceptance, due)
         if reason and (due or acceptance.damaged):
             self._say(f"Nothing is loaded: {reason}")
-        _boot_store.write_report(
+        boot_store.write_report(
             self._files,
             {
                 "boot_id": self._boot_id,
@@ -153,28 +155,28 @@ class Boot:
         Nothing may be loaded then: the next boot would know less than it must.
         """
         try:
-            with _runs.lock(self._files, LOCK_SECONDS):
+            with lock.lock(self._files, LOCK_SECONDS):
                 return self._judge_last_boot(), ""
-        except (OSError, _runs.Locked) as error:
-            return _boot_store.read(self._files), f"What the last boot has taught cannot be kept: {error}."
+        except (OSError, lock.Locked) as error:
+            return boot_store.read(self._files), f"What the last boot has taught cannot be kept: {error}."
 
     def _judge_last_boot(self) -> Acceptance:
-        before = _boot_store.read(self._files)
+        before = boot_store.read(self._files)
         if before.damaged:
             return before
         marker = self._earlier_marker(before)
         acceptance = judge(before, marker, self._boot_id, time_now())
         if acceptance != before:
-            _boot_store.write(self._files, acceptance)
+            boot_store.write(self._files, acceptance)
         if marker and marker.boot_id != self._boot_id:
             self._say(f"The last boot did not end well; {acceptance.unhealthy_boots} in a row.")
-            _boot_store.remove_marker(self._files)
+            boot_store.remove_marker(self._files)
         return acceptance
 
     def _earlier_marker(self, acceptance: Acceptance) -> Marker | None:
         try:
-            return _boot_store.read_marker(self._files)
-        except _boot_store.Damaged:
+            return boot_store.read_marker(self._files)
+        except boot_store.Damaged:
             # Whatever it named is among these.
             due = tuple(one.sha256 for one in acceptance.due(self._release))
             return Marker("damaged", self._release, 0, loaded=due)
@@ -213,7 +215,7 @@ class Boot:
     def _load_guarded(self, one: Accepted, marker: Marker) -> tuple[Result, Marker]:
         """Load one patch, with the marker on disk before it is touched."""
         try:
-            _boot_store.write_marker(self._files, replace(marker, loading=one.sha256))
+            boot_store.write_marker(self._files, replace(marker, loading=one.sha256))
         except OSError as error:
             return Result(one.name, FAILED, f"Its marker could not be written: {error.strerror}."), marker
         try:
@@ -226,13 +228,13 @@ class Boot:
             marker = replace(marker, loaded=(*marker.loaded, one.sha256))
         if not marker.loaded:
             # A boot without patches can go wrong as well, but not because of them.
-            _boot_store.remove_marker(self._files)
+            boot_store.remove_marker(self._files)
             return result, marker
         try:
-            _boot_store.write_marker(self._files, marker)
+            boot_store.write_marker(self._files, marker)
         except OSError:
             # A marker that goes on to say that the patch is being loaded would put it in quarantine.
-            _boot_store.remove_marker(self._files)
+            boot_store.remove_marker(self._files)
         return result, marker
 
     def _load_one(self, one: Accepted) -> Result:
@@ -244,7 +246,7 @@ class Boot:
         needs_modules = file.abi == STOP_MACHINE or bool(file.depends)
         task = Task(
             Wanted(one.name, WANTED_ENABLED, file, load_targets=needs_modules),
-            self._files.path(_boot_store.file_path(one.name, one.sha256)),
+            self._files.path(boot_store.file_path(one.name, one.sha256)),
             patience=PATIENCE,
             verification=Verification(warnings=False),
             ignore=one.ignore,
@@ -257,15 +259,15 @@ class Boot:
     def _note_displaced(self, one: Accepted, superseded: t.Sequence[Accepted]) -> None:
         """Note what the loaded patch took the place of before the reboot, so that reverting it brings that back."""
         try:
-            record = _kept_files.read_record(self._files, one.name)
+            record = copies.read_record(self._files, one.name)
             if not record or not superseded:
                 return
             displaced = []
             for other in superseded:
-                path = self._files.path(_boot_store.file_path(other.name, other.sha256))
-                _kept_files.store(self._files, other.name, path, other.sha256)
+                path = self._files.path(boot_store.file_path(other.name, other.sha256))
+                copies.store(self._files, other.name, path, other.sha256)
                 displaced.append(asdict(Displaced(other.name, True, PatchFile.from_dict(other.patch_file))))
-            _kept_files.keep(self._files, one.name, record.sha256, record.patch_file, displaced)
+            copies.keep(self._files, one.name, record.sha256, record.patch_file, displaced)
         except (OSError, FileChanged, KeyError, TypeError) as error:
             names = ", ".join(other.name for other in superseded)
             self._say(f"Reverting {one.name} will not bring back {names}, which it had superseded: {error!r}.")
@@ -273,9 +275,9 @@ class Boot:
     def settle(self) -> int:
         """Say that this boot is healthy, unless the kernel has got into serious trouble since patches were loaded."""
         try:
-            marker = _boot_store.read_marker(self._files)
-        except _boot_store.Damaged as error:
-            self._say(f"{_boot_store.MARKER} cannot be read: {error}.")
+            marker = boot_store.read_marker(self._files)
+        except boot_store.Damaged as error:
+            self._say(f"{boot_store.MARKER} cannot be read: {error}.")
             return 1
         if marker is None or marker.boot_id != self._boot_id:
             return 0
@@ -290,7 +292,7 @@ class Boot:
                 "the next boot does not load them."
             )
             return 1
-        _boot_store.remove_marker(self._files)
+        boot_store.remove_marker(self._files)
         if marker.loaded:
             self._say("The host is healthy with the patches that were loaded at boot.")
         return 0
@@ -313,7 +315,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda _number, _frame: asked_to_end.set())
         asked_to_end.wait(options.after)
         return Boot(Kernel, _say).settle()
-    except (OSError, _runs.Locked) as error:
+    except (OSError, lock.Locked) as error:
         _say(str(error))
         return 1
 

@@ -12,9 +12,7 @@ import contextlib
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Executor, file_changed
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kept import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -45,6 +43,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import d
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
 from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone, way_back
 
@@ -60,16 +61,16 @@ def change(look: Look) -> Plain:
     if task.check_mode:
         return _foretell(look)
     # What a run that was cut off has taken out is a reason to undo that, and not to refuse.
-    if not (run.plan.all_steps or look.lacks_proof or _runs.read_note(kernel.files())):
+    if not (run.plan.all_steps or look.lacks_proof or journal.read_note(kernel.files())):
         return run.without_change()
     if look.lacks_file:
         return {"changed": False, "needs_file": True}
     recovery = _Recovery()
     try:
-        with _runs.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
+        with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = _recover(task, kernel)
             result = _Run(Look(task, kernel, recovery.kept)).carry_out(prune=not recovery.has_lost)
-    except _runs.Locked as holder:
+    except lock.Locked as holder:
         if not run.plan.all_steps:
             result = run.without_change()
             result.setdefault("notices", []).append(f"Another run is changing this host ({holder}).")
@@ -86,7 +87,7 @@ def change(look: Look) -> Plain:
         result = _Run(Look(task, kernel, recovery.kept)).failed_before(
             Cause(
                 "no_room",
-                f"{error.filename or _kept_files.DIRECTORY} cannot be written: {error.strerror}.",
+                f"{error.filename or copies.DIRECTORY} cannot be written: {error.strerror}.",
                 "See that /run is writable and has room, then run the task again.",
             ),
             error.errno,
@@ -191,7 +192,7 @@ class _Run:
             return {"changed": False, "needs_file": True}
         try:
             for file in self.plan.loads:
-                self.kept.paths[file] = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
+                self.kept.paths[file] = copies.store(files, file.name, self.kept.paths[file], file.sha256)
         except FileChanged as error:
             return self.failed_before(file_changed(error))
         self._begin(files)
@@ -210,10 +211,10 @@ class _Run:
             notices.append(_COPIES)
         if self._proves and not outcome.failure:
             notices += _note_proof(files, self.task.wanted.name, outcome.stalled is None)
-        _runs.remove_note(files)
+        journal.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
-            _boot_store.prune(files, _boot_store.read(files))
+            boot_store.prune(files, boot_store.read(files))
         is_stale = self.plan.loads or self.plan.boot
         result = self._look.result(self.kernel.snapshot() if is_stale else outcome.after, findings)
         result["notices"] += [*notices, *_notices(outcome)]
@@ -229,7 +230,7 @@ class _Run:
         result["changed"] = result["changed"] if outcome.failure else any(step.action != WAIT for step in done)
         if done or outcome.failure:
             steps = "; ".join(result["actions"]) or "nothing"
-            self.kernel.journal(f"{_runs.who_am_i()}: {steps}:{self._digests()} {_ending(outcome)}")
+            self.kernel.journal(f"{journal.who_am_i()}: {steps}:{self._digests()} {_ending(outcome)}")
         return result
 
     def _boot_is_done(self, outcome: Outcome) -> bool:
@@ -243,14 +244,14 @@ class _Run:
     def _begin(self, files: Files) -> None:
         """Note what is about to be done, and forget what the next boots shall not load. Raises OSError."""
         try:
-            _runs.write_note(files, self._note())
+            journal.write_note(files, self._note())
             if self._reduced is not None:
                 # Before the kernel is touched: what is on its way out does not come back if the host goes down.
-                _boot_store.write(files, self._reduced)
+                boot_store.write(files, self._reduced)
         except OSError:
             if self._reduced is not None:
-                _boot_store.restore(files, self.before.boot)
-            _runs.remove_note(files)
+                boot_store.restore(files, self.before.boot)
+            journal.remove_note(files)
             raise
 
     def _execute(self) -> Outcome:
@@ -268,7 +269,7 @@ class _Run:
             proofs = prover.prove(after) if is_due else ()
             self._accept()
             with contextlib.suppress(OSError):
-                _runs.write_note(self.kernel.files(), replace(self._note(), proven=True))
+                journal.write_note(self.kernel.files(), replace(self._note(), proven=True))
             return proofs
 
         return executor.carry_out(self.before, self.plan, self.kept.files, prove_and_keep)
@@ -281,15 +282,15 @@ class _Run:
         attempted = "; ".join(str(step) for step in self.plan.boot)
         try:
             for file in self.plan.accepts:
-                path = _kept_files.store(files, file.name, self.kept.paths[file], file.sha256)
-                _boot_store.keep_file(files, file.name, file.sha256, files.path(path))
-            _boot_store.write(files, self.plan.acceptance)
+                path = copies.store(files, file.name, self.kept.paths[file], file.sha256)
+                boot_store.keep_file(files, file.name, file.sha256, files.path(path))
+            boot_store.write(files, self.plan.acceptance)
         except FileChanged as error:
             raise StepFailed(attempted, file_changed(error)) from error
         except OSError as error:
             cause = Cause(
                 "no_room",
-                f"{error.filename or _boot_store.DIRECTORY} cannot be written: {error.strerror}.",
+                f"{error.filename or boot_store.DIRECTORY} cannot be written: {error.strerror}.",
                 "See that /var is writable and has room, then run the task again.",
             )
             raise StepFailed(attempted, cause, error.errno) from error
@@ -298,14 +299,14 @@ class _Run:
         """Accept what was accepted before. Returns notices."""
         try:
             if self.plan.acceptance is not None:
-                _boot_store.restore(files, self.before.boot)
+                boot_store.restore(files, self.before.boot)
         except OSError as error:
             return [_not_accepted(self.task.wanted.name, error)]
         return []
 
-    def _note(self) -> _runs.Note:
-        return _runs.Note(
-            who=_runs.who_am_i(),
+    def _note(self) -> journal.Note:
+        return journal.Note(
+            who=journal.who_am_i(),
             what="; ".join(str(step) for step in self.plan.steps),
             started=time_now(),
             before=self.before.patches,
@@ -404,7 +405,7 @@ def _notices(outcome: Outcome) -> list[str]:
 
 def _note_proof(files: Files, name: str, proven: bool) -> list[str]:
     try:
-        _kept_files.note_proof(files, name, proven)
+        copies.note_proof(files, name, proven)
     except OSError as error:
         return [f"Whether the effect of {name} was proven could not be noted ({error.strerror})."]
     return []
@@ -428,7 +429,7 @@ class _Recovery:
     has_lost: bool = False
 
 
-_COPIES = f"Copies of the files that were loaded are in {_kept_files.DIRECTORY} until the next run."
+_COPIES = f"Copies of the files that were loaded are in {copies.DIRECTORY} until the next run."
 
 _UNKNOWN_RUN = (
     "An earlier run was cut off, and its note cannot be understood: perhaps another version of this collection wrote "
@@ -445,7 +446,7 @@ class _LeftBehind:
     C(untouched) that it has not changed the kernel.
     """
 
-    note: _runs.Note
+    note: journal.Note
     plan: Plan
     before: Snapshot
     undone: Snapshot
@@ -460,7 +461,7 @@ class _LeftBehind:
 
 
 def _left_behind(kernel: KernelProtocol) -> _LeftBehind | None:
-    note = _runs.read_note(kernel.files())
+    note = journal.read_note(kernel.files())
     if note is None:
         return None
     plan = Plan(note.steps, about=note.name)
@@ -482,8 +483,8 @@ def _recover(task: Task, kernel: KernelProtocol) -> _Recovery:
     files = kernel.files()
     left = _left_behind(kernel)
     if left is None:
-        unknown = _runs.is_noted(files)
-        _runs.remove_note(files)
+        unknown = journal.is_noted(files)
+        journal.remove_note(files)
         return _Recovery((_UNKNOWN_RUN,) if unknown else ())
     note, plan, before, kept, arrived = left.note, left.plan, left.before, left.kept, left.arrived
     undone: tuple[str, ...] = ()
@@ -498,7 +499,7 @@ def _recover(task: Task, kernel: KernelProtocol) -> _Recovery:
         outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
         if not_restored:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
-        kernel.journal(f"{_runs.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
+        kernel.journal(f"{journal.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
     after = kernel.snapshot()
     has_lost = bool(not_restored and _gone(before, plan, after))
     outcome += f" {_COPIES}" if has_lost else ""
@@ -509,12 +510,12 @@ def _recover(task: Task, kernel: KernelProtocol) -> _Recovery:
     accepted_again = False
     try:
         if note.boot is not None and not arrived:
-            accepted_again = _boot_store.restore(files, note.boot)
+            accepted_again = boot_store.restore(files, note.boot)
     except OSError as error:
         notices.append(_not_accepted(note.name, error))
     if accepted_again:
         outcome += " What is accepted for the next boots is as before it."
-    _runs.remove_note(files)
+    journal.remove_note(files)
     told = (f"An earlier run was cut off ({note}); {outcome}", *notices)
     return _Recovery(told, bool(undone) or accepted_again, kept, has_lost)
 

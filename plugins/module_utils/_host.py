@@ -17,7 +17,7 @@ import re
 import typing as t
 import zlib
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _owners, _state_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _owners, _state_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -29,6 +29,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     Unreadable,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 SYSFS = "/sys/kernel/livepatch"
@@ -86,7 +88,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         patches, disagreements = _order_by_state_file(files, patches)
         list_order, reason = detect_list_order(config_path, config, patches)
         evidence.append(reason)
-    boot = _boot_store.read(files)
+    boot = boot_store.read(files)
     return Snapshot(
         release=release,
         machine=os.uname().machine,
@@ -108,7 +110,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         vermagic_words=_vermagic_words(config) if config_path is not None else None,
         module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
         boot=boot,
-        has_boot_program=_boot_store.is_installed(files),
+        has_boot_program=boot_store.is_installed(files),
     )
 
 
@@ -198,7 +200,7 @@ def _read_modules(files: Files) -> list[_Module]:
 
 def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
     sysfs = f"{SYSFS}/{module.name}"
-    kept = _kept_files.read_record(files, module.name)
+    kept = copies.read_record(files, module.name)
     return LoadedPatch(
         name=module.name,
         enabled=bool(files.flag(sysfs + "/enabled")),
@@ -221,7 +223,7 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
     )
 
 
-def _source_patches(kept: _kept_files.Record | None) -> tuple[str, ...]:
+def _source_patches(kept: copies.Record | None) -> tuple[str, ...]:
     made_from = kept.patch_file.get("source_patches") if kept and isinstance(kept.patch_file, dict) else None
     return tuple(str(patch) for patch in made_from) if isinstance(made_from, list) else ()
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
@@ -49,7 +49,7 @@ def _remove_delivery(task: Task) -> bool:
 def _manage(task: Task, kernel: KernelProtocol) -> Plain:
     """Look without the lock first: a run that changes nothing neither waits nor leaves anything."""
     look = Look(task, kernel)
-    if look.is_settled and not _runs.is_noted(kernel.files()):
+    if look.is_settled and not journal.is_noted(kernel.files()):
         return look.unchanged()
     # Here and not above: most runs change nothing, and do not load what only a change needs.
     from ansible_collections.openeuler.livepatch.plugins.module_utils._carry_out import change

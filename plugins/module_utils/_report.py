@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -20,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 
 Plain = t.Dict[str, t.Any]
@@ -51,7 +51,7 @@ def gather(files: Files) -> Plain:
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
     holders = read_holders(files, moving.enabled) if moving else ()
-    report = _boot_store.read_report(files)
+    report = boot_store.read_report(files)
     facts = describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), holders, report)
     return {"read_at": read_at, **facts}
 

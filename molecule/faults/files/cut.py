@@ -20,7 +20,6 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -33,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Task,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 
 DIRECTORY = sys.argv[1]
 CALLS = ("load", "unload", "write_enabled")
@@ -108,12 +108,12 @@ def dies_inside(wanted: Wanted) -> None:
 
 def arrives(wanted: Wanted, expected: t.Sequence[tuple[str, bool, bool]]) -> None:
     """After a run that was killed the next one says so, and does what is wanted."""
-    assert _runs.read_note(Kernel().files()), "the killed run left no note"
+    assert journal.read_note(Kernel().files()), "the killed run left no note"
     again = run(wanted, Kernel())
     assert not again.get("failed"), again
     assert any("cut off" in notice for notice in again["notices"]), again["notices"]
     assert conditions() == expected, (wanted, conditions(), expected)
-    assert _runs.read_note(Kernel().files()) is None
+    assert journal.read_note(Kernel().files()) is None
 
 
 TASKS = (

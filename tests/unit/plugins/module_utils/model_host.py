@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Patience, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,
@@ -29,8 +29,8 @@ class ModelHost:
             self.kernel.add_file(file)
             source = root / "source.ko"
             source.write_bytes(content_of(file.name))
-            _kept_files.store(self.kernel.files(), file.name, str(source), file.sha256)
-            _kept_files.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
+            copies.store(self.kernel.files(), file.name, str(source), file.sha256)
+            copies.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
 
     def run(self, name, state=ENABLED, file=None, content="1", patience=None, **wanted):
         path = self.root / "sent.ko"

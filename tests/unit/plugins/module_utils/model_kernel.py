@@ -10,7 +10,7 @@ import dataclasses
 import errno
 import hashlib
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _host
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
 from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     LoadedPatch,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.12.48-amd64"
@@ -161,7 +162,7 @@ class ModelKernel:
         list_order = None
         if self.abi == STOP_MACHINE:
             list_order = _host.detect_list_order(None, {}, self.patches)[0] if self.hidden else self.list_order
-        boot = _boot_store.read(self.files())
+        boot = boot_store.read(self.files())
         return snapshot(
             *self.patches, abi=self.abi, list_order=list_order, boot=boot, has_boot_program=self.has_boot_program
         )

@@ -10,7 +10,6 @@ import dataclasses
 import json
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
@@ -33,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
@@ -137,20 +137,20 @@ def test_it_is_read_as_it_was_written(tmp_path):
         (Quarantined("a", "abc", RELEASE, "then", "It crashed."),),
         2,
     )
-    _boot_store.write(files, acceptance)
-    assert _boot_store.read(files) == acceptance
+    boot_store.write(files, acceptance)
+    assert boot_store.read(files) == acceptance
     assert not files.unreadable
     assert (tmp_path / "var/lib/openeuler-livepatch").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_marker_is_read_as_it_was_written(tmp_path):
     files = Files(str(tmp_path))
-    marker = _boot_store.Marker("id", RELEASE, 4096, "abc", ("def",))
-    _boot_store.write_marker(files, marker)
-    assert _boot_store.read_marker(files) == marker
-    _boot_store.remove_marker(files)
-    assert _boot_store.read_marker(files) is None
-    _boot_store.remove_marker(files)
+    marker = boot_store.Marker("id", RELEASE, 4096, "abc", ("def",))
+    boot_store.write_marker(files, marker)
+    assert boot_store.read_marker(files) == marker
+    boot_store.remove_marker(files)
+    assert boot_store.read_marker(files) is None
+    boot_store.remove_marker(files)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"accepted": 1}', '{"accepted": [{}], "quarantined": []}'])
@@ -158,7 +158,7 @@ def test_what_is_damaged_is_said(tmp_path, text):
     files = Files(str(tmp_path))
     (tmp_path / "var/lib/openeuler-livepatch").mkdir(parents=True)
     (tmp_path / "var/lib/openeuler-livepatch/accepted").write_text(text, encoding="ascii")
-    assert _boot_store.read(files).damaged
+    assert boot_store.read(files).damaged
     assert [problem.reason for problem in files.unreadable] == ["damaged"]
     result = manage(Task(Wanted("fix", ABSENT)), ModelKernel(tmp_path))
     assert result["reason"] == "boot_store_damaged"
@@ -206,7 +206,7 @@ class Host:
 
     @property
     def acceptance(self):
-        return _boot_store.read(self.kernel.files())
+        return boot_store.read(self.kernel.files())
 
     @property
     def due(self):
@@ -344,7 +344,7 @@ def test_another_content_is_on_trial(host):
 
 def test_a_hold_ends_when_a_patch_is_accepted_again(host):
     host.run("fix", content="1", boot=ACCEPTED)
-    _boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, unhealthy_boots=3))
+    boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, unhealthy_boots=3))
     assert host.run("fix", boot=ACCEPTED)["changed"]
     assert not host.acceptance.is_held
     assert not host.run("fix", boot=ACCEPTED)["changed"]
@@ -415,7 +415,7 @@ def test_what_is_in_transition_still_is_not_accepted(tmp_path):
     result = manage(Task(wanted, str(file), patience=Patience(timeout=5, on_stall=REPORT)), kernel)
     assert (result["state"], result["boot"]) == ("in transition", "trial")
     assert "Left for the next run: accept fix for the next boots." in result["notices"][-1]
-    assert _boot_store.read(kernel.files()) == Acceptance()
+    assert boot_store.read(kernel.files()) == Acceptance()
 
 
 def test_what_cannot_be_kept_is_undone(host):
@@ -452,7 +452,7 @@ def test_what_is_in_quarantine_is_not_loaded_again(host):
     file = host.file("fix")
     one = Accepted("fix", file.sha256, RELEASE, "then", file.to_dict())
     quarantined = Quarantined("fix", file.sha256, RELEASE, "then", "It crashed.")
-    _boot_store.write(host.kernel.files(), Acceptance((one,), (quarantined,)))
+    boot_store.write(host.kernel.files(), Acceptance((one,), (quarantined,)))
     refused = host.run("fix", content="1")
     assert refused["reason"] == "quarantined"
     assert host.run("fix", content="1", ignore=("quarantined",))["state"] == "enabled"
@@ -467,7 +467,7 @@ def test_what_is_in_quarantine_is_not_loaded_again(host):
 def test_facts(host):
     host.run("fix", content="1", boot=ACCEPTED)
     elsewhere = dataclasses.replace(accepted("elsewhere"), release="1.0")
-    _boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, accepted=(elsewhere,)))
+    boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, accepted=(elsewhere,)))
     boot = gather_boot(host)
     assert boot["lost"] == [{"name": "elsewhere", "release": "1.0"}]
     assert not boot["installed"]

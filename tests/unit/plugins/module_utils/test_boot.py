@@ -14,12 +14,13 @@ import sys
 import zipfile
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_program, _boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_program
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import Boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import REVERTED, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
@@ -61,18 +62,18 @@ class Machine:
     def accept(self, *names, release=RELEASE, supersedes=(), **changes):
         """Accept patches in this order, as livepatch_module does."""
         files = ModelKernel(self.root).files()
-        acceptance = _boot_store.read(files)
+        acceptance = boot_store.read(files)
         for name in names:
             file = patch_file(name, abi=self.abi, vermagic=f"{release} SMP", **changes)
             self.files[name] = file
             source = self.root / "source.ko"
             source.write_bytes(content_of(name))
-            _boot_store.keep_file(files, name, file.sha256, str(source))
+            boot_store.keep_file(files, name, file.sha256, str(source))
             one = Accepted(name, file.sha256, release, "then", file.to_dict())
             acceptance = acceptance.with_accepted(
                 one, supersedes, [*(other.name for other in acceptance.accepted), name]
             )
-        _boot_store.write(files, acceptance)
+        boot_store.write(files, acceptance)
 
     def boot(self, cut_at=None):
         """Start the machine; C(cut_at) is the call of the kernel or the write to disk at which it stops. Its status."""
@@ -102,11 +103,11 @@ class Machine:
 
     @property
     def acceptance(self):
-        return _boot_store.read(self.kernel.files())
+        return boot_store.read(self.kernel.files())
 
     @property
     def report(self):
-        results = _boot_store.read_report(self.kernel.files())["results"]
+        results = boot_store.read_report(self.kernel.files())["results"]
         return {result["name"]: result["outcome"] for result in results}
 
     @property
@@ -129,7 +130,7 @@ class MortalKernel(ModelKernel):
             return
         if name == self.machine.warns_at:
             self.log.coming.append("WARNING: CPU: 1 PID: 99 at drivers/some/driver.c:1 probe+0x1/0x2")
-        marker = _boot_store.read_marker(self.files())
+        marker = boot_store.read_marker(self.files())
         assert marker.loading == self.machine.files[name].sha256, "the marker comes before the patch"
         if operation == "load" and name in self.machine.deadly:
             raise PowerCut
@@ -151,11 +152,11 @@ def test_accepted_patches_come_back_in_their_order(machine):
     assert machine.boot() == 0
     assert machine.enabled == ["b", "a"]
     assert machine.report == {"b": "enabled", "a": "enabled"}
-    assert _boot_store.read_marker(machine.kernel.files()).loaded == tuple(
+    assert boot_store.read_marker(machine.kernel.files()).loaded == tuple(
         machine.files[name].sha256 for name in ("b", "a")
     )
     assert machine.program.settle() == 0
-    assert _boot_store.read_marker(machine.kernel.files()) is None
+    assert boot_store.read_marker(machine.kernel.files()) is None
 
 
 def test_nothing_is_accepted(machine):
@@ -286,14 +287,14 @@ def test_started_again_in_the_same_boot(machine):
     machine.kernel.add_file(machine.files["b"])
     assert machine.program.load() == 0
     assert machine.enabled == ["a"]
-    assert _boot_store.read_marker(machine.kernel.files()) is None
+    assert boot_store.read_marker(machine.kernel.files()) is None
     assert machine.boot() == 0
     assert machine.enabled == ["a", "b"]
 
 
 def test_a_file_that_has_changed_on_disk(machine):
     machine.accept("a", "b")
-    path = _boot_store.file_path("a", machine.files["a"].sha256)
+    path = boot_store.file_path("a", machine.files["a"].sha256)
     (machine.root / path.lstrip("/")).write_bytes(b"something else")
     assert machine.boot() == 1
     assert machine.enabled == ["b"]
@@ -326,7 +327,7 @@ def test_a_marker_that_cannot_be_written(machine, monkeypatch):
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_boot_store, "write_marker", full)
+    monkeypatch.setattr(boot_store, "write_marker", full)
     assert machine.boot() == 1
     assert machine.enabled == []
     assert any("a: failed. Its marker could not be written" in line for line in machine.said)
@@ -341,7 +342,7 @@ def test_what_the_last_boot_has_taught_cannot_be_written(machine, monkeypatch):
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as now:
-        now.setattr(_boot_store, "write", broken_disk)
+        now.setattr(boot_store, "write", broken_disk)
         assert machine.boot() == 1
         machine.program.settle()
         assert machine.enabled == []
@@ -353,7 +354,7 @@ def test_what_the_last_boot_has_taught_cannot_be_written(machine, monkeypatch):
 
 def test_a_marker_that_stays_as_it_was(machine, monkeypatch):
     machine.accept("a", "b")
-    write, calls = _boot_store.write_marker, []
+    write, calls = boot_store.write_marker, []
 
     def full_after_the_first(*arguments):
         calls.append(arguments)
@@ -361,7 +362,7 @@ def test_a_marker_that_stays_as_it_was(machine, monkeypatch):
             raise OSError(28, "No space left on device")
         write(*arguments)
 
-    monkeypatch.setattr(_boot_store, "write_marker", full_after_the_first)
+    monkeypatch.setattr(boot_store, "write_marker", full_after_the_first)
     assert machine.boot() == 0
     assert machine.enabled == ["a", "b"]
     assert machine.program.settle() == 0

@@ -11,7 +11,7 @@ import struct
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _host, _kept_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Unreadable,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.12.48+deb13-cloud-amd64"
@@ -114,8 +115,8 @@ def test_a_module_without_an_exit_function(tree):
 def test_what_a_patch_was_made_from(tree):
     tree.patch("lp_one", [])
     tree.write("/sys/module/lp_one/refcnt", "1\n")
-    _kept_files.keep(tree.files, "lp_one", "0" * 64, {"source_patches": ["1" * 64]})
-    _kept_files.keep(tree.files, "lp_two", "0" * 64, {"source_patches": None})
+    copies.keep(tree.files, "lp_one", "0" * 64, {"source_patches": ["1" * 64]})
+    copies.keep(tree.files, "lp_two", "0" * 64, {"source_patches": None})
     patches = {patch["name"]: patch["source_patches"] for patch in gather(tree.files)["patches"]}
     assert patches == {"lp_one": ["1" * 64], "lp_two": [], "lp_off": []}
 

@@ -22,18 +22,17 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed for this P
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils import (
-    _boot_store,
     _causes,
-    _kept_files,
     _kernel_lists,
     _kernel_log,
-    _runs,
     _state_file,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import parse_modinfo
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import kmsg
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
@@ -73,7 +72,7 @@ BOOT = Acceptance((Accepted("fix", FIX.sha256, "6.12", "then", FIX.to_dict(), ("
 NOTE = json.dumps(
     dict(
         asdict(
-            _runs.Note(
+            journal.Note(
                 "a",
                 "b",
                 "c",
@@ -85,7 +84,7 @@ NOTE = json.dumps(
                 "enabled",
             )
         ),
-        boot=_boot_store.to_plain(BOOT),
+        boot=boot_store.to_plain(BOOT),
     )
 )
 RECORDED = json.dumps({"sysfs_inode": None, "sha256": "0" * 64, "patch_file": {}})
@@ -146,10 +145,10 @@ PARSERS = {
         [PRINTED],
         lambda text: (kpatch_log.explain(text, text, 1, None), kpatch_log.changed_functions(text)),
     ),
-    "notes": ([NOTE], as_file(_runs.NOTE, lambda files, _path: _runs.read_note(files))),
+    "notes": ([NOTE], as_file(journal.NOTE, lambda files, _path: journal.read_note(files))),
     "records": (
         [RECORDED],
-        as_file(_kept_files.DIRECTORY + "/fix.json", lambda files, _path: _kept_files.read_record(files, "fix")),
+        as_file(copies.DIRECTORY + "/fix.json", lambda files, _path: copies.read_record(files, "fix")),
     ),
     "manifests": ([MANIFEST], as_file("/fix.ko.json", lambda _files, path: common.read_manifest(path))),
 }

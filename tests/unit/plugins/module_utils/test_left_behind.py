@@ -11,7 +11,6 @@ import os
 import pathlib
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
@@ -32,6 +31,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
     Identity,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -90,7 +91,7 @@ class SysfsKernel(ModelKernel):
         )
 
     def _unmarked(self, patch):
-        record = _kept_files.read_record(self.files(), patch.name)
+        record = copies.read_record(self.files(), patch.name)
         return dataclasses.replace(patch, identity=Identity(sha256=record.sha256 if record else None))
 
 
@@ -342,7 +343,7 @@ def test_a_content_that_could_not_be_undone_is_not_taken_for_the_earlier_one(tmp
     host.kernel.unload = once
     host.will_fail("enable", 0)
     host.run("fix", file=second, content="2", reload=True)
-    assert _kept_files.read_record(host.kernel.files(), "fix").sha256 == second.sha256
+    assert copies.read_record(host.kernel.files(), "fix").sha256 == second.sha256
 
 
 def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path):
@@ -367,7 +368,7 @@ def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
     monkeypatch.setattr(durable, "sync_directory", fails_second)
     result = host.run("new", file=patched("new"), supersedes=("old",), boot=ACCEPTED)
     assert (result["errno"], host.stack) == ("EIO", ["old"])
-    assert [one.name for one in _boot_store.read(host.kernel.files()).due(RELEASE)] == ["old"]
+    assert [one.name for one in boot_store.read(host.kernel.files()).due(RELEASE)] == ["old"]
 
 
 # ---- the file ----

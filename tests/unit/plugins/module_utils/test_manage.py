@@ -11,7 +11,6 @@ import errno
 import pathlib
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
@@ -26,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
     Identity,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,
@@ -59,8 +59,8 @@ def keep(kernel, tmp_path, file):
     source = tmp_path / "source.ko"
     source.write_bytes(content_of(file.name))
     (tmp_path / "sys/module" / file.name).mkdir(parents=True)
-    _kept_files.store(kernel.files(), file.name, str(source), file.sha256)
-    _kept_files.keep(kernel.files(), file.name, file.sha256, file.to_dict())
+    copies.store(kernel.files(), file.name, str(source), file.sha256)
+    copies.keep(kernel.files(), file.name, file.sha256, file.to_dict())
     kernel.add_file(file)
 
 
@@ -78,7 +78,7 @@ def test_enable(tmp_path, sent):
     assert result["state"] == "enabled"
     assert result["actions"] == ["load fix", "wait for the transition of fix"]
     assert names(kernel) == [("other", True), ("fix", True)]
-    assert _kept_files.read_record(kernel.files(), "fix").sha256 == FIX.sha256
+    assert copies.read_record(kernel.files(), "fix").sha256 == FIX.sha256
 
 
 def test_enabled_is_left_alone(tmp_path):
@@ -140,7 +140,7 @@ def test_a_record_of_another_load_is_not_believed(tmp_path):
     keep(kernel, tmp_path, FIX)
     (tmp_path / "sys/module/fix").rename(tmp_path / "sys/module/old")
     (tmp_path / "sys/module/fix").mkdir()
-    assert _kept_files.read_record(kernel.files(), "fix") is None
+    assert copies.read_record(kernel.files(), "fix") is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"sysfs_inode": 1}'])
@@ -148,7 +148,7 @@ def test_a_damaged_record_is_no_record(tmp_path, damage):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
     (tmp_path / "run/openeuler-livepatch/fix.json").write_text(damage)
-    assert _kept_files.read_record(kernel.files(), "fix") is None
+    assert copies.read_record(kernel.files(), "fix") is None
 
 
 def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_path, sent):
@@ -218,7 +218,7 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
     assert result["undone"] == ["load fix"]
     assert result["not_restored"] == []
     assert kernel.patches[0].identity.build_id == FIX.build_id
-    assert _kept_files.read_record(kernel.files(), "fix").sha256 == FIX.sha256
+    assert copies.read_record(kernel.files(), "fix").sha256 == FIX.sha256
 
 
 def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(tmp_path, other_sent):
@@ -230,7 +230,7 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(t
     kernel.patches = [forget_digest]
     result = manage(Task(Wanted("fix", ENABLED, new, reload=True), other_sent), kernel)
     assert result["undone"] == ["load fix"]
-    assert _kept_files.read_record(kernel.files(), "fix").sha256 == old.sha256
+    assert copies.read_record(kernel.files(), "fix").sha256 == old.sha256
 
 
 def test_what_cannot_be_brought_back_is_said(tmp_path, other_sent):

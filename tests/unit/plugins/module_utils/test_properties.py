@@ -11,7 +11,6 @@ import pathlib
 import tempfile
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ALLOW,
@@ -28,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -107,8 +107,8 @@ class Case:
         for name in kept:
             if name in self.before:
                 file = self.files[name]
-                _kept_files.store(self.kernel.files(), name, f"{self.kernel.root}/{name}.ko", file.sha256)
-                _kept_files.keep(self.kernel.files(), name, file.sha256, file.to_dict())
+                copies.store(self.kernel.files(), name, f"{self.kernel.root}/{name}.ko", file.sha256)
+                copies.keep(self.kernel.files(), name, file.sha256, file.to_dict())
 
     def manage(self, check_mode=False):
         path = f"{self.kernel.root}/{self.wanted.name}.ko" if self.wanted.file else None
@@ -286,8 +286,8 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
             for place, name in (
                 (case.kernel, "_call"),
                 (durable, "write"),
-                (_runs, "write"),
-                (_runs, "remove_note"),
+                (journal, "write"),
+                (journal, "remove_note"),
             ):
                 patched.setattr(place, name, scissors(getattr(place, name)))
             try:
@@ -295,7 +295,7 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
                 cut = False
             except Cut:
                 cut = True
-        noted = _runs.read_note(case.kernel.files()) is not None
+        noted = journal.read_note(case.kernel.files()) is not None
         assert cut or not noted
         foretold = case.manage(check_mode=True)
         again = case.manage()
@@ -305,7 +305,7 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
         assert bool(again.get("failed")) == bool(expected.get("failed")), (again, expected)
         assert case.conditions() == undisturbed.conditions()
         assert case.stacks() == undisturbed.stacks()
-        assert _runs.read_note(case.kernel.files()) is None or again.get("failed")
+        assert journal.read_note(case.kernel.files()) is None or again.get("failed")
         assert any("cut off" in notice for notice in again.get("notices", [])) == noted or again.get("failed")
 
 

@@ -13,7 +13,6 @@ import os
 import pathlib
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store, _kept_files, _runs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
@@ -35,6 +34,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -45,7 +46,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 )
 
 FIX = patch_file("fix")
-NOTE = _runs.Note(
+NOTE = journal.Note(
     who="root, process 1",
     what="load fix",
     started="2026-01-01T00:00:00Z",
@@ -65,29 +66,29 @@ BOOT = Acceptance((ACCEPTED_FIX,), (Quarantined("fix", "abc", "6.6.0", "then", "
 @pytest.mark.parametrize("note", [NOTE, dataclasses.replace(NOTE, boot=BOOT)])
 def test_a_note_is_read_as_it_was_written(tmp_path, note):
     files = Files(str(tmp_path))
-    assert _runs.read_note(files) is None
-    _runs.write_note(files, note)
-    assert _runs.read_note(files) == note
+    assert journal.read_note(files) is None
+    journal.write_note(files, note)
+    assert journal.read_note(files) == note
     assert (tmp_path / "run/openeuler-livepatch/run").stat().st_mode & 0o777 == 0o600
-    _runs.remove_note(files)
-    _runs.remove_note(files)
-    assert _runs.read_note(files) is None
+    journal.remove_note(files)
+    journal.remove_note(files)
+    assert journal.read_note(files) is None
 
 
 def test_the_note_of_an_older_version_is_read(tmp_path):
     files = Files(str(tmp_path))
-    _runs.write_note(files, NOTE)
+    journal.write_note(files, NOTE)
     path = tmp_path / "run/openeuler-livepatch/run"
     data = json.loads(path.read_text())
     del data["boot"]
     path.write_text(json.dumps(data))
-    assert _runs.read_note(files) == NOTE
+    assert journal.read_note(files) == NOTE
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"who": 1, "what": 1, "started": 1, "before": [{}]}'])
 def test_a_damaged_note_is_none_and_does_not_stay(tmp_path, damage):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    _runs.write_note(kernel.files(), NOTE)
+    journal.write_note(kernel.files(), NOTE)
     (tmp_path / "run/openeuler-livepatch/run").write_text(damage)
     result = manage(Task(Wanted("fix", ABSENT)), kernel)
     assert result["state"] == "absent"
@@ -97,8 +98,8 @@ def test_a_damaged_note_is_none_and_does_not_stay(tmp_path, damage):
 
 def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    with _runs.lock(kernel.files(), 0):
-        _runs.write_note(kernel.files(), NOTE)
+    with lock.lock(kernel.files(), 0):
+        journal.write_note(kernel.files(), NOTE)
         result = manage(Task(Wanted("fix", ABSENT), patience=Patience(timeout=0.3)), kernel)
     assert result["failed"]
     assert (result["reason"], result["changed"], kernel.calls) == ("locked", False, [])
@@ -107,30 +108,30 @@ def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path):
 
 def test_the_second_run_goes_on_when_the_first_has_ended(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    with _runs.lock(kernel.files(), 0):
+    with lock.lock(kernel.files(), 0):
         pass
     assert manage(Task(Wanted("fix", ABSENT)), kernel)["state"] == "absent"
 
 
 def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    with _runs.lock(kernel.files(), 0):
+    with lock.lock(kernel.files(), 0):
         assert not manage(Task(Wanted("fix", ENABLED, FIX)), kernel)["changed"]
-        _runs.write_note(kernel.files(), NOTE)
+        journal.write_note(kernel.files(), NOTE)
         result = manage(Task(Wanted("fix", ENABLED, FIX)), kernel)
         assert "failed" not in result
         assert "Another run is changing this host (root, process 1" in result["notices"][0]
-        _runs.remove_note(kernel.files())
+        journal.remove_note(kernel.files())
         assert manage(Task(Wanted("fix", ABSENT), check_mode=True), kernel)["changed"]
     assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
 
 
 def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    _runs.write_note(kernel.files(), NOTE)
+    journal.write_note(kernel.files(), NOTE)
     result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
     assert "was cut off (root, process 1" in result["notices"][0]
-    assert _runs.read_note(kernel.files()) == NOTE
+    assert journal.read_note(kernel.files()) == NOTE
 
 
 class Cut(BaseException):
@@ -186,7 +187,7 @@ class Host:
 
     @property
     def acceptance(self):
-        return _boot_store.read(self.kernel.files())
+        return boot_store.read(self.kernel.files())
 
     def conditions(self):
         return {patch.name: patch.enabled for patch in self.kernel.patches}
@@ -241,7 +242,7 @@ def test_what_cannot_be_accepted_again_is_told(tmp_path, monkeypatch, damaged):
     store = tmp_path / "var/lib/openeuler-livepatch/accepted"
     if damaged:
         store.write_text("{")
-    monkeypatch.setattr(_boot_store, "write", fail_with(errno.ENOSPC))
+    monkeypatch.setattr(boot_store, "write", fail_with(errno.ENOSPC))
     result = host.run("fix")
     assert "failed" not in result
     assert any("fix is not accepted any more" in notice for notice in result["notices"]) != damaged
@@ -270,8 +271,8 @@ class Scissors:
 
     def __init__(self, patched, host, number):
         self.left = number
-        places = ((host.kernel, "_call"), (durable, "write"), (_runs, "write"), (_runs, "remove_note"))
-        for place, name in (*places, (_boot_store, "prune")):
+        places = ((host.kernel, "_call"), (durable, "write"), (journal, "write"), (journal, "remove_note"))
+        for place, name in (*places, (boot_store, "prune")):
             patched.setattr(place, name, self._counted(getattr(place, name)))
 
     def _counted(self, call):
@@ -296,33 +297,33 @@ def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(tmp_p
         Scissors(patched, host, number)
         with contextlib.suppress(Cut):
             host.run("fix", ABSENT, task=task)
-    was_noted = _runs.is_noted(host.kernel.files())
+    was_noted = journal.is_noted(host.kernel.files())
     host.kernel.stall = set()
     host.run("other")
-    assert not _runs.is_noted(host.kernel.files())
+    assert not journal.is_noted(host.kernel.files())
     if was_noted:
         assert host.conditions().get("fix", False) == ([one.name for one in host.acceptance.accepted] == ["fix"])
     for one in host.acceptance.accepted:
-        assert host.kernel.files().bytes(_boot_store.file_path(one.name, one.sha256)) is not None
+        assert host.kernel.files().bytes(boot_store.file_path(one.name, one.sha256)) is not None
 
 
 @pytest.mark.parametrize(("state", "boot"), [(ABSENT, None), (REVERTED, None), (ENABLED, TRIAL)])
-@pytest.mark.parametrize("place", ["_runs", "_boot_store"])
+@pytest.mark.parametrize("place", ["journal", "boot store"])
 def test_where_nothing_can_be_written_nothing_is_forgotten(tmp_path, monkeypatch, state, boot, place):
     host = Host(tmp_path)
     host.run("fix", boot=ACCEPTED)
     before = host.acceptance
     calls = list(host.kernel.calls)
     with monkeypatch.context() as patched:
-        if place == "_runs":
-            patched.setattr(_runs, "write", fail_with(errno.ENOSPC))
+        if place == "journal":
+            patched.setattr(journal, "write", fail_with(errno.ENOSPC))
         else:
             # The file is in place already, and that cannot be made to last.
             patched.setattr(durable, "sync_directory", fail_once(errno.EIO))
         result = host.run("fix", state, boot=boot)
     assert (result["reason"], result["changed"]) == ("no_room", False)
     assert (host.kernel.calls, host.acceptance) == (calls, before)
-    assert not _runs.is_noted(host.kernel.files())
+    assert not journal.is_noted(host.kernel.files())
 
 
 def fail_once(number):
@@ -350,7 +351,7 @@ def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_i
     result = host.run("fix", ABSENT)
     assert (result["changed"], result["state"], result["actions"]) == (True, "absent", [])
     host.dies_after("load fix", "fix")
-    monkeypatch.setattr(_runs, "write", fail_with(errno.ENOSPC))
+    monkeypatch.setattr(journal, "write", fail_with(errno.ENOSPC))
     result = host.run("fix")
     assert (result["failed"], result["reason"], result["changed"]) == (True, "no_room", True)
     assert "it was undone: unload fix." in result["notices"][0]
@@ -359,7 +360,7 @@ def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_i
 def test_a_run_that_was_cut_off_before_its_first_step_is_no_change(tmp_path):
     host = Host(tmp_path)
     host.run("fix")
-    _runs.write_note(host.kernel.files(), dataclasses.replace(NOTE, before=tuple(host.kernel.patches)))
+    journal.write_note(host.kernel.files(), dataclasses.replace(NOTE, before=tuple(host.kernel.patches)))
     assert not host.run("fix")["changed"]
 
 
@@ -377,7 +378,7 @@ def test_files_are_for_root_alone(tmp_path):
     files = Files(str(tmp_path))
     source = tmp_path / "source.ko"
     source.write_bytes(b"fix 1")
-    path = tmp_path / _kept_files.store(files, "fix", str(source), FIX.sha256).lstrip("/")
+    path = tmp_path / copies.store(files, "fix", str(source), FIX.sha256).lstrip("/")
     assert path.read_bytes() == b"fix 1"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700

@@ -12,32 +12,24 @@ is written before the first step and removed after the last; a note without a lo
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pwd
-import time
 import typing as t
 from dataclasses import asdict, dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kept_files import DIRECTORY
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity, LoadedPatch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import make_directory, write
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import write
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 NOTE = f"{DIRECTORY}/run"
-
-POLL_SECONDS = 0.2
-
-
-class Locked(Exception):
-    """Another run has the lock. The text says which."""
 
 
 @dataclass(frozen=True)
@@ -75,27 +67,6 @@ def who_am_i() -> str:
     return f"{user}{f' ({behind} by sudo)' if behind else ''}, process {os.getpid()}"
 
 
-@contextlib.contextmanager
-def lock(files: Files, seconds: float) -> t.Iterator[None]:
-    """Hold the host's lock. Raises Locked if another run has it for longer than these seconds, OSError if not root."""
-    make_directory(files, DIRECTORY)
-    descriptor = os.open(files.path(DIRECTORY), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    note = read_note(files)
-                    raise Locked(str(note) if note else "a run that has not said what it does") from None
-                time.sleep(POLL_SECONDS)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def is_noted(files: Files) -> bool:
     """Whether a run is changing the host, or was cut off."""
     return files.inode(NOTE) is not None
@@ -103,7 +74,7 @@ def is_noted(files: Files) -> bool:
 
 def write_note(files: Files, note: Note) -> None:
     """Say what is about to be done."""
-    boot = _boot_store.to_plain(note.boot) if note.boot else None
+    boot = boot_store.to_plain(note.boot) if note.boot else None
     write(files, NOTE, json.dumps(dict(asdict(note), boot=boot)).encode())
 
 
@@ -129,10 +100,10 @@ def read_note(files: Files) -> Note | None:
             kept=dict(data["kept"]),
             name=data["name"],
             state=data["state"],
-            boot=_boot_store.from_plain(data["boot"]) if data.get("boot") else None,
+            boot=boot_store.from_plain(data["boot"]) if data.get("boot") else None,
             proven=data.get("proven") is True,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, _boot_store.Damaged):
+    except (ValueError, KeyError, TypeError, AttributeError, boot_store.Damaged):
         return None
 
 

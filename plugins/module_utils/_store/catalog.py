@@ -11,14 +11,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, Displaced, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._runs import Note
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import Note
 
 
 class KeptFiles:
@@ -31,9 +31,9 @@ class KeptFiles:
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
         for patch in snapshot.patches:
-            self._add(patch.name, _kept_files.read_record(kernel.files(), patch.name))
+            self._add(patch.name, copies.read_record(kernel.files(), patch.name))
 
-    def _add(self, name: str, record: _kept_files.Record | None) -> None:
+    def _add(self, name: str, record: copies.Record | None) -> None:
         file = _parse(record)
         if not record or not file:
             return
@@ -44,7 +44,7 @@ class KeptFiles:
             self.unproven.add(name)
         for one in self._displaced[name]:
             if one.file:
-                self.paths.setdefault(one.file, _kept_files.copy_path(one.name, one.file.sha256))
+                self.paths.setdefault(one.file, copies.copy_path(one.name, one.file.sha256))
 
     def displaced_by(self, name: str) -> tuple[Displaced, ...]:
         """What the loaded patch of this name took the place of."""
@@ -64,10 +64,10 @@ class KeptFiles:
     def add_of(self, note: Note) -> None:
         """Add what a run had that was cut off: what was kept before it, and the files that it brought."""
         for name, sha256 in note.kept.items():
-            self._add(name, _kept_files.read_record_of(self._kernel.files(), name, sha256))
+            self._add(name, copies.read_record_of(self._kernel.files(), name, sha256))
         for step in note.steps:
             if step.file:
-                self.paths.setdefault(step.file, _kept_files.copy_path(step.file.name, step.file.sha256))
+                self.paths.setdefault(step.file, copies.copy_path(step.file.name, step.file.sha256))
 
     def update(
         self,
@@ -92,11 +92,11 @@ class KeptFiles:
                 self._update_one(name, plan, before.patch(name), after.patch(name), undone)
             except OSError as error:
                 notices.append(
-                    f"What is loaded as {name} could not be noted in {_kept_files.DIRECTORY} ({error.strerror}): "
+                    f"What is loaded as {name} could not be noted in {copies.DIRECTORY} ({error.strerror}): "
                     "enabling the patch again may need src."
                 )
         if prune:
-            _kept_files.prune(self._kernel.files(), [patch.name for patch in after.patches])
+            copies.prune(self._kernel.files(), [patch.name for patch in after.patches])
         return notices
 
     def _update_one(
@@ -118,11 +118,11 @@ class KeptFiles:
             if file.identity.compare(loaded.identity) != "different":
                 displaced = [asdict(one) for one in self.displaced_by(name)]
                 proven = name not in self.unproven
-                _kept_files.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced, proven)
+                copies.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced, proven)
                 return
 
 
-def _parse(record: _kept_files.Record | None) -> PatchFile | None:
+def _parse(record: copies.Record | None) -> PatchFile | None:
     return _parse_file(record.patch_file) if record else None
 
 

@@ -16,30 +16,34 @@ import os
 import typing as t
 from dataclasses import asdict, dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kept_files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
     Accepted,
     Quarantined,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 DIRECTORY = "/var/lib/openeuler-livepatch"
+
 ACCEPTED = f"{DIRECTORY}/accepted"
+
 MARKER = f"{DIRECTORY}/marker"
 
-REPORT = f"{_kept_files.DIRECTORY}/boot"
+REPORT = f"{copies.DIRECTORY}/boot"
 """What the boot program has done, until the next boot."""
 
 PROGRAM = "/usr/local/lib/openeuler-livepatch/boot.pyz"
+
 UNIT = "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service"
 """The role C(boot) puts both there."""
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
 FORMAT = 1
 
 
@@ -60,7 +64,7 @@ class Marker:
 
 def file_path(name: str, sha256: str) -> str:
     """Where the file of an accepted patch is kept."""
-    return _kept_files.copy_path(name, sha256, DIRECTORY)
+    return copies.copy_path(name, sha256, DIRECTORY)
 
 
 class Damaged(Exception):
@@ -122,7 +126,7 @@ def prune(files: Files, acceptance: Acceptance) -> None:
 
 def keep_file(files: Files, name: str, sha256: str, source: str) -> None:
     """Copy the file of a patch that is about to be accepted. Raises OSError, FileChanged."""
-    _kept_files.store(files, name, source, sha256, DIRECTORY)
+    copies.store(files, name, source, sha256, DIRECTORY)
 
 
 def read_marker(files: Files) -> Marker | None:

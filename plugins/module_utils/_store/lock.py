@@ -1,0 +1,49 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""One run at a time changes a host's live patches: a lock that the kernel drops with the process that holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import make_directory
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import read_note
+
+POLL_SECONDS = 0.2
+
+
+class Locked(Exception):
+    """Another run has the lock. The text says which."""
+
+
+@contextlib.contextmanager
+def lock(files: Files, seconds: float) -> t.Iterator[None]:
+    """Hold the host's lock. Raises Locked if another run has it for longer than these seconds, OSError if not root."""
+    make_directory(files, DIRECTORY)
+    descriptor = os.open(files.path(DIRECTORY), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    note = read_note(files)
+                    raise Locked(str(note) if note else "a run that has not said what it does") from None
+                time.sleep(POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
