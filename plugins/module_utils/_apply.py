@@ -40,8 +40,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     added_functions,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import settling, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import settling, way_back
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol

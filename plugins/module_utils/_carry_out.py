@@ -39,7 +39,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import is_gone, way_back
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
 from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
@@ -47,7 +48,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_gone, way_back
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol

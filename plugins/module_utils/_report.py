@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_plan import boot_of, describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._host import read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Holder,
@@ -19,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of, describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 

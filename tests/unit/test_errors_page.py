@@ -80,7 +80,7 @@ def test_the_page_is_written_from_the_table(errors_page):
     assert errors_page.page() == written, "run tests/tools/errors_page.py"
 
 
-@pytest.mark.parametrize("name", ["_change", "_plan", "_revert", "_boot_plan", "_apply", "_proof", "_carry_out"])
+@pytest.mark.parametrize("name", ["_plan/change", "_plan/plan", "_plan/revert", "_plan/boot", "_apply", "_proof", "_carry_out"])
 def test_every_reason_is_on_the_page_of_reasons(name):
     source = (ROOT / f"plugins/module_utils/{name}.py").read_text(encoding="utf-8")
     reasons = set(re.findall(r'(?:Finding|Cause|_refuse)\(\s*(?:plan,\s*)?"(\w+)"', source))

@@ -23,8 +23,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
     Identity,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import deviations, make_plan, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import settling, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import settling, way_back
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,

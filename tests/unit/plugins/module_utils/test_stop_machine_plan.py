@@ -24,7 +24,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,

@@ -25,8 +25,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
     Identity,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._way_back import is_other_content, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import is_other_content, way_back
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,

@@ -23,7 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Identity, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Snapshot,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan import make_plan, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
 def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Sequence[Displaced]) -> Plan:

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: the snapshot that a plan leads to, and in what another one differs from it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    DISABLE,
+    ENABLE,
+    LOAD,
+    LOAD_TARGET,
+    UNLOAD,
+    WAIT,
+    Plan,
+    Step,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    LoadedPatch,
+    Snapshot,
+)
+
+
+def predict(snapshot: Snapshot, plan: Plan) -> Snapshot:
+    """The snapshot that carrying out the plan should lead to."""
+    for step in plan.steps:
+        snapshot = replace(snapshot, patches=tuple(_after_step(snapshot, step)), modules=_modules_after(snapshot, step))
+    return replace(snapshot, boot=plan.acceptance or snapshot.boot)
+
+
+def _modules_after(snapshot: Snapshot, step: Step) -> frozenset[str]:
+    if step.action in (LOAD, LOAD_TARGET):
+        return snapshot.modules.union([step.patch])
+    return snapshot.modules.difference([step.patch]) if step.action == UNLOAD else snapshot.modules
+
+
+def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
+    patches = list(snapshot.patches)
+    patch = snapshot.patch(step.patch)
+    if step.action == LOAD and step.file:
+        return _after_load(snapshot, step.patch, step.file)
+    if patch is None:
+        return patches
+    place = patches.index(patch)
+    if step.action == UNLOAD:
+        del patches[place]
+    elif step.action == DISABLE:
+        patches[place] = replace(patch, enabled=False)
+    elif step.action == WAIT:
+        patches[place] = replace(patch, in_transition=False, functions=patch.functions if patch.enabled else ())
+    elif step.action == ENABLE:
+        patches[place] = replace(patch, enabled=True)
+        if snapshot.abi == STOP_MACHINE and not snapshot.list_order:
+            # Without CONFIG_LIVEPATCH_STACK an enabled patch moves to the end of the kernel's list.
+            patches.append(patches.pop(place))
+    return patches
+
+
+def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPatch]:
+    enables = snapshot.abi == PER_TASK
+    patches = list(snapshot.patches)
+    if enables and file.replace:
+        patches = [replace(patch, enabled=False, functions=()) for patch in patches]
+    newest = max((patch.load_index for patch in patches), default=0)
+    loaded = LoadedPatch(
+        name=name,
+        enabled=enables,
+        replace=file.replace if enables else None,
+        functions=file.functions or (),
+        identity=file.identity,
+        load_index=newest + 1,
+    )
+    return [*patches, loaded]
+
+
+def deviations(predicted: Snapshot, found: Snapshot) -> list[str]:
+    """In what the found snapshot is not the predicted one: what is loaded and active, and what is live."""
+    sentences = []
+    for name in sorted({patch.name for patch in predicted.patches + found.patches}):
+        should_be, is_now = predicted.patch(name), found.patch(name)
+        wanted, seen = _condition(should_be), _condition(is_now)
+        if wanted != seen:
+            sentences.append(f"{name} is {seen} and should be {wanted}")
+        elif should_be and is_now and should_be.identity.compare(is_now.identity) == "different":
+            sentences.append(f"{name} has another content ({is_now.identity}) than it should ({should_be.identity})")
+    if not sentences:
+        sentences += _stack_deviations(predicted, found)
+    return sentences
+
+
+def _condition(patch: LoadedPatch | None) -> str:
+    if patch is None:
+        return "not loaded"
+    condition = "enabled" if patch.enabled else "disabled"
+    return condition + " and in transition" if patch.in_transition else condition
+
+
+def _stack_deviations(predicted: Snapshot, found: Snapshot) -> t.Iterator[str]:
+    """Differences of the function stacks, among the patches whose functions were known beforehand."""
+    known = {patch.name for patch in predicted.patches if patch.functions}
+    wanted, seen = predicted.stacks(), found.stacks()
+    for function in sorted({*wanted, *seen}, key=str):
+        should, is_now = (
+            [patch.name for patch in stacks.get(function, ()) if patch.name in known] for stacks in (wanted, seen)
+        )
+        if should != is_now:
+            yield (
+                f"{function} has the stack {', '.join(is_now) or 'of no patch'} "
+                f"and should have {', '.join(should) or 'none'}"
+            )
