@@ -13,7 +13,7 @@ import random
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import explain, may_pass
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile

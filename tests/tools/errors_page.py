@@ -13,7 +13,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import PAGE, ROWS, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import PAGE, ROWS, Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import errno_name
 
 HEADER = """\

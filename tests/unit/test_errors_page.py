@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _causes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
@@ -46,13 +46,13 @@ def answers(errors_page, row):
     )
     for number in [row.number] if row.number is not None else errno.errorcode:
         for abi in [row.abi] if row.abi else [PER_TASK, STOP_MACHINE]:
-            cause = _causes.explain(row.operation or UNLOAD, number, log, abi)
+            cause = explain.explain(row.operation or UNLOAD, number, log, abi)
             yield row, number, abi, (cause.reason, cause.cause, cause.remedy), said
 
 
 def test_what_the_page_says_of_a_row_leads_to_it(errors_page):
     """No row is hidden by an earlier one, and the page shows lines that its pattern matches."""
-    for row in _causes.ROWS:
+    for row in explain.ROWS:
         for *when, explained, said in answers(errors_page, row):
             assert explained == said, when
 
@@ -60,16 +60,16 @@ def test_what_the_page_says_of_a_row_leads_to_it(errors_page):
 def test_the_rows_fit_in_the_order_that_the_page_tells(errors_page, monkeypatch):
     page = re.sub(r"\n +", " ", errors_page.page())
     order = sorted(
-        _causes.ROWS,
+        explain.ROWS,
         key=lambda row: (not row.log, row.operation is None, page.index(f"* {errors_page.when(row)}\n")),
     )
-    monkeypatch.setattr(_causes, "ROWS", tuple(order))
+    monkeypatch.setattr(explain, "ROWS", tuple(order))
     test_what_the_page_says_of_a_row_leads_to_it(errors_page)
 
 
 def test_the_page_shows_what_the_kernel_prints(errors_page):
     page = errors_page.page()
-    shown = [line for row in _causes.ROWS for line in errors_page.lines(row.log)]
+    shown = [line for row in explain.ROWS for line in errors_page.lines(row.log)]
     assert [line for line in shown if re.search(r"[\\|^*+?]|\.\.\.", line.replace("[<module>]", ""))] == []
     assert "* ``disable``: EBUSY, stop_machine, with ``only the last enabled patch can be disabled`` in the log" in page
     assert page.index("failed to add breakpoints") < page.index("Some task is in one of the functions")
@@ -80,7 +80,9 @@ def test_the_page_is_written_from_the_table(errors_page):
     assert errors_page.page() == written, "run tests/tools/errors_page.py"
 
 
-@pytest.mark.parametrize("name", ["_plan/change", "_plan/plan", "_plan/revert", "_plan/boot", "_apply", "_proof", "_carry_out"])
+@pytest.mark.parametrize(
+    "name", ["_plan/change", "_plan/plan", "_plan/revert", "_plan/boot", "_apply", "_proof", "_carry_out"]
+)
 def test_every_reason_is_on_the_page_of_reasons(name):
     source = (ROOT / f"plugins/module_utils/{name}.py").read_text(encoding="utf-8")
     reasons = set(re.findall(r'(?:Finding|Cause|_refuse)\(\s*(?:plan,\s*)?"(\w+)"', source))

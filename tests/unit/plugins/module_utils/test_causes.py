@@ -11,7 +11,7 @@ import os
 import re
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._causes import ROWS, explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import ROWS, explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog, parse_record
 

@@ -21,13 +21,9 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import (
-    _causes,
-    _kernel_lists,
-    _kernel_log,
-    _state_file,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_lists, _kernel_log, _state_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import parse_modinfo
@@ -138,7 +134,7 @@ PARSERS = {
     "trouble in the log": ([LOG], lambda text: _kernel_log.trouble(text.splitlines())),
     "causes": (
         [LOG],
-        lambda text: [_causes.explain(row.operation or "load", row.number, [text]) for row in _causes.ROWS],
+        lambda text: [explain.explain(row.operation or "load", row.number, [text]) for row in explain.ROWS],
     ),
     "modinfo": ([MODINFO], lambda text: parse_modinfo(text.encode("utf-8", "replace"))),
     "kpatch-build's log": (
