@@ -18,7 +18,6 @@ import threading
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
@@ -41,6 +40,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
@@ -196,7 +196,7 @@ class Boot:
     def _load_all(self, acceptance: Acceptance, due: t.Iterable[Accepted]) -> list[Result]:
         taint = self._files.number("/proc/sys/kernel/tainted") or 0
         marker = Marker(self._boot_id, self._release, taint)
-        owners = _owners.read(self._files, self._release)
+        owners = read_owners(self._files, self._release)
         results = []
         for one in due:
             quarantine = acceptance.quarantine_of(one.sha256)

@@ -16,15 +16,17 @@ import syslog
 import time
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import SYSFS, read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import SYSFS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Holder, Snapshot
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 
 # finit_module(2) has no wrapper in the C library. Numbers: arch/*/entry/syscalls/*.tbl and
 # include/uapi/asm-generic/unistd.h, which aarch64, riscv64 and loongarch64 share.
@@ -101,7 +103,7 @@ class Kernel:
 
     def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
         # Here and not above: only a change asks for them.
-        from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import read_conditions
+        from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import read_conditions
 
         return read_conditions(self.files(), release, name, functions)
 

@@ -13,8 +13,8 @@ import typing as t
 if t.TYPE_CHECKING:
     from typing import Protocol
 
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Holder, Snapshot
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 else:
     # Python 3.7 has no typing.Protocol; only mypy needs one.

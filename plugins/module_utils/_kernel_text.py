@@ -11,15 +11,25 @@ import re
 import struct
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions, _kernel_lists
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     Function,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
+    KALLSYMS,
+    find_symbols,
+    with_a_name_of,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
+    ENABLED_FUNCTIONS,
+    TRACEFS,
+    entries_of,
+    read_traced,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Traced
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Traced
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 KCORE = "/proc/kcore"
@@ -49,17 +59,17 @@ def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterabl
 
 
 def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -> list[str]:
-    traced = _conditions.read_traced(files)
+    traced = read_traced(files)
     if traced is None:
-        raise CannotTell(f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS} cannot be read")
+        raise CannotTell(f"{TRACEFS[0]}/{ENABLED_FUNCTIONS} cannot be read")
     replaced = {*functions, *snapshot.stacks()}
-    kallsyms = files.bytes(_conditions.KALLSYMS) or b""
-    symbols = _kernel_lists.find_symbols(kallsyms, {(function.object, function.name) for function in replaced})
+    kallsyms = files.bytes(KALLSYMS) or b""
+    symbols = find_symbols(kallsyms, {(function.object, function.name) for function in replaced})
     sentences, unnamed = [], []
     for function in functions:
         # An entry shows no position: each of the patched functions of this name must have one.
-        wanted = _kernel_lists.with_a_name_of(symbols, function, replaced)
-        entries = _kernel_lists.entries_of(symbols, traced, function)
+        wanted = with_a_name_of(symbols, function, replaced)
+        entries = entries_of(symbols, traced, function)
         hooks = [entry for entry in entries if entry.ip_modify]
         named = [entry for entry in hooks if entry.users > 1 or FTRACE_HANDLER in entry.text]
         # Only a trampoline or CALL_OPS is named; some architectures have neither (kernel/trace/ftrace.c, t_show).
@@ -82,10 +92,10 @@ def _unhooked(function: Function, hooks: t.Sequence[Traced], count: int, wanted:
 
 
 def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> list[str]:
-    kallsyms = files.bytes(_conditions.KALLSYMS)
+    kallsyms = files.bytes(KALLSYMS)
     if kallsyms is None:
-        raise CannotTell(f"{_conditions.KALLSYMS} cannot be read")
-    symbols = _kernel_lists.find_symbols(kallsyms, {(function.object, function.name) for function in functions})
+        raise CannotTell(f"{KALLSYMS} cannot be read")
+    symbols = find_symbols(kallsyms, {(function.object, function.name) for function in functions})
     sentences = []
     try:
         with open(files.path(KCORE), "rb", buffering=0) as core:
@@ -93,7 +103,7 @@ def _without_jump(files: Files, machine: str, patch: str, functions: list[Functi
                 found = symbols[(function.object, function.name)]
                 address = found[function.sympos - 1].address if len(found) >= function.sympos else None
                 if address is None:
-                    raise CannotTell(f"{_conditions.KALLSYMS} does not show the address of {function}")
+                    raise CannotTell(f"{KALLSYMS} does not show the address of {function}")
                 target = jump_target(machine, address, read_memory(core, address, 20))
                 if target is None:
                     sentences.append(f"{function} does not begin with a jump")

@@ -13,17 +13,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import (
-    Kprobe,
-    Symbols,
-    Traced,
-    entries_of,
-    is_same,
-    symbol_of,
-    with_a_name_of,
-)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import DISABLE, ENABLE, LOAD, Step
@@ -34,6 +23,23 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     LoadedPatch,
     Snapshot,
     troubles,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
+    KALLSYMS,
+    Symbols,
+    is_same,
+    symbol_of,
+    with_a_name_of,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
+    ENABLED_FUNCTIONS,
+    FTRACE_ENABLED,
+    KPROBES,
+    TRACEFS,
+    Kprobe,
+    Traced,
+    entries_of,
 )
 
 SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "riscv64": 24}
@@ -148,13 +154,13 @@ class Preflight:
             demands.append(f"the kernel is locked down ({conditions.lockdown})")
         if not demands:
             # A kernel without lockdown has no such file.
-            unreadable = _conditions.LOCKDOWN in conditions.unreadable
+            unreadable = LOCKDOWN in conditions.unreadable
             if conditions.lockdown is None and (conditions.secure_boot or unreadable):
                 yield Finding(
                     "signature",
-                    conditions.why(_conditions.LOCKDOWN)
+                    conditions.why(LOCKDOWN)
                     if unreadable
-                    else f"Secure Boot is on, and {_conditions.LOCKDOWN} does not tell what follows from it.",
+                    else f"Secure Boot is on, and {LOCKDOWN} does not tell what follows from it.",
                     "Sign the patch file.",
                     "The kernel may demand a signature.",
                     WARN,
@@ -202,7 +208,7 @@ class Preflight:
         if symbols is None:
             yield Finding(
                 "symbols",
-                self.conditions.why(_conditions.KALLSYMS),
+                self.conditions.why(KALLSYMS),
                 "Build the kernel with CONFIG_KALLSYMS.",
                 "Whether the kernel has the functions of the patch, and how long they are, is unknown.",
                 WARN,
@@ -346,7 +352,7 @@ class Preflight:
             if functions:
                 yield Finding(
                     "kprobe",
-                    self.conditions.why(_conditions.KPROBES),
+                    self.conditions.why(KPROBES),
                     "Mount debugfs, if lockdown permits it.",
                     "A kprobe in a function would keep the kernel from changing it (EINVAL)."
                     if stop_machine
@@ -360,7 +366,7 @@ class Preflight:
                 yield Finding(
                     "kprobe",
                     f"A kprobe is set in {function.name} (at {', '.join(offsets)}).",
-                    f"Find its owner ({_conditions.KPROBES} shows it) and remove it first.",
+                    f"Find its owner ({KPROBES} shows it) and remove it first.",
                     "The kernel changes no function with a kprobe in it, and would answer EINVAL."
                     if stop_machine
                     else "While the function is patched, a probe inside of it is not reached.",
@@ -378,14 +384,14 @@ class Preflight:
         if self.conditions.ftrace_failed:
             yield Finding(
                 "ftrace_disabled",
-                f"ftrace has failed on this host ({_conditions.FTRACE_ENABLED} answers ENODEV).",
+                f"ftrace has failed on this host ({FTRACE_ENABLED} answers ENODEV).",
                 "Reboot the host; its log tells why, at the first message of ftrace.",
                 "This kernel patches by means of ftrace, and would answer ENODEV.",
             )
         elif self.conditions.ftrace_enabled is None:
             yield Finding(
                 "ftrace_disabled",
-                self.conditions.why(_conditions.FTRACE_ENABLED),
+                self.conditions.why(FTRACE_ENABLED),
                 "Make sure that ftrace is enabled.",
                 "This kernel patches by means of ftrace, and would answer EBUSY if that is off.",
                 WARN,
@@ -393,7 +399,7 @@ class Preflight:
         elif not self.conditions.ftrace_enabled:
             yield Finding(
                 "ftrace_disabled",
-                f"{_conditions.FTRACE_ENABLED} is 0.",
+                f"{FTRACE_ENABLED} is 0.",
                 "Set it to 1 (sysctl kernel.ftrace_enabled=1).",
                 "This kernel patches by means of ftrace, and would answer EBUSY.",
             )
@@ -404,7 +410,7 @@ class Preflight:
         if not functions:
             return
         if self.conditions.traced is None:
-            path = f"{_conditions.TRACEFS[0]}/{_conditions.ENABLED_FUNCTIONS}"
+            path = f"{TRACEFS[0]}/{ENABLED_FUNCTIONS}"
             yield Finding(
                 "ftrace_user",
                 self.conditions.why(path),
@@ -425,7 +431,7 @@ class Preflight:
         shown = self._shown(function, entries)
         who = "; ".join(dict.fromkeys(entry.text for entry in entries if entry.text))
         who = f" ({who})" if who else ""
-        remedy = f"Find its owner in {_conditions.ENABLED_FUNCTIONS} of tracefs and end it first."
+        remedy = f"Find its owner in {ENABLED_FUNCTIONS} of tracefs and end it first."
         if self.snapshot.abi == STOP_MACHINE:
             yield Finding(
                 "ftrace_user",

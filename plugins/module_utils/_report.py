@@ -11,13 +11,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import read_holders, read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Holder,
     LoadedPatch,
     Snapshot,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of, describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now

@@ -33,12 +33,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.comm
     read_text,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import read_config
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import parse_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
     is_module_name,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import parse_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     PatchFileError,
     read_patch_file,

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_tool import REGISTER_ONLY, Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_patch import SourcePatch, Trial
-from ansible_collections.openeuler.livepatch.plugins.module_utils._host import REQUIRED_OPTIONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import REQUIRED_OPTIONS
 
 REFUSED_OPTIONS = (
     "CONFIG_DEBUG_INFO_SPLIT",

@@ -10,9 +10,6 @@ import dataclasses
 import errno
 import hashlib
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
-from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import Conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
@@ -22,6 +19,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     LoadedPatch,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import detect_list_order
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
@@ -161,7 +161,7 @@ class ModelKernel:
     def snapshot(self):
         list_order = None
         if self.abi == STOP_MACHINE:
-            list_order = _host.detect_list_order(None, {}, self.patches)[0] if self.hidden else self.list_order
+            list_order = detect_list_order(None, {}, self.patches)[0] if self.hidden else self.list_order
         boot = boot_store.read(self.files())
         return snapshot(
             *self.patches, abi=self.abi, list_order=list_order, boot=boot, has_boot_program=self.has_boot_program

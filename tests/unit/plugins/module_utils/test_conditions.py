@@ -8,9 +8,13 @@ from __future__ import annotations
 import errno
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import SECURE_BOOT, read_conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Symbol, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import (
+    SECURE_BOOT,
+    read_conditions,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.6.0-28.0.0.34.oe2403.x86_64"

@@ -11,13 +11,14 @@ import struct
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _host
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
     Unreadable,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -89,7 +90,7 @@ def fixture_tree(tmp_path):
 def test_patches_in_order_of_loading(tree):
     tree.patch("lp_one", ["vmlinux/cmdline_proc_show,1", "ext4/ext4_sync_file,2"])
     tree.patch("lp_two", ["vmlinux/cmdline_proc_show,1"])
-    snapshot = _host.read_snapshot(tree.files)
+    snapshot = read_snapshot(tree.files)
     assert [(patch.name, patch.enabled, patch.refcount) for patch in snapshot.patches] == [
         ("lp_one", True, 1),
         ("lp_off", False, 0),
@@ -109,7 +110,7 @@ def test_patches_in_order_of_loading(tree):
 
 def test_a_module_without_an_exit_function(tree):
     tree.write("/proc/modules", MODULES.replace("lp_off 12288 0 -", "lp_off 12288 0 [permanent],"))
-    assert [patch.name for patch in _host.read_snapshot(tree.files).patches if patch.permanent] == ["lp_off"]
+    assert [patch.name for patch in read_snapshot(tree.files).patches if patch.permanent] == ["lp_off"]
 
 
 def test_what_a_patch_was_made_from(tree):
@@ -127,7 +128,7 @@ def test_identity_marks(tree):
     tree.write("/sys/module/lp_one/notes/.note.gnu.build-id", note)
     tree.write("/sys/module/lp_one/srcversion", "ABCDEF\n")
     tree.write("/sys/module/lp_two/notes/.note.gnu.build-id", b"short")
-    snapshot = _host.read_snapshot(tree.files)
+    snapshot = read_snapshot(tree.files)
     assert snapshot.patch("lp_one").identity.build_id == bytes(range(20)).hex()
     assert snapshot.patch("lp_one").identity.srcversion == "ABCDEF"
     assert str(snapshot.patch("lp_two").identity) == "no mark"
@@ -150,7 +151,7 @@ def test_running_transition_and_its_holders(tree):
         "hrtimer_nanosleep+0x9d/0x120",
         "do_syscall_64+0x82/0x190",
     ]
-    disabling = _host.read_holders(tree.files, enabling=False)
+    disabling = read_holders(tree.files, enabling=False)
     assert [str(holder) for holder in disabling] == ["task7 (pid 7) in hrtimer_nanosleep+0x9d/0x120"]
 
 
@@ -299,7 +300,7 @@ def test_owners(tree):
     tree.write("/usr/lib/syscare/patches/4f2a/lp-one.ko", "")
     tree.write(f"/var/lib/kpatch/{RELEASE}/lp-two.ko", "")
     tree.write("/var/lib/kpatch/5.10.0/lp-off.ko", "")
-    assert [patch.owner for patch in _host.read_snapshot(tree.files).patches] == ["SysCare", None, "kpatch.service"]
+    assert [patch.owner for patch in read_snapshot(tree.files).patches] == ["SysCare", None, "kpatch.service"]
 
 
 @pytest.mark.parametrize(
@@ -312,14 +313,14 @@ def test_far_jumps_of_arm64(tree, config, expected):
         tree.write(path, config)
     else:
         (tree.root / path.lstrip("/")).unlink()
-    assert _host.read_snapshot(tree.files).module_plts is expected
+    assert read_snapshot(tree.files).module_plts is expected
 
 
 def test_proc_config_is_preferred_and_a_damaged_one_skipped(tree):
     tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode()))
-    assert _host.read_snapshot(tree.files).abi == STOP_MACHINE
+    assert read_snapshot(tree.files).abi == STOP_MACHINE
     tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode())[:-20])
-    snapshot = _host.read_snapshot(tree.files)
+    snapshot = read_snapshot(tree.files)
     assert snapshot.abi == PER_TASK
     assert snapshot.unreadable == (Unreadable("/proc/config.gz", "damaged"),)
 
@@ -356,11 +357,11 @@ def test_what_cannot_be_read_is_named(tree, monkeypatch):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr("builtins.open", refuse)
-    snapshot = _host.read_snapshot(tree.files)
+    snapshot = read_snapshot(tree.files)
     assert Unreadable("/proc/modules", "EACCES") in snapshot.unreadable
 
 
 @pytest.mark.parametrize("modules", ["", "\n", "one two\n", "x 1 - - Live 0x0\n", "\0\xff garbage (((\n"])
 def test_odd_module_lists(tree, modules):
     tree.write("/proc/modules", modules)
-    assert _host.read_snapshot(tree.files).patches == ()
+    assert read_snapshot(tree.files).patches == ()

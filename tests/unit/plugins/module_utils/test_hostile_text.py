@@ -21,11 +21,15 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_lists, _kernel_log, _state_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import state_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import find_symbols
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_signers
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import parse_kprobes, parse_traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import parse_modinfo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
@@ -122,14 +126,14 @@ def as_file(path, read):
 
 
 PARSERS = {
-    "state file": ([STATE], _state_file.parse),
+    "state file": ([STATE], state_file.parse),
     "kallsyms": (
         [KALLSYMS],
-        lambda text: _kernel_lists.find_symbols(text.encode("utf-8", "replace"), [("vmlinux", "f"), ("ext4", "f")]),
+        lambda text: find_symbols(text.encode("utf-8", "replace"), [("vmlinux", "f"), ("ext4", "f")]),
     ),
-    "kprobes": ([KPROBES], _kernel_lists.parse_kprobes),
-    "enabled_functions": ([TRACED], _kernel_lists.parse_traced),
-    "keys": ([KEYS], _kernel_lists.parse_signers),
+    "kprobes": ([KPROBES], parse_kprobes),
+    "enabled_functions": ([TRACED], parse_traced),
+    "keys": ([KEYS], parse_signers),
     "kernel log records": ([RECORD], kmsg.parse_record),
     "trouble in the log": ([LOG], lambda text: _kernel_log.trouble(text.splitlines())),
     "causes": (

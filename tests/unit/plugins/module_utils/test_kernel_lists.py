@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol, find_symbols
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
     Kprobe,
-    Symbol,
     Traced,
-    find_symbols,
-    parse_key_ids,
     parse_kprobes,
-    parse_signers,
     parse_traced,
 )
 

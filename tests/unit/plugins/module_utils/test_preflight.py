@@ -9,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._conditions import LOCKDOWN, Conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Symbol, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     IGNORABLE,
     INFO,
@@ -29,6 +27,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (

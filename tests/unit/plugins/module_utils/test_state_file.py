@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._state_file import Entry, parse
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.state_file import Entry, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -3,10 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""Pure: reads the lists that a kernel shows of its symbols, kprobes, traced functions and keys.
 
-Lines of another form are left out: what a kernel shows is not promised to stay as it is.
-"""
+"""Pure: the symbols of a kernel and its modules, as /proc/kallsyms shows them, and which of them a patch means."""
 
 from __future__ import annotations
 
@@ -14,6 +12,10 @@ import io
 import re
 import typing as t
 from dataclasses import dataclass, replace
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
+import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
@@ -32,32 +34,6 @@ class Symbol:
     address: int | None
     size: int | None
     aliases: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Kprobe:
-    """A probe in a function, C(offset) bytes behind its start. C(address) is None where the kernel hides it."""
-
-    object: str
-    function: str
-    offset: int = 0
-    address: int | None = None
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A function that ftrace calls somebody from: C(users) counts them.
-
-    C(ip_modify) says that one of them redirects the function, as per_task live patching does, C(direct) that one is
-    called without ftrace's own code, as trampolines of BPF are. C(text) names them as far as the kernel does.
-    """
-
-    object: str
-    function: str
-    users: int
-    ip_modify: bool = False
-    direct: bool = False
-    text: str = ""
 
 
 def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
@@ -118,12 +94,6 @@ def with_a_name_of(symbols: Symbols, function: Function, others: t.Iterable[Func
     return len(places)
 
 
-def entries_of(symbols: Symbols, traced: t.Iterable[Traced], function: Function) -> list[Traced]:
-    """The entries that may be of this function: they show no position, so those of its namesakes are among them."""
-    names = names_of(symbols, function)
-    return [entry for entry in traced if entry.object == function.object and entry.function in names]
-
-
 def _symbols(kallsyms: bytes, object_name: str, name: str) -> t.Iterator[Symbol]:
     owner = b"" if object_name == "vmlinux" else b"\t[" + object_name.encode() + b"]"
     needle = b" " + name.encode() + owner + b"\n"
@@ -169,52 +139,4 @@ def _size_of_module_symbol(kallsyms: bytes, owner: bytes, address: int) -> int |
     return min(behind) - address if behind else None
 
 
-# kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags. Without flags a line ends with blanks, which
-# the last one of a text that was stripped does not have.
-_KPROBE = re.compile(r"^(\S+) +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)(?: +|$))?(?:(?:\[\w+\])+ *)?$", re.M)
-
-
-def parse_kprobes(text: str) -> tuple[Kprobe, ...]:
-    """/sys/kernel/debug/kprobes/list"""
-    return tuple(
-        Kprobe(module or "vmlinux", function, int(offset, 16), _shown_address(address))
-        for address, function, offset, module in _KPROBE.findall(text)
-    )
-
-
-def _shown_address(digits: str) -> int | None:
-    """Zeros are shown to those who must not know it."""
-    return int(digits, 16) or None if re.match(r"[0-9a-f]{8,16}\Z", digits) else None
-
-
-# kernel/trace/ftrace.c, t_show(): function, module, number of users, flags, and who they are, also on lines below.
-_TRACED = re.compile(r"^(\S+)(?: \[(\w+)\])? \((\d+)\)((?: +[RIDOM](?![^\s]))*)(.*(?:\n[ \t].*)*)", re.M)
-
-
-def parse_traced(text: str) -> tuple[Traced, ...]:
-    """enabled_functions of tracefs."""
-    return tuple(
-        Traced(
-            module or "vmlinux",
-            function,
-            int(users),
-            ip_modify="I" in flags.split(),
-            direct="D" in flags.split(),
-            text=" ".join(who.split()),
-        )
-        for function, module, users, flags, who in _TRACED.findall(text)
-    )
-
-
-# security/keys/proc.c and crypto/asymmetric_keys/x509_public_key.c: subject, key identifier, kind.
-_KEY = re.compile(r"^[0-9a-f]+ .* asymmetri (.+?)(?:: ([0-9a-f]+))?: X509\.", re.M)
-
-
-def parse_signers(keys: str) -> frozenset[str]:
-    """The names of the certificates in /proc/keys."""
-    return frozenset(name for name, _key_id in _KEY.findall(keys))
-
-
-def parse_key_ids(keys: str) -> frozenset[str]:
-    """The identifiers of the keys in /proc/keys, in hexadecimal: serial numbers of certificates that have none."""
-    return frozenset(key_id for _name, key_id in _KEY.findall(keys) if key_id)
+KALLSYMS = "/proc/kallsyms"

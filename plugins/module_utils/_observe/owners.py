@@ -26,7 +26,7 @@ KPATCH = "/var/lib/kpatch"
 """kpatch's C(kpatch install): one directory for each kernel release, loaded at boot by kpatch.service."""
 
 
-def read(files: Files, release: str) -> dict[str, str]:
+def read_owners(files: Files, release: str) -> dict[str, str]:
     """The owner of each patch module that has one, by the module's name."""
     kpatch = dict.fromkeys(_modules_below(files, f"{KPATCH}/{release}"), "kpatch.service")
     return {**kpatch, **dict.fromkeys(_modules_below(files, SYSCARE), "SysCare")}

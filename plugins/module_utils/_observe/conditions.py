@@ -12,20 +12,25 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_lists, _owners
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_lists import Kprobe, Name, Symbol, Traced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Name, Symbol, find_symbols
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import KALLSYMS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
+    FTRACE_ENABLED,
+    read_kprobes,
+    read_traced,
+)
 
-KALLSYMS = "/proc/kallsyms"
-KPROBES = "/sys/kernel/debug/kprobes/list"
-TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
-ENABLED_FUNCTIONS = "enabled_functions"
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-FTRACE_ENABLED = "/proc/sys/kernel/ftrace_enabled"
+
 LOCKDOWN = "/sys/kernel/security/lockdown"
+
 PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic")
 
 
@@ -70,8 +75,8 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     built_in = _built_in(files, release)
     keys = files.text("/proc/keys")
     return Conditions(
-        symbols=None if kallsyms is None else _kernel_lists.find_symbols(kallsyms, names),
-        kprobes=_kprobes(files),
+        symbols=None if kallsyms is None else find_symbols(kallsyms, names),
+        kprobes=read_kprobes(files),
         traced=read_traced(files),
         ftrace_enabled=files.flag(FTRACE_ENABLED),
         ftrace_failed=files.error(FTRACE_ENABLED) == errno.ENODEV,
@@ -81,34 +86,13 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         sig_enforce=_yes(files.text("/sys/module/module/parameters/sig_enforce")),
         lockdown=_lockdown(files),
         secure_boot=_secure_boot(files),
-        signers=None if keys is None else _kernel_lists.parse_signers(keys),
-        key_ids=_kernel_lists.parse_key_ids(keys or ""),
+        signers=None if keys is None else parse_signers(keys),
+        key_ids=parse_key_ids(keys or ""),
         memory=_available_memory(files),
         panics=tuple(panic for panic in PANICS if files.flag("/proc/sys/kernel/" + panic)),
-        owner=_owners.read(files, release).get(name),
+        owner=read_owners(files, release).get(name),
         unreadable={unreadable.path: unreadable.reason for unreadable in files.unreadable},
     )
-
-
-def _kprobes(files: Files) -> tuple[Kprobe, ...] | None:
-    text = files.text(KPROBES)
-    if text is not None:
-        return _kernel_lists.parse_kprobes(text)
-    # A mounted debugfs without that directory is that of a kernel without kprobes.
-    mounted = bool(files.names("/sys/kernel/debug"))
-    return () if mounted and not files.is_dir("/sys/kernel/debug/kprobes") else None
-
-
-def read_traced(files: Files) -> tuple[Traced, ...] | None:
-    """The functions that ftrace calls somebody from; C(None) where that cannot be read."""
-    for tracefs in TRACEFS:
-        text = files.text(f"{tracefs}/{ENABLED_FUNCTIONS}")
-        if text is not None:
-            return _kernel_lists.parse_traced(text)
-        if files.inode(tracefs + "/README") is not None:
-            # A mounted tracefs without that file is that of a kernel without dynamic ftrace.
-            return () if files.inode(f"{tracefs}/{ENABLED_FUNCTIONS}") is None else None
-    return None
 
 
 def _built_in(files: Files, release: str) -> frozenset[str]:

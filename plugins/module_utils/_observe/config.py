@@ -1,0 +1,72 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The configuration of the running kernel."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Unreadable,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+
+# What openEuler's documentation asks for on kernels that patch without ftrace, and what mainline needs of it.
+REQUIRED_OPTIONS = {
+    "CONFIG_HAVE_LIVEPATCH_WO_FTRACE": (STOP_MACHINE,),
+    "CONFIG_LIVEPATCH": (PER_TASK, STOP_MACHINE),
+    "CONFIG_LIVEPATCH_WO_FTRACE": (STOP_MACHINE,),
+    "CONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY": (STOP_MACHINE,),
+    "CONFIG_LIVEPATCH_RESTRICT_KPROBE": (STOP_MACHINE,),
+    "CONFIG_KALLSYMS": (PER_TASK, STOP_MACHINE),
+    "CONFIG_KALLSYMS_ALL": (PER_TASK, STOP_MACHINE),
+    "CONFIG_DEBUG_INFO": (STOP_MACHINE,),
+}
+
+VERMAGIC = {
+    "SMP": "SMP",
+    "PREEMPT_RT": "preempt_rt",
+    "PREEMPT_BUILD": "preempt",
+    "PREEMPT": "preempt",
+    "MODULE_UNLOAD": "mod_unload",
+    "MODVERSIONS": "modversions",
+}
+"""The words of a vermagic and the options that they stand for (include/linux/vermagic.h)."""
+
+MODULE_PLTS = "CONFIG_ARM64_MODULE_PLTS"
+"""Makes jumps of arm64 kernels of 5.10 reach modules that are far away (arch/arm64/include/asm/livepatch.h)."""
+
+
+def read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]]:
+    """The path of the running kernel's configuration and its options of interest; (None, {}) if there is none."""
+    for path in ("/proc/config.gz", "/boot/config-" + release, f"/lib/modules/{release}/config"):
+        content = files.bytes(path)
+        if content is None:
+            continue
+        if path.endswith(".gz"):
+            try:
+                content = gzip.decompress(content)
+            except (OSError, EOFError, zlib.error):
+                files.unreadable.append(Unreadable(path, "damaged"))
+                continue
+        return path, parse_config(content.decode("utf-8", "replace"))
+    return None, {}
+
+
+def parse_config(text: str) -> dict[str, str]:
+    """The livepatch options, the REQUIRED_OPTIONS, MODULE_PLTS and those in VERMAGIC that a configuration sets."""
+    names = "|".join(("(?:HAVE_)?LIVEPATCH\\w*", "KALLSYMS(?:_ALL)?", "DEBUG_INFO", "ARM64_MODULE_PLTS", *VERMAGIC))
+    return dict(re.findall(rf"^(CONFIG_(?:{names}))=(.*)$", text, re.M))
+
+
+def vermagic_words(config: dict[str, str]) -> frozenset[str]:
+    words = {word for option, word in VERMAGIC.items() if config.get("CONFIG_" + option) == "y"}
+    return frozenset(words - {"preempt"} if "preempt_rt" in words else words)

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Who else is in a kernel's functions: kprobes, and the users of ftrace."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbols, names_of
+
+
+@dataclass(frozen=True)
+class Kprobe:
+    """A probe in a function, C(offset) bytes behind its start. C(address) is None where the kernel hides it."""
+
+    object: str
+    function: str
+    offset: int = 0
+    address: int | None = None
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A function that ftrace calls somebody from: C(users) counts them.
+
+    C(ip_modify) says that one of them redirects the function, as per_task live patching does, C(direct) that one is
+    called without ftrace's own code, as trampolines of BPF are. C(text) names them as far as the kernel does.
+    """
+
+    object: str
+    function: str
+    users: int
+    ip_modify: bool = False
+    direct: bool = False
+    text: str = ""
+
+
+def entries_of(symbols: Symbols, traced: t.Iterable[Traced], function: Function) -> list[Traced]:
+    """The entries that may be of this function: they show no position, so those of its namesakes are among them."""
+    names = names_of(symbols, function)
+    return [entry for entry in traced if entry.object == function.object and entry.function in names]
+
+
+# kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags. Without flags a line ends with blanks, which
+# the last one of a text that was stripped does not have.
+_KPROBE = re.compile(r"^(\S+) +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)(?: +|$))?(?:(?:\[\w+\])+ *)?$", re.M)
+
+
+def parse_kprobes(text: str) -> tuple[Kprobe, ...]:
+    """/sys/kernel/debug/kprobes/list"""
+    return tuple(
+        Kprobe(module or "vmlinux", function, int(offset, 16), _shown_address(address))
+        for address, function, offset, module in _KPROBE.findall(text)
+    )
+
+
+def _shown_address(digits: str) -> int | None:
+    """Zeros are shown to those who must not know it."""
+    return int(digits, 16) or None if re.match(r"[0-9a-f]{8,16}\Z", digits) else None
+
+
+# kernel/trace/ftrace.c, t_show(): function, module, number of users, flags, and who they are, also on lines below.
+_TRACED = re.compile(r"^(\S+)(?: \[(\w+)\])? \((\d+)\)((?: +[RIDOM](?![^\s]))*)(.*(?:\n[ \t].*)*)", re.M)
+
+
+def parse_traced(text: str) -> tuple[Traced, ...]:
+    """enabled_functions of tracefs."""
+    return tuple(
+        Traced(
+            module or "vmlinux",
+            function,
+            int(users),
+            ip_modify="I" in flags.split(),
+            direct="D" in flags.split(),
+            text=" ".join(who.split()),
+        )
+        for function, module, users, flags, who in _TRACED.findall(text)
+    )
+
+
+KPROBES = "/sys/kernel/debug/kprobes/list"
+
+TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+
+ENABLED_FUNCTIONS = "enabled_functions"
+
+FTRACE_ENABLED = "/proc/sys/kernel/ftrace_enabled"
+
+
+def read_kprobes(files: Files) -> tuple[Kprobe, ...] | None:
+    text = files.text(KPROBES)
+    if text is not None:
+        return parse_kprobes(text)
+    # A mounted debugfs without that directory is that of a kernel without kprobes.
+    mounted = bool(files.names("/sys/kernel/debug"))
+    return () if mounted and not files.is_dir("/sys/kernel/debug/kprobes") else None
+
+
+def read_traced(files: Files) -> tuple[Traced, ...] | None:
+    """The functions that ftrace calls somebody from; C(None) where that cannot be read."""
+    for tracefs in TRACEFS:
+        text = files.text(f"{tracefs}/{ENABLED_FUNCTIONS}")
+        if text is not None:
+            return parse_traced(text)
+        if files.inode(tracefs + "/README") is not None:
+            # A mounted tracefs without that file is that of a kernel without dynamic ftrace.
+            return () if files.inode(f"{tracefs}/{ENABLED_FUNCTIONS}") is None else None
+    return None

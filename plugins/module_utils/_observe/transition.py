@@ -1,0 +1,40 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Who keeps a running transition from ending."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Holder,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+
+
+def read_holders(files: Files, enabling: bool) -> tuple[Holder, ...]:
+    """The tasks that keep the running transition from ending, with their kernel stacks.
+
+    While a patch is being enabled those are the tasks whose patch_state is still 0, else those still at 1
+    (-1 means that no transition concerns the task; kernel/livepatch/transition.c).
+    """
+    holding = 0 if enabling else 1
+    holders = []
+    for pid in files.names("/proc"):
+        if pid.isdecimal():
+            for tid in files.names(f"/proc/{pid}/task"):
+                task = f"/proc/{pid}/task/{tid}"
+                if files.number(task + "/patch_state") == holding:
+                    stack = files.text(task + "/stack") or ""
+                    frames = tuple(_frame(line) for line in stack.splitlines())
+                    holders.append(Holder(int(pid), int(tid), files.text(task + "/comm") or "?", frames))
+    return tuple(holders)
+
+
+def _frame(line: str) -> str:
+    """C(hrtimer_nanosleep+0x9d/0x120) of C([<0>] hrtimer_nanosleep+0x9d/0x120)."""
+    return re.sub(r"^\[<[0-9a-f]+>\]\s*", "", line.strip())
