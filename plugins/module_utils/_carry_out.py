@@ -41,7 +41,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import is_gone, way_back
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
 from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store

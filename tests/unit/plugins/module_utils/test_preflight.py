@@ -31,7 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.condi
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight import Preflight
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     loaded,
