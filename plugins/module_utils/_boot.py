@@ -18,7 +18,7 @@ import threading
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
@@ -47,7 +47,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 OFF = "livepatch=off"

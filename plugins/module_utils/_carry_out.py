@@ -12,7 +12,7 @@ import contextlib
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply import Executor, file_changed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -50,7 +50,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 

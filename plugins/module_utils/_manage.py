@@ -17,7 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._report import
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
 
 
 def manage(task: Task, kernel: KernelProtocol) -> Plain:

@@ -44,7 +44,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import settling, way_back
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
     Outcome,
