@@ -42,12 +42,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import is_gone, way_back
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
-from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import Prover, holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol

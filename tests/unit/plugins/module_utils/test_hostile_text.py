@@ -21,7 +21,6 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
@@ -35,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import kmsg
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import trouble
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -135,7 +135,7 @@ PARSERS = {
     "enabled_functions": ([TRACED], parse_traced),
     "keys": ([KEYS], parse_signers),
     "kernel log records": ([RECORD], kmsg.parse_record),
-    "trouble in the log": ([LOG], lambda text: _kernel_log.trouble(text.splitlines())),
+    "trouble in the log": ([LOG], lambda text: trouble.trouble(text.splitlines())),
     "causes": (
         [LOG],
         lambda text: [explain.explain(row.operation or "load", row.number, [text]) for row in explain.ROWS],

@@ -9,18 +9,18 @@ import io
 import struct
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_text import (
-    CannotTell,
-    jump_target,
-    read_memory,
-    unreached,
-)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text import (
+    CannotTell,
+    jump_target,
+    read_memory,
+    unreached,
+)
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,

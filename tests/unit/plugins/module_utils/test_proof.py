@@ -11,8 +11,6 @@ import os
 import sys
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _proof
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kernel_log import trouble
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
@@ -30,7 +28,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._proof import holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import prover
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.trouble import trouble
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,
@@ -302,7 +302,7 @@ def test_what_the_host_hides_is_not_called_proven(tmp_path, enable):
 
 
 def test_an_ineffective_patch_is_rolled_back(tmp_path, enable, monkeypatch):
-    monkeypatch.setattr(_proof._kernel_text, "unreached", lambda *_arguments: ["x does not begin with a jump"])
+    monkeypatch.setattr(prover.text, "unreached", lambda *_arguments: ["x does not begin with a jump"])
     kernel = Effective(tmp_path)
     result = enable(kernel, Verification(text=True))
     assert (result["reason"], kernel.patches) == ("not_effective", [])

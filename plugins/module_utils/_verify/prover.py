@@ -7,10 +7,8 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _kernel_log, _kernel_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Probe, Verification
@@ -19,43 +17,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     troubles,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text, trouble
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 
 PROBE_SECONDS = 1.0
 """Between two tries of a probe."""
 
 LOG_SECONDS = 1.0
 """How often the kernel's log is read during a soak."""
-
-MAX_OUTPUT = 1 << 20
-"""What is read of a probe's file."""
-
-
-def holds(probe: Probe, kernel: KernelProtocol) -> tuple[bool, str]:
-    """Whether a probe holds now, and what it showed."""
-    command = probe.argv if probe.path is None else _read_command(kernel.files().path(probe.path))
-    try:
-        returned, printed = programs.run(command, probe.timeout)
-    except programs.TimedOut:
-        return False, f"no answer within {probe.timeout:g} s"
-    except OSError as error:
-        return False, str(error)
-    text = printed.strip()
-    if probe.path is not None and returned != 0:
-        return False, text
-    if probe.expect is None and probe.reject is None:
-        return returned == 0, f"return code {returned}"
-    expected = probe.expect is None or re.search(probe.expect, text, re.M) is not None
-    rejected = probe.reject is not None and re.search(probe.reject, text, re.M) is not None
-    return expected and not rejected, text
-
-
-def _read_command(path: str) -> list[str]:
-    """How to read a file: in a process of its own, since a patched function may never come back to who reads it."""
-    return ["head", "-c", str(MAX_OUTPUT), "--", path]
 
 
 class Prover:
@@ -97,7 +69,7 @@ class Prover:
         """Look for trouble in the log and the taint since the change began."""
         log = self._kernel.log
         log.new_lines()
-        lines = _kernel_log.trouble(log.lines, self._wish.warnings)
+        lines = trouble.trouble(log.lines, self._wish.warnings)
         first = log.lines.index(lines[0]) if lines else 0
         new = (self._kernel.files().number("/proc/sys/kernel/tainted") or 0) & ~(self._before.taint or 0)
         taints = troubles(new if self._wish.warnings else new & SERIOUS_TAINTS)
@@ -124,8 +96,8 @@ class Prover:
                 "text", None, "This could not be proven: others cover its functions, or its modules are not there."
             )
         try:
-            sentences = _kernel_text.unreached(self._kernel.files(), after, self._name, functions)
-        except _kernel_text.CannotTell as reason:
+            sentences = text.unreached(self._kernel.files(), after, self._name, functions)
+        except text.CannotTell as reason:
             return Proof("text", None, f"This could not be proven: {reason}.")
         if sentences:
             raise StepFailed(

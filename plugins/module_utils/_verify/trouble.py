@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The kernel's own words about what is being done: the log lines that are new since a moment."""
+"""Pure: which lines of the kernel's log tell of trouble."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ FTRACE_HANDLER = "klp_ftrace_handler"
 WORD = 0xFFFFFFFFFFFFFFFF
 
 _PT_LOAD = 1
+
 _EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
+
 _PHDR = struct.Struct("<IIQQQQQQ")
 
 

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What shows the effect of a patch to its user: the output of a command, or the content of a file."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Probe
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
+
+MAX_OUTPUT = 1 << 20
+"""What is read of a probe's file."""
+
+
+def holds(probe: Probe, kernel: KernelProtocol) -> tuple[bool, str]:
+    """Whether a probe holds now, and what it showed."""
+    command = probe.argv if probe.path is None else _read_command(kernel.files().path(probe.path))
+    try:
+        returned, printed = programs.run(command, probe.timeout)
+    except programs.TimedOut:
+        return False, f"no answer within {probe.timeout:g} s"
+    except OSError as error:
+        return False, str(error)
+    text = printed.strip()
+    if probe.path is not None and returned != 0:
+        return False, text
+    if probe.expect is None and probe.reject is None:
+        return returned == 0, f"return code {returned}"
+    expected = probe.expect is None or re.search(probe.expect, text, re.M) is not None
+    rejected = probe.reject is not None and re.search(probe.reject, text, re.M) is not None
+    return expected and not rejected, text
+
+
+def _read_command(path: str) -> list[str]:
+    """How to read a file: in a process of its own, since a patched function may never come back to who reads it."""
+    return ["head", "-c", str(MAX_OUTPUT), "--", path]
