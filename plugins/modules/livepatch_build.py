@@ -331,8 +331,8 @@ stderr:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_BUILD
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import run_build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.build import run_build
 
 
 def main() -> None:

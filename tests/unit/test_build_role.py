@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
 
 ROOT = Path(__file__).resolve().parents[2]
 # Not by its name: "ansible-test units" has no commands in its PATH.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _build
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
 
 NEEDED = {"patches": ["/x.patch"], "dest": "/out/", "kernel_release": "6.6.0-nosuch"}
 MODULE = {"oot_module": "/m/x.ko", "oot_module_src": "/m"}
@@ -44,13 +44,13 @@ def checked(arguments):
     ],
 )
 def test_every_option_gets_into_the_request(arguments, expected):
-    request = _build._request(checked(arguments))
+    request = build._request(checked(arguments))
     assert {name: getattr(request, name) for name in expected} == expected
 
 
 def test_the_first_of_the_usual_files_that_is_there(tmp_path):
-    request = _build._request(checked({"src_dir": str(tmp_path)}))
+    request = build._request(checked({"src_dir": str(tmp_path)}))
     assert request.vmlinux == "/usr/lib/debug/lib/modules/6.6.0-nosuch/vmlinux"
     assert request.config == f"{tmp_path}/.config"
     (tmp_path / "vmlinux").touch()
-    assert _build._request(checked({"src_dir": str(tmp_path)})).vmlinux == f"{tmp_path}/vmlinux"
+    assert build._request(checked({"src_dir": str(tmp_path)})).vmlinux == f"{tmp_path}/vmlinux"

@@ -21,8 +21,12 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kpatch_log
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
+    changed_functions,
+    explain_build,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import state_file
@@ -143,14 +147,14 @@ PARSERS = {
     "modinfo": ([MODINFO], lambda text: parse_modinfo(text.encode("utf-8", "replace"))),
     "kpatch-build's log": (
         [PRINTED],
-        lambda text: (kpatch_log.explain(text, text, 1, None), kpatch_log.changed_functions(text)),
+        lambda text: (explain_build(text, text, 1, None), changed_functions(text)),
     ),
     "notes": ([NOTE], as_file(journal.NOTE, lambda files, _path: journal.read_note(files))),
     "records": (
         [RECORDED],
         as_file(copies.DIRECTORY + "/fix.json", lambda files, _path: copies.read_record(files, "fix")),
     ),
-    "manifests": ([MANIFEST], as_file("/fix.ko.json", lambda _files, path: common.read_manifest(path))),
+    "manifests": ([MANIFEST], as_file("/fix.ko.json", lambda _files, path: read_manifest(path))),
 }
 
 

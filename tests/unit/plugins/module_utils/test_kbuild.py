@@ -12,7 +12,15 @@ import pathlib
 import shutil
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import common, kbuild
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
+    MANIFEST_FORMAT,
+    BuildError,
+    describe,
+    is_built_from,
+    parse_errors,
+    read_manifest,
+)
 
 RELEASE = "6.12.48-test"
 FIXTURE = pathlib.Path(__file__).parent / "fixtures/livepatch_cmdline.ko"
@@ -100,7 +108,7 @@ def test_a_directory_stands_for_its_sources(tree, tmp_path):
 def test_bad_input(tree, tmp_path, names, more, reason):
     for name in ("a.c", "b.c", "x.h", "x.txt"):
         (tmp_path / name).write_text("")
-    with pytest.raises(common.BuildError) as failure:
+    with pytest.raises(BuildError) as failure:
         prepare(tree, [tmp_path / name for name in names], **{"dest": tmp_path, **more})
     assert failure.value.reason == reason
     assert failure.value.details["remedy"]
@@ -118,7 +126,7 @@ def test_bad_trees(tree, source, tmp_path, path, content, reason):
     (tree / path).unlink()
     if content:
         (tree / path).write_text(content)
-    with pytest.raises(common.BuildError) as failure:
+    with pytest.raises(BuildError) as failure:
         prepare(tree, [source], tmp_path)
     assert failure.value.reason == reason
 
@@ -128,7 +136,7 @@ def made(build, headers):
     with open(build.dest, "w", encoding="utf-8") as stream:
         stream.write("module")
     manifest = {
-        "format": common.MANIFEST_FORMAT,
+        "format": MANIFEST_FORMAT,
         "sha256": hashlib.sha256(b"module").hexdigest(),
         "inputs": kbuild.inputs(build, headers, "gcc", run),
         "headers": headers,
@@ -138,10 +146,10 @@ def made(build, headers):
 
 
 def is_current(build, run=run):
-    manifest = common.read_manifest(build.manifest_path) or {}
+    manifest = read_manifest(build.manifest_path) or {}
     compiler = manifest.get("inputs", {}).get("compiler", {}).get("program", "")
     wanted = kbuild.inputs(build, manifest.get("headers", []), compiler, run)
-    return common.is_current(build.dest, manifest, wanted)
+    return is_built_from(build.dest, manifest, wanted)
 
 
 @pytest.mark.parametrize("change", ["source", "header", "config", "symvers", "result", "manifest", "no header"])
@@ -210,7 +218,7 @@ def test_what_the_compiler_read():
 
 
 def test_compiler_errors():
-    assert common.parse_errors(STDERR) == [
+    assert parse_errors(STDERR) == [
         {
             "file": "/tmp/x/fix.c",
             "line": 4,
@@ -235,7 +243,7 @@ def test_failed_builds(tree, source, tmp_path, rc, stderr, reason, said):
     build = prepare(tree, [source], tmp_path)
     work = tmp_path / "work"
     work.mkdir()
-    with pytest.raises(common.BuildError) as failure:
+    with pytest.raises(BuildError) as failure:
         kbuild.build_module(build, str(work), lambda command: (rc, "", stderr))
     assert failure.value.reason == reason
     assert said in str(failure.value)
@@ -249,7 +257,7 @@ def test_the_kbuild_file_names_all_parts(tree, tmp_path):
     build = prepare(tree, [tmp_path / "a.c", tmp_path / "b.c"], tmp_path, name="fix", cflags=["-DX"])
     work = tmp_path / "work"
     work.mkdir()
-    with pytest.raises(common.BuildError):
+    with pytest.raises(BuildError):
         kbuild.build_module(build, str(work), run)
     lines = (work / "Kbuild").read_text().splitlines()
     assert lines[:2] == ["obj-m := fix.o", "fix-y := a.o b.o"]
@@ -257,4 +265,4 @@ def test_the_kbuild_file_names_all_parts(tree, tmp_path):
 
 
 def test_description():
-    assert common.describe(None) == "none\n"
+    assert describe(None) == "none\n"

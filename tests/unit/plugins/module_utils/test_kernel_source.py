@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kernel_source
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
 
 CONFIG = """\

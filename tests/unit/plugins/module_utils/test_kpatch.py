@@ -14,9 +14,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kpatch, kpatch_request
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import BuildError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
 
@@ -76,19 +76,19 @@ class Place:
             "kpatch_build": str(self.tool),
             "cache_dir": str(self.cache),
         }
-        return kpatch_request.Request(**{**values, **changes})
+        return request.Request(**{**values, **changes})
 
     def prepare(self, **changes):
-        return kpatch_request.prepare(self.request(**changes), self.run)
+        return request.prepare(self.request(**changes), self.run)
 
     def build(self, reporter=None, **changes):
         build = self.prepare(**changes)
         assert build.problems == ()
-        content = kpatch.origin(build, keep=True)
+        content = builder.origin(build, keep=True)
         directory = self.path / f"made-{len(self.called())}"
         directory.mkdir()
-        return kpatch.build_module(
-            build, content, kpatch.inputs(build, content), str(directory), reporter or Reporter()
+        return builder.build_module(
+            build, content, builder.inputs(build, content), str(directory), reporter or Reporter()
         )
 
     def called(self):
@@ -234,7 +234,7 @@ def test_all_problems_are_reported_at_once(place):
     place.patch.write_text(PATCH.replace("return 2;", "return 9;"))
     build = place.prepare(replace="yes")
     with pytest.raises(BuildError) as failure:
-        kpatch_request.refuse_if_problems(build)
+        request.refuse_if_problems(build)
     assert failure.value.reason == "replace_not_supported"
     assert [problem["check"] for problem in failure.value.details["problems"]] == [
         "replace_not_supported",
@@ -282,7 +282,7 @@ def test_names_are_made_as_kpatch_makes_them(place, patches, name):
 def test_content_decides(place, monkeypatch):
     def wanted(**changes):
         build = place.prepare(**changes)
-        return kpatch.inputs(build, kpatch.origin(build, keep=True))
+        return builder.inputs(build, builder.origin(build, keep=True))
 
     first = wanted()
     assert wanted() == first
@@ -436,10 +436,10 @@ class Recorder(Reporter):
 @pytest.mark.parametrize("change", [lambda path: path.write_text("int other;\n"), pathlib.Path.unlink])
 def test_a_source_that_changes_while_it_is_copied(place, change):
     build = place.prepare()
-    content = kpatch.origin(build, keep=True)
+    content = builder.origin(build, keep=True)
     change(place.source / "kernel/x.c")
     with pytest.raises(BuildError) as failure:
-        kpatch.build_module(build, content, kpatch.inputs(build, content), str(place.path), Reporter())
+        builder.build_module(build, content, builder.inputs(build, content), str(place.path), Reporter())
     assert failure.value.reason == "inputs_changed"
     assert place.called() == []
     (place.source / "kernel/x.c").write_text(FILE)

@@ -7,7 +7,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import kpatch_log
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
+    LAST_LINES,
+    changed_functions,
+    decisive_lines,
+    explain_build,
+)
 
 CHECK = " Check /cache/build.log for more details."
 
@@ -143,7 +148,7 @@ CASES = [
 
 @pytest.mark.parametrize(("reason", "printed", "log", "says"), CASES)
 def test_failures(reason, printed, log, says):
-    error = kpatch_log.explain(printed, log, 1, "/cache/logs/x.log")
+    error = explain_build(printed, log, 1, "/cache/logs/x.log")
     assert error.reason == reason
     assert says in str(error)
     assert "{" not in str(error)
@@ -153,15 +158,15 @@ def test_failures(reason, printed, log, says):
 
 def test_the_lines_that_decide():
     text = "  CC  a.o\nERROR: x\n  CC  b.o\nERROR: x\n" + "".join(f"error: {number}\n" for number in range(40))
-    lines = kpatch_log.decisive_lines(text)
-    assert len(lines) == kpatch_log.LAST_LINES
+    lines = decisive_lines(text)
+    assert len(lines) == LAST_LINES
     assert lines[-1] == "error: 39"
-    assert kpatch_log.decisive_lines("ERROR: x\nERROR: x\n  CC  a.o\n") == ["ERROR: x"]
+    assert decisive_lines("ERROR: x\nERROR: x\n  CC  a.o\n") == ["ERROR: x"]
 
 
 def test_changed_functions():
     printed = "Patched objects: vmlinux\ncgroup.o: changed function: cgroup_exit\ncgroup.o: new function: helper\n"
-    assert kpatch_log.changed_functions(printed) == [
+    assert changed_functions(printed) == [
         {"object": "cgroup.o", "name": "cgroup_exit", "new": False},
         {"object": "cgroup.o", "name": "helper", "new": True},
     ]

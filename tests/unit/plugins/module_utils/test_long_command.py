@@ -14,20 +14,20 @@ import sys
 import time
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import long_command
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import command
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 
 RUN = """\
 import os, sys
 sys.path[:] = {path!r}
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.long_command import run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import run_long
 run_long(["sh", "-c", "sleep 600 & echo $! > {pid}; wait"], os.environ, 600, lambda line: None, lambda: None)
 """
 
 
 def run(script, timeout=30, tick=1):
     lines, ticks = [], []
-    done = long_command.run_long(
+    done = command.run_long(
         ["sh", "-c", script], os.environ, timeout, lines.append, lambda: ticks.append(time.monotonic()), tick
     )
     return (*done, lines, ticks)
@@ -90,7 +90,5 @@ def test_an_error_of_the_listener_ends_the_command(tmp_path):
         raise KeyError(line)
 
     with pytest.raises(KeyError):
-        long_command.run_long(
-            ["sh", "-c", f"sleep 600 & echo $! > {pid}; echo x; wait"], os.environ, 30, fail, lambda: None
-        )
+        command.run_long(["sh", "-c", f"sleep 600 & echo $! > {pid}; echo x; wait"], os.environ, 30, fail, lambda: None)
     assert gone(int(pid.read_text()))

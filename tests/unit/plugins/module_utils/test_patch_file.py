@@ -11,7 +11,7 @@ import os
 import random
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import signing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
     is_module_name,

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _progress
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import (
+    ProgressFile,
+    Reporter,
+    progress_path,
+    watch,
+)
 
 
 def test_stages_lines_and_the_end(tmp_path):
-    path = _progress.progress_path(str(tmp_path), "abc")
-    progress = _progress.ProgressFile(path)
+    path = progress_path(str(tmp_path), "abc")
+    progress = ProgressFile(path)
     progress.stage("building")
     progress.tick(10, 20)
     progress.line("x.o: changed function: f")
-    first = _progress.watch(path, 0, 0)
+    first = watch(path, 0, 0)
     assert first["running"]
     assert [entry.get("stage") or entry.get("text") for entry in first["entries"]] == [
         None,
@@ -27,7 +33,7 @@ def test_stages_lines_and_the_end(tmp_path):
         "x.o: changed function: f",
     ]
     progress.end()
-    second = _progress.watch(path, first["offset"], 60)
+    second = watch(path, first["offset"], 60)
     assert [list(entry) for entry in second["entries"]] == [["end", "elapsed"]]
     assert not second["running"]
     assert not os.path.exists(path)
@@ -35,9 +41,9 @@ def test_stages_lines_and_the_end(tmp_path):
 
 def test_ticks_are_ten_seconds_apart(tmp_path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     path = str(tmp_path / "progress/x")
-    progress = _progress.ProgressFile(path)
+    progress = ProgressFile(path)
     progress.stage("building")
     for second in range(35):
         now[0] = 100.0 + second
@@ -52,17 +58,17 @@ def test_a_build_that_was_killed_is_over(tmp_path):
     os.makedirs(os.path.dirname(path))
     with open(path, "w", encoding="utf-8") as stream:
         stream.write('{"pid": 999999999}\n{"stage": "building", "ela')
-    news = _progress.watch(path, 0, 60)
+    news = watch(path, 0, 60)
     assert not news["running"]
     assert news["entries"] == [{"pid": 999999999}]
 
 
 def test_a_build_that_has_not_begun_may_begin(tmp_path):
-    assert _progress.watch(str(tmp_path / "nosuch"), 0, 0.2) == {"entries": [], "offset": 0, "running": True}
+    assert watch(str(tmp_path / "nosuch"), 0, 0.2) == {"entries": [], "offset": 0, "running": True}
 
 
 def test_the_identifier_leads_nowhere_else():
-    assert _progress.progress_path("/cache", "../../etc/passwd") == "/cache/progress/passwd"
+    assert progress_path("/cache", "../../etc/passwd") == "/cache/progress/passwd"
 
 
 def test_old_files_are_forgotten(tmp_path):
@@ -70,11 +76,11 @@ def test_old_files_are_forgotten(tmp_path):
     old.parent.mkdir()
     old.write_text("")
     os.utime(old, (1, 1))
-    _progress.ProgressFile(str(tmp_path / "progress/new")).end()
+    ProgressFile(str(tmp_path / "progress/new")).end()
     assert [path.name for path in old.parent.iterdir()] == ["new"]
 
 
-@pytest.mark.parametrize("reporter", [_progress.Reporter()])
+@pytest.mark.parametrize("reporter", [Reporter()])
 def test_nobody_needs_to_be_told(reporter):
     reporter.stage("x")
     reporter.tick(1, 2)
@@ -84,6 +90,6 @@ def test_nobody_needs_to_be_told(reporter):
 
 def test_a_full_disk_does_not_end_the_build(tmp_path):
     os.symlink("/dev/full", tmp_path / "job")
-    progress = _progress.ProgressFile(str(tmp_path / "job"))
+    progress = ProgressFile(str(tmp_path / "job"))
     progress.stage("build")
     progress.end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import source_patch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_patch
 
 FILE = """\
 #include <x.h>

@@ -7,13 +7,11 @@
 """What all builders use: their error, digests of files, and the manifest beside a result."""
 
 from __future__ import annotations
-
 import hashlib
 import json
 import os
 import re
 import typing as t
-
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest as digest_of_stream
 
@@ -103,7 +101,7 @@ def read_manifest(path: str) -> Plain | None:
     return manifest if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
 
 
-def is_current(dest: str, manifest: Plain | None, wanted: Plain) -> bool:
+def is_built_from(dest: str, manifest: Plain | None, wanted: Plain) -> bool:
     """Whether the result that lies there was made from exactly what would be built now."""
     if manifest is None or manifest.get("inputs") != wanted:
         return False

@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import read_text
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_request import Build
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.work_tree import WorkTree
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_tree import WorkTree
 
 WHOLE = ("vmlinux", "modules")
 """kpatch-build's own targets: the whole kernel."""
 
 
-def choose(build: Build, tree: WorkTree, identity: str) -> tuple[str, ...]:
+def choose_targets(build: Build, tree: WorkTree, identity: str) -> tuple[str, ...]:
     """What make is told to build, twice: all of the kernel, or only the objects of the sources that the patches change.
 
     That is the same where these objects are all that can change: plain C files of vmlinux, whose symbol versions do not

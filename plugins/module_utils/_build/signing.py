@@ -7,13 +7,11 @@
 """Signs a module with the kernel's own program, or with openssl in the same format."""
 
 from __future__ import annotations
-
 import os
 import struct
 import tempfile
 from dataclasses import dataclass
-
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import BuildError, Plain, Run, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError, Plain, Run, digest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
 
 PKEY_ID_PKCS7 = 2

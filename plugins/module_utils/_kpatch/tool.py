@@ -15,7 +15,7 @@ import shutil
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import Run, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import Run, digest
 
 PROGRAM = "kpatch-build"
 
@@ -53,7 +53,7 @@ class Tool:
         return "--non-replace" in self.options
 
 
-def find(wanted: str | None) -> str | None:
+def find_tool(wanted: str | None) -> str | None:
     """The path of kpatch-build: a program, or in a directory with a checkout of kpatch. None if there is none."""
     if wanted is None:
         return shutil.which(PROGRAM)

@@ -15,22 +15,18 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import (
-    kernel_source,
-    kpatch_checks,
-    kpatch_tool,
-    source_patch,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     BuildError,
     Run,
     place,
     read_text,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import Config, Vmlinux
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_checks import Problem
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_tool import Tool
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_patch import SourcePatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.checks import Problem
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     MODULE_NAME_MAX,
     NAME_RULE,
@@ -39,7 +35,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 
 GIB = 1024**3
+
 FREE_FOR_A_TREE = 4 * GIB
+
 FREE_FOR_A_BUILD = GIB // 4
 
 
@@ -108,14 +106,14 @@ def prepare(request: Request, run: Run) -> Build:
     missing = _missing_files(request)
     if missing:
         raise _refused(missing)
-    tool_path = kpatch_tool.find(request.kpatch_build)
+    tool_path = find_tool(request.kpatch_build)
     if tool_path is None:
         raise BuildError(
             "no_kpatch_build",
             f"There is no kpatch-build in {request.kpatch_build or 'PATH'}.",
             "Install kpatch-build (package kpatch or kpatch-build), or name it with kpatch_build.",
         )
-    tool = kpatch_tool.read_tool(tool_path, run)
+    tool = read_tool(tool_path, run)
     patches = [source_patch.read_source_patch(path) for path in request.patches]
     name = _name(request)
     config_path = _config_path(request)
@@ -230,25 +228,25 @@ def _look(
     run: Run,
 ) -> tuple[str, list[Problem]]:
     """The suffix of the kernel's release that its source does not know, and every problem."""
-    problems = list(kpatch_checks.check_config(config))
-    problems += kpatch_checks.check_debug_info(vmlinux)
+    problems = list(checks.check_config(config))
+    problems += checks.check_debug_info(vmlinux)
     suffix: str | None = ""
     if not request.oot_module:
         version = kernel_source.source_version(request.source)
         local = _local_versions(request.source)
-        problems += kpatch_checks.check_version(vmlinux, config, request.source, version, local)
-        suffix = kpatch_checks.missing_suffix(vmlinux, config, version, local)
-    problems += kpatch_checks.check_tool(tool, config.abi, request.replace, request.skip_compiler_check, request.arch)
+        problems += checks.check_version(vmlinux, config, request.source, version, local)
+        suffix = checks.missing_suffix(vmlinux, config, version, local)
+    problems += checks.check_tool(tool, config.abi, request.replace, request.skip_compiler_check, request.arch)
     if not request.skip_compiler_check or compiler is None:
-        problems += kpatch_checks.check_compiler(vmlinux, compiler, compiler_program)
-    for program in kpatch_checks.PROGRAMS:
+        problems += checks.check_compiler(vmlinux, compiler, compiler_program)
+    for program in checks.PROGRAMS:
         if shutil.which(program) is None:
             problems.append(
                 Problem("missing_program", f"The program {program} is not installed.", "Install it on the build host.")
             )
-    problems += kpatch_checks.check_paths(patches)
+    problems += checks.check_paths(patches)
     if shutil.which("patch") is not None:
-        problems += kpatch_checks.check_trials(*source_patch.try_patches(request.source, patches, run))
+        problems += checks.check_trials(*source_patch.try_patches(request.source, patches, run))
     problems += _check_room(request)
     return suffix or "", problems
 

@@ -21,13 +21,13 @@ import shutil
 import time
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import source_index
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     BuildError,
     digest_of,
     read_text,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import File, Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import File, Index
 
 
 class WorkTree:

@@ -11,28 +11,14 @@ went into it: sources, the headers that the compiler read, configuration, symbol
 """
 
 from __future__ import annotations
-
 import hashlib
 import os
 import re
 import shutil
 import typing as t
 from dataclasses import dataclass
-
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
-    MAKE_VARIABLES,
-    MANIFEST_FORMAT,
-    BuildError,
-    Run,
-    compile_error,
-    digest,
-    inherited,
-    manifest_path,
-    parse_errors,
-    place,
-    read_text,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import read_config
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError, MAKE_VARIABLES, MANIFEST_FORMAT, Run, compile_error, digest, inherited, manifest_path, parse_errors, place, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,

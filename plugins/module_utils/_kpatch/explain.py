@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     BuildError,
     Plain,
     compile_error,
@@ -168,7 +168,7 @@ _ROWS = (
 _TOOL_ERROR = re.compile(r"^ERROR: (?P<message>.+?)(?:\. Check \S+ for more details)?\.?$", re.M)
 
 
-def explain(printed: str, log: str, rc: int, log_path: str | None) -> BuildError:
+def explain_build(printed: str, log: str, rc: int, log_path: str | None) -> BuildError:
     """The error for a failed run, from what it printed and from its log."""
     everything = f"{printed}\n{log}"
     decisive = decisive_lines(everything)

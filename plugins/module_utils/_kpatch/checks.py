@@ -11,9 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kernel_source import Config, Vmlinux
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_tool import REGISTER_ONLY, Tool
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_patch import SourcePatch, Trial
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch, Trial
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import REGISTER_ONLY, Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import REQUIRED_OPTIONS
 

@@ -16,7 +16,7 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import Run, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import Run, read_text
 
 NOWHERE = "/dev/null"
 

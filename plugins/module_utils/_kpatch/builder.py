@@ -22,13 +22,7 @@ import time
 import typing as t
 from dataclasses import replace as with_changes
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import (
-    kpatch_log,
-    kpatch_targets,
-    source_index,
-    source_patch,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.common import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     MAKE_VARIABLES,
     MANIFEST_FORMAT,
     BuildError,
@@ -37,11 +31,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.comm
     digest_of,
     inherited,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_request import Build
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.kpatch_targets import WHOLE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.long_command import run_long
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.work_tree import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index, source_patch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
+    changed_functions,
+    explain_build,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.targets import WHOLE, choose_targets
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_tree import (
     WorkTree,
     origin_content,
     work_tree,
@@ -49,7 +49,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.work
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
-from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
 
 STAGES = {
@@ -135,7 +134,7 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
             raise BuildError("timeout", "Another build has the tree all the time.", "Run the task again later.")
         reporter.stage("preparing the source" if tree.is_primed(wanted["source"]) else "copying the source")
         tree.prepare(build.request.source, content, build.config.text, build.added_files)
-        targets = kpatch_targets.choose(build, tree, wanted["source"])
+        targets = choose_targets(build, tree, wanted["source"])
         printed, log_digest, cpu_seconds, objects = _run(build, tree, targets, started, reporter)
         if targets == WHOLE:
             tree.note_primed(wanted["source"], objects)
@@ -161,7 +160,7 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
         "tools": {"kpatch_build": build.tool.version, "compiler": build.compiler},
         "targets": list(targets),
         "patch_file": patch_file.to_dict(),
-        "changed_functions": kpatch_log.changed_functions(printed),
+        "changed_functions": changed_functions(printed),
         "duration": round(time.monotonic() - started, 1),
         "cpu_seconds": cpu_seconds,
         "log_sha256": log_digest,
@@ -272,7 +271,7 @@ def _run(
         ) from error
     log.read()
     if rc != 0:
-        raise kpatch_log.explain(printed, log.text, rc, _keep_log(build, printed + log.text))
+        raise explain_build(printed, log.text, rc, _keep_log(build, printed + log.text))
     objects = max(objects_of_the_original, default=0)
     return printed, digest_of(printed + log.text), round(_cpu_seconds() - cpu, 1), objects
 

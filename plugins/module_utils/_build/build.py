@@ -7,7 +7,6 @@
 """The whole of livepatch_build between its arguments and its result."""
 
 from __future__ import annotations
-
 import contextlib
 import errno
 import json
@@ -15,26 +14,23 @@ import os
 import resource
 import tempfile
 import typing as t
-
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders import (
-    common,
-    kbuild,
-    kpatch,
-    kpatch_request,
-    signing,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._builders.source_index import Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import describe
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import is_built_from
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import manifest_path
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import signature_values
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
-from ansible_collections.openeuler.livepatch.plugins.module_utils._progress import (
-    ProgressFile,
-    Reporter,
-    progress_path,
-    watch,
-)
-
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import ProgressFile, Reporter, progress_path, watch
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
@@ -63,7 +59,7 @@ class _Work:
 
 
 class _KbuildWork(_Work):
-    def __init__(self, params: Plain, run: common.Run) -> None:
+    def __init__(self, params: Plain, run: Run) -> None:
         self._run = run
         self.build = kbuild.prepare(
             params["name"],
@@ -87,35 +83,35 @@ class _KbuildWork(_Work):
 
 
 class _KpatchWork(_Work):
-    def __init__(self, module: AnsibleModule, run: common.Run, reporter: Reporter) -> None:
+    def __init__(self, module: AnsibleModule, run: Run, reporter: Reporter) -> None:
         self._reporter = reporter
         self._keeps_index = not module.check_mode
         self._content: Index | None = None
-        self.build = kpatch_request.prepare(_request(module.params), run)
+        self.build = request.prepare(_request(module.params), run)
         self.name = module_name(self.build.name)
         self.dest, self.release = self.build.dest, self.build.release
         self.forces_signatures = self.build.forces_signatures
 
     def check(self) -> None:
-        kpatch_request.refuse_if_problems(self.build)
+        request.refuse_if_problems(self.build)
 
     def _source(self) -> Index:
         """What is in the source tree: that takes a second to find out, and is not always needed."""
         if self._content is None:
-            self._content = kpatch.origin(self.build, keep=self._keeps_index)
+            self._content = builder.origin(self.build, keep=self._keeps_index)
         return self._content
 
     def inputs(self, manifest: Plain | None) -> Plain:
-        return kpatch.inputs(self.build, self._source())
+        return builder.inputs(self.build, self._source())
 
     def make(self, directory: str, wanted: Plain) -> Plain:
-        return kpatch.build_module(self.build, self._source(), wanted, directory, self._reporter)
+        return builder.build_module(self.build, self._source(), wanted, directory, self._reporter)
 
 
-def _request(params: Plain) -> kpatch_request.Request:
+def _request(params: Plain) -> request.Request:
     release = params["kernel_release"] or os.uname().release
     source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
-    return kpatch_request.Request(
+    return request.Request(
         patches=tuple(params["patches"]),
         source=source,
         dest=params["dest"],
@@ -149,7 +145,7 @@ def run_build(module: AnsibleModule) -> Plain:
     reporter = _reporter(module.params["cache_dir"], job.get("progress"))
     try:
         return _run_build(module, reporter, bool(job.get("only_if_current")))
-    except common.BuildError as error:
+    except BuildError as error:
         return dict(error.details, failed=True, msg=str(error), reason=error.reason)
     except OSError as error:
         reason = "disk_full" if error.errno == errno.ENOSPC else "system_error"
@@ -188,17 +184,17 @@ def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool)
     seal = signing.prepare(params["sign"], work.release)
     if work.forces_signatures and not seal:
         module.warn(f"The kernel {work.release} loads signed modules only, and {work.name} is not signed.")
-    old = common.read_manifest(common.manifest_path(work.dest))
+    old = read_manifest(manifest_path(work.dest))
     if only_if_current and old is None and params["rebuild"] != "never":
         work.check()
         return {"changed": False, "needs_build": True}
     wanted = dict(work.inputs(old), sign=seal.inputs() if seal else None)
-    changed = params["rebuild"] == "always" or not common.is_current(work.dest, old, wanted)
+    changed = params["rebuild"] == "always" or not is_built_from(work.dest, old, wanted)
     manifest = old
     if changed:
         work.check()
         if params["rebuild"] == "never":
-            raise common.BuildError(
+            raise BuildError(
                 "outdated",
                 f"{work.dest} is missing, or was made from something else.",
                 "Set rebuild: auto to build it.",
@@ -214,7 +210,7 @@ def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool)
         "path": work.dest,
         "name": work.name,
         "release": work.release,
-        "manifest": common.manifest_path(work.dest),
+        "manifest": manifest_path(work.dest),
         "patch_file": (manifest or {}).get("patch_file"),
         "duration": (manifest or {}).get("duration"),
         "changed_functions": (manifest or {}).get("changed_functions", []),
@@ -222,20 +218,20 @@ def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool)
         "diff": {
             "before_header": work.dest,
             "after_header": work.dest,
-            "before": common.describe(old),
-            "after": common.describe(manifest),
+            "before": describe(old),
+            "after": describe(manifest),
         },
     }
 
 
-def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal | None, run: common.Run) -> Plain:
+def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal | None, run: Run) -> Plain:
     """Build, and put the result and its manifest in place, the manifest last: it vouches for the result."""
     with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
         manifest = work.make(directory, wanted)
         (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, work.name)]
         if seal:
             signing.sign(result, seal, run)
-            manifest["sha256"] = manifest["patch_file"]["sha256"] = common.digest(result)
+            manifest["sha256"] = manifest["patch_file"]["sha256"] = digest(result)
             with open(result, "rb") as stream:
                 manifest["patch_file"].update(signature_values(read_signature(stream)), size=os.path.getsize(result))
         # The build has found out more about its inputs, such as the headers.
@@ -245,7 +241,7 @@ def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal 
         with open(text, "w", encoding="utf-8") as stream:
             json.dump(manifest, stream, indent=1, sort_keys=True)
         module.atomic_move(result, work.dest)
-        module.atomic_move(text, common.manifest_path(work.dest))
+        module.atomic_move(text, manifest_path(work.dest))
     return manifest
 
 

@@ -7,7 +7,6 @@
 """How a build goes: written by the module that builds, one JSON object a line, and read by the one that watches it."""
 
 from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -15,7 +14,9 @@ import time
 import typing as t
 
 EVERY_SECONDS = 10
+
 FORGOTTEN_AFTER_SECONDS = 86400
+
 POLL_SECONDS = 0.1
 
 Plain = t.Dict[str, t.Any]
