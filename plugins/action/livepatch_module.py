@@ -11,7 +11,7 @@ import typing as t
 from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_MODULE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     PatchFileError,

@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
     Accepted,

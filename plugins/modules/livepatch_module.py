@@ -558,8 +558,11 @@ not_restored:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_MODULE, livepatch_task
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
+    LIVEPATCH_MODULE,
+    livepatch_task,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 
 
 def main() -> None:

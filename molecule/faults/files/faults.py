@@ -20,7 +20,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ENABLED,
     Patience,

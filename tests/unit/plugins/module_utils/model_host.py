@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Patience, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (

@@ -10,7 +10,8 @@ import dataclasses
 import json
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
     Accepted,
@@ -31,7 +32,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._report import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_MODULE, livepatch_task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
+    LIVEPATCH_MODULE,
+    livepatch_task,
+)
 
 
 class Refused(Exception):

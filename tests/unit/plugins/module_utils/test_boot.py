@@ -16,7 +16,7 @@ import zipfile
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_program
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import Boot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import REVERTED, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
@@ -460,7 +460,7 @@ def test_the_program_is_packed_the_same_every_time(tmp_path):
 IMPORT_LATE = f"""
 import sys
 sys.path.insert(0, sys.argv[1])
-import {_boot_program.PACKAGE}._carry_out, {_boot_program.PACKAGE}._conditions
+import {_boot_program.PACKAGE}._manage.transaction, {_boot_program.PACKAGE}._observe.conditions
 print("load what is accepted for the running kernel")
 """
 

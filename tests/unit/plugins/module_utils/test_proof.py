@@ -11,7 +11,7 @@ import os
 import sys
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ALLOW,

@@ -13,7 +13,7 @@ import os
 import pathlib
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
     Accepted,

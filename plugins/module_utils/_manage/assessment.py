@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
@@ -19,7 +20,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot imp
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
-from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 

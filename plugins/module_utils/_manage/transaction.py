@@ -13,7 +13,8 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
-from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
     Cause,
@@ -42,7 +43,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import is_gone, way_back
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
-from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._look import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
-from ansible_collections.openeuler.livepatch.plugins.module_utils._report import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 
 if t.TYPE_CHECKING:
@@ -52,6 +52,6 @@ def _manage(task: Task, kernel: KernelProtocol) -> Plain:
     if look.is_settled and not journal.is_noted(kernel.files()):
         return look.unchanged()
     # Here and not above: most runs change nothing, and do not load what only a change needs.
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._carry_out import change
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import change
 
     return change(look)

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Turns snapshots into the plain data and the diffs that the modules return."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Holder,
+    LoadedPatch,
+    Snapshot,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
+
+Plain = t.Dict[str, t.Any]
+
+
+def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:
+    """One loaded patch, and whether its code runs."""
+    data = asdict(patch)
+    data["identity"] = asdict(patch.identity)
+    data["source_patches"] = list(patch.source_patches)
+    data["functions"] = [asdict(function) for function in patch.functions]
+    data["objects"] = sorted({function.object for function in patch.functions})
+    data["boot"] = boot_of(snapshot, patch.name)
+    data["effective"] = snapshot.effect(patch)
+    data["covered"] = [
+        dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
+    ]
+    return data
+
+
+def describe_holders(holders: t.Iterable[Holder]) -> list[Plain]:
+    """The tasks that hold a transition."""
+    return [dict(asdict(holder), stack=list(holder.stack)) for holder in holders]
+
+
+def diff(before: Snapshot, after: Snapshot) -> Plain:
+    """What --diff shows: the loaded patches before and after, oldest first."""
+    return {
+        "before_header": "live patches before",
+        "after_header": "live patches after",
+        "before": _diff_text(before),
+        "after": _diff_text(after),
+    }
+
+
+def _diff_text(snapshot: Snapshot) -> str:
+    lines = []
+    for patch in snapshot.patches:
+        lines.append(f"{patch.name}:")
+        lines.append(f"  enabled: {str(patch.enabled).lower()}")
+        if patch.in_transition:
+            lines.append("  in_transition: true")
+        lines.append(f"  identity: {patch.identity}")
+        above = snapshot.above(patch)
+        for function in patch.functions:
+            covered = f" (covered by {', '.join(other.name for other in above[function])})" if function in above else ""
+            lines.append(f"  function: {function}{covered}")
+    accepted = [f"{one.name} (sha256 {one.sha256[:12]})" for one in snapshot.boot.due(snapshot.release)]
+    if accepted:
+        lines.append(f"accepted for the next boots: {', '.join(accepted)}")
+    return "".join(line + "\n" for line in lines) or "none\n"
