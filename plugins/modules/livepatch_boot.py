@@ -59,7 +59,7 @@ import sys
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot_program import pack
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.pack import pack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import PROGRAM
 
 SYSTEM_PYTHON = "/usr/bin/python3"

@@ -82,7 +82,15 @@ def test_the_page_is_written_from_the_table(errors_page):
 
 @pytest.mark.parametrize(
     "name",
-    ["_plan/change", "_plan/plan", "_plan/revert", "_plan/boot", "_apply/executor", "_verify/prover", "_manage/transaction"],
+    [
+        "_plan/change",
+        "_plan/plan",
+        "_plan/revert",
+        "_plan/boot",
+        "_apply/executor",
+        "_verify/prover",
+        "_manage/transaction",
+    ],
 )
 def test_every_reason_is_on_the_page_of_reasons(name):
     source = (ROOT / f"plugins/module_utils/{name}.py").read_text(encoding="utf-8")

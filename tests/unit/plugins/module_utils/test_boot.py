@@ -14,8 +14,8 @@ import sys
 import zipfile
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot_program
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import Boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import pack
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import REVERTED, Task, Wanted
@@ -450,8 +450,8 @@ def test_whatever_happens_the_host_comes_up_in_the_end(tmp_path_factory, data):
 
 
 def test_the_program_is_packed_the_same_every_time(tmp_path):
-    program = _boot_program.pack()
-    assert program == _boot_program.pack()
+    program = pack.pack()
+    assert program == pack.pack()
     (tmp_path / "boot.pyz").write_bytes(program)
     with zipfile.ZipFile(tmp_path / "boot.pyz") as archive:
         assert archive.testzip() is None
@@ -460,14 +460,14 @@ def test_the_program_is_packed_the_same_every_time(tmp_path):
 IMPORT_LATE = f"""
 import sys
 sys.path.insert(0, sys.argv[1])
-import {_boot_program.PACKAGE}._manage.transaction, {_boot_program.PACKAGE}._observe.conditions
+import {pack.PACKAGE}._manage.transaction, {pack.PACKAGE}._observe.conditions
 print("load what is accepted for the running kernel")
 """
 
 
 @pytest.mark.parametrize("arguments", [["PROGRAM", "--help"], ["-c", IMPORT_LATE, "PROGRAM"]])
 def test_the_program_needs_nothing_but_the_standard_library(tmp_path, arguments):
-    (tmp_path / "boot.pyz").write_bytes(_boot_program.pack())
+    (tmp_path / "boot.pyz").write_bytes(pack.pack())
     program = str(tmp_path / "boot.pyz")
     done = subprocess.run(
         [sys.executable, "-I", "-S", *(program if it == "PROGRAM" else it for it in arguments)],

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""Packs C(_boot) and all that it imports into one file that the host's Python runs (see the library zipapp)."""
+"""Packs the boot program and all that it imports into one file that the host's Python runs (see the library zipapp)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import typing as t
 import zipfile
 from importlib.util import find_spec
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils import _boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import program
 
-PACKAGE, _dot, BOOT = _boot.__name__.rpartition(".")
-MAIN = f"from {PACKAGE}.{BOOT} import main\n\nraise SystemExit(main())\n"
+PACKAGE = program.__name__.rsplit(".", 2)[0]
+
+MAIN = f"from {program.__name__} import main\n\nraise SystemExit(main())\n"
+
 PACKED = (1980, 1, 1, 0, 0, 0)
 """The date of everything in the file: the same sources make the same bytes."""
 
@@ -36,7 +38,7 @@ def pack() -> bytes:
 def _files() -> dict[str, str]:
     """The sources by their paths in the zip file: the program, all that it imports, and the packages around them."""
     files = {"__main__.py": MAIN}
-    coming = [f"{PACKAGE}.{BOOT}"]
+    coming = [program.__name__]
     while coming:
         name = coming.pop()
         path = name.replace(".", "/") + ".py"

@@ -54,8 +54,11 @@ OFF = "livepatch=off"
 """On the kernel's command line: nothing is loaded."""
 
 ENABLED = "enabled"
+
 FAILED = "failed"
+
 QUARANTINED = "quarantined"
+
 SKIPPED = "skipped"
 
 PATIENCE = Patience(timeout=50.0)
