@@ -35,7 +35,7 @@ WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
 
 
 class ReportError(Exception):
-    """The report cannot be made; the message says why and what to do. C(reason) is a stable key."""
+    """The report cannot be made; the message says why and what to do. `reason` is a stable key."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)

@@ -97,7 +97,7 @@ class Executor:
         self._loads_later: list[str] = []
 
     def carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
-        """Carry out the plan; if that fails, undo it. C(kept) are the files to undo unloads with."""
+        """Carry out the plan; if that fails, undo it. `kept` are the files to undo unloads with."""
         outcome = self._carry_out(before, plan, kept, prove)
         return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned))
 

@@ -116,7 +116,7 @@ def _stays_out(superseded: t.Sequence[Accepted]) -> str:
 
 
 class Boot:
-    """One boot of one host. C(kernel) makes a new connection to its kernel, whose log begins at that moment."""
+    """One boot of one host. `kernel` makes a new connection to its kernel, whose log begins at that moment."""
 
     def __init__(self, kernel: t.Callable[[], KernelProtocol], say: t.Callable[[str], None]) -> None:
         self._kernel = kernel

@@ -138,7 +138,7 @@ def _first_file(*paths: str) -> str:
 
 
 def run_build(module: AnsibleModule) -> Plain:
-    """Build if it is needed. The result has C(failed) if it did not succeed."""
+    """Build if it is needed. The result has `failed` if it did not succeed."""
     job = module.params["_job"] or {}
     if job.get("offset") is not None:
         return _watch(module.params["cache_dir"], job)

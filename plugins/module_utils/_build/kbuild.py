@@ -42,7 +42,7 @@ TREE_FILES = (
 
 @dataclass(frozen=True)
 class Cross:
-    """Another machine to build for: kbuild's names of the architecture (C(arm64)) and of the compiler's prefix."""
+    """Another machine to build for: kbuild's names of the architecture (`arm64`) and of the compiler's prefix."""
 
     arch: str | None = None
     prefix: str | None = None
@@ -263,13 +263,13 @@ def _read_dependencies(build: Build, directory: str) -> tuple[str, list[str]]:
 
 
 def parse_compiler(cmd_file: str) -> str:
-    """The program in the C(savedcmd_) line (C(cmd_) before Linux 6.3) of a .cmd file."""
+    """The program in the `savedcmd_` line (`cmd_` before Linux 6.3) of a .cmd file."""
     match = re.search(r"^(?:saved)?cmd_\S+ :=\s+(?:ccache )?(\S+)", cmd_file, re.M)
     return match.group(1) if match else ""
 
 
 def parse_headers(cmd_file: str) -> list[str]:
-    """The headers in the C(deps_) list of a .cmd file, without those of the configuration, C($(wildcard ...))."""
+    """The headers in the `deps_` list of a .cmd file, without those of the configuration, `$(wildcard ...)`."""
     deps = cmd_file.partition("\ndeps_")[2].partition("\n\n")[0]
     return [word for word in deps.replace("\\\n", " ").split() if word.endswith(".h")]
 

@@ -25,7 +25,7 @@ _PLAIN_LINE = re.compile(r'CONFIG_\w+=(?:[ymn]|-?[0-9]+|0x[0-9A-Fa-f]+|"(?:[^"\\
 
 @dataclass(frozen=True)
 class Config:
-    """A kernel configuration. C(odd_line) is the number of the first line that is more than an option, if there is one.
+    """A kernel configuration. `odd_line` is the number of the first line that is more than an option, if there is one.
 
     Some versions of kpatch-build read the file as a shell script, so that such a line would be carried out.
     """
@@ -72,7 +72,7 @@ def read_config(path: str) -> Config | None:
 
 @dataclass(frozen=True)
 class Vmlinux:
-    """A kernel with its symbols. C(identity) is its build-id or, where it has none, its digest."""
+    """A kernel with its symbols. `identity` is its build-id or, where it has none, its digest."""
 
     path: str
     release: str | None

@@ -39,12 +39,12 @@ MAKE_VARIABLES = (
 
 
 def inherited(names: t.Iterable[str]) -> dict[str, str]:
-    """Those of the variables that the environment has, such as from a task's C(environment)."""
+    """Those of the variables that the environment has, such as from a task's `environment`."""
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
 class BuildError(Exception):
-    """The build cannot be done, or failed. C(reason) is a stable key; C(details) go into the result as they are."""
+    """The build cannot be done, or failed. `reason` is a stable key; `details` go into the result as they are."""
 
     def __init__(self, reason: str, message: str, remedy: str, **details: t.Any) -> None:
         super().__init__(f"{message} {remedy}")

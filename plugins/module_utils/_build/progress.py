@@ -89,7 +89,7 @@ def _forget_old(folder: str) -> None:
 
 
 def watch(path: str, offset: int, seconds: float) -> Plain:
-    """Wait for news of a build: C(entries), the C(offset) to go on from, and whether it is still C(running).
+    """Wait for news of a build: `entries`, the `offset` to go on from, and whether it is still `running`.
 
     Returns as soon as there is news, or when the time is up. The file is removed when the build is over.
     """

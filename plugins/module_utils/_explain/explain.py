@@ -31,9 +31,9 @@ PAGE = "docs/docsite/rst/errors.rst"
 
 @dataclass(frozen=True)
 class Row:
-    """When the kernel answers an operation with this errno and prints a line that matches C(log), it is this cause.
+    """When the kernel answers an operation with this errno and prints a line that matches `log`, it is this cause.
 
-    Without C(operation) it is any, without C(number) any errno, without C(abi) both ABIs, without C(log) no line is
+    Without `operation` it is any, without `number` any errno, without `abi` both ABIs, without `log` no line is
     needed. What the pattern captures is filled into the cause. The page shows the pattern as text, so that there is a
     row for each wording.
     """
@@ -121,7 +121,7 @@ _TEXT_NOT_READ = Row(
 
 
 def _changing(action: str) -> tuple[Row, ...]:
-    """What stop_machine kernels answer when 1 or 0 is written to C(enabled)."""
+    """What stop_machine kernels answer when 1 or 0 is written to `enabled`."""
 
     def row(number: int, log: str, *cause: str) -> Row:
         return Row(action, number, STOP_MACHINE, log, Cause(*cause))

@@ -37,7 +37,7 @@ Without lsdiff kpatch-build skips its check of the paths; without gawk it finds 
 
 @dataclass(frozen=True)
 class Problem:
-    """C(check) is a stable key; C(message) says what is wrong and C(remedy) what to do, in a sentence each."""
+    """`check` is a stable key; `message` says what is wrong and `remedy` what to do, in a sentence each."""
 
     check: str
     message: str
@@ -85,7 +85,7 @@ def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Problem]:
 def check_version(
     vmlinux: Vmlinux, config: Config, source: str, version: str | None, local: str
 ) -> t.Iterator[Problem]:
-    """Whether vmlinux, configuration and source, with its C(localversion) files, are of one kernel."""
+    """Whether vmlinux, configuration and source, with its `localversion` files, are of one kernel."""
     if version is None:
         yield Problem("no_source", f"{source} is not the source of a kernel.", "Correct src_dir.")
         return
@@ -116,7 +116,7 @@ def _numbers(version: str) -> str:
 
 
 def missing_suffix(vmlinux: Vmlinux, config: Config, version: str | None, local: str) -> str | None:
-    """What the source, its C(localversion) files and the configuration do not say of the kernel's release.
+    """What the source, its `localversion` files and the configuration do not say of the kernel's release.
 
     None if they say something else than the vmlinux.
     """

@@ -29,7 +29,7 @@ def run_long(
 ) -> tuple[int, str]:
     """Run a command in a process group of its own: its exit status, and what it printed.
 
-    C(on_line) gets each line of its standard output and error, C(on_tick) is called every C(tick) seconds. The group is
+    `on_line` gets each line of its standard output and error, `on_tick` is called every `tick` seconds. The group is
     killed when the time in seconds is up (TimedOut), when this function is left by an exception, and when this very
     process is killed: a second one waits for that.
     """

@@ -22,7 +22,7 @@ LAST_LINES = 20
 
 
 class _Row(t.NamedTuple):
-    """C(pattern) is searched in all that was printed; its groups fill C(cause) and C(remedy)."""
+    """`pattern` is searched in all that was printed; its groups fill `cause` and `remedy`."""
 
     reason: str
     pattern: str

@@ -67,7 +67,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Build:
-    """A request with all that was found out about it. C(problems) would make it fail."""
+    """A request with all that was found out about it. `problems` would make it fail."""
 
     request: Request
     name: str

@@ -23,7 +23,7 @@ NOWHERE = "/dev/null"
 
 @dataclass(frozen=True)
 class FileChange:
-    """What one patch does to one file. C(old) is None if it makes the file, C(new) None if it removes it."""
+    """What one patch does to one file. `old` is None if it makes the file, `new` None if it removes it."""
 
     old: str | None
     new: str | None
@@ -35,7 +35,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class SourcePatch:
-    """One source patch. C(sha256) is of what it changes, without its description and times."""
+    """One source patch. `sha256` is of what it changes, without its description and times."""
 
     path: str
     sha256: str
@@ -88,7 +88,7 @@ def _consume(line: str, left: tuple[int, int]) -> tuple[int, int]:
 
 
 def _name(line: str) -> str | None:
-    """The file's path below the source tree, as C(patch -p1) takes it."""
+    """The file's path below the source tree, as `patch -p1` takes it."""
     name = line[4:].split("\t")[0].strip()
     # patch takes several slashes for one.
     return None if name == NOWHERE else name.partition("/")[2].lstrip("/") or name
@@ -96,7 +96,7 @@ def _name(line: str) -> str | None:
 
 @dataclass(frozen=True)
 class Trial:
-    """How one patch applies: C(failures) are (file, number of the hunk, its line); C(says) is any other trouble."""
+    """How one patch applies: `failures` are (file, number of the hunk, its line); `says` is any other trouble."""
 
     patch: str
     failures: tuple[tuple[str, int, int], ...] = ()
@@ -164,7 +164,7 @@ def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
 
 
 def parse_rejects(output: str) -> tuple[tuple[str, int, int], ...]:
-    """The hunks that C(patch) did not place: (file, number of the hunk, line)."""
+    """The hunks that `patch` did not place: (file, number of the hunk, line)."""
     failures, name = [], ""
     for line in output.splitlines():
         if line.startswith(("patching file ", "checking file ")):

@@ -23,7 +23,7 @@ def choose_targets(build: Build, tree: WorkTree, identity: str) -> tuple[str, ..
     """What make is told to build, twice: all of the kernel, or only the objects of the sources that the patches change.
 
     That is the same where these objects are all that can change: plain C files of vmlinux, whose symbol versions do not
-    depend on them, in a tree where everything else was compiled from the same source (C(identity)).
+    depend on them, in a tree where everything else was compiled from the same source (`identity`).
     """
     if build.request.targets:
         return build.request.targets

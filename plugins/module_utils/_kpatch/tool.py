@@ -31,9 +31,9 @@ TARGET_ARCH = "TARGET_ARCH"
 
 @dataclass(frozen=True)
 class Tool:
-    """One kpatch-build. C(options) are the long ones that it lists, C(variables) openEuler's that it reads.
+    """One kpatch-build. `options` are the long ones that it lists, `variables` openEuler's that it reads.
 
-    C(identity) is a digest of all its files; C(directory) has the programs that it calls.
+    `identity` is a digest of all its files; `directory` has the programs that it calls.
     """
 
     path: str

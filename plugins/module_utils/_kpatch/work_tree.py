@@ -31,7 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source
 
 
 class WorkTree:
-    """One directory of the cache: C(source) with the copy, C(kpatch) for kpatch-build, C(out) for its result."""
+    """One directory of the cache: `source` with the copy, `kpatch` for kpatch-build, `out` for its result."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -70,7 +70,7 @@ class WorkTree:
 
     @contextlib.contextmanager
     def locked(self, who: str, waiting: t.Callable[[str], None], seconds: float) -> t.Iterator[bool]:
-        """Hold the tree. While another build holds it, C(waiting) is told who; False if that lasts too long."""
+        """Hold the tree. While another build holds it, `waiting` is told who; False if that lasts too long."""
         os.makedirs(self.path, exist_ok=True)
         with open(os.path.join(self.path, "lock"), "a+", encoding="utf-8") as lock:
             deadline = time.monotonic() + seconds
@@ -95,7 +95,7 @@ class WorkTree:
             yield True
 
     def prepare(self, origin: str, content: Index, config_text: str, added: t.Sequence[str]) -> None:
-        """Make the copy equal to its origin, whose content is given; C(added) are the files that the patches will make.
+        """Make the copy equal to its origin, whose content is given; `added` are the files that the patches will make.
 
         What an interrupted build has left is found by size and time, and put back. Raises BuildError if the origin is
         not any more what the content says.
@@ -167,7 +167,7 @@ def work_tree(cache_dir: str, *inputs: t.Any) -> WorkTree:
 
 
 def origin_content(cache_dir: str, origin: str, keep: bool) -> Index:
-    """What is in the user's source tree now. With C(keep) it is remembered, so that the next time is fast."""
+    """What is in the user's source tree now. With `keep` it is remembered, so that the next time is fast."""
     path = os.path.join(cache_dir, "index-" + digest_of(os.path.realpath(origin))[:16])
     old = source_index.load(path)
     new = source_index.refresh(origin, old)

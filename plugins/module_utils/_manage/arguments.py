@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The arguments of the modules, which action plugins check as well, and their way into a L(Task)."""
+"""The arguments of the modules, which action plugins check as well, and their way into a `Task`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 def manage(task: Task, kernel: KernelProtocol) -> Plain:
-    """Bring one patch into the wanted state. The result has C(failed) if it did not get there."""
+    """Bring one patch into the wanted state. The result has `failed` if it did not get there."""
     try:
         result = _manage(task, kernel)
     finally:

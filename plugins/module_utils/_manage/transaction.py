@@ -182,7 +182,7 @@ class _Run:
     def carry_out(self, prune: bool) -> Plain:
         """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made.
 
-        Without C(prune) no copy of a file is removed.
+        Without `prune` no copy of a file is removed.
         """
         findings = self.findings()
         if refusals(findings) or not (self.plan.all_steps or self._look.lacks_proof):
@@ -364,7 +364,7 @@ def _displaced(
     kept: KeptFiles,
     going: t.Collection[str] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
-    """What the wanted patch has taken the place of, where that has changed; C(going) is not gone yet."""
+    """What the wanted patch has taken the place of, where that has changed; `going` is not gone yet."""
     if wanted.state == REVERTED:
         return {wanted.name: ()}
     gone = [patch for patch in before.patches if patch.name in going or patch in _gone(before, plan, after)]
@@ -418,9 +418,9 @@ def _not_accepted(name: str, error: OSError) -> str:
 
 @dataclass(frozen=True)
 class _Recovery:
-    """What became of a run that was cut off, in sentences. C(changed) says whether something had to be undone.
+    """What became of a run that was cut off, in sentences. `changed` says whether something had to be undone.
 
-    C(kept) are the files that were at hand before it: one that it has taken out may be wanted again. C(has_lost) says
+    `kept` are the files that were at hand before it: one that it has taken out may be wanted again. `has_lost` says
     whether something could not be brought back.
     """
 
@@ -442,9 +442,9 @@ _UNKNOWN_RUN = (
 class _LeftBehind:
     """What a run has left that was cut off, or that is still running.
 
-    C(before) is the host before it, C(undone) the host after it has been undone, and C(kept) are the files that were at
-    hand. C(arrived) says that it has carried out its steps, C(unproven) that it has not proven the result then,
-    C(untouched) that it has not changed the kernel.
+    `before` is the host before it, `undone` the host after it has been undone, and `kept` are the files that were at
+    hand. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
+    `untouched` that it has not changed the kernel.
     """
 
     note: journal.Note

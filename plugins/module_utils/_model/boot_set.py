@@ -16,9 +16,9 @@ UNHEALTHY_BOOTS = 3
 
 @dataclass(frozen=True)
 class Accepted:
-    """A patch that is loaded again at boot, for one kernel release. C(patch_file) is what was read in its file.
+    """A patch that is loaded again at boot, for one kernel release. `patch_file` is what was read in its file.
 
-    C(ignore) are the checks that were ignored when it was accepted. C(superseded_by) names the accepted patch that took
+    `ignore` are the checks that were ignored when it was accepted. `superseded_by` names the accepted patch that took
     its place: it is not loaded, but is accepted again when that one is taken back.
     """
 
@@ -33,7 +33,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A content that is not loaded any more because the host did not survive it. C(why) is a sentence."""
+    """A content that is not loaded any more because the host did not survive it. `why` is a sentence."""
 
     name: str
     sha256: str
@@ -46,8 +46,8 @@ class Quarantined:
 class Acceptance:
     """What a host keeps over a reboot.
 
-    C(accepted) is in the order of loading. C(unhealthy_boots) counts those in a row in which patches were loaded and
-    which did not end well. C(damaged) says why what is kept cannot be understood; it must not be overwritten then.
+    `accepted` is in the order of loading. `unhealthy_boots` counts those in a row in which patches were loaded and
+    which did not end well. `damaged` says why what is kept cannot be understood; it must not be overwritten then.
     """
 
     accepted: tuple[Accepted, ...] = ()
@@ -87,7 +87,7 @@ class Acceptance:
     def with_accepted(self, new: Accepted, supersedes: t.Collection[str], order: t.Sequence[str]) -> Acceptance:
         """Accept a patch. What it supersedes is not loaded any more, but is not forgotten, one level deep.
 
-        C(order) is the kernel's: the accepted ones come back in it. That an administrator has acted ends the count of
+        `order` is the kernel's: the accepted ones come back in it. That an administrator has acted ends the count of
         unhealthy boots.
         """
         is_known = any(one == new for one in self.accepted)
@@ -109,7 +109,7 @@ class Acceptance:
         return replace(self, accepted=_in_order(kept, new.release, order), unhealthy_boots=0)
 
     def without(self, name: str, restore: bool) -> Acceptance:
-        """Forget a patch, for every kernel. C(restore) accepts again what it had superseded.
+        """Forget a patch, for every kernel. `restore` accepts again what it had superseded.
 
         Without that it is gone for good, and its quarantine is, too.
         """

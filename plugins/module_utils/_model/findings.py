@@ -19,9 +19,9 @@ INFO = "info"
 
 @dataclass(frozen=True)
 class Finding:
-    """C(check) is a stable key, C(seen), C(remedy) and C(why) are a sentence each.
+    """`check` is a stable key, `seen`, `remedy` and `why` are a sentence each.
 
-    C(severity) is REFUSE for what would fail or do harm, WARN for what may, INFO for what is good to know.
+    `severity` is REFUSE for what would fail or do harm, WARN for what may, INFO for what is good to know.
     """
 
     check: str
@@ -53,7 +53,7 @@ def allow(findings: t.Iterable[Finding], ignored: t.Container[str]) -> list[Find
 
 @dataclass(frozen=True)
 class Cause:
-    """C(reason) is a stable key; C(cause) and C(remedy) are a sentence each."""
+    """`reason` is a stable key; `cause` and `remedy` are a sentence each."""
 
     reason: str
     cause: str

@@ -35,8 +35,8 @@ import typing as t
 class Failure:
     """A step that did not succeed, and what became of the host.
 
-    C(attempted) is the step, C(errno) the kernel's answer if there was one, C(holders) who holds a stalled transition.
-    C(undone) are the steps of the way back, C(not_restored) says in what the host differs from before; empty is good.
+    `attempted` is the step, `errno` the kernel's answer if there was one, `holders` who holds a stalled transition.
+    `undone` are the steps of the way back, `not_restored` says in what the host differs from before; empty is good.
     """
 
     attempted: str
@@ -90,9 +90,9 @@ class Stalled(Exception):
 class Outcome:
     """What became of a plan: the host afterwards, the failure if there was one, what proves the result.
 
-    C(stalled) is the transition that was left running, C(forced) names those that were forced, C(pinned) those of them
-    whose modules stay loaded for that reason. C(reached) is the plan without new patches that it did not get to load,
-    C(done) are the steps that succeeded.
+    `stalled` is the transition that was left running, `forced` names those that were forced, `pinned` those of them
+    whose modules stay loaded for that reason. `reached` is the plan without new patches that it did not get to load,
+    `done` are the steps that succeeded.
     """
 
     after: Snapshot
@@ -108,7 +108,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Proof:
-    """Whether the result was proven in one way; C(None) where this host does not let one see."""
+    """Whether the result was proven in one way; `None` where this host does not let one see."""
 
     what: str
     proven: bool | None
@@ -124,5 +124,5 @@ class FileChanged(Exception):
 
 
 def errno_name(number: int) -> str:
-    """The name of an errno, as C(EINVAL)."""
+    """The name of an errno, as `EINVAL`."""
     return errno.errorcode.get(number, str(number))

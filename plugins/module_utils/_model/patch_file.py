@@ -30,13 +30,13 @@ MODULE_NAME_MAX = 55
 class PatchFile:
     """What a patch file says of itself.
 
-    C(name) is the module's name, C(abi) what it was built for: C(stop_machine) if it calls klp_register_patch,
-    else C(per_task). C(functions) and C(replace) are C(None) where the file does not show them: modules of
-    kpatch-build set C(replace) at run time only, and a hand-written one may build its structures at run time.
-    C(unnumbered) are the functions whose author gave no position, so that their names must be unique.
-    C(signer) is who issued the certificate of its signature, where that tells, C(key_id) the serial number of that or
-    the identifier of its key. C(damaged_signature) says that the file ends as a signed one, and its signature cannot be
-    read. C(source_patches) are the digests of the source patches that livepatch_build made it from, where its manifest
+    `name` is the module's name, `abi` what it was built for: `stop_machine` if it calls klp_register_patch,
+    else `per_task`. `functions` and `replace` are `None` where the file does not show them: modules of
+    kpatch-build set `replace` at run time only, and a hand-written one may build its structures at run time.
+    `unnumbered` are the functions whose author gave no position, so that their names must be unique.
+    `signer` is who issued the certificate of its signature, where that tells, `key_id` the serial number of that or
+    the identifier of its key. `damaged_signature` says that the file ends as a signed one, and its signature cannot be
+    read. `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
     is at hand.
     """
 
@@ -100,7 +100,7 @@ def is_module_name(name: str) -> bool:
 
 
 def module_name(file_name: str) -> str:
-    """The name under which the kernel knows a module file: without C(.ko), and with C(_) for C(-)."""
+    """The name under which the kernel knows a module file: without `.ko`, and with `_` for `-`."""
     base = os.path.basename(file_name)
     return (base[: -len(".ko")] if base.endswith(".ko") else base).replace("-", "_")
 

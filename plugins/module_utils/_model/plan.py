@@ -41,7 +41,7 @@ Kept = t.Mapping[str, PatchFile]
 class Displaced:
     """A patch that another one took the place of: a superseded one, or an earlier content of the same name.
 
-    C(file) is None if no copy of it is kept, because this collection did not load it. C(under) names the patches
+    `file` is None if no copy of it is kept, because this collection did not load it. `under` names the patches
     that covered it on some function.
     """
 
@@ -55,11 +55,11 @@ class Displaced:
 class Step:
     """One thing to do with a patch.
 
-    C(load) inserts the module, which on per_task kernels also enables it; C(enable) and C(disable) write 1 and 0
-    to C(enabled), which while a transition is running reverses it; C(wait) waits until no transition of the patch
-    is running; C(unload) removes the module.
-    C(file) of a load is what will be loaded. C(load target) loads another module, named by C(patch), by modprobe;
-    C(unload target) removes it again if the plan fails. C(accept) and C(forget) are about the next boot.
+    `load` inserts the module, which on per_task kernels also enables it; `enable` and `disable` write 1 and 0
+    to `enabled`, which while a transition is running reverses it; `wait` waits until no transition of the patch
+    is running; `unload` removes the module.
+    `file` of a load is what will be loaded. `load target` loads another module, named by `patch`, by modprobe;
+    `unload target` removes it again if the plan fails. `accept` and `forget` are about the next boot.
     """
 
     action: str
@@ -80,11 +80,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps, or refusals; never both. C(warnings) are sentences for the user.
+    """Steps, or refusals; never both. `warnings` are sentences for the user.
 
-    C(intended) are the steps, also if they are refused, for whoever wants to know all that is against them.
-    C(boot) is what is done about the next boot, after the steps and their proof, and C(acceptance) what the host then
-    keeps for it; None if that does not change. C(about) names the patch that is wanted, also where nothing is done with
+    `intended` are the steps, also if they are refused, for whoever wants to know all that is against them.
+    `boot` is what is done about the next boot, after the steps and their proof, and `acceptance` what the host then
+    keeps for it; None if that does not change. `about` names the patch that is wanted, also where nothing is done with
     it: what it supersedes can only come back below it if it is moved.
     """
 

@@ -33,7 +33,7 @@ ALLOW = "allow"
 ON_COVERED = (REFUSE, UNSTACK, ALLOW)
 
 COVERED = "covered"
-"""In C(supersedes): every loaded patch whose functions are all replaced by the wanted one."""
+"""In `supersedes`: every loaded patch whose functions are all replaced by the wanted one."""
 
 TRIAL = "trial"
 
@@ -54,11 +54,11 @@ ON_STALL = (REVERT, WAIT_LONGER, REPORT, FORCE)
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asks for. C(file) is the patch file given with the task, None if only a name was given.
+    """What the user asks for. `file` is the patch file given with the task, None if only a name was given.
 
-    C(on_covered) says what to do where the order of patches on a function matters, C(supersedes) which patches go
-    when this one is enabled (names, or COVERED), C(force_owner) that patches of other tools may be touched,
-    C(load_targets) that modules which the patch needs are loaded first, C(boot) whether it is loaded again at boot
+    `on_covered` says what to do where the order of patches on a function matters, `supersedes` which patches go
+    when this one is enabled (names, or COVERED), `force_owner` that patches of other tools may be touched,
+    `load_targets` that modules which the patch needs are loaded first, `boot` whether it is loaded again at boot
     (None leaves that as it is).
     """
 
@@ -82,9 +82,9 @@ UNDO_RETRIES = 30
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to try: C(timeout) seconds for a transition, C(retries) more tries C(delay) seconds apart if busy.
+    """How long to try: `timeout` seconds for a transition, `retries` more tries `delay` seconds apart if busy.
 
-    C(on_stall) says what happens when the timeout has passed.
+    `on_stall` says what happens when the timeout has passed.
     """
 
     timeout: float = 60.0
@@ -101,8 +101,8 @@ class Patience:
 class Probe:
     """What shows the effect of a patch: a command's output, or a file's content.
 
-    It holds if C(expect) matches and C(reject) does not; with neither, if the command returns 0.
-    C(retries) more tries are made, a second apart; a command may take C(timeout) seconds.
+    It holds if `expect` matches and `reject` does not; with neither, if the command returns 0.
+    `retries` more tries are made, a second apart; a command may take `timeout` seconds.
     """
 
     argv: tuple[str, ...] = ()
@@ -120,9 +120,9 @@ class Probe:
 
 @dataclass(frozen=True)
 class Verification:
-    """How to prove a result. C(soak) seconds pass before the kernel's log is read a last time.
+    """How to prove a result. `soak` seconds pass before the kernel's log is read a last time.
 
-    C(warnings) says whether a warning of the kernel counts as trouble: at boot those of drivers come at any time.
+    `warnings` says whether a warning of the kernel counts as trouble: at boot those of drivers come at any time.
     """
 
     text: bool = False
@@ -135,8 +135,8 @@ class Verification:
 class Task:
     """The arguments of one task.
 
-    C(file_path) is where its file lies on the host; None if it was not sent. C(delivered) says that Ansible has put
-    it there for this task only. C(ignore) names the checks whose refusals are only warned about.
+    `file_path` is where its file lies on the host; None if it was not sent. `delivered` says that Ansible has put
+    it there for this task only. `ignore` names the checks whose refusals are only warned about.
     """
 
     wanted: Wanted

@@ -6,8 +6,8 @@
 
 """What is known about a host and its live patches at one moment, as values.
 
-The words are the kernel's: a *patch* is a loaded module that replaces *functions* of *objects*, C(vmlinux) or modules.
-Nothing here reads or changes anything; see C(_host.py) for the reading.
+The words are the kernel's: a *patch* is a loaded module that replaces *functions* of *objects*, `vmlinux` or modules.
+Nothing here reads or changes anything; see `_observe` for the reading.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ PER_TASK = "per_task"
 """Mainline: insmod activates the patch and starts a transition, task by task."""
 
 STOP_MACHINE = "stop_machine"
-"""openEuler with CONFIG_LIVEPATCH_WO_FTRACE: insmod registers, writing 1 to C(enabled) activates."""
+"""openEuler with CONFIG_LIVEPATCH_WO_FTRACE: insmod registers, writing 1 to `enabled` activates."""
 
 
 @dataclass(frozen=True)
 class Function:
     """A function that a patch replaces.
 
-    C(sympos) is the position among symbols of the same name in the object, counted from 1;
+    `sympos` is the position among symbols of the same name in the object, counted from 1;
     the kernel shows the patch author's 0 ("there is only one") as 1.
     """
 
@@ -42,10 +42,10 @@ class Function:
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells one content of a module from another. Each mark is C(None) where it is not known.
+    """What tells one content of a module from another. Each mark is `None` where it is not known.
 
-    C(srcversion) needs CONFIG_MODULE_SRCVERSION_ALL or a MODULE_VERSION, C(build_id) a linker that writes one,
-    C(sha256) is of the whole file and is known for a loaded module only if this collection loaded it.
+    `srcversion` needs CONFIG_MODULE_SRCVERSION_ALL or a MODULE_VERSION, `build_id` a linker that writes one,
+    `sha256` is of the whole file and is known for a loaded module only if this collection loaded it.
     """
 
     build_id: str | None = None
@@ -53,7 +53,7 @@ class Identity:
     sha256: str | None = None
 
     def compare(self, other: Identity) -> str:
-        """Return C(same), C(different) or, where the two have no mark in common, C(unknown).
+        """Return `same`, `different` or, where the two have no mark in common, `unknown`.
 
         The digest decides first if it is equal, else the build-id: a stripped copy of a file has another digest
         and the same code.
@@ -74,13 +74,13 @@ class Identity:
 class LoadedPatch:
     """A live patch module in the kernel.
 
-    C(functions) is empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a disabled patch
-    from /sys/kernel/livepatch although its module stays loaded. C(replace) is C(None) where the kernel does not tell.
-    C(kept_file) is the path of the copy of its file that this collection keeps while it is loaded.
-    C(load_index) counts the modules from the oldest: a patch with a higher one was loaded later.
-    C(instance) is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
-    C(permanent) says that the module has no exit function, so that the kernel never unloads it.
-    C(owner) names the other tool that manages the patch, if one does. C(source_patches) are the digests of the source
+    `functions` is empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a disabled patch
+    from /sys/kernel/livepatch although its module stays loaded. `replace` is `None` where the kernel does not tell.
+    `kept_file` is the path of the copy of its file that this collection keeps while it is loaded.
+    `load_index` counts the modules from the oldest: a patch with a higher one was loaded later.
+    `instance` is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
+    `permanent` says that the module has no exit function, so that the kernel never unloads it.
+    `owner` names the other tool that manages the patch, if one does. `source_patches` are the digests of the source
     patches that it was made from, if this collection built and loaded it.
     """
 
@@ -138,9 +138,9 @@ def troubles(taint: int | None) -> list[str]:
 
 @dataclass(frozen=True)
 class Option:
-    """A kernel configuration option. C(value) is C(None) if it is not set, C(known) says whether a config was read.
+    """A kernel configuration option. `value` is `None` if it is not set, `known` says whether a config was read.
 
-    C(needed_by) names the ABIs that need it.
+    `needed_by` names the ABIs that need it.
     """
 
     name: str
@@ -161,17 +161,17 @@ class Unreadable:
 class Snapshot:
     """One reading of a host.
 
-    C(patches) are in the kernel's order: of two enabled patches on one function the later one is live. On per_task
+    `patches` are in the kernel's order: of two enabled patches on one function the later one is live. On per_task
     kernels that is the order of loading, on stop_machine kernels that of /proc/livepatch/state.
 
-    C(abi) is C(None) where live patching is not supported; C(why_unsupported) then says why in a sentence.
-    C(modules) are the names of all loaded modules. C(taint) is /proc/sys/kernel/tainted.
-    C(list_order) says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only the
-    first disabled patch and disables only the last enabled one; C(None) where that is not known.
-    C(disagreements) are sentences about sources that contradict each other.
-    C(vermagic_words) are what the configuration puts into the vermagic behind the release; C(None) without one.
-    C(module_plts) says whether CONFIG_ARM64_MODULE_PLTS is set; C(None) without a configuration.
-    C(boot) is what the host keeps for its next boots, C(has_boot_program) whether something loads that.
+    `abi` is `None` where live patching is not supported; `why_unsupported` then says why in a sentence.
+    `modules` are the names of all loaded modules. `taint` is /proc/sys/kernel/tainted.
+    `list_order` says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only the
+    first disabled patch and disables only the last enabled one; `None` where that is not known.
+    `disagreements` are sentences about sources that contradict each other.
+    `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
+    `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
+    `boot` is what the host keeps for its next boots, `has_boot_program` whether something loads that.
     """
 
     release: str
@@ -226,7 +226,7 @@ class Snapshot:
         return {above for stack in self.above(patch).values() for above in stack}
 
     def effect(self, patch: LoadedPatch) -> str:
-        """C(full) if every function of the patch is live, C(none) if no one is, else C(partial)."""
+        """`full` if every function of the patch is live, `none` if no one is, else `partial`."""
         if not patch.enabled:
             return "none"
         covered = len(self.above(patch))
@@ -240,7 +240,7 @@ def added_functions(
 ) -> list[Function]:
     """What the kernel has added to a registered patch: to one with the replace flag, the functions of all others.
 
-    C(shown) are those that its file shows. Where that is not known, whatever the others have may have been added, if
+    `shown` are those that its file shows. Where that is not known, whatever the others have may have been added, if
     the patch has all of it.
     """
     if shown is not None:

@@ -36,13 +36,13 @@ PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic
 
 @dataclass(frozen=True)
 class Conditions:
-    """One reading. Each value is C(None) where it could not be read; C(unreadable) then says why, by the path.
+    """One reading. Each value is `None` where it could not be read; `unreadable` then says why, by the path.
 
-    C(symbols) are those of the functions that were asked for. C(traced) are the functions that ftrace calls somebody
-    from; C(ftrace_failed) says that it calls nobody any more. C(loadable) are the modules that modprobe would find or
-    that are built in, C(built_in) the latter. C(signers) are the names of the certificates in the keyrings, C(key_ids)
-    the identifiers of their keys. C(panics) names the settings in /proc/sys/kernel that turn trouble into a panic.
-    C(memory) is MemAvailable in bytes. C(owner) is the other tool that keeps a file for the patch.
+    `symbols` are those of the functions that were asked for. `traced` are the functions that ftrace calls somebody
+    from; `ftrace_failed` says that it calls nobody any more. `loadable` are the modules that modprobe would find or
+    that are built in, `built_in` the latter. `signers` are the names of the certificates in the keyrings, `key_ids`
+    the identifiers of their keys. `panics` names the settings in /proc/sys/kernel that turn trouble into a panic.
+    `memory` is MemAvailable in bytes. `owner` is the other tool that keeps a file for the patch.
     """
 
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
@@ -116,7 +116,7 @@ def _yes(text: str | None) -> bool | None:
 
 
 def _lockdown(files: Files) -> str | None:
-    """The lockdown in force, C(none), C(integrity) or C(confidentiality): the word in brackets."""
+    """The lockdown in force, `none`, `integrity` or `confidentiality`: the word in brackets."""
     _before, bracket, rest = (files.text(LOCKDOWN) or "").partition("[")
     return rest.partition("]")[0] if bracket else None
 

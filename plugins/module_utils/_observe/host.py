@@ -4,9 +4,9 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads a host's kernel into a L(Snapshot). Reads only; never fails on a kernel without live patching.
+"""Reads a host's kernel into a `Snapshot`. Reads only; never fails on a kernel without live patching.
 
-Every function takes a C(Files), which may have another root than C(/): the tests feed recorded trees.
+Every function takes a `Files`, which may have another root than `/`: the tests feed recorded trees.
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 
 Name = t.Tuple[str, str]
-"""An object, C(vmlinux) or a module, and a symbol of it."""
+"""An object, `vmlinux` or a module, and a symbol of it."""
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """C(address) and C(size), the bytes up to the next symbol, are C(None) where the kernel hides them.
+    """`address` and `size`, the bytes up to the next symbol, are `None` where the kernel hides them.
 
-    C(aliases) are the other names that its object has for what is at this address.
+    `aliases` are the other names that its object has for what is at this address.
     """
 
     address: int | None

@@ -23,7 +23,7 @@ SYSCARE = "/usr/lib/syscare/patches"
 """SysCare (syscared, src/patch): one directory for each installed patch package."""
 
 KPATCH = "/var/lib/kpatch"
-"""kpatch's C(kpatch install): one directory for each kernel release, loaded at boot by kpatch.service."""
+"""kpatch's `kpatch install`: one directory for each kernel release, loaded at boot by kpatch.service."""
 
 
 def read_owners(files: Files, release: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ STATES = {"enabled": True, "disabled": False, "UNDEF": None}
 
 
 class Entry(t.NamedTuple):
-    """One registered patch, in the kernel's order. C(state) is the kernel's word, C(enabled) None if it is UNDEF."""
+    """One registered patch, in the kernel's order. `state` is the kernel's word, `enabled` None if it is UNDEF."""
 
     name: str
     state: str
@@ -24,7 +24,7 @@ class Entry(t.NamedTuple):
 
 
 class State(t.NamedTuple):
-    """The content. C(problems) are sentences about lines that were not understood."""
+    """The content. `problems` are sentences about lines that were not understood."""
 
     entries: tuple[Entry, ...]
     problems: tuple[str, ...]

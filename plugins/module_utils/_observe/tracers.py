@@ -24,7 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
 
 @dataclass(frozen=True)
 class Kprobe:
-    """A probe in a function, C(offset) bytes behind its start. C(address) is None where the kernel hides it."""
+    """A probe in a function, `offset` bytes behind its start. `address` is None where the kernel hides it."""
 
     object: str
     function: str
@@ -34,10 +34,10 @@ class Kprobe:
 
 @dataclass(frozen=True)
 class Traced:
-    """A function that ftrace calls somebody from: C(users) counts them.
+    """A function that ftrace calls somebody from: `users` counts them.
 
-    C(ip_modify) says that one of them redirects the function, as per_task live patching does, C(direct) that one is
-    called without ftrace's own code, as trampolines of BPF are. C(text) names them as far as the kernel does.
+    `ip_modify` says that one of them redirects the function, as per_task live patching does, `direct` that one is
+    called without ftrace's own code, as trampolines of BPF are. `text` names them as far as the kernel does.
     """
 
     object: str
@@ -110,7 +110,7 @@ def read_kprobes(files: Files) -> tuple[Kprobe, ...] | None:
 
 
 def read_traced(files: Files) -> tuple[Traced, ...] | None:
-    """The functions that ftrace calls somebody from; C(None) where that cannot be read."""
+    """The functions that ftrace calls somebody from; `None` where that cannot be read."""
     for tracefs in TRACEFS:
         text = files.text(f"{tracefs}/{ENABLED_FUNCTIONS}")
         if text is not None:

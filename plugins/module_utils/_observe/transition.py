@@ -36,5 +36,5 @@ def read_holders(files: Files, enabling: bool) -> tuple[Holder, ...]:
 
 
 def _frame(line: str) -> str:
-    """C(hrtimer_nanosleep+0x9d/0x120) of C([<0>] hrtimer_nanosleep+0x9d/0x120)."""
+    """`hrtimer_nanosleep+0x9d/0x120` of `[<0>] hrtimer_nanosleep+0x9d/0x120`."""
     return re.sub(r"^\[<[0-9a-f]+>\]\s*", "", line.strip())

@@ -82,7 +82,7 @@ class ElfObject:
         return _read_build_id(self._elf, section)
 
     def compiler(self) -> str | None:
-        """What the compiler wrote into C(.comment) first, such as C(GCC: (GNU) 12.3.1)."""
+        """What the compiler wrote into `.comment` first, such as `GCC: (GNU) 12.3.1`."""
         section = self._elf.get_section_by_name(".comment")
         idents = section_data(section).decode("utf-8", "replace").split("\0") if section is not None else []
         return next((ident for ident in idents if ident.startswith("GCC:") or "clang version" in ident), None)
@@ -106,7 +106,7 @@ class ElfModule(ElfObject):
 
     @property
     def machine(self) -> str:
-        """What C(uname -m) says on the machine that this is for."""
+        """What `uname -m` says on the machine that this is for."""
         machine = str(self._elf.header["e_machine"])
         return MACHINES.get(machine, machine)
 
@@ -161,7 +161,7 @@ def _read_modinfo(elf: ELFFile) -> dict[str, str]:
 
 
 def parse_modinfo(data: bytes) -> dict[str, str]:
-    """What a module says of itself: C(name=value), each ended by a zero byte."""
+    """What a module says of itself: `name=value`, each ended by a zero byte."""
     entries = data.decode("utf-8", "replace").split("\0")
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
@@ -174,7 +174,7 @@ def _read_build_id(elf: ELFFile, name: str) -> str | None:
 
 
 class _Symbol(t.NamedTuple):
-    """One symbol; C(section) is None for an undefined one and for special ones."""
+    """One symbol; `section` is None for an undefined one and for special ones."""
 
     name: str
     section: int | None
@@ -217,7 +217,7 @@ def section_data(section: t.Any) -> bytes:
 
 
 class LivepatchSymbol(t.NamedTuple):
-    """A symbol named C(.klp.sym.OBJECT.NAME,SYMPOS) (kernel: Documentation/livepatch/module-elf-format.rst)."""
+    """A symbol named `.klp.sym.OBJECT.NAME,SYMPOS` (kernel: Documentation/livepatch/module-elf-format.rst)."""
 
     object: str
     name: str
@@ -281,7 +281,7 @@ def _string_at(elf: ELFFile, section: int, offset: int) -> str:
 
 
 class Replaced(t.NamedTuple):
-    """A function that is replaced. C(numbered) says whether the author gave its position among those of its name."""
+    """A function that is replaced. `numbered` says whether the author gave its position among those of its name."""
 
     function: Function
     numbered: bool
@@ -330,7 +330,7 @@ def _unsigned(elf: ELFFile, data: bytes, offset: int) -> int:
 class HandWritten:
     """Finds struct klp_patch in the data of a module whose author wrote it down, by the relocations that fill it.
 
-    C(klp_patch) begins with a pointer to __this_module, followed by one to its objects; an object has its name at 0
+    `klp_patch` begins with a pointer to __this_module, followed by one to its objects; an object has its name at 0
     (none means vmlinux) and its functions at 8; a function has its old name at 0, its new code at 8 and
     the position of its symbol at 16 (include/linux/livepatch.h, the same in mainline and openEuler).
     The sizes of these structures differ between kernels, so they are not used.
@@ -428,7 +428,7 @@ class HandWritten:
 
 
 class KlpFunction(t.NamedTuple):
-    """One C(struct klp_func); C(force) means something on stop_machine kernels only. C(new_size) None: not known."""
+    """One `struct klp_func`; `force` means something on stop_machine kernels only. `new_size` None: not known."""
 
     replaced: Replaced
     force: int
@@ -436,7 +436,7 @@ class KlpFunction(t.NamedTuple):
 
 
 class KlpObject(t.NamedTuple):
-    """One C(struct klp_object); C(pointers) are the offsets behind C(funcs) that are filled with a pointer."""
+    """One `struct klp_object`; `pointers` are the offsets behind `funcs` that are filled with a pointer."""
 
     name: str
     functions: tuple[KlpFunction, ...]

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads a patch file (one live patch module on disk) into a L(PatchFile), without loading it."""
+"""Reads a patch file (one live patch module on disk) into a `PatchFile`, without loading it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_MANIFEST = 64 * 1024**2
 
 
 class PatchFileError(Exception):
-    """The file cannot be used as a patch file. C(reason) is a stable key, C(remedy) says what to do."""
+    """The file cannot be used as a patch file. `reason` is a stable key, `remedy` says what to do."""
 
     def __init__(self, reason: str, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class PatchFileError(Exception):
 
 
 def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
-    """Read a patch file. C(known_as) is the user's name for it, if the path is not: a decrypted copy, for example.
+    """Read a patch file. `known_as` is the user's name for it, if the path is not: a decrypted copy, for example.
 
     What the file does not show is taken from the manifest of livepatch_build beside it, if that is of this very file.
     Raises PatchFileError; ImportError where pyelftools is not installed.

@@ -40,7 +40,7 @@ _SEQUENCE, _SET, _INTEGER, _OID, _CONTEXT_0, _KEY_ID = 0x30, 0x31, 0x02, 0x06, 0
 
 @dataclass(frozen=True)
 class Signature:
-    """C(signer) is the common name of the certificate's issuer, C(key_id) its serial number or key identifier in hex.
+    """`signer` is the common name of the certificate's issuer, `key_id` its serial number or key identifier in hex.
 
     What cannot be read in a signature is None.
     """

@@ -30,8 +30,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict 
 class Circumstances:
     """What an acceptance depends on beside the kernel.
 
-    C(kept) are the patch files that the host has copies of, C(displaced) names what the wanted patch took the place of
-    before, C(now) is the time, and C(ignore) are the checks that the task overrides, as the boot will.
+    `kept` are the patch files that the host has copies of, `displaced` names what the wanted patch took the place of
+    before, `now` is the time, and `ignore` are the checks that the task overrides, as the boot will.
     """
 
     kept: Kept
@@ -134,7 +134,7 @@ def _warn(plan: Plan, sentence: str) -> Plan:
 
 
 def boot_of(snapshot: Snapshot, name: str) -> str:
-    """Whether the patch of this name is loaded again at boot: C(accepted), C(quarantined), or else C(trial).
+    """Whether the patch of this name is loaded again at boot: `accepted`, `quarantined`, or else `trial`.
 
     If it is loaded with another content than the accepted one, it is on trial.
     """

@@ -45,7 +45,7 @@ _ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first d
 class Change:
     """What becomes of the wanted patch (down, out, in, up), and which others have to make room for it.
 
-    C(superseded) go; C(involved) are enabled patches whose order with the changed ones matters; C(lifted) are those
+    `superseded` go; `involved` are enabled patches whose order with the changed ones matters; `lifted` are those
     of them, and above them, that are disabled for a moment and enabled again in their old order.
     """
 
@@ -479,7 +479,7 @@ def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedP
 
 
 def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
-    """A patch with C(klp_patch.replace) disables every other one; only loading their files again would undo that."""
+    """A patch with `klp_patch.replace` disables every other one; only loading their files again would undo that."""
     names = _names(others)
     if file.replace:
         return Finding(

@@ -60,7 +60,7 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[St
 def way_back(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
     """The steps from a half-done plan back to the snapshot before, for the patches that the plan was about.
 
-    C(kept) are the files that were loaded before; without them, an unloaded patch cannot be brought back.
+    `kept` are the files that were loaded before; without them, an unloaded patch cannot be brought back.
     """
     back = _stop_machine_way_back if now.abi == STOP_MACHINE else _per_task_way_back
     targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]

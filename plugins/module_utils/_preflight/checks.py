@@ -56,7 +56,7 @@ MEMORY_RESERVE = 16 * 1024**2
 
 @dataclass(frozen=True)
 class Preflight:
-    """What is about to be done, and to which kernel. C(files) are those to be loaded."""
+    """What is about to be done, and to which kernel. `files` are those to be loaded."""
 
     snapshot: Snapshot
     conditions: Conditions

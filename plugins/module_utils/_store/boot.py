@@ -40,7 +40,7 @@ REPORT = f"{copies.DIRECTORY}/boot"
 PROGRAM = "/usr/local/lib/openeuler-livepatch/boot.pyz"
 
 UNIT = "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service"
-"""The role C(boot) puts both there."""
+"""The role `boot` puts both there."""
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -51,7 +51,7 @@ FORMAT = 1
 class Marker:
     """Says that a boot has loaded patches and is not known to be healthy.
 
-    C(loading) is the content that is being loaded at this moment, C(loaded) are those before it; C(taint) is the
+    `loading` is the content that is being loaded at this moment, `loaded` are those before it; `taint` is the
     kernel's from before.
     """
 
@@ -72,7 +72,7 @@ class Damaged(Exception):
 
 
 def read(files: Files) -> Acceptance:
-    """What the host keeps. What cannot be understood is C(damaged), and a note among C(files.unreadable)."""
+    """What the host keeps. What cannot be understood is `damaged`, and a note among `files.unreadable`."""
     try:
         data = _read_json(files, ACCEPTED)
         return Acceptance() if data is None else from_plain(data)

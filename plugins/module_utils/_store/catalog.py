@@ -80,7 +80,7 @@ class KeptFiles:
     ) -> list[str]:
         """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns notices.
 
-        C(undone) are the steps of the way back if there was one. Without C(prune) copies stay.
+        `undone` are the steps of the way back if there was one. Without `prune` copies stay.
         """
         news = displaced if displaced and undone is None else {}
         self._displaced.update(news)

@@ -33,9 +33,9 @@ DIRECTORY = "/run/openeuler-livepatch"
 
 
 class Record(t.NamedTuple):
-    """A kept copy: where it is, its digest, and what was read in the file (see C(_patch_file.PatchFile)).
+    """A kept copy: where it is, its digest, and what was read in the file (see `_patch_file.PatchFile`).
 
-    C(displaced) is what the patch took the place of: each a C(_steps.Displaced) as plain types. C(proven) is false from
+    `displaced` is what the patch took the place of: each a `_steps.Displaced` as plain types. `proven` is false from
     when the patch was enabled until its effect was proven, if the run that did it could not do that.
     """
 

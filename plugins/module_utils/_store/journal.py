@@ -36,9 +36,9 @@ NOTE = f"{DIRECTORY}/run"
 class Note:
     """What a run is about: the patches before it, its steps, and the patches that it should lead to.
 
-    C(kept) are the digests of the files that the host kept before it, by the names of their patches. C(name) and
-    C(state) are what was wanted. C(boot) is what the host kept for its next boots before it, if the run changes
-    that. C(proven) says whether the result was proven. Notes of older versions do not have them.
+    `kept` are the digests of the files that the host kept before it, by the names of their patches. `name` and
+    `state` are what was wanted. `boot` is what the host kept for its next boots before it, if the run changes
+    that. `proven` says whether the result was proven. Notes of older versions do not have them.
     """
 
     who: str

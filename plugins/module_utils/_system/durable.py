@@ -35,7 +35,7 @@ def make_directory(files: Files, path: str) -> None:
 def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
     """Write a file whole or not at all, for root alone. Raises OSError (a full disk, for example).
 
-    With C(sync) it is on disk when this returns.
+    With `sync` it is on disk when this returns.
     """
     make_directory(files, os.path.dirname(path))
     part = files.path(path) + ".part"

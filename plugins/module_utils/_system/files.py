@@ -16,7 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 
 
 class Files:
-    """The files of a host below C(root). Remembers what exists and could not be read."""
+    """The files of a host below `root`. Remembers what exists and could not be read."""
 
     def __init__(self, root: str = "/") -> None:
         self.root = root

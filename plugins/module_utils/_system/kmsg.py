@@ -15,9 +15,9 @@ RECORD_MAX = 8192
 
 
 class KernelLog:
-    """Reads /dev/kmsg from the end on. Without permission there are no lines, and C(readable) is false.
+    """Reads /dev/kmsg from the end on. Without permission there are no lines, and `readable` is false.
 
-    C(lines) are all that were read since C(begin), C(lost) says that there were more, which the kernel has overwritten.
+    `lines` are all that were read since `begin`, `lost` says that there were more, which the kernel has overwritten.
     """
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
@@ -34,7 +34,7 @@ class KernelLog:
         return self._descriptor is not None
 
     def new_lines(self) -> tuple[str, ...]:
-        """The kernel's lines since the last call, without user space's; C(/dev/kmsg) prefixes are removed."""
+        """The kernel's lines since the last call, without user space's; `/dev/kmsg` prefixes are removed."""
         lines: list[str] = []
         while self._descriptor is not None:
             try:
@@ -66,7 +66,7 @@ class KernelLog:
 
 
 def parse_record(record: str) -> list[str]:
-    """The text of one record C(<priority>,<sequence>,<time>,<flags>;<text>) if it comes from the kernel itself.
+    """The text of one record `<priority>,<sequence>,<time>,<flags>;<text>` if it comes from the kernel itself.
 
     The priority holds the facility above its three lowest bits; 0 is the kernel's.
     """

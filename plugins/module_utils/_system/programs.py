@@ -21,7 +21,7 @@ class TimedOut(Exception):
 
 
 def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -> subprocess.Popen[bytes]:
-    """Start a program without a shell; C(output) gets its standard output and error. Raises OSError."""
+    """Start a program without a shell; `output` gets its standard output and error. Raises OSError."""
     # pylint: disable-next=ansible-bad-function
     return subprocess.Popen(list(command), stdin=stdin, stdout=output, stderr=subprocess.STDOUT, **options)
 

@@ -31,7 +31,7 @@ LOG_SECONDS = 1.0
 
 
 class Prover:
-    """Proves one result on one host. C(before) is the host before; C(since) says from when on trouble is looked for."""
+    """Proves one result on one host. `before` is the host before; `since` says from when on trouble is looked for."""
 
     def __init__(self, kernel: KernelProtocol, name: str, before: Snapshot, wish: Verification, since: str) -> None:
         self._kernel = kernel

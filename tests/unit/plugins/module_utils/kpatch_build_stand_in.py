@@ -57,7 +57,7 @@ VARIABLES = "NO_PROFILING_CALLS DISABLE_AFTER_LOAD KEEP_JUMP_LABEL"
 
 
 def install(path, result, calls, variables=VARIABLES, usage=OPTIONS, then="", seconds=0):
-    """Make the program; C(then) is what else it does before it says what it found."""
+    """Make the program; `then` is what else it does before it says what it found."""
     text = STAND_IN.format(
         python=sys.executable,
         variables=variables,

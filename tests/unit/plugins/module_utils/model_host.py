@@ -16,7 +16,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 
 
 class ModelHost:
-    """A host with these patches; the files of those in C(kept) are at hand, as if the collection had loaded them."""
+    """A host with these patches; the files of those in `kept` are at hand, as if the collection had loaded them."""
 
     kind = ModelKernel
 

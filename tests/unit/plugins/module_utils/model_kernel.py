@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A model of both kinds of kernel, named so: it has the calls of C(_apply.Kernel) and the rules that they obey."""
+"""A model of both kinds of kernel, named so: it has the calls of `_apply.Kernel` and the rules that they obey."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ class ModelLog:
 
 
 class ModelKernel:
-    """A per_task kernel, or with C(abi) a stop_machine one, with CONFIG_LIVEPATCH_STACK if C(list_order) is true.
+    """A per_task kernel, or with `abi` a stop_machine one, with CONFIG_LIVEPATCH_STACK if `list_order` is true.
 
-    Transitions of patches in C(stall) do not end, nor does that of one in C(stall_once) when it is loaded first.
-    C(fail) maps calls to errnos, C(busy) maps patches to the number of times that a task sits in one of their
-    functions. C(hidden) hides the configuration.
+    Transitions of patches in `stall` do not end, nor does that of one in `stall_once` when it is loaded first.
+    `fail` maps calls to errnos, `busy` maps patches to the number of times that a task sits in one of their
+    functions. `hidden` hides the configuration.
     """
 
     def __init__(

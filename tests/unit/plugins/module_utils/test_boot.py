@@ -38,7 +38,7 @@ class PowerCut(BaseException):
 class Machine:
     """A model of a machine: a disk that lasts, and a kernel that is gone with every boot.
 
-    C(deadly) are the patches that the machine does not survive being loaded, C(refused) those that its kernel refuses.
+    `deadly` are the patches that the machine does not survive being loaded, `refused` those that its kernel refuses.
     """
 
     def __init__(self, root, abi=PER_TASK):
@@ -76,7 +76,7 @@ class Machine:
         boot_store.write(files, acceptance)
 
     def boot(self, cut_at=None):
-        """Start the machine; C(cut_at) is the call of the kernel or the write to disk at which it stops. Its status."""
+        """Start the machine; `cut_at` is the call of the kernel or the write to disk at which it stops. Its status."""
         self.boots += 1
         shutil.rmtree(self.root / "run", ignore_errors=True)
         shutil.rmtree(self.root / "sys", ignore_errors=True)

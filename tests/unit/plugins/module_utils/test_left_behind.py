@@ -53,7 +53,7 @@ class Cut(BaseException):
 class SysfsKernel(ModelKernel):
     """The model with /sys/module, whose directories have new inodes when modules come again.
 
-    The run is gone after the call C(last). Without C(marks) the kernel shows neither build-id nor srcversion.
+    The run is gone after the call `last`. Without `marks` the kernel shows neither build-id nor srcversion.
     """
 
     last = None

@@ -57,7 +57,7 @@ def fixture_enable(tmp_path):
 
 
 class Effective(ModelKernel):
-    """A kernel on which loading a patch changes /proc/cmdline, in C(delay) seconds, and prints something."""
+    """A kernel on which loading a patch changes /proc/cmdline, in `delay` seconds, and prints something."""
 
     def __init__(self, root, *patches, text="patched\n", prints=(), taints=None, delay=0.0, **kind):
         super().__init__(root, *patches, **kind)

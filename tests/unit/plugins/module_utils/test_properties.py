@@ -86,7 +86,7 @@ def situations(draw, kernels=KERNELS):
 class Case:
     """One situation on a model, carried out by its own task.
 
-    Copies of the files of what is loaded are at hand, as far as their patches are named in C(kept).
+    Copies of the files of what is loaded are at hand, as far as their patches are named in `kept`.
     """
 
     def __init__(self, root, situation, trouble=None, kept=NAMES):

@@ -139,7 +139,7 @@ class Cut(BaseException):
 
 
 class MortalKernel(ModelKernel):
-    """A kernel during whose call C(last) the process dies; a module has another inode each time that it is loaded."""
+    """A kernel during whose call `last` the process dies; a module has another inode each time that it is loaded."""
 
     last = None
 
