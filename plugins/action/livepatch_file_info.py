@@ -9,9 +9,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import LIVEPATCH_FILE_INFO
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import (
+    LIVEPATCH_FILE_INFO,
+    no_pyelftools,
+    no_such_file,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
 
 MODULE = "openeuler.livepatch.livepatch_file_info"
@@ -42,9 +46,8 @@ class ActionModule(ActionBase):
             path = self._loader.get_real_file(self._find_needle("files", src))
             return {"changed": False, "file": read_file_info(path, src)}
         except ImportError:
-            message = missing_required_lib("pyelftools", reason="to read src on the controller")
-            return {"failed": True, "msg": message, "reason": "no_pyelftools"}
+            return failure_of(no_pyelftools("to read src on the controller"))
         except PatchFileError as error:
-            return {"failed": True, "msg": f"{error} {error.remedy}", "reason": error.reason}
+            return failure_of(error.finding)
         except AnsibleError as error:
-            return {"failed": True, "msg": f"{error} Correct src, or set remote_src: true.", "reason": "no_such_file"}
+            return failure_of(no_such_file(error))

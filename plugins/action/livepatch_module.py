@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleError, AnsibleFileNotFound
-from ansible.module_utils.basic import missing_required_lib
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import (
+    no_pyelftools,
+    no_such_file,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
-    PatchFileError,
     read_patch_file,
 )
 
 MODULE = "openeuler.livepatch.livepatch_module"
 
 Result = dict[str, t.Any]
-
-
-class _Failed(Exception):
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 def _carry_over(first: Result, result: Result) -> None:
@@ -51,8 +48,8 @@ class ActionModule(ActionBase):
                 result.update(self._run_module(task_vars))
             else:
                 result.update(self._run_with_file(task_vars, arguments["src"]))
-        except _Failed as failed:
-            result.update(failed=True, changed=False, msg=str(failed), reason=failed.reason)
+        except FindingError as error:
+            result.update(failure_of(error.finding))
         return result
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:
@@ -73,17 +70,14 @@ class ActionModule(ActionBase):
         """The file on the controller, decrypted if it is vaulted."""
         try:
             return t.cast(str, self._loader.get_real_file(self._find_needle("files", src)))
-        except (AnsibleFileNotFound, AnsibleError) as error:
-            raise _Failed(f"{error} Correct src, or set remote_src: true.", "no_such_file") from error
+        except AnsibleError as error:
+            raise FindingError(no_such_file(error)) from error
 
     def _read(self, path: str, src: str) -> PatchFile:
         try:
             return read_patch_file(path, src)
         except ImportError as error:
-            message = missing_required_lib("pyelftools", reason="to read src on the controller")
-            raise _Failed(message, "no_pyelftools") from error
-        except PatchFileError as error:
-            raise _Failed(f"{error} {error.remedy}", error.reason) from error
+            raise FindingError(no_pyelftools("to read src on the controller")) from error
 
     def _send(self, path: str) -> str:
         """Put the file into the host's private temporary directory, which the module or Ansible removes."""

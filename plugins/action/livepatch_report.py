@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 import yaml
 from ansible import constants
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_REPORT
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json, summary_of

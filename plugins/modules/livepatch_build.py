@@ -293,7 +293,8 @@ remedy:
   returned: failure
   type: str
 problems:
-  description: Everything that would make the build fail, each with RV(ignore:check), RV(ignore:message) and RV(ignore:remedy).
+  description: Everything that would make the build fail, each with RV(ignore:reason), RV(ignore:cause), RV(ignore:remedy)
+    and RV(ignore:severity).
   returned: when the checks before the build failed
   type: list
   elements: dict

@@ -133,13 +133,28 @@ file:
       description: The module's own information, as C(modinfo) shows it.
       type: dict
 reason:
-  description: Stable key of why it failed, for example V(damaged_file).
+  description: Stable key of why it failed.
   returned: failure
   type: str
+  sample: damaged_file
+cause:
+  description: Why it failed, in a sentence.
+  returned: failure
+  type: str
+  sample: livepatch_cmdline.ko is not an ELF file.
+remedy:
+  description: What to do about it, in a sentence.
+  returned: failure
+  type: str
+  sample: Give the .ko file that the build of the live patch made.
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import LIVEPATCH_FILE_INFO
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import (
+    LIVEPATCH_FILE_INFO,
+    no_pyelftools,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
 
@@ -149,10 +164,9 @@ def main() -> None:
     try:
         module.exit_json(changed=False, file=read_file_info(module.params["src"]))
     except ImportError:
-        message = missing_required_lib("pyelftools", reason="to read src on the host")
-        module.fail_json(msg=message, reason="no_pyelftools")
+        module.fail_json(**failure_of(no_pyelftools("to read src on the host")))
     except PatchFileError as error:
-        module.fail_json(msg=f"{error} {error.remedy}", reason=error.reason)
+        module.fail_json(**failure_of(error.finding))
 
 
 if __name__ == "__main__":

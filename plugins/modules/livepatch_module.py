@@ -471,11 +471,11 @@ reason:
   sample: wrong_vermagic
 cause:
   description: Why it failed, in one sentence.
-  returned: failure, unless the arguments or the file are wrong
+  returned: failure
   type: str
 remedy:
   description: What to do about it, in one sentence.
-  returned: failure, unless the arguments or the file are wrong
+  returned: failure
   type: str
 findings:
   description:
@@ -485,8 +485,8 @@ findings:
   type: list
   elements: dict
   contains:
-    check:
-      description: Stable key of the check.
+    reason:
+      description: Stable key of the check that found it.
       type: str
       returned: always
       sample: kprobe
@@ -494,14 +494,12 @@ findings:
       description: V(refuse), V(warn) or V(info).
       type: str
       returned: always
-    seen:
-      description: What was seen, in a sentence.
+      sample: refuse
+    cause:
+      description: What was seen, and why it matters.
       type: str
       returned: always
-    why:
-      description: Why it matters, in a sentence.
-      type: str
-      returned: always
+      sample: A kprobe is set in cmdline_proc_show (at +0x0). The kernel changes no function with a kprobe in it, and would answer EINVAL.
     remedy:
       description: What to do about it, in a sentence.
       type: str
@@ -560,14 +558,22 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
     LIVEPATCH_MODULE,
-    livepatch_task,
+    read_task,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 
 
 def main() -> None:
     module = AnsibleModule(supports_check_mode=True, **LIVEPATCH_MODULE)
-    result = manage(livepatch_task(module), Kernel())
+    try:
+        task = read_task(module.params, module.check_mode)
+    except ImportError:
+        module.fail_json(**failure_of(no_pyelftools("to read src on the host")))
+    except FindingError as error:
+        module.fail_json(**failure_of(error.finding))
+    result = manage(task, Kernel())
     for notice in result.get("notices", []):
         module.warn(notice)
     if result.pop("failed", False):

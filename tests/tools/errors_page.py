@@ -39,16 +39,16 @@ What is refused beforehand, and what fails without an answer of the kernel, is i
 
 def page() -> str:
     """The whole page."""
-    reasons = dict.fromkeys(row.cause.reason for row in ROWS)
+    reasons = dict.fromkeys(row.finding.reason for row in ROWS)
     return HEADER + "\n".join(
-        _section(reason, [row for row in ROWS if row.cause.reason == reason]) for reason in reasons
+        _section(reason, [row for row in ROWS if row.finding.reason == reason]) for reason in reasons
     )
 
 
 def _section(reason: str, rows: list[Row]) -> str:
     causes: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(rows, key=lambda row: not row.log):
-        causes.setdefault((row.cause.cause, row.cause.remedy), []).append(row)
+        causes.setdefault((row.finding.seen, row.finding.remedy), []).append(row)
     parts = [f"{reason}\n{'-' * len(reason)}\n"]
     for (cause, remedy), same in causes.items():
         parts += [_wrap(f"**{_words(cause)}** {_words(remedy)}"), ""]

@@ -40,9 +40,9 @@ def answers(errors_page, row):
     found = re.search(row.log, "\n".join(log))
     assert found, (row, log)
     said = (
-        row.cause.reason,
-        row.cause.cause.format(**found.groupdict()),
-        row.cause.remedy.format(**found.groupdict()),
+        row.finding.reason,
+        row.finding.seen.format(**found.groupdict()),
+        row.finding.remedy.format(**found.groupdict()),
     )
     for number in [row.number] if row.number is not None else errno.errorcode:
         for abi in [row.abi] if row.abi else [PER_TASK, STOP_MACHINE]:
@@ -94,7 +94,7 @@ def test_the_page_is_written_from_the_table(errors_page):
 )
 def test_every_reason_is_on_the_page_of_reasons(name):
     source = (ROOT / f"plugins/module_utils/{name}.py").read_text(encoding="utf-8")
-    reasons = set(re.findall(r'(?:Finding|Cause|_refuse)\(\s*(?:plan,\s*)?"(\w+)"', source))
+    reasons = set(re.findall(r'reason="(\w+)"', source))
     page = (ROOT / "docs/docsite/rst/reasons.rst").read_text(encoding="utf-8")
     assert reasons
     assert [reason for reason in sorted(reasons) if f"``{reason}``" not in page] == []

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ENABLED,
     Patience,
@@ -80,7 +81,7 @@ def attempt(
     try:
         file = read_patch_file(str(FILES / src)) if src else None
     except PatchFileError as error:
-        return {"failed": True, "changed": False, "msg": f"{error} {error.remedy}", "reason": error.reason}
+        return failure_of(error.finding)
     name = arguments.get("name") or (file.name if file else "")
     patience = Patience(arguments.get("timeout", 20), arguments.get("retries", 3), arguments.get("delay", 0.2))
     probe = arguments.get("probe")
@@ -140,7 +141,7 @@ def try_prepared(fault: Plain) -> str:
     expect(tried["reason"] == (checks[0] if checks else fault["reason"]), "the reason is right", tried)
     expect(re.search(fault["says"], tried["msg"]), f"the message says {fault['says']}", tried)
     if checks:
-        found = [finding["check"] for finding in tried["findings"] if finding["severity"] == "refuse"]
+        found = [finding["reason"] for finding in tried["findings"] if finding["severity"] == "refuse"]
         expect(set(checks) <= set(found), f"{checks} are found", tried)
         expect("attempted" not in tried, "the kernel was not asked", tried)
     else:

@@ -14,8 +14,15 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
+    Failure,
+    FileChanged,
+    Outcome,
+    Prove,
+    Stalled,
+    StepFailed,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     DISABLE,
@@ -45,13 +52,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
-    Failure,
-    Outcome,
-    Prove,
-    Stalled,
-    StepFailed,
-)
 
 POLL_SECONDS = 0.05
 
@@ -73,12 +73,12 @@ def _without_unreached(plan: Plan, before: Snapshot, unreached: t.Iterable[Step]
     return plan.without([step.patch for step in unreached if step.action == LOAD and not before.patch(step.patch)])
 
 
-def file_changed(error: FileChanged) -> Cause:
+def file_changed(error: FileChanged) -> Finding:
     """What to say when the file to load is not the one that was inspected."""
-    return Cause(
-        "file_changed",
-        f"The file {error} is not the one that was inspected: its digest differs.",
-        "Find out who writes to that file, then run the task again.",
+    return Finding(
+        reason="file_changed",
+        seen=f"The file {error} is not the one that was inspected: its digest differs.",
+        remedy="Find out who writes to that file, then run the task again.",
     )
 
 
@@ -125,7 +125,9 @@ class Executor:
             unreached = skipped if failed.number is not None else skipped[1:]
             reached = _without_unreached(plan, before, unreached)
             undone, not_restored = self.go_back(before, reached, kept)
-            failure = Failure(failed.attempted, failed.cause, failed.number, log, failed.holders, undone, not_restored)
+            failure = Failure(
+                failed.attempted, failed.finding, failed.number, log, failed.holders, undone, not_restored
+            )
             return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
 
     def _stays(self, step: Step) -> bool:
@@ -175,11 +177,11 @@ class Executor:
             functions = ", ".join(str(function) for function in added)
             raise StepFailed(
                 str(step),
-                Cause(
-                    "replaces_others",
-                    f"The patch has the replace flag: the kernel added {functions} to it, which its file does not "
+                Finding(
+                    reason="replaces_others",
+                    seen=f"The patch has the replace flag: the kernel added {functions} to it, which its file does not "
                     "show, and enabling it would hang CPUs.",
-                    "Build the patch with kpatch-build -R.",
+                    remedy="Build the patch with kpatch-build -R.",
                 ),
             )
 
@@ -234,10 +236,10 @@ class Executor:
         more = f" and {len(holders) - 5} more" if len(holders) > 5 else ""
         raise StepFailed(
             str(step),
-            Cause(
-                "transition_stalled",
-                f"The transition did not end within {self._patience.timeout:g} s; it is held by {who}{more}.",
-                "End or wake those tasks, or set a longer timeout, then run the task again.",
+            Finding(
+                reason="transition_stalled",
+                seen=f"The transition did not end within {self._patience.timeout:g} s; it is held by {who}{more}.",
+                remedy="End or wake those tasks, or set a longer timeout, then run the task again.",
             ),
             holders=holders,
         )
@@ -257,10 +259,10 @@ class Executor:
         if differences:
             raise StepFailed(
                 "prove the result",
-                Cause(
-                    "not_as_planned",
-                    "Every step succeeded, but {}.".format("; ".join(differences)),
-                    "Look for another tool that changes live patches on this host, then run the task again.",
+                Finding(
+                    reason="not_as_planned",
+                    seen="Every step succeeded, but {}.".format("; ".join(differences)),
+                    remedy="Look for another tool that changes live patches on this host, then run the task again.",
                 ),
             )
 
@@ -310,7 +312,7 @@ class Executor:
 
 
 def _failed_as_well(failed: StepFailed) -> str:
-    return f"to {failed.attempted} failed as well ({failed.cause.cause.rstrip('.')})"
+    return f"to {failed.attempted} failed as well ({failed.finding.cause.rstrip('.')})"
 
 
 def _settled(before: Snapshot, now: Snapshot) -> Snapshot:

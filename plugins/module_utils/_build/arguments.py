@@ -37,9 +37,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.re
     PatchFileError,
     read_patch_file,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import kernel_name
+
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import kernel_name
 
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {

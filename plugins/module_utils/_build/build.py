@@ -14,7 +14,9 @@ import os
 import resource
 import tempfile
 import typing as t
-from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError
@@ -146,15 +148,22 @@ def run_build(module: AnsibleModule) -> Plain:
     try:
         return _run_build(module, reporter, bool(job.get("only_if_current")))
     except BuildError as error:
-        return dict(error.details, failed=True, msg=str(error), reason=error.reason)
+        return {**failure_of(error.finding), **error.details}
     except OSError as error:
-        reason = "disk_full" if error.errno == errno.ENOSPC else "system_error"
-        return {"failed": True, "msg": f"The build cannot go on: {error}.", "reason": reason}
+        return failure_of(_cannot_go_on(error))
     except ImportError:
-        message = missing_required_lib("pyelftools", reason="to read the patch file that was built")
-        return {"failed": True, "msg": message, "reason": "no_pyelftools"}
+        return failure_of(no_pyelftools("to read the patch file that was built"))
     finally:
         reporter.end()
+
+
+def _cannot_go_on(error: OSError) -> Finding:
+    is_full = error.errno == errno.ENOSPC
+    return Finding(
+        reason="disk_full" if is_full else "system_error",
+        seen=f"The build cannot go on: {error}.",
+        remedy="Free space, then run the task again." if is_full else "Look at that file or program of the build host.",
+    )
 
 
 def _reporter(cache_dir: str, identifier: str | None) -> Reporter:
@@ -195,9 +204,9 @@ def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool)
         work.check()
         if params["rebuild"] == "never":
             raise BuildError(
-                "outdated",
-                f"{work.dest} is missing, or was made from something else.",
-                "Set rebuild: auto to build it.",
+                Finding(reason="outdated",
+                seen=f"{work.dest} is missing, or was made from something else.",
+                remedy="Set rebuild: auto to build it."),
             )
         if only_if_current:
             return {"changed": False, "needs_build": True}

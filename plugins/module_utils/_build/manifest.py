@@ -12,6 +12,8 @@ import json
 import os
 import re
 import typing as t
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest as digest_of_stream
 
@@ -43,13 +45,12 @@ def inherited(names: t.Iterable[str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-class BuildError(Exception):
-    """The build cannot be done, or failed. `reason` is a stable key; `details` go into the result as they are."""
+class BuildError(FindingError):
+    """The build cannot be done, or failed. `details` go into the result as they are."""
 
-    def __init__(self, reason: str, message: str, remedy: str, **details: t.Any) -> None:
-        super().__init__(f"{message} {remedy}")
-        self.reason = reason
-        self.details = dict(details, cause=message, remedy=remedy)
+    def __init__(self, finding: Finding, **details: t.Any) -> None:
+        super().__init__(finding)
+        self.details = details
 
 
 def read_text(path: str) -> str | None:
@@ -81,9 +82,9 @@ def place(dest: str, name: str) -> str:
         return os.path.join(dest, name + ".ko")
     if module_name(dest) != module_name(name) or not dest.endswith(".ko"):
         raise BuildError(
-            "bad_dest",
-            f"dest {dest} is neither a directory nor a file named {name}.ko.",
-            "Correct dest or name.",
+            Finding(reason="bad_dest",
+            seen=f"dest {dest} is neither a directory nor a file named {name}.ko.",
+            remedy="Correct dest or name."),
         )
     return dest
 
@@ -130,7 +131,7 @@ def compile_error(errors: t.Sequence[Plain], remedy: str, **details: t.Any) -> B
     """The error for what the compiler said, of which there is at least one."""
     first = "{file}:{line}: {message}".format(**errors[0])
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return BuildError("compile_error", f"The compiler says: {first}{more}.", remedy, errors=errors, **details)
+    return BuildError(Finding(reason="compile_error", seen=f"The compiler says: {first}{more}.", remedy=remedy), errors=errors, **details)
 
 
 def describe(manifest: Plain | None) -> str:

@@ -13,7 +13,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     DISABLE,
@@ -42,7 +42,7 @@ class Row:
     number: int | None
     abi: str | None
     log: str
-    cause: Cause
+    finding: Finding
 
 
 ENOPKG = getattr(errno, "ENOPKG", 65)
@@ -64,46 +64,48 @@ _LIST_ORDER = {
 
 _SHORT = r"(?:func )?(?P<symbol>\S+) size less than limit"
 
-_IN_FUNCTION = Cause(
-    "function_busy",
-    "The task {task} is in the function {symbol}, or sleeps in something that it called.",
-    "Try again later or with more retries; if the task never leaves the function, end it first.",
+_IN_FUNCTION = Finding(
+    reason="function_busy",
+    seen="The task {task} is in the function {symbol}, or sleeps in something that it called.",
+    remedy="Try again later or with more retries; if the task never leaves the function, end it first.",
 )
 
-_IN_FUNCTION_ARM64 = replace(_IN_FUNCTION, cause=_IN_FUNCTION.cause.replace("{task}", "{task}:{pid}"))
+_IN_FUNCTION_ARM64 = replace(_IN_FUNCTION, seen=_IN_FUNCTION.seen.replace("{task}", "{task}:{pid}"))
 
-_IN_FUNCTION_OF_SOMEBODY = replace(_IN_FUNCTION, cause=_IN_FUNCTION.cause.replace("The task {task}", "Some task"))
+_IN_FUNCTION_OF_SOMEBODY = replace(_IN_FUNCTION, seen=_IN_FUNCTION.seen.replace("The task {task}", "Some task"))
 
-_SOMEBODY_IN_IT = Cause(
-    "function_busy",
-    "Some task is in one of the functions.",
-    "Try again later or with more retries.",
+_SOMEBODY_IN_IT = Finding(
+    reason="function_busy",
+    seen="Some task is in one of the functions.",
+    remedy="Try again later or with more retries.",
 )
 
-_TOO_SHORT = Cause(
-    "function_too_short",
-    "The function {symbol} is shorter than the jump that would replace its start.",
-    "Patch a function that calls it instead.",
+_TOO_SHORT = Finding(
+    reason="function_too_short",
+    seen="The function {symbol} is shorter than the jump that would replace its start.",
+    remedy="Patch a function that calls it instead.",
 )
 
-_BAD_STRUCTURES = Cause(
-    "bad_structures",
-    "The structures that describe the patch have an empty or too long name, or no new function.",
-    "Correct struct klp_object and struct klp_func in the patch's source.",
+_BAD_STRUCTURES = Finding(
+    reason="bad_structures",
+    seen="The structures that describe the patch have an empty or too long name, or no new function.",
+    remedy="Correct struct klp_object and struct klp_func in the patch's source.",
 )
 
-_BAD_RELOCATION = Cause(
-    "bad_relocation",
-    "A livepatch relocation or symbol in the file has a form that this kernel does not know.",
-    "Build the patch with the tools that belong to this kernel.",
+_BAD_RELOCATION = Finding(
+    reason="bad_relocation",
+    seen="A livepatch relocation or symbol in the file has a form that this kernel does not know.",
+    remedy="Build the patch with the tools that belong to this kernel.",
 )
 
-_NO_MEMORY = Cause("no_memory", "The kernel has no memory for the patch.", "Free memory, then run the task again.")
+_NO_MEMORY = Finding(
+    reason="no_memory", seen="The kernel has no memory for the patch.", remedy="Free memory, then run the task again."
+)
 
-_SIGNATURE = Cause(
-    "signature",
-    "The kernel accepts modules only with a signature that it trusts.",
-    "Sign the patch file with a key in the kernel's keyring.",
+_SIGNATURE = Finding(
+    reason="signature",
+    seen="The kernel accepts modules only with a signature that it trusts.",
+    remedy="Sign the patch file with a key in the kernel's keyring.",
 )
 
 # Whatever the reading returned, the kernel answers ENOMEM (klp_mem_prepare); disabling saves nothing.
@@ -112,10 +114,10 @@ _TEXT_NOT_READ = Row(
     errno.ENOMEM,
     STOP_MACHINE,
     "save old code failed",
-    Cause(
-        "text_not_read",
-        "The kernel could not read its own text, which it saves before it writes a jump there.",
-        "Read the kernel's log lines; do not use live patching on this host before that is understood.",
+    Finding(
+        reason="text_not_read",
+        seen="The kernel could not read its own text, which it saves before it writes a jump there.",
+        remedy="Read the kernel's log lines; do not use live patching on this host before that is understood.",
     ),
 )
 
@@ -124,7 +126,7 @@ def _changing(action: str) -> tuple[Row, ...]:
     """What stop_machine kernels answer when 1 or 0 is written to `enabled`."""
 
     def row(number: int, log: str, *cause: str) -> Row:
-        return Row(action, number, STOP_MACHINE, log, Cause(*cause))
+        return Row(action, number, STOP_MACHINE, log, Finding(reason=cause[0], seen=cause[1], remedy=cause[2]))
 
     return (
         *(
@@ -178,7 +180,11 @@ def _changing(action: str) -> tuple[Row, ...]:
             errno.ENOENT,
             None,
             "",
-            Cause("gone", "The patch was unloaded by somebody else in the same moment.", "Run the task again."),
+            Finding(
+                reason="gone",
+                seen="The patch was unloaded by somebody else in the same moment.",
+                remedy="Run the task again.",
+            ),
         ),
         row(
             errno.EFAULT,
@@ -200,8 +206,10 @@ def _changing(action: str) -> tuple[Row, ...]:
             errno.EBUSY,
             PER_TASK,
             "",
-            Cause(
-                "busy", "Another patch's transition is running.", "Wait until it has ended, then run the task again."
+            Finding(
+                reason="busy",
+                seen="Another patch's transition is running.",
+                remedy="Wait until it has ended, then run the task again.",
             ),
         ),
         row(
@@ -217,10 +225,10 @@ def _changing(action: str) -> tuple[Row, ...]:
             errno.EINVAL,
             PER_TASK,
             "",
-            Cause(
-                "changed_meanwhile",
-                "The patch is in that state already, or not registered any more.",
-                "Look for another tool that changes live patches on this host, then run the task again.",
+            Finding(
+                reason="changed_meanwhile",
+                seen="The patch is in that state already, or not registered any more.",
+                remedy="Look for another tool that changes live patches on this host, then run the task again.",
             ),
         ),
     )
@@ -230,7 +238,7 @@ def _loading() -> tuple[Row, ...]:
     """What finit_module(2) answers: the module loader, and the patch's init function, in which it is registered."""
 
     def row(number: int | None, abi: str | None, log: str, *cause: str) -> Row:
-        return Row(LOAD, number, abi, log, Cause(*cause))
+        return Row(LOAD, number, abi, log, Finding(reason=cause[0], seen=cause[1], remedy=cause[2]))
 
     return (
         # The kernel passes on whatever the callback returns (klp_enable_patch).
@@ -511,7 +519,7 @@ def _loading() -> tuple[Row, ...]:
 
 def _other() -> tuple[Row, ...]:
     def row(operation: str | None, number: int, abi: str | None, log: str, *cause: str) -> Row:
-        return Row(operation, number, abi, log, Cause(*cause))
+        return Row(operation, number, abi, log, Finding(reason=cause[0], seen=cause[1], remedy=cause[2]))
 
     return (
         row(
@@ -640,18 +648,22 @@ def may_pass(number: int | None, log: t.Sequence[str]) -> bool:
     return number in (errno.EAGAIN, errno.EBUSY) and _search("|".join(_LIST_ORDER.values()), log) is None
 
 
-def explain(operation: str, number: int, log: t.Sequence[str], abi: str | None = None) -> Cause:
+def explain(operation: str, number: int, log: t.Sequence[str], abi: str | None = None) -> Finding:
     """The cause of a failed operation (a step's action) from its errno, the kernel's new log lines and its ABI."""
     for row in ROWS:
         fits = row.operation in (None, operation) and row.number in (None, number)
         if fits and (None in (abi, row.abi) or abi == row.abi):
             found = _search(row.log, log)
             if found is not None:
-                return Cause(row.cause.reason, row.cause.cause.format(**found), row.cause.remedy.format(**found))
-    return Cause(
-        "unknown",
-        f"The kernel answered {errno_name(number)}, and this collection does not know why.",
-        f"Read the kernel's log lines; {PAGE} of the collection lists what is known.",
+                return Finding(
+                    reason=row.finding.reason,
+                    seen=row.finding.seen.format(**found),
+                    remedy=row.finding.remedy.format(**found),
+                )
+    return Finding(
+        reason="unknown",
+        seen=f"The kernel answered {errno_name(number)}, and this collection does not know why.",
+        remedy=f"Read the kernel's log lines; {PAGE} of the collection lists what is known.",
     )
 
 

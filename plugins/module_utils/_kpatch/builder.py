@@ -46,6 +46,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_t
     origin_content,
     work_tree,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
@@ -131,7 +132,13 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
     started = time.monotonic()
     with tree.locked(who, lambda other: reporter.stage(f"waiting for {other}"), build.request.timeout) as mine:
         if not mine:
-            raise BuildError("timeout", "Another build has the tree all the time.", "Run the task again later.")
+            raise BuildError(
+                Finding(
+                    reason="timeout",
+                    seen="Another build has the tree all the time.",
+                    remedy="Run the task again later.",
+                )
+            )
         reporter.stage("preparing the source" if tree.is_primed(wanted["source"]) else "copying the source")
         tree.prepare(build.request.source, content, build.config.text, build.added_files)
         targets = choose_targets(build, tree, wanted["source"])
@@ -143,9 +150,11 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
     patch_file = with_changes(read_patch_file(result, build.dest), replace=build.replace)
     if patch_file.release != build.release:
         raise BuildError(
-            "wrong_release",
-            f"The module is for {patch_file.release}, and the vmlinux is of {build.release}.",
-            "Give the source and the configuration that the kernel was built from.",
+            Finding(
+                reason="wrong_release",
+                seen=f"The module is for {patch_file.release}, and the vmlinux is of {build.release}.",
+                remedy="Give the source and the configuration that the kernel was built from.",
+            ),
         )
     return {
         "format": MANIFEST_FORMAT,
@@ -171,7 +180,13 @@ def _refuse_other_patches(build: Build) -> None:
     """Raise BuildError if a source patch is not any more what was read before kpatch-build read it."""
     for patch in build.patches:
         if source_patch.read_source_patch(patch.path) != patch:
-            raise BuildError("inputs_changed", f"{patch.path} changed during the build.", "Run the task again.")
+            raise BuildError(
+                Finding(
+                    reason="inputs_changed",
+                    seen=f"{patch.path} changed during the build.",
+                    remedy="Run the task again.",
+                )
+            )
 
 
 def _cpu_seconds() -> float:
@@ -264,9 +279,11 @@ def _run(
     except TimedOut as error:
         log.read()
         raise BuildError(
-            "timeout",
-            f"kpatch-build did not end within {build.request.timeout:.0f} s.",
-            "Give a longer timeout or more jobs.",
+            Finding(
+                reason="timeout",
+                seen=f"kpatch-build did not end within {build.request.timeout:.0f} s.",
+                remedy="Give a longer timeout or more jobs.",
+            ),
             log=_keep_log(build, log.text),
         ) from error
     log.read()

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch, Trial
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import REGISTER_ONLY, Tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import REQUIRED_OPTIONS
 
@@ -35,79 +35,71 @@ Without lsdiff kpatch-build skips its check of the paths; without gawk it finds 
 """
 
 
-@dataclass(frozen=True)
-class Problem:
-    """`check` is a stable key; `message` says what is wrong and `remedy` what to do, in a sentence each."""
-
-    check: str
-    message: str
-    remedy: str
-
-    def to_dict(self) -> dict[str, str]:
-        return {"check": self.check, "message": self.message, "remedy": self.remedy}
-
-
-def check_config(config: Config) -> t.Iterator[Problem]:
+def check_config(config: Config) -> t.Iterator[Finding]:
     """Whether the configuration is a plain one, of a kernel that can be live-patched, and that kpatch-build takes."""
     if config.odd_line is not None:
-        yield Problem(
-            "config_not_plain",
-            f"Line {config.odd_line} of {config.path} is no option of a kernel, and kpatch-build would run it.",
-            "Give the configuration file of the kernel as its package has it.",
+        yield Finding(
+            reason="config_not_plain",
+            seen=f"Line {config.odd_line} of {config.path} is no option of a kernel, and kpatch-build would run it.",
+            remedy="Give the configuration file of the kernel as its package has it.",
         )
     abi = config.abi
     for name, needed_by in REQUIRED_OPTIONS.items():
         if (abi in needed_by or name == "CONFIG_DEBUG_INFO") and config.options.get(name) != "y":
-            yield Problem(
-                "config", f"{config.path} lacks {name}=y.", "Build for a kernel that has it, or correct config."
+            yield Finding(
+                reason="config",
+                seen=f"{config.path} lacks {name}=y.",
+                remedy="Build for a kernel that has it, or correct config.",
             )
     for name in REFUSED_OPTIONS:
         if name in config.options:
-            yield Problem(
-                "config",
-                f"{config.path} has {name}, which kpatch-build does not support.",
-                "Build for a kernel without it.",
+            yield Finding(
+                reason="config",
+                seen=f"{config.path} has {name}, which kpatch-build does not support.",
+                remedy="Build for a kernel without it.",
             )
 
 
-def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Problem]:
+def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Finding]:
     """Whether the vmlinux is one, with debug information."""
     if not vmlinux.has_debug_info:
-        yield Problem(
-            "no_debug_info",
-            f"{vmlinux.path} has no debug information.",
-            "Install the kernel's debuginfo package and give its vmlinux.",
+        yield Finding(
+            reason="no_debug_info",
+            seen=f"{vmlinux.path} has no debug information.",
+            remedy="Install the kernel's debuginfo package and give its vmlinux.",
         )
     if vmlinux.release is None:
-        yield Problem("bad_vmlinux", f"{vmlinux.path} is not the vmlinux of a kernel.", "Correct vmlinux.")
+        yield Finding(
+            reason="bad_vmlinux", seen=f"{vmlinux.path} is not the vmlinux of a kernel.", remedy="Correct vmlinux."
+        )
 
 
 def check_version(
     vmlinux: Vmlinux, config: Config, source: str, version: str | None, local: str
-) -> t.Iterator[Problem]:
+) -> t.Iterator[Finding]:
     """Whether vmlinux, configuration and source, with its `localversion` files, are of one kernel."""
     if version is None:
-        yield Problem("no_source", f"{source} is not the source of a kernel.", "Correct src_dir.")
+        yield Finding(reason="no_source", seen=f"{source} is not the source of a kernel.", remedy="Correct src_dir.")
         return
     if config.version and not config.version.startswith(_numbers(version)):
-        yield Problem(
-            "version_mismatch",
-            f"{config.path} is the configuration of {config.version}, and {source} the source of {version}.",
-            "Give the configuration that the kernel was built with.",
+        yield Finding(
+            reason="version_mismatch",
+            seen=f"{config.path} is the configuration of {config.version}, and {source} the source of {version}.",
+            remedy="Give the configuration that the kernel was built with.",
         )
     if vmlinux.release is None:
         return
     if not vmlinux.release.startswith(version):
-        yield Problem(
-            "version_mismatch",
-            f"{source} is the source of {version}, and {vmlinux.path} is of {vmlinux.release}.",
-            "Give the source that the kernel was built from.",
+        yield Finding(
+            reason="version_mismatch",
+            seen=f"{source} is the source of {version}, and {vmlinux.path} is of {vmlinux.release}.",
+            remedy="Give the source that the kernel was built from.",
         )
     elif missing_suffix(vmlinux, config, version, local) is None:
-        yield Problem(
-            "version_mismatch",
-            f"{source} and {config.path} make another release than {vmlinux.release}, which vmlinux is of.",
-            "Give the source and the configuration that the kernel was built from.",
+        yield Finding(
+            reason="version_mismatch",
+            seen=f"{source} and {config.path} make another release than {vmlinux.release}, which vmlinux is of.",
+            remedy="Give the source and the configuration that the kernel was built from.",
         )
 
 
@@ -125,62 +117,66 @@ def missing_suffix(vmlinux: Vmlinux, config: Config, version: str | None, local:
     return release[len(said) :] if release.startswith(said) else None
 
 
-def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.Iterator[Problem]:
+def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.Iterator[Finding]:
     """Whether the compiler is the one that the kernel was built with."""
     if compiler is None:
-        yield Problem("missing_program", f"The compiler {program} does not work or is not installed.", "Install it.")
+        yield Finding(
+            reason="missing_program",
+            seen=f"The compiler {program} does not work or is not installed.",
+            remedy="Install it.",
+        )
     elif vmlinux.compiler is not None and compiler != vmlinux.compiler:
-        yield Problem(
-            "compiler_mismatch",
-            f"{program} is {compiler!r}, and the kernel was built with {vmlinux.compiler!r}.",
-            "Install that compiler, or set skip_compiler_check: true if you know that the two make the same code.",
+        yield Finding(
+            reason="compiler_mismatch",
+            seen=f"{program} is {compiler!r}, and the kernel was built with {vmlinux.compiler!r}.",
+            remedy="Install that compiler, or set skip_compiler_check: true if you know that both make the same code.",
         )
 
 
-def check_tool(tool: Tool, abi: str, replace: str, skip_compiler_check: bool, arch: str | None) -> t.Iterator[Problem]:
+def check_tool(tool: Tool, abi: str, replace: str, skip_compiler_check: bool, arch: str | None) -> t.Iterator[Finding]:
     """Whether this kpatch-build can make what is asked for."""
     if arch and not tool.builds_for_others:
-        yield Problem(
-            "tool_not_for_arch",
-            f"{tool.path} builds for the machine that it runs on only.",
-            "Build on such a machine, or use a kpatch-build that knows TARGET_ARCH.",
+        yield Finding(
+            reason="tool_not_for_arch",
+            seen=f"{tool.path} builds for the machine that it runs on only.",
+            remedy="Build on such a machine, or use a kpatch-build that knows TARGET_ARCH.",
         )
     if abi == STOP_MACHINE and replace == "yes":
-        yield Problem(
-            "replace_not_supported",
-            "Kernels with CONFIG_LIVEPATCH_WO_FTRACE do not implement replace: enabling such a patch hangs the host.",
-            "Leave replace out; livepatch_module's supersedes does what it is for.",
+        yield Finding(
+            reason="replace_not_supported",
+            seen="Kernels with CONFIG_LIVEPATCH_WO_FTRACE lack replace: enabling such a patch hangs the host.",
+            remedy="Leave replace out; livepatch_module's supersedes does what it is for.",
         )
     if abi == STOP_MACHINE and REGISTER_ONLY not in tool.variables:
-        yield Problem(
-            "tool_not_for_abi",
-            f"{tool.path} cannot build for kernels with CONFIG_LIVEPATCH_WO_FTRACE: it does not know {REGISTER_ONLY}.",
-            "Use the package kpatch of openEuler's own repositories, on openEuler, or name its kpatch-build.",
+        yield Finding(
+            reason="tool_not_for_abi",
+            seen=f"{tool.path} cannot build for CONFIG_LIVEPATCH_WO_FTRACE: it does not know {REGISTER_ONLY}.",
+            remedy="Use the package kpatch of openEuler's own repositories, on openEuler, or name its kpatch-build.",
         )
     elif (abi == STOP_MACHINE or replace == "no") and not tool.can_omit_replace:
-        yield Problem(
-            "tool_too_old",
-            f"{tool.path} has no option -R, so its patches would have replace.",
-            "Use kpatch 0.9.5 or later.",
+        yield Finding(
+            reason="tool_too_old",
+            seen=f"{tool.path} has no option -R, so its patches would have replace.",
+            remedy="Use kpatch 0.9.5 or later.",
         )
     if skip_compiler_check and tool.skip_compiler_check is None:
-        yield Problem(
-            "tool_too_old",
-            f"{tool.path} cannot skip its check of the compiler.",
-            "Install the compiler that the kernel was built with.",
+        yield Finding(
+            reason="tool_too_old",
+            seen=f"{tool.path} cannot skip its check of the compiler.",
+            remedy="Install the compiler that the kernel was built with.",
         )
 
 
-def check_paths(patches: t.Sequence[SourcePatch]) -> t.Iterator[Problem]:
+def check_paths(patches: t.Sequence[SourcePatch]) -> t.Iterator[Finding]:
     """Whether the patches change only what can be live-patched."""
     for patch in patches:
         for path in patch.paths:
             what = _unsupported(path)
             if what:
-                yield Problem(
-                    "unsupported_path",
-                    f"{patch.path} changes {path}: {what} cannot be live-patched.",
-                    "Patch a function that calls it instead.",
+                yield Finding(
+                    reason="unsupported_path",
+                    seen=f"{patch.path} changes {path}: {what} cannot be live-patched.",
+                    remedy="Patch a function that calls it instead.",
                 )
 
 
@@ -194,30 +190,36 @@ def _unsupported(path: str) -> str | None:
     return None
 
 
-def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, str]]) -> t.Iterator[Problem]:
+def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, str]]) -> t.Iterator[Finding]:
     """What the trial of the patches found."""
     for trial in trials:
         if trial.already_applied:
-            yield Problem(
-                "already_applied", f"{trial.patch} is applied in src_dir already.", "Give the source without it."
+            yield Finding(
+                reason="already_applied",
+                seen=f"{trial.patch} is applied in src_dir already.",
+                remedy="Give the source without it.",
             )
         for path in trial.missing:
-            yield Problem(
-                "does_not_apply",
-                f"{trial.patch} changes {path}, which does not exist.",
-                "Correct the patch or src_dir.",
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"{trial.patch} changes {path}, which does not exist.",
+                remedy="Correct the patch or src_dir.",
             )
         for path, hunk, line in trial.failures:
-            yield Problem(
-                "does_not_apply",
-                f"{trial.patch}: hunk {hunk} does not apply to {path} at line {line}.",
-                "Correct the patch or src_dir.",
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"{trial.patch}: hunk {hunk} does not apply to {path} at line {line}.",
+                remedy="Correct the patch or src_dir.",
             )
         if trial.says:
-            yield Problem("does_not_apply", f"{trial.patch} does not apply: {trial.says}.", "Correct the patch.")
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"{trial.patch} does not apply: {trial.says}.",
+                remedy="Correct the patch.",
+            )
     for patch, path, function in in_init:
-        yield Problem(
-            "init_section",
-            f"{patch} changes {function} in {path}, which the kernel discards after it has started.",
-            "Leave functions marked __init or __exit as they are.",
+        yield Finding(
+            reason="init_section",
+            seen=f"{patch} changes {function} in {path}, which the kernel discards after it has started.",
+            remedy="Leave functions marked __init or __exit as they are.",
         )

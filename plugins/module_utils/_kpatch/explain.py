@@ -17,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifes
     compile_error,
     parse_errors,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 
 LAST_LINES = 20
 
@@ -181,10 +182,15 @@ def explain_build(printed: str, log: str, rc: int, log_path: str | None) -> Buil
         match = re.search(row.pattern, everything, re.M)
         if match:
             found = match.groupdict(default="")
-            return BuildError(row.reason, row.cause.format(**found), row.remedy.format(**found), **details)
+            return BuildError(
+                Finding(reason=row.reason, seen=row.cause.format(**found), remedy=row.remedy.format(**found)), **details
+            )
     said = [match.group("message") for match in _TOOL_ERROR.finditer(printed)]
     message = said[-1] if said else (decisive[-1] if decisive else "it said nothing")
-    return BuildError("build_failed", f"kpatch-build ended with {rc}: {message}.", "Read the log.", **details)
+    return BuildError(
+        Finding(reason="build_failed", seen=f"kpatch-build ended with {rc}: {message}.", remedy="Read the log."),
+        **details,
+    )
 
 
 _DECISIVE = re.compile(

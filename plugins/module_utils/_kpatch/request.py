@@ -24,9 +24,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifes
     read_text,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.checks import Problem
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     MODULE_NAME_MAX,
     NAME_RULE,
@@ -78,7 +78,7 @@ class Build:
     tool: Tool
     compiler: str | None
     suffix: str
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
 
     @property
     def abi(self) -> str:
@@ -109,9 +109,11 @@ def prepare(request: Request, run: Run) -> Build:
     tool_path = find_tool(request.kpatch_build)
     if tool_path is None:
         raise BuildError(
-            "no_kpatch_build",
-            f"There is no kpatch-build in {request.kpatch_build or 'PATH'}.",
-            "Install kpatch-build (package kpatch or kpatch-build), or name it with kpatch_build.",
+            Finding(
+                reason="no_kpatch_build",
+                seen=f"There is no kpatch-build in {request.kpatch_build or 'PATH'}.",
+                remedy="Install kpatch-build (package kpatch or kpatch-build), or name it with kpatch_build.",
+            ),
         )
     tool = read_tool(tool_path, run)
     patches = [source_patch.read_source_patch(path) for path in request.patches]
@@ -120,7 +122,9 @@ def prepare(request: Request, run: Run) -> Build:
     config = kernel_source.read_config(config_path)
     vmlinux = kernel_source.read_vmlinux(_vmlinux_path(request))
     unreadable = [
-        Problem("unreadable_file", f"{path} cannot be read, or is something else.", "Correct the path.")
+        Finding(
+            reason="unreadable_file", seen=f"{path} cannot be read, or is something else.", remedy="Correct the path."
+        )
         for path, content in (
             (config_path, config),
             (_vmlinux_path(request), vmlinux),
@@ -148,18 +152,20 @@ def prepare(request: Request, run: Run) -> Build:
     )
 
 
-def _missing_files(request: Request) -> list[Problem]:
+def _missing_files(request: Request) -> list[Finding]:
     wanted = [(path, "patches") for path in request.patches]
     wanted += [(_vmlinux_path(request), "vmlinux"), (_config_path(request), "config")]
     problems = [
-        Problem("no_such_file", f"{path} does not exist.", f"Correct {option}.")
+        Finding(reason="no_such_file", seen=f"{path} does not exist.", remedy=f"Correct {option}.")
         for path, option in wanted
         if not os.path.isfile(path)
     ]
     if not os.path.isdir(request.source):
         problems.append(
-            Problem(
-                "no_source", f"{request.source} is not a directory.", "Install the kernel's source, or correct src_dir."
+            Finding(
+                reason="no_source",
+                seen=f"{request.source} is not a directory.",
+                remedy="Install the kernel's source, or correct src_dir.",
             )
         )
     return problems
@@ -173,16 +179,17 @@ def _config_path(request: Request) -> str:
     return request.config or os.path.join(request.source, ".config")
 
 
-def _refused(problems: t.Sequence[Problem]) -> BuildError:
+def _refused(problems: t.Sequence[Finding]) -> BuildError:
     """One error for all problems: the first is its reason, all are in its details."""
     first = problems[0]
     more = (
         ""
         if len(problems) == 1
-        else " ({} more: {})".format(len(problems) - 1, " ".join(problem.message for problem in problems[1:]))
+        else " ({} more: {})".format(len(problems) - 1, " ".join(problem.cause for problem in problems[1:]))
     )
     return BuildError(
-        first.check, first.message + more, first.remedy, problems=[problem.to_dict() for problem in problems]
+        Finding(reason=first.reason, seen=first.cause + more, remedy=first.remedy),
+        problems=[problem.to_plain() for problem in problems],
     )
 
 
@@ -196,7 +203,11 @@ def _name(request: Request) -> str:
     """The name as kpatch-build makes it: from one patch its file's, else "patch"; other characters become hyphens."""
     if request.name is not None:
         if not is_module_name(request.name.replace("-", "_")):
-            raise BuildError("bad_name", f"{request.name!r} is not the name of a kernel module.", NAME_RULE)
+            raise BuildError(
+                Finding(
+                    reason="bad_name", seen=f"{request.name!r} is not the name of a kernel module.", remedy=NAME_RULE
+                )
+            )
         return request.name
     base = os.path.basename(request.patches[0]) if len(request.patches) == 1 else "patch"
     stem = re.sub(r"\.(?:patch|diff)\Z", "", base)
@@ -226,7 +237,7 @@ def _look(
     compiler: str | None,
     compiler_program: str,
     run: Run,
-) -> tuple[str, list[Problem]]:
+) -> tuple[str, list[Finding]]:
     """The suffix of the kernel's release that its source does not know, and every problem."""
     problems = list(checks.check_config(config))
     problems += checks.check_debug_info(vmlinux)
@@ -242,7 +253,11 @@ def _look(
     for program in checks.PROGRAMS:
         if shutil.which(program) is None:
             problems.append(
-                Problem("missing_program", f"The program {program} is not installed.", "Install it on the build host.")
+                Finding(
+                    reason="missing_program",
+                    seen=f"The program {program} is not installed.",
+                    remedy="Install it on the build host.",
+                )
             )
     problems += checks.check_paths(patches)
     if shutil.which("patch") is not None:
@@ -264,20 +279,22 @@ def _existing(folder: str) -> str:
     return folder
 
 
-def _check_room(request: Request) -> t.Iterator[Problem]:
+def _check_room(request: Request) -> t.Iterator[Finding]:
     folders = {"cache_dir": request.cache_dir, "dest": os.path.dirname(os.path.abspath(request.dest))}
     for option, folder in folders.items():
         existing = _existing(folder)
         if not (os.path.isdir(existing) and os.access(existing, os.W_OK)):
-            yield Problem(
-                "not_writable", f"{option} {folder} cannot be written.", f"Run as root, or give another {option}."
+            yield Finding(
+                reason="not_writable",
+                seen=f"{option} {folder} cannot be written.",
+                remedy=f"Run as root, or give another {option}.",
             )
     has_trees = os.path.isdir(os.path.join(request.cache_dir, "trees"))
     wanted = FREE_FOR_A_BUILD if has_trees else FREE_FOR_A_TREE
     free = shutil.disk_usage(_existing(request.cache_dir)).free
     if free < wanted:
-        yield Problem(
-            "disk_full",
-            f"The build needs {wanted / GIB:.1f} GiB in {request.cache_dir}, and {free / GIB:.1f} GiB are free.",
-            "Free space, or name another cache_dir.",
+        yield Finding(
+            reason="disk_full",
+            seen=f"The build needs {wanted / GIB:.1f} GiB in {request.cache_dir}, and {free / GIB:.1f} GiB are free.",
+            remedy="Free space, or name another cache_dir.",
         )

@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifes
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import File, Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 
 
 class WorkTree:
@@ -133,7 +134,11 @@ class WorkTree:
             _copy(original, target, keep_time=not index)
         if not source_index.is_unchanged(original, wanted):
             raise BuildError(
-                "inputs_changed", f"{original} changed while it was copied.", "Run the task again when it is at rest."
+                Finding(
+                    reason="inputs_changed",
+                    seen=f"{original} changed while it was copied.",
+                    remedy="Run the task again when it is at rest.",
+                )
             )
         return _file_now(target, wanted.sha256)
 

@@ -12,12 +12,16 @@ import os
 import re
 import typing as t
 
-from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import IGNORABLE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    IGNORABLE,
+    Finding,
+    FindingError,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
     is_module_name,
+    kernel_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ACCEPTED,
@@ -36,13 +40,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
-    PatchFileError,
     read_patch_file,
 )
 
 if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import kernel_name
+    pass
 
 LIVEPATCH_MODULE: dict[str, t.Any] = {
     "argument_spec": {
@@ -83,46 +85,27 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
     "required_if": [("remote_src", True, ("src",))],
 }
 
-REPORT_FORMATS = ("json", "prometheus", "csv", "html")
 
-LIVEPATCH_REPORT: dict[str, t.Any] = {
-    "argument_spec": {
-        "dest": {"type": "path", "required": True},
-        "formats": {
-            "type": "list",
-            "elements": "str",
-            "choices": list(REPORT_FORMATS),
-            "default": list(REPORT_FORMATS),
-        },
-        "hosts": {"type": "list", "elements": "str"},
-        "releases": {"type": "list", "elements": "raw", "default": []},
-        "registered": {"type": "str"},
-        "now": {"type": "str"},
-    },
-}
+def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
+    """The task that these arguments describe.
 
-
-def livepatch_task(module: AnsibleModule) -> Task:
-    """The task that the module's arguments describe. Ends the module where they do not fit together."""
-    params = module.params
-    file = _patch_file(module)
+    Raises FindingError where they do not fit together or the file cannot be read, ImportError without pyelftools.
+    """
+    file = _patch_file(params)
     name = kernel_name(params["name"]) if params["name"] else file.name if file else ""
     if not is_module_name(name):
-        module.fail_json(msg=f"{name!r} is not the name of a kernel module. {NAME_RULE}", reason="bad_name")
+        raise FindingError(
+            Finding(reason="bad_name", seen=f"{name!r} is not the name of a kernel module.", remedy=NAME_RULE)
+        )
     if file and file.name != name:
-        module.fail_json(
-            msg=f"{file.path} is the patch {file.name}, not {name}. Correct name or src.",
-            reason="name_differs",
+        raise FindingError(
+            Finding(
+                reason="name_differs",
+                seen=f"{file.path} is the patch {file.name}, not {name}.",
+                remedy="Correct name or src.",
+            )
         )
-    if params["supersedes"] and params["state"] != ENABLED:
-        module.fail_json(msg="supersedes goes with state: enabled only.", reason="bad_arguments")
-    if params["boot"] == ACCEPTED and params["state"] != ENABLED:
-        module.fail_json(msg="boot: accepted goes with state: enabled only.", reason="bad_arguments")
-    if params["on_stall"] == FORCE and not params["i_accept_inconsistency"]:
-        module.fail_json(
-            msg="on_stall: force can leave the kernel inconsistent; it needs i_accept_inconsistency: true.",
-            reason="bad_arguments",
-        )
+    _check_combinations(params)
     delivered = (params["_inspected"] or {}).get("path")
     return Task(
         wanted=Wanted(
@@ -140,37 +123,45 @@ def livepatch_task(module: AnsibleModule) -> Task:
         file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,
         delivered=bool(delivered),
         patience=Patience(params["timeout"], params["retries"], params["delay"], params["on_stall"]),
-        check_mode=module.check_mode,
-        verification=Verification(params["verify"] == "text", _probe(module), params["soak"]),
+        check_mode=check_mode,
+        verification=Verification(params["verify"] == "text", _probe(params), params["soak"]),
         ignore=tuple(params["ignore"]),
     )
 
 
-def _probe(module: AnsibleModule) -> Probe | None:
-    values = module.params["probe"]
+def _check_combinations(params: t.Mapping[str, t.Any]) -> None:
+    if params["supersedes"] and params["state"] != ENABLED:
+        raise _bad_arguments("supersedes goes with state: enabled only.", "Set state: enabled, or leave it out.")
+    if params["boot"] == ACCEPTED and params["state"] != ENABLED:
+        raise _bad_arguments("boot: accepted goes with state: enabled only.", "Set state: enabled, or leave it out.")
+    if params["on_stall"] == FORCE and not params["i_accept_inconsistency"]:
+        raise _bad_arguments(
+            "on_stall: force can leave the kernel inconsistent; it needs i_accept_inconsistency: true.",
+            "Set that as well, or choose another on_stall.",
+        )
+
+
+def _bad_arguments(seen: str, remedy: str) -> FindingError:
+    return FindingError(Finding(reason="bad_arguments", seen=seen, remedy=remedy))
+
+
+def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
+    values = params["probe"]
     if values is None:
         return None
     for pattern in filter(None, (values["expect"], values["reject"])):
         try:
             re.compile(pattern)
         except re.error as error:
-            module.fail_json(msg=f"{pattern!r} in probe is not a regular expression: {error}.", reason="bad_arguments")
+            raise _bad_arguments(
+                f"{pattern!r} in probe is not a regular expression: {error}.", "Correct it."
+            ) from error
     if values["path"] and values["expect"] is None and values["reject"] is None:
-        module.fail_json(msg="A probe of a path needs expect or reject.", reason="bad_arguments")
+        raise _bad_arguments("A probe of a path needs expect or reject.", "Say what the file shows.")
     return Probe(**dict(values, argv=tuple(values["argv"] or ())))
 
 
-def _patch_file(module: AnsibleModule) -> PatchFile | None:
-    if module.params["_inspected"]:
-        return PatchFile.from_dict(module.params["_inspected"]["file"])
-    if not module.params["src"]:
-        return None
-    try:
-        return read_patch_file(module.params["src"])
-    except ImportError:
-        module.fail_json(
-            msg=missing_required_lib("pyelftools", reason="to read src on the host"), reason="no_pyelftools"
-        )
-    except PatchFileError as error:
-        module.fail_json(msg=f"{error} {error.remedy}", reason=error.reason)
-    return None
+def _patch_file(params: t.Mapping[str, t.Any]) -> PatchFile | None:
+    if params["_inspected"]:
+        return PatchFile.from_dict(params["_inspected"]["file"])
+    return read_patch_file(params["src"]) if params["src"] else None

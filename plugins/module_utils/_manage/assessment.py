@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, refusals
@@ -93,8 +93,8 @@ class Look:
             "abi": after.abi,
             "release": after.release,
             "diff": diff(self.before, after),
-            "findings": [asdict(finding) for finding in findings],
-            "notices": [*self.plan.warnings, *(f"{it.cause} {it.remedy}" for it in findings if it.severity == WARN)],
+            "findings": [finding.to_plain() for finding in findings],
+            "notices": [*self.plan.warnings, *(str(it) for it in findings if it.severity == WARN)],
             "proofs": [],
             **_file(self.task),
         }
@@ -118,13 +118,13 @@ def _refused(before: Snapshot, task: Task, findings: t.Sequence[Finding]) -> Pla
     return {
         "failed": True,
         "changed": False,
-        "msg": "Refused: " + " ".join(f"{finding.cause} {finding.remedy}" for finding in refused),
+        "msg": "Refused: " + " ".join(str(finding) for finding in refused),
         "name": task.wanted.name,
         "state": _state(before, task.wanted.name),
-        "reason": refused[0].check,
+        "reason": refused[0].reason,
         "cause": refused[0].cause,
         "remedy": refused[0].remedy,
-        "findings": [asdict(finding) for finding in findings],
+        "findings": [finding.to_plain() for finding in findings],
         **_file(task),
         "abi": before.abi,
         "release": before.release,

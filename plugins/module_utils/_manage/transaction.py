@@ -17,7 +17,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assess
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_holders
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
-    Cause,
     Finding,
     allow,
     refusals,
@@ -77,19 +76,18 @@ def change(look: Look) -> Plain:
             result.setdefault("notices", []).append(f"Another run is changing this host ({holder}).")
             return result
         return run.failed_before(
-            Cause(
-                "locked",
-                f"Another run has been changing this host's live patches for more than {task.patience.timeout:g} s: "
-                f"{holder}.",
-                "Wait until it has ended, then run the task again.",
+            Finding(
+                reason="locked",
+                seen=f"Another run has been changing this host for more than {task.patience.timeout:g} s: {holder}.",
+                remedy="Wait until it has ended, then run the task again.",
             )
         )
     except OSError as error:
         result = _Run(Look(task, kernel, recovery.kept)).failed_before(
-            Cause(
-                "no_room",
-                f"{error.filename or copies.DIRECTORY} cannot be written: {error.strerror}.",
-                "See that /run is writable and has room, then run the task again.",
+            Finding(
+                reason="no_room",
+                seen=f"{error.filename or copies.DIRECTORY} cannot be written: {error.strerror}.",
+                remedy="See that /run is writable and has room, then run the task again.",
             ),
             error.errno,
         )
@@ -144,18 +142,18 @@ class _Run:
             return
         if self.task.check_mode and probe.argv:
             yield Finding(
-                "probe",
-                f"The probe {probe} was not run.",
-                "Nothing needs to be done.",
-                "Check mode runs no commands of the user's.",
-                INFO,
+                reason="probe",
+                seen=f"The probe {probe} was not run.",
+                remedy="Nothing needs to be done.",
+                why="Check mode runs no commands of the user's.",
+                severity=INFO,
             )
         elif holds(probe, self.kernel)[0]:
             yield Finding(
-                "probe",
-                f"The probe {probe} holds already.",
-                "Give a probe that shows the difference.",
-                "It could not prove that the patch has an effect.",
+                reason="probe",
+                seen=f"The probe {probe} holds already.",
+                remedy="Give a probe that shows the difference.",
+                why="It could not prove that the patch has an effect.",
             )
 
     @property
@@ -289,10 +287,10 @@ class _Run:
         except FileChanged as error:
             raise StepFailed(attempted, file_changed(error)) from error
         except OSError as error:
-            cause = Cause(
-                "no_room",
-                f"{error.filename or boot_store.DIRECTORY} cannot be written: {error.strerror}.",
-                "See that /var is writable and has room, then run the task again.",
+            cause = Finding(
+                reason="no_room",
+                seen=f"{error.filename or boot_store.DIRECTORY} cannot be written: {error.strerror}.",
+                remedy="See that /var is writable and has room, then run the task again.",
             )
             raise StepFailed(attempted, cause, error.errno) from error
 
@@ -326,11 +324,11 @@ class _Run:
         names = dict.fromkeys(step.patch for step in self.plan.all_steps if step.patch in files)
         return "".join(f" {name} sha256={files[name].sha256}" for name in names)
 
-    def failed_before(self, cause: Cause, number: int | None = None) -> Plain:
+    def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
         """The result where nothing was done because of something outside the kernel."""
         result = self._look.result(self.before, ())
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
-        result.update(_failed(Failure(attempted, cause, number)))
+        result.update(_failed(Failure(attempted, finding, number)))
         return result
 
 
@@ -338,7 +336,7 @@ def _ending(outcome: Outcome) -> str:
     """How a run ended, for the host's log."""
     failure = outcome.failure
     if failure:
-        words = f"failed ({failure.cause.reason}): {failure.attempted}"
+        words = f"failed ({failure.finding.reason}): {failure.attempted}"
         words += f"; undone by: {'; '.join(failure.undone)}" if failure.undone else ""
         return words + (f"; not restored: {'; '.join(failure.not_restored)}" if failure.not_restored else "")
     if outcome.stalled:
@@ -527,9 +525,9 @@ def _failed(failure: Failure) -> Plain:
         # Without a trace the host is unchanged; otherwise the user must know.
         "changed": bool(failure.not_restored),
         "msg": failure.message,
-        "reason": failure.cause.reason,
-        "cause": failure.cause.cause,
-        "remedy": failure.cause.remedy,
+        "reason": failure.finding.reason,
+        "cause": failure.finding.cause,
+        "remedy": failure.finding.remedy,
         "attempted": failure.attempted,
         "errno": errno_name(failure.errno) if failure.errno is not None else None,
         "kernel_log": list(failure.kernel_log),

@@ -17,23 +17,62 @@ WARN = "warn"
 INFO = "info"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Finding:
-    """`check` is a stable key, `seen`, `remedy` and `why` are a sentence each.
+    """What is wrong, or good to know, why that is so, and what to do: the one shape of trouble in this collection.
 
+    `reason` is a stable key. `seen`, `why` and `remedy` are sentences: what was found, why it matters, what to do.
     `severity` is REFUSE for what would fail or do harm, WARN for what may, INFO for what is good to know.
     """
 
-    check: str
+    reason: str
     seen: str
     remedy: str
-    why: str = ""
-    severity: str = REFUSE
+    why: str
+    severity: str
+
+    def __init__(self, *, reason: str, seen: str, remedy: str, why: str = "", severity: str = REFUSE) -> None:
+        # By hand: dataclasses know fields that are given by keyword only since Python 3.10.
+        values = {"reason": reason, "seen": seen, "remedy": remedy, "why": why, "severity": severity}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @property
     def cause(self) -> str:
         """What was seen, and why it matters."""
         return f"{self.seen} {self.why}".strip()
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.remedy}"
+
+    def to_plain(self) -> dict[str, str]:
+        """The finding as results return it: `reason`, `cause`, `remedy`, `severity`."""
+        return {"reason": self.reason, "cause": self.cause, "remedy": self.remedy, "severity": self.severity}
+
+
+def sentence(text: str) -> str:
+    """A text of somebody else's, ended with a full stop, so that a sentence of ours can follow it."""
+    return text.strip().rstrip(".") + "."
+
+
+class FindingError(Exception):
+    """Work cannot go on because of a finding."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+def failure_of(finding: Finding) -> dict[str, t.Any]:
+    """What every failed result of a module or an action plugin has: `msg`, `reason`, `cause`, `remedy`."""
+    return {
+        "failed": True,
+        "changed": False,
+        "msg": str(finding),
+        "reason": finding.reason,
+        "cause": finding.cause,
+        "remedy": finding.remedy,
+    }
 
 
 def refusals(findings: t.Iterable[Finding]) -> list[Finding]:
@@ -45,19 +84,10 @@ def allow(findings: t.Iterable[Finding], ignored: t.Container[str]) -> list[Find
     """The findings, with refusals of the ignored checks turned into warnings that say so."""
     return [
         replace(finding, severity=WARN, why=f"{finding.why} This was ignored as asked.".strip())
-        if finding.severity == REFUSE and finding.check in ignored
+        if finding.severity == REFUSE and finding.reason in ignored
         else finding
         for finding in findings
     ]
-
-
-@dataclass(frozen=True)
-class Cause:
-    """`reason` is a stable key; `cause` and `remedy` are a sentence each."""
-
-    reason: str
-    cause: str
-    remedy: str
 
 
 IGNORABLE = (

@@ -12,7 +12,7 @@ import errno
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     Plan,
     Step,
@@ -21,14 +21,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Holder,
     Snapshot,
 )
-
-if t.TYPE_CHECKING:
-    pass
-import typing as t
-
-if t.TYPE_CHECKING:
-    pass
-import typing as t
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Failure:
     """
 
     attempted: str
-    cause: Cause
+    finding: Finding
     errno: int | None = None
     kernel_log: tuple[str, ...] = ()
     holders: tuple[Holder, ...] = ()
@@ -50,7 +42,7 @@ class Failure:
     @property
     def message(self) -> str:
         answer = f" ({errno_name(self.errno)})" if self.errno is not None else ""
-        parts = [f"Failed to {self.attempted}{answer}. {self.cause.cause} {self.cause.remedy}"]
+        parts = [f"Failed to {self.attempted}{answer}. {self.finding}"]
         if self.not_restored:
             parts.append("The host is not as it was before: {}.".format("; ".join(self.not_restored)))
         else:
@@ -64,14 +56,14 @@ class StepFailed(Exception):
     def __init__(
         self,
         attempted: str,
-        cause: Cause,
+        finding: Finding,
         number: int | None = None,
         log: tuple[str, ...] = (),
         holders: tuple[Holder, ...] = (),
     ) -> None:
         super().__init__(attempted)
         self.attempted = attempted
-        self.cause = cause
+        self.finding = finding
         self.number = number
         self.log = log
         self.holders = holders

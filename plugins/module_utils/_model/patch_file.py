@@ -15,13 +15,6 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity
 
-if t.TYPE_CHECKING:
-    pass
-import typing as t
-
-if t.TYPE_CHECKING:
-    pass
-
 MODULE_NAME_MAX = 55
 """MODULE_NAME_LEN is 64 - sizeof(unsigned long) including the closing zero (include/linux/moduleparam.h)."""
 

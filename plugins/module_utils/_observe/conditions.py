@@ -12,20 +12,25 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Name, Symbol, find_symbols
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
+    KALLSYMS,
+    Name,
+    Symbol,
+    find_symbols,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
+    FTRACE_ENABLED,
+    Kprobe,
+    Traced,
+    read_kprobes,
+    read_traced,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import KALLSYMS
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
-    FTRACE_ENABLED,
-    read_kprobes,
-    read_traced,
-)
 
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 

@@ -9,10 +9,6 @@
 from __future__ import annotations
 
 import re
-import typing as t
-
-if t.TYPE_CHECKING:
-    pass
 
 # security/keys/proc.c and crypto/asymmetric_keys/x509_public_key.c: subject, key identifier, kind.
 _KEY = re.compile(r"^[0-9a-f]+ .* asymmetri (.+?)(?:: ([0-9a-f]+))?: X509\.", re.M)

@@ -4,14 +4,14 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The arguments of `livepatch_file_info`, which its action plugin checks as well."""
+"""The arguments of `livepatch_file_info`, and what is said where `src` cannot be read, on the controller or a host."""
 
 from __future__ import annotations
 
 import typing as t
 
-if t.TYPE_CHECKING:
-    pass
+from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
 
 LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
     "argument_spec": {
@@ -19,3 +19,17 @@ LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
         "remote_src": {"type": "bool", "default": False},
     },
 }
+
+
+def no_pyelftools(purpose: str) -> Finding:
+    """pyelftools is missing; `purpose` completes "This is required"."""
+    return Finding(
+        reason="no_pyelftools",
+        seen=sentence(missing_required_lib("pyelftools", reason=purpose)),
+        remedy="Install pyelftools there, then run the task again.",
+    )
+
+
+def no_such_file(error: Exception) -> Finding:
+    """Ansible does not find `src` on the controller, or cannot read it."""
+    return Finding(reason="no_such_file", seen=sentence(str(error)), remedy="Correct src, or set remote_src: true.")

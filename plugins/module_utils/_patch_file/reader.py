@@ -13,12 +13,13 @@ import os
 import typing as t
 from dataclasses import replace as with_changes
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import Signature, read_signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
 
 COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -28,13 +29,8 @@ MAX_MANIFEST = 64 * 1024**2
 """More than any live patch has; what is longer is not read."""
 
 
-class PatchFileError(Exception):
-    """The file cannot be used as a patch file. `reason` is a stable key, `remedy` says what to do."""
-
-    def __init__(self, reason: str, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.remedy = remedy
+class PatchFileError(FindingError):
+    """The file cannot be used as a patch file."""
 
 
 def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
@@ -52,9 +48,11 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
         start = stream.read(8)
     except OSError as error:
         raise PatchFileError(
-            "unreadable_file",
-            f"{known_as} cannot be read: {error.strerror}.",
-            "Check the path and its permissions.",
+            Finding(
+                reason="unreadable_file",
+                seen=f"{known_as} cannot be read: {error.strerror}.",
+                remedy="Check the path and its permissions.",
+            ),
         ) from error
     with stream:
         _check_magic(known_as, start)
@@ -67,7 +65,11 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
         if patch_file.sha256 != before:
             # What was read in it would not be what its digest is of.
             raise PatchFileError(
-                "file_changed", f"{known_as} changed while it was read.", "Find out who writes to that file."
+                Finding(
+                    reason="file_changed",
+                    seen=f"{known_as} changed while it was read.",
+                    remedy="Find out who writes to that file.",
+                )
             )
         return _complete(patch_file, path)
 
@@ -75,36 +77,44 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
 def damaged(path: str, error: Exception) -> PatchFileError:
     """What to say when an ELF file cannot be understood."""
     return PatchFileError(
-        "damaged_file",
-        f"{path} is a truncated or damaged ELF file ({type(error).__name__}: {error}).",
-        "Build or copy it again.",
+        Finding(
+            reason="damaged_file",
+            seen=f"{path} is a truncated or damaged ELF file ({type(error).__name__}: {error}).",
+            remedy="Build or copy it again.",
+        ),
     )
 
 
 def _check_size(path: str, size: int) -> None:
     if size > MAX_BYTES:
         raise PatchFileError(
-            "too_big",
-            f"{path} has {size} bytes, more than any live patch.",
-            "Give the .ko file that the build of the live patch made.",
+            Finding(
+                reason="too_big",
+                seen=f"{path} has {size} bytes, more than any live patch.",
+                remedy="Give the .ko file that the build of the live patch made.",
+            ),
         )
 
 
 def _check_magic(path: str, start: bytes) -> None:
     if not start:
-        raise PatchFileError("empty_file", f"{path} is empty.", "Build or copy it again.")
+        raise PatchFileError(Finding(reason="empty_file", seen=f"{path} is empty.", remedy="Build or copy it again."))
     for magic, program in COMPRESSED.items():
         if start.startswith(magic):
             raise PatchFileError(
-                "compressed_file",
-                f"{path} is compressed with {program}.",
-                "Give the uncompressed .ko file.",
+                Finding(
+                    reason="compressed_file",
+                    seen=f"{path} is compressed with {program}.",
+                    remedy="Give the uncompressed .ko file.",
+                ),
             )
     if not start.startswith(b"\x7fELF"):
         raise PatchFileError(
-            "not_elf",
-            f"{path} is not an ELF file.",
-            "Give the .ko file that the build of the live patch made.",
+            Finding(
+                reason="not_elf",
+                seen=f"{path} is not an ELF file.",
+                remedy="Give the .ko file that the build of the live patch made.",
+            ),
         )
 
 
@@ -112,15 +122,19 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
     modinfo = elf.modinfo()
     if not elf.is_relocatable or "vermagic" not in modinfo:
         raise PatchFileError(
-            "not_a_module",
-            f"{path} is an ELF file, but not a kernel module.",
-            "Give the .ko file that the build of the live patch made.",
+            Finding(
+                reason="not_a_module",
+                seen=f"{path} is an ELF file, but not a kernel module.",
+                remedy="Give the .ko file that the build of the live patch made.",
+            ),
         )
     if modinfo.get("livepatch") != "Y":
         raise PatchFileError(
-            "not_a_live_patch",
-            f"{path} is a kernel module, but not a live patch: its modinfo lacks livepatch=Y.",
-            'Add MODULE_INFO(livepatch, "Y") to its source, or give another file.',
+            Finding(
+                reason="not_a_live_patch",
+                seen=f"{path} is a kernel module, but not a live patch: its modinfo lacks livepatch=Y.",
+                remedy='Add MODULE_INFO(livepatch, "Y") to its source, or give another file.',
+            ),
         )
     replaced, replace = elf.replaced_and_replace()
     signature = read_signature(stream)

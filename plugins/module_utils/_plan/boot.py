@@ -51,10 +51,12 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Cir
     if snapshot.boot.damaged and is_asked and snapshot.privileged:
         return _refuse(
             plan,
-            "boot_store_damaged",
-            snapshot.boot.damaged,
-            "Put the file back from a backup; or remove it, and accept again what is to be loaded at boot.",
-            "What is accepted, and what is in quarantine, would be lost.",
+            Finding(
+                reason="boot_store_damaged",
+                seen=snapshot.boot.damaged,
+                remedy="Put the file back from a backup; or remove it, and accept again what is to be loaded at boot.",
+                why="What is accepted, and what is in quarantine, would be lost.",
+            ),
         )
     if wanted.boot == ACCEPTED:
         return _accept(snapshot, wanted, plan, circumstances)
@@ -70,19 +72,23 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
     if file is None:
         return _refuse(
             plan,
-            "needs_file",
-            f"{wanted.name} cannot be accepted for the next boot.",
-            "Give src.",
-            "This collection did not load it, and has no copy of its file.",
+            Finding(
+                reason="needs_file",
+                seen=f"{wanted.name} cannot be accepted for the next boot.",
+                remedy="Give src.",
+                why="This collection did not load it, and has no copy of its file.",
+            ),
         )
     loaded_now = snapshot.patch(wanted.name)
     if loaded_now and loaded_now.owner:
         return _refuse(
             plan,
-            "owned",
-            f"{wanted.name} is managed by {loaded_now.owner}.",
-            f"Let {loaded_now.owner} load it at boot.",
-            "Two tools would load it.",
+            Finding(
+                reason="owned",
+                seen=f"{wanted.name} is managed by {loaded_now.owner}.",
+                remedy=f"Let {loaded_now.owner} load it at boot.",
+                why="Two tools would load it.",
+            ),
         )
     boot, after = snapshot.boot, predict(snapshot, plan)
     loaded = {patch.name for patch in after.patches}
@@ -125,8 +131,8 @@ def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan) -> Plan:
     return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=wish)
 
 
-def _refuse(plan: Plan, check: str, seen: str, remedy: str, why: str) -> Plan:
-    return Plan(refusals=(Finding(check, seen, remedy, why),), intended=plan.intended)
+def _refuse(plan: Plan, finding: Finding) -> Plan:
+    return Plan(refusals=(finding,), intended=plan.intended)
 
 
 def _warn(plan: Plan, sentence: str) -> Plan:

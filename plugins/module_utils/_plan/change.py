@@ -255,10 +255,10 @@ class Change:
         if steps and not self.snapshot.privileged:
             refusals.append(
                 Finding(
-                    "not_root",
-                    "The module does not run as root.",
-                    "Use become: true.",
-                    "Live patches can be changed by root only.",
+                    reason="not_root",
+                    seen="The module does not run as root.",
+                    remedy="Use become: true.",
+                    why="Live patches can be changed by root only.",
                 )
             )
         return refusals
@@ -301,11 +301,11 @@ class Change:
             return []
         return [
             Finding(
-                "needs_file",
-                f"{loaded.name} has every function of {_names(earlier)}, which came before it: it may have the "
+                reason="needs_file",
+                seen=f"{loaded.name} has every function of {_names(earlier)}, which came before it: it may have the "
                 "replace flag.",
-                f"Give src, so that it can be checked; or take {_names(earlier)} out first.",
-                "Kernels that patch by stop_machine lack it: openEuler 5.10 accepts it and then hangs CPUs.",
+                remedy=f"Give src, so that it can be checked; or take {_names(earlier)} out first.",
+                why="Kernels that patch by stop_machine lack it: openEuler 5.10 accepts it and then hangs CPUs.",
             )
         ]
 
@@ -346,40 +346,40 @@ class Change:
         if self.list_order and self.wanted.state == DISABLED:
             return [
                 Finding(
-                    "list_order",
-                    f"{names} could not be enabled again behind the disabled {self.wanted.name}.",
-                    "Set state: absent, or disable those patches as well.",
-                    _ONLY_THE_FIRST,
+                    reason="list_order",
+                    seen=f"{names} could not be enabled again behind the disabled {self.wanted.name}.",
+                    remedy="Set state: absent, or disable those patches as well.",
+                    why=_ONLY_THE_FIRST,
                 )
             ]
         comes_back = self.comes_in and self.loaded is not None
         if self._keeps_list_order() and comes_back and any(above.shares(self._functions()) for above in self.lifted):
             return [
                 Finding(
-                    "list_order",
-                    f"{self.wanted.name} would come above {names}.",
-                    f"Set state: absent for {names} first, and load them again afterwards.",
-                    "On a kernel with CONFIG_LIVEPATCH_STACK a module that is loaded again comes last.",
+                    reason="list_order",
+                    seen=f"{self.wanted.name} would come above {names}.",
+                    remedy=f"Set state: absent for {names} first, and load them again afterwards.",
+                    why="On a kernel with CONFIG_LIVEPATCH_STACK a module that is loaded again comes last.",
                 )
             ]
         missing = [patch for patch in self.lifted if self.per_task and patch.name not in self.kept]
         if missing:
             return [
                 Finding(
-                    "needs_file",
-                    f"{_names(missing)} could not be enabled again.",
-                    "Disable those patches yourself, or set on_covered: allow.",
-                    "On this kernel that needs the patch's file, and this collection did not load it.",
+                    reason="needs_file",
+                    seen=f"{_names(missing)} could not be enabled again.",
+                    remedy="Disable those patches yourself, or set on_covered: allow.",
+                    why="On this kernel that needs the patch's file, and this collection did not load it.",
                 )
             ]
         replacing = [patch for patch in self.lifted if self.goes_up and self.per_task and self._may_replace(patch)]
         if replacing:
             return [
                 Finding(
-                    "replaces_others",
-                    f"{_names(replacing)} would be loaded again above {self.wanted.name}.",
-                    f"Set supersedes to {_names(replacing)}, or leave {self.wanted.name} disabled.",
-                    f"With the replace flag that disables {self.wanted.name} at once.",
+                    reason="replaces_others",
+                    seen=f"{_names(replacing)} would be loaded again above {self.wanted.name}.",
+                    remedy=f"Set supersedes to {_names(replacing)}, or leave {self.wanted.name} disabled.",
+                    why=f"With the replace flag that disables {self.wanted.name} at once.",
                 )
             ]
         return []
@@ -397,36 +397,36 @@ class Change:
         if covered:
             allow = "" if self._behind_by_order() else " or allow (leave them live)"
             return Finding(
-                "covered",
-                f"Newer patches cover {'; '.join(covered)}.",
-                "Act on the newer patches first, or set on_covered: unstack (disable them, act, enable them again)"
+                reason="covered",
+                seen=f"Newer patches cover {'; '.join(covered)}.",
+                remedy="Act on the newer patches first, or set on_covered: unstack (disable, act, enable them again)"
                 f"{allow}.",
-                "The newer ones stay live, and what lies under them would change unseen.",
+                why="The newer ones stay live, and what lies under them would change unseen.",
             )
         if not self._behind_by_order():
             return Finding(
-                "would_cover",
-                f"{self.wanted.name} was loaded before {_names(self.involved)} and would now come above on "
+                reason="would_cover",
+                seen=f"{self.wanted.name} was loaded before {_names(self.involved)} and would now come above on "
                 f"{_functions_text(self._functions(), self.involved)}.",
-                "Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
-                "The older code would become live again.",
+                remedy="Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
+                why="The older code would become live again.",
             )
         return Finding(
-            "list_order",
-            f"{_names(self.involved)} {'is' if len(self.involved) == 1 else 'are'} enabled behind "
+            reason="list_order",
+            seen=f"{_names(self.involved)} {'is' if len(self.involved) == 1 else 'are'} enabled behind "
             f"{_names(self.lowered)}.",
-            "Disable the later patches first, or set on_covered: unstack.",
-            "A kernel with CONFIG_LIVEPATCH_STACK disables only the last enabled patch.",
+            remedy="Disable the later patches first, or set on_covered: unstack.",
+            why="A kernel with CONFIG_LIVEPATCH_STACK disables only the last enabled patch.",
         )
 
     def _refuse_unload(self, steps: list[Step]) -> list[Finding]:
         unloaded = {step.patch for step in steps if step.action == UNLOAD}
         return [
             Finding(
-                "module_unloadable",
-                f"{patch.name} has no exit function.",
-                "Set state: disabled to end its effect; only a reboot removes the module.",
-                "The kernel never unloads such a module (EBUSY).",
+                reason="module_unloadable",
+                seen=f"{patch.name} has no exit function.",
+                remedy="Set state: disabled to end its effect; only a reboot removes the module.",
+                why="The kernel never unloads such a module (EBUSY).",
             )
             for patch in self.snapshot.patches
             if patch.permanent and patch.name in unloaded
@@ -436,10 +436,10 @@ class Change:
         touched = {step.patch for step in steps if step.action != WAIT}
         return [
             Finding(
-                "owned",
-                f"{patch.name} is managed by {patch.owner}.",
-                f"Change it with {patch.owner}, or set force_owner: true and tell {patch.owner} afterwards.",
-                f"{patch.owner} does not notice what others do to its patches.",
+                reason="owned",
+                seen=f"{patch.name} is managed by {patch.owner}.",
+                remedy=f"Change it with {patch.owner}, or set force_owner: true and tell {patch.owner} afterwards.",
+                why=f"{patch.owner} does not notice what others do to its patches.",
             )
             for patch in self.snapshot.patches
             if patch.owner and patch.name in touched
@@ -483,25 +483,25 @@ def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
     names = _names(others)
     if file.replace:
         return Finding(
-            "replaces_others",
-            f"{file.path} has the replace flag.",
-            "Name those patches in supersedes, or build this one without replace.",
-            f"Loading it would disable {names}.",
+            reason="replaces_others",
+            seen=f"{file.path} has the replace flag.",
+            remedy="Name those patches in supersedes, or build this one without replace.",
+            why=f"Loading it would disable {names}.",
         )
     return Finding(
-        "may_replace_others",
-        _shows_no_replace(file),
-        "Name those patches in supersedes, or set state: absent for them first.",
-        f"If it has, loading it would disable {names}.",
+        reason="may_replace_others",
+        seen=_shows_no_replace(file),
+        remedy="Name those patches in supersedes, or set state: absent for them first.",
+        why=f"If it has, loading it would disable {names}.",
     )
 
 
 def _replace_not_there(file: PatchFile) -> Finding:
     return Finding(
-        "replace_not_supported",
-        f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement.",
-        "Build the patch without replace (kpatch-build -R), and use supersedes.",
-        "Newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
+        reason="replace_not_supported",
+        seen=f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement.",
+        remedy="Build the patch without replace (kpatch-build -R), and use supersedes.",
+        why="Newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
     )
 
 
@@ -514,33 +514,33 @@ def _shows_no_replace(file: PatchFile) -> str:
 
 def _may_not_load_again(file: PatchFile) -> Finding:
     return Finding(
-        "may_replace_others",
-        _shows_no_replace(file),
-        "Put the manifest of livepatch_build beside it, or set state: absent first and load it then.",
-        "Kernels that patch by stop_machine do not take it, and the loaded content would be out by then.",
+        reason="may_replace_others",
+        seen=_shows_no_replace(file),
+        remedy="Put the manifest of livepatch_build beside it, or set state: absent first and load it then.",
+        why="Kernels that patch by stop_machine do not take it, and the loaded content would be out by then.",
     )
 
 
 def _blocked(name: str, blocking: list[LoadedPatch]) -> Finding:
     return Finding(
-        "list_order",
-        f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}.",
-        "Enable or unload those patches first.",
-        _ONLY_THE_FIRST,
+        reason="list_order",
+        seen=f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}.",
+        remedy="Enable or unload those patches first.",
+        why=_ONLY_THE_FIRST,
     )
 
 
 def _no_file(wanted: Wanted, loaded: LoadedPatch | None) -> Finding:
     if loaded is None:
         return Finding(
-            "not_loaded",
-            f"No patch named {wanted.name} is loaded.",
-            "Give src.",
-            "No file was given to load.",
+            reason="not_loaded",
+            seen=f"No patch named {wanted.name} is loaded.",
+            remedy="Give src.",
+            why="No file was given to load.",
         )
     return Finding(
-        "needs_file",
-        f"{wanted.name} is loaded and disabled.",
-        "Give src.",
-        "On this kernel only loading its file again enables it.",
+        reason="needs_file",
+        seen=f"{wanted.name} is loaded and disabled.",
+        remedy="Give src.",
+        why="On this kernel only loading its file again enables it.",
     )

@@ -77,19 +77,19 @@ def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
     if wanted.name in snapshot.modules and snapshot.patch(wanted.name) is None:
         return [
             Finding(
-                "not_a_live_patch",
-                f"The module {wanted.name} is loaded, but it is not a live patch.",
-                "Give the name of a live patch module.",
-                "Other modules are not touched.",
+                reason="not_a_live_patch",
+                seen=f"The module {wanted.name} is loaded, but it is not a live patch.",
+                remedy="Give the name of a live patch module.",
+                why="Other modules are not touched.",
             )
         ]
     if snapshot.abi is None and wanted.state in (ENABLED, PRESENT):
         return [
             Finding(
-                "unsupported_kernel",
-                f"The kernel {snapshot.release} cannot be live-patched.",
-                "Boot a kernel that is built with CONFIG_LIVEPATCH=y.",
-                snapshot.why_unsupported or "",
+                reason="unsupported_kernel",
+                seen=f"The kernel {snapshot.release} cannot be live-patched.",
+                remedy="Boot a kernel that is built with CONFIG_LIVEPATCH=y.",
+                why=snapshot.why_unsupported or "",
             )
         ]
     return []
@@ -97,11 +97,11 @@ def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
 
 def _different_content(loaded: LoadedPatch, file: PatchFile) -> Finding:
     return Finding(
-        "different_content",
-        f"A patch named {loaded.name} is loaded with another content: "
+        reason="different_content",
+        seen=f"A patch named {loaded.name} is loaded with another content: "
         f"loaded is {loaded.identity}; the file {file.path} is {file.identity}.",
-        "Build the patch under another name, or set reload: true to unload the loaded one and load the file.",
-        "The kernel has one module of a name.",
+        remedy="Build the patch under another name, or set reload: true to unload the loaded one and load the file.",
+        why="The kernel has one module of a name.",
     )
 
 

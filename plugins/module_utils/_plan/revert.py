@@ -69,27 +69,27 @@ def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str
     lost = [one.name for one in displaced if one.file is None]
     if lost:
         return Finding(
-            "needs_file",
-            f"{wanted.name} took the place of {', '.join(lost)}, which could not be brought back.",
-            "Set state: absent, and load what is missing from its file.",
-            "This collection had not loaded it, and has no copy of its file.",
+            reason="needs_file",
+            seen=f"{wanted.name} took the place of {', '.join(lost)}, which could not be brought back.",
+            remedy="Set state: absent, and load what is missing from its file.",
+            why="This collection had not loaded it, and has no copy of its file.",
         )
     if not covering or wanted.on_covered == ALLOW:
         return None
     if wanted.on_covered == REFUSE:
         return Finding(
-            "would_cover",
-            f"What {wanted.name} took the place of was under {', '.join(covering)}, and would come back above.",
-            "Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
-            "The older code would become live again.",
+            reason="would_cover",
+            seen=f"What {wanted.name} took the place of was under {', '.join(covering)}, and would come back above.",
+            remedy="Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
+            why="The older code would become live again.",
         )
     lost = [name for name in covering if name not in kept]
     if lost:
         return Finding(
-            "needs_file",
-            f"{', '.join(lost)} could not be loaded again above what comes back.",
-            "Unload it yourself, and load it from its file afterwards.",
-            "This collection had not loaded it, and has no copy of its file.",
+            reason="needs_file",
+            seen=f"{', '.join(lost)} could not be loaded again above what comes back.",
+            remedy="Unload it yourself, and load it from its file afterwards.",
+            why="This collection had not loaded it, and has no copy of its file.",
         )
     return None
 

@@ -87,37 +87,37 @@ class Preflight:
         quarantined = self.snapshot.boot.quarantine_of(file.sha256)
         if quarantined:
             yield Finding(
-                "quarantined",
-                f"{file.path} is in quarantine on this host since {quarantined.since}.",
-                f"Build a better one; or take the quarantine back, with state: absent for {file.name}.",
-                quarantined.why,
+                reason="quarantined",
+                seen=f"{file.path} is in quarantine on this host since {quarantined.since}.",
+                remedy=f"Build a better one; or take the quarantine back, with state: absent for {file.name}.",
+                why=quarantined.why,
             )
 
     def _built_for(self, file: PatchFile) -> t.Iterator[Finding]:
         host = self.snapshot
         if file.machine != host.machine:
             yield Finding(
-                "wrong_architecture",
-                f"{file.path} is built for {file.machine}, the host is {host.machine}.",
-                f"Build the patch for {host.machine}.",
-                "The kernel would not take it for a module.",
+                reason="wrong_architecture",
+                seen=f"{file.path} is built for {file.machine}, the host is {host.machine}.",
+                remedy=f"Build the patch for {host.machine}.",
+                why="The kernel would not take it for a module.",
             )
         if file.release != host.release:
             yield Finding(
-                "wrong_vermagic",
-                f"{file.path} is built for kernel {file.release}, the host runs {host.release}.",
-                f"Build the patch for {host.release}.",
+                reason="wrong_vermagic",
+                seen=f"{file.path} is built for kernel {file.release}, the host runs {host.release}.",
+                remedy=f"Build the patch for {host.release}.",
                 # With MODVERSIONS the kernel does not compare the release.
-                "A patch fits only the code that it is made for, even where the kernel would take it.",
+                why="A patch fits only the code that it is made for, even where the kernel would take it.",
             )
         elif host.vermagic_words is not None:
             yield from self._vermagic_words(file, host.vermagic_words)
         if file.abi != host.abi:
             yield Finding(
-                "wrong_abi",
-                f"{file.path} is built for {file.abi} kernels, the host's kernel is {host.abi}.",
-                "Build the patch against the host's kernel.",
-                "It calls functions that the kernel does not have.",
+                reason="wrong_abi",
+                seen=f"{file.path} is built for {file.abi} kernels, the host's kernel is {host.abi}.",
+                remedy="Build the patch against the host's kernel.",
+                why="It calls functions that the kernel does not have.",
             )
 
     def _vermagic_words(self, file: PatchFile, kernel: frozenset[str]) -> t.Iterator[Finding]:
@@ -129,22 +129,22 @@ class Preflight:
             parts = [f"has {extra}, which the kernel has not"] if extra else []
             parts += [f"lacks {missing}, which the kernel has"] if missing else []
             yield Finding(
-                "wrong_vermagic",
-                f"The vermagic of {file.path}, '{file.vermagic}', {', and '.join(parts)} "
+                reason="wrong_vermagic",
+                seen=f"The vermagic of {file.path}, '{file.vermagic}', {', and '.join(parts)} "
                 f"({self.snapshot.config_path}).",
-                "Build the patch against the build tree and the configuration of the running kernel.",
-                "The kernel compares these words and would answer ENOEXEC.",
+                remedy="Build the patch against the build tree and the configuration of the running kernel.",
+                why="The kernel compares these words and would answer ENOEXEC.",
             )
 
     def _signature(self, file: PatchFile) -> t.Iterator[Finding]:
         conditions = self.conditions
         if file.damaged_signature:
             yield Finding(
-                "signature",
-                f"{file.path} ends as a signed file does, and its signature cannot be read.",
-                "Sign it again, after the last change to it, or give the unsigned file.",
+                reason="signature",
+                seen=f"{file.path} ends as a signed file does, and its signature cannot be read.",
+                remedy="Sign it again, after the last change to it, or give the unsigned file.",
                 # kernel/module/signing.c, module_sig_check(): only a missing signature, key or algorithm is forgiven.
-                "The kernel would answer EBADMSG, even where it demands no signature.",
+                why="The kernel would answer EBADMSG, even where it demands no signature.",
             )
             return
         demands = []
@@ -157,36 +157,39 @@ class Preflight:
             unreadable = LOCKDOWN in conditions.unreadable
             if conditions.lockdown is None and (conditions.secure_boot or unreadable):
                 yield Finding(
-                    "signature",
-                    conditions.why(LOCKDOWN)
+                    reason="signature",
+                    seen=conditions.why(LOCKDOWN)
                     if unreadable
                     else f"Secure Boot is on, and {LOCKDOWN} does not tell what follows from it.",
-                    "Sign the patch file.",
-                    "The kernel may demand a signature.",
-                    WARN,
+                    remedy="Sign the patch file.",
+                    why="The kernel may demand a signature.",
+                    severity=WARN,
                 )
             return
         why = f"The kernel loads modules only with a signature that it trusts: {' and '.join(demands)}."
         if not file.signed:
             yield Finding(
-                "signature", f"{file.path} is not signed.", "Sign it with a key in the kernel's keyring.", why
+                reason="signature",
+                seen=f"{file.path} is not signed.",
+                remedy="Sign it with a key in the kernel's keyring.",
+                why=why,
             )
         elif conditions.signers is None:
             yield Finding(
-                "signature",
-                f"Whether the kernel trusts the signer of {file.path} is unknown: {conditions.why('/proc/keys')}",
-                "Make sure that the certificate is in the kernel's keyring.",
-                why,
-                WARN,
+                reason="signature",
+                seen=f"Whether the kernel trusts the signer of {file.path} is unknown: {conditions.why('/proc/keys')}",
+                remedy="Make sure that the certificate is in the kernel's keyring.",
+                why=why,
+                severity=WARN,
             )
         elif not self._knows_signer(file, conditions.signers):
             signer = file.signer or (f"the key {file.key_id}" if file.key_id else "an unknown key")
             yield Finding(
-                "signature",
-                f"{file.path} is signed by {signer}, of which /proc/keys shows no certificate.",
-                "Enroll the certificate (mokutil --import), or sign with a key that the kernel trusts.",
-                why,
-                WARN,
+                reason="signature",
+                seen=f"{file.path} is signed by {signer}, of which /proc/keys shows no certificate.",
+                remedy="Enroll the certificate (mokutil --import), or sign with a key that the kernel trusts.",
+                why=why,
+                severity=WARN,
             )
 
     def _knows_signer(self, file: PatchFile, signers: frozenset[str]) -> bool:
@@ -198,20 +201,20 @@ class Preflight:
         symbols = self.conditions.symbols
         if file.functions is None:
             yield Finding(
-                "symbols",
-                f"{file.path} does not show which functions it replaces.",
-                "Look for them in its source.",
-                "None of the checks of functions could be made.",
-                WARN,
+                reason="symbols",
+                seen=f"{file.path} does not show which functions it replaces.",
+                remedy="Look for them in its source.",
+                why="None of the checks of functions could be made.",
+                severity=WARN,
             )
             return
         if symbols is None:
             yield Finding(
-                "symbols",
-                self.conditions.why(KALLSYMS),
-                "Build the kernel with CONFIG_KALLSYMS.",
-                "Whether the kernel has the functions of the patch, and how long they are, is unknown.",
-                WARN,
+                reason="symbols",
+                seen=self.conditions.why(KALLSYMS),
+                remedy="Build the kernel with CONFIG_KALLSYMS.",
+                why="Whether the kernel has the functions of the patch, and how long they are, is unknown.",
+                severity=WARN,
             )
             return
         for function in file.functions:
@@ -222,24 +225,24 @@ class Preflight:
         found = symbols.get((function.object, function.name), ())
         if not found:
             yield Finding(
-                "symbol_missing",
-                f"{_where(function)} has no function {function.name}.",
-                "Build the patch from the source of the running kernel; an inlined function cannot be patched.",
-                "The kernel would answer EINVAL.",
+                reason="symbol_missing",
+                seen=f"{_where(function)} has no function {function.name}.",
+                remedy="Build the patch from the source of the running kernel; an inlined function cannot be patched.",
+                why="The kernel would answer EINVAL.",
             )
         elif len(found) > 1 and function in file.unnumbered:
             yield Finding(
-                "symbol_ambiguous",
-                f"{_where(function)} has {len(found)} symbols named {function.name}.",
-                "Set the function's old_sympos to its position in /proc/kallsyms.",
-                "The patch does not say which of them it replaces, so that the kernel would answer EINVAL.",
+                reason="symbol_ambiguous",
+                seen=f"{_where(function)} has {len(found)} symbols named {function.name}.",
+                remedy="Set the function's old_sympos to its position in /proc/kallsyms.",
+                why="The patch does not say which of them it replaces, so that the kernel would answer EINVAL.",
             )
         elif function.sympos > len(found):
             yield Finding(
-                "sympos_missing",
-                f"{_where(function)} has {len(found)} symbols named {function.name}, not {function.sympos}.",
-                "Correct old_sympos: positions count the symbols of that name in /proc/kallsyms from 1.",
-                "The kernel would answer EINVAL.",
+                reason="sympos_missing",
+                seen=f"{_where(function)} has {len(found)} symbols named {function.name}, not {function.sympos}.",
+                remedy="Correct old_sympos: positions count the symbols of that name in /proc/kallsyms from 1.",
+                why="The kernel would answer EINVAL.",
             )
         elif self.snapshot.abi == STOP_MACHINE:
             yield from self._length(function, found[function.sympos - 1].size)
@@ -248,18 +251,18 @@ class Preflight:
         shortest = self._shortest()
         if size is None or shortest is None:
             yield Finding(
-                "function_too_short",
-                f"How long {function.name} is, or has to be, is unknown.",
-                "Run as root; /proc/sys/kernel/kptr_restrict must not be 2.",
-                "The kernel refuses functions that are shorter than the jump which it writes to their start.",
-                WARN,
+                reason="function_too_short",
+                seen=f"How long {function.name} is, or has to be, is unknown.",
+                remedy="Run as root; /proc/sys/kernel/kptr_restrict must not be 2.",
+                why="The kernel refuses functions that are shorter than the jump which it writes to their start.",
+                severity=WARN,
             )
         elif size < shortest:
             yield Finding(
-                "function_too_short",
-                f"The function {function.name} has {size} bytes.",
-                "Patch a function that calls it instead.",
-                f"The kernel replaces the first {shortest} bytes of a function, and would answer EINVAL.",
+                reason="function_too_short",
+                seen=f"The function {function.name} has {size} bytes.",
+                remedy="Patch a function that calls it instead.",
+                why=f"The kernel replaces the first {shortest} bytes of a function, and would answer EINVAL.",
             )
 
     def _shortest(self) -> int | None:
@@ -278,11 +281,11 @@ class Preflight:
             is_there = dependency in self.snapshot.modules or dependency in self.conditions.built_in
             if not is_there and not (self.load_targets and self._can_load(dependency)):
                 yield Finding(
-                    "dependency",
-                    f"{file.path} needs the module {dependency}, which is not loaded"
+                    reason="dependency",
+                    seen=f"{file.path} needs the module {dependency}, which is not loaded"
                     f"{'' if self._can_load(dependency) else ' and not installed'}.",
-                    "Load it first, or set load_targets: true.",
-                    "Its symbols would be unknown to the kernel (ENOENT).",
+                    remedy="Load it first, or set load_targets: true.",
+                    why="Its symbols would be unknown to the kernel (ENOENT).",
                 )
 
     def _can_load(self, module: str) -> bool:
@@ -291,37 +294,37 @@ class Preflight:
     def _target(self, file: PatchFile, target: str) -> Finding:
         if self.snapshot.abi == PER_TASK:
             return Finding(
-                "target_not_loaded",
-                f"{file.path} patches the module {target}, which is not loaded.",
-                "Nothing needs to be done.",
-                "The kernel patches it when it is loaded.",
-                INFO,
+                reason="target_not_loaded",
+                seen=f"{file.path} patches the module {target}, which is not loaded.",
+                remedy="Nothing needs to be done.",
+                why="The kernel patches it when it is loaded.",
+                severity=INFO,
             )
         if self.load_targets and self._can_load(target):
             return Finding(
-                "target_not_loaded",
-                f"{file.path} patches the module {target}, which is not loaded.",
-                "Nothing needs to be done.",
-                "It is loaded first, as load_targets asks.",
-                INFO,
+                reason="target_not_loaded",
+                seen=f"{file.path} patches the module {target}, which is not loaded.",
+                remedy="Nothing needs to be done.",
+                why="It is loaded first, as load_targets asks.",
+                severity=INFO,
             )
         installed = "" if self._can_load(target) else " and not installed"
         return Finding(
-            "target_not_loaded",
-            f"{file.path} patches the module {target}, which is not loaded{installed}.",
-            "Load it first, or set load_targets: true.",
-            "This kernel does not patch modules that are loaded later, and would answer ENOPKG.",
+            reason="target_not_loaded",
+            seen=f"{file.path} patches the module {target}, which is not loaded{installed}.",
+            remedy="Load it first, or set load_targets: true.",
+            why="This kernel does not patch modules that are loaded later, and would answer ENOPKG.",
         )
 
     def _memory(self, file: PatchFile) -> t.Iterator[Finding]:
         memory = self.conditions.memory
         if memory is not None and memory < 2 * file.size + MEMORY_RESERVE:
             yield Finding(
-                "memory",
-                f"{memory // 1024**2} MiB of memory are available, and {file.path} has {file.size} bytes.",
-                "Free memory first.",
-                "The kernel may answer ENOMEM.",
-                WARN,
+                reason="memory",
+                seen=f"{memory // 1024**2} MiB of memory are available, and {file.path} has {file.size} bytes.",
+                remedy="Free memory first.",
+                why="The kernel may answer ENOMEM.",
+                severity=WARN,
             )
 
     # ---- the functions that change ----
@@ -351,26 +354,26 @@ class Preflight:
         if kprobes is None:
             if functions:
                 yield Finding(
-                    "kprobe",
-                    self.conditions.why(KPROBES),
-                    "Mount debugfs, if lockdown permits it.",
-                    "A kprobe in a function would keep the kernel from changing it (EINVAL)."
+                    reason="kprobe",
+                    seen=self.conditions.why(KPROBES),
+                    remedy="Mount debugfs, if lockdown permits it.",
+                    why="A kprobe in a function would keep the kernel from changing it (EINVAL)."
                     if stop_machine
                     else "A kprobe inside of a function would not be reached while that is patched.",
-                    WARN if stop_machine else INFO,
+                    severity=WARN if stop_machine else INFO,
                 )
             return
         for function in functions:
             offsets = [f"+{probe.offset:#x}" for probe in kprobes if self._is_in(probe, function)]
             if offsets:
                 yield Finding(
-                    "kprobe",
-                    f"A kprobe is set in {function.name} (at {', '.join(offsets)}).",
-                    f"Find its owner ({KPROBES} shows it) and remove it first.",
-                    "The kernel changes no function with a kprobe in it, and would answer EINVAL."
+                    reason="kprobe",
+                    seen=f"A kprobe is set in {function.name} (at {', '.join(offsets)}).",
+                    remedy=f"Find its owner ({KPROBES} shows it) and remove it first.",
+                    why="The kernel changes no function with a kprobe in it, and would answer EINVAL."
                     if stop_machine
                     else "While the function is patched, a probe inside of it is not reached.",
-                    REFUSE if stop_machine else WARN,
+                    severity=REFUSE if stop_machine else WARN,
                 )
 
     def _is_in(self, probe: Kprobe, function: Function) -> bool:
@@ -383,25 +386,25 @@ class Preflight:
     def _ftrace_disabled(self) -> t.Iterator[Finding]:
         if self.conditions.ftrace_failed:
             yield Finding(
-                "ftrace_disabled",
-                f"ftrace has failed on this host ({FTRACE_ENABLED} answers ENODEV).",
-                "Reboot the host; its log tells why, at the first message of ftrace.",
-                "This kernel patches by means of ftrace, and would answer ENODEV.",
+                reason="ftrace_disabled",
+                seen=f"ftrace has failed on this host ({FTRACE_ENABLED} answers ENODEV).",
+                remedy="Reboot the host; its log tells why, at the first message of ftrace.",
+                why="This kernel patches by means of ftrace, and would answer ENODEV.",
             )
         elif self.conditions.ftrace_enabled is None:
             yield Finding(
-                "ftrace_disabled",
-                self.conditions.why(FTRACE_ENABLED),
-                "Make sure that ftrace is enabled.",
-                "This kernel patches by means of ftrace, and would answer EBUSY if that is off.",
-                WARN,
+                reason="ftrace_disabled",
+                seen=self.conditions.why(FTRACE_ENABLED),
+                remedy="Make sure that ftrace is enabled.",
+                why="This kernel patches by means of ftrace, and would answer EBUSY if that is off.",
+                severity=WARN,
             )
         elif not self.conditions.ftrace_enabled:
             yield Finding(
-                "ftrace_disabled",
-                f"{FTRACE_ENABLED} is 0.",
-                "Set it to 1 (sysctl kernel.ftrace_enabled=1).",
-                "This kernel patches by means of ftrace, and would answer EBUSY.",
+                reason="ftrace_disabled",
+                seen=f"{FTRACE_ENABLED} is 0.",
+                remedy="Set it to 1 (sysctl kernel.ftrace_enabled=1).",
+                why="This kernel patches by means of ftrace, and would answer EBUSY.",
             )
 
     def _ftrace(self, functions: tuple[Function, ...]) -> t.Iterator[Finding]:
@@ -412,12 +415,12 @@ class Preflight:
         if self.conditions.traced is None:
             path = f"{TRACEFS[0]}/{ENABLED_FUNCTIONS}"
             yield Finding(
-                "ftrace_user",
-                self.conditions.why(path),
-                "Mount tracefs, if lockdown permits it.",
-                "Whether somebody traces the functions is unknown."
+                reason="ftrace_user",
+                seen=self.conditions.why(path),
+                remedy="Mount tracefs, if lockdown permits it.",
+                why="Whether somebody traces the functions is unknown."
                 + (" On this kernel that would break tracing." if self.snapshot.abi == STOP_MACHINE else ""),
-                WARN,
+                severity=WARN,
             )
             return
         for function in functions:
@@ -434,10 +437,10 @@ class Preflight:
         remedy = f"Find its owner in {ENABLED_FUNCTIONS} of tracefs and end it first."
         if self.snapshot.abi == STOP_MACHINE:
             yield Finding(
-                "ftrace_user",
-                f"ftrace is in use on {shown}{who}.",
-                remedy,
-                "This kernel overwrites what ftrace put there; ftrace then fails for the whole host until it reboots.",
+                reason="ftrace_user",
+                seen=f"ftrace is in use on {shown}{who}.",
+                remedy=remedy,
+                why="The kernel overwrites what ftrace put there; ftrace then fails on the whole host until a reboot.",
             )
             return
         # While the transition that disables a patch is running, ftrace goes on to call live patching.
@@ -446,21 +449,21 @@ class Preflight:
         others = sum(entry.users for entry in entries) - live
         if sum(entry.ip_modify for entry in entries) > live:
             yield Finding(
-                "ftrace_user",
-                f"Another user of ftrace redirects {shown}{who}.",
-                remedy,
-                "ftrace allows one to do that (IPMODIFY), and the kernel would answer EBUSY.",
+                reason="ftrace_user",
+                seen=f"Another user of ftrace redirects {shown}{who}.",
+                remedy=remedy,
+                why="ftrace allows one to do that (IPMODIFY), and the kernel would answer EBUSY.",
             )
         elif others > 0:
             direct = any(entry.direct for entry in entries)
             yield Finding(
-                "ftrace_user",
-                f"ftrace has {others} other user{'s' if others > 1 else ''} on {shown}{who}.",
-                "Check that they do not depend on the old code.",
-                "A trampoline of BPF there is refused (EBUSY) by kernels before 6.0."
+                reason="ftrace_user",
+                seen=f"ftrace has {others} other user{'s' if others > 1 else ''} on {shown}{who}.",
+                remedy="Check that they do not depend on the old code.",
+                why="A trampoline of BPF there is refused (EBUSY) by kernels before 6.0."
                 if direct
                 else "They go on to be called.",
-                WARN if direct else INFO,
+                severity=WARN if direct else INFO,
             )
 
     def _shown(self, function: Function, entries: t.Sequence[Traced]) -> str:
@@ -478,12 +481,12 @@ class Preflight:
                 owners = sorted({patch.owner for patch in below if patch.owner})
                 if below:
                     yield Finding(
-                        "already_patched",
-                        f"{function.name} is patched already by {', '.join(patch.name for patch in below)}.",
-                        "Nothing needs to be done, if the new patch contains the earlier fix.",
-                        f"{name} comes above it"
+                        reason="already_patched",
+                        seen=f"{function.name} is patched already by {', '.join(patch.name for patch in below)}.",
+                        remedy="Nothing needs to be done, if the new patch contains the earlier fix.",
+                        why=f"{name} comes above it"
                         + (f", which {' and '.join(owners)} will not notice." if owners else "."),
-                        WARN if owners else INFO,
+                        severity=WARN if owners else INFO,
                     )
 
     def _coming_above(self) -> t.Iterator[tuple[str, tuple[Function, ...]]]:
@@ -509,45 +512,45 @@ class Preflight:
         conditions = self.conditions
         if conditions.modules_disabled and self.files:
             yield Finding(
-                "modules_disabled",
-                "/proc/sys/kernel/modules_disabled is 1.",
-                "Only a reboot switches the loading of modules on again.",
-                "The kernel loads no modules any more (EPERM).",
+                reason="modules_disabled",
+                seen="/proc/sys/kernel/modules_disabled is 1.",
+                remedy="Only a reboot switches the loading of modules on again.",
+                why="The kernel loads no modules any more (EPERM).",
             )
         moving = self.snapshot.in_transition
         if moving and self.steps and moving.name != self.steps[-1].patch:
             yield Finding(
-                "transition",
-                f"The transition of {moving.name} is running.",
-                "Nothing needs to be done.",
-                "The kernel runs one at a time; it is waited for.",
-                INFO,
+                reason="transition",
+                seen=f"The transition of {moving.name} is running.",
+                remedy="Nothing needs to be done.",
+                why="The kernel runs one at a time; it is waited for.",
+                severity=INFO,
             )
         trouble = troubles(self.snapshot.taint)
         if trouble:
             yield Finding(
-                "taint",
-                f"The kernel has had {' and '.join(trouble)} since it booted (taint {self.snapshot.taint}).",
-                "Look at its log; consider a reboot instead of a live patch.",
-                "A kernel in trouble may not take another change well.",
-                WARN,
+                reason="taint",
+                seen=f"The kernel has had {' and '.join(trouble)} since it booted (taint {self.snapshot.taint}).",
+                remedy="Look at its log; consider a reboot instead of a live patch.",
+                why="A kernel in trouble may not take another change well.",
+                severity=WARN,
             )
         if conditions.panics:
             yield Finding(
-                "panic",
-                f"{', '.join(conditions.panics)} {'is' if len(conditions.panics) == 1 else 'are'} set.",
-                "Nothing needs to be done.",
-                "A bad patch makes this host panic, and reboot if kernel.panic says so.",
-                INFO,
+                reason="panic",
+                seen=f"{', '.join(conditions.panics)} {'is' if len(conditions.panics) == 1 else 'are'} set.",
+                remedy="Nothing needs to be done.",
+                why="A bad patch makes this host panic, and reboot if kernel.panic says so.",
+                severity=INFO,
             )
         # Where the patch is loaded already as that tool's own, the plan has asked for force_owner.
         if conditions.owner and any(not self._is_owned(file.name) for file in self.files):
             yield Finding(
-                "owned",
-                f"{conditions.owner} keeps a file for a patch of this name.",
-                f"Load it with {conditions.owner}, or give the patch another name.",
-                f"{conditions.owner} would take it for its own.",
-                WARN,
+                reason="owned",
+                seen=f"{conditions.owner} keeps a file for a patch of this name.",
+                remedy=f"Load it with {conditions.owner}, or give the patch another name.",
+                why=f"{conditions.owner} would take it for its own.",
+                severity=WARN,
             )
 
     def _is_owned(self, name: str) -> bool:

@@ -21,13 +21,12 @@ import json
 import os
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import write
 
 DIRECTORY = "/run/openeuler-livepatch"
 
@@ -93,7 +92,7 @@ def store(files: Files, name: str, source: str, sha256: str, directory: str = DI
     if hashlib.sha256(content).hexdigest() != sha256:
         raise FileChanged(source)
     if not is_stored:
-        write(files, path, content, sync=directory != DIRECTORY)
+        durable.write(files, path, content, sync=directory != DIRECTORY)
     return path
 
 
@@ -103,7 +102,7 @@ def _read_regular(path: str) -> bytes:
     Where the user's file lies, somebody else may be able to put a link, or a pipe that never ends, into its place.
     """
     try:
-        with open_regular(path, os.O_NOFOLLOW) as stream:
+        with durable.open_regular(path, os.O_NOFOLLOW) as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.EINVAL):
@@ -127,7 +126,7 @@ def keep(
         "displaced": list(displaced),
         "proven": proven,
     }
-    write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
+    durable.write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
 
 
 def note_proof(files: Files, name: str, proven: bool) -> None:

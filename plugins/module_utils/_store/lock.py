@@ -15,11 +15,11 @@ import time
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import read_note
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import make_directory
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import read_note
 
 POLL_SECONDS = 0.2
 

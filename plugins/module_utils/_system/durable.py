@@ -19,9 +19,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 import typing as t
 
-if t.TYPE_CHECKING:
-    pass
-
 
 def make_directory(files: Files, path: str) -> None:
     """Make the directory, for root alone. Raises OSError, also if it belongs to somebody else."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Cause
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Probe, Verification
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -18,10 +18,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     troubles,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text, trouble
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 
 PROBE_SECONDS = 1.0
 """Between two tries of a probe."""
@@ -77,10 +77,10 @@ class Prover:
             seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"
             raise StepFailed(
                 "prove the result",
-                Cause(
-                    "kernel_trouble",
-                    f"The kernel got into trouble after {self._since}; {seen}.",
-                    "Do not use this patch before that is understood; consider a reboot of the host.",
+                Finding(
+                    reason="kernel_trouble",
+                    seen=f"The kernel got into trouble after {self._since}; {seen}.",
+                    remedy="Do not use this patch before that is understood; consider a reboot of the host.",
                 ),
                 log=tuple(log.lines[first:]),
             )
@@ -102,10 +102,10 @@ class Prover:
         if sentences:
             raise StepFailed(
                 "prove the result",
-                Cause(
-                    "not_effective",
-                    f"The kernel says that the patch is enabled, but {'; '.join(sentences)}.",
-                    "Look for another tool that patches this host's kernel.",
+                Finding(
+                    reason="not_effective",
+                    seen=f"The kernel says that the patch is enabled, but {'; '.join(sentences)}.",
+                    remedy="Look for another tool that patches this host's kernel.",
                 ),
             )
         return Proof("text", True, f"Seen at the instruction for {len(functions)} functions.")
@@ -121,9 +121,9 @@ class Prover:
                 self._kernel.sleep(PROBE_SECONDS)
         raise StepFailed(
             "prove the result",
-            Cause(
-                "probe_failed",
-                f"The patch is enabled, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
-                "Check the patch and the probe.",
+            Finding(
+                reason="probe_failed",
+                seen=f"The patch is enabled, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
+                remedy="Check the patch and the probe.",
             ),
         )

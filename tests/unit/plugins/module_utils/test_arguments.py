@@ -10,24 +10,9 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
     LIVEPATCH_MODULE,
-    livepatch_task,
+    read_task,
 )
-
-
-class Refused(Exception):
-    def __init__(self, msg, reason):
-        super().__init__(msg)
-        self.reason = reason
-
-
-class Module:
-    check_mode = False
-
-    def __init__(self, params):
-        self.params = params
-
-    def fail_json(self, msg, reason):
-        raise Refused(msg, reason)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 
 
 def checked(**arguments):
@@ -41,7 +26,7 @@ def checked(**arguments):
 def task(**arguments):
     result = checked(name="lp_a1", **arguments)
     assert result.error_messages == []
-    return livepatch_task(Module(result.validated_parameters))
+    return read_task(result.validated_parameters, check_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +53,9 @@ def task(**arguments):
     ],
 )
 def test_what_does_not_fit_together_is_refused(arguments, says, instead):
-    with pytest.raises(Refused, match=says) as refused:
+    with pytest.raises(FindingError, match=says) as refused:
         task(**arguments)
-    assert refused.value.reason == "bad_arguments"
+    assert refused.value.finding.reason == "bad_arguments"
     assert task(**{**arguments, **instead}).wanted.name == "lp_a1"
 
 

@@ -268,9 +268,9 @@ def test_the_abi_decides_where_errno_and_log_do_not(abi, reason):
 def test_every_row_explains():
     for row in ROWS:
         assert re.compile(row.log)
-        assert row.cause.cause.endswith(".")
-        assert row.cause.remedy.endswith(".")
-        captured = set(re.findall(r"{(\w+)}", row.cause.cause + row.cause.remedy))
+        assert row.finding.seen.endswith(".")
+        assert row.finding.remedy.endswith(".")
+        captured = set(re.findall(r"{(\w+)}", row.finding.seen + row.finding.remedy))
         assert captured <= set(re.compile(row.log).groupindex), row
 
 

@@ -160,7 +160,7 @@ def test_signing_with_the_kernels_program(tmp_path):
     assert commands[0][0] == "openssl"
     with pytest.raises(BuildError) as failure:
         signing.prepare({"key": str(key), "cert": "/nosuch", "hash": "sha256"}, "")
-    assert failure.value.reason == "no_such_file"
+    assert failure.value.finding.reason == "no_such_file"
 
 
 def test_what_is_too_big_is_not_read(tmp_path):
@@ -170,4 +170,4 @@ def test_what_is_too_big_is_not_read(tmp_path):
         stream.truncate(1 << 30)
     with pytest.raises(PatchFileError) as failure:
         read_file_info(str(path))
-    assert failure.value.reason == "too_big"
+    assert failure.value.finding.reason == "too_big"

@@ -42,7 +42,7 @@ def read(path):
     try:
         read_file_info(str(path))
     except PatchFileError as error:
-        assert error.reason and error.remedy
+        assert error.finding.reason and error.finding.remedy
     assert time.process_time() - started < SECONDS
 
 
@@ -107,7 +107,7 @@ try:
     read_file_info({file!r})
     print("read")
 except PatchFileError as error:
-    print(error.reason)
+    print(error.finding.reason)
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(usage.ru_maxrss // 1024, usage.ru_utime + usage.ru_stime)
 """

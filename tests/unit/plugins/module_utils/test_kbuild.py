@@ -110,8 +110,8 @@ def test_bad_input(tree, tmp_path, names, more, reason):
         (tmp_path / name).write_text("")
     with pytest.raises(BuildError) as failure:
         prepare(tree, [tmp_path / name for name in names], **{"dest": tmp_path, **more})
-    assert failure.value.reason == reason
-    assert failure.value.details["remedy"]
+    assert failure.value.finding.reason == reason
+    assert failure.value.finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_bad_trees(tree, source, tmp_path, path, content, reason):
         (tree / path).write_text(content)
     with pytest.raises(BuildError) as failure:
         prepare(tree, [source], tmp_path)
-    assert failure.value.reason == reason
+    assert failure.value.finding.reason == reason
 
 
 def made(build, headers):
@@ -245,7 +245,7 @@ def test_failed_builds(tree, source, tmp_path, rc, stderr, reason, said):
     work.mkdir()
     with pytest.raises(BuildError) as failure:
         kbuild.build_module(build, str(work), lambda command: (rc, "", stderr))
-    assert failure.value.reason == reason
+    assert failure.value.finding.reason == reason
     assert said in str(failure.value)
     if reason == "compile_error":
         assert failure.value.details["errors"][0]["file"] == str(source)

@@ -175,7 +175,7 @@ def test_the_release_says_what_the_source_does_not(place):
 
 
 def checks(build):
-    return [problem.check for problem in build.problems]
+    return [problem.reason for problem in build.problems]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_vmlinux_must_fit(place):
     place.vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, "GCC: (GNU) 7.3.0"))
     build = place.prepare()
     assert checks(build) == ["compiler_mismatch"]
-    assert "7.3.0" in build.problems[0].message and "10.3.1" in build.problems[0].message
+    assert "7.3.0" in build.problems[0].cause and "10.3.1" in build.problems[0].cause
     assert checks(place.prepare(skip_compiler_check=True)) == []
 
 
@@ -235,8 +235,8 @@ def test_all_problems_are_reported_at_once(place):
     build = place.prepare(replace="yes")
     with pytest.raises(BuildError) as failure:
         request.refuse_if_problems(build)
-    assert failure.value.reason == "replace_not_supported"
-    assert [problem["check"] for problem in failure.value.details["problems"]] == [
+    assert failure.value.finding.reason == "replace_not_supported"
+    assert [problem["reason"] for problem in failure.value.details["problems"]] == [
         "replace_not_supported",
         "tool_not_for_abi",
         "does_not_apply",
@@ -260,7 +260,7 @@ def test_all_problems_are_reported_at_once(place):
 def test_what_cannot_be_looked_at_is_an_error(place, changes, reason):
     with pytest.raises(BuildError) as failure:
         place.prepare(**changes)
-    assert failure.value.reason == reason
+    assert failure.value.finding.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -440,7 +440,7 @@ def test_a_source_that_changes_while_it_is_copied(place, change):
     change(place.source / "kernel/x.c")
     with pytest.raises(BuildError) as failure:
         builder.build_module(build, content, builder.inputs(build, content), str(place.path), Reporter())
-    assert failure.value.reason == "inputs_changed"
+    assert failure.value.finding.reason == "inputs_changed"
     assert place.called() == []
     (place.source / "kernel/x.c").write_text(FILE)
     place.build()
@@ -451,7 +451,7 @@ def test_a_patch_that_changes_during_the_build(place):
     place.install(then=f"open({str(place.patch)!r}, 'a').write({PATCH.replace('x.c', 'y.c')!r})")
     with pytest.raises(BuildError) as failure:
         place.build()
-    assert failure.value.reason == "inputs_changed"
+    assert failure.value.finding.reason == "inputs_changed"
 
 
 def test_the_operator_sees_the_stages(place):
@@ -472,7 +472,7 @@ def test_a_failure_leaves_its_log_and_no_result(place):
     place.install(then='say("ERROR: no functional changes found."); sys.exit(1)')
     with pytest.raises(BuildError) as failure:
         place.build()
-    assert failure.value.reason == "no_change"
+    assert failure.value.finding.reason == "no_change"
     assert "CC      kernel/a.o" in pathlib.Path(failure.value.details["log"]).read_text()
     assert not list(place.path.glob("made-*/*"))
 
@@ -482,7 +482,7 @@ def test_a_build_that_takes_too_long_is_killed(place):
     started = time.monotonic()
     with pytest.raises(BuildError) as failure:
         place.build(timeout=1)
-    assert failure.value.reason == "timeout"
+    assert failure.value.finding.reason == "timeout"
     assert time.monotonic() - started < 30
 
 
@@ -531,7 +531,7 @@ def test_waiting_for_another_build_ends_as_well(place):
         with pytest.raises(BuildError) as failure:
             place.build(timeout=0.3)
         assert len(place.called()) == 1
-    assert failure.value.reason == "timeout"
+    assert failure.value.finding.reason == "timeout"
     assert "Another build has the tree" in str(failure.value)
 
 
@@ -580,4 +580,4 @@ def test_a_module_for_another_kernel_is_no_result(place):
     kpatch_build_stand_in.install(place.tool, FIXTURE.with_name("livepatch_cmdline.ko"), place.calls)
     with pytest.raises(BuildError) as failure:
         place.build()
-    assert failure.value.reason == "wrong_release"
+    assert failure.value.finding.reason == "wrong_release"

@@ -149,7 +149,7 @@ CASES = [
 @pytest.mark.parametrize(("reason", "printed", "log", "says"), CASES)
 def test_failures(reason, printed, log, says):
     error = explain_build(printed, log, 1, "/cache/logs/x.log")
-    assert error.reason == reason
+    assert error.finding.reason == reason
     assert says in str(error)
     assert "{" not in str(error)
     assert error.details["log"] == "/cache/logs/x.log"

@@ -41,8 +41,8 @@ def reason_of(path):
     with pytest.raises(PatchFileError) as failure:
         read_patch_file(str(path))
     assert str(path) in str(failure.value)
-    assert failure.value.remedy
-    return failure.value.reason
+    assert failure.value.finding.remedy
+    return failure.value.finding.reason
 
 
 def test_a_module_of_one_function():

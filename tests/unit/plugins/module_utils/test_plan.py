@@ -56,7 +56,7 @@ def steps(plan):
 
 
 def reasons(plan):
-    return [refusal.check for refusal in plan.refusals]
+    return [refusal.reason for refusal in plan.refusals]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, **cond
 
 
 def seen(*args, **keywords):
-    return [(finding.check, finding.severity) for finding in findings(*args, **keywords)]
+    return [(finding.reason, finding.severity) for finding in findings(*args, **keywords)]
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
@@ -106,7 +106,7 @@ def test_the_other_abi():
     file = patch_file(abi=STOP_MACHINE)
     wanted = Wanted("fix", ENABLED, file)
     plan = make_plan(snapshot(), wanted)
-    assert [finding.check for finding in Preflight(snapshot(), FINE, plan.intended).findings()] == ["wrong_abi"]
+    assert [finding.reason for finding in Preflight(snapshot(), FINE, plan.intended).findings()] == ["wrong_abi"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_the_other_abi():
 )
 def test_the_exact_difference_of_the_vermagic_is_shown(words, text):
     (finding,) = findings(host={"vermagic_words": frozenset(words), "config_path": "/boot/config"})
-    assert finding.check == "wrong_vermagic"
+    assert finding.reason == "wrong_vermagic"
     assert text in finding.seen
     assert "/boot/config" in finding.seen
 
@@ -210,7 +210,7 @@ def test_targets_that_are_not_loaded(abi, load_targets, expected):
 def test_targets_that_are_not_even_installed():
     file = patch_file(abi=STOP_MACHINE, functions=(Function("zfs", "zfs_sync"),))
     (finding,) = findings(STOP_MACHINE, wanted=Wanted("fix", ENABLED, file, load_targets=True))
-    assert (finding.check, finding.severity) == ("target_not_loaded", REFUSE)
+    assert (finding.reason, finding.severity) == ("target_not_loaded", REFUSE)
     assert "not installed" in finding.seen
 
 
@@ -227,7 +227,7 @@ def test_kprobes(abi, expected, state):
     patches = [loaded(patch_file(abi=abi))] if state == DISABLED else []
     wanted = Wanted("fix", state, patch_file(abi=abi))
     (finding,) = findings(abi, patches, wanted=wanted, kprobes=probes)
-    assert (finding.check, finding.severity) == ("kprobe", expected)
+    assert (finding.reason, finding.severity) == ("kprobe", expected)
     assert "at +0x10)" in finding.seen
 
 
@@ -295,14 +295,14 @@ HOOK, TRACER = Traced("vmlinux", "two", 1, ip_modify=True), Traced("vmlinux", "t
 def test_all_entries_of_a_name_count(live, traced, expected):
     below = loaded(patch_file("older", functions=live))
     found = findings(patches=[below], file={"functions": (SECOND,)}, traced=traced)
-    users = [finding for finding in found if finding.check == "ftrace_user"]
+    users = [finding for finding in found if finding.reason == "ftrace_user"]
     assert [finding.severity for finding in users] == ([expected] if expected else [])
     assert all("another of the 2 symbols of that name" in finding.seen for finding in users)
 
 
 def test_a_tracer_of_a_namesake_keeps_a_stop_machine_kernel_from_being_patched():
     (finding,) = findings(STOP_MACHINE, file={"functions": (SECOND,)}, traced=(TRACER,))
-    assert (finding.check, finding.severity) == ("ftrace_user", REFUSE)
+    assert (finding.reason, finding.severity) == ("ftrace_user", REFUSE)
     assert "another of the 2 symbols of that name" in finding.seen
 
 
@@ -336,7 +336,7 @@ AT_ONE_ADDRESS = {
 def test_a_tracer_is_found_by_any_name_of_the_function(abi, users, expected):
     traced = (Traced("vmlinux", ALIAS.name, users),)
     (finding,) = findings(abi, file={"functions": (GETPID,)}, traced=traced, symbols=AT_ONE_ADDRESS)
-    assert (finding.check, finding.severity) == ("ftrace_user", expected)
+    assert (finding.reason, finding.severity) == ("ftrace_user", expected)
     assert GETPID.name in finding.seen
     assert ALIAS.name in finding.seen
 
@@ -364,7 +364,7 @@ def test_live_patching_itself_is_no_other_user_of_ftrace():
 @pytest.mark.parametrize(("owner", "expected"), [(None, INFO), ("SysCare", WARN)])
 def test_who_patches_the_function_already(owner, expected):
     (finding,) = findings(patches=[loaded(patch_file("older"), owner=owner)])
-    assert (finding.check, finding.severity) == ("already_patched", expected)
+    assert (finding.reason, finding.severity) == ("already_patched", expected)
     assert "older" in finding.seen
 
 
@@ -420,9 +420,9 @@ def test_all_findings_at_once_refusals_first():
 def test_ignored_checks_become_warnings_that_say_so():
     found = findings(sig_enforce=True, modules_disabled=True)
     allowed = allow(found, ["signature"])
-    assert [(finding.check, finding.severity) for finding in allowed] == [
+    assert [(finding.reason, finding.severity) for finding in allowed] == [
         ("signature", WARN),
         ("modules_disabled", REFUSE),
     ]
     assert "ignored" in allowed[0].why
-    assert {finding.check for finding in found} <= set(IGNORABLE)
+    assert {finding.reason for finding in found} <= set(IGNORABLE)

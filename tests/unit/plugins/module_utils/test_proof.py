@@ -184,7 +184,7 @@ def test_check_mode_runs_no_command(tmp_path, enable):
     ran = tmp_path / "ran"
     probe = Probe(argv=("touch", str(ran)))
     result = enable(Effective(tmp_path), Verification(probe=probe), check_mode=True)
-    assert [(finding["check"], finding["severity"]) for finding in result["findings"]] == [("probe", "info")]
+    assert [(finding["reason"], finding["severity"]) for finding in result["findings"]] == [("probe", "info")]
     assert not ran.exists()
 
 

@@ -124,7 +124,7 @@ def test_the_earlier_content_of_the_name_comes_back():
 def test_what_is_not_kept_cannot_come_back():
     plan = revert(host("new"), (Displaced("old", True, None),))
     (refusal,) = plan.refusals
-    assert refusal.check == "needs_file"
+    assert refusal.reason == "needs_file"
     assert refusal.seen == "new took the place of old, which could not be brought back."
 
 
@@ -132,7 +132,7 @@ def test_a_patch_that_was_above_the_superseded_one_stays_above():
     state = host("above", "new", abi=STOP_MACHINE, list_order=False)
     displaced = (back("old", STOP_MACHINE, under=("above",)),)
     (refusal,) = revert(state, displaced, on_covered=REFUSE).refusals
-    assert (refusal.check, "under above" in refusal.seen) == ("would_cover", True)
+    assert (refusal.reason, "under above" in refusal.seen) == ("would_cover", True)
     assert steps(revert(state, displaced, on_covered=ALLOW)) == [
         "load old",
         "enable old",
@@ -140,7 +140,7 @@ def test_a_patch_that_was_above_the_superseded_one_stays_above():
         "unload new",
     ]
     (refusal,) = revert(state, displaced, on_covered=UNSTACK).refusals
-    assert (refusal.check, "above could not be loaded" in refusal.seen) == ("needs_file", True)
+    assert (refusal.reason, "above could not be loaded" in refusal.seen) == ("needs_file", True)
     plan = revert(state, displaced, kept=("above",), on_covered=UNSTACK)
     assert steps(plan) == [
         *["disable above", "unload above"],
@@ -152,7 +152,7 @@ def test_a_patch_that_was_above_the_superseded_one_stays_above():
 def test_a_patch_under_another_one_is_refused():
     state = host("new", "above", abi=STOP_MACHINE, list_order=False)
     (refusal,) = revert(state, (back("old", STOP_MACHINE),)).refusals
-    assert refusal.check == "covered"
+    assert refusal.reason == "covered"
 
 
 def run(kernel, wanted, content="1"):

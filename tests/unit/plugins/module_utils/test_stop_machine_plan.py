@@ -51,7 +51,7 @@ def host(text, abi=STOP_MACHINE, **changes):
 def show(plan):
     """The steps, or the reasons of the refusals."""
     if plan.refusals:
-        return "! " + " ".join(refusal.check for refusal in plan.refusals)
+        return "! " + " ".join(refusal.reason for refusal in plan.refusals)
     return ", ".join(f"{step.action} {step.patch}" for step in plan.steps)
 
 

@@ -260,7 +260,7 @@ def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
     file = patch_file("fix", abi=STOP_MACHINE, functions=(F,), replace=replace)
     registered = loaded(file, False, functions=functions, replace=None)
     plan = make_plan(snapshot(registered, abi=STOP_MACHINE, list_order=False), Wanted("fix", ENABLED, file))
-    assert [refusal.check for refusal in plan.refusals] == ["replace_not_supported"]
+    assert [refusal.reason for refusal in plan.refusals] == ["replace_not_supported"]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_what_somebody_registered_may_have_replace(functions, enabled, expected)
     below = loaded(patch_file("below", abi=STOP_MACHINE, functions=(G,)), load_index=1)
     above = loaded(patch_file("above", abi=STOP_MACHINE, functions=functions, replace=None), enabled, load_index=2)
     plan = make_plan(snapshot(below, above, abi=STOP_MACHINE, list_order=False), Wanted("above", ENABLED))
-    assert [refusal.check for refusal in plan.refusals] == expected
+    assert [refusal.reason for refusal in plan.refusals] == expected
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
     upper = patch_file("upper", functions=(F,), replace=replace)
     host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=None))
     plan = make_plan(host, Wanted("fix", ENABLED, fix, on_covered=UNSTACK), {"upper": upper})
-    assert [refusal.check for refusal in plan.refusals] == expected
+    assert [refusal.reason for refusal in plan.refusals] == expected
 
 
 def test_what_may_have_replace_is_not_exchanged_beside_others():
@@ -289,7 +289,7 @@ def test_what_may_have_replace_is_not_exchanged_beside_others():
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)), load_index=2)
     mine, wish = loaded(first, load_index=1), Wanted("fix", ENABLED, second, reload=True)
     kernel = {"abi": STOP_MACHINE, "list_order": False}
-    assert [refusal.check for refusal in make_plan(snapshot(mine, other, **kernel), wish).refusals] == [
+    assert [refusal.reason for refusal in make_plan(snapshot(mine, other, **kernel), wish).refusals] == [
         "may_replace_others"
     ]
     assert make_plan(snapshot(mine, **kernel), wish).refusals == ()

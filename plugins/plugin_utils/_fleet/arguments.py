@@ -1,0 +1,29 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The arguments of `livepatch_report`."""
+
+from __future__ import annotations
+
+import typing as t
+
+REPORT_FORMATS = ("json", "prometheus", "csv", "html")
+
+LIVEPATCH_REPORT: dict[str, t.Any] = {
+    "argument_spec": {
+        "dest": {"type": "path", "required": True},
+        "formats": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(REPORT_FORMATS),
+            "default": list(REPORT_FORMATS),
+        },
+        "hosts": {"type": "list", "elements": "str"},
+        "releases": {"type": "list", "elements": "raw", "default": []},
+        "registered": {"type": "str"},
+        "now": {"type": "str"},
+    },
+}
