@@ -29,7 +29,19 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.release
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
 ROOT = Path(__file__).resolve().parents[4]
-HOSTILE = ("=1+1", "@SUM(A1)", "-2", " +3", '"a\\b\nc', "<img src=x onerror=alert(1)>", "</script><b>", "<!--<script>")
+HOSTILE = (
+    "=1+1",
+    "@SUM(A1)",
+    "-2",
+    " +3",
+    '"a\\b\nc',
+    "<img src=x onerror=alert(1)>",
+    "</script><b>",
+    "</script x",
+    "<!--<script>",
+    "&lt;b&gt;",
+    "{{ 7 * 7 }}",
+)
 SAMPLE = re.compile(r'(livepatch_[a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+)')
 
 
@@ -210,6 +222,23 @@ def test_the_data_of_the_page_are_all_hosts(fleet):
     data = json.loads(Page(as_html(fleet)).scripts[0])
     assert [host[0] for host in data["hosts"]] == [host.name for host in fleet.hosts]
     assert data["fixes"] == [release.id for release in fleet.releases]
+
+
+def test_names_in_the_summary_are_text():
+    fleet = FLEETS["hostile"]
+    page = Page(as_html(fleet))
+    kernels = {host.facts.release for host in fleet.hosts if host.facts}
+    named = {"data-fix": {release.id for release in fleet.releases}, "data-kernel": kernels}
+    for attribute, names in named.items():
+        assert {values[attribute] for _tag, values in page.tags if attribute in values} == names
+        assert all(name in "".join(page.texts) for name in names)
+
+
+def test_no_name_ends_the_data_of_the_page():
+    fleet = FLEETS["hostile"]
+    data = re.search(r'id="data">(.*?)</script>', as_html(fleet), re.DOTALL)[1]
+    assert not set("<>&").intersection(data)
+    assert [host[0] for host in json.loads(data)["hosts"]] == [host.name for host in fleet.hosts]
 
 
 def test_the_answer_comes_first():

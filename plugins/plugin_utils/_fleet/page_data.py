@@ -1,0 +1,91 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The hosts as data for the page's script (page.js), as small as 5 000 hosts need it."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host
+
+# Not colours alone.
+MARKS = {words.GOOD: "✓", words.BAD: "✕", words.CAUTION: "!", words.UNKNOWN: "?", words.PLAIN: "·"}
+
+
+def page_data(fleet: Fleet) -> dict[str, t.Any]:
+    """Plain data, which become JSON. Hosts are lists, and refer to shared values by their place in `pool`."""
+    pool = _Pool()
+    hosts = [_host(host, pool) for host in fleet.hosts]
+    return {
+        "statuses": [[status.key, status.label, status.tone, MARKS[status.tone]] for status in words.STATUSES],
+        "fixes": [release.id for release in fleet.releases],
+        "hosts": hosts,
+        "pool": pool.values,
+    }
+
+
+class _Pool:
+    """Values that many hosts share, each once; hosts have their places."""
+
+    def __init__(self) -> None:
+        self.values: list[t.Any] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, value: t.Any) -> int:
+        key = json.dumps(value, sort_keys=True)
+        if key not in self._places:
+            self._places[key] = len(self.values)
+            self.values.append(value)
+        return self._places[key]
+
+
+def _host(host: Host, pool: _Pool) -> list[t.Any]:
+    """In the order in which the script takes them apart."""
+    facts = host.facts
+    standings = [[_statuses(standing.statuses), pool.place(standing.why)] for standing in host.standings]
+    return [
+        host.name,
+        words.PLACE[host.headline],
+        _statuses(host.statuses),
+        pool.place(host.why),
+        pool.place([facts.release, facts.machine, facts.abi]) if facts else None,
+        host.age,
+        pool.place(standings),
+        pool.place(_patches(facts, pool)) if facts else None,
+        pool.place(_stacks(facts, pool)) if facts else None,
+        [pool.place(note) for note in host.notes],
+    ]
+
+
+def _statuses(keys: tuple[str, ...]) -> list[int]:
+    return [words.PLACE[key] for key in keys]
+
+
+def _patches(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
+    return [
+        [
+            pool.place(patch.name),
+            patch.enabled,
+            patch.in_transition,
+            patch.effective,
+            patch.boot,
+            (patch.sha256 or "")[:12],
+        ]
+        for patch in facts.patches
+    ]
+
+
+def _stacks(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
+    """Functions by the patches that are stacked on them."""
+    by_patches: dict[tuple[str, ...], list[int]] = {}
+    for stack in facts.stacks:
+        position = f",{stack.sympos}" if stack.sympos > 1 else ""
+        by_patches.setdefault(stack.patches, []).append(pool.place([stack.object, f"{stack.function}{position}"]))
+    return [[[pool.place(patch) for patch in patches], functions] for patches, functions in by_patches.items()]
