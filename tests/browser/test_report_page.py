@@ -122,8 +122,8 @@ def test_filters_find_what_the_report_counts(show):
     choose(page, "status", "")
     for place, (fix, tally) in enumerate(fleet.by_fix().items()):
         choose(page, "fix", str(place))
-        choose(page, "status", "is:covered")
-        assert shown(page) == f"{tally.headlines['covered']} of 200 hosts (status covered, fix {fix})"
+        choose(page, "status", "is:protected")
+        assert shown(page) == f"{tally.headlines['protected']} of 200 hosts (status protected, fix {fix})"
     page.get_by_role("button", name="Clear filters").click()
     for kernel, tally in fleet.by_kernel().items():
         choose(page, "kernel", kernel)
@@ -145,14 +145,17 @@ def test_numbers_of_the_summary_lead_to_the_hosts(show):
     expect(page.locator("#hosts")).to_be_focused()
     fix = "CVE-2026-0107"
     page.get_by_role("table", name="Fixes", exact=True).get_by_role("row", name=fix).get_by_role(
-        "button", name="uncovered"
+        "button", name="no patch file"
     ).click()
-    assert shown(page) == f"{fleet.by_fix()[fix].headlines['uncovered']} of 200 hosts (status uncovered, fix {fix})"
+    assert (
+        shown(page)
+        == f"{fleet.by_fix()[fix].headlines['no_patch_file']} of 200 hosts (status no patch file, fix {fix})"
+    )
     kernel = synthetic.KERNELS[1]
     row = page.get_by_role("table", name="Kernels").get_by_role("row", name=kernel)
-    row.get_by_role("button", name="uncovered").click()
-    count = fleet.by_kernel()[kernel].headlines["uncovered"]
-    assert shown(page) == f"{count} of 200 hosts (status uncovered, kernel {kernel})"
+    row.get_by_role("button", name="no patch file").click()
+    count = fleet.by_kernel()[kernel].headlines["no_patch_file"]
+    assert shown(page) == f"{count} of 200 hosts (status no patch file, kernel {kernel})"
 
 
 def test_sorting(show):
@@ -300,13 +303,13 @@ def test_dark_mode(show):
 def test_print_has_all_filtered_hosts_and_no_controls(show):
     fleet = fleet_with(200)
     page = show(fleet)
-    choose(page, "status", "is:covered")
+    choose(page, "status", "is:protected")
     count_rows = "window.printed = document.querySelectorAll('#table tbody tr').length"
     page.evaluate(f"addEventListener('beforeprint', () => {{ {count_rows}; }})")
     assert page.pdf(format="A4").startswith(b"%PDF")
-    covered = fleet.tally().headlines["covered"]
-    assert covered > ON_A_PAGE
-    assert page.evaluate("window.printed") == covered
+    protected = fleet.tally().headlines["protected"]
+    assert protected > ON_A_PAGE
+    assert page.evaluate("window.printed") == protected
     assert len(names(page)) == ON_A_PAGE
     page.emulate_media(media="print", color_scheme="dark")
     for selector in (".controls", ".pager", ".skip", ".sort >> nth=0"):

@@ -77,8 +77,8 @@ def _answer(fleet: Fleet, tally: Tally) -> str:
     if not fleet.hosts:
         return "There are no hosts in this report."
     if tally.protected is None or tally.unprotected is None:
-        patched = tally.headlines[words.PATCHED]
-        return f"{_of(patched, tally.hosts)} patched. No release was given to compare with."
+        where = f"{_number(tally.headlines[words.EFFECTIVE])} of {_count(tally.hosts, 'host')}"
+        return f"Patches are effective on {where}. No release was given to compare with."
     what = "the fix" if len(fleet.releases) == 1 else f"all {len(fleet.releases)} fixes"
     if tally.protected == tally.hosts:
         return f"{_of(tally.hosts, tally.hosts)} protected by {what}."

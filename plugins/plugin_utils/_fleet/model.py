@@ -225,7 +225,7 @@ def _standing(release: Release, facts: Facts) -> Standing:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
     found.update(_drift(release, facts, file, patch))
     if words.DRIFTED in found:
-        found.pop(words.COVERED, None)
+        found.pop(words.PROTECTED, None)
     found.update(_quarantine(release, facts, file, patch))
     ordered = words.in_order(set(found))
     return Standing(release.id, ordered, found[ordered[0]])
@@ -237,10 +237,10 @@ def _effect(patch: Patch) -> dict[str, str]:
         return {words.IN_TRANSITION: f"{patch.name} is being enabled."}
     above = listed(patch.covered_by) or "newer patches"
     if patch.effective == "none":
-        return {words.INERT: f"{patch.name} is enabled, and all of its functions are covered by {above}."}
+        return {words.NOT_EFFECTIVE: f"{patch.name} is enabled, and all of its functions are covered by {above}."}
     if patch.effective == "partial":
         return {words.PARTLY_EFFECTIVE: f"{patch.name} is enabled, and some of its functions are covered by {above}."}
-    return {words.COVERED: f"{patch.name} is enabled and wholly effective."}
+    return {words.PROTECTED: f"{patch.name} is enabled and wholly effective."}
 
 
 def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str]:
@@ -248,7 +248,7 @@ def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str
     if not facts.supported:
         return {words.UNSUPPORTED: facts.why_unsupported or "The kernel cannot be live-patched."}
     if file is None:
-        return {words.UNCOVERED: f"The release has no file for kernel {facts.release}."}
+        return {words.NO_PATCH_FILE: f"The release has no file for kernel {facts.release}."}
     loaded = "loaded and not enabled" if facts.patch(release.name) else "not loaded"
     return {words.NOT_APPLIED: f"{release.name} is {loaded}."}
 
@@ -285,7 +285,7 @@ def _differ(one: str | None, other: str | None) -> bool:
 def _with_superseded(standings: tuple[Standing, ...], releases: tuple[Release, ...]) -> tuple[Standing, ...]:
     """What is not there because a fix that contains it is, is no gap."""
     both = tuple(zip(releases, standings, strict=True))
-    serving = {release.id: release for release, one in both if words.COVERED in one.statuses}
+    serving = {release.id: release for release, one in both if words.PROTECTED in one.statuses}
     instead: dict[str, str] = {}
     is_growing = True
     while is_growing:
@@ -322,7 +322,7 @@ def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: b
             found[words.ACCEPTED if patch.boot == words.ACCEPTED else words.ON_TRIAL] = ""
         elif patch.in_transition:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
-    found.pop(words.COVERED, None)
+    found.pop(words.PROTECTED, None)
     for kept in facts.quarantined:
         if kept.release == facts.release and kept.name not in names_of_releases:
             found.update(_in_quarantine(kept))
@@ -330,15 +330,15 @@ def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: b
         found[words.UNSUPPORTED] = facts.why_unsupported or "The kernel cannot be live-patched."
     if not has_releases and words.in_order(set(found))[:1] in ((), (words.ON_TRIAL,), (words.ACCEPTED,)):
         if enabled:
-            found[words.PATCHED] = f"{listed([patch.name for patch in enabled])}: enabled and wholly effective."
+            found[words.EFFECTIVE] = f"{listed([patch.name for patch in enabled])}: enabled and wholly effective."
         else:
-            found[words.UNPATCHED] = "No patch is enabled."
+            found[words.NO_PATCHES] = "No patch is enabled."
     return found
 
 
 def _is_protected(statuses: Iterable[str]) -> bool:
     known = set(statuses)
-    return known.isdisjoint(words.NOTHING_KNOWN) and not known.isdisjoint(words.PROTECTED)
+    return known.isdisjoint(words.NOTHING_KNOWN) and not known.isdisjoint(words.PROTECTING)
 
 
 def _of(standing: Standing) -> tuple[str, bool]:

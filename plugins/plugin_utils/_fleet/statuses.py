@@ -27,18 +27,18 @@ class Status:
 UNREACHABLE = "unreachable"
 FAILED = "failed"
 UNSUPPORTED = "unsupported"
-UNCOVERED = "uncovered"
+NO_PATCH_FILE = "no_patch_file"
 QUARANTINED = "quarantined"
 NOT_APPLIED = "not_applied"
-INERT = "inert"
+NOT_EFFECTIVE = "not_effective"
 PARTLY_EFFECTIVE = "partly_effective"
 DRIFTED = "drifted"
 IN_TRANSITION = "in_transition"
-COVERED = "covered"
+PROTECTED = "protected"
 SUPERSEDED = "superseded"
 FIXED_IN = "fixed_in"
-PATCHED = "patched"
-UNPATCHED = "unpatched"
+EFFECTIVE = "effective"
+NO_PATCHES = "no_patches"
 ON_TRIAL = "on_trial"
 ACCEPTED = "accepted"
 
@@ -46,14 +46,14 @@ STATUSES = (
     Status(UNREACHABLE, "unreachable", UNKNOWN, "The host did not answer, or there are no facts of it."),
     Status(FAILED, "failed", UNKNOWN, "The host answered, and its facts could not be read or understood."),
     Status(UNSUPPORTED, "unsupported", BAD, "The running kernel cannot be live-patched."),
-    Status(UNCOVERED, "uncovered", BAD, "The release has no file for the running kernel."),
+    Status(NO_PATCH_FILE, "no patch file", BAD, "The release has no file for the running kernel."),
     Status(
         QUARANTINED, "quarantined", BAD, "The patch took the host down at boot, and is not loaded at boot any more."
     ),
     Status(
         NOT_APPLIED, "not applied", BAD, "The release has a file for the running kernel, and the patch is not enabled."
     ),
-    Status(INERT, "inert", BAD, "The patch is enabled, and none of its functions is live."),
+    Status(NOT_EFFECTIVE, "not effective", BAD, "The patch is enabled, and none of its functions is live."),
     Status(
         PARTLY_EFFECTIVE, "partly effective", CAUTION, "The patch is enabled, and not all of its functions are live."
     ),
@@ -69,11 +69,11 @@ STATUSES = (
         CAUTION,
         "The patch is being enabled or disabled; some tasks run the other code.",
     ),
-    Status(COVERED, "covered", GOOD, "The release's patch is enabled, and every function of it is live."),
-    Status(SUPERSEDED, "superseded", GOOD, "Another fix of the report takes its place, and covers the host."),
+    Status(PROTECTED, "protected", GOOD, "The release's patch is enabled, and every function of it is live."),
+    Status(SUPERSEDED, "superseded", GOOD, "Another fix of the report takes its place, and protects the host."),
     Status(FIXED_IN, "fixed in kernel", GOOD, "The running kernel has the fix itself."),
-    Status(PATCHED, "patched", GOOD, "Patches are enabled and wholly effective. Only without releases."),
-    Status(UNPATCHED, "unpatched", PLAIN, "No patch is enabled. Only without releases."),
+    Status(EFFECTIVE, "effective", GOOD, "Patches are enabled and wholly effective. Only without releases."),
+    Status(NO_PATCHES, "no patches", PLAIN, "No patch is enabled. Only without releases."),
     Status(ON_TRIAL, "on trial", PLAIN, "A patch is enabled now, and the next boot does not load it."),
     Status(ACCEPTED, "accepted", PLAIN, "A patch is enabled now, and the next boot loads it again."),
 )
@@ -82,7 +82,7 @@ STATUSES = (
 BY_KEY = {status.key: status for status in STATUSES}
 PLACE = {status.key: place for place, status in enumerate(STATUSES)}
 NOTHING_KNOWN = frozenset({UNREACHABLE, FAILED})
-PROTECTED = frozenset({COVERED, SUPERSEDED, FIXED_IN})
+PROTECTING = frozenset({PROTECTED, SUPERSEDED, FIXED_IN})
 NEVER_HEADLINE = frozenset({ON_TRIAL, ACCEPTED})
 """They go with another status."""
 

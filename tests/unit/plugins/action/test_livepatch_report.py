@@ -123,9 +123,9 @@ def test_releases_from_a_directory_a_file_and_a_variable(report, tmp_path):
 @pytest.mark.parametrize(
     ("registered", "facts", "headline", "why"),
     [
-        (READ, FACTS, "unpatched", "No patch is enabled."),
-        (None, FACTS, "unpatched", "No patch is enabled."),
-        ({"skipped": True}, FACTS, "unpatched", "No patch is enabled."),
+        (READ, FACTS, "no_patches", "No patch is enabled."),
+        (None, FACTS, "no_patches", "No patch is enabled."),
+        ({"skipped": True}, FACTS, "no_patches", "No patch is enabled."),
         ({"unreachable": True, "msg": "No route."}, None, "unreachable", "No route."),
         ({"unreachable": True, "msg": "No route."}, FACTS, "unreachable", "No route."),
         ({"failed": True, "msg": "No Python."}, None, "failed", "Its facts could not be read: No Python."),

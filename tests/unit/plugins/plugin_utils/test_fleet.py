@@ -67,13 +67,13 @@ HAS_PART = {"effective": "partial", "covered": [{"by": ["new"]}]}
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (facts(patch()), ["covered", "accepted"]),
-        (facts(patch(boot="trial")), ["covered", "on_trial"]),
-        (facts(patch(sha256=None)), ["covered", "accepted"]),
-        (facts(patch(sha256=SHA.upper())), ["covered", "accepted"]),
+        (facts(patch()), ["protected", "accepted"]),
+        (facts(patch(boot="trial")), ["protected", "on_trial"]),
+        (facts(patch(sha256=None)), ["protected", "accepted"]),
+        (facts(patch(sha256=SHA.upper())), ["protected", "accepted"]),
         (facts(), ["not_applied"]),
         (facts(patch(enabled=False, effective="none")), ["not_applied"]),
-        (facts(patch(**COVERED_BY_NEW)), ["inert", "accepted"]),
+        (facts(patch(**COVERED_BY_NEW)), ["not_effective", "accepted"]),
         (facts(patch(**HAS_PART)), ["partly_effective", "accepted"]),
         (facts(patch(in_transition=True)), ["in_transition", "accepted"]),
         (facts(patch(in_transition=True, enabled=False, effective="none")), ["not_applied", "in_transition"]),
@@ -82,12 +82,12 @@ HAS_PART = {"effective": "partial", "covered": [{"by": ["new"]}]}
         (facts(patch(sha256=OTHER_SHA, **HAS_PART)), ["partly_effective", "drifted", "accepted"]),
         (facts(boot=boot(accepted=[kept(sha256=OTHER_SHA)])), ["not_applied", "drifted"]),
         (facts(patch(), boot=boot(accepted=[kept(sha256=OTHER_SHA)])), ["drifted", "accepted"]),
-        (facts(patch(), boot=boot(accepted=[kept(sha256=OTHER_SHA, kernel="5.10")])), ["covered", "accepted"]),
+        (facts(patch(), boot=boot(accepted=[kept(sha256=OTHER_SHA, kernel="5.10")])), ["protected", "accepted"]),
         (facts(boot=boot(quarantined=[kept()])), ["quarantined", "not_applied"]),
         (facts(boot=boot(quarantined=[kept(sha256=OTHER_SHA)])), ["not_applied"]),
-        (facts(patch(boot="quarantined"), boot=boot(quarantined=[kept()])), ["quarantined", "covered"]),
-        ({**facts(), "release": "6.6.0-99"}, ["uncovered"]),
-        ({**facts(), "machine": "aarch64"}, ["uncovered"]),
+        (facts(patch(boot="quarantined"), boot=boot(quarantined=[kept()])), ["quarantined", "protected"]),
+        ({**facts(), "release": "6.6.0-99"}, ["no_patch_file"]),
+        ({**facts(), "machine": "aarch64"}, ["no_patch_file"]),
         ({**facts(patch()), "release": "6.6.0-99"}, ["drifted", "accepted"]),
         ({**facts(), "release": "6.6.0-100"}, ["fixed_in"]),
         ({**facts(), "supported": False, "why_unsupported": "No."}, ["unsupported"]),
@@ -99,7 +99,7 @@ def test_how_a_host_stands_to_a_fix(data, expected):
     assert list(standing.statuses) == expected
     assert standing.headline == expected[0]
     assert standing.why
-    assert standing.is_protected == (not {"covered", "fixed_in"}.isdisjoint(expected))
+    assert standing.is_protected == (not {"protected", "fixed_in"}.isdisjoint(expected))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_how_a_host_stands_to_a_fix(data, expected):
 )
 def test_a_fix_that_another_one_contains_is_no_gap(old, new, expected):
     host = host_of(facts(patch("new")), release("old", "lp_old", **old), release("new", "new", **new))
-    assert {one.fix: one.headline for one in host.standings} == {"old": expected, "new": "covered"}
+    assert {one.fix: one.headline for one in host.standings} == {"old": expected, "new": "protected"}
     assert host.is_protected == (expected == "superseded")
 
 
@@ -125,34 +125,34 @@ def test_supersedes_is_followed_and_may_go_in_circles():
         release("c", "c", supersedes=["b"]),
         release("d", "d", supersedes=["a", "d"]),
     ]
-    covered = {one.fix: one.headline for one in host_of(facts(patch("c")), *chain).standings}
-    assert covered == {"a": "superseded", "b": "superseded", "c": "covered", "d": "not_applied"}
-    uncovered = {one.headline for one in host_of(facts(), *chain).standings}
-    assert uncovered == {"not_applied"}
+    with_c = host_of(facts(patch("c")), *chain).standings
+    assert [standing.headline for standing in with_c] == ["superseded", "superseded", "protected", "not_applied"]
+    without = host_of(facts(), *chain).standings
+    assert {standing.headline for standing in without} == {"not_applied"}
 
 
 def test_the_worst_fix_gives_the_headline():
     host = host_of(facts(patch()), release(), release("fix-2", "other"))
     assert host.headline == "not_applied"
     assert host.why == "fix-2: other is not loaded."
-    assert host.statuses == ("not_applied", "covered", "accepted")
+    assert host.statuses == ("not_applied", "protected", "accepted")
     assert host.is_protected is False
 
 
 def test_patches_of_no_release_are_statuses_and_no_headline():
     others = [patch("other", **COVERED_BY_NEW), patch("gone", enabled=False, in_transition=True)]
     host = host_of(facts(patch(), *others, boot=boot(quarantined=[kept("third", OTHER_SHA)])), release())
-    assert host.headline == "covered"
-    assert host.statuses == ("quarantined", "inert", "in_transition", "covered", "accepted")
+    assert host.headline == "protected"
+    assert host.statuses == ("quarantined", "not_effective", "in_transition", "protected", "accepted")
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (facts(), ["unpatched"]),
-        (facts(patch(), patch("b", boot="trial")), ["patched", "on_trial", "accepted"]),
+        (facts(), ["no_patches"]),
+        (facts(patch(), patch("b", boot="trial")), ["effective", "on_trial", "accepted"]),
         (facts(patch(), patch("b", **HAS_PART)), ["partly_effective", "accepted"]),
-        (facts(patch(enabled=False)), ["unpatched"]),
+        (facts(patch(enabled=False)), ["no_patches"]),
         (facts(boot=boot(quarantined=[kept()])), ["quarantined"]),
         ({**facts(), "supported": False}, ["unsupported"]),
     ],
@@ -174,7 +174,7 @@ def test_a_host_without_facts_is_unreachable():
 
 def test_what_was_known_of_a_host_is_told_and_does_not_count():
     host = host_of(facts(patch()), release(), problem="No route\nto host")
-    assert host.statuses == ("unreachable", "covered", "accepted")
+    assert host.statuses == ("unreachable", "protected", "accepted")
     assert (host.headline, host.why) == ("unreachable", "No route to host")
     (standing,) = host.standings
     assert (standing.is_protected, host.is_protected) == (False, False)
@@ -209,7 +209,7 @@ def test_old_facts_without_boot_and_time_are_understood():
     for key in ("boot", "read_at", "trouble", "unreadable", "transition", "machine"):
         del old[key]
     host = host_of(old, release())
-    assert host.headline == "covered"
+    assert host.headline == "protected"
     assert (host.age, host.notes) == (None, ("The facts do not tell when they were read.",))
 
 
@@ -300,7 +300,7 @@ def test_every_number_adds_up():
     for status, count in fleet.with_status().items():
         assert count >= fleet.tally().headlines.get(status, 0)
     seen = {status for status, count in fleet.with_status().items() if count}
-    assert seen >= {status.key for status in statuses.STATUSES} - {"superseded", "patched", "unpatched"}
+    assert seen >= {status.key for status in statuses.STATUSES} - {"superseded", "effective", "no_patches"}
 
 
 @pytest.mark.parametrize("write", FORMATS)

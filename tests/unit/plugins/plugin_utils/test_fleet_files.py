@@ -260,4 +260,4 @@ def test_the_answer_comes_first():
     assert of(good, bad, bad, Answer()) == "1 of 4 hosts is protected by the fix. 2 are not. Nothing is known of 1."
     assert answer(synthetic.fleet(3)) == "2 of 3 hosts are protected by all 4 fixes. 1 is not."
     without = answer(synthetic.fleet(3, with_releases=False))
-    assert without == "2 of 3 hosts are patched. No release was given to compare with."
+    assert without == "Patches are effective on 2 of 3 hosts. No release was given to compare with."
