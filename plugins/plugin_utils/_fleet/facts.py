@@ -236,13 +236,13 @@ def _transition_notes(facts: Reader) -> t.Iterator[str]:
     if not facts.has("transition"):
         return
     transition = facts.inner("transition")
-    holders = [
-        f"{holder.text_or_none('command') or 'a task'} (pid {holder.number('pid', 0)})"
-        for holder in transition.each("holders")
+    tasks = [
+        f"{task.text_or_none('command') or 'a task'} (pid {task.number('pid', 0)})"
+        for task in transition.each("stalling_tasks")
     ]
     doing = "enabled" if transition.flag("enabling", True) else "disabled"
-    held = f"; held by {listed(holders)}" if holders else ""
-    yield f"{transition.text('patch')} is being {doing}{held}."
+    stalled = f", stalled by {listed(tasks)}" if tasks else ""
+    yield f"{transition.text('patch')} is being {doing}{stalled}."
 
 
 def _boot_notes(boot: Reader) -> t.Iterator[str]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader
 
 FORMAT = 1
-COVERED_WORD = "covered"
-"""In C(supersedes): all that the patch contains."""
+CONTAINED = "contained"
+"""In `supersedes`: every fix that the patch contains."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Release:
         """Whether it contains the other one, as far as releases tell: by the patch's name, or by all of its CVEs."""
         if other.name in self.supersedes:
             return True
-        return COVERED_WORD in self.supersedes and bool(other.cves) and set(other.cves) <= set(self.cves)
+        return CONTAINED in self.supersedes and bool(other.cves) and set(other.cves) <= set(self.cves)
 
 
 def read_releases(sources: t.Iterable[tuple[str, t.Any]]) -> tuple[Release, ...]:

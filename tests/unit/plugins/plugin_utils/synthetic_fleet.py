@@ -142,7 +142,9 @@ def random_host(dice: random.Random) -> Plain:
             notes["transition"] = {
                 "patch": patch_name(fix),
                 "enabling": True,
-                "holders": [{"pid": dice.randrange(100, 30000), "tid": 1, "command": "kworker/u8:2", "stack": []}],
+                "stalling_tasks": [
+                    {"pid": dice.randrange(100, 30000), "tid": 1, "command": "kworker/u8:2", "stack": []}
+                ],
             }
         if state.get("enabled", True):
             stacked = (

@@ -106,9 +106,9 @@ def test_how_a_host_stands_to_a_fix(data, expected):
     ("old", "new", "expected"),
     [
         ({}, {"supersedes": ["lp-old"]}, "superseded"),
-        ({"cves": ["CVE-1"]}, {"supersedes": ["covered"], "cves": ["CVE-1", "CVE-2"]}, "superseded"),
-        ({"cves": ["CVE-1", "CVE-3"]}, {"supersedes": ["covered"], "cves": ["CVE-1", "CVE-2"]}, "not_applied"),
-        ({}, {"supersedes": ["covered"], "cves": ["CVE-1"]}, "not_applied"),
+        ({"cves": ["CVE-1"]}, {"supersedes": ["contained"], "cves": ["CVE-1", "CVE-2"]}, "superseded"),
+        ({"cves": ["CVE-1", "CVE-3"]}, {"supersedes": ["contained"], "cves": ["CVE-1", "CVE-2"]}, "not_applied"),
+        ({}, {"supersedes": ["contained"], "cves": ["CVE-1"]}, "not_applied"),
         ({}, {"supersedes": []}, "not_applied"),
     ],
 )
@@ -233,16 +233,16 @@ def test_times_in_several_spellings(text):
 def test_notes_tell_what_else_is_to_know():
     host = host_of(
         facts(
-            transition={"patch": "lp", "enabling": False, "holders": [{"pid": 7, "command": "sleep"}] * 7},
+            transition={"patch": "lp", "enabling": False, "stalling_tasks": [{"pid": 7, "command": "sleep"}] * 7},
             boot=boot(quarantined=[kept()], lost=[kept(kernel="5.10")], held=True, nothing="livepatch=off"),
             trouble=["an oops", "a warning"],
             disagreements=["One says so."],
             unreadable=[{"path": "/proc/x", "reason": "EACCES"}],
         )
     )
-    holders = ", ".join(["sleep (pid 7)"] * 5)
+    tasks = ", ".join(["sleep (pid 7)"] * 5)
     assert host.notes == (
-        f"lp is being disabled; held by {holders} and 2 more.",
+        f"lp is being disabled, stalled by {tasks} and 2 more.",
         f"lp is in quarantine on kernel {KERNEL}: It fell over.",
         "lp is accepted for kernel 5.10, and nothing of that name for the running one.",
         "Nothing is loaded at boot any more, after too many unhealthy boots.",
