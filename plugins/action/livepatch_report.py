@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""livepatch_report, which runs on the controller only: the facts of all hosts are there."""
+"""livepatch_report runs on the controller only, because the facts of all hosts are there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json, summary_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, time_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
 
@@ -35,11 +35,19 @@ WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
 
 
 class ReportError(Exception):
-    """The report cannot be made; the message says why and what to do. `reason` is a stable key."""
+    """The report cannot be made. `reason` is a stable key, `cause` and `remedy` are a sentence each."""
 
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+    def __init__(self, *, reason: str, cause: str, remedy: str) -> None:
+        # Paths, and what a parser quotes of a file, are data.
+        cause = printable(cause)
+        super().__init__(f"{cause} {remedy}")
+        self.result: Result = {
+            "failed": True,
+            "msg": str(self),
+            "reason": reason,
+            "cause": cause,
+            "remedy": remedy,
+        }
 
 
 class ActionModule(ActionBase):
@@ -52,7 +60,7 @@ class ActionModule(ActionBase):
         try:
             result.update(self._report(arguments, task_vars or {}))
         except ReportError as error:
-            result.update({"failed": True, "msg": str(error), "reason": error.reason})
+            result.update(error.result)
         return result
 
     def _report(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
@@ -74,7 +82,7 @@ class ActionModule(ActionBase):
         return result
 
     def _put(self, path: str, text: str) -> list[Result]:
-        """Bring the file to this content; the diff, if it is another one."""
+        """Write the file unless it has this content already. Return a diff if it had another content."""
         new = text.encode()
         try:
             old = _content(path)
@@ -83,7 +91,11 @@ class ActionModule(ActionBase):
             if not self._task.check_mode:
                 _replace(path, new)
         except OSError as error:
-            raise ReportError(f"{path} cannot be written: {error.strerror}. Correct dest.", "not_written") from error
+            raise ReportError(
+                reason="not_written",
+                cause=f"{path} cannot be written: {error.strerror}.",
+                remedy="Give dest a directory that the user who runs Ansible may write to.",
+            ) from error
         return [_diff(path, old or b"", new)]
 
 
@@ -93,18 +105,26 @@ def _now(text: str | None) -> datetime:
     try:
         return time_of(text)
     except ValueError as error:
-        raise ReportError(f"now is {text}; write it like 2026-11-25T07:33:31Z, in UTC.", "bad_time") from error
+        raise ReportError(
+            reason="bad_time",
+            cause=f"now is {text}, which is not a time.",
+            remedy="Write it like 2026-11-25T07:33:31Z, in UTC.",
+        ) from error
 
 
 def _releases(entries: list[t.Any]) -> tuple[Release, ...]:
     try:
         return read_releases(_source(entry) for entry in entries)
     except DataError as error:
-        raise ReportError(f"{error} Correct releases.", "bad_release") from error
+        raise ReportError(
+            reason="bad_release",
+            cause=str(error),
+            remedy="List releases that the role build has written, each of them once.",
+        ) from error
 
 
 def _source(entry: t.Any) -> tuple[str, t.Any]:
-    """Where a release is from, and its data."""
+    """A name for the release in messages, and its data."""
     if isinstance(entry, Mapping):
         return f"the release {entry.get('id', '')}".rstrip(), entry
     path = os.path.abspath(os.path.expanduser(str(entry)))
@@ -114,24 +134,36 @@ def _source(entry: t.Any) -> tuple[str, t.Any]:
         with open(path, encoding="utf-8") as handle:
             return path, yaml.safe_load(handle)
     except OSError as error:
-        raise ReportError(f"{path} cannot be read: {error.strerror}. Correct releases.", "no_such_release") from error
+        raise ReportError(
+            reason="no_such_release",
+            cause=f"{path} cannot be read: {error.strerror}.",
+            remedy="Give releases the path of a release.yml on the controller, or of its directory.",
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ReportError(f"{path} is not YAML: {error}", "bad_release") from error
+        raise ReportError(
+            reason="bad_release",
+            cause=f"{path} is not YAML: {' '.join(str(error).split())}.",
+            remedy="Write the file again with the role build.",
+        ) from error
 
 
 def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
-    """What came back from a host. Raw, because nothing that a host has sent is to be taken for a template."""
+    """What came back from a host. Raw variables: what a host has sent must not be evaluated as a template."""
     variables = hostvars.raw_get(host)
     if not isinstance(variables, Mapping):
-        raise ReportError(f"{host} is not in the inventory. Correct hosts.", "unknown_host")
+        raise ReportError(
+            reason="unknown_host",
+            cause=f"{host} is not in the inventory.",
+            remedy="Give hosts only names of the inventory.",
+        )
     facts = (variables.get("ansible_facts") or {}).get("livepatch")
     result = variables.get(registered) if registered else None
     if not isinstance(result, Mapping) or result.get("skipped"):
         return Answer(facts)
-    message = str(result.get("msg") or "It is not told why.")
+    message = str(result.get("msg") or "The reason is unknown.")
     if result.get("unreachable"):
         return Answer(facts, message, statuses.UNREACHABLE)
-    # Also with failed_when: false; the interpreter's discovery leaves facts behind where the module has failed.
+    # "failed" is not set with failed_when: false, and facts are there even then: those of the interpreter's discovery.
     if "ansible_livepatch" not in (result.get("ansible_facts") or {}):
         return Answer(facts, f"Its facts could not be read: {message}", statuses.FAILED)
     return Answer(facts)
@@ -146,9 +178,9 @@ def _content(path: str) -> bytes | None:
 
 
 def _replace(path: str, content: bytes) -> None:
-    """Write the file as a whole or not at all: a web server or node_exporter may be reading it."""
+    """Write the whole file or nothing, because a web server or node_exporter may be reading it."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    # Beside it and with a leading dot and another ending, so that no collector takes it for the file itself.
+    # A leading dot and another suffix keep collectors from reading the unfinished file.
     beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
     try:
         with open(beside, "wb") as handle:

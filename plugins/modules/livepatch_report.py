@@ -12,11 +12,11 @@ short_description: Make one report from the live patches of all hosts
 version_added: 1.0.0
 description:
   - Turns the facts of M(openeuler.livepatch.livepatch_facts), of this run or of a fact cache, into one report on the controller.
-    It tells which hosts have which fix, which have not, and why.
-  - Files are replaced as a whole, and only if their content changes. With the same facts and the same O(now) each is the same, byte for byte.
-  - Runs on the controller without a connection to any host, so it makes a report of hosts that cannot be reached as well.
-  - Facts of a host that are not understood are told of that host, and do not fail the report.
-  - The words and the files are described in R(the guide, ansible_collections.openeuler.livepatch.docsite.report).
+    The report shows which hosts have which fix, which hosts do not, and why.
+  - Replaces a file as a whole, and only if its content changes. The same facts and the same O(now) make the same files, byte for byte.
+  - Runs on the controller and connects to no host. So the report includes hosts that cannot be reached.
+  - A host whose facts are not valid is V(failed) in the report. The module does not fail because of it.
+  - R(The guide, ansible_collections.openeuler.livepatch.docsite.report) describes the statuses and the files.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -25,44 +25,47 @@ attributes:
   idempotent:
     support: partial
     details:
-      - The report tells the age of the data. A second run makes no change only if O(now) is given.
+      - The report contains the age of the facts. A second run makes no change only if O(now) is given.
 options:
   dest:
     description:
-      - The directory on the controller that the files are put into. It is made if it is missing.
-      - A relative one is below the current directory.
+      - The directory on the controller that the files are written to. The module creates it if it is missing.
+      - A relative path starts at the current directory.
     type: path
     required: true
   formats:
     description:
-      - What to write. V(json) is C(livepatch.json), described by C(docs/report.schema.json), V(prometheus) is C(livepatch.prom) for
-        the textfile collector of node_exporter, V(csv) is C(livepatch.csv), with a line for each host and fix, V(html) is
-        C(livepatch.html), a page that needs no other file and no network.
+      - The files to write.
+      - V(json) writes C(livepatch.json), which C(docs/report.schema.json) describes.
+      - V(prometheus) writes C(livepatch.prom) for the textfile collector of node_exporter.
+      - V(csv) writes C(livepatch.csv) with one row for each host and fix.
+      - V(html) writes C(livepatch.html), a page that needs no other file and no network.
     type: list
     elements: str
     choices: [json, prometheus, csv, html]
     default: [json, prometheus, csv, html]
   hosts:
     description:
-      - The hosts that the report is about. Those without facts are V(unreachable) in it.
-      - Default are all hosts of the play, also those that have failed or could not be reached.
+      - The hosts in the report. Hosts without facts are V(unreachable) in it.
+      - The default is all hosts of the play, including those that have failed or could not be reached.
     type: list
     elements: str
   releases:
     description:
-      - The releases to compare the hosts with. Each is the path of a C(release.yml) as the role P(openeuler.livepatch.build#role)
-        writes it, or of its directory, on the controller, or the release itself, a dictionary.
-      - Without one the report tells what is loaded where.
+      - The releases that the report compares the hosts with. Each entry is a dictionary with a release, or the path on the controller
+        of a C(release.yml) that the role P(openeuler.livepatch.build#role) has written, or of its directory.
+      - Without a release the report shows which patches are loaded on which hosts.
     type: list
     elements: raw
     default: []
   registered:
     description:
-      - The name of the variable in which the hosts' task M(openeuler.livepatch.livepatch_facts) was registered.
-      - It tells why a host could not be read. What a cache knows of such a host is shown, and does not count.
+      - The name of the variable that the hosts' task M(openeuler.livepatch.livepatch_facts) was registered in.
+      - The report takes from it why a host could not be read. Of such a host it shows what a fact cache holds, and counts the host as
+        unknown.
     type: str
   now:
-    description: The moment of the report in UTC, as V(2026-11-25T07:33:31Z). Default is the current time.
+    description: The time of the report in UTC, as V(2026-11-25T07:33:31Z). The default is the current time.
     type: str
 seealso:
   - module: openeuler.livepatch.livepatch_facts
@@ -82,7 +85,7 @@ EXAMPLES = r"""
   run_once: true
   register: report
 
-- name: Every host is protected, as far as hosts were reached
+- name: Check that every host that was reached is protected
   ansible.builtin.assert:
     that: report.summary.unprotected == 0
   run_once: true
@@ -90,44 +93,76 @@ EXAMPLES = r"""
 
 RETURN = r"""
 paths:
-  description: The files, by format.
+  description: The path of each file by its format.
   returned: success
   type: dict
   sample: {csv: /srv/report/livepatch.csv}
 summary:
-  description: How many hosts stand how.
+  description: How many hosts have which status.
   returned: success
   type: dict
   contains:
     generated_at:
-      description: The moment of the report in UTC.
+      description: The time of the report in UTC.
+      returned: always
       type: str
+      sample: "2026-11-25T08:00:00Z"
     oldest_facts:
-      description: When the oldest facts were read, by that host's clock; V(null) if that is not known of any.
+      description: When the oldest facts were read, by the clock of that host; V(null) if no facts contain a time.
+      returned: always
       type: str
+      sample: "2026-11-22T13:20:00Z"
     newest_facts:
-      description: The same of the newest.
+      description: When the newest facts were read, by the clock of that host; V(null) if no facts contain a time.
+      returned: always
       type: str
+      sample: "2026-11-25T07:58:00Z"
     hosts:
-      description: How many hosts there are.
+      description: The number of hosts in the report.
+      returned: always
       type: int
+      sample: 200
     protected:
-      description: How many of them have every fix of O(releases); V(null) without releases.
+      description: The number of hosts that every release protects; V(null) without O(releases).
+      returned: always
       type: int
+      sample: 171
     unprotected:
-      description: How many of them do not; V(null) without releases.
+      description: The number of hosts that at least one release does not protect; V(null) without O(releases).
+      returned: always
       type: int
+      sample: 24
     unknown:
-      description: Of how many nothing is known, because they were not reached or not read.
+      description: The number of hosts that could not be reached or read. Nothing is known about them.
+      returned: always
       type: int
+      sample: 5
     headlines:
-      description: For each status, how many hosts have it as their headline, the first of all statuses that they have.
+      description:
+        - For each status, the number of hosts that have it as their headline. The headline of a host is the first of its statuses.
+      returned: always
       type: dict
+      sample: {unreachable: 5, no_patch_file: 4, not_applied: 20, protected: 171}
     with_status:
-      description: For each status, how many hosts have it at all.
+      description: For each status, the number of hosts that have it, as their headline or among others.
+      returned: always
       type: dict
+      sample: {unreachable: 5, no_patch_file: 4, not_applied: 20, protected: 191, accepted: 191}
 reason:
-  description: Stable key of why it failed, for example V(bad_release).
+  description:
+    - A stable key of why the report could not be made.
+    - One of V(bad_release), V(bad_time), V(no_such_release), V(not_written), V(unknown_host).
   returned: failure
   type: str
+  sample: no_such_release
+cause:
+  description: Why the report could not be made, in one sentence.
+  returned: failure
+  type: str
+  sample: "/srv/releases/CVE-2026-0001/release.yml cannot be read: No such file or directory."
+remedy:
+  description: What to do about it, in one sentence.
+  returned: failure
+  type: str
+  sample: Give releases the path of a release.yml on the controller, or of its directory.
 """

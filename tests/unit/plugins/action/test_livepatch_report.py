@@ -9,11 +9,14 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 from unittest.mock import MagicMock
 
 import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_report import ActionModule
+from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_report
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
 NOW = "2026-11-25T08:00:00Z"
@@ -78,23 +81,23 @@ def test_only_what_differs_is_written(report):
     before = os.stat(report.folder / "livepatch.json").st_ino
     result = report(diff=True)
     assert result["changed"] is True
-    assert [one["before"] for one in result["diff"]] == ["old"]
+    assert [diff["before"] for diff in result["diff"]] == ["old"]
     assert os.stat(report.folder / "livepatch.json").st_ino == before
     assert set(os.listdir(report.folder)) == NAMES
 
 
-def test_check_mode_foretells_and_writes_nothing(report):
-    foretold = report(check_mode=True, diff=True)
+def test_check_mode_predicts_and_writes_nothing(report):
+    predicted = report(check_mode=True, diff=True)
     assert not report.folder.exists()
-    assert foretold == report(diff=True)
+    assert predicted == report(diff=True)
     assert report(check_mode=True, diff=True)["diff"] == []
 
 
 def test_a_large_diff_is_left_out(report):
     hosts = {f"host-{number}": variables(FACTS) for number in range(400)}
     diff = report(hosts, diff=True, formats=["json"])["diff"]
-    assert [list(one) for one in diff] == [["src_larger"]]
-    assert [list(one) for one in report(diff=True, formats=["json"])["diff"]] == [["dst_larger"]]
+    assert [list(entry) for entry in diff] == [["src_larger"]]
+    assert [list(entry) for entry in report(diff=True, formats=["json"])["diff"]] == [["dst_larger"]]
 
 
 def test_formats_and_hosts_are_chosen(report):
@@ -131,7 +134,7 @@ def test_releases_from_a_directory_a_file_and_a_variable(report, tmp_path):
         ({"failed": True, "msg": "No Python."}, None, "failed", "Its facts could not be read: No Python."),
         # With failed_when: false nothing has failed, and the discovery of the interpreter leaves facts.
         ({"ansible_facts": {"discovered": 1}, "msg": "No."}, FACTS, "failed", "Its facts could not be read: No."),
-        ({}, FACTS, "failed", "Its facts could not be read: It is not told why."),
+        ({}, FACTS, "failed", "Its facts could not be read: The reason is unknown."),
     ],
 )
 def test_why_a_host_was_not_read(report, registered, facts, headline, why):
@@ -147,24 +150,51 @@ def test_templates_from_hosts_stay_text(report):
     assert report.json()["hosts"][0]["kernel"] == sly["release"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        ({"now": "soon"}, "bad_time"),
-        ({"hosts": ["nobody"]}, "unknown_host"),
-        ({"releases": ["/nonexistent"]}, "no_such_release"),
-        ({"releases": [{}]}, "bad_release"),
-        ({"releases": [synthetic.release(0), synthetic.release(0)]}, "bad_release"),
-        ({"releases": [__file__]}, "bad_release"),
-        ({"dest": "/dev/null/report"}, "not_written"),
-        ({"dest": "/dev/null/report", "check_mode": True}, "not_written"),
-    ],
-)
+FAILURES = [
+    ({"now": "soon"}, "bad_time"),
+    ({"hosts": ["nobody"]}, "unknown_host"),
+    ({"releases": ["/nonexistent"]}, "no_such_release"),
+    ({"releases": [{}]}, "bad_release"),
+    ({"releases": [synthetic.release(0), synthetic.release(0)]}, "bad_release"),
+    ({"releases": [__file__]}, "bad_release"),
+    ({"releases": [{"id": "\x1b[31m"}]}, "bad_release"),
+    ({"now": "\x1b[31m"}, "bad_time"),
+    ({"dest": "/dev/null/report"}, "not_written"),
+    ({"dest": "/dev/null/report", "check_mode": True}, "not_written"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "reason"), FAILURES)
 def test_failures_are_explained(report, arguments, reason):
     result = report(**arguments)
     assert result["failed"] is True
     assert result["reason"] == reason
-    assert result["msg"].rstrip()
+    assert result["msg"] == f"{result['cause']} {result['remedy']}"
+    for text in (result["cause"], result["remedy"]):
+        assert text.endswith(".")
+        assert text.isprintable()
+
+
+def leaves(returned):
+    for key, value in returned.items():
+        assert value["returned"], key
+        if "contains" in value:
+            yield from leaves(value["contains"])
+        else:
+            yield key, value
+
+
+def test_the_results_are_what_the_documentation_says(report):
+    documented = yaml.safe_load(livepatch_report.RETURN)
+    result, failure = report(), report(now="soon")
+    assert set(documented) == (set(result) | set(failure)) - {"changed", "failed", "msg"}
+    assert set(documented["summary"]["contains"]) == set(result["summary"])
+    samples = {key: value["sample"] for key, value in leaves(documented)}
+    for counts in (samples["headlines"], samples["with_status"]):
+        assert set(counts) <= {status.key for status in statuses.STATUSES}
+    assert sum(samples["headlines"].values()) == samples["hosts"]
+    reasons = set(re.findall(r"V\((\w+)\)", documented["reason"]["description"][1]))
+    assert reasons == {reason for _arguments, reason in FAILURES}
 
 
 def test_nothing_is_left_of_a_write_that_fails(report, monkeypatch):
