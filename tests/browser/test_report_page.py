@@ -70,7 +70,7 @@ def test_size_and_first_paint(show, hosts):
     paint = page.evaluate(
         """() => new Promise((done) => {
           const name = "first-contentful-paint";
-          const told = (list) => list.getEntriesByName(name).forEach((one) => done(one.startTime));
+          const told = (list) => list.getEntriesByName(name).forEach((entry) => done(entry.startTime));
           new PerformanceObserver(told).observe({ type: "paint", buffered: true });
         })"""
     )
@@ -147,10 +147,8 @@ def test_numbers_of_the_summary_lead_to_the_hosts(show):
     page.get_by_role("table", name="Fixes", exact=True).get_by_role("row", name=fix).get_by_role(
         "button", name="no patch file"
     ).click()
-    assert (
-        shown(page)
-        == f"{fleet.by_fix()[fix].headlines['no_patch_file']} of 200 hosts (status no patch file, fix {fix})"
-    )
+    count = fleet.by_fix()[fix].headlines["no_patch_file"]
+    assert shown(page) == f"{count} of 200 hosts (status no patch file, fix {fix})"
     kernel = synthetic.KERNELS[1]
     row = page.get_by_role("table", name="Kernels").get_by_role("row", name=kernel)
     row.get_by_role("button", name="no patch file").click()
@@ -218,12 +216,12 @@ def test_stacks_have_the_live_patch_on_top(show):
         [f"live{first}", "replacedoriginal"],
     ]
     assert figures.locator("figcaption").all_text_contents() == ["vmlinux/tcp_ack", "nf_tables/nft_set_destroy,2"]
-    tops = [box["y"] for box in (one.bounding_box() for one in figures.first.get_by_role("listitem").all())]
+    tops = [box["y"] for box in (layer.bounding_box() for layer in figures.first.get_by_role("listitem").all())]
     assert tops == sorted(tops)
     detail = page.locator(".detail").text_content()
     assert "The kernel has had a warning since it booted." in detail
-    assert "livepatch_newer: enabled, wholly effective, on trial" in detail
-    assert "These data are 2 minutes old." in detail
+    assert "livepatch_newer: enabled, effective, on trial" in detail
+    assert "The facts are 2 minutes old." in detail
 
 
 def test_it_is_used_with_the_keyboard_alone(show):
@@ -261,7 +259,7 @@ def test_a_screen_reader_finds_its_way(show):
     page = show(fleet_with(200))
     for role in ("banner", "main", "search", "navigation", "status"):
         assert page.get_by_role(role).count() == 1, role
-    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((one) => Number(one.tagName[1]))")
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))")
     assert levels[0] == 1
     assert set(levels[1:]) == {2}
     for table in ("Fixes", "CVEs", "Kernels", "Hosts"):
@@ -282,13 +280,13 @@ def test_axe_finds_nothing(show, scheme, screen):
         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     )
     assert found.violations_count == 0, found.generate_report()
-    (checked,) = [one for one in found.response["passes"] if one["id"] == "color-contrast"]
+    (checked,) = [rule for rule in found.response["passes"] if rule["id"] == "color-contrast"]
     assert len(checked["nodes"]) > 20
 
 
 def test_dark_mode(show):
     colours = (
-        "[document.body, document.querySelector('.counts li')].map((one) => getComputedStyle(one).backgroundColor)"
+        "[document.body, document.querySelector('.counts li')].map((box) => getComputedStyle(box).backgroundColor)"
     )
     light = show(fleet_with(3), color_scheme="light").evaluate(colours)
     dark = show(fleet_with(3), color_scheme="dark").evaluate(colours)

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The report as CSV: a line for each host and fix, or for each host if there are no releases."""
+"""The report as CSV: one row for each host and fix, or for each host if there are no releases."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STARTS_A_FORMULA = ("=", "+", "-", "@")
 
 
 def as_csv(fleet: Fleet) -> str:
-    """Lines that a spreadsheet reads as text: what it would take for a formula has an apostrophe before it."""
+    """The rows as text. An apostrophe precedes each cell that a spreadsheet would take for a formula."""
     cves = {release.id: " ".join(release.cves) for release in fleet.releases}
     output = io.StringIO()
     writer = csv.writer(output)

@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent
 
 
 def as_html(fleet: Fleet) -> str:
-    """The page. The template gets plain values and does the escaping."""
+    """The page. The template receives plain values and escapes them."""
     style, script = _asset("page.css"), _asset("page.js")
     minute = fleet.now.strftime("%Y-%m-%d %H:%M")
     tally = fleet.tally()
@@ -67,7 +67,7 @@ def _template() -> jinja2.Template:
 
 
 def _ages(fleet: Fleet) -> str:
-    """How old the facts were, from the newest to the oldest; empty if that is not known of any."""
+    """The age of the newest and the oldest facts; empty if no age is known."""
     times = fleet.read_times()
     ages = [_age(max(0, int((fleet.now - moment).total_seconds()))) for moment in (*times[-1:], *times[:1])]
     return " to ".join(dict.fromkeys(ages))
@@ -86,7 +86,7 @@ def _answer(fleet: Fleet, tally: Tally) -> str:
     if tally.hosts > 1 and tally.unprotected:
         sentences.append(f"{_number(tally.unprotected)} {'is' if tally.unprotected == 1 else 'are'} not.")
     if tally.unknown:
-        sentences.append(f"Nothing is known of {_number(tally.unknown)}.")
+        sentences.append(f"Nothing is known about {_number(tally.unknown)}.")
     return " ".join(sentences)
 
 
@@ -98,7 +98,7 @@ def _of(some: int, hosts: int) -> str:
 
 
 def _among_others(headlines: dict[str, int], with_status: dict[str, int]) -> dict[str, int]:
-    """What the headlines hide: hosts have other statuses as well."""
+    """The statuses that hosts have beside their headline, with how many hosts have them at all."""
     return {
         key: count
         for key, count in with_status.items()
@@ -107,7 +107,7 @@ def _among_others(headlines: dict[str, int], with_status: dict[str, int]) -> dic
 
 
 def _bars(headlines: dict[str, int]) -> list[tuple[str, float, float]]:
-    """The counts by tone, good ones first, as tone, start and width of a part of a bar that is 1000 wide."""
+    """The counts as parts of a bar that is 1000 wide, good ones first: tone, start and width of each."""
     total = sum(headlines.values())
     parts, start = [], 0
     for tone in (words.GOOD, words.PLAIN, words.CAUTION, words.BAD, words.UNKNOWN):
@@ -120,7 +120,7 @@ def _bars(headlines: dict[str, int]) -> list[tuple[str, float, float]]:
 
 @dataclass(frozen=True)
 class _Row:
-    """How the hosts stand to a fix or a CVE, or those with a kernel. `lacking` are fixes without a file for it."""
+    """A fix, a CVE or a kernel, and how many hosts have which status. `lacking` are the fixes without a file for it."""
 
     name: str
     tally: Tally
@@ -129,12 +129,12 @@ class _Row:
 
     @property
     def share(self) -> str:
-        """How many hosts are protected. Rounded down: nothing but all is 100 %."""
+        """The share of protected hosts, rounded down: only all hosts are 100 %."""
         return f"{(self.tally.protected or 0) * 100 // self.tally.hosts} %" if self.tally.hosts else ""
 
     @property
     def gaps(self) -> dict[str, int]:
-        """The headlines that tell why hosts are not protected; without releases all of them."""
+        """The headlines that say why hosts are not protected; without releases all headlines."""
         return {
             key: count
             for key, count in self.tally.headlines.items()
@@ -144,9 +144,9 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of the summary, with the heading of its first column.
+    """A table of the summary. `first` is the heading of its first column.
 
-    `rest` is what stands for the rows that are left out, and the number of their hosts.
+    `rest` are a label for the rows that are left out, and the number of their hosts.
     """
 
     heading: str
@@ -178,7 +178,7 @@ def _kernels(fleet: Fleet) -> _Table:
 
 
 def _lacking(fleet: Fleet, kernel: str) -> str:
-    """The fixes that the kernel lacks and has no file for."""
+    """The fixes that have no patch file for this kernel, which lacks them."""
     return ", ".join(
         release.id
         for release in fleet.releases
@@ -187,7 +187,7 @@ def _lacking(fleet: Fleet, kernel: str) -> str:
 
 
 def _pieces(name: str) -> list[str]:
-    """The name, taken apart where it may go on in the next line: after its punctuation."""
+    """The name in pieces. A line may break after each of them, which is after punctuation."""
     return re.split(r"(?<=[-._/])(?=.)", name)
 
 
@@ -200,7 +200,7 @@ def _count(count: int, what: str) -> str:
 
 
 def _age(seconds: int) -> str:
-    """As the script of the page says it."""
+    """The age in the largest fitting unit, as the script of the page writes it."""
     for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 2 * length or (seconds >= length and unit == "minute"):
             return _count(seconds // length, unit)
@@ -212,5 +212,5 @@ def _asset(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """The source expression that allows just this inline script or style."""
+    """The source expression of the policy that allows this inline script or style."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The report as plain data and JSON; docs/report.schema.json describes it."""
+"""The report as plain data and JSON, which docs/report.schema.json describes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def as_json(fleet: Fleet) -> str:
 
 
 def summary_of(fleet: Fleet) -> Plain:
-    """What the module returns as well."""
+    """The counts of all hosts, which the module returns as well."""
     times = fleet.read_times()
     return {
         "generated_at": time_text(fleet.now),
@@ -48,7 +48,7 @@ def summary_of(fleet: Fleet) -> Plain:
 
 
 def tally_of(tally: Tally) -> Plain:
-    """How many hosts stand how."""
+    """How many hosts have which status."""
     return asdict(tally)
 
 
@@ -80,13 +80,13 @@ def _host(host: Host) -> Plain:
         "abi": facts.abi if facts else None,
         "fixes": [
             {
-                "id": one.fix,
-                "headline": one.headline,
-                "statuses": list(one.statuses),
-                "protected": one.is_protected,
-                "why": one.why,
+                "id": standing.fix,
+                "headline": standing.headline,
+                "statuses": list(standing.statuses),
+                "protected": standing.is_protected,
+                "why": standing.why,
             }
-            for one in host.standings
+            for standing in host.standings
         ],
         "patches": [dict(asdict(patch), covered_by=list(patch.covered_by)) for patch in facts.patches] if facts else [],
         "functions": [

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The report for node_exporter's textfile collector. Hosts are counted; as labels they were too many."""
+"""The report for the textfile collector of node_exporter. Hosts are counted, because as labels they are too many."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from datetime import datetime
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally, largest_first
 
 MOST_KERNELS = 50
-"""Kernel releases are what hosts say they are: beyond so many the rest is one series."""
+"""The most series of kernels. Hosts choose these names, so the rest is counted in one series."""
 
 Sample = tuple[dict[str, str], int]
 
 
 def as_prometheus(fleet: Fleet) -> str:
-    """The metrics, each with the same series in each report of the same releases, but for kernels."""
+    """The metrics. All but those of kernels have the same series in each report of the same releases."""
     tally, by_fix = fleet.tally(), fleet.by_fix()
     times = fleet.read_times()
     read = (("oldest", times[:1]), ("newest", times[-1:]))
     metrics: list[tuple[str, str, list[Sample]]] = [
         ("report_timestamp_seconds", "When the report was made.", _at([fleet.now])),
         *((f"{which}_facts_timestamp_seconds", f"When the {which} facts were read.", _at(of)) for which, of in read),
-        ("hosts", "Hosts by headline, the first status that they have.", _by_status(tally.headlines)),
-        ("hosts_with_status", "Hosts that have a status; one may have several.", _by_status(fleet.with_status())),
+        ("hosts", "Hosts by headline, the first of their statuses.", _by_status(tally.headlines)),
+        ("hosts_with_status", "Hosts by status; a host may have several.", _by_status(fleet.with_status())),
         (
             "protection",
             "Hosts by whether all fixes protect them.",
             _protection(tally) if fleet.releases else [],
         ),
-        ("fix_hosts", "Hosts by how they stand to a fix.", _by_status_of("fix", by_fix)),
+        ("fix_hosts", "Hosts by headline for a fix.", _by_status_of("fix", by_fix)),
         ("fix_protection", "Hosts by whether a fix protects them.", _by_protection("fix", by_fix)),
         ("cve_protection", "Hosts by whether they are protected from a CVE.", _by_protection("cve", fleet.by_cve())),
         ("kernel_hosts", "Hosts by running kernel.", _kernels(fleet.by_kernel())),

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads what livepatch_facts has returned of a host, which is not trusted and may be of another version."""
+"""Reads what livepatch_facts has returned about a host. It is not trusted, and may come from another version."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-
 
 
 class DataError(Exception):
-    """Data are not what they should be; the message is a sentence that says in what."""
+    """The data are not valid. The message is a sentence that says what is wrong with them."""
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A loaded patch. C(effective) is C(full), C(partial) or C(none), C(boot) C(accepted), C(quarantined) or C(trial).
+    """A loaded patch.
 
-    C(covered_by) are the enabled patches above it. C(sha256) is C(None) where the content is not known.
+    `effective` is `full`, `partial` or `none`. `boot` is `accepted`, `quarantined` or `trial`. `covered_by` are the
+    enabled patches above it. `sha256` is None if the build is not known.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Stack:
-    """A replaced function with the enabled patches on it, oldest first; the last one is live."""
+    """A replaced function and the enabled patches that replace it, oldest first. The last one is live."""
 
     object: str
     function: str
@@ -50,8 +51,8 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A content that a host has accepted or put into quarantine, for a kernel release."""
+class StoredPatch:
+    """A patch that a host keeps for a kernel release, because it is accepted or in quarantine."""
 
     name: str
     release: str
@@ -61,12 +62,12 @@ class Kept:
     @property
     def reason(self) -> str:
         """Why it is in quarantine, as a sentence."""
-        return self.why or "it is not told why."
+        return self.why or "the reason is unknown."
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about a host's kernel. C(read_at) is C(None) if the facts do not tell. C(notes) are sentences."""
+    """What is known about the kernel of a host. `read_at` is None if the facts do not say it. `notes` are sentences."""
 
     release: str
     machine: str
@@ -76,8 +77,8 @@ class Facts:
     read_at: datetime | None = None
     patches: tuple[Patch, ...] = ()
     stacks: tuple[Stack, ...] = ()
-    accepted: tuple[Kept, ...] = ()
-    quarantined: tuple[Kept, ...] = ()
+    accepted: tuple[StoredPatch, ...] = ()
+    quarantined: tuple[StoredPatch, ...] = ()
     notes: tuple[str, ...] = ()
 
     def patch(self, name: str) -> Patch | None:
@@ -86,16 +87,16 @@ class Facts:
 
 
 def printable(text: str) -> str:
-    """The text on one line of reasonable length, without what could disguise it."""
-    # Joined, because a text of Ansible may be of a class of its own, which is not plain data.
+    """The text on one line of at most LONGEST_TEXT characters, without characters that could disguise it."""
+    # Joined, because Ansible's strings may be of a subclass of str. The result is plain data.
     clean = _UNPRINTABLE.sub("\ufffd", _LINE_BREAKS.sub(" ", "".join(text)))
     return clean if len(clean) <= LONGEST_TEXT else clean[: LONGEST_TEXT - 1] + "…"
 
 
 def time_of(value: t.Any) -> datetime:
-    """The moment that a text like C(2026-11-25T07:33:31Z) names, in UTC. Raises ValueError.
+    """The time of a text like `2026-11-25T07:33:31Z`, in UTC. Raises ValueError.
 
-    YAML makes a moment of such a text by itself.
+    A datetime is taken as well, because YAML makes one of such a text.
     """
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     if moment.tzinfo is None:
@@ -107,12 +108,12 @@ def time_of(value: t.Any) -> datetime:
 
 
 def time_text(moment: datetime) -> str:
-    """The moment as L(time_of) reads it."""
+    """The time as a text that `time_of` reads."""
     return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Reader:
-    """Takes typed values out of a mapping; what has another type is a L(DataError)."""
+    """Takes typed values out of a mapping. Each method raises DataError if a value has another type."""
 
     def __init__(self, data: t.Any, what: str) -> None:
         if not isinstance(data, Mapping):
@@ -131,41 +132,41 @@ class Reader:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise DataError(f"{self._what} has a {key} that is not a text.")
+            raise DataError(f"{key} in {self._what} is not a string.")
         return printable(value)
 
     def flag(self, key: str, default: bool | None = None) -> bool:
         value = self._data.get(key, default)
         if not isinstance(value, bool):
-            raise DataError(f"{self._what} does not say {key}.")
+            raise DataError(f"{key} in {self._what} is not a boolean.")
         return value
 
     def number(self, key: str, default: int | None = None) -> int:
         value = self._data.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
-            raise DataError(f"{self._what} has a {key} that is not a number.")
+            raise DataError(f"{key} in {self._what} is not a number.")
         return int(value)
 
     def texts(self, key: str) -> tuple[str, ...]:
         values = self._list(key)
         if not all(isinstance(value, str) for value in values):
-            raise DataError(f"{self._what} has {key} that are not texts.")
+            raise DataError(f"{key} in {self._what} has entries that are not strings.")
         return tuple(printable(value) for value in values)
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         value = self.text(key)
         if value not in choices:
-            raise DataError(f"{self._what} has an unknown {key}.")
+            raise DataError(f"{key} in {self._what} has an unknown value.")
         return value
 
     def inner(self, key: str) -> Reader:
-        """The mapping under this key, an empty one if there is none."""
+        """The mapping under this key. It is empty if the key is missing."""
         value = self._data.get(key)
-        return Reader({} if value is None else value, f"{key} of {self._what}")
+        return Reader({} if value is None else value, f"{key} in {self._what}")
 
     def each(self, key: str) -> list[Reader]:
-        """The mappings of the list under this key, which may be missing."""
-        return [Reader(one, f"one of the {key} of {self._what}") for one in self._list(key)]
+        """The mappings of the list under this key. It is empty if the key is missing."""
+        return [Reader(entry, f"an entry of {key} in {self._what}") for entry in self._list(key)]
 
     def value(self, key: str) -> t.Any:
         return self._data.get(key)
@@ -178,12 +179,12 @@ class Reader:
         if values is None:
             return []
         if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-            raise DataError(f"{self._what} has {key} that are not a list.")
+            raise DataError(f"{key} in {self._what} is not a list.")
         return values
 
 
 def read_facts(data: t.Any) -> Facts:
-    """The facts of a host. Raises L(DataError) where they are not understood: a guess would be worse than none."""
+    """The facts of a host. Raises DataError if they are not valid, because a guess is worse than no facts."""
     facts = Reader(data, "ansible_facts.livepatch")
     boot = facts.inner("boot")
     read_at, notes = _read_at(facts)
@@ -194,21 +195,21 @@ def read_facts(data: t.Any) -> Facts:
         supported=facts.flag("supported"),
         why_unsupported=facts.text_or_none("why_unsupported"),
         read_at=read_at,
-        patches=tuple(_patch(one) for one in facts.each("patches")),
-        stacks=tuple(_stack(one) for one in facts.each("functions")),
-        accepted=tuple(_kept(one) for one in boot.each("accepted")),
-        quarantined=tuple(_kept(one) for one in boot.each("quarantined")),
+        patches=tuple(_patch(patch) for patch in facts.each("patches")),
+        stacks=tuple(_stack(function) for function in facts.each("functions")),
+        accepted=tuple(_stored(patch) for patch in boot.each("accepted")),
+        quarantined=tuple(_stored(patch) for patch in boot.each("quarantined")),
         notes=(*notes, *_transition_notes(facts), *_boot_notes(boot), *_other_notes(facts)),
     )
 
 
 def _read_at(facts: Reader) -> tuple[datetime | None, list[str]]:
     if not facts.has("read_at"):
-        return None, ["The facts do not tell when they were read."]
+        return None, ["The facts do not say when they were read."]
     try:
         return time_of(facts.value("read_at")).replace(microsecond=0), []
     except ValueError:
-        return None, ["The facts tell a time that is not understood."]
+        return None, ["The facts contain a time that is not valid."]
 
 
 def _patch(patch: Reader) -> Patch:
@@ -228,8 +229,10 @@ def _stack(function: Reader) -> Stack:
     return Stack(function.text("object"), function.text("name"), function.number("sympos", 1), function.texts("stack"))
 
 
-def _kept(kept: Reader) -> Kept:
-    return Kept(kept.text("name"), kept.text("release"), kept.text_or_none("sha256"), kept.text_or_none("why"))
+def _stored(patch: Reader) -> StoredPatch:
+    return StoredPatch(
+        patch.text("name"), patch.text("release"), patch.text_or_none("sha256"), patch.text_or_none("why")
+    )
 
 
 def _transition_notes(facts: Reader) -> t.Iterator[str]:
@@ -246,12 +249,12 @@ def _transition_notes(facts: Reader) -> t.Iterator[str]:
 
 
 def _boot_notes(boot: Reader) -> t.Iterator[str]:
-    for kept in (_kept(one) for one in boot.each("quarantined")):
-        yield f"{kept.name} is in quarantine on kernel {kept.release}: {kept.reason}"
-    for kept in (_kept(one) for one in boot.each("lost")):
-        yield f"{kept.name} is accepted for kernel {kept.release}, and nothing of that name for the running one."
+    for patch in map(_stored, boot.each("quarantined")):
+        yield f"{patch.name} is in quarantine on kernel {patch.release}: {patch.reason}"
+    for patch in map(_stored, boot.each("lost")):
+        yield f"{patch.name} is accepted for kernel {patch.release}, but not for the running kernel."
     if boot.flag("held", False):
-        yield "Nothing is loaded at boot any more, after too many unhealthy boots."
+        yield "Boots load no patches any more, because too many boots were unhealthy."
     if boot.has("nothing"):
         yield boot.text("nothing")
 
@@ -261,12 +264,12 @@ def _other_notes(facts: Reader) -> t.Iterator[str]:
     if trouble:
         yield f"The kernel has had {' and '.join(trouble)} since it booted."
     yield from facts.texts("disagreements")
-    unreadable = [f"{one.text('path')} ({one.text_or_none('reason')})" for one in facts.each("unreadable")]
+    unreadable = [f"{entry.text('path')} ({entry.text_or_none('reason')})" for entry in facts.each("unreadable")]
     if unreadable:
-        yield f"Not read: {listed(unreadable)}."
+        yield f"These files could not be read: {listed(unreadable)}."
 
 
 def listed(texts: Sequence[str], most: int = 5) -> str:
-    """The texts in a row; only so many, and how many more there are."""
+    """The first texts, separated by commas, and how many more there are."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: from the facts of all hosts and the releases to how each host stands, and how many stand so."""
+"""Pure: turns the facts of all hosts and the releases into the statuses of each host, and counts them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
     DataError,
     Facts,
-    Kept,
     Patch,
+    StoredPatch,
     listed,
     printable,
     read_facts,
@@ -27,14 +27,14 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts i
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 
 SKEW_SECONDS = 300
-"""A host whose clock is further ahead than this is told of."""
+"""The report has a note on a host whose clock is further ahead than this."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back from a host: its facts, of now or of a cache, and why it could not be read now, if so.
+    """What came back from a host: its facts, read now or cached, and a problem if it could not be read now.
 
-    C(problem_kind) is C(unreachable) or C(failed) where there is a C(problem).
+    `problem_kind` is `unreachable` or `failed`, and counts only with a `problem`.
     """
 
     facts: t.Any = None
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a host stands to a fix. C(why) is a sentence on the headline."""
+    """The statuses of a host for a fix, the worst first. `why` is a sentence on the first one, the headline."""
 
     fix: str
     statuses: tuple[str, ...]
@@ -56,7 +56,7 @@ class Standing:
 
     @property
     def is_protected(self) -> bool:
-        """Whether the fault is known to be out of reach on the host."""
+        """Whether the host is known to be protected from what the fix is for."""
         return _is_protected(self.statuses)
 
 
@@ -64,7 +64,7 @@ class Standing:
 class Host:
     """A host in the report.
 
-    C(standings) have one entry for each release. C(age) is that of the facts, in seconds, C(None) if it is not known.
+    `standings` has one entry for each release. `age` is the age of the facts in seconds, None if it is not known.
     """
 
     name: str
@@ -82,15 +82,15 @@ class Host:
 
     @property
     def is_protected(self) -> bool | None:
-        """Whether it has every fix; C(None) without releases."""
+        """Whether every fix protects the host; None without releases."""
         return all(standing.is_protected for standing in self.standings) if self.standings else None
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many hosts stand how. The values of C(headlines) add up to C(hosts), and so do the other three.
+    """How many hosts have which status. The values of `headlines` add up to `hosts`, and so do the other three.
 
-    C(protected) and C(unprotected) are C(None) without releases: there is nothing to be protected by.
+    Without releases `protected` and `unprotected` are None, because there is no fix to be protected by.
     """
 
     hosts: int
@@ -101,35 +101,35 @@ class Tally:
 
 
 def largest_first(tallies: t.Mapping[str, Tally]) -> list[tuple[str, Tally]]:
-    """The groups by their number of hosts, and by name where that is the same."""
-    return sorted(tallies.items(), key=lambda one: (-one[1].hosts, one[0]))
+    """The groups by their number of hosts, and by name where that is equal."""
+    return sorted(tallies.items(), key=lambda group: (-group[1].hosts, group[0]))
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """The report's content, from which each format is written. C(hosts) are in the order of their names."""
+    """The content of the report, from which each format is written. `hosts` are in the order of their names."""
 
     now: datetime
     releases: tuple[Release, ...]
     hosts: tuple[Host, ...]
 
     def tally(self) -> Tally:
-        """All hosts, by their own headline."""
+        """All hosts by their headline."""
         return _tally((host.headline, host.is_protected) for host in self.hosts)
 
     def with_status(self) -> dict[str, int]:
-        """How many hosts have each status, be it the headline or not."""
+        """How many hosts have each status, as headline or not."""
         return _counted(status for host in self.hosts for status in host.statuses)
 
     def by_fix(self) -> dict[str, Tally]:
-        """For each fix, all hosts."""
+        """All hosts, for each fix."""
         return {
             release.id: _tally(_of(host.standings[place]) for host in self.hosts)
             for place, release in enumerate(self.releases)
         }
 
     def by_cve(self) -> dict[str, Tally]:
-        """For each CVE, all hosts. Where several releases fix it, the one that serves a host best counts."""
+        """All hosts, for each CVE. If several releases fix it, the release counts that protects a host best."""
         places: dict[str, list[int]] = {}
         for place, release in enumerate(self.releases):
             for cve in release.cves:
@@ -140,7 +140,7 @@ class Fleet:
         }
 
     def by_kernel(self) -> dict[str, Tally]:
-        """For each running kernel, its hosts; hosts whose kernel is not known are left out."""
+        """The hosts of each running kernel, without hosts whose kernel is not known."""
         groups: dict[str, list[Host]] = {}
         for host in self.hosts:
             if host.facts:
@@ -150,12 +150,12 @@ class Fleet:
         }
 
     def read_times(self) -> list[datetime]:
-        """When the facts were read, the oldest first, as far as that is known."""
+        """The known times at which facts were read, the oldest first."""
         return sorted(host.facts.read_at for host in self.hosts if host.facts and host.facts.read_at)
 
 
 def fleet_of(answers: t.Mapping[str, Answer], releases: tuple[Release, ...], now: datetime) -> Fleet:
-    """The report's content. Whatever a host has sent, this is not an error but told of that host."""
+    """The content of the report. Facts that are not valid make their host `failed`, and raise no error."""
     return Fleet(now, releases, tuple(_host(name, answers[name], releases, now) for name in sorted(answers)))
 
 
@@ -165,9 +165,9 @@ def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetim
         try:
             facts = read_facts(answer.facts)
         except DataError as error:
-            problem, kind = problem or f"Its facts are not understood: {error}", kind if problem else words.FAILED
+            problem, kind = problem or f"Its facts are not valid: {error}", kind if problem else words.FAILED
     elif problem is None:
-        problem = "There are no facts of it."
+        problem = "There are no facts about it."
     host = _known_host(printable(name), facts, releases, now) if facts else Host(printable(name), (), "")
     if problem is None:
         return host
@@ -175,7 +175,7 @@ def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetim
 
 
 def _unknown_host(host: Host, problem: str, kind: str, releases: tuple[Release, ...]) -> Host:
-    """The host with what was known of it earlier, which does not count any more."""
+    """The host with what was known about it earlier, which does not count."""
     standings = host.standings or tuple(Standing(release.id, (), "") for release in releases)
     return replace(
         host,
@@ -184,9 +184,11 @@ def _unknown_host(host: Host, problem: str, kind: str, releases: tuple[Release, 
         why=problem,
         standings=tuple(
             replace(
-                one, statuses=words.in_order({kind, *one.statuses}), why=f"Before: {one.why}" if one.why else problem
+                standing,
+                statuses=words.in_order({kind, *standing.statuses}),
+                why=f"Last known: {standing.why}" if standing.why else problem,
             )
-            for one in standings
+            for standing in standings
         ),
     )
 
@@ -194,9 +196,9 @@ def _unknown_host(host: Host, problem: str, kind: str, releases: tuple[Release, 
 def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: datetime) -> Host:
     standings = _with_superseded(tuple(_standing(release, facts) for release in releases), releases)
     others = _of_other_patches(facts, {release.name for release in releases}, bool(releases))
-    statuses = words.in_order({status for one in standings for status in one.statuses}.union(others))
+    statuses = words.in_order({status for standing in standings for status in standing.statuses}.union(others))
     if standings:
-        worst = min(standings, key=lambda one: words.PLACE[one.headline])
+        worst = min(standings, key=lambda standing: words.PLACE[standing.headline])
         headline, why = worst.headline, f"{worst.fix}: {worst.why}"
     else:
         headline, why = statuses[0], others[statuses[0]]
@@ -204,7 +206,7 @@ def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: dat
     if facts.read_at:
         passed = int((now - facts.read_at).total_seconds())
         if passed < -SKEW_SECONDS:
-            notes = (f"Its clock is {-passed} seconds ahead of the report's.", *notes)
+            notes = (f"Its clock is {-passed} seconds ahead of the clock of the report.", *notes)
         age = max(passed, 0)
     return Host(name, statuses, why, facts, age, standings, notes, headline)
 
@@ -213,7 +215,7 @@ def _standing(release: Release, facts: Facts) -> Standing:
     file = release.file_for(facts.release, facts.machine)
     patch = facts.patch(release.name)
     has_fix = facts.release in release.fixed_in
-    found = {words.FIXED_IN: f"Kernel {facts.release} has the fix itself."} if has_fix else {}
+    found = {words.FIXED_IN: f"Kernel {facts.release} contains the fix."} if has_fix else {}
     if patch and patch.enabled:
         found.update(_effect(patch))
         if patch.boot in (words.ACCEPTED, "trial"):
@@ -232,86 +234,87 @@ def _standing(release: Release, facts: Facts) -> Standing:
 
 
 def _effect(patch: Patch) -> dict[str, str]:
-    """What an enabled patch amounts to."""
+    """The status of an enabled patch, with a sentence."""
     if patch.in_transition:
         return {words.IN_TRANSITION: f"{patch.name} is being enabled."}
     above = listed(patch.covered_by) or "newer patches"
     if patch.effective == "none":
-        return {words.NOT_EFFECTIVE: f"{patch.name} is enabled, and all of its functions are covered by {above}."}
+        return {words.NOT_EFFECTIVE: f"{patch.name} is enabled, but all of its functions are covered by {above}."}
     if patch.effective == "partial":
-        return {words.PARTLY_EFFECTIVE: f"{patch.name} is enabled, and some of its functions are covered by {above}."}
-    return {words.PROTECTED: f"{patch.name} is enabled and wholly effective."}
+        return {words.PARTLY_EFFECTIVE: f"{patch.name} is enabled, but some of its functions are covered by {above}."}
+    return {words.PROTECTED: f"{patch.name} is enabled, and all of its functions are live."}
 
 
 def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str]:
-    """Why the fix is not there."""
+    """Why the fix is missing, as a status with a sentence."""
     if not facts.supported:
-        return {words.UNSUPPORTED: facts.why_unsupported or "The kernel cannot be live-patched."}
+        return {words.UNSUPPORTED: facts.why_unsupported or "The kernel does not support live patching."}
     if file is None:
-        return {words.NO_PATCH_FILE: f"The release has no file for kernel {facts.release}."}
-    loaded = "loaded and not enabled" if facts.patch(release.name) else "not loaded"
+        return {words.NO_PATCH_FILE: f"The release has no patch file for kernel {facts.release}."}
+    loaded = "loaded but not enabled" if facts.patch(release.name) else "not loaded"
     return {words.NOT_APPLIED: f"{release.name} is {loaded}."}
 
 
 def _drift(release: Release, facts: Facts, file: File | None, patch: Patch | None) -> dict[str, str]:
-    """In what the host has another content than the release."""
+    """Whether the host has a different build than the release, as a status with a sentence."""
     if patch and file is None:
-        return {words.DRIFTED: f"{patch.name} is loaded, and the release has no file for kernel {facts.release}."}
+        return {words.DRIFTED: f"{patch.name} is loaded, but the release has no patch file for kernel {facts.release}."}
     if patch and file and _differ(patch.sha256, file.sha256):
-        return {words.DRIFTED: f"{patch.name} is loaded with another content than the release's file."}
-    for kept in facts.accepted:
-        if kept.name == release.name and kept.release == facts.release and file and _differ(kept.sha256, file.sha256):
-            return {words.DRIFTED: f"The next boot loads {kept.name} with another content than the release's file."}
+        return {words.DRIFTED: f"The loaded {patch.name} is a different build than the release's."}
+    for stored in facts.accepted:
+        is_next = stored.name == release.name and stored.release == facts.release
+        if is_next and file and _differ(stored.sha256, file.sha256):
+            return {words.DRIFTED: f"The next boot loads a different build of {stored.name} than the release's."}
     return {}
 
 
 def _quarantine(release: Release, facts: Facts, file: File | None, patch: Patch | None) -> dict[str, str]:
-    for kept in facts.quarantined:
-        is_content = bool(file and file.sha256 and kept.sha256 == file.sha256)
-        is_loaded = bool(patch and patch.boot == words.QUARANTINED and kept.name == patch.name)
-        if is_content or is_loaded:
-            return _in_quarantine(kept)
+    for stored in facts.quarantined:
+        is_same_build = bool(file and file.sha256 and stored.sha256 == file.sha256)
+        is_loaded = bool(patch and patch.boot == words.QUARANTINED and stored.name == patch.name)
+        if is_same_build or is_loaded:
+            return _in_quarantine(stored)
     return {}
 
 
-def _in_quarantine(kept: Kept) -> dict[str, str]:
-    return {words.QUARANTINED: f"{kept.name} is in quarantine: {kept.reason}"}
+def _in_quarantine(stored: StoredPatch) -> dict[str, str]:
+    return {words.QUARANTINED: f"{stored.name} is in quarantine: {stored.reason}"}
 
 
-def _differ(one: str | None, other: str | None) -> bool:
-    return bool(one and other and one.lower() != other.lower())
+def _differ(digest: str | None, other: str | None) -> bool:
+    return bool(digest and other and digest.lower() != other.lower())
 
 
 def _with_superseded(standings: tuple[Standing, ...], releases: tuple[Release, ...]) -> tuple[Standing, ...]:
-    """What is not there because a fix that contains it is, is no gap."""
+    """The standings, with `superseded` for a fix that is missing because an effective fix contains it."""
     both = tuple(zip(releases, standings, strict=True))
-    serving = {release.id: release for release, one in both if words.PROTECTED in one.statuses}
+    serving = {release.id: release for release, standing in both if words.PROTECTED in standing.statuses}
     instead: dict[str, str] = {}
     is_growing = True
     while is_growing:
         is_growing = False
-        for release, one in both:
-            if one.is_protected or release.id in serving:
+        for release, standing in both:
+            if standing.is_protected or release.id in serving:
                 continue
-            successor = next((new for new in serving.values() if new.takes_the_place_of(release)), None)
+            successor = next((new for new in serving.values() if new.replaces(release)), None)
             if successor:
                 serving[release.id] = release
                 instead[release.id] = successor.id
                 is_growing = True
     return tuple(
         replace(
-            one,
-            statuses=words.in_order({words.SUPERSEDED, *({words.IN_TRANSITION} & set(one.statuses))}),
-            why=f"{instead[one.fix]} takes its place.",
+            standing,
+            statuses=words.in_order({words.SUPERSEDED, *({words.IN_TRANSITION} & set(standing.statuses))}),
+            why=f"{instead[standing.fix]} replaces this fix.",
         )
-        if one.fix in instead
-        else one
-        for one in standings
+        if standing.fix in instead
+        else standing
+        for standing in standings
     )
 
 
 def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: bool) -> dict[str, str]:
-    """The statuses that come from patches and quarantines that no release of the report is about."""
+    """The statuses from patches, loaded or in quarantine, that belong to no release of the report."""
     found: dict[str, str] = {}
     enabled = [patch for patch in facts.patches if patch.enabled]
     for patch in facts.patches:
@@ -323,14 +326,15 @@ def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: b
         elif patch.in_transition:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
     found.pop(words.PROTECTED, None)
-    for kept in facts.quarantined:
-        if kept.release == facts.release and kept.name not in names_of_releases:
-            found.update(_in_quarantine(kept))
+    for stored in facts.quarantined:
+        if stored.release == facts.release and stored.name not in names_of_releases:
+            found.update(_in_quarantine(stored))
     if not facts.supported:
-        found[words.UNSUPPORTED] = facts.why_unsupported or "The kernel cannot be live-patched."
+        found[words.UNSUPPORTED] = facts.why_unsupported or "The kernel does not support live patching."
     if not has_releases and words.in_order(set(found))[:1] in ((), (words.ON_TRIAL,), (words.ACCEPTED,)):
         if enabled:
-            found[words.EFFECTIVE] = f"{listed([patch.name for patch in enabled])}: enabled and wholly effective."
+            names = listed([patch.name for patch in enabled])
+            found[words.EFFECTIVE] = f"All functions of {names} are live."
         else:
             found[words.NO_PATCHES] = "No patch is enabled."
     return found
@@ -346,7 +350,7 @@ def _of(standing: Standing) -> tuple[str, bool]:
 
 
 def _best(standings: Iterable[Standing]) -> Standing:
-    return max(standings, key=lambda one: (one.is_protected, words.PLACE[one.headline]))
+    return max(standings, key=lambda standing: (standing.is_protected, words.PLACE[standing.headline]))
 
 
 def _tally(hosts: Iterable[tuple[str, bool | None]]) -> Tally:

@@ -11,7 +11,7 @@
   const statuses = data.statuses.map(([key, label, tone, mark], place) => ({ key, label, tone, mark, place }));
   const collator = new Intl.Collator("en", { numeric: true });
 
-  // Everything from the data goes through here: strings become text nodes, never markup.
+  // All data go through here: strings become text nodes, never markup.
   function element(tag, attributes, ...children) {
     const made = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes || {})) {
@@ -23,7 +23,7 @@
     return made;
   }
 
-  // A name that may go on in the next line after its punctuation.
+  // A line may break after each punctuation mark of the name.
   function breakable(name) {
     return name.split(/(?<=[-._/])/).flatMap((piece, place) => (place ? [document.createElement("wbr"), piece] : [piece]));
   }
@@ -31,10 +31,10 @@
   function hostOf(row, id) {
     const [name, headline, has, why, system, age, standings, patches, stacks, notes] = row;
     const [kernel, machine, abi] = system === null ? ["", "", ""] : pool[system];
-    const host = { id, name, headline, has, why: pool[why], kernel, machine, abi, age, notes: notes.map((one) => pool[one]) };
+    const host = { id, name, headline, has, why: pool[why], kernel, machine, abi, age, notes: notes.map((place) => pool[place]) };
     host.standings = pool[standings].map(([of, reason]) => ({ headline: of[0], has: of, why: pool[reason] }));
-    host.patches = (patches === null ? [] : pool[patches]).map(([title, enabled, moving, effective, boot, content]) => ({
-      name: pool[title], enabled, moving, effective, boot, content,
+    host.patches = (patches === null ? [] : pool[patches]).map(([title, enabled, moving, effective, boot, build]) => ({
+      name: pool[title], enabled, moving, effective, boot, build,
     }));
     host.stacks = stacks === null ? [] : pool[stacks];
     host.live = host.patches.filter((patch) => patch.enabled && patch.effective !== "none").map((patch) => patch.name).join(", ");
@@ -44,22 +44,22 @@
   }
 
   const hosts = data.hosts.map(hostOf);
-  [...hosts].sort((one, other) => collator.compare(one.name, other.name)).forEach((host, rank) => { host.rank = rank; });
+  [...hosts].sort((left, right) => collator.compare(left.name, right.name)).forEach((host, rank) => { host.rank = rank; });
 
-  const byText = (key) => (one, other) => collator.compare(key(one), key(other));
+  const byText = (key) => (left, right) => collator.compare(key(left), key(right));
   const columns = [
     { title: "Host", compare: () => 0 },
-    { title: "Status", compare: (one, other) => standingOf(one).headline - standingOf(other).headline },
+    { title: "Status", compare: (left, right) => standingOf(left).headline - standingOf(right).headline },
     { title: "Why", kind: "optional why" },
     { title: "Kernel", kind: "optional kernel", compare: byText((host) => host.kernel) },
     { title: "Live patches", kind: "optional live-patches", compare: byText((host) => host.live) },
-    { title: "Age of data", kind: "age", compare: (one, other) => (other.age ?? Infinity) - (one.age ?? Infinity) || 0 },
+    { title: "Age of facts", kind: "age", compare: (left, right) => (right.age ?? Infinity) - (left.age ?? Infinity) || 0 },
   ];
-  const wish = { text: "", status: "", fix: "", kernel: "", column: 1, backwards: false, page: 0 };
+  const view = { text: "", status: "", fix: "", kernel: "", column: 1, backwards: false, page: 0 };
   const opened = new Set();
   let found = [];
 
-  const standingOf = (host) => (wish.fix === "" ? host : host.standings[wish.fix]);
+  const standingOf = (host) => (view.fix === "" ? host : host.standings[view.fix]);
   const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const count = (many, what) => `${number(many)} ${what}${many === 1 ? "" : "s"}`;
 
@@ -77,25 +77,25 @@
   }
 
   function search() {
-    const parts = wish.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const [how, key] = wish.status.split(":");
-    const status = wish.status === "" ? null : statuses.findIndex((one) => one.key === key);
+    const parts = view.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const [how, key] = view.status.split(":");
+    const status = view.status === "" ? null : statuses.findIndex((status) => status.key === key);
     const matches = (host) => {
       const standing = standingOf(host);
       if (status !== null && (how === "is" ? standing.headline !== status : !standing.has.includes(status))) return false;
-      if (wish.kernel !== "" && host.kernel !== wish.kernel) return false;
+      if (view.kernel !== "" && host.kernel !== view.kernel) return false;
       return parts.every((part) => host.text.includes(part));
     };
-    const compare = columns[wish.column].compare;
-    const sign = wish.backwards ? -1 : 1;
-    found = hosts.filter(matches).sort((one, other) => sign * (compare(one, other) || one.rank - other.rank));
+    const compare = columns[view.column].compare;
+    const sign = view.backwards ? -1 : 1;
+    found = hosts.filter(matches).sort((left, right) => sign * (compare(left, right) || left.rank - right.rank));
   }
 
   const body = element("tbody");
   const headings = columns.map(({ title, kind, compare }, place) =>
     element("th", { scope: "col", class: kind },
       compare ? element("button", { type: "button", class: "sort", onclick: () => sortBy(place) }, title) : title,
-      // A button is not repeated with its heading on the pages of a print.
+      // Printing repeats a heading on each page, but not the button in it.
       compare ? element("span", { class: "print-only" }, title) : null));
   const table = element("table", { id: "table", "aria-labelledby": "hosts-heading" },
     element("thead", null, element("tr", null, ...headings)), body);
@@ -110,17 +110,17 @@
   }
 
   function turn(by) {
-    const page = wish.page + by;
+    const page = view.page + by;
     if (page < 0 || page >= pages()) return;
-    wish.page = page;
+    view.page = page;
     show();
     document.getElementById("hosts").scrollIntoView();
   }
 
   function sortBy(place) {
-    wish.backwards = wish.column === place && !wish.backwards;
-    wish.column = place;
-    wish.page = 0;
+    view.backwards = view.column === place && !view.backwards;
+    view.column = place;
+    view.page = 0;
     update();
   }
 
@@ -130,23 +130,23 @@
   }
 
   function show() {
-    const start = wish.page * ROWS_ON_A_PAGE;
+    const start = view.page * ROWS_ON_A_PAGE;
     fill(found.slice(start, start + ROWS_ON_A_PAGE));
     headings.forEach((heading, place) => {
-      if (place === wish.column) heading.setAttribute("aria-sort", wish.backwards ? "descending" : "ascending");
+      if (place === view.column) heading.setAttribute("aria-sort", view.backwards ? "descending" : "ascending");
       else heading.removeAttribute("aria-sort");
     });
     const filters = [
-      wish.text && `text "${wish.text}"`,
-      wish.status && `status ${statusSelect.selectedOptions[0].textContent}`,
-      wish.fix !== "" && `fix ${data.fixes[wish.fix]}`,
-      wish.kernel && `kernel ${wish.kernel}`,
+      view.text && `text "${view.text}"`,
+      view.status && `status ${statusSelect.selectedOptions[0].textContent}`,
+      view.fix !== "" && `fix ${data.fixes[view.fix]}`,
+      view.kernel && `kernel ${view.kernel}`,
     ].filter(Boolean);
     shown.textContent = `${number(found.length)} of ${count(hosts.length, "host")}${filters.length ? ` (${filters.join(", ")})` : ""}`;
-    pageText.textContent = `Page ${number(wish.page + 1)} of ${number(pages())}`;
-    // Not "disabled", which would throw the focus away from under the reader's fingers.
-    previous.setAttribute("aria-disabled", String(wish.page === 0));
-    next.setAttribute("aria-disabled", String(wish.page + 1 >= pages()));
+    pageText.textContent = `Page ${number(view.page + 1)} of ${number(pages())}`;
+    // Not "disabled", because a disabled button loses the focus.
+    previous.setAttribute("aria-disabled", String(view.page === 0));
+    next.setAttribute("aria-disabled", String(view.page + 1 >= pages()));
     pager.hidden = pages() === 1;
     clear.hidden = filters.length === 0;
   }
@@ -196,7 +196,7 @@
   function detailOf(host) {
     const kernel = [host.kernel || "kernel not known", host.machine, host.abi].filter(Boolean).join(", ");
     const content = [
-      element("p", null, host.age === null ? kernel : `${kernel}. These data are ${ageText(host.age)} old.`),
+      element("p", null, host.age === null ? kernel : `${kernel}. The facts are ${ageText(host.age)} old.`),
       element("p", null, element("span", { class: "badges" }, ...host.has.map(badge))),
     ];
     if (!host.standings.length) content.push(element("p", null, host.why));
@@ -209,11 +209,11 @@
   }
 
   function patchLine(patch) {
-    const effect = { full: "wholly effective", partial: "partly effective", none: "not effective" }[patch.effective];
+    const effect = { full: "effective", partial: "partly effective", none: "not effective" }[patch.effective];
     const boot = { accepted: "accepted", quarantined: "in quarantine", trial: "on trial" }[patch.boot];
     const states = [
       patch.enabled ? "enabled" : "not enabled", patch.moving && "in transition", patch.enabled && effect, patch.enabled && boot,
-      patch.content && `content ${patch.content}`,
+      patch.build && `SHA-256 ${patch.build}…`,
     ];
     return element("li", null, element("strong", null, patch.name), `: ${states.filter(Boolean).join(", ")}`);
   }
@@ -235,18 +235,18 @@
 
   function select(label, key, groups) {
     const box = element("select", { id: `by-${key}` }, element("option", { value: "" }, "any"), ...groups);
-    box.addEventListener("change", () => { wish[key] = box.value; wish.page = 0; update(); });
+    box.addEventListener("change", () => { view[key] = box.value; view.page = 0; update(); });
     return [box, element("label", null, label, box)];
   }
 
   const option = ([value, text]) => element("option", { value }, text);
   const kernels = [...new Set(hosts.map((host) => host.kernel).filter(Boolean))].sort(collator.compare);
-  const isHeadline = new Set(hosts.flatMap((host) => [host.headline, ...host.standings.map((one) => one.headline)]));
+  const isHeadline = new Set(hosts.flatMap((host) => [host.headline, ...host.standings.map((standing) => standing.headline)]));
   const isThere = new Set(hosts.flatMap((host) => host.has));
-  const those = (how, has) => statuses.filter((one) => has.has(one.place)).map((one) => option([`${how}:${one.key}`, one.label]));
-  const alsoThere = statuses.filter((one) => isThere.has(one.place)).map((one) => option([`has:${one.key}`, `${one.label}, among others`]));
+  const those = (how, has) => statuses.filter(({ place }) => has.has(place)).map(({ key, label }) => option([`${how}:${key}`, label]));
+  const alsoThere = statuses.filter(({ place }) => isThere.has(place)).map(({ key, label }) => option([`has:${key}`, `${label}, among others`]));
   const input = element("input", { type: "search", id: "by-text", autocomplete: "off", spellcheck: "false" });
-  input.addEventListener("input", () => { wish.text = input.value.trim(); wish.page = 0; update(); });
+  input.addEventListener("input", () => { view.text = input.value.trim(); view.page = 0; update(); });
   const [statusSelect, statusLabel] = select("Status", "status", [
     element("optgroup", { label: "Headline" }, ...those("is", isHeadline)),
     element("optgroup", { label: "Any of its statuses" }, ...alsoThere),
@@ -259,12 +259,12 @@
     element("label", { class: "search" }, "Search in names, kernels, patches, reasons", input), statusLabel, fixLabel, kernelLabel, clear);
 
   function filterBy({ text = "", status = "", fix = "", kernel = "" }) {
-    Object.assign(wish, { text, status, fix, kernel, page: 0 });
+    Object.assign(view, { text, status, fix, kernel, page: 0 });
     [input.value, statusSelect.value, fixSelect.value, kernelSelect.value] = [text, status, fix, kernel];
     update();
   }
 
-  // The numbers of the summary lead to the hosts that they count.
+  // A number of the summary becomes a button that shows the hosts it counts.
   function leadTo(item, filter) {
     const lead = item.querySelector(".lead");
     const button = element("button", { type: "button", class: "link", onclick: () => {

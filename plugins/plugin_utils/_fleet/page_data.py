@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The hosts as data for the page's script (page.js), as small as 5 000 hosts need it."""
+"""The hosts as data for the script of the page (page.js), in a compact form, because there may be thousands."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host
 
-# Not colours alone.
+# A badge has a mark, so that colour alone does not carry its meaning.
 MARKS = {words.GOOD: "✓", words.BAD: "✕", words.CAUTION: "!", words.UNKNOWN: "?", words.PLAIN: "·"}
 
 
 def page_data(fleet: Fleet) -> dict[str, t.Any]:
-    """Plain data, which become JSON. Hosts are lists, and refer to shared values by their place in `pool`."""
+    """Plain data for JSON. Each host is a list, and refers to shared values by their place in `pool`."""
     pool = _Pool()
     hosts = [_host(host, pool) for host in fleet.hosts]
     return {
@@ -32,7 +32,7 @@ def page_data(fleet: Fleet) -> dict[str, t.Any]:
 
 
 class _Pool:
-    """Values that many hosts share, each once; hosts have their places."""
+    """The values that hosts share. Each is there once, and hosts have its place."""
 
     def __init__(self) -> None:
         self.values: list[t.Any] = []
@@ -47,7 +47,7 @@ class _Pool:
 
 
 def _host(host: Host, pool: _Pool) -> list[t.Any]:
-    """In the order in which the script takes them apart."""
+    """In the order that `hostOf` of the script expects."""
     facts = host.facts
     standings = [[_statuses(standing.statuses), pool.place(standing.why)] for standing in host.standings]
     return [
@@ -83,7 +83,7 @@ def _patches(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
 
 
 def _stacks(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
-    """Functions by the patches that are stacked on them."""
+    """The replaced functions, grouped by the patches on them."""
     by_patches: dict[tuple[str, ...], list[int]] = {}
     for stack in facts.stacks:
         position = f",{stack.sympos}" if stack.sympos > 1 else ""

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Releases, as the role build writes them, as far as the report needs them."""
+"""Releases as the role build writes them, reduced to what the report needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTAINED = "contained"
 
 @dataclass(frozen=True)
 class File:
-    """A release's patch file for one kernel. C(machine) and C(sha256) are C(None) where the release does not say."""
+    """The patch file of a release for one kernel. `machine` and `sha256` are None if the release does not have them."""
 
     kernel_release: str
     machine: str | None = None
@@ -29,7 +29,7 @@ class File:
 
 @dataclass(frozen=True)
 class Release:
-    """A fix as it is rolled out: C(id) is the fix, C(name) its patch module."""
+    """A fix that is rolled out: `id` names the fix, `name` its patch module."""
 
     id: str
     name: str
@@ -41,26 +41,26 @@ class Release:
     files: tuple[File, ...] = ()
 
     def file_for(self, kernel_release: str, machine: str) -> File | None:
-        """The file for this kernel, or None. An empty machine is any."""
+        """The file for this kernel, or None. An empty machine stands for any."""
         for file in self.files:
             if file.kernel_release == kernel_release and (not file.machine or not machine or file.machine == machine):
                 return file
         return None
 
-    def takes_the_place_of(self, other: Release) -> bool:
-        """Whether it contains the other one, as far as releases tell: by the patch's name, or by all of its CVEs."""
+    def replaces(self, other: Release) -> bool:
+        """Whether it contains the other release, by the name of its patch or by all of its CVEs."""
         if other.name in self.supersedes:
             return True
         return CONTAINED in self.supersedes and bool(other.cves) and set(other.cves) <= set(self.cves)
 
 
 def read_releases(sources: t.Iterable[tuple[str, t.Any]]) -> tuple[Release, ...]:
-    """The releases by their id, from pairs of where they are from and what is there. Raises L(DataError)."""
+    """The releases in the order of their ids, from pairs of a name for messages and data. Raises DataError."""
     releases: dict[str, Release] = {}
     for source, data in sources:
         release = _read_release(data, source)
         if release.id in releases:
-            raise DataError(f"{source} is a second release of {release.id}.")
+            raise DataError(f"{source} is a second release with the id {release.id}.")
         releases[release.id] = release
     return tuple(releases[key] for key in sorted(releases))
 
@@ -69,8 +69,9 @@ def _read_release(data: t.Any, source: str) -> Release:
     release = Reader(data, source)
     if release.has("livepatch_release"):
         release = release.inner("livepatch_release")
-    if release.number("format") != FORMAT:
-        raise DataError(f"{source} is a release of another format; this collection knows the format {FORMAT}.")
+    version = release.number("format")
+    if version != FORMAT:
+        raise DataError(f"{source} has the format {version}, and this collection reads the format {FORMAT}.")
     return Release(
         id=release.text("id"),
         name=_kernel_name(release.text("name")),

@@ -4,19 +4,19 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The words for how a host stands, each defined here and nowhere else; the guide "Report" repeats the table."""
+"""The statuses of hosts. They are defined here and nowhere else; the guide "Report" repeats the table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 GOOD, BAD, CAUTION, UNKNOWN, PLAIN = "good", "bad", "caution", "unknown", "plain"
-"""The tones: protected, exposed, not certain, nothing known, and what is neither good nor bad."""
+"""The tones: protected, exposed, not certain, nothing known, and neither good nor bad."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """A status: its key in data, its label for people, its tone, and what it means of a host and a fix."""
+    """A status: its key in data, its label for people, its tone, and what it says about a host and a fix."""
 
     key: str
     label: str
@@ -43,50 +43,56 @@ ON_TRIAL = "on_trial"
 ACCEPTED = "accepted"
 
 STATUSES = (
-    Status(UNREACHABLE, "unreachable", UNKNOWN, "The host did not answer, or there are no facts of it."),
-    Status(FAILED, "failed", UNKNOWN, "The host answered, and its facts could not be read or understood."),
-    Status(UNSUPPORTED, "unsupported", BAD, "The running kernel cannot be live-patched."),
-    Status(NO_PATCH_FILE, "no patch file", BAD, "The release has no file for the running kernel."),
+    Status(UNREACHABLE, "unreachable", UNKNOWN, "The host did not answer, or there are no facts about it."),
+    Status(FAILED, "failed", UNKNOWN, "The host answered, but its facts could not be read or are not valid."),
+    Status(UNSUPPORTED, "unsupported", BAD, "The running kernel does not support live patching."),
+    Status(NO_PATCH_FILE, "no patch file", BAD, "The release has no patch file for the running kernel."),
+    Status(QUARANTINED, "quarantined", BAD, "A boot that loaded the patch crashed, and later boots do not load it."),
     Status(
-        QUARANTINED, "quarantined", BAD, "The patch took the host down at boot, and is not loaded at boot any more."
+        NOT_APPLIED,
+        "not applied",
+        BAD,
+        "The release has a patch file for the running kernel, but the patch is not enabled.",
     ),
+    Status(NOT_EFFECTIVE, "not effective", BAD, "The patch is enabled, but none of its functions is live."),
     Status(
-        NOT_APPLIED, "not applied", BAD, "The release has a file for the running kernel, and the patch is not enabled."
-    ),
-    Status(NOT_EFFECTIVE, "not effective", BAD, "The patch is enabled, and none of its functions is live."),
-    Status(
-        PARTLY_EFFECTIVE, "partly effective", CAUTION, "The patch is enabled, and not all of its functions are live."
+        PARTLY_EFFECTIVE, "partly effective", CAUTION, "The patch is enabled, but not all of its functions are live."
     ),
     Status(
         DRIFTED,
         "drifted",
         CAUTION,
-        "What is loaded, or what the next boot loads, has another content than the release's file.",
+        "The loaded patch, or the one that the next boot loads, is a different build than the release's.",
     ),
     Status(
         IN_TRANSITION,
         "in transition",
         CAUTION,
-        "The patch is being enabled or disabled; some tasks run the other code.",
+        "The patch is being enabled or disabled, and some tasks still run the code from before.",
     ),
-    Status(PROTECTED, "protected", GOOD, "The release's patch is enabled, and every function of it is live."),
-    Status(SUPERSEDED, "superseded", GOOD, "Another fix of the report takes its place, and protects the host."),
-    Status(FIXED_IN, "fixed in kernel", GOOD, "The running kernel has the fix itself."),
-    Status(EFFECTIVE, "effective", GOOD, "Patches are enabled and wholly effective. Only without releases."),
-    Status(NO_PATCHES, "no patches", PLAIN, "No patch is enabled. Only without releases."),
-    Status(ON_TRIAL, "on trial", PLAIN, "A patch is enabled now, and the next boot does not load it."),
-    Status(ACCEPTED, "accepted", PLAIN, "A patch is enabled now, and the next boot loads it again."),
+    Status(PROTECTED, "protected", GOOD, "The release's patch is enabled, and all of its functions are live."),
+    Status(SUPERSEDED, "superseded", GOOD, "Another fix of the report replaces this one and protects the host."),
+    Status(FIXED_IN, "fixed in kernel", GOOD, "The running kernel contains the fix."),
+    Status(
+        EFFECTIVE,
+        "effective",
+        GOOD,
+        "Patches are enabled, and all of their functions are live. Only in reports without releases.",
+    ),
+    Status(NO_PATCHES, "no patches", PLAIN, "No patch is enabled. Only in reports without releases."),
+    Status(ON_TRIAL, "on trial", PLAIN, "A patch is enabled, but the next boot does not load it."),
+    Status(ACCEPTED, "accepted", PLAIN, "A patch is enabled, and the next boot loads it again."),
 )
-"""In the order of the headline: a host's headline is the first of these that it has."""
+"""The worst first. The headline of a host is the first of these statuses that it has."""
 
 BY_KEY = {status.key: status for status in STATUSES}
 PLACE = {status.key: place for place, status in enumerate(STATUSES)}
 NOTHING_KNOWN = frozenset({UNREACHABLE, FAILED})
 PROTECTING = frozenset({PROTECTED, SUPERSEDED, FIXED_IN})
 NEVER_HEADLINE = frozenset({ON_TRIAL, ACCEPTED})
-"""They go with another status."""
+"""A host has them beside another status."""
 
 
 def in_order(keys: set[str] | frozenset[str]) -> tuple[str, ...]:
-    """The statuses in the order of the headline, the worst first."""
+    """The statuses, the worst first."""
     return tuple(sorted(keys, key=PLACE.__getitem__))

@@ -197,5 +197,5 @@ def answers(hosts: int, seed: int = 1) -> dict[str, Answer]:
 
 
 def fleet(hosts: int, seed: int = 1, with_releases: bool = True) -> Fleet:
-    sources = [(f"release {one['id']}", one) for one in releases()] if with_releases else []
+    sources = [(f"release {data['id']}", data) for data in releases()] if with_releases else []
     return fleet_of(answers(hosts, seed), read_releases(sources), NOW)

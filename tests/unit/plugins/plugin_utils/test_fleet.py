@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How hosts stand: each status by its definition, their order, and what adds up."""
+"""The statuses of hosts: each by its definition, their order, and the counts."""
 
 from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -56,7 +57,7 @@ def boot(**more):
 
 def host_of(data, *releases, problem=None, kind="unreachable"):
     answers = {"host": Answer(data, problem, kind)}
-    (host,) = fleet_of(answers, read_releases(("here", one) for one in releases), synthetic.NOW).hosts
+    (host,) = fleet_of(answers, read_releases(("here", data) for data in releases), synthetic.NOW).hosts
     return host
 
 
@@ -94,7 +95,7 @@ HAS_PART = {"effective": "partial", "covered": [{"by": ["new"]}]}
         ({**facts(), "supported": False, "release": "6.6.0-100"}, ["fixed_in"]),
     ],
 )
-def test_how_a_host_stands_to_a_fix(data, expected):
+def test_the_statuses_of_a_host_for_a_fix(data, expected):
     (standing,) = host_of(data, release(fixed_in=["6.6.0-100"])).standings
     assert list(standing.statuses) == expected
     assert standing.headline == expected[0]
@@ -114,7 +115,7 @@ def test_how_a_host_stands_to_a_fix(data, expected):
 )
 def test_a_fix_that_another_one_contains_is_no_gap(old, new, expected):
     host = host_of(facts(patch("new")), release("old", "lp_old", **old), release("new", "new", **new))
-    assert {one.fix: one.headline for one in host.standings} == {"old": expected, "new": "protected"}
+    assert {standing.fix: standing.headline for standing in host.standings} == {"old": expected, "new": "protected"}
     assert host.is_protected == (expected == "superseded")
 
 
@@ -167,41 +168,47 @@ def test_without_releases_the_loaded_patches_count(data, expected):
 
 def test_a_host_without_facts_is_unreachable():
     host = host_of(None, release())
-    assert (host.headline, host.why, host.age) == ("unreachable", "There are no facts of it.", None)
-    assert [one.headline for one in host.standings] == ["unreachable"]
+    assert (host.headline, host.why, host.age) == ("unreachable", "There are no facts about it.", None)
+    assert [standing.headline for standing in host.standings] == ["unreachable"]
     assert host.is_protected is False
 
 
-def test_what_was_known_of_a_host_is_told_and_does_not_count():
+def test_what_was_known_about_a_host_is_shown_and_does_not_count():
     host = host_of(facts(patch()), release(), problem="No route\nto host")
     assert host.statuses == ("unreachable", "protected", "accepted")
     assert (host.headline, host.why) == ("unreachable", "No route to host")
     (standing,) = host.standings
     assert (standing.is_protected, host.is_protected) == (False, False)
-    assert standing.why == "Before: lp is enabled and wholly effective."
+    assert standing.why == "Last known: lp is enabled, and all of its functions are live."
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "cause"),
     [
-        ({"patches": "?"}, "has patches that are not a list."),
+        ({"patches": "?"}, "patches in ansible_facts.livepatch is not a list."),
         ({"patches": [7]}, "is not a dictionary."),
-        ({"patches": [{"name": "x"}]}, "does not say enabled."),
-        ({"patches": [patch(effective="very")]}, "has an unknown effective."),
+        ({"patches": [{"name": "x"}]}, "enabled in an entry of patches in ansible_facts.livepatch is not a boolean."),
+        (
+            {"patches": [patch(effective="very")]},
+            "effective in an entry of patches in ansible_facts.livepatch has an unknown value.",
+        ),
         ({"release": None}, "has no release."),
-        ({"release": 6}, "has a release that is not a text."),
-        ({"functions": [{"object": "vmlinux", "name": "f", "stack": [1]}]}, "has stack that are not texts."),
-        ({"functions": [{"object": "vmlinux", "name": "f", "sympos": True}]}, "has a sympos that is not a number."),
-        ({"boot": []}, "is not a dictionary."),
+        ({"release": 6}, "release in ansible_facts.livepatch is not a string."),
+        ({"functions": [{"object": "vmlinux", "name": "f", "stack": [1]}]}, "has entries that are not strings."),
+        (
+            {"functions": [{"object": "vmlinux", "name": "f", "sympos": True}]},
+            "sympos in an entry of functions in ansible_facts.livepatch is not a number.",
+        ),
+        ({"boot": []}, "boot in ansible_facts.livepatch is not a dictionary."),
     ],
 )
-def test_broken_facts_are_told_of_that_host(damage, told):
+def test_facts_that_are_not_valid_make_their_host_failed(damage, cause):
     broken = {**facts(), **damage}
-    with pytest.raises(DataError, match=told.replace(".", r"\.")):
+    with pytest.raises(DataError, match=cause.replace(".", r"\.")):
         read_facts(broken)
     host = host_of(broken, release())
     assert host.headline == "failed"
-    assert host.why.endswith(told)
+    assert host.why.endswith(cause)
 
 
 def test_old_facts_without_boot_and_time_are_understood():
@@ -210,7 +217,7 @@ def test_old_facts_without_boot_and_time_are_understood():
         del old[key]
     host = host_of(old, release())
     assert host.headline == "protected"
-    assert (host.age, host.notes) == (None, ("The facts do not tell when they were read.",))
+    assert (host.age, host.notes) == (None, ("The facts do not say when they were read.",))
 
 
 def test_age_and_a_clock_that_is_ahead():
@@ -218,9 +225,9 @@ def test_age_and_a_clock_that_is_ahead():
     slightly = host_of(facts(read_at=time_text(synthetic.NOW + timedelta(seconds=10))))
     assert (slightly.age, slightly.notes) == (0, ())
     ahead = host_of(facts(read_at=time_text(synthetic.NOW + timedelta(hours=1))))
-    assert (ahead.age, ahead.notes) == (0, ("Its clock is 3600 seconds ahead of the report's.",))
+    assert (ahead.age, ahead.notes) == (0, ("Its clock is 3600 seconds ahead of the clock of the report.",))
     strange = host_of(facts(read_at="yesterday"))
-    assert (strange.age, strange.notes) == (None, ("The facts tell a time that is not understood.",))
+    assert (strange.age, strange.notes) == (None, ("The facts contain a time that is not valid.",))
 
 
 @pytest.mark.parametrize(
@@ -230,7 +237,7 @@ def test_times_in_several_spellings(text):
     assert time_text(time_of(text)) == "2026-11-25T08:00:00Z"
 
 
-def test_notes_tell_what_else_is_to_know():
+def test_notes():
     host = host_of(
         facts(
             transition={"patch": "lp", "enabling": False, "stalling_tasks": [{"pid": 7, "command": "sleep"}] * 7},
@@ -244,12 +251,12 @@ def test_notes_tell_what_else_is_to_know():
     assert host.notes == (
         f"lp is being disabled, stalled by {tasks} and 2 more.",
         f"lp is in quarantine on kernel {KERNEL}: It fell over.",
-        "lp is accepted for kernel 5.10, and nothing of that name for the running one.",
-        "Nothing is loaded at boot any more, after too many unhealthy boots.",
+        "lp is accepted for kernel 5.10, but not for the running kernel.",
+        "Boots load no patches any more, because too many boots were unhealthy.",
         "livepatch=off",
         "The kernel has had an oops and a warning since it booted.",
         "One says so.",
-        "Not read: /proc/x (EACCES).",
+        "These files could not be read: /proc/x (EACCES).",
     )
 
 
@@ -260,23 +267,23 @@ def test_texts_that_could_disguise_themselves():
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "cause"),
     [
         ([], "is not a dictionary"),
-        ({}, "has a format that is not a number"),
-        (release() | {"format": 2}, "knows the format 1"),
+        ({}, "format in here is not a number"),
+        (release() | {"format": 2}, "here has the format 2, and this collection reads the format 1"),
         (release() | {"id": ""}, "has no id"),
         (release() | {"files": [{}]}, "has no kernel_release"),
         ({"livepatch_release": []}, "is not a dictionary"),
     ],
 )
-def test_releases_that_are_none(data, told):
-    with pytest.raises(DataError, match=told):
+def test_releases_that_are_none(data, cause):
+    with pytest.raises(DataError, match=cause):
         read_releases([("here", data)])
 
 
 def test_a_second_release_of_a_fix():
-    with pytest.raises(DataError, match="there is a second release of fix-1"):
+    with pytest.raises(DataError, match="there is a second release with the id fix-1"):
         read_releases([("here", release()), ("there", {"livepatch_release": release()})])
 
 
@@ -286,7 +293,7 @@ def test_the_best_release_counts_for_a_cve():
     fleet = fleet_of({"x": Answer(facts(patch("a"))), "y": Answer(facts()), "z": Answer()}, releases, synthetic.NOW)
     tally = fleet.by_cve()["CVE-1"]
     assert (tally.hosts, tally.protected, tally.unprotected, tally.unknown) == (3, 1, 1, 1)
-    assert [one.protected for one in fleet.by_fix().values()] == [1, 0]
+    assert [tally.protected for tally in fleet.by_fix().values()] == [1, 0]
 
 
 def test_every_number_adds_up():
@@ -306,7 +313,7 @@ def test_every_number_adds_up():
 @pytest.mark.parametrize("write", FORMATS)
 def test_the_same_bytes_whatever_the_order(write):
     answers = list(synthetic.answers(60).items())
-    sources = [("a release", one) for one in synthetic.releases()]
+    sources = [("a release", data) for data in synthetic.releases()]
     expected = write(fleet_of(dict(answers), read_releases(sources), synthetic.NOW))
     for seed in range(3):
         random.Random(seed).shuffle(answers)
@@ -318,10 +325,10 @@ def test_the_order_of_the_keys_of_facts_does_not_matter():
     def turned(data):
         if isinstance(data, dict):
             return {key: turned(data[key]) for key in reversed(list(data))}
-        return [turned(one) for one in data] if isinstance(data, list) else data
+        return [turned(entry) for entry in data] if isinstance(data, list) else data
 
     answers = synthetic.answers(20)
-    others = {name: Answer(turned(one.facts), one.problem, one.problem_kind) for name, one in answers.items()}
+    others = {name: replace(answer, facts=turned(answer.facts)) for name, answer in answers.items()}
     for write in FORMATS:
         assert write(fleet_of(answers, (), synthetic.NOW)) == write(fleet_of(others, (), synthetic.NOW))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of a report: each by the rules of its format, and none that a host's own words could break."""
+"""The files of a report: each follows the rules of its format, whatever texts hosts send."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SAMPLE = re.compile(r'(livepatch_[a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*
 
 
 def hostile_fleet():
-    """Every name that comes from a host or a release is one that wants to be more than a name."""
+    """A fleet whose names, of hosts and of releases, are an attack on each format."""
     answers = {
         name: Answer(
             synthetic.host_facts(
@@ -119,14 +119,14 @@ def test_csv_keeps_what_is_harmless():
 
 
 def metrics(fleet):
-    """The samples by metric; every line is looked at by the rules of the exposition format."""
+    """The samples by metric. Each line is checked by the rules of the exposition format."""
     text = as_prometheus(fleet)
     assert text.endswith("\n")
     found: dict = {}
     for line in text.splitlines():
         if line.startswith("# HELP "):
             name = line.split()[2]
-            assert name not in found, "the samples of a metric stand together"
+            assert name not in found, "the samples of a metric are in one block"
             found[name] = {}
         elif line.startswith("# TYPE "):
             assert line == f"# TYPE {list(found)[-1]} gauge"
@@ -134,7 +134,7 @@ def metrics(fleet):
             match = SAMPLE.fullmatch(line)
             assert match, line
             assert match[1] == list(found)[-1]
-            assert match[2] not in found[match[1]], "a series is told once"
+            assert match[2] not in found[match[1]], "each series has one sample"
             found[match[1]][match[2]] = int(match[3])
     return found
 
@@ -165,7 +165,7 @@ def test_prometheus_has_no_more_series_than_it_says():
     assert kernels['kernel="other"'] == 20
 
 
-def test_prometheus_tells_the_age_of_the_data():
+def test_prometheus_has_the_times_of_the_facts():
     found = metrics(synthetic.fleet(50))
     assert found["livepatch_report_timestamp_seconds"] == {None: int(synthetic.NOW.timestamp())}
     oldest = found["livepatch_oldest_facts_timestamp_seconds"][None]
@@ -242,7 +242,7 @@ def test_no_name_ends_the_data_of_the_page():
 
 
 def test_the_answer_comes_first():
-    def answer(fleet):
+    def sentences(fleet):
         return re.search(r'class="answer">(.*?)</h2>', as_html(fleet))[1]
 
     good = Answer(synthetic.host_facts(synthetic.KERNELS[4], [], []))
@@ -250,14 +250,16 @@ def test_the_answer_comes_first():
     releases = read_releases([("a release", synthetic.release(0))])
 
     def of(*answers):
-        return answer(fleet_of({str(number): one for number, one in enumerate(answers)}, releases, synthetic.NOW))
+        return sentences(
+            fleet_of({str(number): answer for number, answer in enumerate(answers)}, releases, synthetic.NOW)
+        )
 
     assert of() == "There are no hosts in this report."
     assert of(good) == "The only host is protected by the fix."
     assert of(bad) == "The only host is not protected by the fix."
     assert of(good, good) == "All 2 hosts are protected by the fix."
     assert of(good, bad) == "1 of 2 hosts is protected by the fix. 1 is not."
-    assert of(good, bad, bad, Answer()) == "1 of 4 hosts is protected by the fix. 2 are not. Nothing is known of 1."
-    assert answer(synthetic.fleet(3)) == "2 of 3 hosts are protected by all 4 fixes. 1 is not."
-    without = answer(synthetic.fleet(3, with_releases=False))
+    assert of(good, bad, bad, Answer()) == "1 of 4 hosts is protected by the fix. 2 are not. Nothing is known about 1."
+    assert sentences(synthetic.fleet(3)) == "2 of 3 hosts are protected by all 4 fixes. 1 is not."
+    without = sentences(synthetic.fleet(3, with_releases=False))
     assert without == "Patches are effective on 2 of 3 hosts. No release was given to compare with."

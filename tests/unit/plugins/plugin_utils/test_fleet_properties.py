@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""For any facts at all there is a report, and the same one each time."""
+"""Any facts at all make a report, and equal facts make equal reports."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def fleets(draw):
     facts = draw(st.dictionaries(st.text(min_size=1), HOSTS | ANYTHING, max_size=4))
     problem = st.none() | st.text(min_size=1)
     kinds = st.sampled_from(["unreachable", "failed"])
-    return {name: Answer(one, draw(problem), draw(kinds)) for name, one in facts.items()}
+    return {name: Answer(data, draw(problem), draw(kinds)) for name, data in facts.items()}
 
 
 @settings(deadline=None, max_examples=200)
 @given(fleets(), st.booleans())
 def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
-    sources = [("a release", one) for one in synthetic.releases()] if with_releases else []
+    sources = [("a release", data) for data in synthetic.releases()] if with_releases else []
     fleet = fleet_of(answers, read_releases(sources), synthetic.NOW)
     assert len(fleet.hosts) == len(answers)
     for tally in (fleet.tally(), *fleet.by_fix().values(), *fleet.by_cve().values()):
@@ -79,7 +79,7 @@ def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
     for host in fleet.hosts:
         assert host.headline in host.statuses
         assert host.why
-        assert all(one.headline == one.statuses[0] for one in host.standings)
+        assert all(standing.headline == standing.statuses[0] for standing in host.standings)
     again = fleet_of(dict(reversed(answers.items())), read_releases(reversed(sources)), synthetic.NOW)
     for write in (as_json, as_csv, as_prometheus, as_html):
         assert write(fleet).encode() == write(again).encode()
@@ -88,7 +88,7 @@ def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
 
 @settings(deadline=None, max_examples=300)
 @given(RELEASES)
-def test_a_release_is_understood_or_refused_with_a_sentence(data):
+def test_a_release_is_read_or_refused_with_a_sentence(data):
     try:
         releases = read_releases([("here", data)])
     except DataError as error:
