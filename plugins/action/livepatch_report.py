@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
         return result
 
     def _put(self, path: str, text: str) -> list[Result]:
-        """Write the file unless it has this content already. Return a diff if it had another content."""
+        """Write the file unless it has this content already. Return the diff if it had not."""
         new = text.encode()
         try:
             old = _content(path)

@@ -47,7 +47,7 @@ def facts(*patches, **more):
     return synthetic.host_facts(KERNEL, list(patches), [], **more)
 
 
-def kept(name="lp", sha256=SHA, kernel=KERNEL):
+def stored(name="lp", sha256=SHA, kernel=KERNEL):
     return {"name": name, "sha256": sha256, "release": kernel, "since": "", "why": "It fell over."}
 
 
@@ -81,12 +81,12 @@ HAS_PART = {"effective": "partial", "covered": [{"by": ["new"]}]}
         (facts(patch(sha256=OTHER_SHA)), ["drifted", "accepted"]),
         (facts(patch(sha256=OTHER_SHA, enabled=False)), ["not_applied", "drifted"]),
         (facts(patch(sha256=OTHER_SHA, **HAS_PART)), ["partly_effective", "drifted", "accepted"]),
-        (facts(boot=boot(accepted=[kept(sha256=OTHER_SHA)])), ["not_applied", "drifted"]),
-        (facts(patch(), boot=boot(accepted=[kept(sha256=OTHER_SHA)])), ["drifted", "accepted"]),
-        (facts(patch(), boot=boot(accepted=[kept(sha256=OTHER_SHA, kernel="5.10")])), ["protected", "accepted"]),
-        (facts(boot=boot(quarantined=[kept()])), ["quarantined", "not_applied"]),
-        (facts(boot=boot(quarantined=[kept(sha256=OTHER_SHA)])), ["not_applied"]),
-        (facts(patch(boot="quarantined"), boot=boot(quarantined=[kept()])), ["quarantined", "protected"]),
+        (facts(boot=boot(accepted=[stored(sha256=OTHER_SHA)])), ["not_applied", "drifted"]),
+        (facts(patch(), boot=boot(accepted=[stored(sha256=OTHER_SHA)])), ["drifted", "accepted"]),
+        (facts(patch(), boot=boot(accepted=[stored(sha256=OTHER_SHA, kernel="5.10")])), ["protected", "accepted"]),
+        (facts(boot=boot(quarantined=[stored()])), ["quarantined", "not_applied"]),
+        (facts(boot=boot(quarantined=[stored(sha256=OTHER_SHA)])), ["not_applied"]),
+        (facts(patch(boot="quarantined"), boot=boot(quarantined=[stored()])), ["quarantined", "protected"]),
         ({**facts(), "release": "6.6.0-99"}, ["no_patch_file"]),
         ({**facts(), "machine": "aarch64"}, ["no_patch_file"]),
         ({**facts(patch()), "release": "6.6.0-99"}, ["drifted", "accepted"]),
@@ -142,7 +142,7 @@ def test_the_worst_fix_gives_the_headline():
 
 def test_patches_of_no_release_are_statuses_and_no_headline():
     others = [patch("other", **COVERED_BY_NEW), patch("gone", enabled=False, in_transition=True)]
-    host = host_of(facts(patch(), *others, boot=boot(quarantined=[kept("third", OTHER_SHA)])), release())
+    host = host_of(facts(patch(), *others, boot=boot(quarantined=[stored("third", OTHER_SHA)])), release())
     assert host.headline == "protected"
     assert host.statuses == ("quarantined", "not_effective", "in_transition", "protected", "accepted")
 
@@ -154,7 +154,7 @@ def test_patches_of_no_release_are_statuses_and_no_headline():
         (facts(patch(), patch("b", boot="trial")), ["effective", "on_trial", "accepted"]),
         (facts(patch(), patch("b", **HAS_PART)), ["partly_effective", "accepted"]),
         (facts(patch(enabled=False)), ["no_patches"]),
-        (facts(boot=boot(quarantined=[kept()])), ["quarantined"]),
+        (facts(boot=boot(quarantined=[stored()])), ["quarantined"]),
         ({**facts(), "supported": False}, ["unsupported"]),
     ],
 )
@@ -241,7 +241,7 @@ def test_notes():
     host = host_of(
         facts(
             transition={"patch": "lp", "enabling": False, "stalling_tasks": [{"pid": 7, "command": "sleep"}] * 7},
-            boot=boot(quarantined=[kept()], lost=[kept(kernel="5.10")], held=True, nothing="livepatch=off"),
+            boot=boot(quarantined=[stored()], lost=[stored(kernel="5.10")], held=True, nothing="livepatch=off"),
             trouble=["an oops", "a warning"],
             disagreements=["One says so."],
             unreadable=[{"path": "/proc/x", "reason": "EACCES"}],
