@@ -14,6 +14,11 @@ from datetime import datetime, timezone
 import yaml
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    Finding,
+    FindingError,
+    failure_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
@@ -34,20 +39,12 @@ WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
 }
 
 
-class ReportError(Exception):
-    """The report cannot be made. `reason` is a stable key, `cause` and `remedy` are a sentence each."""
+class ReportError(FindingError):
+    """The report cannot be made."""
 
     def __init__(self, *, reason: str, cause: str, remedy: str) -> None:
         # Paths, and what a parser quotes of a file, are data.
-        cause = printable(cause)
-        super().__init__(f"{cause} {remedy}")
-        self.result: Result = {
-            "failed": True,
-            "msg": str(self),
-            "reason": reason,
-            "cause": cause,
-            "remedy": remedy,
-        }
+        super().__init__(Finding(reason=reason, seen=printable(cause), remedy=remedy))
 
 
 class ActionModule(ActionBase):
@@ -60,7 +57,7 @@ class ActionModule(ActionBase):
         try:
             result.update(self._report(arguments, task_vars or {}))
         except ReportError as error:
-            result.update(error.result)
+            result.update(failure_of(error.finding))
         return result
 
     def _report(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
