@@ -48,7 +48,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import settling, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
@@ -273,7 +274,7 @@ class Executor:
         trouble: list[str] = []
         try:
             self._settle(before, plan, kept, done)
-            trouble += self._carry_out_way_back(before, plan, kept, done)
+            trouble += self._carry_out_rollback(before, plan, kept, done)
         except StepFailed as failed:
             trouble.append(_failed_as_well(failed))
         finally:
@@ -281,11 +282,11 @@ class Executor:
         now = self._kernel.snapshot()
         return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
 
-    def _carry_out_way_back(self, before: Snapshot, plan: Plan, kept: Kept, done: list[str]) -> list[str]:
+    def _carry_out_rollback(self, before: Snapshot, plan: Plan, kept: Kept, done: list[str]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
         trouble = []
         while True:
-            for step in way_back(before, self._kernel.snapshot(), plan, kept):
+            for step in rollback_steps(before, self._kernel.snapshot(), plan, kept):
                 try:
                     self._carry_out_all([step], done)
                 except StepFailed as failed:

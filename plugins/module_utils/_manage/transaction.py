@@ -40,7 +40,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import is_gone, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
@@ -471,7 +472,7 @@ def _left_behind(kernel: KernelProtocol) -> _LeftBehind | None:
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
     arrived = not deviations(replace(now, patches=note.goal), settled)
     unproven = arrived and note.state == ENABLED and not note.proven
-    undone = predict(settled, Plan(tuple(way_back(before, settled, plan, kept.files))))
+    undone = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, kept.files))))
     if unproven and not deviations(before, undone):
         arrived = False
     return _LeftBehind(note, plan, before, undone, kept, arrived, unproven, untouched=not deviations(before, now))

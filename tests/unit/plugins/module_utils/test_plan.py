@@ -25,7 +25,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import settling, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,
@@ -226,13 +227,13 @@ def test_a_second_plan_is_empty(patches, state):
 )
 def test_way_back(before, now, kept, expected):
     plan = Plan(steps=(Step("disable", "fix"), Step("wait", "other")))
-    back = whole_way_back(snapshot(OTHER, *before), snapshot(OTHER, *now), plan, {"fix": kept} if kept else {})
+    back = whole_rollback(snapshot(OTHER, *before), snapshot(OTHER, *now), plan, {"fix": kept} if kept else {})
     assert [f"{step.action} {step.patch}" for step in back] == expected
 
 
-def whole_way_back(before, now, plan, kept):
+def whole_rollback(before, now, plan, kept):
     first = settling(before, now, plan, kept)
-    return [*first, *way_back(before, predict(now, Plan(steps=tuple(first))), plan, kept)]
+    return [*first, *rollback_steps(before, predict(now, Plan(steps=tuple(first))), plan, kept)]
 
 
 @pytest.mark.parametrize(

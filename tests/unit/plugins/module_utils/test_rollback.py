@@ -26,7 +26,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Identity,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import is_other_content, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_different_build
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
@@ -114,9 +115,9 @@ def test_without_a_mark_the_plan_tells_contents_apart(abi, instances):
     before = dataclasses.replace(kept, instance=instances[0])
     now = dataclasses.replace(kept, instance=instances[1], identity=Identity())
     plan = Plan(steps=(Step(UNLOAD, "fix"), Step(LOAD, "fix", second)))
-    assert is_other_content(now, before, plan) == (instances == (1, 2))
-    assert not is_other_content(now, before, Plan(steps=(Step(UNLOAD, "fix"), Step(LOAD, "fix", first))))
-    back = way_back(snapshot(before, abi=abi), snapshot(now, abi=abi), plan, {"fix": first})
+    assert is_different_build(now, before, plan) == (instances == (1, 2))
+    assert not is_different_build(now, before, Plan(steps=(Step(UNLOAD, "fix"), Step(LOAD, "fix", first))))
+    back = rollback_steps(snapshot(before, abi=abi), snapshot(now, abi=abi), plan, {"fix": first})
     assert (Step(LOAD, "fix", first) in back) == (instances == (1, 2))
 
 
@@ -148,7 +149,7 @@ def test_what_was_disabled_is_not_loaded_again(tmp_path):
     plan = Plan(steps=(Step(UNLOAD, "old"),))
     before = host.kernel.snapshot()
     host.kernel.patches = host.kernel.patches[1:]
-    assert way_back(before, host.kernel.snapshot(), plan, file) == []
+    assert rollback_steps(before, host.kernel.snapshot(), plan, file) == []
 
 
 def test_the_order_comes_back(tmp_path):

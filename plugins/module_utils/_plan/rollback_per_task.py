@@ -1,0 +1,146 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: rolling back on per_task kernels, where loading a patch enables it and transitions run one at a time."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    DISABLE,
+    ENABLE,
+    LOAD,
+    UNLOAD,
+    WAIT,
+    Kept,
+    Plan,
+    Step,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    STOP_MACHINE,
+    LoadedPatch,
+    Snapshot,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
+    is_as_before,
+    is_different_build,
+    is_gone,
+    movable_of,
+    new_patches,
+    stays_out,
+    strangers_in,
+)
+
+
+def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+    """What comes before all of the way back: until a transition has ended, a per_task kernel starts no other (EBUSY).
+
+    One of the plan's is reversed if it leads to where the patch was not, or to where it could not stay.
+    """
+    moving = now.in_transition
+    if moving is None or now.abi == STOP_MACHINE:
+        return []
+    was = before.patch(moving.name)
+    is_same = was is not None and not is_different_build(moving, was, plan)
+    if was and is_same and was.in_transition and was.enabled == moving.enabled:
+        return []
+    wait = Step(WAIT, moving.name)
+    should_be_up = was is not None and was.enabled and is_same
+    if was and should_be_up:
+        up = replace(
+            now, patches=tuple(replace(patch, enabled=patch.enabled or patch == moving) for patch in now.patches)
+        )
+        should_be_up = was not in _rising(before, up, plan, kept)
+        if moving.enabled and moving.name in kept and per_task_steps(before, up, plan, kept):
+            # It may be stalled, and more is to be done: going down it is not in the way, and it is loaded again.
+            should_be_up = False
+    if moving.name not in plan.names or moving.enabled == should_be_up:
+        return [wait]
+    return [Step(ENABLE if should_be_up else DISABLE, moving.name), wait]
+
+
+def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+    """Lower from the top, load what is missing in the old order, and take out what is new.
+
+    A patch that was loaded and disabled is loaded again only where that is harmless: it enables it for a moment. What
+    is new and down does nothing; that it cannot be unloaded must not keep what was live from coming back.
+    """
+    rising = [patch.name for patch in _rising(before, now, plan, kept)]
+    steps = []
+    for patch in reversed(now.patches):
+        was = before.patch(patch.name)
+        if patch.name not in plan.names and patch.name not in rising:
+            continue
+        goes_out = was is None or patch.name in rising or is_different_build(patch, was, plan)
+        if patch.enabled and (goes_out or not (was and was.enabled)):
+            steps += [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
+        if goes_out and was is not None:
+            steps.append(Step(UNLOAD, patch.name))
+    lowered = {step.patch for step in steps}
+    staying = [patch for patch in now.patches if patch.enabled and patch.name not in lowered]
+    for patch in before.patches:
+        comes_back = not patch.enabled and patch.name in plan.names and is_gone(patch, now, plan)
+        if patch.name in rising or (comes_back and _is_harmless(kept.get(patch.name), staying)):
+            steps += [Step(LOAD, patch.name, kept[patch.name]), Step(WAIT, patch.name)]
+            steps += [] if patch.enabled else [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
+    return steps + [Step(UNLOAD, name) for name in reversed(new_patches(plan, before)) if now.patch(name)]
+
+
+def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bool:
+    """Whether a disabled patch may be loaded again, which enables it for a moment: it disables and covers nobody."""
+    return (
+        file is not None
+        and file.replace is False
+        and file.functions is not None
+        and not any(patch.shares(file.functions) for patch in staying)
+    )
+
+
+def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[LoadedPatch]:
+    """The patches to be loaded again: those that are missing, and those that have to come above them."""
+    rising: list[LoadedPatch] = []
+    were_up = [patch for patch in before.patches if patch.enabled]
+    strangers = strangers_in(now, before, plan)
+    movable = [name for name in movable_of((*plan.names, plan.about), strangers, before, now, plan) if name in kept]
+    staying = [
+        patch for patch in were_up if patch.name not in movable and is_as_before(now.patch(patch.name), patch, plan)
+    ]
+    staying += strangers
+    for patch in were_up:
+        can_move = patch.name in movable
+        if is_as_before(now.patch(patch.name), patch, plan):
+            if can_move and any(_is_under(lower, patch, were_up, kept) for lower in rising):
+                rising.append(patch)
+        elif can_move and not stays_out(patch, staying, before, plan):
+            rising.append(patch)
+    # What would disable patches that cannot be brought back above it stays out.
+    return [
+        patch
+        for patch in rising
+        if not _replaces(patch, were_up, kept)
+        or (
+            not strangers
+            and all(
+                upper in rising
+                for upper in were_up[were_up.index(patch) + 1 :]
+                if is_as_before(now.patch(upper.name), upper, plan)
+            )
+        )
+    ]
+
+
+def _is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) -> bool:
+    """Whether loading the lower one anew would change what is live, unless the upper one is loaded after it."""
+    return upper.shares(lower.functions) or _replaces(lower, were_up, kept)
+
+
+def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) -> bool:
+    """Whether loading the patch may disable all others. It has not if something below it was still enabled."""
+    replaces = patch.replace if patch.replace is not None else kept[patch.name].replace
+    return were_up.index(patch) == 0 if replaces is None else replaces

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: what both ways of rolling back ask: what is gone, what is somebody else's, what may come back."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    DISABLE,
+    UNLOAD,
+    WAIT,
+    Plan,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    LoadedPatch,
+    Snapshot,
+)
+
+
+def is_different_build(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> bool:
+    """Whether another content is loaded under this name than before. Where the kernel shows no mark, the plan tells."""
+    relation = now.identity.compare(before.identity)
+    if relation != "unknown":
+        return relation == "different"
+    is_loaded_anew = None not in (now.instance, before.instance) and now.instance != before.instance
+    return is_loaded_anew and any(
+        file.name == now.name and file.identity.compare(before.identity) != "same" for file in plan.loads
+    )
+
+
+def is_gone(before: LoadedPatch, now: Snapshot, plan: Plan) -> bool:
+    """Whether the patch is not loaded any more, or another content is under its name."""
+    patch = now.patch(before.name)
+    return patch is None or is_different_build(patch, before, plan)
+
+
+def is_as_before(now: LoadedPatch | None, before: LoadedPatch, plan: Plan) -> bool:
+    return now is not None and now.enabled == before.enabled and not is_different_build(now, before, plan)
+
+
+def new_patches(plan: Plan, before: Snapshot) -> list[str]:
+    return [name for name in plan.names if before.patch(name) is None]
+
+
+def stays_out(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapshot, plan: Plan) -> bool:
+    """Whether the patch would come back above one of these and so put older code above newer.
+
+    What was not there before has come since, and is newer. That one covered the patch counts only if nothing of the
+    patch was live, or it was to go anyway: otherwise what it alone had patched would be lost.
+    """
+    if any(before.patch(lower.name) is None and lower.shares(patch.functions) for lower in below):
+        return True
+    is_no_loss = before.effect(patch) == "none" or _is_to_go(patch, plan)
+    return is_no_loss and not before.covering(patch).isdisjoint(below)
+
+
+def _is_to_go(patch: LoadedPatch, plan: Plan) -> bool:
+    actions = [step.action for step in plan.steps if step.patch == patch.name and step.action != WAIT]
+    return actions[-1:] in ([UNLOAD], [DISABLE])
+
+
+def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]:
+    """The enabled patches that somebody else has loaded since."""
+    return [
+        patch
+        for patch in now.patches
+        if patch.enabled and before.patch(patch.name) is None and patch.name not in plan.names
+    ]
+
+
+def movable_of(
+    names: t.Iterable[str], strangers: list[LoadedPatch], before: Snapshot, now: Snapshot, plan: Plan
+) -> list[str]:
+    """These patches without those that are where they were, and would come above what somebody else has loaded."""
+    newer = {function for patch in strangers for function in patch.functions}
+    below = [
+        patch.name
+        for patch in before.patches
+        if patch.shares(newer) and is_as_before(now.patch(patch.name), patch, plan)
+    ]
+    return [name for name in names if name not in below]
