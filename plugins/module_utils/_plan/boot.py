@@ -22,7 +22,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     TRIAL,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
@@ -94,7 +95,7 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
     loaded = {patch.name for patch in after.patches}
     before = {patch.name for patch in snapshot.patches}
     gone = before.union(circumstances.displaced, wanted.supersedes).difference(loaded)
-    if snapshot.abi == PER_TASK and file.replace is not False:
+    if abi_of(snapshot).loading_enables and file.replace is not False:
         # What is not enabled beside it now must not be at boot either: there it would be refused above the others.
         active = {patch.name for patch in after.patches if patch.enabled}
         gone = gone.union(one.name for one in boot.due(snapshot.release) if one.name not in {*active, wanted.name})

@@ -26,11 +26,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, PRESENT, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    STOP_MACHINE,
     LoadedPatch,
     Snapshot,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import Change
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet, change_set
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.order import steps_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.refusals import notices_of, refusals_of
 
 
 def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> Plan:
@@ -42,9 +44,9 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> P
     relation = loaded.identity.compare(wanted.file.identity) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
         return Plan(refusals=(_different_content(loaded, wanted.file),))
-    change = Change(snapshot, wanted, kept or {}, replacing=relation == "different")
-    steps = change.steps()
-    refusals = change.refusals(steps)
+    change = change_set(snapshot, wanted, kept or {}, other_build=relation == "different")
+    steps = steps_of(change)
+    refusals = refusals_of(change, steps)
     if refusals:
         return Plan(refusals=tuple(refusals), intended=tuple(steps))
     steps = _load_targets(snapshot, wanted, steps) + _wait_for_others(snapshot, wanted.name, steps)
@@ -66,8 +68,7 @@ def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list
         return []
     files = [step.file for step in steps if step.action == LOAD and step.file]
     needed = [name for file in files for name in file.depends]
-    if snapshot.abi == STOP_MACHINE:
-        # A per_task kernel patches a module when it comes (klp_module_coming).
+    if not abi_of(snapshot).patches_modules_later:
         needed += [entry.object for file in files for entry in file.functions or ()]
     missing = [name for name in dict.fromkeys(needed) if name != "vmlinux" and name not in snapshot.modules]
     return [Step(LOAD_TARGET, name) for name in missing]
@@ -105,10 +106,10 @@ def _different_content(loaded: LoadedPatch, file: PatchFile) -> Finding:
     )
 
 
-def _warnings(wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: Change) -> t.Iterator[str]:
+def _warnings(wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: ChangeSet) -> t.Iterator[str]:
     if relation == "unknown" and loaded and wanted.file:
         yield (
             f"Whether the loaded patch {wanted.name} has the content of {wanted.file.path} is unknown: "
             "the kernel shows neither its build-id nor its srcversion, and it was not loaded by this collection."
         )
-    yield from change.notices()
+    yield from notices_of(change)

@@ -23,11 +23,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     Step,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    PER_TASK,
-    STOP_MACHINE,
     LoadedPatch,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 
 
 def predict(snapshot: Snapshot, plan: Plan) -> Snapshot:
@@ -59,14 +58,13 @@ def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
         patches[place] = replace(patch, in_transition=False, functions=patch.functions if patch.enabled else ())
     elif step.action == ENABLE:
         patches[place] = replace(patch, enabled=True)
-        if snapshot.abi == STOP_MACHINE and not snapshot.list_order:
-            # Without CONFIG_LIVEPATCH_STACK an enabled patch moves to the end of the kernel's list.
+        if abi_of(snapshot).enabling_moves_last:
             patches.append(patches.pop(place))
     return patches
 
 
 def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPatch]:
-    enables = snapshot.abi == PER_TASK
+    enables = abi_of(snapshot).loading_enables
     patches = list(snapshot.patches)
     if enables and file.replace:
         patches = [replace(patch, enabled=False, functions=()) for patch in patches]

@@ -23,10 +23,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    PER_TASK,
-    STOP_MACHINE,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
@@ -39,7 +38,7 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Seq
     loaded = snapshot.patch(wanted.name)
     if loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different":
         return Plan()
-    if snapshot.abi == PER_TASK:
+    if abi_of(snapshot).loading_enables:
         # Loading what was disabled would enable it for a moment, and a disabled patch does nothing there.
         displaced = [one for one in displaced if one.enabled]
     removal = make_plan(snapshot, replace(wanted, state=ABSENT, file=None), kept)
@@ -50,7 +49,7 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Seq
     if refusal:
         return Plan(refusals=(refusal,), intended=removal.steps)
     # That the removal is not refused has shown that nobody else's patch is in the way; those that come back may be.
-    keeps_order = snapshot.abi == STOP_MACHINE and snapshot.list_order is not False
+    keeps_order = abi_of(snapshot).stacking is not False
     task = replace(wanted, on_covered=UNSTACK if keeps_order else ALLOW)
     tasks = _returns(task, displaced)
     if wanted.on_covered == UNSTACK:

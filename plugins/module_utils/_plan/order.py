@@ -1,0 +1,85 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: the order in which a change is carried out."""
+
+from __future__ import annotations
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
+
+
+def steps_of(change: ChangeSet) -> list[Step]:
+    """The steps: no function is without its fix longer than needed, and the kernel allows each step."""
+    if change.lifted or change.lowers_first:
+        return _with_room_made(change)
+    down = _lower(change, change.loaded) if change.moves.down and change.loaded else _settle(change)
+    steps = [*down, *_out(change), *_in(change), *_up(change)]
+    for patch in reversed(change.superseded):
+        steps += _lower(change, patch) if patch.enabled else []
+        steps.append(Step(UNLOAD, patch.name))
+    return steps
+
+
+def _with_room_made(change: ChangeSet) -> list[Step]:
+    moves = change.moves
+    steps = _settle(change) if not moves.down else []
+    registered_early = moves.in_ and not moves.out and not change.abi.loading_enables
+    if registered_early:
+        # If the kernel does not take the new patch, nothing else was touched.
+        steps += _in(change)
+    for patch in reversed(change.snapshot.patches):
+        if patch in change.lowered or patch in change.lifted:
+            steps += _lower(change, patch)
+    steps += [Step(UNLOAD, patch.name) for patch in reversed(change.superseded)]
+    steps += _out(change)
+    rise = _up(change) if registered_early else [*_in(change), *_up(change)]
+    place = _place_among_lifted(change)
+    return [*steps, *_lift_back(change, change.lifted[:place]), *rise, *_lift_back(change, change.lifted[place:])]
+
+
+def _place_among_lifted(change: ChangeSet) -> int:
+    """How many of the lifted patches are enabled again before the wanted one is.
+
+    A new patch belongs above all, one that was disabled below all, one that was enabled where it was.
+    With CONFIG_LIVEPATCH_STACK the kernel's list decides, and a module that comes in is its last.
+    """
+    loaded = change.loaded
+    if loaded is None or (change.moves.in_ and change.keeps_list_order):
+        return len(change.lifted)
+    if loaded.enabled or change.keeps_list_order:
+        return sum(change.is_before(patch, loaded) for patch in change.lifted)
+    return 0
+
+
+def _settle(change: ChangeSet) -> list[Step]:
+    is_waited_for = change.loaded and change.loaded.in_transition and not change.moves.back
+    return change.abi.wait(change.wanted.name) if is_waited_for else []
+
+
+def _lower(change: ChangeSet, patch: LoadedPatch) -> list[Step]:
+    loading_disables = change.abi.loading_enables and change.moves.in_ and change.file and change.file.replace
+    if loading_disables and patch in change.superseded:
+        return []
+    return change.abi.disable(patch.name)
+
+
+def _out(change: ChangeSet) -> list[Step]:
+    return [Step(UNLOAD, change.wanted.name)] if change.moves.out else []
+
+
+def _in(change: ChangeSet) -> list[Step]:
+    return change.abi.load(change.wanted.name, change.file) if change.moves.in_ else []
+
+
+def _up(change: ChangeSet) -> list[Step]:
+    is_up_when_loaded = change.abi.loading_enables and not change.moves.back
+    return change.abi.enable(change.wanted.name) if change.moves.up and not is_up_when_loaded else []
+
+
+def _lift_back(change: ChangeSet, patches: tuple[LoadedPatch, ...]) -> list[Step]:
+    return [step for patch in patches for step in change.abi.enable_again(patch.name, change.copies.get(patch.name))]

@@ -1,0 +1,340 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: why a change is refused, and what the user should know of one that is not."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD, WAIT, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ALLOW, DISABLED, UNSTACK, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Function,
+    LoadedPatch,
+    added_functions,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
+
+_ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch."
+
+
+def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
+    """All that forbids the change, which these steps would carry out."""
+    refusals = []
+    if change.moves.in_:
+        refusals += _refuse_load(change)
+    refusals += _refuse_enable(change) + _refuse_order(change)
+    refusals += _refuse_unload(change, steps)
+    if not change.wanted.force_owner:
+        refusals += _refuse_owned(change, steps)
+    if steps and not change.snapshot.privileged:
+        refusals.append(
+            Finding(
+                reason="not_root",
+                seen="The module does not run as root.",
+                remedy="Use become: true.",
+                why="Live patches can be changed by root only.",
+            )
+        )
+    return refusals
+
+
+def _refuse_load(change: ChangeSet) -> list[Finding]:
+    if change.file is None:
+        return [_no_file(change.wanted, change.loaded)]
+    refusals = []
+    staying = [
+        patch
+        for patch in change.snapshot.patches
+        if patch.enabled and patch.name != change.wanted.name and patch not in change.superseded
+    ]
+    if change.abi.loading_enables and staying and change.file.replace is not False:
+        refusals.append(_replaces_others(change.file, staying))
+    if not change.abi.loading_enables and change.file.replace:
+        refusals.append(_replace_not_there(change.file))
+    if change.may_add_others and change.moves.out:
+        refusals.append(_may_not_load_again(change.file))
+    return refusals
+
+
+def _refuse_enable(change: ChangeSet) -> list[Finding]:
+    """Of a module that somebody has registered: openEuler 5.10 takes one with replace, and then hangs CPUs.
+
+    What gives it away is that the kernel has added the functions of other patches to it.
+    """
+    if change.abi.loading_enables or change.moves.in_ or not (change.moves.up and change.loaded):
+        return []
+    file, loaded = change.file, change.loaded
+    earlier = [patch for patch in change.snapshot.patches if patch.load_index < loaded.load_index]
+    added = added_functions(loaded, file.functions if file else None, earlier)
+    if file and file.functions is not None:
+        return [_replace_not_there(file)] if file.replace or added else []
+    if not added or loaded.enabled or (file and file.replace is False):
+        return []
+    return [
+        Finding(
+            reason="needs_file",
+            seen=f"{loaded.name} has every function of {_names(earlier)}, which came before it: it may have the "
+            "replace flag.",
+            remedy=f"Give src, so that it can be checked; or take {_names(earlier)} out first.",
+            why="Kernels that patch by stop_machine lack it: openEuler 5.10 accepts it and then hangs CPUs.",
+        )
+    ]
+
+
+def _refuse_order(change: ChangeSet) -> list[Finding]:
+    blocking = _blocking(change)
+    if blocking:
+        return [_blocked(change.wanted.name, blocking)]
+    if not change.involved:
+        return []
+    if change.wanted.on_covered == UNSTACK:
+        return _refuse_unstack(change)
+    if change.wanted.on_covered == ALLOW and not change.behind_by_order:
+        return []
+    return [_covered(change)]
+
+
+def _blocking(change: ChangeSet) -> list[LoadedPatch]:
+    """With CONFIG_LIVEPATCH_STACK: the disabled patches before the place where the wanted one is to be enabled.
+
+    Where that is unknown the kernel is asked, unless something would have been unloaded by then.
+    """
+    takes_out_first = change.lowers_first or change.moves.out
+    must_know = change.abi.stacking or (change.abi.stacking is None and takes_out_first)
+    if not must_know or not change.moves.up:
+        return []
+    patches = list(change.snapshot.patches)
+    place = patches.index(change.loaded) if change.loaded and not change.moves.in_ else len(patches)
+    return [
+        patch
+        for patch in patches[:place]
+        if not patch.enabled and patch not in change.superseded and patch.name != change.wanted.name
+    ]
+
+
+def _refuse_unstack(change: ChangeSet) -> list[Finding]:
+    names = _names(change.lifted)
+    if change.abi.stacking and change.wanted.state == DISABLED:
+        return [
+            Finding(
+                reason="list_order",
+                seen=f"{names} could not be enabled again behind the disabled {change.wanted.name}.",
+                remedy="Set state: absent, or disable those patches as well.",
+                why=_ONLY_THE_FIRST,
+            )
+        ]
+    comes_back = change.moves.in_ and change.loaded is not None
+    if change.keeps_list_order and comes_back and any(above.shares(change.functions) for above in change.lifted):
+        return [
+            Finding(
+                reason="list_order",
+                seen=f"{change.wanted.name} would come above {names}.",
+                remedy=f"Set state: absent for {names} first, and load them again afterwards.",
+                why="On a kernel with CONFIG_LIVEPATCH_STACK a module that is loaded again comes last.",
+            )
+        ]
+    missing = [patch for patch in change.lifted if change.abi.loading_enables and patch.name not in change.copies]
+    if missing:
+        return [
+            Finding(
+                reason="needs_file",
+                seen=f"{_names(missing)} could not be enabled again.",
+                remedy="Disable those patches yourself, or set on_covered: allow.",
+                why="On this kernel that needs the patch's file, and this collection did not load it.",
+            )
+        ]
+    replacing = [
+        patch
+        for patch in change.lifted
+        if change.moves.up and change.abi.loading_enables and _may_replace(change, patch)
+    ]
+    if replacing:
+        return [
+            Finding(
+                reason="replaces_others",
+                seen=f"{_names(replacing)} would be loaded again above {change.wanted.name}.",
+                remedy=f"Set supersedes to {_names(replacing)}, or leave {change.wanted.name} disabled.",
+                why=f"With the replace flag that disables {change.wanted.name} at once.",
+            )
+        ]
+    return []
+
+
+def _may_replace(change: ChangeSet, patch: LoadedPatch) -> bool:
+    flag = patch.replace if patch.replace is not None else change.copies[patch.name].replace
+    return flag is not False
+
+
+def _covered(change: ChangeSet) -> Finding:
+    covered = [
+        f"{function} of {patch.name} by {_names(stack)}"
+        for patch in change.lowered
+        for function, stack in change.snapshot.above(patch).items()
+    ]
+    if covered:
+        allow = "" if change.behind_by_order else " or allow (leave them live)"
+        return Finding(
+            reason="covered",
+            seen=f"Newer patches cover {'; '.join(covered)}.",
+            remedy="Act on the newer patches first, or set on_covered: unstack (disable, act, enable them again)"
+            f"{allow}.",
+            why="The newer ones stay live, and what lies under them would change unseen.",
+        )
+    if not change.behind_by_order:
+        return Finding(
+            reason="would_cover",
+            seen=f"{change.wanted.name} was loaded before {_names(change.involved)} and would now come above on "
+            f"{_functions_text(change.functions, change.involved)}.",
+            remedy="Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
+            why="The older code would become live again.",
+        )
+    return Finding(
+        reason="list_order",
+        seen=f"{_names(change.involved)} {'is' if len(change.involved) == 1 else 'are'} enabled behind "
+        f"{_names(change.lowered)}.",
+        remedy="Disable the later patches first, or set on_covered: unstack.",
+        why="A kernel with CONFIG_LIVEPATCH_STACK disables only the last enabled patch.",
+    )
+
+
+def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
+    unloaded = {step.patch for step in steps if step.action == UNLOAD}
+    return [
+        Finding(
+            reason="module_unloadable",
+            seen=f"{patch.name} has no exit function.",
+            remedy="Set state: disabled to end its effect; only a reboot removes the module.",
+            why="The kernel never unloads such a module (EBUSY).",
+        )
+        for patch in change.snapshot.patches
+        if patch.permanent and patch.name in unloaded
+    ]
+
+
+def _refuse_owned(change: ChangeSet, steps: list[Step]) -> list[Finding]:
+    touched = {step.patch for step in steps if step.action != WAIT}
+    return [
+        Finding(
+            reason="owned",
+            seen=f"{patch.name} is managed by {patch.owner}.",
+            remedy=f"Change it with {patch.owner}, or set force_owner: true and tell {patch.owner} afterwards.",
+            why=f"{patch.owner} does not notice what others do to its patches.",
+        )
+        for patch in change.snapshot.patches
+        if patch.owner and patch.name in touched
+    ]
+
+
+def notices_of(change: ChangeSet) -> t.Iterator[str]:
+    """What is good to know of a change that is not refused, in sentences."""
+    lowered_first = [patch for patch in change.superseded if patch.enabled]
+    if lowered_first and change.lowers_first:
+        yield (
+            f"{_names(lowered_first)} must be disabled before {change.wanted.name} is enabled, because the kernel "
+            "may have CONFIG_LIVEPATCH_STACK: between the two neither is active."
+        )
+    if change.may_add_others and change.file:
+        yield (
+            f"{change.file.path} does not show whether it has the replace flag. If it has, it is taken out again "
+            "before it is enabled."
+        )
+    lost = [patch for patch in change.snapshot.patches if _could_be_lost(change, patch)]
+    if lost:
+        yield (
+            f"If this fails, {_names(lost)} cannot be brought back: this collection did not load "
+            f"{'it' if len(lost) == 1 else 'them'}, and has no copy of the file."
+        )
+    if change.lifted:
+        yield f"Disabled for a moment and enabled again in their old order: {_names(change.lifted)}."
+    elif change.involved and change.wanted.on_covered == ALLOW:
+        yield f"The order with {_names(change.involved)} matters and was allowed to change."
+
+
+def _could_be_lost(change: ChangeSet, patch: LoadedPatch) -> bool:
+    """Whether the patch goes out, and nothing is at hand to load it again with."""
+    is_exchanged = patch == change.loaded and change.moves.out and change.moves.in_
+    return patch.enabled and patch.name not in change.copies and (is_exchanged or patch in change.superseded)
+
+
+def _names(patches: t.Iterable[LoadedPatch]) -> str:
+    return ", ".join(patch.name for patch in patches)
+
+
+def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedPatch]) -> str:
+    shared = [function for function in functions if any(patch.shares([function]) for patch in patches)]
+    return ", ".join(str(function) for function in shared)
+
+
+def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
+    """A patch with `klp_patch.replace` disables every other one; only loading their files again would undo that."""
+    names = _names(others)
+    if file.replace:
+        return Finding(
+            reason="replaces_others",
+            seen=f"{file.path} has the replace flag.",
+            remedy="Name those patches in supersedes, or build this one without replace.",
+            why=f"Loading it would disable {names}.",
+        )
+    return Finding(
+        reason="may_replace_others",
+        seen=_shows_no_replace(file),
+        remedy="Name those patches in supersedes, or set state: absent for them first.",
+        why=f"If it has, loading it would disable {names}.",
+    )
+
+
+def _replace_not_there(file: PatchFile) -> Finding:
+    return Finding(
+        reason="replace_not_supported",
+        seen=f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement.",
+        remedy="Build the patch without replace (kpatch-build -R), and use supersedes.",
+        why="Newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
+    )
+
+
+def _shows_no_replace(file: PatchFile) -> str:
+    return (
+        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
+        "built with -R)."
+    )
+
+
+def _may_not_load_again(file: PatchFile) -> Finding:
+    return Finding(
+        reason="may_replace_others",
+        seen=_shows_no_replace(file),
+        remedy="Put the manifest of livepatch_build beside it, or set state: absent first and load it then.",
+        why="Kernels that patch by stop_machine do not take it, and the loaded content would be out by then.",
+    )
+
+
+def _blocked(name: str, blocking: list[LoadedPatch]) -> Finding:
+    return Finding(
+        reason="list_order",
+        seen=f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}.",
+        remedy="Enable or unload those patches first.",
+        why=_ONLY_THE_FIRST,
+    )
+
+
+def _no_file(wanted: Wanted, loaded: LoadedPatch | None) -> Finding:
+    if loaded is None:
+        return Finding(
+            reason="not_loaded",
+            seen=f"No patch named {wanted.name} is loaded.",
+            remedy="Give src.",
+            why="No file was given to load.",
+        )
+    return Finding(
+        reason="needs_file",
+        seen=f"{wanted.name} is loaded and disabled.",
+        remedy="Give src.",
+        why="On this kernel only loading its file again enables it.",
+    )
