@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
@@ -38,20 +39,34 @@ def detect_list_order(
     return None, "whether CONFIG_LIVEPATCH_STACK is set is unknown: there is no readable configuration"
 
 
-def detect_abi(
-    files: Files, config_path: str | None, config: dict[str, str]
-) -> tuple[str | None, list[str], str | None]:
-    """The ABI, what it was concluded from, and, where there is none, why. Best evidence first: config, then symbols."""
+Detected = t.Tuple[t.Optional[str], t.List[str], t.Optional[str]]
+"""The ABI, what it was concluded from, and, where there is none, why."""
+
+
+def detect_abi(files: Files, config_path: str | None, config: dict[str, str]) -> Detected:
+    """How the kernel applies live patches. Best evidence first: its configuration, its symbols, its files."""
     if config_path is not None:
-        if config.get("CONFIG_LIVEPATCH") != "y":
-            return None, [], f"CONFIG_LIVEPATCH is not set in {config_path}."
-        if config.get("CONFIG_LIVEPATCH_WO_FTRACE") == "y":
-            return STOP_MACHINE, [f"CONFIG_LIVEPATCH_WO_FTRACE=y in {config_path}"], None
-        return PER_TASK, [f"CONFIG_LIVEPATCH=y without CONFIG_LIVEPATCH_WO_FTRACE in {config_path}"], None
+        return _by_config(config_path, config)
     if not files.is_dir(SYSFS):
         return None, [], f"The kernel has no {SYSFS} and no readable configuration."
-    symbols = _livepatch_symbols(files)
     has_state_file = files.inode(STATE_FILE) is not None
+    detected = _by_symbols(_livepatch_symbols(files), has_state_file) or _by_files(files, has_state_file)
+    return detected or (
+        None,
+        [],
+        f"The kernel has {SYSFS}, but neither its configuration nor /proc/kallsyms tells how.",
+    )
+
+
+def _by_config(path: str, config: dict[str, str]) -> Detected:
+    if config.get("CONFIG_LIVEPATCH") != "y":
+        return None, [], f"CONFIG_LIVEPATCH is not set in {path}."
+    if config.get("CONFIG_LIVEPATCH_WO_FTRACE") == "y":
+        return STOP_MACHINE, [f"CONFIG_LIVEPATCH_WO_FTRACE=y in {path}"], None
+    return PER_TASK, [f"CONFIG_LIVEPATCH=y without CONFIG_LIVEPATCH_WO_FTRACE in {path}"], None
+
+
+def _by_symbols(symbols: set[str], has_state_file: bool) -> Detected | None:
     if "klp_register_patch" in symbols and has_state_file:
         return STOP_MACHINE, [f"klp_register_patch in /proc/kallsyms, and {STATE_FILE}"], None
     # Mainline before 5.1 has klp_register_patch as well, beside its use of ftrace.
@@ -60,6 +75,10 @@ def detect_abi(
     for symbol in ("klp_ftrace_handler", "klp_enable_patch"):
         if symbol in symbols:
             return PER_TASK, [f"{symbol} in /proc/kallsyms"], None
+    return None
+
+
+def _by_files(files: Files, has_state_file: bool) -> Detected | None:
     if has_state_file:
         return STOP_MACHINE, [f"{STATE_FILE} exists"], None
     for name in files.names(SYSFS):
@@ -67,7 +86,7 @@ def detect_abi(
             return PER_TASK, [f"{SYSFS}/{name}/transition exists"], None
         if files.inode(f"{SYSFS}/{name}/enabled") is not None:
             return STOP_MACHINE, [f"{SYSFS}/{name} has no transition"], None
-    return None, [], f"The kernel has {SYSFS}, but neither its configuration nor /proc/kallsyms tells how."
+    return None
 
 
 def _livepatch_symbols(files: Files) -> set[str]:
