@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (c) 2026, openeuler.livepatch contributors */
 
 /* What the test patches have in common: a patch of one function of the kernel. */
