@@ -10,10 +10,12 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands import RigError, as_root, run
+from cache import HERE
+from commands import RigError, as_root, failure, run
 
 RELEASES = ("12", "13")
 FREE_BYTES = 6 * 1024**3
@@ -72,12 +74,16 @@ def missing_packages(names: Sequence[str]) -> list[str]:
 
 
 def install_packages(names: list[str]) -> None:
-    run(as_root(["apt-get", "update"]))
-    run(
-        as_root(
-            ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--no-install-recommends", *names]
-        )
-    )
+    apt_get("update")
+    apt_get("install", "--yes", "--no-install-recommends", *names)
+
+
+def apt_get(*arguments: str) -> None:
+    """Run apt-get; for whom it waits is seen at once, since its standard output stays on the screen."""
+    argv = as_root([sys.executable, "-B", str(HERE / "apt_get.py"), *arguments])
+    done = subprocess.run(argv, check=False, stderr=subprocess.PIPE, text=True, errors="replace")
+    if done.returncode != 0:
+        raise failure(argv, done.returncode, done.stderr)
 
 
 def debian_sources(suite: str) -> list[str]:
