@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openeuler-livepatch"
 WORK = CACHE / "work" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "tools.txt"
+APT_GET = CHECKOUT / "tests" / "rig" / "apt_get.py"
 BROWSER_REQUIREMENTS = REQUIREMENTS.with_name("browser.txt")
 
 Argv = t.Sequence["str | Path"]
@@ -104,8 +105,8 @@ def install_package(name: str, otherwise: str) -> None:
     if not shutil.which("apt-get") or (become and not shutil.which("sudo")):
         raise Stop(otherwise)
     print(f"    installing the Debian package {name}", flush=True)
-    run([*become, "apt-get", "-q", "update"])
-    run([*become, "apt-get", "-q", "-y", "--no-install-recommends", "install", name])
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", name]):
+        run([*become, sys.executable, "-B", APT_GET, *arguments])
 
 
 def chromium() -> str:
