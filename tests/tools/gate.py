@@ -49,13 +49,11 @@ def lint() -> None:
 
 
 def unit() -> None:
-    """pytest with branch coverage of plugins/."""
+    """pytest with branch coverage of plugins/, or of the tests that TESTS names alone."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    run(
-        [tools() / "bin" / "python", "-m", "pytest", "--numprocesses=auto", "--cov", "--cov-report=term-missing"],
-        cwd=staged,
-        env=environ,
-    )
+    named = os.environ.get("TESTS", "").split()
+    options = ["--no-cov", *named] if named else ["--numprocesses=auto", "--cov", "--cov-report=term-missing"]
+    run([tools() / "bin" / "python", "-m", "pytest", *options], cwd=staged, env=environ)
 
 
 def sanity() -> None:
@@ -124,13 +122,15 @@ def test_kernel() -> None:
 
 
 def scenarios() -> list[str]:
-    """Return the names of the Molecule scenarios to run."""
-    return os.environ.get("SCENARIOS", "build stop_machine default boot faults").split()
+    """Return the names of the Molecule scenarios to run, which the Makefile gives."""
+    return os.environ.get("SCENARIOS", "").split()
 
 
 def molecule() -> None:
     """molecule test, as many scenarios at a time as there are cores, with the installed artifact, on VMs of the rig."""
     names = scenarios()
+    if not names:
+        raise Stop("SCENARIOS names no scenario.")
     if len(names) == 1:
         test_scenario(names[0])
         return
@@ -287,9 +287,9 @@ def stages(names: list[str]) -> None:
     builds = {"boot", "build", "rollout"}.intersection(scenarios())
     need_kernel = (*NEED_KERNEL, "molecule") if builds else NEED_KERNEL
     for first, later in (("test-kernel", need_kernel), ("prepare", NEED_RIG), ("collection", NEED_ARTIFACT)):
-        for name in later:
-            if name in names and first not in names[: names.index(name)]:
-                names.insert(names.index(name), first)
+        needed = min((names.index(name) for name in later if name in names), default=None)
+        if needed is not None and first not in names[:needed]:
+            names.insert(needed, first)
     if "prepare" in names:
         check_machine()
     took: dict[str, float] = {}
