@@ -19,7 +19,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix errors-page shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -77,6 +77,9 @@ bench-kpatch: ## measure livepatch_build beside bare kpatch-build (about 20 minu
 
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix
+
+errors-page: ## write the page about the kernel's errors from the table of causes
+	$(GATE) errors-page
 
 shell: ## log in to a VM
 	$(GATE) shell

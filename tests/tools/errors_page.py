@@ -4,7 +4,7 @@
 
 """Write the page about the kernel's errors from the table that the modules use; a unit test compares them.
 
-Run it with the directory that holds ansible_collections on PYTHONPATH.
+"make errors-page" runs it; it needs the directory that holds ansible_collections on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ What the kernel's errors mean
 When the kernel refuses a step, ``livepatch_module`` looks up the operation, the kernel's errno, its ABI and its new log
 lines in this table, and returns ``reason``, ``cause`` and ``remedy``. Of the rows that fit, those with a line of the
 log come before those without, those of one step before those of any step; then the first one is taken. The page is
-written from the table by ``tests/tools/errors_page.py``.
+written from the table by ``make errors-page``.
 
 What is refused beforehand, and what fails without an answer of the kernel, is in
 :ref:`ansible_collections.openeuler.livepatch.docsite.reasons`.

@@ -76,6 +76,12 @@ def docs() -> None:
     print(f"    {docs_site.site()}", flush=True)
 
 
+def errors_page() -> None:
+    """The page about the kernel's errors, written into the checkout from the table of causes."""
+    staging.tree()
+    run([tools() / "bin" / "python", "tests/tools/errors_page.py"], env=tool_environ(PYTHONPATH=staging.COLLECTIONS))
+
+
 def collection() -> None:
     """ansible-galaxy collection build and install."""
     staging.artifact()
@@ -245,6 +251,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "distclean": distclean,
     "docs": docs,
     "docs-lint": docs_lint,
+    "errors-page": errors_page,
     "fuzz": fuzz,
     "galaxy": galaxy_checks,
     "lint": lint,
