@@ -16,6 +16,7 @@ from toolbox import Stop, venv
 # ansible-core and the Pythons that it can run on itself, oldest first: the first one that is here is used.
 CORES = {
     "2.16": ("ansible-core >=2.16.19, <2.17", ("3.10", "3.11", "3.12")),
+    "2.17": ("ansible-core ~=2.17.0", ("3.10", "3.11", "3.12")),
     "2.18": ("ansible-core ~=2.18.0", ("3.11", "3.12", "3.13")),
     "2.19": ("ansible-core ~=2.19.0", ("3.11", "3.12", "3.13")),
     "2.20": ("ansible-core ~=2.20.0", ("3.12", "3.13", "3.14")),
