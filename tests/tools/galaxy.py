@@ -13,15 +13,13 @@ from pathlib import Path
 
 import staging
 from runner import interpreters
-from toolbox import CHECKOUT, WORK, Argv, Stop, capture, tool_environ, tools, venv
+from toolbox import CHECKOUT, WORK, Argv, Stop, capture, tool_environ, venv
 
 REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "galaxy.txt"
 OLDEST_PYTHON = (3, 11)
 FOLDER = WORK / "galaxy"
 EE_DEFINITION = Path("meta", "execution-environment.yml")
 EE_PYTHON = Path("meta", "ee-requirements.txt")
-# Galaxy takes no collection without the address of its repository, and this one has none yet.
-REPOSITORY = "repository: https://example.org/openeuler.livepatch\n"
 IMPORTER = {
     "GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP": str(FOLDER / "tmp"),
     "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
@@ -69,27 +67,11 @@ def execution_environment(environment: Path) -> None:
 
 def importer(environment: Path) -> None:
     """galaxy-importer takes the artifact, and has no warning."""
-    artifact = importable()
     path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environ = {**tool_environ(PATH=path, VIRTUAL_ENV=environment), **IMPORTER}
-    command: Argv = [environment / "bin" / "python", "-m", "galaxy_importer.main", artifact]
+    command: Argv = [environment / "bin" / "python", "-m", "galaxy_importer.main", staging.built_artifact()]
     print("    galaxy-importer", flush=True)
     said = capture(command, cwd=FOLDER, env=environ)
     complaints = [line for line in said.splitlines() if line.startswith(("WARNING", "ERROR", "CRITICAL"))]
     if complaints:
         raise Stop("\n".join(["galaxy-importer complains:", *complaints]))
-
-
-def importable() -> Path:
-    """Return the built artifact, or one that differs from it in naming a repository."""
-    staged = staging.tree()
-    metadata = (staged / "galaxy.yml").read_text(encoding="utf-8")
-    if "\nrepository:" in metadata:
-        return staging.built_artifact()
-    source = FOLDER / "source"
-    shutil.copytree(staged, source, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-    (source / "galaxy.yml").write_text(metadata + REPOSITORY, encoding="utf-8")
-    galaxy = tools() / "bin" / "ansible-galaxy"
-    capture([galaxy, "collection", "build", "--output-path", FOLDER, source], env=tool_environ())
-    (artifact,) = FOLDER.glob("openeuler-livepatch-*.tar.gz")
-    return artifact
