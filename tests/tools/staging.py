@@ -25,7 +25,7 @@ KEEP = (".git", "tests/output")
 def tree() -> Path:
     """Make the staged tree equal to the checkout and return it. What has not changed is not touched."""
     listed = capture(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-    wanted = {name for name in listed.split("\0") if name and os.path.lexists(CHECKOUT / name)}
+    wanted = {name for name in listed.split("\0") if name and is_staged(CHECKOUT / name)}
     if not wanted:
         raise Stop(f"{CHECKOUT} has no files that git knows of: work in a git clone.")
     with lock(f"stage-{WORK.name}"):
@@ -37,6 +37,14 @@ def tree() -> Path:
             copy(CHECKOUT / name, STAGED / name)
         capture(["git", "add", "--all"], cwd=STAGED)  # ansible-test, ansible-lint and reuse ask git which files count
     return STAGED
+
+
+def is_staged(path: Path) -> bool:
+    """Whether a file that git tracks or would track is there, and is no link to a folder.
+
+    ansible-test allows no such link. The only one, extensions/molecule, is for Molecule and not in the artifact.
+    """
+    return os.path.lexists(path) and not (path.is_symlink() and path.is_dir())
 
 
 def prune(folder: Path, wanted: set[str]) -> None:
