@@ -14,6 +14,8 @@ description:
   - Writes one file with the code that M(openeuler.livepatch.livepatch_module) itself uses to plan, load, prove and undo, so that a
     boot loads a patch in the same way as a task does. It needs the host's Python and its standard library, nothing else.
   - The role P(openeuler.livepatch.boot#role) calls this module, and installs the units of systemd that run the program.
+requirements:
+  - Python 3.7 or later on the host
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:

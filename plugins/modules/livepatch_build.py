@@ -31,6 +31,7 @@ attributes:
     description: Uses Ansible's strict file operation functions to ensure proper permissions and avoid data corruption.
     support: full
 requirements:
+  - Python 3.7 or later on the build host
   - make, a C compiler
   - pyelftools on the build host
   - for O(method=kbuild) the development package of the kernel to build for

@@ -15,6 +15,8 @@ description:
     and who holds a running transition.
   - Works without root as far as the kernel allows, and names what it could not read.
   - Does not fail on a kernel without live patching; RV(ansible_facts.ansible_livepatch.supported) is then V(false).
+requirements:
+  - Python 3.7 or later on the host
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:

@@ -22,6 +22,7 @@ attributes:
   diff_mode:
     support: N/A
 requirements:
+  - Python 3.7 or later on the host, if O(remote_src=true)
   - pyelftools where the file is read
 options:
   src:

@@ -36,6 +36,7 @@ attributes:
     description: Supports being used with the C(async) keyword. The file is then always sent.
     support: full
 requirements:
+  - Python 3.7 or later on the host
   - pyelftools on the controller, if O(src) is used
   - pyelftools on the host, if O(remote_src=true)
 options:

@@ -17,6 +17,8 @@ description:
   - Runs on the controller and connects to no host. So the report includes hosts that cannot be reached.
   - A host whose facts are not valid is V(failed) in the report. The module does not fail because of it.
   - R(The guide, ansible_collections.openeuler.livepatch.docsite.report) describes the statuses and the files.
+requirements:
+  - Python 3.10 or later on the controller
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:

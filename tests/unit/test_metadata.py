@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+DOTTED = re.MULTILINE | re.DOTALL
 PRIVATE = ("module_utils", "plugin_utils", "doc_fragments")
 
 
@@ -26,6 +27,17 @@ def test_version_is_semantic():
 def test_action_group_lists_every_module():
     modules = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
     assert sorted(load("meta/runtime.yml")["action_groups"]["livepatch"]) == modules
+
+
+def test_every_module_says_which_python_it_needs() -> None:
+    floor = load("tests/config.yml")["modules"]["python_requires"].removeprefix(">=")
+    for path in (ROOT / "plugins" / "modules").glob("*.py"):
+        documentation = re.search(r'^DOCUMENTATION = r"""\n(.*?)^"""', path.read_text(encoding="utf-8"), DOTTED)
+        assert documentation, path.name
+        (python, *_others) = yaml.safe_load(documentation[1])["requirements"]
+        # Reports are made on the controller, and have no part that runs on a host.
+        minimum = "3.10" if path.stem == "livepatch_report" else floor
+        assert python.startswith(f"Python {minimum} or later on the "), path.name
 
 
 def test_every_action_plugin_has_a_module():
