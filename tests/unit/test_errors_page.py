@@ -83,7 +83,7 @@ def test_the_page_is_written_from_the_table(errors_page):
 @pytest.mark.parametrize(
     "name",
     [
-        "_plan/change",
+        "_plan/refusals",
         "_plan/plan",
         "_plan/revert",
         "_plan/boot",
