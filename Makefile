@@ -63,7 +63,7 @@ browser: ## the report's page in a headless Chromium (Debian's, installed if it 
 molecule: ## tests on VMs with real kernels; SCENARIOS="a b" names scenarios (openeuler needs an image)
 	$(GATE) molecule
 
-fuzz: ## more damaged files and texts than "make unit" tries (about 10 minutes)
+fuzz: ## the property tests of "make unit" with fifty times as many examples (about 12 minutes)
 	$(GATE) fuzz
 
 stand-in: ## the scenario openeuler, with a stand-in for an openEuler image (slow without KVM)

@@ -52,7 +52,11 @@ def unit() -> None:
     """pytest with branch coverage of plugins/, or of the tests that TESTS names alone."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
     named = os.environ.get("TESTS", "").split()
-    options = ["--no-cov", *named] if named else ["--numprocesses=auto", "--cov", "--cov-report=term-missing"]
+    options = (
+        ["--no-cov", *named]
+        if named
+        else ["--numprocesses=auto", "--dist=worksteal", "--cov", "--cov-report=term-missing"]
+    )
     run([tools() / "bin" / "python", "-m", "pytest", *options], cwd=staged, env=environ)
 
 
@@ -145,10 +149,10 @@ def molecule() -> None:
 
 
 def fuzz() -> None:
-    """Ten thousand damaged patch files, and texts of each kind that is parsed."""
-    staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_FUZZ_EXAMPLES="10000")
-    tests = [f"tests/unit/plugins/module_utils/test_hostile_{kind}.py" for kind in ("files", "text")]
-    run([tools() / "bin" / "python", "-m", "pytest", "--no-cov", *tests], cwd=staged, env=environ)
+    """All property tests, with the long profile of tests/unit/conftest.py."""
+    staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
+    options = ["--numprocesses=auto", "--dist=worksteal", "--no-cov", "-m", "hypothesis", "--hypothesis-profile=long"]
+    run([tools() / "bin" / "python", "-m", "pytest", *options], cwd=staged, env=environ)
 
 
 def stand_in() -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A model of both kinds of kernel, named so: it has the calls of `_apply.Kernel` and the rules that they obey."""
+"""A model of both kinds of kernel, named so: it has the calls of `KernelProtocol` and the rules that they obey."""
 
 from __future__ import annotations
 
@@ -141,6 +141,7 @@ class ModelKernel:
         self.clock = 0.0
         self.has_boot_program = True
         self.fail_at = None
+        self.targets = set()
         self.newest = max([patch.load_index for patch in patches], default=0)
         self.patches = [dataclasses.replace(patch, instance=-place) for place, patch in enumerate(patches, 1)]
 
@@ -164,7 +165,13 @@ class ModelKernel:
             list_order = detect_list_order(None, {}, self.patches)[0] if self.hidden else self.list_order
         boot = boot_store.read(self.files())
         return snapshot(
-            *self.patches, abi=self.abi, list_order=list_order, boot=boot, has_boot_program=self.has_boot_program
+            *self.patches,
+            abi=self.abi,
+            list_order=list_order,
+            boot=boot,
+            has_boot_program=self.has_boot_program,
+            taint=self.files().number("/proc/sys/kernel/tainted") or 0,
+            modules=frozenset(["ext4", *self.targets, *(patch.name for patch in self.patches)]),
         )
 
     def load(self, path, sha256):
@@ -196,8 +203,15 @@ class ModelKernel:
         patch = loaded(file, enabled=False, load_index=self.newest, instance=self.newest, replace=None)
         self.patches.append(dataclasses.replace(patch, functions=tuple(functions)))
 
+    def load_target(self, name):
+        self._call("load_target", name)
+        self.targets.add(name)
+
     def unload(self, name):
         self._call("unload", name)
+        if name in self.targets:
+            self.targets.remove(name)
+            return
         if self.busy_unloads or self._patch(name).enabled:
             self.busy_unloads = max(0, self.busy_unloads - 1)
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
@@ -218,6 +232,10 @@ class ModelKernel:
         moving = name in self.stall and not patch.in_transition
         functions = patch.functions if value or moving else ()
         self._replace(dataclasses.replace(patch, enabled=value, in_transition=moving, functions=functions))
+
+    def force(self, name):
+        self._call("force", name)
+        self._replace(dataclasses.replace(self._patch(name), in_transition=False))
 
     def _refuse_second_transition(self, name):
         """kernel/livepatch/core.c: EBUSY while the transition of another patch is running."""

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
@@ -13,6 +15,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.argume
     read_task,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+
+FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
 
 
 def checked(**arguments):
@@ -24,7 +28,7 @@ def checked(**arguments):
 
 
 def task(**arguments):
-    result = checked(name="lp_a1", **arguments)
+    result = checked(**{"name": "lp_a1", **arguments})
     assert result.error_messages == []
     return read_task(result.validated_parameters, check_mode=False)
 
@@ -63,3 +67,9 @@ def test_a_file_that_is_on_the_host_has_to_be_named():
     assert checked(name="lp_a1").error_messages == []
     (error,) = checked(name="lp_a1", remote_src=True).error_messages
     assert "remote_src is True" in error and "src" in error.split("missing")[1]
+
+
+def test_the_file_on_the_host_is_the_one_that_a_link_leads_to_now(tmp_path: pathlib.Path) -> None:
+    link = tmp_path / "link.ko"
+    link.symlink_to(FIXTURE)
+    assert task(name=FIXTURE.stem, src=str(link), remote_src=True).file_path == str(FIXTURE.resolve())

@@ -2,15 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parsers of what kernels, tools and earlier runs have written: damaged text gives a result, quickly, and no exception.
-
-LIVEPATCH_FUZZ_EXAMPLES sets how many variants are tried of each; "make fuzz" tries 10 000.
-"""
+"""Parsers of what kernels, tools and earlier runs have written: damaged text gives a result soon, and no exception."""
 
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import tempfile
 import time
@@ -40,10 +36,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system import
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import trouble
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-
-EXAMPLES = int(os.environ.get("LIVEPATCH_FUZZ_EXAMPLES", "2000"))
 
 SECONDS = 1.0
 """What a parser may take for a text of a few thousand characters."""
@@ -159,17 +153,13 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_damaged_text(name):
+@given(data=st.data())
+def test_damaged_text(name, data):
     texts, parse = PARSERS[name]
-
-    @settings(deadline=None, max_examples=EXAMPLES)
-    @given(damaged(*texts))
-    def try_it(text):
-        begin = time.process_time()
-        parse(text)
-        assert time.process_time() - begin < SECONDS
-
-    try_it()
+    text = data.draw(damaged(*texts))
+    begin = time.process_time()
+    parse(text)
+    assert time.process_time() - begin < SECONDS
 
 
 @pytest.mark.parametrize("name", PARSERS)

@@ -130,6 +130,17 @@ def test_stop_machine_kernels_get_what_they_need(place):
     assert manifest["changed_functions"] == [{"object": "cgroup.o", "name": "cgroup_exit", "new": False}]
 
 
+def test_the_make_above_does_not_decide_what_kpatch_build_builds(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "O"}
+    for name in names:
+        monkeypatch.setenv(name, "/somewhere/else")
+    monkeypatch.setenv("KCFLAGS", "-O2")
+    place.build()
+    (call,) = place.called()
+    assert names.isdisjoint(call["environ"])
+    assert call["environ"]["KCFLAGS"] == "-O2"
+
+
 def test_per_task_kernels_get_none_of_it(place):
     place.config.write_text(PER_TASK_CONFIG)
     manifest = place.build()

@@ -75,10 +75,9 @@ class SysfsKernel(ModelKernel):
             raise Cut
 
     def force(self, name):
-        patch = self._patch(name)
-        if not patch.enabled:
+        if not self._patch(name).enabled:
             self.pinned = (*self.pinned, name)
-        self._replace(dataclasses.replace(patch, in_transition=False))
+        super().force(name)
 
     def end_transitions(self):
         self.stall = set()
@@ -293,7 +292,7 @@ def test_a_run_that_fails_after_another_was_undone_tells_both(tmp_path, monkeypa
     monkeypatch.setattr(durable, "write", full_disk)
     result = host.run("fix", file=file)
     assert (result["reason"], result["state"], result["changed"], host.stack) == ("no_room", "absent", True, [])
-    assert "what an earlier run had left was undone" in result["msg"]
+    assert "what an interrupted run had left was rolled back" in result["msg"]
 
 
 def dies_after_loading(kernel):

@@ -92,3 +92,18 @@ def test_an_error_of_the_listener_ends_the_command(tmp_path):
     with pytest.raises(KeyError):
         command.run_long(["sh", "-c", f"sleep 600 & echo $! > {pid}; echo x; wait"], os.environ, 30, fail, lambda: None)
     assert gone(int(pid.read_text()))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_group_is_ended_although_its_leader_has_gone(tmp_path: pathlib.Path, fails: bool) -> None:
+    """Nobody else would end what is left, and waiting for the leader does not show it."""
+    pid = tmp_path / "pid"
+    expected = KeyError if fails else programs.TimedOut
+
+    def on_tick() -> None:
+        if fails:
+            raise KeyError
+
+    with pytest.raises(expected):
+        command.run_long(["sh", "-c", f"sleep 60 & echo $! > {pid}"], os.environ, 2, lambda line: None, on_tick, tick=1)
+    assert gone(int(pid.read_text()))

@@ -8,10 +8,12 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import pathlib
 import sys
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,
@@ -30,12 +32,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import prover
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.trouble import trouble
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
+    ModelLog,
     content_of,
     loaded,
     patch_file,
+    snapshot,
 )
 
 FIX = patch_file("fix")
@@ -111,7 +116,7 @@ def test_a_probe_that_changes_as_declared(tmp_path, enable):
 def test_a_probe_that_does_not_change_rolls_back(tmp_path, enable, probe):
     kernel = Effective(tmp_path, text="root=/dev/vda\n")
     result = enable(kernel, Verification(probe=probe))
-    assert (result["reason"], result["undone"], result["changed"]) == (
+    assert (result["reason"], result["rolled_back"], result["changed"]) == (
         "probe_failed",
         ["disable fix", "unload fix"],
         False,
@@ -268,7 +273,7 @@ def test_trouble_in_the_log(line, bad):
 def test_a_kernel_in_trouble_is_rolled_back(tmp_path, enable, kernel, text):
     kernel = Effective(tmp_path, **kernel)
     result = enable(kernel, Verification(soak=5))
-    assert (result["reason"], result["undone"]) == ("kernel_trouble", ["disable fix", "unload fix"])
+    assert (result["reason"], result["rolled_back"]) == ("kernel_trouble", ["disable fix", "unload fix"])
     assert text in result["msg"]
     assert kernel.patches == []
 
@@ -289,6 +294,59 @@ def test_the_soak_time_passes(tmp_path, enable):
     kernel = Effective(tmp_path)
     assert "5 s after the change" in enable(kernel, Verification(soak=5))["proofs"][-1]["how"]
     assert kernel.clock == 5
+
+
+class SmallLog(ModelLog):
+    """The log of a kernel that keeps two lines, and overwrites what nobody has read."""
+
+    def print(self, line: str) -> None:
+        self.lost = self.lost or len(self.coming) == 2
+        self.coming = [*self.coming, line][-2:]
+
+
+class Talking(ModelKernel):
+    """A kernel that prints a line a second."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.log.print(f"usb: line {self.clock}")
+
+
+def test_the_log_is_read_all_the_time_that_it_is_watched(tmp_path: pathlib.Path) -> None:
+    kernel = Talking(tmp_path, loaded(FIX))
+    kernel.log = SmallLog()
+    found = Prover(kernel, "fix", snapshot(), Verification(soak=10), "the change").prove(kernel.snapshot())
+    assert [(proof.what, proof.proven) for proof in found] == [("state", True), ("log", True)]
+    assert len(kernel.log.lines) == 10
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "warnings", "trouble_is"),
+    [
+        (0, 0, True, None),
+        (0, 1 << 7, True, "an oops"),
+        (0, 1 << 7, False, "an oops"),
+        (0, 1 << 9, True, "a warning"),
+        # At boot a driver may warn at any time.
+        (0, 1 << 9, False, None),
+        (1 << 7, 1 << 7, True, None),
+        (1 << 7, 1 << 7 | 1 << 14, True, "a soft lockup"),
+        # What says nothing about trouble: a live patch, a module that is not signed.
+        (0, 1 << 15 | 1 << 13, True, None),
+    ],
+)
+def test_only_a_taint_that_is_new_and_tells_of_trouble_counts(
+    tmp_path: pathlib.Path, before: int, after: int, warnings: bool, trouble_is: str | None
+) -> None:
+    (tmp_path / "proc/sys/kernel/tainted").write_text(f"{after}\n", encoding="ascii")
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    prover = Prover(kernel, "fix", snapshot(taint=before), Verification(warnings=warnings), "the change")
+    if trouble_is is None:
+        assert prover.prove(kernel.snapshot())[-1].proven
+    else:
+        with pytest.raises(StepFailed) as failed:
+            prover.prove(kernel.snapshot())
+        assert f"its taint shows {trouble_is}." in failed.value.finding.cause
 
 
 def test_a_hidden_log_is_told(tmp_path, enable):
@@ -323,7 +381,7 @@ def test_a_change_leaves_a_line_in_the_hosts_log(tmp_path, enable):
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     enable(failing, Verification(probe=CMDLINE))
     (line,) = failing.journal_lines
-    assert line.endswith("failed (probe_failed): prove the result; undone by: disable fix; unload fix")
+    assert line.endswith("failed (probe_failed): prove the result; rolled back by: disable fix; unload fix")
 
 
 class Dying(Effective):
@@ -349,7 +407,7 @@ def test_what_a_run_that_was_cut_off_has_not_proven_is_proven_by_the_next_one(tm
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     kernel.text = text
     result = enable(kernel, wish)
-    assert "it was undone: disable fix, unload fix" in result["notices"][0] or result["failed"]
+    assert "it was rolled back: disable fix, unload fix" in result["notices"][0] or result["failed"]
     assert (result.get("reason"), kernel.enabled("fix")) == ((None, True) if text else ("probe_failed", None))
 
 
@@ -403,16 +461,10 @@ def test_the_soak_time_passes_after_disabling_too(tmp_path):
 class Slow(ModelKernel):
     """A kernel whose transition takes 100 seconds."""
 
-    forced = False
-
     def transition_target(self, name):
-        if self.clock >= 100 or self.forced:
+        if self.clock >= 100:
             self._replace(dataclasses.replace(self._patch(name), in_transition=False))
         return super().transition_target(name)
-
-    def force(self, name):
-        self._call("force", name)
-        self.forced = True
 
 
 def test_on_stall_revert(tmp_path, enable):
@@ -448,7 +500,7 @@ def test_what_was_disabled_by_force_stays_loaded(tmp_path):
 def test_on_stall_force(tmp_path, enable):
     kernel = Slow(tmp_path, stall=["fix"])
     result = enable(kernel, patience=Patience(timeout=5, on_stall=FORCE))
-    assert (result["state"], kernel.forced) == ("enabled", True)
+    assert (result["state"], kernel.calls) == ("enabled", ["load fix", "force fix"])
     assert "was forced: tasks may run old and new code together. Plan a reboot" in result["notices"][-1]
 
 

@@ -37,7 +37,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 )
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 NAMES = ("p1", "p2", "p3", "p4")
@@ -148,7 +148,6 @@ def shown(result):
     return [line for line in result["diff"]["after"].splitlines() if "identity" not in line]
 
 
-@settings(deadline=None, max_examples=300)
 @given(situations())
 def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
     with tempfile.TemporaryDirectory() as root:
@@ -176,7 +175,6 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
         assert len(case.kernel.calls) == calls
 
 
-@settings(deadline=None, max_examples=300)
 @given(situations(), TROUBLE)
 def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
     with tempfile.TemporaryDirectory() as root:
@@ -195,7 +193,6 @@ def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
             assert case.stacks() == case.stacks_before
 
 
-@settings(deadline=None, max_examples=300)
 @given(situations(), TROUBLE, st.sets(st.sampled_from(NAMES)))
 def test_no_older_code_comes_above_what_was_live_and_stays(situation, trouble, kept):
     """Whatever files are at hand to undo with."""
@@ -208,7 +205,6 @@ def test_no_older_code_comes_above_what_was_live_and_stays(situation, trouble, k
             assert stack[-1] not in now[:-1]
 
 
-@settings(deadline=None, max_examples=300)
 @given(situations(st.just({"abi": PER_TASK})), st.sampled_from(NAMES), st.booleans())
 def test_after_a_stall_everything_that_was_live_is_live_again(situation, name, always):
     """The files of all that was loaded are at hand: nothing is a reason to lose a patch, or the order of two."""
@@ -221,7 +217,6 @@ def test_after_a_stall_everything_that_was_live_is_live_again(situation, name, a
             assert result.get("not_restored", []) == [] or result["changed"]
 
 
-@settings(deadline=None, max_examples=300)
 @given(situations(), st.sampled_from(ON_COVERED))
 def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(situation, on_covered):
     with tempfile.TemporaryDirectory() as root:
@@ -273,7 +268,6 @@ class Scissors:
         return counted
 
 
-@settings(deadline=None, max_examples=300)
 @given(situations(), st.integers(0, 30))
 def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
     """Cut off anywhere, then run again: what comes out is what comes out without the cut."""
@@ -306,7 +300,7 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
         assert case.conditions() == undisturbed.conditions()
         assert case.stacks() == undisturbed.stacks()
         assert journal.read_note(case.kernel.files()) is None or again.get("failed")
-        assert any("cut off" in notice for notice in again.get("notices", [])) == noted or again.get("failed")
+        assert any("interrupted" in notice for notice in again.get("notices", [])) == noted or again.get("failed")
 
 
 def test_the_model_can_fail():

@@ -108,6 +108,19 @@ def host_facts(kernel: str, patches: list[Plain], functions: list[Plain], **more
     }
 
 
+def random_state(dice: random.Random, fix: str, kernel: str, fate: float, *, may_change: bool) -> Plain:
+    """What is special about the patch of a fix on one host; only one patch of a host may be in transition."""
+    state: Plain = {"boot": dice.choice(["accepted", "accepted", "trial"])}
+    if fate < 0.13:
+        state["identity"] = {"sha256": digest(fix, kernel, dice.random())}
+    elif fate < 0.16:
+        state["enabled"] = False
+        state["effective"] = "none"
+    elif fate < 0.18 and may_change:
+        state["in_transition"] = True
+    return state
+
+
 def random_host(dice: random.Random) -> Plain:
     """One host: a kernel, and patches in all conditions, the good ones more often."""
     kernel = dice.choices(KERNELS, (30, 4, 40, 20, 6))[0]
@@ -131,21 +144,10 @@ def random_host(dice: random.Random) -> Plain:
             continue
         if fate < 0.1:
             continue
-        state: Plain = {"boot": dice.choice(["accepted", "accepted", "trial"])}
-        if fate < 0.13:
-            state["identity"] = {"sha256": digest(fix, kernel, dice.random())}
-        elif fate < 0.16:
-            state["enabled"] = False
-            state["effective"] = "none"
-        elif fate < 0.18 and "transition" not in notes:
-            state["in_transition"] = True
-            notes["transition"] = {
-                "patch": patch_name(fix),
-                "enabling": True,
-                "stalling_tasks": [
-                    {"pid": dice.randrange(100, 30000), "tid": 1, "command": "kworker/u8:2", "stack": []}
-                ],
-            }
+        state = random_state(dice, fix, kernel, fate, may_change="transition" not in notes)
+        if state.get("in_transition"):
+            task = {"pid": dice.randrange(100, 30000), "tid": 1, "command": "kworker/u8:2", "stack": []}
+            notes["transition"] = {"patch": patch_name(fix), "enabling": True, "stalling_tasks": [task]}
         if state.get("enabled", True):
             stacked = (
                 [f"livepatch_local_{dice.randrange(40)}"] if fix == "CVE-2026-0001" and has_hotfix_over_tcp else []

@@ -20,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.release
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 ANYTHING = st.recursive(
@@ -68,7 +68,6 @@ def fleets(draw):
     return {name: Answer(data, draw(problem), draw(kinds)) for name, data in facts.items()}
 
 
-@settings(deadline=None, max_examples=200)
 @given(fleets(), st.booleans())
 def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
     sources = [("a release", data) for data in synthetic.releases()] if with_releases else []
@@ -86,7 +85,6 @@ def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
     assert len(json.loads(as_json(fleet))["hosts"]) == len(answers)
 
 
-@settings(deadline=None, max_examples=300)
 @given(RELEASES)
 def test_a_release_is_read_or_refused_with_a_sentence(data):
     try:

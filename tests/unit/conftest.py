@@ -1,0 +1,20 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many examples the property tests try: few in "make unit", many in "make fuzz", which names the other profile."""
+
+from __future__ import annotations
+
+import importlib.util
+
+if importlib.util.find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # How long an example takes depends on what else the machine does: tests that bound a time measure the processor's.
+    for name, examples in (("unit", 100), ("long", 5000)):
+        settings.register_profile(
+            name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        )
+    # An option of pytest comes later, and wins: --hypothesis-profile=long.
+    settings.load_profile("unit")

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the collection keeps on a host: whole or not at all, where only root writes, on disk before it counts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+
+CONTENT = b"\x7fELF, a module"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+MARKER = Marker("boot 1", "6.6.0", 0, loading=SHA256)
+
+RUN = copies.DIRECTORY
+VAR = boot_store.DIRECTORY
+
+
+@pytest.fixture(name="files")
+def fixture_files(tmp_path: pathlib.Path) -> Files:
+    (tmp_path / "root").mkdir()
+    return Files(str(tmp_path / "root"))
+
+
+@pytest.fixture(name="source")
+def fixture_source(tmp_path: pathlib.Path) -> pathlib.Path:
+    source = tmp_path / "fix.ko"
+    source.write_bytes(CONTENT)
+    return source
+
+
+# ---- the copy of what is about to be loaded ----
+
+
+def test_a_copy_is_for_root_alone_and_has_the_content(files: Files, source: pathlib.Path) -> None:
+    copy = pathlib.Path(files.path(copies.store(files, "fix", str(source), SHA256)))
+    assert copy.read_bytes() == CONTENT
+    assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_link_in_the_place_of_the_source_is_not_followed(files: Files, source: pathlib.Path) -> None:
+    """Whoever can write to the source's directory does not choose a file that only root can read."""
+    link = source.with_name("link.ko")
+    link.symlink_to(source)
+    with pytest.raises(FileChanged, match=r"link\.ko"):
+        copies.store(files, "fix", str(link), SHA256)
+    assert files.names(RUN) == []
+
+
+def test_a_source_with_another_digest_is_not_copied(files: Files, source: pathlib.Path) -> None:
+    source.write_bytes(b"another")
+    with pytest.raises(FileChanged):
+        copies.store(files, "fix", str(source), SHA256)
+    assert files.names(RUN) == []
+
+
+def test_a_source_that_is_gone_is_an_error_of_its_own(files: Files, source: pathlib.Path) -> None:
+    source.unlink()
+    with pytest.raises(FileNotFoundError):
+        copies.store(files, "fix", str(source), SHA256)
+
+
+def test_a_copy_that_is_there_already_is_checked_again(files: Files, source: pathlib.Path) -> None:
+    path = copies.store(files, "fix", str(source), SHA256)
+    assert copies.store(files, "fix", path, SHA256) == path
+    pathlib.Path(files.path(path)).write_bytes(b"another")
+    with pytest.raises(FileChanged):
+        copies.store(files, "fix", path, SHA256)
+
+
+# ---- writing ----
+
+
+def test_a_link_in_the_place_of_the_part_file_is_not_followed(files: Files, tmp_path: pathlib.Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    durable.make_directory(files, RUN)
+    os.symlink(victim, files.path(f"{RUN}/run.part"))
+    with pytest.raises(OSError):
+        durable.write(files, f"{RUN}/run", b"note")
+    assert victim.read_bytes() == b"precious"
+
+
+def test_a_directory_of_somebody_else_is_not_used(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    durable.make_directory(files, RUN)
+    somebody_else = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody_else)
+    with pytest.raises(NotADirectoryError, match="not a directory of root's"):
+        durable.write(files, f"{RUN}/run", b"note")
+    assert files.names(RUN) == []
+
+
+def test_what_cannot_be_written_whole_leaves_the_old_content(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    durable.write(files, f"{RUN}/run", b"old")
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        durable.write(files, f"{RUN}/run", b"new")
+    assert files.names(RUN) == ["run"]
+    assert files.bytes(f"{RUN}/run") == b"old"
+
+
+# ---- on disk before it counts ----
+
+
+class Disk:
+    """What is asked of the disk, in order: `sync` of a file with its size then, of a directory, and renaming."""
+
+    def __init__(self, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.root = root
+        fsync, replace = os.fsync, os.replace
+
+        def sync(descriptor: int) -> None:
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+            size = "" if os.path.isdir(path) else f" with {os.fstat(descriptor).st_size}"
+            self.asked.append(f"sync {self._inside(path)}{size}")
+            fsync(descriptor)
+
+        def rename(source: str, target: str) -> None:
+            self.asked.append(f"rename {self._inside(source)}")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "fsync", sync)
+        monkeypatch.setattr(os, "replace", rename)
+
+    def _inside(self, path: str) -> str:
+        return "/" + os.path.relpath(path, self.root)
+
+
+@pytest.fixture(name="disk")
+def fixture_disk(files: Files, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(os.path.realpath(files.root), monkeypatch)
+
+
+def on_disk(path: str, size: int) -> list[str]:
+    return [f"sync {path}.part with {size}", f"rename {path}.part", f"sync {os.path.dirname(path)}"]
+
+
+def test_the_content_is_on_disk_before_its_name_and_the_name_before_it_counts(files: Files, disk: Disk) -> None:
+    durable.write(files, f"{VAR}/x", b"12345", sync=True)
+    assert disk.asked == on_disk(f"{VAR}/x", 5)
+
+
+def test_the_marker_is_on_disk_before_a_patch_is_loaded(files: Files, disk: Disk) -> None:
+    boot_store.write_marker(files, MARKER)
+    size = os.stat(files.path(boot_store.MARKER)).st_size
+    assert disk.asked == on_disk(boot_store.MARKER, size)
+    assert boot_store.read_marker(files) == MARKER
+
+
+def test_the_end_of_the_marker_is_on_disk_before_the_boot_counts_as_healthy(files: Files, disk: Disk) -> None:
+    boot_store.write_marker(files, MARKER)
+    disk.asked.clear()
+    boot_store.remove_marker(files)
+    boot_store.remove_marker(files)
+    assert disk.asked == [f"sync {VAR}"]
+
+
+def test_what_is_accepted_is_on_disk_before_it_counts(files: Files, disk: Disk, source: pathlib.Path) -> None:
+    boot_store.write(files, Acceptance())
+    assert disk.asked == on_disk(boot_store.ACCEPTED, os.stat(files.path(boot_store.ACCEPTED)).st_size)
+    disk.asked.clear()
+    boot_store.keep_file(files, "fix", SHA256, str(source))
+    assert disk.asked == on_disk(boot_store.file_path("fix", SHA256), len(CONTENT))
+
+
+def test_what_is_gone_after_a_boot_anyway_does_not_wait_for_the_disk(
+    files: Files, disk: Disk, source: pathlib.Path
+) -> None:
+    path = copies.store(files, "fix", str(source), SHA256)
+    boot_store.write_report(files, {"boot_id": "boot 1"})
+    assert disk.asked == [f"rename {path}.part", f"rename {boot_store.REPORT}.part"]
