@@ -543,8 +543,9 @@ holders:
   returned: when a step failed, or a stalled transition was left running
   type: list
   elements: dict
-undone:
+rolled_back:
   description: The steps that led the host back.
+  sample: [disable livepatch_cmdline, unload livepatch_cmdline]
   returned: when a step failed
   type: list
   elements: str

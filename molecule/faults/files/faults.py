@@ -167,7 +167,7 @@ def try_race(fault: Plain) -> str:
     expect(tried["reason"] == fault["reason"], "the reason is right", tried)
     expect(tried.get("errno") == fault["errno"], f"the errno is {fault['errno']}", tried)
     expect(re.search(fault["says"], tried["msg"]), f"the message says {fault['says']}", tried)
-    expect(tried["undone"] == fault.get("undone", []), "what is somebody else's is left alone", tried)
+    expect(tried["rolled_back"] == fault.get("rolled_back", []), "what is somebody else's is left alone", tried)
     shell(fault.get("cleanup"))
     after = observe()
     assert after == before, f"the host differs:\n{before}\n---\n{after}"

@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
     FileChanged,
@@ -74,6 +74,20 @@ def _without_unreached(plan: Plan, before: Snapshot, unreached: t.Iterable[Step]
     return plan.without([step.patch for step in unreached if step.action == LOAD and not before.patch(step.patch)])
 
 
+def _broken(error: Exception, skipped: t.Sequence[Step]) -> StepFailed:
+    """What is said of an exception that nobody expects: a fault of this collection, or a read that failed."""
+    return StepFailed(
+        str(skipped[0]) if skipped else "prove the result",
+        Finding(
+            reason="internal_error",
+            seen=f"{type(error).__name__}: {sentence(str(error))}",
+            remedy="Report this with the result, then look at the host before the task is run again.",
+            why="This is a fault of the collection, or of a read that must not fail.",
+        ),
+        log=(),
+    )
+
+
 def file_changed(error: FileChanged) -> Finding:
     """What to say when the file to load is not the one that was inspected."""
     return Finding(
@@ -98,7 +112,7 @@ class Executor:
         self._loads_later: list[str] = []
 
     def carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
-        """Carry out the plan; if that fails, undo it. `kept` are the files to undo unloads with."""
+        """Carry out the plan; if that fails, roll it back. `kept` are the files to load again what was unloaded."""
         outcome = self._carry_out(before, plan, kept, prove)
         return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned))
 
@@ -106,12 +120,7 @@ class Executor:
         done: list[Step] = []
         skipped = list(plan.steps)
         try:
-            while skipped:
-                self._loads_later = [step.patch for step in skipped[1:] if step.action == LOAD]
-                if not self._stays(skipped[0]):
-                    self._carry_out_step(skipped[0])
-                    done.append(skipped[0])
-                del skipped[0]
+            self._carry_out_steps(skipped, done)
             after = self._kernel.snapshot()
             plan = replace(plan, steps=tuple(step for step in plan.steps if not self._stays(step)))
             self._prove(predict(before, plan), after)
@@ -121,15 +130,39 @@ class Executor:
             left = (*skipped[1:], *(plan.boot if plan.accepts else ()))
             return Outcome(self._kernel.snapshot(), plan, tuple(done), stalled=stalled, skipped=left)
         except StepFailed as failed:
-            log = (failed.log + self._kernel.log.new_lines())[:LOG_LINES_MAX]
-            # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
-            unreached = skipped if failed.number is not None else skipped[1:]
-            reached = _without_unreached(plan, before, unreached)
-            undone, not_restored = self.go_back(before, reached, kept)
-            failure = Failure(
-                failed.attempted, failed.finding, failed.number, log, failed.holders, undone, not_restored
-            )
-            return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
+            return self._rolled_back(before, plan, kept, done, skipped, failed)
+        # Whatever else is raised, a half-done change must not stay.
+        # pylint: disable-next=broad-except
+        except Exception as error:
+            return self._rolled_back(before, plan, kept, done, skipped, _broken(error, skipped))
+
+    def _carry_out_steps(self, skipped: list[Step], done: list[Step]) -> None:
+        """Carry out the steps; each goes from `skipped` to `done` when it has succeeded."""
+        while skipped:
+            self._loads_later = [step.patch for step in skipped[1:] if step.action == LOAD]
+            if not self._stays(skipped[0]):
+                self._carry_out_step(skipped[0])
+                done.append(skipped[0])
+            del skipped[0]
+
+    def _rolled_back(
+        self, before: Snapshot, plan: Plan, kept: Kept, done: list[Step], skipped: list[Step], failed: StepFailed
+    ) -> Outcome:
+        log = (failed.log + self._kernel.log.new_lines())[:LOG_LINES_MAX]
+        # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
+        unreached = skipped if failed.number is not None else skipped[1:]
+        reached = _without_unreached(plan, before, unreached)
+        rolled_back, not_restored = self.roll_back(before, reached, kept)
+        failure = Failure(
+            attempted=failed.attempted,
+            finding=failed.finding,
+            errno=failed.number,
+            kernel_log=log,
+            holders=failed.holders,
+            rolled_back=rolled_back,
+            not_restored=not_restored,
+        )
+        return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
 
     def _stays(self, step: Step) -> bool:
         """Whether it is about a module that the kernel will not let go, since it was disabled by force."""
@@ -267,10 +300,10 @@ class Executor:
                 ),
             )
 
-    def go_back(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Go back to the snapshot before, as far as it goes: what was done, and in what the host still differs."""
+    def roll_back(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+        """Go back to the snapshot before, as far as it goes: the steps, and in what the host still differs."""
         patience, self._patience = self._patience, self._patience.for_undoing
-        done: list[str] = []
+        done: list[Step] = []
         trouble: list[str] = []
         try:
             self._settle(before, plan, kept, done)
@@ -282,7 +315,7 @@ class Executor:
         now = self._kernel.snapshot()
         return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
 
-    def _carry_out_rollback(self, before: Snapshot, plan: Plan, kept: Kept, done: list[str]) -> list[str]:
+    def _carry_out_rollback(self, before: Snapshot, plan: Plan, kept: Kept, done: list[Step]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
         trouble = []
         while True:
@@ -296,7 +329,7 @@ class Executor:
             else:
                 return trouble
 
-    def _settle(self, before: Snapshot, plan: Plan, kept: Kept, done: list[str]) -> None:
+    def _settle(self, before: Snapshot, plan: Plan, kept: Kept, done: list[Step]) -> None:
         """Let a running transition end on the right side, unless it ends by itself at that moment."""
         steps = settling(before, self._kernel.snapshot(), plan, kept)
         try:
@@ -305,11 +338,11 @@ class Executor:
             if any(self._kernel.transition_target(step.patch) is not None for step in steps):
                 raise
 
-    def _carry_out_all(self, steps: t.Iterable[Step], done: list[str]) -> None:
+    def _carry_out_all(self, steps: t.Iterable[Step], done: list[Step]) -> None:
         for step in steps:
             self._carry_out_step(step)
             if step.action != WAIT:
-                done.append(str(step))
+                done.append(step)
 
 
 def _failed_as_well(failed: StepFailed) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
@@ -27,33 +27,39 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     Outcome,
     Proof,
     StepFailed,
-    errno_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     ENABLE,
     LOAD,
-    UNLOAD,
     WAIT,
-    Displaced,
-    Plan,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
+    COPIES_STAY,
+    displaced_by_run,
+    going_patches,
+    gone_patches,
+    not_accepted,
+    note_proof,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
+    ending_of,
+    failed_result,
+    notices_of,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import Recovery, left_behind, recover
 
 
 def change(look: Look) -> Plain:
@@ -61,15 +67,15 @@ def change(look: Look) -> Plain:
     task, kernel, run = look.task, look.kernel, _Run(look)
     if task.check_mode:
         return _foretell(look)
-    # What a run that was cut off has taken out is a reason to undo that, and not to refuse.
+    # What an interrupted run has taken out is a reason to roll that back, and not to refuse.
     if not (run.plan.all_steps or look.lacks_proof or journal.read_note(kernel.files())):
         return run.without_change()
     if look.lacks_file:
         return {"changed": False, "needs_file": True}
-    recovery = _Recovery()
+    recovery = Recovery()
     try:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
-            recovery = _recover(task, kernel)
+            recovery = recover(task, kernel)
             result = _Run(Look(task, kernel, recovery.kept)).carry_out(prune=not recovery.has_lost)
     except lock.Locked as holder:
         if not run.plan.all_steps:
@@ -93,21 +99,21 @@ def change(look: Look) -> Plain:
             error.errno,
         )
     if recovery.changed and result.get("failed"):
-        result["msg"] += " Before that, what an earlier run had left was undone (see notices)."
+        result["msg"] += " Before that, what an interrupted run had left was rolled back (see notices)."
     result["notices"] = [*recovery.notices, *result.get("notices", [])]
     result["changed"] = result["changed"] or recovery.changed
     return result
 
 
 def _foretell(look: Look) -> Plain:
-    """The result of check mode: what would be done after what is left behind has been undone."""
-    left = _left_behind(look.kernel)
+    """The result of check mode: what would be done after an interrupted run has been rolled back."""
+    left = left_behind(look.kernel)
     if left is None:
         return _Run(look).without_change()
-    notice = f"Another run is changing this host, or was cut off ({left.note})."
+    notice = f"Another run is changing this host, or was interrupted ({left.note})."
     if left.has_to_go:
-        look = Look(look.task, look.kernel, left.kept, left.undone)
-        notice += " If it was cut off, what it has left would be undone first."
+        look = Look(look.task, look.kernel, left.kept, left.recovered)
+        notice += " If it was interrupted, its partial changes would be rolled back first."
     result = _Run(look).without_change()
     result["changed"] = result["changed"] or left.has_to_go
     result["notices"] = [notice, *result.get("notices", [])]
@@ -179,50 +185,67 @@ class _Run:
         return result
 
     def carry_out(self, prune: bool) -> Plain:
-        """Check, change, prove, with the host's lock held. Raises OSError if not even the first step could be made.
+        """Check, stage files, note, apply, verify, accept, then commit or roll back, and report.
 
-        Without `prune` no copy of a file is removed.
+        The host's lock is held. Raises OSError if not even the first step could be made. Without `prune` no stored
+        copy is removed.
         """
         findings = self.findings()
         if refusals(findings) or not (self.plan.all_steps or self._look.lacks_proof):
             return self._look.unchanged(findings)
-        files = self.kernel.files()
         if self._look.lacks_file:
-            # Undoing an interrupted run has changed what is needed.
+            # Rolling back an interrupted run has changed what is needed.
             return {"changed": False, "needs_file": True}
         try:
-            for file in self.plan.loads:
-                self.kept.paths[file] = copies.store(files, file.name, self.kept.paths[file], file.sha256)
+            self._stage_files()
         except FileChanged as error:
             return self.failed_before(file_changed(error))
-        self._begin(files)
-        outcome = self._execute()
-        lost = bool(outcome.failure and _gone(self.before, outcome.reached, outcome.after))
+        self._note_beginning()
+        outcome = self._apply_and_verify()
+        notices = self._keep_books(outcome, prune)
+        return self._report(outcome, findings, notices)
+
+    def _stage_files(self) -> None:
+        """Copy what is to be loaded to where only root can change it. Raises FileChanged, OSError."""
+        files = self.kernel.files()
+        for file in self.plan.loads:
+            self.kept.paths[file] = copies.store(files, file.name, self.kept.paths[file], file.sha256)
+
+    def _keep_books(self, outcome: Outcome, prune: bool) -> list[str]:
+        """Note what is so now: what is loaded, displaced, proven and accepted. Returns notices."""
+        files = self.kernel.files()
+        lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
         notices = self._accept_again(files) if outcome.failure else []
         notices += self.kept.update(
             outcome.reached,
             self.before,
             outcome.after,
-            undone=outcome.failure.undone if outcome.failure else None,
-            displaced=_displaced(self.task.wanted, self.before, self.plan, outcome.after, self.kept, _going(outcome)),
+            rolled_back=outcome.failure.rolled_back if outcome.failure else None,
+            displaced=displaced_by_run(
+                self.task.wanted, self.before, self.plan, outcome.after, self.kept, going_patches(outcome)
+            ),
             prune=prune and not lost,
         )
         if lost:
-            notices.append(_COPIES)
+            notices.append(COPIES_STAY)
         if self._proves and not outcome.failure:
-            notices += _note_proof(files, self.task.wanted.name, outcome.stalled is None)
+            notices += note_proof(files, self.task.wanted.name, outcome.stalled is None)
         journal.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
             boot_store.prune(files, boot_store.read(files))
+        return notices
+
+    def _report(self, outcome: Outcome, findings: list[Finding], notices: list[str]) -> Plain:
+        """The result, and the line in the host's log."""
         is_stale = self.plan.loads or self.plan.boot
         result = self._look.result(self.kernel.snapshot() if is_stale else outcome.after, findings)
-        result["notices"] += [*notices, *_notices(outcome)]
+        result["notices"] += [*notices, *notices_of(outcome)]
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
         if outcome.stalled:
             result["holders"] = describe_holders(outcome.stalled.holders)
         if outcome.failure:
-            result.update(_failed(outcome.failure))
+            result.update(failed_result(outcome.failure))
             if self._look.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
@@ -230,7 +253,7 @@ class _Run:
         result["changed"] = result["changed"] if outcome.failure else any(step.action != WAIT for step in done)
         if done or outcome.failure:
             steps = "; ".join(result["actions"]) or "nothing"
-            self.kernel.journal(f"{journal.who_am_i()}: {steps}:{self._digests()} {_ending(outcome)}")
+            self.kernel.journal(f"{journal.who_am_i()}: {steps}:{self._digests()} {ending_of(outcome)}")
         return result
 
     def _boot_is_done(self, outcome: Outcome) -> bool:
@@ -241,8 +264,9 @@ class _Run:
         """What is accepted still after a run that forgets something; None if it does not."""
         return self.plan.acceptance if not self.plan.accepts else None
 
-    def _begin(self, files: Files) -> None:
+    def _note_beginning(self) -> None:
         """Note what is about to be done, and forget what the next boots shall not load. Raises OSError."""
+        files = self.kernel.files()
         try:
             journal.write_note(files, self._note())
             if self._reduced is not None:
@@ -254,7 +278,7 @@ class _Run:
             journal.remove_note(files)
             raise
 
-    def _execute(self) -> Outcome:
+    def _apply_and_verify(self) -> Outcome:
         executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
         wish = self.task.verification
         wish = wish if self._proves else replace(wish, text=False, probe=None)
@@ -264,7 +288,7 @@ class _Run:
         prover = Prover(self.kernel, self.task.wanted.name, self.before, wish, since)
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
-            # Also what is only accepted: the run that enabled it may have been cut off before it had proven that.
+            # Also what is only accepted: the run that enabled it may have been interrupted before it had proven that.
             is_due = self.plan.steps or self.plan.accepts or self._look.lacks_proof
             proofs = prover.prove(after) if is_due else ()
             self._accept()
@@ -301,7 +325,7 @@ class _Run:
             if self.plan.acceptance is not None:
                 boot_store.restore(files, self.before.boot)
         except OSError as error:
-            return [_not_accepted(self.task.wanted.name, error)]
+            return [not_accepted(self.task.wanted.name, error)]
         return []
 
     def _note(self) -> journal.Note:
@@ -329,210 +353,5 @@ class _Run:
         """The result where nothing was done because of something outside the kernel."""
         result = self._look.result(self.before, ())
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
-        result.update(_failed(Failure(attempted, finding, number)))
+        result.update(failed_result(Failure(attempted, finding, number)))
         return result
-
-
-def _ending(outcome: Outcome) -> str:
-    """How a run ended, for the host's log."""
-    failure = outcome.failure
-    if failure:
-        words = f"failed ({failure.finding.reason}): {failure.attempted}"
-        words += f"; undone by: {'; '.join(failure.undone)}" if failure.undone else ""
-        return words + (f"; not restored: {'; '.join(failure.not_restored)}" if failure.not_restored else "")
-    if outcome.stalled:
-        return f"left {outcome.stalled.name} in transition; to be done: {'; '.join(map(str, outcome.skipped))}"
-    return f"done{'; forced: ' if outcome.forced else ''}{', '.join(outcome.forced)}"
-
-
-def _gone(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
-    """The patches that the plan, or the way back, has left unloaded, or with another content."""
-    return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
-
-
-def _going(outcome: Outcome) -> list[str]:
-    """The patches that are to be unloaded by the next run, or that only a reboot removes."""
-    return [*outcome.pinned, *(step.patch for step in outcome.skipped if step.action == UNLOAD)]
-
-
-def _displaced(
-    wanted: Wanted,
-    before: Snapshot,
-    plan: Plan,
-    after: Snapshot,
-    kept: KeptFiles,
-    going: t.Collection[str] = (),
-) -> dict[str, tuple[Displaced, ...]]:
-    """What the wanted patch has taken the place of, where that has changed; `going` is not gone yet."""
-    if wanted.state == REVERTED:
-        return {wanted.name: ()}
-    gone = [patch for patch in before.patches if patch.name in going or patch in _gone(before, plan, after)]
-    if wanted.state != ENABLED or not gone:
-        return {}
-    names = {patch.name for patch in gone}
-    earlier = () if wanted.name in names else kept.displaced_by(wanted.name)
-    others = {wanted.name, *names}
-    # An earlier run may have disabled it, and left the rest to this one.
-    known = {one.name: one for one in earlier if one.enabled}
-    now = [
-        known[patch.name]
-        if patch.name in known and not patch.enabled
-        else Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
-        for patch in gone
-    ]
-    return {wanted.name: (*(one for one in earlier if one.name not in names), *now)}
-
-
-def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
-    return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
-
-
-def _notices(outcome: Outcome) -> list[str]:
-    notices = [
-        f"The transition of {name} was forced: tasks may run old and new code together"
-        + (", and its module stays loaded" if name in outcome.pinned else "")
-        + ". Plan a reboot: until then the kernel may not let live patch modules go."
-        for name in outcome.forced
-    ]
-    if outcome.stalled:
-        later = (
-            f" Left for the next run: {'; '.join(str(step) for step in outcome.skipped)}." if outcome.skipped else ""
-        )
-        who = ", ".join(str(holder) for holder in outcome.stalled.holders[:5]) or "no task that could be found"
-        notices.append(f"The transition of {outcome.stalled.name} is still running; it is held by {who}.{later}")
-    return notices
-
-
-def _note_proof(files: Files, name: str, proven: bool) -> list[str]:
-    try:
-        copies.note_proof(files, name, proven)
-    except OSError as error:
-        return [f"Whether the effect of {name} was proven could not be noted ({error.strerror})."]
-    return []
-
-
-def _not_accepted(name: str, error: OSError) -> str:
-    return f"{name} is not accepted any more: {error.strerror}. Accept it again."
-
-
-@dataclass(frozen=True)
-class _Recovery:
-    """What became of a run that was cut off, in sentences. `changed` says whether something had to be undone.
-
-    `kept` are the files that were at hand before it: one that it has taken out may be wanted again. `has_lost` says
-    whether something could not be brought back.
-    """
-
-    notices: tuple[str, ...] = ()
-    changed: bool = False
-    kept: KeptFiles | None = None
-    has_lost: bool = False
-
-
-_COPIES = f"Copies of the files that were loaded are in {copies.DIRECTORY} until the next run."
-
-_UNKNOWN_RUN = (
-    "An earlier run was cut off, and its note cannot be understood: perhaps another version of this collection wrote "
-    "it. What it has left is not undone; compare the patches of this host with what they should be."
-)
-
-
-@dataclass(frozen=True)
-class _LeftBehind:
-    """What a run has left that was cut off, or that is still running.
-
-    `before` is the host before it, `undone` the host after it has been undone, and `kept` are the files that were at
-    hand. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
-    `untouched` that it has not changed the kernel.
-    """
-
-    note: journal.Note
-    plan: Plan
-    before: Snapshot
-    undone: Snapshot
-    kept: KeptFiles
-    arrived: bool
-    unproven: bool
-    untouched: bool
-
-    @property
-    def has_to_go(self) -> bool:
-        return not (self.arrived or self.untouched)
-
-
-def _left_behind(kernel: KernelProtocol) -> _LeftBehind | None:
-    note = journal.read_note(kernel.files())
-    if note is None:
-        return None
-    plan = Plan(note.steps, about=note.name)
-    now = kernel.snapshot()
-    kept = KeptFiles(kernel, now)
-    kept.add_of(note)
-    before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
-    settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
-    arrived = not deviations(replace(now, patches=note.goal), settled)
-    unproven = arrived and note.state == ENABLED and not note.proven
-    undone = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, kept.files))))
-    if unproven and not deviations(before, undone):
-        arrived = False
-    return _LeftBehind(note, plan, before, undone, kept, arrived, unproven, untouched=not deviations(before, now))
-
-
-def _recover(task: Task, kernel: KernelProtocol) -> _Recovery:
-    """Undo what a run that was cut off has left half done. The host's lock must be held."""
-    files = kernel.files()
-    left = _left_behind(kernel)
-    if left is None:
-        unknown = journal.is_noted(files)
-        journal.remove_note(files)
-        return _Recovery((_UNKNOWN_RUN,) if unknown else ())
-    note, plan, before, kept, arrived = left.note, left.plan, left.before, left.kept, left.arrived
-    undone: tuple[str, ...] = ()
-    not_restored: tuple[str, ...] = ()
-    if arrived:
-        outcome = f"it had carried out its steps{', and not proven the result' if left.unproven else ''}."
-    elif left.untouched:
-        outcome = "it had not changed the kernel."
-    else:
-        executor = Executor(kernel, before.abi, task.patience, kept.paths.__getitem__)
-        undone, not_restored = executor.go_back(before, plan, kept.files)
-        outcome = f"it was undone: {', '.join(undone) or 'nothing could be done'}."
-        if not_restored:
-            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
-        kernel.journal(f"{journal.who_am_i()}: an earlier run was cut off ({note}); {outcome}")
-    after = kernel.snapshot()
-    has_lost = bool(not_restored and _gone(before, plan, after))
-    outcome += f" {_COPIES}" if has_lost else ""
-    displaced = _displaced(Wanted(note.name, note.state), before, plan, after, kept)
-    notices = kept.update(plan, before, after, None if arrived else undone, displaced, prune=False)
-    if arrived and left.unproven:
-        notices += _note_proof(files, note.name, False)
-    accepted_again = False
-    try:
-        if note.boot is not None and not arrived:
-            accepted_again = boot_store.restore(files, note.boot)
-    except OSError as error:
-        notices.append(_not_accepted(note.name, error))
-    if accepted_again:
-        outcome += " What is accepted for the next boots is as before it."
-    journal.remove_note(files)
-    told = (f"An earlier run was cut off ({note}); {outcome}", *notices)
-    return _Recovery(told, bool(undone) or accepted_again, kept, has_lost)
-
-
-def _failed(failure: Failure) -> Plain:
-    return {
-        "failed": True,
-        # Without a trace the host is unchanged; otherwise the user must know.
-        "changed": bool(failure.not_restored),
-        "msg": failure.message,
-        "reason": failure.finding.reason,
-        "cause": failure.finding.cause,
-        "remedy": failure.finding.remedy,
-        "attempted": failure.attempted,
-        "errno": errno_name(failure.errno) if failure.errno is not None else None,
-        "kernel_log": list(failure.kernel_log),
-        "holders": describe_holders(failure.holders),
-        "undone": list(failure.undone),
-        "not_restored": list(failure.not_restored),
-    }

@@ -28,7 +28,7 @@ class Failure:
     """A step that did not succeed, and what became of the host.
 
     `attempted` is the step, `errno` the kernel's answer if there was one, `holders` who holds a stalled transition.
-    `undone` are the steps of the way back, `not_restored` says in what the host differs from before; empty is good.
+    `rolled_back` are the steps that led the host back, `not_restored` says in what it still differs from before.
     """
 
     attempted: str
@@ -36,7 +36,7 @@ class Failure:
     errno: int | None = None
     kernel_log: tuple[str, ...] = ()
     holders: tuple[Holder, ...] = ()
-    undone: tuple[str, ...] = ()
+    rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
 
     @property

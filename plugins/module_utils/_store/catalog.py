@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, Displaced, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 
@@ -62,7 +62,7 @@ class KeptFiles:
                     self.paths.setdefault(one.file, earlier.paths[one.file])
 
     def add_of(self, note: Note) -> None:
-        """Add what a run had that was cut off: what was kept before it, and the files that it brought."""
+        """Add what a interrupted run had: what was kept before it, and the files that it brought."""
         for name, sha256 in note.kept.items():
             self._add(name, copies.read_record_of(self._kernel.files(), name, sha256))
         for step in note.steps:
@@ -74,22 +74,22 @@ class KeptFiles:
         plan: Plan,
         before: Snapshot,
         after: Snapshot,
-        undone: t.Collection[str] | None = None,
+        rolled_back: t.Collection[Step] | None = None,
         displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
         prune: bool = True,
     ) -> list[str]:
         """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns notices.
 
-        `undone` are the steps of the way back if there was one. Without `prune` copies stay.
+        `rolled_back` are the steps that led the host back, if the run failed. Without `prune` copies stay.
         """
-        news = displaced if displaced and undone is None else {}
+        news = displaced if displaced and rolled_back is None else {}
         self._displaced.update(news)
         # The way back may have loaded any of the plan's patches again.
         changed = [*plan.names, plan.about, *news]
         notices = []
         for name in dict.fromkeys(changed):
             try:
-                self._update_one(name, plan, before.patch(name), after.patch(name), undone)
+                self._update_one(name, plan, before.patch(name), after.patch(name), rolled_back)
             except OSError as error:
                 notices.append(
                     f"What is loaded as {name} could not be noted in {copies.DIRECTORY} ({error.strerror}): "
@@ -105,13 +105,13 @@ class KeptFiles:
         plan: Plan,
         was: LoadedPatch | None,
         loaded: LoadedPatch | None,
-        undone: t.Collection[str] | None,
+        rolled_back: t.Collection[Step] | None,
     ) -> None:
         if loaded is None:
             return
         # Where the kernel shows no mark of a content, this tells which of two it is.
         stayed = was is None or was.instance in (None, loaded.instance)
-        is_the_earlier = undone is not None and (stayed or f"{LOAD} {name}" in undone)
+        is_the_earlier = rolled_back is not None and (stayed or _loads(rolled_back, name))
         brought = [file for file in plan.loads if file.name == name]
         kept = [self.files[name]] if name in self.files else []
         for file in [*kept, *brought] if is_the_earlier else [*brought, *kept]:
@@ -120,6 +120,10 @@ class KeptFiles:
                 proven = name not in self.unproven
                 copies.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced, proven)
                 return
+
+
+def _loads(steps: t.Iterable[Step], name: str) -> bool:
+    return any((step.action, step.patch) == (LOAD, name) for step in steps)
 
 
 def _parse(record: copies.Record | None) -> PatchFile | None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""One run at a time changes a host's live patches, and leaves a note of what it is about, in case it is cut off.
+"""One run at a time changes a host's live patches, and leaves a note of what it is about, in case it is interrupted.
 
 The lock is flock(2) on the collection's directory: the kernel drops it with the process, however that ends. The note
 is written before the first step and removed after the last; a note without a lock is what a killed run has left.
@@ -68,7 +68,7 @@ def who_am_i() -> str:
 
 
 def is_noted(files: Files) -> bool:
-    """Whether a run is changing the host, or was cut off."""
+    """Whether a run is changing the host, or was interrupted."""
     return files.inode(NOTE) is not None
 
 
@@ -85,7 +85,7 @@ def remove_note(files: Files) -> None:
 
 
 def read_note(files: Files) -> Note | None:
-    """The note of the run that holds the lock or, with the lock in hand, of one that was cut off."""
+    """The note of the run that holds the lock or, with the lock in hand, of an interrupted one."""
     if not is_noted(files):
         return None
     try:

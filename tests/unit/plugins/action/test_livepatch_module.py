@@ -71,9 +71,9 @@ def test_what_the_host_did_before_it_asked_for_the_file_is_told_too():
 
 
 def test_it_is_told_also_if_the_second_run_is_refused():
-    first = {"changed": True, "needs_file": True, "notices": ["undone"], "warnings": ["undone"]}
+    first = {"changed": True, "needs_file": True, "notices": ["rolled_back"], "warnings": ["rolled_back"]}
     result = Action({"src": PATCH_FILE}, [first, {"failed": True, "changed": False, "msg": "Refused"}]).run()
-    assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["undone"])
+    assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["rolled_back"])
 
 
 def test_without_that_the_second_result_is_as_it_is():

@@ -263,7 +263,7 @@ def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
         assert "5 s after the task began" in result["proofs"][-1]["how"]
         assert host.kernel.clock == 5
     else:
-        assert (result["reason"], result["changed"], result["undone"]) == ("probe_failed", False, [])
+        assert (result["reason"], result["changed"], result["rolled_back"]) == ("probe_failed", False, [])
         assert result["msg"].endswith("The host is as it was before.")
 
 

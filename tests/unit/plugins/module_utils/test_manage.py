@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
     STOP_MACHINE,
     Function,
     Identity,
@@ -162,7 +163,7 @@ def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_p
 
     kernel.load = lose_the_race
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
-    assert (result["reason"], result["errno"], result["undone"]) == ("already_loaded", "EEXIST", [])
+    assert (result["reason"], result["errno"], result["rolled_back"]) == ("already_loaded", "EEXIST", [])
     assert result["not_restored"] == ["fix is enabled and should be not loaded"]
     assert names(kernel) == [("fix", True)]
 
@@ -195,7 +196,7 @@ def test_a_stalled_load_is_taken_back(tmp_path, sent):
     assert result["reason"] == "transition_stalled"
     assert "sleep (pid 42) in hrtimer_nanosleep+0x9d/0x120" in result["msg"]
     assert result["holders"][0]["pid"] == 42
-    assert result["undone"] == ["disable fix", "unload fix"]
+    assert result["rolled_back"] == ["disable fix", "unload fix"]
     assert result["not_restored"] == []
     assert names(kernel) == [("other", True)]
     assert kernel.clock == pytest.approx(3, abs=0.2)
@@ -204,9 +205,31 @@ def test_a_stalled_load_is_taken_back(tmp_path, sent):
 def test_a_stalled_disable_is_taken_back(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX), stall=["fix"])
     result = manage(Task(Wanted("fix", ABSENT), patience=Patience(timeout=3)), kernel)
-    assert result["undone"] == ["enable fix"]
+    assert result["rolled_back"] == ["enable fix"]
     assert not result["changed"]
     assert names(kernel) == [("fix", True)]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_whatever_is_raised_a_half_done_change_is_rolled_back(tmp_path, sent, monkeypatch, abi):
+    file = dataclasses.replace(FIX, abi=abi)
+    kernel = ModelKernel(tmp_path, OTHER, abi=abi)
+    kernel.add_file(file)
+    snapshot, reads = kernel.snapshot, []
+
+    def broken_once_loaded():
+        now = snapshot()
+        if now.patch("fix") and not reads:
+            reads.append(now)
+            raise RuntimeError("a fault")
+        return now
+
+    monkeypatch.setattr(kernel, "snapshot", broken_once_loaded)
+    result = manage(Task(Wanted("fix", ENABLED, file), sent), kernel)
+    assert (result["failed"], result["changed"], result["reason"]) == (True, False, "internal_error")
+    assert "RuntimeError: a fault." in result["cause"]
+    assert result["rolled_back"][-1] == "unload fix"
+    assert names(kernel) == [("other", True)]
 
 
 def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
@@ -215,7 +238,7 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
     kernel.add_file(OTHER_FIX)
     result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
     assert result["reason"] == "unknown_symbol"
-    assert result["undone"] == ["load fix"]
+    assert result["rolled_back"] == ["load fix"]
     assert result["not_restored"] == []
     assert kernel.patches[0].identity.build_id == FIX.build_id
     assert copies.read_record(kernel.files(), "fix").sha256 == FIX.sha256
@@ -229,7 +252,7 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(t
     forget_digest = dataclasses.replace(loaded(old), identity=Identity(sha256=old.sha256))
     kernel.patches = [forget_digest]
     result = manage(Task(Wanted("fix", ENABLED, new, reload=True), other_sent), kernel)
-    assert result["undone"] == ["load fix"]
+    assert result["rolled_back"] == ["load fix"]
     assert copies.read_record(kernel.files(), "fix").sha256 == old.sha256
 
 
@@ -290,7 +313,7 @@ def test_a_busy_function_is_tried_again(tmp_path, sent, number, times, succeeds)
     else:
         assert (result["reason"], result["errno"]) == ("function_busy", errno.errorcode[number])
         assert "kworker/0:0:7 is in the function cmdline_proc_show" in result["msg"]
-        assert result["undone"] == ["unload fix"]
+        assert result["rolled_back"] == ["unload fix"]
         assert names(kernel) == []
 
 

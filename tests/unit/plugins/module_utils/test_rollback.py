@@ -130,7 +130,7 @@ def test_a_superseded_patch_that_does_not_go_comes_back(tmp_path):
     result = host.run("new", file=file["new"], supersedes=("old",))
     assert result["reason"] == "transition_stalled"
     assert (host.stack, result["not_restored"]) == (["old"], [])
-    assert result["undone"] == ["enable old", "disable new", "unload new"]
+    assert result["rolled_back"] == ["enable old", "disable new", "unload new"]
 
 
 def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
@@ -207,7 +207,7 @@ def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path):
     result = host.run("old", ABSENT, on_covered=UNSTACK)
     assert result["errno"] == "EIO"
     assert host.stack == ["mid"]
-    assert result["undone"] == ["load old", "enable mid"]
+    assert result["rolled_back"] == ["load old", "enable mid"]
     is_down, why = result["not_restored"]
     assert is_down == "old is disabled and should be enabled"
     assert why.startswith("to enable old failed as well (The kernel has CONFIG_LIVEPATCH_STACK: ")

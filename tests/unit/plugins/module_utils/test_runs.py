@@ -130,7 +130,7 @@ def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
     result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
-    assert "was cut off (root, process 1" in result["notices"][0]
+    assert "was interrupted (root, process 1" in result["notices"][0]
     assert journal.read_note(kernel.files()) == NOTE
 
 
@@ -200,7 +200,7 @@ def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_of
     host.run("old")
     host.run("new", supersedes=("old",))
     host.dies_after(call, "base", DISABLED, on_covered=UNSTACK)
-    assert "cut off" in host.run("new")["notices"][0]
+    assert "interrupted" in host.run("new")["notices"][0]
     assert host.conditions() == {"base": base, "new": True}
     assert "failed" not in host.run("new", REVERTED)
     assert host.conditions() == {"base": base, "old": True}
@@ -211,7 +211,7 @@ def test_what_was_disabled_comes_back_after_a_run_that_was_cut_off(tmp_path):
     host.run("new")
     host.run("new", DISABLED)
     host.dies_after("unload new", "new")
-    assert "cut off" in host.run("new", DISABLED)["notices"][0]
+    assert "interrupted" in host.run("new", DISABLED)["notices"][0]
     assert host.conditions() == {"new": False}
 
 
@@ -225,7 +225,7 @@ def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, a
     assert host.acceptance == Acceptance()
     result = host.run("fix")
     assert result["changed"]
-    assert "it was undone: " in result["notices"][0]
+    assert "it was rolled back: " in result["notices"][0]
     assert "What is accepted for the next boots is as before it." in result["notices"][0]
     assert (host.conditions(), host.acceptance, result["boot"]) == ({"fix": True}, before, "accepted")
     assert [path.name for path in (tmp_path / "var/lib/openeuler-livepatch").glob("*.ko")] == [
@@ -341,7 +341,7 @@ def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_fi
     host.dies_after("load fix", "fix")
     first = host.run("fix", sent=False)
     assert (first["needs_file"], first["changed"]) == (True, True)
-    assert "it was undone: unload fix." in first["notices"][0]
+    assert "it was rolled back: unload fix." in first["notices"][0]
     assert host.run("fix")["state"] == "enabled"
 
 
@@ -354,7 +354,7 @@ def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_i
     monkeypatch.setattr(journal, "write", fail_with(errno.ENOSPC))
     result = host.run("fix")
     assert (result["failed"], result["reason"], result["changed"]) == (True, "no_room", True)
-    assert "it was undone: unload fix." in result["notices"][0]
+    assert "it was rolled back: unload fix." in result["notices"][0]
 
 
 def test_a_run_that_was_cut_off_before_its_first_step_is_no_change(tmp_path):

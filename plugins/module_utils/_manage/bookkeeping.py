@@ -1,0 +1,85 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What the collection notes of a run on the host: what was displaced, proven and accepted."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
+    Outcome,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    UNLOAD,
+    Displaced,
+    Plan,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+
+
+def gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
+    """The patches that the plan, or the way back, has left unloaded, or with another content."""
+    return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
+
+
+def going_patches(outcome: Outcome) -> list[str]:
+    """The patches that are to be unloaded by the next run, or that only a reboot removes."""
+    return [*outcome.pinned, *(step.patch for step in outcome.skipped if step.action == UNLOAD)]
+
+
+def displaced_by_run(
+    wanted: Wanted,
+    before: Snapshot,
+    plan: Plan,
+    after: Snapshot,
+    kept: KeptFiles,
+    going: t.Collection[str] = (),
+) -> dict[str, tuple[Displaced, ...]]:
+    """What the wanted patch has taken the place of, where that has changed; `going` is not gone yet."""
+    if wanted.state == REVERTED:
+        return {wanted.name: ()}
+    gone = [patch for patch in before.patches if patch.name in going or patch in gone_patches(before, plan, after)]
+    if wanted.state != ENABLED or not gone:
+        return {}
+    names = {patch.name for patch in gone}
+    earlier = () if wanted.name in names else kept.displaced_by(wanted.name)
+    others = {wanted.name, *names}
+    # An earlier run may have disabled it, and left the rest to this one.
+    known = {one.name: one for one in earlier if one.enabled}
+    now = [
+        known[patch.name]
+        if patch.name in known and not patch.enabled
+        else Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
+        for patch in gone
+    ]
+    return {wanted.name: (*(one for one in earlier if one.name not in names), *now)}
+
+
+def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
+
+
+def note_proof(files: Files, name: str, proven: bool) -> list[str]:
+    try:
+        copies.note_proof(files, name, proven)
+    except OSError as error:
+        return [f"Whether the effect of {name} was proven could not be noted ({error.strerror})."]
+    return []
+
+
+def not_accepted(name: str, error: OSError) -> str:
+    return f"{name} is not accepted any more: {error.strerror}. Accept it again."
+
+
+COPIES_STAY = f"Copies of the files that were loaded are in {copies.DIRECTORY} until the next run."

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""How a run ended, in the words of its result and of the host's log."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
+    Failure,
+    Outcome,
+    errno_name,
+)
+
+if t.TYPE_CHECKING:
+    pass
+
+
+def ending_of(outcome: Outcome) -> str:
+    """How a run ended, for the host's log."""
+    failure = outcome.failure
+    if failure:
+        words = f"failed ({failure.finding.reason}): {failure.attempted}"
+        steps = "; ".join(map(str, failure.rolled_back))
+        words += f"; rolled back by: {steps}" if steps else ""
+        return words + (f"; not restored: {'; '.join(failure.not_restored)}" if failure.not_restored else "")
+    if outcome.stalled:
+        return f"left {outcome.stalled.name} in transition; to be done: {'; '.join(map(str, outcome.skipped))}"
+    return f"done{'; forced: ' if outcome.forced else ''}{', '.join(outcome.forced)}"
+
+
+def notices_of(outcome: Outcome) -> list[str]:
+    notices = [
+        f"The transition of {name} was forced: tasks may run old and new code together"
+        + (", and its module stays loaded" if name in outcome.pinned else "")
+        + ". Plan a reboot: until then the kernel may not let live patch modules go."
+        for name in outcome.forced
+    ]
+    if outcome.stalled:
+        later = (
+            f" Left for the next run: {'; '.join(str(step) for step in outcome.skipped)}." if outcome.skipped else ""
+        )
+        who = ", ".join(str(holder) for holder in outcome.stalled.holders[:5]) or "no task that could be found"
+        notices.append(f"The transition of {outcome.stalled.name} is still running; it is held by {who}.{later}")
+    return notices
+
+
+def failed_result(failure: Failure) -> Plain:
+    return {
+        "failed": True,
+        # Without a trace the host is unchanged; otherwise the user must know.
+        "changed": bool(failure.not_restored),
+        "msg": failure.message,
+        "reason": failure.finding.reason,
+        "cause": failure.finding.cause,
+        "remedy": failure.finding.remedy,
+        "attempted": failure.attempted,
+        "errno": errno_name(failure.errno) if failure.errno is not None else None,
+        "kernel_log": list(failure.kernel_log),
+        "holders": describe_holders(failure.holders),
+        "rolled_back": [str(step) for step in failure.rolled_back],
+        "not_restored": list(failure.not_restored),
+    }

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""After an interrupted run: what it has left is found, foretold, and rolled back by the next one."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
+    COPIES_STAY,
+    displaced_by_run,
+    gone_patches,
+    not_accepted,
+    note_proof,
+)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What became of an interrupted run, in sentences. `changed` says whether something had to be rolled back.
+
+    `kept` are the files that were at hand before it: one that it has taken out may be wanted again. `has_lost` says
+    whether something could not be brought back.
+    """
+
+    notices: tuple[str, ...] = ()
+    changed: bool = False
+    kept: KeptFiles | None = None
+    has_lost: bool = False
+
+
+_UNKNOWN_RUN = (
+    "An earlier run was interrupted, and its note cannot be understood: perhaps another version of this collection wrote "
+    "it. What it has left is not rolled back; compare the patches of this host with what they should be."
+)
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What a run has left that was interrupted, or that is still running.
+
+    `before` is the host before it, `recovered` the host after it has been rolled back. `kept` are the files that were
+    at hand. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
+    `untouched` that it has not changed the kernel.
+    """
+
+    note: journal.Note
+    plan: Plan
+    before: Snapshot
+    recovered: Snapshot
+    kept: KeptFiles
+    arrived: bool
+    unproven: bool
+    untouched: bool
+
+    @property
+    def has_to_go(self) -> bool:
+        return not (self.arrived or self.untouched)
+
+
+def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
+    note = journal.read_note(kernel.files())
+    if note is None:
+        return None
+    plan = Plan(note.steps, about=note.name)
+    now = kernel.snapshot()
+    kept = KeptFiles(kernel, now)
+    kept.add_of(note)
+    before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
+    settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
+    arrived = not deviations(replace(now, patches=note.goal), settled)
+    unproven = arrived and note.state == ENABLED and not note.proven
+    recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, kept.files))))
+    if unproven and not deviations(before, recovered):
+        arrived = False
+    return LeftBehind(note, plan, before, recovered, kept, arrived, unproven, untouched=not deviations(before, now))
+
+
+def recover(task: Task, kernel: KernelProtocol) -> Recovery:
+    """Undo what an interrupted run has left half done. The host's lock must be held."""
+    files = kernel.files()
+    left = left_behind(kernel)
+    if left is None:
+        unknown = journal.is_noted(files)
+        journal.remove_note(files)
+        return Recovery((_UNKNOWN_RUN,) if unknown else ())
+    note, plan, before, kept, arrived = left.note, left.plan, left.before, left.kept, left.arrived
+    rolled_back: tuple[Step, ...] = ()
+    not_restored: tuple[str, ...] = ()
+    if arrived:
+        outcome = f"it had carried out its steps{', and not proven the result' if left.unproven else ''}."
+    elif left.untouched:
+        outcome = "it had not changed the kernel."
+    else:
+        executor = Executor(kernel, before.abi, task.patience, kept.paths.__getitem__)
+        rolled_back, not_restored = executor.roll_back(before, plan, kept.files)
+        outcome = f"it was rolled back: {', '.join(map(str, rolled_back)) or 'nothing could be done'}."
+        if not_restored:
+            outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
+        kernel.journal(f"{journal.who_am_i()}: an earlier run was interrupted ({note}); {outcome}")
+    after = kernel.snapshot()
+    has_lost = bool(not_restored and gone_patches(before, plan, after))
+    outcome += f" {COPIES_STAY}" if has_lost else ""
+    displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, kept)
+    notices = kept.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
+    if arrived and left.unproven:
+        notices += note_proof(files, note.name, False)
+    accepted_again = False
+    try:
+        if note.boot is not None and not arrived:
+            accepted_again = boot_store.restore(files, note.boot)
+    except OSError as error:
+        notices.append(not_accepted(note.name, error))
+    if accepted_again:
+        outcome += " What is accepted for the next boots is as before it."
+    journal.remove_note(files)
+    told = (f"An earlier run was interrupted ({note}); {outcome}", *notices)
+    return Recovery(told, bool(rolled_back) or accepted_again, kept, has_lost)
