@@ -152,7 +152,6 @@ options:
       - wrong_vermagic
       - wrong_abi
       - signature
-      - modules_disabled
       - symbol_missing
       - symbol_ambiguous
       - sympos_missing
@@ -160,8 +159,9 @@ options:
       - target_not_loaded
       - dependency
       - kprobe
-      - ftrace_user
       - ftrace_disabled
+      - ftrace_user
+      - modules_disabled
       - probe
   verify:
     description:

@@ -11,7 +11,6 @@ import os
 import re
 import typing as t
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import IGNORABLE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,

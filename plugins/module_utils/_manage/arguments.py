@@ -12,11 +12,8 @@ import os
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
-    IGNORABLE,
-    Finding,
-    FindingError,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
@@ -60,7 +57,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "supersedes": {"type": "list", "elements": "str", "default": []},
         "force_owner": {"type": "bool", "default": False},
         "load_targets": {"type": "bool", "default": False},
-        "ignore": {"type": "list", "elements": "str", "choices": [*IGNORABLE, "probe"], "default": []},
+        "ignore": {"type": "list", "elements": "str", "choices": list(IGNORABLE), "default": []},
         "verify": {"type": "str", "choices": ["state", "text"], "default": "state"},
         "probe": {
             "type": "dict",

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import PROBE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
     Finding,
@@ -36,7 +37,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import find
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
@@ -140,7 +142,7 @@ class _Run:
         functions = {function for patch in self.before.patches for function in patch.functions}
         functions.update(function for file in files for function in file.functions or ())
         conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
-        found = Preflight(self.before, conditions, steps, self.task.wanted.load_targets).findings()
+        found = find(Circumstances(self.before, conditions, steps, self.task.wanted.load_targets))
         return [*self.plan.refusals, *allow([*found, *self._probe_beforehand()], self.task.ignore)]
 
     def _probe_beforehand(self) -> t.Iterator[Finding]:
@@ -149,7 +151,7 @@ class _Run:
             return
         if self.task.check_mode and probe.argv:
             yield Finding(
-                reason="probe",
+                reason=PROBE,
                 seen=f"The probe {probe} was not run.",
                 remedy="Nothing needs to be done.",
                 why="Check mode runs no commands of the user's.",
@@ -157,7 +159,7 @@ class _Run:
             )
         elif holds(probe, self.kernel)[0]:
             yield Finding(
-                reason="probe",
+                reason=PROBE,
                 seen=f"The probe {probe} holds already.",
                 remedy="Give a probe that shows the difference.",
                 why="It could not prove that the patch has an effect.",

@@ -16,6 +16,9 @@ WARN = "warn"
 
 INFO = "info"
 
+SEVERITIES = (REFUSE, WARN, INFO)
+"""The gravest first."""
+
 
 @dataclass(frozen=True, init=False)
 class Finding:
@@ -88,23 +91,3 @@ def allow(findings: t.Iterable[Finding], ignored: t.Container[str]) -> list[Find
         else finding
         for finding in findings
     ]
-
-
-IGNORABLE = (
-    "quarantined",
-    "wrong_architecture",
-    "wrong_vermagic",
-    "wrong_abi",
-    "signature",
-    "modules_disabled",
-    "symbol_missing",
-    "symbol_ambiguous",
-    "sympos_missing",
-    "function_too_short",
-    "target_not_loaded",
-    "dependency",
-    "kprobe",
-    "ftrace_user",
-    "ftrace_disabled",
-)
-"""The checks whose refusals a user may turn into warnings."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Quarantined
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
-    IGNORABLE,
     INFO,
     REFUSE,
+    SEVERITIES,
     WARN,
     allow,
 )
@@ -31,7 +33,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.condi
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import Preflight
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import CHECKS, find
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     loaded,
@@ -63,15 +66,24 @@ FINE = Conditions(
 )
 
 
+def rank(severity):
+    return SEVERITIES.index(severity)
+
+
 def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, **conditions):
     file = patch_file(abi=abi, **(file or {}))
     wanted = wanted or Wanted("fix", ENABLED, file)
     before = snapshot(*patches, abi=abi, list_order=False, **(host or {}))
     plan = make_plan(before, wanted)
     assert not plan.refusals, plan.refusals
-    found = Preflight(before, dataclasses.replace(FINE, **conditions), plan.intended, wanted.load_targets).findings()
-    assert all(finding.seen and finding.remedy and finding.why for finding in found), found
-    return found
+    conditions = dataclasses.replace(FINE, **conditions)
+    circumstances = Circumstances(before, conditions, plan.intended, wanted.load_targets)
+    for value in CHECKS:
+        for finding in value(circumstances):
+            assert finding.reason in value.reasons, finding
+            assert rank(finding.severity) >= rank(REASONS[finding.reason].severity), finding
+            assert finding.seen and finding.remedy and finding.why, finding
+    return find(circumstances)
 
 
 def seen(*args, **keywords):
@@ -81,6 +93,13 @@ def seen(*args, **keywords):
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 def test_nothing_is_found_on_a_host_that_is_fine(abi):
     assert not seen(abi)
+
+
+def test_a_build_in_quarantine():
+    quarantined = Quarantined("fix", patch_file().sha256, RELEASE, "then", "The host went down.")
+    (finding,) = findings(host={"boot": Acceptance(quarantined=(quarantined,))})
+    assert (finding.reason, finding.severity, finding.why) == ("quarantined", REFUSE, "The host went down.")
+    assert not findings(host={"boot": Acceptance(quarantined=(quarantined,))}, file={"sha256": "another"})
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
@@ -106,13 +125,13 @@ def test_the_other_abi():
     file = patch_file(abi=STOP_MACHINE)
     wanted = Wanted("fix", ENABLED, file)
     plan = make_plan(snapshot(), wanted)
-    assert [finding.reason for finding in Preflight(snapshot(), FINE, plan.intended).findings()] == ["wrong_abi"]
+    assert [finding.reason for finding in find(Circumstances(snapshot(), FINE, plan.intended))] == ["wrong_abi"]
 
 
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["SMP", "mod_unload", "modversions"], "has preempt, which the kernel has not"),
+        (["SMP", "mod_unload", "modversions"], "has preempt, which the kernel lacks"),
         (["SMP", "preempt_rt", "mod_unload", "modversions"], "and lacks preempt_rt, which the kernel has"),
     ],
 )
@@ -425,4 +444,3 @@ def test_ignored_checks_become_warnings_that_say_so():
         ("modules_disabled", REFUSE),
     ]
     assert "ignored" in allowed[0].why
-    assert {finding.reason for finding in found} <= set(IGNORABLE)

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""The reasons that are found before a change: the one table of them, light enough for every run to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN
+
+PROBE = "probe"
+"""The one reason that no function of `_preflight` finds: the probe runs a command of the user's."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What a reason means and what to do about it, in sentences for the page of reasons.
+
+    `severity` is the gravest that a finding of this reason can have. `ignorable` says whether a user may turn its
+    refusals into warnings.
+    """
+
+    severity: str
+    meaning: str
+    remedy: str
+    ignorable: bool = False
+
+
+REASONS = {
+    "quarantined": Reason(
+        REFUSE,
+        "This build took the host down when it was loaded at boot.",
+        "Build a better one, or end the quarantine with `state: absent`.",
+        ignorable=True,
+    ),
+    "wrong_architecture": Reason(
+        REFUSE,
+        "The file is built for another architecture.",
+        "Build the patch for that of the host.",
+        ignorable=True,
+    ),
+    "wrong_vermagic": Reason(
+        REFUSE,
+        "The file is built for another kernel release or configuration.",
+        "Build the patch against the build tree of the running kernel.",
+        ignorable=True,
+    ),
+    "wrong_abi": Reason(
+        REFUSE,
+        "The file is built for the other ABI.",
+        "Build the patch against the host's kernel.",
+        ignorable=True,
+    ),
+    "signature": Reason(
+        REFUSE,
+        "The kernel demands a signature that it trusts, or the signature of the file is damaged.",
+        "Sign the file, after the last change to it, with a key that the kernel trusts.",
+        ignorable=True,
+    ),
+    "symbols": Reason(
+        WARN,
+        "The file does not show which functions it replaces, or the kernel does not show which it has.",
+        "Look for the functions in the source of the patch, or build the kernel with `CONFIG_KALLSYMS`.",
+    ),
+    "symbol_missing": Reason(
+        REFUSE,
+        "The kernel does not have the function that the patch replaces.",
+        "Build the patch from the source of the running kernel; an inlined function cannot be patched.",
+        ignorable=True,
+    ),
+    "symbol_ambiguous": Reason(
+        REFUSE,
+        "The kernel has several functions of this name, and the patch does not say which one it replaces.",
+        "Set `old_sympos` in the source of the patch.",
+        ignorable=True,
+    ),
+    "sympos_missing": Reason(
+        REFUSE,
+        "The kernel has fewer functions of this name than the position that the patch gives.",
+        "Correct `old_sympos` in the source of the patch.",
+        ignorable=True,
+    ),
+    "function_too_short": Reason(
+        REFUSE,
+        "The function is shorter than the jump that a `stop_machine` kernel writes to its start.",
+        "Patch a function that calls it.",
+        ignorable=True,
+    ),
+    "target_not_loaded": Reason(
+        REFUSE,
+        "A module that the patch changes is not loaded, and a `stop_machine` kernel does not patch it later.",
+        "Load it, or set `load_targets: true`.",
+        ignorable=True,
+    ),
+    "dependency": Reason(
+        REFUSE,
+        "A module that the patch needs is not loaded.",
+        "Load it, or set `load_targets: true`.",
+        ignorable=True,
+    ),
+    "memory": Reason(
+        WARN,
+        "The host has little memory available.",
+        "Free memory first.",
+    ),
+    "kprobe": Reason(
+        REFUSE,
+        "A kprobe is set in a function that changes; a `stop_machine` kernel does not change such a function.",
+        "Remove the kprobe first.",
+        ignorable=True,
+    ),
+    "ftrace_disabled": Reason(
+        REFUSE,
+        "A `per_task` kernel patches by means of ftrace, and ftrace is off or has failed.",
+        "Set `kernel.ftrace_enabled` to 1, or reboot the host if ftrace has failed.",
+        ignorable=True,
+    ),
+    "ftrace_user": Reason(
+        REFUSE,
+        "ftrace is in use on a function that changes, under any of its names.",
+        "End that use first.",
+        ignorable=True,
+    ),
+    "already_patched": Reason(
+        WARN,
+        "Another enabled patch replaces the same function.",
+        "Make sure that the new patch contains the earlier fix.",
+    ),
+    "modules_disabled": Reason(
+        REFUSE,
+        "The kernel loads no modules until it is booted again.",
+        "Reboot the host.",
+        ignorable=True,
+    ),
+    "transition": Reason(
+        INFO,
+        "The transition of another patch is running; the task waits until it ends.",
+        "Nothing needs to be done.",
+    ),
+    "taint": Reason(
+        WARN,
+        "The kernel has had trouble since it booted.",
+        "Look at its log; consider a reboot instead of a live patch.",
+    ),
+    "panic": Reason(
+        INFO,
+        "The host is set to panic on trouble, so that a bad patch takes it down.",
+        "Nothing needs to be done.",
+    ),
+    "owned": Reason(
+        WARN,
+        "Another tool keeps a file for a patch of this name.",
+        "Load it with that tool, or give the patch another name.",
+    ),
+    PROBE: Reason(
+        REFUSE,
+        "The probe holds before the change, so that it cannot prove the effect of the patch.",
+        "Give a probe that shows the difference.",
+        ignorable=True,
+    ),
+}
+"""Findings are told in this order, refusals first."""
+
+IGNORABLE = tuple(name for name, reason in REASONS.items() if reason.ignorable)
+"""What the option `ignore` of livepatch_module takes."""

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Checks of the kernel as a whole, whichever functions change."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Snapshot, troubles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import FTRACE_ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
+
+
+@check("modules_disabled")
+def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
+    if circumstances.conditions.modules_disabled and circumstances.files:
+        yield Finding(
+            reason="modules_disabled",
+            seen="/proc/sys/kernel/modules_disabled is 1.",
+            remedy="Only a reboot switches the loading of modules on again.",
+            why="The kernel loads no modules any more (EPERM).",
+        )
+
+
+@check("ftrace_disabled")
+def ftrace_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
+    conditions = circumstances.conditions
+    if circumstances.snapshot.abi != PER_TASK or not (circumstances.functions or circumstances.files):
+        return
+    if conditions.ftrace_failed:
+        yield Finding(
+            reason="ftrace_disabled",
+            seen=f"ftrace has failed on this host ({FTRACE_ENABLED} answers ENODEV).",
+            remedy="Reboot the host; its log tells why, at the first message of ftrace.",
+            why="This kernel patches by means of ftrace, and would answer ENODEV.",
+        )
+    elif conditions.ftrace_enabled is None:
+        yield Finding(
+            reason="ftrace_disabled",
+            seen=conditions.why(FTRACE_ENABLED),
+            remedy="Make sure that ftrace is enabled.",
+            why="This kernel patches by means of ftrace, and would answer EBUSY if that is off.",
+            severity=WARN,
+        )
+    elif not conditions.ftrace_enabled:
+        yield Finding(
+            reason="ftrace_disabled",
+            seen=f"{FTRACE_ENABLED} is 0.",
+            remedy="Set it to 1 (sysctl kernel.ftrace_enabled=1).",
+            why="This kernel patches by means of ftrace, and would answer EBUSY.",
+        )
+
+
+@check("transition")
+def transition(circumstances: Circumstances) -> t.Iterator[Finding]:
+    moving, steps = circumstances.snapshot.in_transition, circumstances.steps
+    if moving and steps and moving.name != steps[-1].patch:
+        yield Finding(
+            reason="transition",
+            seen=f"The transition of {moving.name} is running.",
+            remedy="Nothing needs to be done.",
+            why="The kernel runs one at a time; the task waits until it ends.",
+            severity=INFO,
+        )
+
+
+@check("taint")
+def taint(circumstances: Circumstances) -> t.Iterator[Finding]:
+    bits = circumstances.snapshot.taint
+    trouble = troubles(bits)
+    if trouble:
+        yield Finding(
+            reason="taint",
+            seen=f"The kernel has had {' and '.join(trouble)} since it booted (taint {bits}).",
+            remedy="Look at its log; consider a reboot instead of a live patch.",
+            why="Another change may make the trouble worse.",
+            severity=WARN,
+        )
+
+
+@check("panic")
+def panic(circumstances: Circumstances) -> t.Iterator[Finding]:
+    panics = circumstances.conditions.panics
+    if panics:
+        yield Finding(
+            reason="panic",
+            seen=f"{', '.join(panics)} {'is' if len(panics) == 1 else 'are'} set.",
+            remedy="Nothing needs to be done.",
+            why="A bad patch makes this host panic, and reboot if kernel.panic says so.",
+            severity=INFO,
+        )
+
+
+@check("owned")
+def owner(circumstances: Circumstances) -> t.Iterator[Finding]:
+    tool = circumstances.conditions.owner
+    # Where the patch is loaded already as that tool's own, the plan has asked for force_owner.
+    if tool and any(not _is_owned(circumstances.snapshot, file.name) for file in circumstances.files):
+        yield Finding(
+            reason="owned",
+            seen=f"{tool} keeps a file for a patch of this name.",
+            remedy=f"Load it with {tool}, or give the patch another name.",
+            why=f"{tool} would take it for its own.",
+            severity=WARN,
+        )
+
+
+def _is_owned(snapshot: Snapshot, name: str) -> bool:
+    patch = snapshot.patch(name)
+    return bool(patch and patch.owner)

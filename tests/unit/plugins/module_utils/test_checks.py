@@ -1,0 +1,136 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The checks, the table of their reasons, and what the module says of them agree."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, PROBE, REASONS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, SEVERITIES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    DISABLE,
+    ENABLE,
+    LOAD,
+    UNLOAD,
+    WAIT,
+    Step,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+    Snapshot,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import CHECKS, SUBJECTS, find
+from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_module
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    RELEASE,
+    loaded,
+    patch_file,
+)
+
+
+def test_a_check_of_a_reason_that_is_not_in_the_table_is_refused():
+    with pytest.raises(ValueError, match=r"REASONS of _model/checks\.py: no_such_reason"):
+        check("quarantined", "no_such_reason")
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])
+def test_each_subject_declares_the_reasons_of_its_findings(subject):
+    source = inspect.getsource(subject)
+    written = re.findall(r'reason="(\w+)"', source)
+    assert len(written) == source.count(" Finding("), "each finding names its reason in plain text"
+    declared = {reason for value in CHECKS if value in vars(subject).values() for reason in value.reasons}
+    assert set(written) == declared
+
+
+def test_every_reason_of_the_table_has_a_check():
+    assert {reason for value in CHECKS for reason in value.reasons} == set(REASONS) - {PROBE}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_the_table_tells_severity_meaning_and_remedy(reason):
+    row = REASONS[reason]
+    assert row.severity in SEVERITIES
+    assert row.severity == REFUSE or not row.ignorable, "only a refusal can be ignored"
+    assert re.fullmatch(r"[^.]+\.", row.meaning), "one sentence"
+    assert row.remedy.endswith(".")
+
+
+def test_the_option_ignore_offers_what_the_table_says():
+    option = yaml.safe_load(livepatch_module.DOCUMENTATION)["options"]["ignore"]
+    assert option["choices"] == list(IGNORABLE) == LIVEPATCH_MODULE["argument_spec"]["ignore"]["choices"]
+    described = re.findall(r"V\((\w+)\)", " ".join(option["description"]))
+    assert sorted(described) == sorted(IGNORABLE)
+
+
+NOTHING_READABLE = Conditions(unreadable={LOCKDOWN: "EACCES"})
+STEPS = {
+    "load": lambda file: [Step(LOAD, "fix", file)],
+    "load and enable": lambda file: [Step(LOAD, "fix", file), Step(ENABLE, "fix")],
+    "reload": lambda file: [Step(DISABLE, "fix"), Step(UNLOAD, "fix"), Step(LOAD, "fix", file), Step(ENABLE, "fix")],
+    "disable": lambda file: [Step(DISABLE, "fix"), Step(WAIT, "fix")],
+    "of a patch that is not there": lambda file: [Step(ENABLE, "other"), Step(DISABLE, "another")],
+    "none": lambda file: [],
+}
+
+
+def nothing_readable(abi, steps, functions, patches=()):
+    file = patch_file(abi=abi, functions=functions)
+    snapshot = Snapshot(release=RELEASE, machine="x86_64", abi=abi, patches=tuple(patches))
+    return Circumstances(snapshot, NOTHING_READABLE, tuple(STEPS[steps](file)))
+
+
+@pytest.mark.parametrize("value", CHECKS, ids=lambda value: value.name)
+def test_no_check_needs_what_cannot_be_read(value):
+    two = (Function("vmlinux", "a"), Function("ext4", "b", 2))
+    for abi, steps, functions in itertools.product([PER_TASK, STOP_MACHINE, None], STEPS, [None, (), two]):
+        for patches in ([], [loaded(patch_file(abi=abi, functions=functions or ()))]):
+            for finding in value(nothing_readable(abi, steps, functions, patches)):
+                assert finding.reason in value.reasons
+                assert finding.seen and finding.remedy and finding.why
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("steps", STEPS)
+def test_what_cannot_be_read_refuses_nothing(abi, steps):
+    found = find(nothing_readable(abi, steps, (Function("vmlinux", "a"),)))
+    assert REFUSE not in {finding.severity for finding in found}
+    assert bool(found) == (steps in ("load", "load and enable", "reload"))
+
+
+RUNS = """
+import sys
+from pathlib import Path
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import arguments
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import model_host, model_kernel
+
+def checks():
+    return [name for name in sys.modules if "._preflight" in name]
+
+host = model_host.ModelHost(Path(sys.argv[1]))
+assert not host.run("fix", "absent")["changed"]
+assert checks() == [], checks()
+assert host.run("fix", file=model_kernel.patch_file())["changed"]
+assert checks()
+"""
+
+
+def test_a_run_that_changes_nothing_imports_no_check(tmp_path):
+    collections = str(Path(__file__).resolve().parents[7])
+    paths = os.pathsep.join([collections, *filter(None, [os.environ.get("PYTHONPATH")])])
+    subprocess.run([sys.executable, "-c", RUNS, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}, check=True)
