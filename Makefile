@@ -78,7 +78,7 @@ bench-kpatch: ## measure livepatch_build beside bare kpatch-build (about 20 minu
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix
 
-errors-page: ## write the page about the kernel's errors from the table of causes
+errors-page: ## write the page about the kernel's errors and the list of checks from their tables
 	$(GATE) errors-page
 
 shell: ## log in to a VM

@@ -81,9 +81,10 @@ def docs() -> None:
 
 
 def errors_page() -> None:
-    """The page about the kernel's errors, written into the checkout from the table of causes."""
+    """The page about the kernel's errors and the list of checks, written into the checkout from their tables."""
     staging.tree()
-    run([tools() / "bin" / "python", "tests/tools/errors_page.py"], env=tool_environ(PYTHONPATH=staging.COLLECTIONS))
+    for page in ("errors_page", "reasons_page"):
+        run([tools() / "bin" / "python", f"tests/tools/{page}.py"], env=tool_environ(PYTHONPATH=staging.COLLECTIONS))
 
 
 def collection() -> None:

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The page of reasons says of the checks what their table says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, REASONS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", name="reasons_page")
+def _reasons_page():
+    spec = importlib.util.spec_from_file_location("reasons_page", ROOT / "tests/tools/reasons_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(name="written")
+def _written(reasons_page):
+    return (ROOT / reasons_page.PAGE).read_text(encoding="utf-8")
+
+
+def test_the_list_of_checks_is_written_from_the_table(reasons_page, written):
+    assert reasons_page.page(written) == written, "run make errors-page"
+
+
+def test_the_page_names_every_reason_and_says_which_can_be_ignored(written):
+    entries = dict(re.findall(r"^\* ``(\w+)`` \((\w+s(?:; can be ignored)?)\): ", written, re.M))
+    assert list(entries) == list(REASONS)
+    assert [name for name, does in entries.items() if "ignored" in does] == list(IGNORABLE)
+
+
+def test_a_page_without_the_marks_is_refused(reasons_page):
+    with pytest.raises(ValueError):
+        reasons_page.page("Reasons\n")
