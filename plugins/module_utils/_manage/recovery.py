@@ -47,8 +47,8 @@ class Recovery:
 
 
 _UNKNOWN_RUN = (
-    "An earlier run was interrupted, and its note cannot be understood: perhaps another version of this collection wrote "
-    "it. What it has left is not rolled back; compare the patches of this host with what they should be."
+    "An earlier run was interrupted, and its note cannot be understood: perhaps another version of this collection "
+    "wrote it. What it has left is not rolled back; compare the patches of this host with what they should be."
 )
 
 
