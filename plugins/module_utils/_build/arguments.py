@@ -7,39 +7,8 @@
 """The arguments of `livepatch_build`."""
 
 from __future__ import annotations
-import os
-import re
-import typing as t
-from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
-    NAME_RULE,
-    PatchFile,
-    is_module_name,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ACCEPTED,
-    BOOT,
-    ENABLED,
-    FORCE,
-    ON_COVERED,
-    ON_STALL,
-    REFUSE,
-    REVERT,
-    STATES,
-    Patience,
-    Probe,
-    Task,
-    Verification,
-    Wanted,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
-    PatchFileError,
-    read_patch_file,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import kernel_name
 
-if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
+import typing as t
 
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {

@@ -7,6 +7,7 @@
 """The whole of livepatch_build between its arguments and its result."""
 
 from __future__ import annotations
+
 import contextlib
 import errno
 import json
@@ -14,25 +15,31 @@ import os
 import resource
 import tempfile
 import typing as t
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, failure_of
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import Run
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import describe
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import digest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import is_built_from
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import manifest_path
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import request
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild, signing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
+    BuildError,
+    Run,
+    describe,
+    digest,
+    is_built_from,
+    manifest_path,
+    read_manifest,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import (
+    ProgressFile,
+    Reporter,
+    progress_path,
+    watch,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import signature_values
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import ProgressFile, Reporter, progress_path, watch
+
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
@@ -204,9 +211,11 @@ def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool)
         work.check()
         if params["rebuild"] == "never":
             raise BuildError(
-                Finding(reason="outdated",
-                seen=f"{work.dest} is missing, or was made from something else.",
-                remedy="Set rebuild: auto to build it."),
+                Finding(
+                    reason="outdated",
+                    seen=f"{work.dest} is missing, or was made from something else.",
+                    remedy="Set rebuild: auto to build it.",
+                ),
             )
         if only_if_current:
             return {"changed": False, "needs_build": True}

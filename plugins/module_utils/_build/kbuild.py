@@ -11,15 +11,29 @@ went into it: sources, the headers that the compiler read, configuration, symbol
 """
 
 from __future__ import annotations
+
 import hashlib
 import os
 import re
 import shutil
 import typing as t
 from dataclasses import dataclass
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError, MAKE_VARIABLES, MANIFEST_FORMAT, Run, compile_error, digest, inherited, manifest_path, parse_errors, place, read_text
+
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
+    MAKE_VARIABLES,
+    MANIFEST_FORMAT,
+    BuildError,
+    Run,
+    compile_error,
+    digest,
+    inherited,
+    manifest_path,
+    parse_errors,
+    place,
+    read_text,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
@@ -89,15 +103,19 @@ def prepare(
     files = _expand(sources)
     name = (name or _default_name(files)).replace("-", "_")
     if not is_module_name(name):
-        raise BuildError(Finding(reason="bad_name", seen=f"{name!r} is not the name of a kernel module.", remedy=NAME_RULE))
+        raise BuildError(
+            Finding(reason="bad_name", seen=f"{name!r} is not the name of a kernel module.", remedy=NAME_RULE)
+        )
     _check_sources(name, files)
     tree = tree or f"/lib/modules/{release or os.uname().release}/build"
     found = _check_tree(tree)
     if release and release != found:
         raise BuildError(
-            Finding(reason="wrong_release",
-            seen=f"{tree} is the build tree of kernel {found}, not of {release}.",
-            remedy="Correct kernel_release or kernel_build."),
+            Finding(
+                reason="wrong_release",
+                seen=f"{tree} is the build tree of kernel {found}, not of {release}.",
+                remedy="Correct kernel_release or kernel_build.",
+            ),
         )
     return Build(name, tuple(files), os.path.realpath(tree), found, tuple(cflags), place(dest, name), cross)
 
@@ -122,29 +140,39 @@ def _c_files(files: t.Iterable[str]) -> list[str]:
 def _default_name(files: t.Sequence[str]) -> str:
     c_files = _c_files(files)
     if len(c_files) != 1:
-        raise BuildError(Finding(reason="no_name", seen=f"There are {len(c_files)} .c files and no name.", remedy="Give name."))
+        raise BuildError(
+            Finding(reason="no_name", seen=f"There are {len(c_files)} .c files and no name.", remedy="Give name.")
+        )
     return os.path.basename(c_files[0])[: -len(".c")]
 
 
 def _check_sources(name: str, files: t.Sequence[str]) -> None:
     for path in files:
         if not os.path.isfile(path):
-            raise BuildError(Finding(reason="no_such_file", seen=f"The source {path} does not exist.", remedy="Correct sources."))
+            raise BuildError(
+                Finding(reason="no_such_file", seen=f"The source {path} does not exist.", remedy="Correct sources.")
+            )
         if not path.endswith((".c", ".h")):
-            raise BuildError(Finding(reason="bad_source", seen=f"{path} is neither a .c nor a .h file.", remedy="Correct sources."))
+            raise BuildError(
+                Finding(reason="bad_source", seen=f"{path} is neither a .c nor a .h file.", remedy="Correct sources.")
+            )
     bases = [os.path.basename(path) for path in files]
     twice = sorted({base for base in bases if bases.count(base) > 1})
     if twice:
-        raise BuildError(Finding(reason="name_twice", seen=f"Several sources are named {twice[0]}.", remedy="Rename one of them."))
+        raise BuildError(
+            Finding(reason="name_twice", seen=f"Several sources are named {twice[0]}.", remedy="Rename one of them.")
+        )
     c_files = _c_files(bases)
     if not c_files:
         raise BuildError(Finding(reason="no_source", seen="There is no .c file to build.", remedy="Correct sources."))
     if len(c_files) > 1 and name + ".c" in c_files:
         # kbuild links NAME.o from the parts of the module, so no part can be NAME.o itself.
         raise BuildError(
-            Finding(reason="name_is_source",
-            seen=f"A module of several .c files cannot have the name of one of them, {name}.",
-            remedy="Give another name, or rename that file."),
+            Finding(
+                reason="name_is_source",
+                seen=f"A module of several .c files cannot have the name of one of them, {name}.",
+                remedy="Give another name, or rename that file.",
+            ),
         )
 
 
@@ -154,15 +182,19 @@ def _check_tree(tree: str) -> str:
     config = read_text(os.path.join(tree, ".config")) or read_text(os.path.join(tree, "include/config/auto.conf"))
     if release is None or config is None or not os.path.isfile(os.path.join(tree, "Makefile")):
         raise BuildError(
-            Finding(reason="no_build_tree",
-            seen=f"{tree} is not a configured kernel build tree.",
-            remedy="Install the kernel's development package (kernel-devel, linux-headers), or correct kernel_build."),
+            Finding(
+                reason="no_build_tree",
+                seen=f"{tree} is not a configured kernel build tree.",
+                remedy="Install the development package (kernel-devel, linux-headers), or correct kernel_build.",
+            ),
         )
     if parse_config(config).get("CONFIG_LIVEPATCH") != "y":
         raise BuildError(
-            Finding(reason="no_livepatch",
-            seen=f"The kernel of {tree} is configured without CONFIG_LIVEPATCH.",
-            remedy="Build for a kernel that has it."),
+            Finding(
+                reason="no_livepatch",
+                seen=f"The kernel of {tree} is configured without CONFIG_LIVEPATCH.",
+                remedy="Build for a kernel that has it.",
+            ),
         )
     return release.strip()
 
@@ -280,7 +312,13 @@ _MODPOST_ERROR = re.compile(r'^ERROR: modpost: "(?P<symbol>[^"]+)" \[[^\]]+\] un
 
 def _build_failed(build: Build, directory: str, command: list[str], rc: int, out: str, err: str) -> BuildError:
     if rc == 127:
-        return BuildError(Finding(reason="no_make", seen="The program make is not installed.", remedy="Install make and the kernel's compiler."))
+        return BuildError(
+            Finding(
+                reason="no_make",
+                seen="The program make is not installed.",
+                remedy="Install make and the kernel's compiler.",
+            )
+        )
     original = {os.path.basename(path): path for path in build.sources}
     errors = parse_errors(err + "\n" + out)
     for error in errors:
@@ -292,10 +330,15 @@ def _build_failed(build: Build, directory: str, command: list[str], rc: int, out
     undefined = _MODPOST_ERROR.findall(err + "\n" + out)
     if undefined:
         return BuildError(
-            Finding(reason="undefined_symbol",
-            seen="The kernel does not export {}.".format(", ".join(undefined)),
-            remedy="Use exported symbols only, or build with kpatch-build, which can reach others."),
+            Finding(
+                reason="undefined_symbol",
+                seen="The kernel does not export {}.".format(", ".join(undefined)),
+                remedy="Use exported symbols only, or build with kpatch-build, which can reach others.",
+            ),
             **details,
         )
     last = (err.strip() or out.strip()).splitlines()[-1:] or ["no output"]
-    return BuildError(Finding(reason="build_failed", seen=f"make ended with {rc}: {last[0]}.", remedy="Read stderr and stdout."), **details)
+    return BuildError(
+        Finding(reason="build_failed", seen=f"make ended with {rc}: {last[0]}.", remedy="Read stderr and stdout."),
+        **details,
+    )

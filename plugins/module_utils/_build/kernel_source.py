@@ -7,6 +7,7 @@
 """Reads what a kernel was built from: its configuration, its vmlinux, its source tree."""
 
 from __future__ import annotations
+
 import contextlib
 import hashlib
 import mmap
@@ -14,6 +15,7 @@ import os
 import re
 import typing as t
 from dataclasses import dataclass
+
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import digest, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 

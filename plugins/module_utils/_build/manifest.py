@@ -7,13 +7,14 @@
 """What all builders use: their error, digests of files, and the manifest beside a result."""
 
 from __future__ import annotations
+
 import hashlib
 import json
 import os
 import re
 import typing as t
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest as digest_of_stream
 
@@ -82,9 +83,11 @@ def place(dest: str, name: str) -> str:
         return os.path.join(dest, name + ".ko")
     if module_name(dest) != module_name(name) or not dest.endswith(".ko"):
         raise BuildError(
-            Finding(reason="bad_dest",
-            seen=f"dest {dest} is neither a directory nor a file named {name}.ko.",
-            remedy="Correct dest or name."),
+            Finding(
+                reason="bad_dest",
+                seen=f"dest {dest} is neither a directory nor a file named {name}.ko.",
+                remedy="Correct dest or name.",
+            ),
         )
     return dest
 
@@ -131,7 +134,11 @@ def compile_error(errors: t.Sequence[Plain], remedy: str, **details: t.Any) -> B
     """The error for what the compiler said, of which there is at least one."""
     first = "{file}:{line}: {message}".format(**errors[0])
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return BuildError(Finding(reason="compile_error", seen=f"The compiler says: {first}{more}.", remedy=remedy), errors=errors, **details)
+    return BuildError(
+        Finding(reason="compile_error", seen=f"The compiler says: {first}{more}.", remedy=remedy),
+        errors=errors,
+        **details,
+    )
 
 
 def describe(manifest: Plain | None) -> str:

@@ -7,6 +7,7 @@
 """How a build goes: written by the module that builds, one JSON object a line, and read by the one that watches it."""
 
 from __future__ import annotations
+
 import contextlib
 import json
 import os

@@ -7,12 +7,14 @@
 """Signs a module with the kernel's own program, or with openssl in the same format."""
 
 from __future__ import annotations
+
 import os
 import struct
 import tempfile
 from dataclasses import dataclass
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError, Plain, Run, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
 
 PKEY_ID_PKCS7 = 2
@@ -39,7 +41,13 @@ def prepare(wanted: Plain | None, release: str) -> Seal | None:
         return None
     for option in ("key", "cert"):
         if not os.path.isfile(wanted[option]):
-            raise BuildError(Finding(reason="no_such_file", seen=f"The file sign.{option} does not exist.", remedy=f"Correct sign.{option}."))
+            raise BuildError(
+                Finding(
+                    reason="no_such_file",
+                    seen=f"The file sign.{option} does not exist.",
+                    remedy=f"Correct sign.{option}.",
+                )
+            )
     program = f"/lib/modules/{release}/build/scripts/sign-file"
     return Seal(wanted["key"], wanted["cert"], wanted["hash"], program if os.access(program, os.X_OK) else None)
 
@@ -54,9 +62,11 @@ def sign(path: str, seal: Seal, run: Run) -> None:
         # What the programs print has the key's path in it.
         says = err.replace(seal.key, "the key").strip().splitlines()
         raise BuildError(
-            Finding(reason="sign_failed",
-            seen="The module cannot be signed: {}.".format(says[-1] if says else f"exit status {rc}"),
-            remedy="Check that sign.key and sign.cert belong together and are in PEM format."),
+            Finding(
+                reason="sign_failed",
+                seen="The module cannot be signed: {}.".format(says[-1] if says else f"exit status {rc}"),
+                remedy="Check that sign.key and sign.cert belong together and are in PEM format.",
+            ),
         )
 
 
