@@ -333,13 +333,22 @@ stderr:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.build import run_build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Prepare
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder as kpatch
+
+BUILDERS: dict[str, Prepare] = {
+    "kpatch": kpatch.prepare,
+    "kbuild": kbuild.prepare,
+}
+"""Method -> what makes its builder."""
 
 
 def main() -> None:
     module = AnsibleModule(supports_check_mode=True, **LIVEPATCH_BUILD)
-    result = run_build(module)
+    result = run_build(module, BUILDERS)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

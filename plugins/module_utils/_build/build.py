@@ -16,12 +16,17 @@ import resource
 import tempfile
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild, signing
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
+    Builder,
     BuildError,
+    BuildTask,
+    Prepare,
     Run,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     describe,
-    digest,
     is_built_from,
     manifest_path,
     read_manifest,
@@ -32,8 +37,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progres
     progress_path,
     watch,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
@@ -43,117 +46,20 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.si
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-Plain = t.Dict[str, t.Any]
+NEEDS_BUILD = {"changed": False, "needs_build": True}
+"""The result of a task that was to build nothing, and found that a build is needed."""
 
 
-class _Work:
-    """One thing to build, by whatever method."""
-
-    name: str
-    dest: str
-    release: str
-    forces_signatures: bool
-    """Whether the kernel loads signed modules only."""
-
-    def check(self) -> None:
-        """Raise BuildError if it is known that the build would fail."""
-
-    def inputs(self, manifest: Plain | None) -> Plain:
-        """The digests of what would be built from now; the manifest of the last build knows what it read."""
-        raise NotImplementedError
-
-    def make(self, directory: str, wanted: Plain) -> Plain:
-        """Build from these inputs in an empty directory: the manifest of the result, which is there under its name."""
-        raise NotImplementedError
-
-
-class _KbuildWork(_Work):
-    def __init__(self, params: Plain, run: Run) -> None:
-        self._run = run
-        self.build = kbuild.prepare(
-            params["name"],
-            params["sources"],
-            params["dest"],
-            params["kernel_build"],
-            params["kernel_release"],
-            params["cflags"],
-            kbuild.Cross(params["arch"], params["cross_compile"]),
-        )
-        self.name, self.dest, self.release = self.build.name, self.build.dest, self.build.release
-        self.forces_signatures = self.build.forces_signatures
-
-    def inputs(self, manifest: Plain | None) -> Plain:
-        known = manifest if manifest and manifest.get("method") == "kbuild" else {}
-        compiler = (known.get("inputs") or {}).get("compiler") or {}
-        return kbuild.inputs(self.build, known.get("headers") or [], compiler.get("program", ""), self._run)
-
-    def make(self, directory: str, wanted: Plain) -> Plain:
-        return kbuild.build_module(self.build, directory, self._run)[1]
-
-
-class _KpatchWork(_Work):
-    def __init__(self, module: AnsibleModule, run: Run, reporter: Reporter) -> None:
-        self._reporter = reporter
-        self._keeps_index = not module.check_mode
-        self._content: Index | None = None
-        self.build = request.prepare(_request(module.params), run)
-        self.name = module_name(self.build.name)
-        self.dest, self.release = self.build.dest, self.build.release
-        self.forces_signatures = self.build.forces_signatures
-
-    def check(self) -> None:
-        request.refuse_if_problems(self.build)
-
-    def _source(self) -> Index:
-        """What is in the source tree: that takes a second to find out, and is not always needed."""
-        if self._content is None:
-            self._content = builder.origin(self.build, keep=self._keeps_index)
-        return self._content
-
-    def inputs(self, manifest: Plain | None) -> Plain:
-        return builder.inputs(self.build, self._source())
-
-    def make(self, directory: str, wanted: Plain) -> Plain:
-        return builder.build_module(self.build, self._source(), wanted, directory, self._reporter)
-
-
-def _request(params: Plain) -> request.Request:
-    release = params["kernel_release"] or os.uname().release
-    source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
-    return request.Request(
-        patches=tuple(params["patches"]),
-        source=source,
-        dest=params["dest"],
-        name=params["name"],
-        vmlinux=params["vmlinux"] or _first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"{source}/vmlinux"),
-        config=params["config"] or _first_file(f"{source}/.config", f"/boot/config-{release}"),
-        targets=tuple(params["targets"]),
-        jobs=params["jobs"],
-        arch=params["arch"],
-        cross_compile=params["cross_compile"],
-        skip_compiler_check=params["skip_compiler_check"],
-        oot_module=params["oot_module"],
-        replace=params["replace"],
-        debug=params["debug"],
-        env=tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
-        kpatch_build=params["kpatch_build"],
-        cache_dir=os.path.abspath(params["cache_dir"]),
-        timeout=params["timeout"],
-    )
-
-
-def _first_file(*paths: str) -> str:
-    return next((path for path in paths if os.path.isfile(path)), paths[0])
-
-
-def run_build(module: AnsibleModule) -> Plain:
-    """Build if it is needed. The result has `failed` if it did not succeed."""
-    job = module.params["_job"] or {}
+def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare]) -> Plain:
+    """Build if it is needed, with the builder of the method. The result has `failed` if it did not succeed."""
+    params = module.params
+    job = params["_job"] or {}
     if job.get("offset") is not None:
-        return _watch(module.params["cache_dir"], job)
-    reporter = _reporter(module.params["cache_dir"], job.get("progress"))
+        return _watch(params["cache_dir"], job)
+    reporter = _reporter(params["cache_dir"], job.get("progress"))
+    task = BuildTask(params=params, check_mode=module.check_mode, run=_runner(module), reporter=reporter)
     try:
-        return _run_build(module, reporter, bool(job.get("only_if_current")))
+        return _run_build(module, builders[params["method"]](task), task.run, bool(job.get("only_if_current")))
     except BuildError as error:
         return {**failure_of(error.finding), **error.details}
     except OSError as error:
@@ -186,8 +92,7 @@ def _watch(cache_dir: str, job: Plain) -> Plain:
     return dict(watch(path, job["offset"], job["seconds"]), changed=False)
 
 
-def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool) -> Plain:
-    params = module.params
+def _runner(module: AnsibleModule) -> Run:
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
 
     def run(command: list[str]) -> tuple[int, str, str]:
@@ -196,70 +101,82 @@ def _run_build(module: AnsibleModule, reporter: Reporter, only_if_current: bool)
         except FileNotFoundError as error:
             return 127, "", str(error)
 
-    work: _Work = _KbuildWork(params, run) if params["method"] == "kbuild" else _KpatchWork(module, run, reporter)
-    seal = signing.prepare(params["sign"], work.release)
-    if work.forces_signatures and not seal:
-        module.warn(f"The kernel {work.release} loads signed modules only, and {work.name} is not signed.")
-    old = read_manifest(manifest_path(work.dest))
+    return run
+
+
+def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_current: bool) -> Plain:
+    params = module.params
+    seal = signing.prepare(params["sign"], builder.release)
+    if builder.forces_signatures and not seal:
+        module.warn(f"The kernel {builder.release} loads signed modules only, and {builder.name} is not signed.")
+    old = read_manifest(manifest_path(builder.dest))
     if only_if_current and old is None and params["rebuild"] != "never":
-        work.check()
-        return {"changed": False, "needs_build": True}
-    wanted = dict(work.inputs(old), sign=seal.inputs() if seal else None)
-    changed = params["rebuild"] == "always" or not is_built_from(work.dest, old, wanted)
+        builder.check()
+        return dict(NEEDS_BUILD)
+    inputs = dict(builder.inputs(old), sign=seal.inputs() if seal else None)
+    changed = params["rebuild"] == "always" or not is_built_from(builder.dest, old, inputs)
     manifest = old
     if changed:
-        work.check()
+        builder.check()
         if params["rebuild"] == "never":
-            raise BuildError(
-                Finding(
-                    reason="outdated",
-                    seen=f"{work.dest} is missing, or was made from something else.",
-                    remedy="Set rebuild: auto to build it.",
-                ),
-            )
+            raise BuildError(_outdated(builder.dest))
         if only_if_current:
-            return {"changed": False, "needs_build": True}
-        manifest = {"inputs": wanted} if module.check_mode else _make(module, work, wanted, seal, run)
-    if os.path.exists(work.dest):
-        file_args = module.load_file_common_arguments(params, path=work.dest)
+            return dict(NEEDS_BUILD)
+        manifest = {"inputs": inputs} if module.check_mode else _build(module, builder, inputs, seal, run)
+    if os.path.exists(builder.dest):
+        file_args = module.load_file_common_arguments(params, path=builder.dest)
         changed = module.set_fs_attributes_if_different(file_args, changed)
+    return _result(builder, old, manifest, changed)
+
+
+def _outdated(dest: str) -> Finding:
+    return Finding(
+        reason="outdated",
+        seen=f"{dest} is missing, or was made from something else.",
+        remedy="Set rebuild: auto to build it.",
+    )
+
+
+def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: bool) -> Plain:
+    """The result of a task whose manifests before and after it are these."""
+    manifest = new or {}
     return {
         "changed": changed,
-        "path": work.dest,
-        "name": work.name,
-        "release": work.release,
-        "manifest": manifest_path(work.dest),
-        "patch_file": (manifest or {}).get("patch_file"),
-        "duration": (manifest or {}).get("duration"),
-        "changed_functions": (manifest or {}).get("changed_functions", []),
-        "cpu_seconds": _cpu_seconds(manifest) if manifest is not old else None,
+        "path": builder.dest,
+        "name": builder.name,
+        "release": builder.release,
+        "manifest": manifest_path(builder.dest),
+        "patch_file": manifest.get("patch_file"),
+        "duration": manifest.get("duration"),
+        "changed_functions": manifest.get("changed_functions", []),
+        "cpu_seconds": _cpu_seconds(new) if new is not old else None,
         "diff": {
-            "before_header": work.dest,
-            "after_header": work.dest,
+            "before_header": builder.dest,
+            "after_header": builder.dest,
             "before": describe(old),
-            "after": describe(manifest),
+            "after": describe(new),
         },
     }
 
 
-def _make(module: AnsibleModule, work: _Work, wanted: Plain, seal: signing.Seal | None, run: Run) -> Plain:
+def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing.Seal | None, run: Run) -> Plain:
     """Build, and put the result and its manifest in place, the manifest last: it vouches for the result."""
     with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
-        manifest = work.make(directory, wanted)
-        (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, work.name)]
+        manifest = builder.build_into(directory, inputs)
+        (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, builder.name)]
         if seal:
             signing.sign(result, seal, run)
             manifest["sha256"] = manifest["patch_file"]["sha256"] = digest(result)
             with open(result, "rb") as stream:
                 manifest["patch_file"].update(signature_values(read_signature(stream)), size=os.path.getsize(result))
         # The build has found out more about its inputs, such as the headers.
-        manifest["inputs"] = dict(manifest["inputs"], sign=wanted["sign"])
-        os.makedirs(os.path.dirname(os.path.abspath(work.dest)), exist_ok=True)
+        manifest["inputs"] = dict(manifest["inputs"], sign=inputs["sign"])
+        os.makedirs(os.path.dirname(os.path.abspath(builder.dest)), exist_ok=True)
         text = os.path.join(directory, "manifest.json")
         with open(text, "w", encoding="utf-8") as stream:
             json.dump(manifest, stream, indent=1, sort_keys=True)
-        module.atomic_move(result, work.dest)
-        module.atomic_move(text, manifest_path(work.dest))
+        module.atomic_move(result, builder.dest)
+        module.atomic_move(text, manifest_path(builder.dest))
     return manifest
 
 

@@ -19,24 +19,21 @@ import shutil
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
-    MAKE_VARIABLES,
-    MANIFEST_FORMAT,
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
+    Builder,
     BuildError,
+    BuildTask,
     Run,
-    compile_error,
-    digest,
-    inherited,
-    manifest_path,
-    parse_errors,
-    place,
-    read_text,
+    result_path,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import compile_error, parse_errors
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
-    PatchFile,
     is_module_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import parse_config
@@ -85,12 +82,44 @@ class Build:
         config = read_config(os.path.join(self.tree, ".config"))
         return config is not None and config.forces_signatures
 
-    @property
-    def manifest_path(self) -> str:
-        return manifest_path(self.dest)
+
+def prepare(task: BuildTask) -> Builder:
+    """Look at everything that the build needs. Raises BuildError."""
+    params = task.params
+    build = prepare_build(
+        name=params["name"],
+        sources=params["sources"],
+        dest=params["dest"],
+        tree=params["kernel_build"],
+        release=params["kernel_release"],
+        cflags=params["cflags"],
+        cross=Cross(params["arch"], params["cross_compile"]),
+    )
+    return _KbuildBuilder(build, task.run)
 
 
-def prepare(
+class _KbuildBuilder:
+    """Builds a hand-written live patch, as `livepatch_build` asks for it."""
+
+    def __init__(self, build: Build, run: Run) -> None:
+        self._build, self._run = build, run
+        self.name, self.dest, self.release = build.name, build.dest, build.release
+        self.forces_signatures = build.forces_signatures
+
+    def check(self) -> None:
+        """`prepare` has refused already what is known to fail."""
+
+    def inputs(self, manifest: Plain | None) -> Plain:
+        known = manifest if manifest and manifest.get("method") == "kbuild" else {}
+        compiler = (known.get("inputs") or {}).get("compiler") or {}
+        return inputs(self._build, known.get("headers") or [], compiler.get("program", ""), self._run)
+
+    def build_into(self, directory: str, inputs: Plain) -> Plain:
+        return build_module(self._build, directory, self._run)
+
+
+def prepare_build(
+    *,
     name: str | None,
     sources: t.Sequence[str],
     dest: str,
@@ -117,7 +146,15 @@ def prepare(
                 remedy="Correct kernel_release or kernel_build.",
             ),
         )
-    return Build(name, tuple(files), os.path.realpath(tree), found, tuple(cflags), place(dest, name), cross)
+    return Build(
+        name=name,
+        sources=tuple(files),
+        tree=os.path.realpath(tree),
+        release=found,
+        cflags=tuple(cflags),
+        dest=result_path(dest, name),
+        cross=cross,
+    )
 
 
 def _expand(sources: t.Sequence[str]) -> list[str]:
@@ -199,7 +236,7 @@ def _check_tree(tree: str) -> str:
     return release.strip()
 
 
-def inputs(build: Build, headers: t.Sequence[str], compiler: str, run: Run) -> dict[str, t.Any]:
+def inputs(build: Build, headers: t.Sequence[str], compiler: str, run: Run) -> Plain:
     """The digests of everything that decides what the build makes, in plain types."""
     return {
         "name": build.name,
@@ -227,8 +264,8 @@ def _compiler_version(program: str, run: Run) -> str:
     return hashlib.sha256(err.encode()).hexdigest() if rc == 0 else ""
 
 
-def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dict[str, t.Any]]:
-    """Build in an empty directory: the result, which lies there, and its manifest. Raises BuildError."""
+def build_module(build: Build, directory: str, run: Run) -> Plain:
+    """Build in an empty directory: the manifest of the result, which lies there. Raises BuildError."""
     compiled = {}
     for source in build.sources:
         copy = os.path.join(directory, os.path.basename(source))
@@ -257,7 +294,7 @@ def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dic
     except PatchFileError as error:
         raise BuildError(error.finding) from error
     compiler, headers = _read_dependencies(build, directory)
-    manifest = {
+    return {
         "format": MANIFEST_FORMAT,
         "method": "kbuild",
         "name": build.name,
@@ -271,7 +308,6 @@ def build_module(build: Build, directory: str, run: Run) -> tuple[PatchFile, dic
         "headers": headers,
         "patch_file": patch_file.to_dict(),
     }
-    return patch_file, manifest
 
 
 def _kbuild_file(build: Build) -> str:
@@ -323,7 +359,7 @@ def _build_failed(build: Build, directory: str, command: list[str], rc: int, out
     errors = parse_errors(err + "\n" + out)
     for error in errors:
         error["file"] = original.get(os.path.basename(error["file"]), error["file"])
-    details: dict[str, t.Any] = {"cmd": command, "rc": rc, "stdout": out, "stderr": err}
+    details: Plain = {"cmd": command, "rc": rc, "stdout": out, "stderr": err}
     if errors:
         return compile_error(errors, "Correct the source.", **details)
     details["errors"] = errors

@@ -16,7 +16,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import digest, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 _BANNER = b"Linux version "

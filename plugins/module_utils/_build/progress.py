@@ -12,15 +12,14 @@ import contextlib
 import json
 import os
 import time
-import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 
 EVERY_SECONDS = 10
 
 FORGOTTEN_AFTER_SECONDS = 86400
 
 POLL_SECONDS = 0.1
-
-Plain = t.Dict[str, t.Any]
 
 
 class Reporter:

@@ -13,7 +13,8 @@ import struct
 import tempfile
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError, Plain, Run, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
 

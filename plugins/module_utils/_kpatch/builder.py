@@ -22,15 +22,10 @@ import time
 import typing as t
 from dataclasses import replace as with_changes
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
-    MAKE_VARIABLES,
-    MANIFEST_FORMAT,
-    BuildError,
-    Plain,
-    digest,
-    digest_of,
-    inherited,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, digest_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index, source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import run_long
@@ -38,7 +33,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explai
     changed_functions,
     explain_build,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import (
+    Build,
+    prepare_build,
+    read_request,
+    refuse_if_problems,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.targets import WHOLE, choose_targets
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_tree import (
@@ -61,6 +61,38 @@ STAGES = {
     "Building patch module": "building the module",
 }
 """What kpatch-build prints at the begin of a stage, and how the stage is called here."""
+
+
+def prepare(task: BuildTask) -> Builder:
+    """Look at everything that the build needs. Raises BuildError where that cannot even be looked at."""
+    return _KpatchBuilder(task, prepare_build(read_request(task.params), task.run))
+
+
+class _KpatchBuilder:
+    """Builds a live patch from source patches, as `livepatch_build` asks for it."""
+
+    def __init__(self, task: BuildTask, build: Build) -> None:
+        self._build, self._reporter = build, task.reporter
+        self._keeps_index = not task.check_mode
+        self._content: Index | None = None
+        self.name = module_name(build.name)
+        self.dest, self.release = build.dest, build.release
+        self.forces_signatures = build.forces_signatures
+
+    def check(self) -> None:
+        refuse_if_problems(self._build)
+
+    def inputs(self, manifest: Plain | None) -> Plain:
+        return inputs(self._build, self._source())
+
+    def build_into(self, directory: str, inputs: Plain) -> Plain:
+        return build_module(self._build, self._source(), inputs, directory, self._reporter)
+
+    def _source(self) -> Index:
+        """What is in the source tree: that takes a second to find out, and is not always needed."""
+        if self._content is None:
+            self._content = origin(self._build, keep=self._keeps_index)
+        return self._content
 
 
 def inputs(build: Build, content: Index) -> Plain:

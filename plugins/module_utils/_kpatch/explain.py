@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
-    BuildError,
-    Plain,
-    compile_error,
-    parse_errors,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import compile_error, parse_errors
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 
 LAST_LINES = 20

@@ -16,13 +16,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run, result_path
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
-    BuildError,
-    Run,
-    place,
-    read_text,
-)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
@@ -65,6 +61,37 @@ class Request:
     timeout: float = 7200
 
 
+def read_request(params: Plain) -> Request:
+    """The request in the module's options, with the usual places of what they leave out."""
+    release = params["kernel_release"] or os.uname().release
+    source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
+    return Request(
+        patches=tuple(params["patches"]),
+        source=source,
+        dest=params["dest"],
+        name=params["name"],
+        vmlinux=params["vmlinux"] or _first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"{source}/vmlinux"),
+        config=params["config"] or _first_file(f"{source}/.config", f"/boot/config-{release}"),
+        targets=tuple(params["targets"]),
+        jobs=params["jobs"],
+        arch=params["arch"],
+        cross_compile=params["cross_compile"],
+        skip_compiler_check=params["skip_compiler_check"],
+        oot_module=params["oot_module"],
+        replace=params["replace"],
+        debug=params["debug"],
+        env=tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
+        kpatch_build=params["kpatch_build"],
+        cache_dir=os.path.abspath(params["cache_dir"]),
+        timeout=params["timeout"],
+    )
+
+
+def _first_file(*paths: str) -> str:
+    """The first of these files that is there, or else the first."""
+    return next((path for path in paths if os.path.isfile(path)), paths[0])
+
+
 @dataclass(frozen=True)
 class Build:
     """A request with all that was found out about it. `problems` would make it fail."""
@@ -101,7 +128,7 @@ class Build:
         return [change.new for patch in self.patches for change in patch.changes if change.new and not change.old]
 
 
-def prepare(request: Request, run: Run) -> Build:
+def prepare_build(request: Request, run: Run) -> Build:
     """Look at everything that the build needs. Raises BuildError where that cannot even be looked at."""
     missing = _missing_files(request)
     if missing:
@@ -141,7 +168,7 @@ def prepare(request: Request, run: Run) -> Build:
     return Build(
         request=request,
         name=name,
-        dest=place(request.dest, name),
+        dest=result_path(request.dest, name),
         patches=known,
         config=config,
         vmlinux=vmlinux,

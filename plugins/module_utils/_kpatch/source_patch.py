@@ -16,7 +16,8 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import Run, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
 
 NOWHERE = "/dev/null"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_tree import WorkTree
 

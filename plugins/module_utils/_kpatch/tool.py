@@ -15,7 +15,8 @@ import shutil
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import Run, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest
 
 PROGRAM = "kpatch-build"
 

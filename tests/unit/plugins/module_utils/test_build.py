@@ -2,55 +2,120 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What livepatch_build makes of its options before it builds with kpatch-build."""
+"""The driver of livepatch_build, with a builder of which it knows nothing but what the Protocol says."""
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.build import run_build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.modules.livepatch_build import BUILDERS
 
-NEEDED = {"patches": ["/x.patch"], "dest": "/out/", "kernel_release": "6.6.0-nosuch"}
-MODULE = {"oot_module": "/m/x.ko", "oot_module_src": "/m"}
-
-
-def checked(arguments):
-    """The module's parameters, as Ansible makes them of a task's arguments."""
-    spec = LIVEPATCH_BUILD
-    result = ArgumentSpecValidator(
-        spec["argument_spec"], required_together=spec["required_together"], required_if=spec["required_if"]
-    ).validate({**NEEDED, **arguments})
-    assert result.error_messages == []
-    return result.validated_parameters
+TROUBLE = Finding(reason="trouble", seen="There is trouble.", remedy="End it.")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ({}, {"skip_compiler_check": False, "oot_module": None, "jobs": None, "debug": 0, "env": (), "targets": ()}),
-        ({"skip_compiler_check": True}, {"skip_compiler_check": True}),
-        ({"jobs": 3}, {"jobs": 3}),
-        ({"debug": 2}, {"debug": 2}),
-        ({"env": {"KCFLAGS": "-O2", "A_NUMBER": 1}}, {"env": (("A_NUMBER", "1"), ("KCFLAGS", "-O2"))}),
-        ({"name": "fix", "targets": ["vmlinux"]}, {"name": "fix", "targets": ("vmlinux",)}),
-        ({"arch": "arm64", "cross_compile": "x-"}, {"arch": "arm64", "cross_compile": "x-"}),
-        ({"replace": "no", "kpatch_build": "/k", "timeout": 5}, {"replace": "no", "kpatch_build": "/k", "timeout": 5}),
-        ({"vmlinux": "/v", "config": "/c", "cache_dir": "/d"}, {"vmlinux": "/v", "config": "/c", "cache_dir": "/d"}),
-        ({}, {"source": "/usr/src/linux-6.6.0-nosuch"}),
-        ({"src_dir": "/src"}, {"source": "/src"}),
-        (MODULE, {"oot_module": "/m/x.ko", "source": "/m"}),
-        ({**MODULE, "src_dir": "/src"}, {"oot_module": "/m/x.ko", "source": "/m"}),
-    ],
-)
-def test_every_option_gets_into_the_request(arguments, expected):
-    request = build._request(checked(arguments))
-    assert {name: getattr(request, name) for name in expected} == expected
+class StandIn:
+    """A builder that writes down what it is asked."""
+
+    name, release, forces_signatures = "fix", "6.6.0", False
+
+    def __init__(self, task, asked, trouble=None):
+        self.dest = os.path.join(task.params["dest"], "fix.ko")
+        self._task, self._asked, self._trouble = task, asked, trouble
+
+    def check(self):
+        self._asked.append("check")
+        if self._trouble:
+            raise self._trouble
+
+    def inputs(self, manifest):
+        self._asked.append("inputs")
+        return {"patches": self._task.params["patches"], "last": (manifest or {}).get("made_by", "nobody")}
+
+    def build_into(self, directory, inputs):
+        self._asked.append("build")
+        path = os.path.join(directory, "fix.ko")
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write("a module")
+        inputs = dict(inputs, last="me")
+        return {"format": MANIFEST_FORMAT, "made_by": "me", "inputs": inputs, "sha256": digest(path)}
 
 
-def test_the_first_of_the_usual_files_that_is_there(tmp_path):
-    request = build._request(checked({"src_dir": str(tmp_path)}))
-    assert request.vmlinux == "/usr/lib/debug/lib/modules/6.6.0-nosuch/vmlinux"
-    assert request.config == f"{tmp_path}/.config"
-    (tmp_path / "vmlinux").touch()
-    assert build._request(checked({"src_dir": str(tmp_path)})).vmlinux == f"{tmp_path}/vmlinux"
+class Module:
+    """What the driver uses of AnsibleModule."""
+
+    def __init__(self, folder, check_mode=False, **arguments):
+        values = {"patches": ["/x.patch"], "dest": f"{folder}/out", "cache_dir": f"{folder}/cache", **arguments}
+        result = ArgumentSpecValidator(LIVEPATCH_BUILD["argument_spec"]).validate(values)
+        assert result.error_messages == []
+        self.params, self.check_mode, self.tmpdir = result.validated_parameters, check_mode, str(folder)
+        self.run_command_environ_update = {}
+
+    def atomic_move(self, source, target):
+        shutil.move(source, target)
+
+    def load_file_common_arguments(self, params, path):
+        return {"path": path}
+
+    def set_fs_attributes_if_different(self, arguments, changed):
+        return changed
+
+
+@pytest.fixture(name="build")
+def fixture_build(tmp_path):
+    """Run the driver: its result, and what it has asked of the builder."""
+
+    def build(trouble=None, **arguments):
+        asked = []
+        builders = {"kpatch": lambda task: StandIn(task, asked, trouble)}
+        return run_build(Module(tmp_path, **arguments), builders), asked
+
+    return build
+
+
+def test_each_method_has_a_builder():
+    assert list(BUILDERS) == LIVEPATCH_BUILD["argument_spec"]["method"]["choices"]
+
+
+def test_the_driver_decides_and_the_builder_builds(build, tmp_path):
+    result, asked = build()
+    assert asked == ["inputs", "check", "build"]
+    assert (result["changed"], result["name"], result["release"]) == (True, "fix", "6.6.0")
+    assert (tmp_path / "out/fix.ko").read_text() == "a module"
+    result, asked = build()
+    assert asked == ["inputs"]
+    assert not result["changed"]
+    result, asked = build(patches=["/y.patch"])
+    assert asked == ["inputs", "check", "build"]
+    assert result["changed"]
+
+
+def test_what_is_known_to_fail_is_told_in_check_mode_too(build, tmp_path):
+    result, asked = build(BuildError(TROUBLE, problems=["one"]), check_mode=True)
+    assert asked == ["inputs", "check"]
+    assert result == {
+        "failed": True,
+        "changed": False,
+        "msg": "There is trouble. End it.",
+        "reason": "trouble",
+        "cause": "There is trouble.",
+        "remedy": "End it.",
+        "problems": ["one"],
+    }
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_first_look_does_not_read_the_inputs_where_there_is_no_result(build):
+    result, asked = build(_job={"only_if_current": True})
+    assert (result, asked) == ({"changed": False, "needs_build": True}, ["check"])
+    build()
+    result, asked = build(_job={"only_if_current": True})
+    assert (result["changed"], asked) == (False, ["inputs"])

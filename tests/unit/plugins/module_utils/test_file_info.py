@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     PatchFileError,

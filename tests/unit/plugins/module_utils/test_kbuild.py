@@ -13,12 +13,13 @@ import shutil
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import parse_errors
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     MANIFEST_FORMAT,
-    BuildError,
     describe,
     is_built_from,
-    parse_errors,
+    manifest_path,
     read_manifest,
 )
 
@@ -69,7 +70,14 @@ def fixture_source(tmp_path):
 
 
 def prepare(tree, sources, dest, name=None, release=None, cflags=()):
-    return kbuild.prepare(name, [str(source) for source in sources], str(dest), str(tree), release, cflags)
+    return kbuild.prepare_build(
+        name=name,
+        sources=[str(source) for source in sources],
+        dest=str(dest),
+        tree=str(tree),
+        release=release,
+        cflags=cflags,
+    )
 
 
 def test_defaults(tree, source, tmp_path):
@@ -77,7 +85,7 @@ def test_defaults(tree, source, tmp_path):
     assert build.name == "fix_1"
     assert build.release == RELEASE
     assert build.dest == str(tmp_path / "fix_1.ko")
-    assert build.manifest_path == str(tmp_path / "fix_1.ko.json")
+    assert manifest_path(build.dest) == str(tmp_path / "fix_1.ko.json")
 
 
 def test_a_directory_stands_for_its_sources(tree, tmp_path):
@@ -141,12 +149,12 @@ def made(build, headers):
         "inputs": kbuild.inputs(build, headers, "gcc", run),
         "headers": headers,
     }
-    with open(build.manifest_path, "w", encoding="utf-8") as stream:
+    with open(manifest_path(build.dest), "w", encoding="utf-8") as stream:
         json.dump(manifest, stream)
 
 
 def is_current(build, run=run):
-    manifest = read_manifest(build.manifest_path) or {}
+    manifest = read_manifest(manifest_path(build.dest)) or {}
     compiler = manifest.get("inputs", {}).get("compiler", {}).get("program", "")
     wanted = kbuild.inputs(build, manifest.get("headers", []), compiler, run)
     return is_built_from(build.dest, manifest, wanted)
@@ -203,7 +211,7 @@ def test_the_manifest_names_the_source_that_was_compiled(tree, source, tmp_path)
             return 0, "", ""
         return run(command)
 
-    _file, manifest = kbuild.build_module(build, str(directory), make_that_takes_time)
+    manifest = kbuild.build_module(build, str(directory), make_that_takes_time)
     assert manifest["inputs"]["sources"] == {source.name: compiled}
 
 

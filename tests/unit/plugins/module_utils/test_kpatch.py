@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
@@ -79,7 +79,7 @@ class Place:
         return request.Request(**{**values, **changes})
 
     def prepare(self, **changes):
-        return request.prepare(self.request(**changes), self.run)
+        return request.prepare_build(self.request(**changes), self.run)
 
     def build(self, reporter=None, **changes):
         build = self.prepare(**changes)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a build with kpatch-build makes of the options of livepatch_build."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import read_request
+
+NEEDED = {"patches": ["/x.patch"], "dest": "/out/", "kernel_release": "6.6.0-nosuch"}
+MODULE = {"oot_module": "/m/x.ko", "oot_module_src": "/m"}
+
+
+def checked(arguments):
+    """The module's parameters, as Ansible makes them of a task's arguments."""
+    spec = LIVEPATCH_BUILD
+    result = ArgumentSpecValidator(
+        spec["argument_spec"], required_together=spec["required_together"], required_if=spec["required_if"]
+    ).validate({**NEEDED, **arguments})
+    assert result.error_messages == []
+    return result.validated_parameters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, {"skip_compiler_check": False, "oot_module": None, "jobs": None, "debug": 0, "env": (), "targets": ()}),
+        ({"skip_compiler_check": True}, {"skip_compiler_check": True}),
+        ({"jobs": 3}, {"jobs": 3}),
+        ({"debug": 2}, {"debug": 2}),
+        ({"env": {"KCFLAGS": "-O2", "A_NUMBER": 1}}, {"env": (("A_NUMBER", "1"), ("KCFLAGS", "-O2"))}),
+        ({"name": "fix", "targets": ["vmlinux"]}, {"name": "fix", "targets": ("vmlinux",)}),
+        ({"arch": "arm64", "cross_compile": "x-"}, {"arch": "arm64", "cross_compile": "x-"}),
+        ({"replace": "no", "kpatch_build": "/k", "timeout": 5}, {"replace": "no", "kpatch_build": "/k", "timeout": 5}),
+        ({"vmlinux": "/v", "config": "/c", "cache_dir": "/d"}, {"vmlinux": "/v", "config": "/c", "cache_dir": "/d"}),
+        ({}, {"source": "/usr/src/linux-6.6.0-nosuch"}),
+        ({"src_dir": "/src"}, {"source": "/src"}),
+        (MODULE, {"oot_module": "/m/x.ko", "source": "/m"}),
+        ({**MODULE, "src_dir": "/src"}, {"oot_module": "/m/x.ko", "source": "/m"}),
+    ],
+)
+def test_every_option_gets_into_the_request(arguments, expected):
+    request = read_request(checked(arguments))
+    assert {name: getattr(request, name) for name in expected} == expected
+
+
+def test_the_first_of_the_usual_files_that_is_there(tmp_path):
+    request = read_request(checked({"src_dir": str(tmp_path)}))
+    assert request.vmlinux == "/usr/lib/debug/lib/modules/6.6.0-nosuch/vmlinux"
+    assert request.config == f"{tmp_path}/.config"
+    (tmp_path / "vmlinux").touch()
+    assert read_request(checked({"src_dir": str(tmp_path)})).vmlinux == f"{tmp_path}/vmlinux"
