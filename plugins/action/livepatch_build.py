@@ -13,6 +13,8 @@ import uuid
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import method_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress import describe
 
 MODULE = "openeuler.livepatch.livepatch_build"
@@ -44,19 +46,22 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        if not self._may_be_long():
+        if not self._is_watched():
             result.update(self._call(task_vars, None, wrap_async=self._task.async_val))
             return result
         first = self._call(task_vars, {"only_if_current": True})
         result.update(self._build_and_watch(task_vars) if first.pop("needs_build", False) else first)
         return result
 
-    def _may_be_long(self) -> bool:
-        """Whether there may be a build to watch. In check mode there is none, and an async task is on its own."""
-        arguments = self._task.args
+    def _is_watched(self) -> bool:
+        """Whether there may be a long build. In check mode there is none, and an async task is on its own."""
+        try:
+            method = method_of(self._task.args)
+        except FindingError:
+            return False  # The module refuses the task.
         return (
-            arguments.get("method", "kpatch") == "kpatch"
-            and boolean(arguments.get("progress", True), strict=False)
+            method != "kbuild"
+            and boolean(self._task.args.get("progress", True), strict=False)
             and not self._task.check_mode
             and not self._task.async_val
         )

@@ -39,11 +39,13 @@ requirements:
 options:
   method:
     description:
+      - V(auto) is V(kpatch) where O(patches) are given, and V(kbuild) where O(sources) are given.
+        A task that gives both or neither is refused with the reason V(bad_arguments).
       - V(kpatch) builds from source patches with C(kpatch-build).
       - V(kbuild) builds a hand-written module with the kernel's build system.
     type: str
-    choices: [kpatch, kbuild]
-    default: kpatch
+    choices: [auto, kpatch, kbuild]
+    default: auto
   patches:
     description:
       - The source patches, in the order in which they are applied with C(patch -p1).
@@ -236,7 +238,6 @@ EXAMPLES = r"""
 
 - name: Build a hand-written live patch
   openeuler.livepatch.livepatch_build:
-    method: kbuild
     sources: [/srv/livepatch/livepatch_cmdline.c]
     kernel_release: "{{ kernel }}"
     dest: /srv/livepatch/{{ kernel }}/
@@ -258,6 +259,11 @@ release:
   returned: success
   type: str
   sample: 6.12.48-amd64
+method:
+  description: The method that was used, V(kpatch) or V(kbuild).
+  returned: unless the options leave the method open
+  type: str
+  sample: kpatch
 patch_file:
   description: What is in the patch file, the same keys as RV(openeuler.livepatch.livepatch_module#module:file). V(null) in check mode before it is built.
   returned: success

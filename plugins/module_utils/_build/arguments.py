@@ -4,15 +4,22 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The arguments of `livepatch_build`."""
+"""The arguments of `livepatch_build`, which its action plugin reads as well, and the method that they ask for."""
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+
+AUTO = "auto"
+
+BUILDS_FROM = {"kpatch": "patches", "kbuild": "sources"}
+"""Method -> the option that names what it builds from."""
+
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {
-        "method": {"type": "str", "choices": ["kpatch", "kbuild"], "default": "kpatch"},
+        "method": {"type": "str", "choices": [AUTO, *BUILDS_FROM], "default": AUTO},
         "patches": {"type": "list", "elements": "path"},
         "src_dir": {"type": "path"},
         "vmlinux": {"type": "path"},
@@ -57,7 +64,36 @@ LIVEPATCH_BUILD: dict[str, t.Any] = {
             },
         },
     },
-    "required_if": [("method", "kpatch", ("patches",)), ("method", "kbuild", ("sources",))],
     "required_together": [("oot_module", "oot_module_src")],
     "add_file_common_args": True,
 }
+
+
+def method_of(params: t.Mapping[str, t.Any]) -> str:
+    """The method of a task. Raises FindingError where its options leave that open, or lack what it builds from."""
+    method = params.get("method") or AUTO
+    if method == AUTO:
+        return _method_by_what_is_given(params)
+    option = BUILDS_FROM.get(method)
+    if option and not params.get(option):
+        raise _bad_arguments(f"method: {method} builds from {option}, and the task gives none.", f"Give {option}.")
+    return str(method)
+
+
+def _method_by_what_is_given(params: t.Mapping[str, t.Any]) -> str:
+    given = [method for method, option in BUILDS_FROM.items() if params.get(option)]
+    if len(given) == 1:
+        return given[0]
+    if given:
+        raise _bad_arguments(
+            "The task gives both patches and sources.",
+            "Give patches to build with kpatch-build, or sources to build a hand-written module.",
+        )
+    raise _bad_arguments(
+        "The task gives neither patches nor sources.",
+        "Give patches, the source patches for kpatch-build, or sources, the files of a hand-written module.",
+    )
+
+
+def _bad_arguments(seen: str, remedy: str) -> FindingError:
+    return FindingError(Finding(reason="bad_arguments", seen=seen, remedy=remedy))

@@ -17,6 +17,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import method_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     Builder,
     BuildError,
@@ -37,7 +38,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progres
     progress_path,
     watch,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    Finding,
+    FindingError,
+    failure_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import signature_values
@@ -56,18 +61,23 @@ def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare]) -> Plain
     job = params["_job"] or {}
     if job.get("offset") is not None:
         return _watch(params["cache_dir"], job)
+    try:
+        method = method_of(params)
+    except FindingError as error:
+        return failure_of(error.finding)
     reporter = _reporter(params["cache_dir"], job.get("progress"))
     task = BuildTask(params=params, check_mode=module.check_mode, run=_runner(module), reporter=reporter)
     try:
-        return _run_build(module, builders[params["method"]](task), task.run, bool(job.get("only_if_current")))
+        result = _run_build(module, builders[method](task), task.run, bool(job.get("only_if_current")))
     except BuildError as error:
-        return {**failure_of(error.finding), **error.details}
+        result = {**failure_of(error.finding), **error.details}
     except OSError as error:
-        return failure_of(_cannot_go_on(error))
+        result = failure_of(_cannot_go_on(error))
     except ImportError:
-        return failure_of(no_pyelftools("to read the patch file that was built"))
+        result = failure_of(no_pyelftools("to read the patch file that was built"))
     finally:
         reporter.end()
+    return {**result, "method": method}
 
 
 def _cannot_go_on(error: OSError) -> Finding:

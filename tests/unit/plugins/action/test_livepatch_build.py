@@ -69,11 +69,14 @@ def test_one_round_trip_if_nothing_is_to_be_built():
 @pytest.mark.parametrize(
     ("arguments", "settings"),
     [
-        ({"method": "kbuild"}, {}),
-        ({"progress": False}, {}),
-        ({"progress": "no"}, {}),
-        ({}, {"check_mode": True}),
-        ({}, {"async_val": 100}),
+        ({"method": "kbuild", "sources": ["x"]}, {}),
+        ({"sources": ["x"]}, {}),
+        ({}, {}),
+        ({"patches": ["x"], "sources": ["y"]}, {}),
+        ({"patches": ["x"], "progress": False}, {}),
+        ({"patches": ["x"], "progress": "no"}, {}),
+        ({"patches": ["x"]}, {"check_mode": True}),
+        ({"patches": ["x"]}, {"async_val": 100}),
     ],
 )
 def test_what_is_not_watched_runs_as_it_is(arguments, settings):
@@ -82,6 +85,13 @@ def test_what_is_not_watched_runs_as_it_is(arguments, settings):
     ((sent, wrap_async, _seconds),) = action.runs
     assert sent == {**arguments, "_job": None}
     assert bool(wrap_async) == ("async_val" in settings)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"method": "auto"}, {"method": "kpatch"}])
+def test_a_build_of_source_patches_is_watched(arguments):
+    action = Action({"patches": ["x"], **arguments}, [{"changed": False}])
+    action.run()
+    assert [run[0]["_job"] for run in action.runs] == [{"only_if_current": True}]
 
 
 def test_a_build_is_watched_to_its_end():

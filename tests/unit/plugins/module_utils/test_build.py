@@ -11,7 +11,11 @@ import shutil
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import (
+    BUILDS_FROM,
+    LIVEPATCH_BUILD,
+    method_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.build import run_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest
@@ -82,13 +86,49 @@ def fixture_build(tmp_path):
 
 
 def test_each_method_has_a_builder():
-    assert list(BUILDERS) == LIVEPATCH_BUILD["argument_spec"]["method"]["choices"]
+    assert list(BUILDERS) == list(BUILDS_FROM)
+    assert LIVEPATCH_BUILD["argument_spec"]["method"]["choices"] == ["auto", *BUILDERS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "method"),
+    [
+        ({"patches": ["x"]}, "kpatch"),
+        ({"sources": ["x"]}, "kbuild"),
+        ({"method": "auto", "sources": ["x"], "patches": []}, "kbuild"),
+        ({"method": "kpatch", "patches": ["x"]}, "kpatch"),
+        ({"method": "kbuild", "sources": ["x"]}, "kbuild"),
+        ({"method": "kbuild", "sources": ["x"], "patches": ["x"]}, "kbuild"),
+        ({"method": "another", "patches": ["x"]}, "another"),
+    ],
+)
+def test_what_is_given_decides_the_method_unless_the_user_does(arguments, method):
+    assert method_of(arguments) == method
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "neither patches nor sources"),
+        ({"patches": ["x"], "sources": ["y"]}, "both patches and sources"),
+        ({"method": "kpatch", "sources": ["x"]}, "method: kpatch builds from patches"),
+        ({"method": "kbuild", "patches": ["x"]}, "method: kbuild builds from sources"),
+        ({"method": "kbuild", "sources": []}, "method: kbuild builds from sources"),
+    ],
+)
+def test_a_task_that_leaves_the_method_open_is_refused(build, arguments, says):
+    result, asked = build(**{"patches": None, **arguments})
+    assert (result["failed"], result["reason"], asked) == (True, "bad_arguments", [])
+    assert says in result["cause"]
+    assert result["msg"] == f"{result['cause']} {result['remedy']}"
+    assert "method" not in result
 
 
 def test_the_driver_decides_and_the_builder_builds(build, tmp_path):
     result, asked = build()
     assert asked == ["inputs", "check", "build"]
     assert (result["changed"], result["name"], result["release"]) == (True, "fix", "6.6.0")
+    assert result["method"] == "kpatch"
     assert (tmp_path / "out/fix.ko").read_text() == "a module"
     result, asked = build()
     assert asked == ["inputs"]
@@ -109,13 +149,14 @@ def test_what_is_known_to_fail_is_told_in_check_mode_too(build, tmp_path):
         "cause": "There is trouble.",
         "remedy": "End it.",
         "problems": ["one"],
+        "method": "kpatch",
     }
     assert os.listdir(tmp_path) == []
 
 
 def test_a_first_look_does_not_read_the_inputs_where_there_is_no_result(build):
     result, asked = build(_job={"only_if_current": True})
-    assert (result, asked) == ({"changed": False, "needs_build": True}, ["check"])
+    assert (result, asked) == ({"changed": False, "needs_build": True, "method": "kpatch"}, ["check"])
     build()
     result, asked = build(_job={"only_if_current": True})
     assert (result["changed"], asked) == (False, ["inputs"])

@@ -18,9 +18,8 @@ MODULE = {"oot_module": "/m/x.ko", "oot_module_src": "/m"}
 def checked(arguments):
     """The module's parameters, as Ansible makes them of a task's arguments."""
     spec = LIVEPATCH_BUILD
-    result = ArgumentSpecValidator(
-        spec["argument_spec"], required_together=spec["required_together"], required_if=spec["required_if"]
-    ).validate({**NEEDED, **arguments})
+    validator = ArgumentSpecValidator(spec["argument_spec"], required_together=spec["required_together"])
+    result = validator.validate({**NEEDED, **arguments})
     assert result.error_messages == []
     return result.validated_parameters
 
