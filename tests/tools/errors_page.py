@@ -13,7 +13,8 @@ import re
 import textwrap
 from pathlib import Path
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import PAGE, ROWS, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import PAGE, ROWS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.row import Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import errno_name
 
 HEADER = """\

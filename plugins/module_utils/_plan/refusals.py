@@ -124,7 +124,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
     if change.abi.stacking and change.wanted.state == DISABLED:
         return [
             Finding(
-                reason="list_order",
+                reason="stacking",
                 seen=f"{names} could not be enabled again behind the disabled {change.wanted.name}.",
                 remedy="Set state: absent, or disable those patches as well.",
                 why=_ONLY_THE_FIRST,
@@ -134,7 +134,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
     if change.keeps_list_order and comes_back and any(above.shares(change.functions) for above in change.lifted):
         return [
             Finding(
-                reason="list_order",
+                reason="stacking",
                 seen=f"{change.wanted.name} would come above {names}.",
                 remedy=f"Set state: absent for {names} first, and load them again afterwards.",
                 why="On a kernel with CONFIG_LIVEPATCH_STACK a module that is loaded again comes last.",
@@ -196,7 +196,7 @@ def _covered(change: ChangeSet) -> Finding:
             why="The older code would become live again.",
         )
     return Finding(
-        reason="list_order",
+        reason="stacking",
         seen=f"{_names(change.involved)} {'is' if len(change.involved) == 1 else 'are'} enabled behind "
         f"{_names(change.lowered)}.",
         remedy="Disable the later patches first, or set on_covered: unstack.",
@@ -208,7 +208,7 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     unloaded = {step.patch for step in steps if step.action == UNLOAD}
     return [
         Finding(
-            reason="module_unloadable",
+            reason="module_not_removable",
             seen=f"{patch.name} has no exit function.",
             remedy="Set state: disabled to end its effect; only a reboot removes the module.",
             why="The kernel never unloads such a module (EBUSY).",
@@ -317,7 +317,7 @@ def _may_not_load_again(file: PatchFile) -> Finding:
 
 def _blocked(name: str, blocking: list[LoadedPatch]) -> Finding:
     return Finding(
-        reason="list_order",
+        reason="stacking",
         seen=f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}.",
         remedy="Enable or unload those patches first.",
         why=_ONLY_THE_FIRST,

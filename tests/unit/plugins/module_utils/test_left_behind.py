@@ -198,7 +198,7 @@ def test_what_could_not_be_enabled_again_is_not_taken_out(tmp_path):
     patches = [loaded(first, load_index=1), loaded(other, False, load_index=2)]
     host = Host(tmp_path, *patches, kept=[first], abi=STOP_MACHINE, list_order=True, hidden=True)
     second = patch_file("fix", "2", functions=(F,), abi=STOP_MACHINE)
-    assert host.run("fix", file=second, content="2", reload=True)["reason"] == "list_order"
+    assert host.run("fix", file=second, content="2", reload=True)["reason"] == "stacking"
     assert host.kernel.calls == []
 
 

@@ -321,7 +321,7 @@ def test_the_list_order_is_not_tried_again(tmp_path, sent):
     first = loaded(patch_file("first", abi=STOP_MACHINE), enabled=False)
     kernel = stop_machine_kernel(tmp_path, first, list_order=True, hidden=True)
     result = manage(Task(Wanted("fix", ENABLED, STOP_FIX), sent), kernel)
-    assert result["reason"] == "list_order"
+    assert result["reason"] == "stacking"
     assert kernel.calls.count("enable fix") == 1
     assert names(kernel) == [("first", False)]
 

@@ -118,7 +118,7 @@ def test_steps(patches, state, file, expected):
 )
 def test_a_module_without_an_exit_function_is_not_disabled_to_be_unloaded(patch, wanted):
     plan = make_plan(snapshot(patch), wanted)
-    assert reasons(plan) == ["module_unloadable"]
+    assert reasons(plan) == ["module_not_removable"]
     assert not plan.steps
 
 

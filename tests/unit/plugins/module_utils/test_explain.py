@@ -174,14 +174,14 @@ BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Com
             "enable",
             errno.EBUSY,
             ["livepatch: only the first disabled patch can be enabled"],
-            "list_order",
+            "stacking",
             "only the first disabled patch can be enabled",
         ),
         (
             "disable",
             errno.EBUSY,
             ["livepatch: only the last enabled patch can be disabled"],
-            "list_order",
+            "stacking",
             "only the last enabled patch can be disabled",
         ),
         (
