@@ -11,7 +11,6 @@ import typing as t
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-import yaml
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
@@ -28,6 +27,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prom
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
+    ReleaseError,
+    load_yaml,
+    release_path,
+)
 
 Result = dict[str, t.Any]
 
@@ -124,24 +128,11 @@ def _source(entry: t.Any) -> tuple[str, t.Any]:
     """A name for the release in messages, and its data."""
     if isinstance(entry, Mapping):
         return f"the release {entry.get('id', '')}".rstrip(), entry
-    path = os.path.abspath(os.path.expanduser(str(entry)))
-    if os.path.isdir(path):
-        path = os.path.join(path, "release.yml")
+    path = release_path(str(entry))
     try:
-        with open(path, encoding="utf-8") as handle:
-            return path, yaml.safe_load(handle)
-    except OSError as error:
-        raise ReportError(
-            reason="no_such_release",
-            cause=f"{path} cannot be read: {error.strerror}.",
-            remedy="Give releases the path of a release.yml on the controller, or of its directory.",
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ReportError(
-            reason="bad_release",
-            cause=f"{path} is not YAML: {' '.join(str(error).split())}.",
-            remedy="Write the file again with the role build.",
-        ) from error
+        return path, load_yaml(path)
+    except ReleaseError as error:
+        raise ReportError(reason=error.reason, cause=error.cause, remedy=error.remedy) from error
 
 
 def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:

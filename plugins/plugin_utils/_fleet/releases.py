@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Releases as the role build writes them, reduced to what the report needs."""
+"""Releases, as the role build writes them, for the report and the rollout."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts i
 
 FORMAT = 1
 CONTAINED = "contained"
-"""In `supersedes`: every fix that the patch contains."""
+"""In `supersedes`: all patches that the patch contains."""
 
 
 @dataclass(frozen=True)
 class File:
-    """The patch file of a release for one kernel. `machine` and `sha256` are None if the release does not have them."""
+    """A release's patch file for one kernel.
+
+    `path` is relative to the folder of the release. What the release does not say is `None`.
+    """
 
     kernel_release: str
     machine: str | None = None
     sha256: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True)
 class Release:
-    """A fix that is rolled out: `id` names the fix, `name` its patch module."""
+    """A fix as it is rolled out: `id` is the fix, `name` its patch module."""
 
     id: str
     name: str
@@ -55,17 +59,18 @@ class Release:
 
 
 def read_releases(sources: t.Iterable[tuple[str, t.Any]]) -> tuple[Release, ...]:
-    """The releases in the order of their ids, from pairs of a name for messages and data. Raises DataError."""
+    """The releases by their id, from pairs of where they are from and what is there. Raises DataError."""
     releases: dict[str, Release] = {}
     for source, data in sources:
-        release = _read_release(data, source)
+        release = read_release(data, source)
         if release.id in releases:
             raise DataError(f"{source} is a second release with the id {release.id}.")
         releases[release.id] = release
     return tuple(releases[key] for key in sorted(releases))
 
 
-def _read_release(data: t.Any, source: str) -> Release:
+def read_release(data: t.Any, source: str) -> Release:
+    """The release in the data, with or without the key `livepatch_release` around it. Raises DataError."""
     release = Reader(data, source)
     if release.has("livepatch_release"):
         release = release.inner("livepatch_release")
@@ -74,18 +79,25 @@ def _read_release(data: t.Any, source: str) -> Release:
         raise DataError(f"{source} has the format {version}, and this collection reads the format {FORMAT}.")
     return Release(
         id=release.text("id"),
-        name=_kernel_name(release.text("name")),
+        name=kernel_name(release.text("name")),
         title=release.text_or_none("title") or "",
         severity=release.text_or_none("severity") or "",
         cves=tuple(sorted(set(release.texts("cves")))),
-        supersedes=tuple(_kernel_name(name) for name in release.texts("supersedes")),
+        supersedes=tuple(kernel_name(name) for name in release.texts("supersedes")),
         fixed_in=release.texts("fixed_in"),
-        files=tuple(
-            File(file.text("kernel_release"), file.text_or_none("machine"), file.text_or_none("sha256"))
-            for file in release.each("files")
-        ),
+        files=tuple(_read_file(file) for file in release.each("files")),
     )
 
 
-def _kernel_name(name: str) -> str:
+def _read_file(file: Reader) -> File:
+    return File(
+        kernel_release=file.text("kernel_release"),
+        machine=file.text_or_none("machine"),
+        sha256=file.text_or_none("sha256"),
+        path=file.text_or_none("path"),
+    )
+
+
+def kernel_name(name: str) -> str:
+    """The name of a module as the kernel spells it."""
     return name.replace("-", "_")

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""livepatch_release_info, which runs on the controller only: a release is read there, as data."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
+    ReleaseError,
+    find_release,
+    release_data,
+)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
+
+Result = dict[str, t.Any]
+LIVEPATCH_RELEASE_INFO: dict[str, t.Any] = {
+    "argument_spec": {"file": {"type": "str"}, "release": {"type": "dict"}},
+}
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        arguments = self.validate_argument_spec(**LIVEPATCH_RELEASE_INFO)[1]
+        try:
+            found = find_release(arguments["file"], arguments["release"])
+        except ReleaseError as error:
+            told = {"msg": str(error), "reason": error.reason, "cause": error.cause, "remedy": error.remedy}
+            result.update(as_data({"failed": True, **told}))
+        else:
+            result.update(as_data({"release": release_data(found.release), "directory": found.folder}))
+        result.setdefault("changed", False)
+        return result

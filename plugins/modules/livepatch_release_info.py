@@ -1,0 +1,113 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: livepatch_release_info
+short_description: Read a release on the controller, as data
+version_added: 1.0.0
+description:
+  - Reads the C(release.yml) that the role P(openeuler.livepatch.build#role) has written, and checks that it is complete.
+  - Nothing in the file is ever taken for a template. A file that is given with C(-e @release.yml) is, whoever wrote it.
+  - The roles and playbooks of this collection use it for C(livepatch_release_file).
+  - Runs on the controller, without a connection to the host.
+author:
+  - openeuler.livepatch contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - openeuler.livepatch._attributes
+options:
+  file:
+    description:
+      - The path of a C(release.yml) on the controller, or of the folder that it is in.
+      - A relative one is below the current directory.
+    type: str
+  release:
+    description:
+      - The release itself, in a variable. Give either this or O(file).
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Read the release
+  openeuler.livepatch.livepatch_release_info:
+    file: releases/CVE-2026-0001
+  register: read
+  run_once: true
+
+- name: Show which kernels it has a patch file for
+  ansible.builtin.debug:
+    msg: "{{ read.release.files | map(attribute='kernel_release') }}"
+  run_once: true
+"""
+
+RETURN = r"""
+release:
+  description: The release.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: What the fix is called.
+      type: str
+      sample: CVE-2026-0001
+    name:
+      description: Name of the patch module, as the kernel spells it.
+      type: str
+      sample: livepatch_cve_2026_0001
+    title:
+      description: What it fixes.
+      type: str
+      sample: A missing check in the TCP stack
+    severity:
+      description: How severe that is.
+      type: str
+      sample: important
+    cves:
+      description: The CVEs that it fixes.
+      type: list
+      elements: str
+      sample: [CVE-2026-0001]
+    supersedes:
+      description: The patches that it takes the place of.
+      type: list
+      elements: str
+      sample: [contained]
+    fixed_in:
+      description: The kernels that do not need it.
+      type: list
+      elements: str
+      sample: [6.6.0-40.0.0.46.oe2403.x86_64]
+    files:
+      description: The patch files, with C(kernel_release), C(machine), C(sha256) and C(path), which is relative to RV(directory).
+      type: list
+      elements: dict
+      sample:
+        - kernel_release: 6.6.0-28.0.0.34.oe2403.x86_64
+          machine: x86_64
+          sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+          path: 6.6.0-28.0.0.34.oe2403.x86_64/livepatch_cve_2026_0001.ko
+directory:
+  description: The folder of the file; the current directory for O(release).
+  returned: success
+  type: str
+  sample: /srv/releases/CVE-2026-0001
+reason:
+  description: Stable key of why it failed. One of V(no_release), V(no_such_release), V(bad_release), V(bad_arguments).
+  returned: failure
+  type: str
+  sample: no_such_release
+cause:
+  description: Why it failed, in a sentence.
+  returned: failure
+  type: str
+  sample: "/srv/release.yml cannot be read: No such file or directory."
+remedy:
+  description: What to do, in a sentence.
+  returned: failure
+  type: str
+  sample: Give the path of a release.yml on the controller, or of its folder.
+"""

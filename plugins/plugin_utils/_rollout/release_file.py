@@ -1,0 +1,126 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Reads a release from its file on the controller, or from a variable, and says in a sentence what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import asdict, dataclass
+
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_release
+
+FILE_NAME = "release.yml"
+KEY = "livepatch_release"
+
+
+class ReleaseError(Exception):
+    """A release cannot be used. `reason` is a stable key, `cause` and `remedy` are sentences."""
+
+    def __init__(self, *, reason: str, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause} {remedy}")
+        self.reason = reason
+        self.cause = cause
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Found:
+    """A release and the folder on the controller that its files are in."""
+
+    release: Release
+    folder: str
+
+
+def find_release(file: str | None, data: t.Any) -> Found:
+    """The release in the file, or in its folder, or in the data. Raises ReleaseError."""
+    if file and data:
+        raise ReleaseError(
+            reason="bad_arguments",
+            cause="A release is given twice, as a file and as a variable.",
+            remedy="Give only livepatch_release_file.",
+        )
+    if file:
+        path = release_path(file)
+        content = load_yaml(path)
+        if not isinstance(content, dict) or KEY not in content:
+            raise ReleaseError(
+                reason="bad_release",
+                cause=f"{path} is not a release: it has no key {KEY}.",
+                remedy="Give the release.yml that the role build has written.",
+            )
+        return Found(_complete(content, path), os.path.dirname(path))
+    if data:
+        return Found(_complete(data, "the release"), os.getcwd())
+    raise ReleaseError(
+        reason="no_release",
+        cause="No release is given.",
+        remedy="Set livepatch_release_file to the path of the release.yml that the role build has written.",
+    )
+
+
+def release_data(release: Release) -> dict[str, t.Any]:
+    """The release as plain data."""
+    data = asdict(release)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
+
+
+def release_from(data: t.Mapping[str, t.Any]) -> Release:
+    """The release of which `data` is what `release_data` has returned."""
+    return read_release({"format": 1, **data}, "the release")
+
+
+def release_path(file: str) -> str:
+    """The absolute path of a release's file, which may be given as that of its folder."""
+    path = os.path.abspath(os.path.expanduser(file))
+    return os.path.join(path, FILE_NAME) if os.path.isdir(path) else path
+
+
+def load_yaml(path: str) -> t.Any:
+    """What a YAML file has in it. Raises ReleaseError."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return yaml.safe_load(handle)
+    except OSError as error:
+        raise ReleaseError(
+            reason="no_such_release",
+            cause=f"{path} cannot be read: {error.strerror}.",
+            remedy="Give the path of a release.yml on the controller, or of its folder.",
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ReleaseError(
+            reason="bad_release",
+            cause=f"{path} is not YAML{_place(error)}.",
+            remedy="Give the release.yml that the role build has written, unchanged.",
+        ) from error
+
+
+def _place(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f": line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
+def _complete(data: t.Any, source: str) -> Release:
+    """The release, which must say of each file where it is and what its digest is."""
+    try:
+        release = read_release(data, source)
+        for file in release.files:
+            for key, value in (("path", file.path), ("sha256", file.sha256)):
+                if not value:
+                    raise DataError(f"{source} has no {key} for the kernel {file.kernel_release}.")
+    except DataError as error:
+        raise ReleaseError(
+            reason="bad_release", cause=_sentence(error), remedy="Build the release again with the role build."
+        ) from error
+    return release
+
+
+def _sentence(error: DataError) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,22 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Keeps Ansible from taking text of hosts and files for templates."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.utils.unsafe_proxy import wrap_var
+
+
+def as_data(value: t.Any) -> t.Any:
+    """The same value, of which Ansible never renders a text, whatever is in it.
+
+    From ansible-core 2.19 on only text that is marked as trusted is rendered, and this removes that mark. Older ones
+    render every text that is not marked as unsafe, also what a filter has made of variables of other hosts.
+    """
+    return wrap_var(value)

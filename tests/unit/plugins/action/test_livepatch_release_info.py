@@ -1,0 +1,107 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""livepatch_release_info. Ansible itself is replaced; the files are real ones."""
+
+from __future__ import annotations
+
+import os
+from unittest.mock import MagicMock
+
+import pytest
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.action.livepatch_release_info import (
+    LIVEPATCH_RELEASE_INFO,
+    ActionModule,
+)
+from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_release_info
+
+FILE = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/a.ko", "sha256": "00"}
+RELEASE = {"format": 1, "id": "Fix 1", "name": "fix-1", "supersedes": ["fix-0"], "fixed_in": ["6.7"], "files": [FILE]}
+
+
+def read(**arguments):
+    task = MagicMock(args=arguments, async_val=0, check_mode=False)
+    return ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock()).run(task_vars={})
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(content):
+        path = tmp_path / "release.yml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_documentation_is_of_these_options():
+    options = yaml.safe_load(livepatch_release_info.DOCUMENTATION)["options"]
+    assert {name: option["type"] for name, option in options.items()} == {
+        name: option["type"] for name, option in LIVEPATCH_RELEASE_INFO["argument_spec"].items()
+    }
+
+
+def test_a_release_from_a_file_its_folder_and_a_variable(written, monkeypatch):
+    path = written({"livepatch_release": RELEASE})
+    found = read(file=str(path))
+    assert found["changed"] is False
+    assert found["directory"] == str(path.parent)
+    assert (found["release"]["name"], found["release"]["supersedes"]) == ("fix_1", ["fix_0"])
+    assert found["release"]["files"] == [{key: value for key, value in FILE.items() if key != "abi"}]
+    assert read(file=str(path.parent)) == found
+    monkeypatch.chdir(path.parent)
+    assert read(file="release.yml") == read(release=RELEASE, file="") == found
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ("{", "is not YAML: line 1, column 2."),
+        ("- 1", "is not a release: it has no key livepatch_release."),
+        ("text", "is not a release: it has no key livepatch_release."),
+        ("", "is not a release: it has no key livepatch_release."),
+        ({"livepatch_fix": {}}, "is not a release: it has no key livepatch_release."),
+        ({"livepatch_release": []}, "is not a dictionary."),
+        ({"livepatch_release": {**RELEASE, "format": 2}}, "this collection knows the format 1."),
+        ({"livepatch_release": {**RELEASE, "format": None}}, "has a format that is not a number."),
+        ({"livepatch_release": {**RELEASE, "id": None}}, "has no id."),
+        ({"livepatch_release": {**RELEASE, "files": "6.6"}}, "has files that are not a list."),
+        ({"livepatch_release": {**RELEASE, "files": [{**FILE, "sha256": None}]}}, "has no sha256 for the kernel 6.6."),
+        ({"livepatch_release": {**RELEASE, "files": [{**FILE, "path": None}]}}, "has no path for the kernel 6.6."),
+    ],
+)
+def test_a_file_that_is_no_release(written, content, cause):
+    path = written(content)
+    result = read(file=str(path))
+    assert (result["failed"], result["reason"]) == (True, "bad_release")
+    assert cause in result["cause"]
+    assert str(path) in result["cause"]
+    assert result["msg"] == f"{result['cause']} {result['remedy']}"
+    assert result["cause"].endswith(".") and result["remedy"].endswith(".")
+    assert "\n" not in result["msg"]
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "release.yml").write_bytes(b"\xff\xfe\xff")
+    assert read(file=str(tmp_path))["cause"] == f"{tmp_path}/release.yml is not YAML."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "cause"),
+    [
+        ({}, "no_release", "No release is given."),
+        ({"file": "", "release": {}}, "no_release", "No release is given."),
+        ({"file": "/no/such"}, "no_such_release", "/no/such cannot be read: No such file or directory."),
+        ({"file": "~/no/such"}, "no_such_release", os.path.expanduser("~/no/such") + " cannot be read: "),
+        ({"file": "/dev/null/x"}, "no_such_release", "/dev/null/x cannot be read: Not a directory."),
+        ({"release": {"id": "x"}}, "bad_release", "The release has a format that is not a number."),
+        ({"release": RELEASE, "file": "x"}, "bad_arguments", "A release is given twice"),
+    ],
+)
+def test_what_is_missing_is_said(arguments, reason, cause):
+    result = read(**arguments)
+    assert (result["failed"], result["reason"]) == (True, reason)
+    assert result["cause"].startswith(cause)
+    assert result["remedy"].endswith(".")
