@@ -73,8 +73,14 @@ class Rollout:
         (folder / "fix_1.ko").write_bytes(b"patch")
         collection = folder / "ansible_collections/openeuler/livepatch"
         (collection / "plugins/action").mkdir(parents=True)
-        (collection / "roles").symlink_to(ROOT / "roles")
-        (collection / "playbooks").symlink_to(ROOT / "playbooks")
+        for part in (
+            "roles",
+            "playbooks",
+            "plugins/filter",
+            "plugins/plugin_utils",
+            "plugins/action/livepatch_release_info.py",
+        ):
+            (collection / part).symlink_to(ROOT / part)
         for name in ("livepatch_facts", "livepatch_module"):
             (collection / "plugins/action" / f"{name}.py").write_text(ACTION, encoding="utf-8")
         digest = hashlib.sha256(b"patch").hexdigest()
@@ -108,8 +114,8 @@ class Rollout:
             "livepatch_waves": "100%",
             "livepatch_release": self.release,
             # Precedes the variable of the role. All hosts have the same /run.
-            "livepatch_rollout_mark": str(self.folder / "run")
-            + "/openeuler-livepatch-trial-{{ livepatch_rollout_name }}-{{ inventory_hostname }}",
+            "__livepatch_rollout_mark": str(self.folder / "run")
+            + "/openeuler-livepatch-trial-{{ __livepatch_rollout_release.name }}-{{ inventory_hostname }}",
         }
         command = [sys.executable, "-c", ANSIBLE_PLAYBOOK, "openeuler.livepatch.rollout", "--inventory=inventory.yml"]
         done = subprocess.run(
@@ -140,7 +146,8 @@ def test_all_goes_well(rollout: Rollout):
     rollout.host("fresh")
     rollout.host("done", patches=[ENABLED])
     rollout.host("fixed", release="6.7")
-    output = rollout.run("livepatch_rollout_soak=0.5 livepatch_rollout_uncovered=fail livepatch_rollout_accept=false")
+    options = "livepatch_rollout_soak=0.5 livepatch_rollout_on_no_patch_file=fail livepatch_rollout_accept=false"
+    output = rollout.run(options)
     for line in ("fresh: enabled", "done: enabled before", "fixed: fixed (kernel 6.7)"):
         assert f'"{line}"' in output
     assert "Pausing for 1 second" in output
@@ -148,13 +155,13 @@ def test_all_goes_well(rollout: Rollout):
     assert "FAILED" not in output and "...ignoring" not in output
 
 
-def test_what_a_killed_run_has_left_is_taken_back_if_the_wave_does_not_begin(rollout: Rollout):
+def test_what_a_killed_run_has_left_is_rolled_back_if_the_wave_does_not_begin(rollout: Rollout):
     rollout.host("left", patches=[ENABLED], mark='Fix 1\nbefore {"disabled": true, "trouble": []}\n')
     rollout.host("done", patches=[ENABLED])
     rollout.host("covered", refuses="It is covered.")
     output = rollout.run("livepatch_rollout_accept=true", returns=2)
     # Some versions of Ansible show the line breaks of a message, others write them as \n.
-    assert re.search(r"left: taken back(\n|\\n)", output)
+    assert re.search(r"left: rolled back(\n|\\n)", output)
     assert "covered: refused. It is covered." in output
     assert rollout.state("left")["patches"] == [DISABLED]
     assert not any(rollout.state(name)["accepted"] for name in rollout.hosts)
@@ -168,7 +175,7 @@ def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout):
     rollout.host("fresh", trouble=["an oops"])
     output = rollout.run("livepatch_rollout_accept=true livepatch_rollout_max_fail_percentage=50", returns=2)
     assert "The kernel has had a warning since." in output
-    assert '"left: taken back. ' in output
+    assert '"left: rolled back. ' in output
     assert '"fresh: enabled"' in output
     assert rollout.state("left")["patches"] == []
     assert [rollout.state(name)["accepted"] for name in ("left", "fresh")] == [False, True]
@@ -177,16 +184,16 @@ def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout):
 def test_one_release_for_all_hosts(rollout: Rollout):
     rollout.host("one", variables={"livepatch_rollout_directory": "/one"})
     rollout.host("other", variables={"livepatch_rollout_directory": "/other"})
-    assert "The hosts of this wave do not all have the same livepatch_rollout_release" in rollout.run(returns=2)
+    assert "The hosts of this wave do not all have the same livepatch_rollout_release_file" in rollout.run(returns=2)
 
 
 def test_each_gate_can_refuse(rollout: Rollout):
     gates = {
-        "command": ({"command": ["false"]}, "Gate, a command: "),
-        "url": ({"url": "http://127.0.0.1:1/"}, "Gate, a URL: "),
-        "services": ({"services": ["no-such.service"]}, "Gate, services that are active: "),
-        "load": ({"load_average": -1}, "Gate, the load of the last minute: The load is "),
-        "that": ({"that": ["ansible_facts.livepatch.patches == []"]}, "Gate, an assertion: "),
+        "command": ({"command": ["false"]}, "Check the gate command: "),
+        "url": ({"url": "http://127.0.0.1:1/"}, "Check the gate url: "),
+        "services": ({"services": ["no-such.service"]}, "Check the gate services: "),
+        "load": ({"load_average": -1}, "Check the gate load_average: The load is "),
+        "that": ({"that": ["ansible_facts.livepatch.patches == []"]}, "Check the gate that: "),
     }
     for name, (gate, _problem) in gates.items():
         rollout.host(name, variables={"livepatch_rollout_gates": [gate]})
@@ -194,9 +201,9 @@ def test_each_gate_can_refuse(rollout: Rollout):
     rollout.host("well", variables={"livepatch_rollout_gates": well})
     output = rollout.run(returns=2)
     for name, (_gate, problem) in gates.items():
-        assert f"{name}: taken back. {problem}" in output
+        assert f"{name}: rolled back. {problem}" in output
         assert rollout.state(name)["patches"] == []
-    assert re.search(r"well: taken back(\n|\\n)", output)
+    assert re.search(r"well: rolled back(\n|\\n)", output)
 
 
 def test_every_option_reaches_the_module(rollout: Rollout):
@@ -214,6 +221,5 @@ def test_every_option_reaches_the_module(rollout: Rollout):
         "watch": 4,
     }
     rollout.run(json.dumps({f"livepatch_rollout_{name}": value for name, value in wanted.items()}))
-    applied = [task for task in rollout.tasks("host") if "soak" in task]
-    wanted["soak"] = wanted.pop("watch")
+    applied = [task for task in rollout.tasks("host") if "watch" in task]
     assert [{name: task[name] for name in wanted} for task in applied] == [wanted]

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filters of the role rollout, private to it: what registered results come to. plugin_utils/_rollout decides."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, waves
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import release_from
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
+
+Data = dict[str, t.Any]
+
+
+def choose(read: Data, name: str, release: Data, is_file_required: bool) -> Data:
+    """The host after its facts were read."""
+    return hosts.host_data(hosts.choose(name, read_result(read), release_from(release), is_file_required))
+
+
+def check(host: Data, marked: Data, mark_read: Data, prediction: Data) -> Data:
+    """The host after it was asked whether it would take the patch."""
+    results = (read_result(result) for result in (marked, mark_read, prediction))
+    return hosts.host_data(hosts.check(hosts.read_host(host), *results))
+
+
+def mark(host: Data, marking: Data) -> Data:
+    """The host after it was marked as being on trial."""
+    return hosts.host_data(hosts.mark(hosts.read_host(host), read_result(marking)))
+
+
+def apply(host: Data, applied: Data) -> Data:
+    """The host after the patch was applied."""
+    return hosts.host_data(hosts.apply(hosts.read_host(host), read_result(applied)))
+
+
+def effect(host: Data, read: Data, patch_name: str) -> str:
+    """Why the patch on trial does not pass; empty if it does."""
+    return hosts.effect(hosts.read_host(host), read_result(read), patch_name)
+
+
+def fail(host: Data, task: str, result: Data) -> Data:
+    """The host after a test of its patch has failed."""
+    return hosts.host_data(hosts.fail(hosts.read_host(host), task, read_result(result)))
+
+
+def settle(host: Data, rollback: Data, is_check_mode: bool) -> Data:
+    """The host after it was rolled back, or was not as it has passed."""
+    return hosts.host_data(hosts.settle(hosts.read_host(host), read_result(rollback), is_check_mode))
+
+
+def accept(host: Data, acceptance: Data) -> Data:
+    """The host after its patch was accepted, if it was to be."""
+    return hosts.host_data(hosts.accept(hosts.read_host(host), read_result(acceptance)))
+
+
+def judge(of_wave: Sequence[Data], max_fail_percentage: t.Any) -> Data:
+    """The wave as a whole."""
+    return asdict(waves.judge(_hosts(of_wave), float(max_fail_percentage)))
+
+
+def lines(of_wave: Sequence[Data]) -> list[str]:
+    """What became of each host."""
+    return waves.lines(_hosts(of_wave))
+
+
+def stop_message(of_wave: Sequence[Data], release: Data, wave: Data, limit: t.Any, not_begun: Sequence[str]) -> str:
+    """Why the rollout stops."""
+    return waves.stop_message(release["id"], _hosts(of_wave), waves.Wave(**wave), str(limit), not_begun)
+
+
+def _hosts(of_wave: Sequence[Data]) -> list[hosts.Host]:
+    return [hosts.read_host(host) for host in of_wave]
+
+
+def _as_data(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+    return lambda *arguments, **options: as_data(function(*arguments, **options))
+
+
+FILTERS = (choose, check, mark, apply, effect, fail, settle, accept, judge, lines, stop_message)
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {f"_rollout_{function.__name__}": _as_data(function) for function in FILTERS}

@@ -1,0 +1,254 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: how a host stands in a rollout, and what each task of the role makes of that."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import typing as t
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, kernel_name
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
+
+_BEFORE = re.compile(r"^before (.*)$", re.MULTILINE)
+"""The line of a mark that tells the baseline. The word keeps Ansible from taking the line for a dictionary."""
+
+
+class Status(str, Enum):
+    """What is or became of a host; the summary prints the value."""
+
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+    REFUSED = "refused"
+    FIXED = "fixed"
+    NO_PATCH_FILE = "no_patch_file"
+    HAS_FILE = "has_file"
+    UNTOUCHED = "untouched"
+    WOULD_BE_ENABLED = "would be enabled"
+    ENABLED = "enabled"
+    ENABLED_BEFORE = "enabled before"
+    AS_BEFORE = "as before"
+    WOULD_BE_ROLLED_BACK = "would be rolled back"
+    ROLLED_BACK = "rolled back"
+    NOT_ROLLED_BACK = "not rolled back"
+
+
+PASSED = frozenset({Status.ENABLED, Status.ENABLED_BEFORE, Status.WOULD_BE_ENABLED})
+"""What may be accepted."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a host was like before a rollout touched it.
+
+    `disabled` is whether the patch was loaded and not enabled, `trouble` what the kernel had had already.
+    """
+
+    disabled: bool = False
+    trouble: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host in a rollout.
+
+    `kernel` is its running kernel, `file` the path of its patch file in the release; both are empty where there is
+    none. `is_due` tells that there is something to be done, `is_on_trial` that the patch has yet to pass its tests.
+    `problem` is a sentence that says why the host has failed, `not_rolled_back` why it could not be rolled back.
+    """
+
+    name: str
+    status: Status
+    kernel: str = ""
+    file: str = ""
+    is_due: bool = False
+    is_on_trial: bool = False
+    baseline: Baseline = Baseline()
+    problem: str = ""
+    not_rolled_back: str = ""
+
+    @property
+    def is_to_be_marked(self) -> bool:
+        return self.status is Status.HAS_FILE and self.is_due and not self.is_on_trial
+
+    @property
+    def is_to_be_applied(self) -> bool:
+        return self.status is Status.HAS_FILE and self.is_due and self.is_on_trial
+
+    @property
+    def is_to_be_tested(self) -> bool:
+        return self.is_on_trial and not self.problem
+
+    @property
+    def is_acceptable(self) -> bool:
+        """Whether the next boots may load what it has."""
+        return self.status in PASSED
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its trial is over."""
+        return self.is_on_trial and self.status is not Status.NOT_ROLLED_BACK
+
+
+_DERIVED = ("is_to_be_marked", "is_to_be_applied", "is_to_be_tested", "is_acceptable", "is_decided")
+
+
+def host_data(host: Host) -> dict[str, t.Any]:
+    """The host as plain data, with what is derived."""
+    derived = {name: getattr(host, name) for name in _DERIVED}
+    return {**asdict(host), **derived, "status": host.status.value, "baseline": baseline_data(host.baseline)}
+
+
+def baseline_data(baseline: Baseline) -> dict[str, t.Any]:
+    """The baseline as plain data."""
+    return {"disabled": baseline.disabled, "trouble": list(baseline.trouble)}
+
+
+def read_host(data: Mapping[str, t.Any]) -> Host:
+    """The host of which `data` is what `host_data` has returned."""
+    known = {field.name: data[field.name] for field in fields(Host)}
+    return Host(**{**known, "status": Status(data["status"]), "baseline": _baseline(data["baseline"])})
+
+
+def choose(name: str, read: Result, release: Release, is_file_required: bool) -> Host:
+    """The host after its facts were read: the file that fits its kernel, and its state as the baseline."""
+    if read.is_bad:
+        return Host(name, Status.UNREACHABLE if read.is_unreachable else Status.FAILED, problem=read.why)
+    try:
+        facts = _read_facts(read, release.name)
+    except DataError as error:
+        return Host(name, Status.FAILED, problem=f"Its facts are not understood: {error}")
+    host = Host(name, Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline)
+    file = release.file_for(facts.kernel, facts.machine)
+    if facts.kernel in release.fixed_in:
+        return replace(host, status=Status.FIXED)
+    if file:
+        return replace(host, status=Status.HAS_FILE, file=file.path or "")
+    missing = f"The release has no file for the kernel {facts.kernel}."
+    return replace(host, problem=missing if is_file_required else "")
+
+
+def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> Host:
+    """The host after it was asked whether it would take the patch, and whether it is marked as being on trial.
+
+    A run that was killed may have marked it. The baseline is what that run found then, not what is there now.
+    """
+    for result, status in ((prediction, Status.REFUSED), (mark_read, Status.FAILED), (marked, Status.FAILED)):
+        if result.is_bad:
+            found = Status.UNREACHABLE if result.is_unreachable else status
+            host = replace(host, status=found, problem=result.why)
+            break
+    host = replace(
+        host,
+        is_due=bool(prediction.content.get("actions")),
+        is_on_trial=bool(marked.inner("stat").get("exists")),
+    )
+    try:
+        return replace(host, baseline=_marked_baseline(mark_read) or host.baseline)
+    except DataError as error:
+        return host if host.problem else replace(host, status=Status.FAILED, problem=str(error))
+
+
+def mark(host: Host, marking: Result) -> Host:
+    """The host after it was marked as being on trial."""
+    if marking.is_skipped:
+        return host
+    return replace(host, is_on_trial=not marking.is_bad, problem=marking.why if marking.is_bad else "")
+
+
+def apply(host: Host, applied: Result) -> Host:
+    """The host after the patch was applied."""
+    return replace(host, problem=applied.why) if applied.is_bad else host
+
+
+def effect(host: Host, read: Result, patch_name: str) -> str:
+    """Why a patch on trial does not pass, by facts that were read after it was applied; empty if it does."""
+    if read.is_unreachable:
+        return "The host cannot be reached."
+    try:
+        facts = _read_facts(read, patch_name)
+    except DataError as error:
+        return f"Its facts are not understood: {error}"
+    new = [trouble for trouble in facts.baseline.trouble if trouble not in host.baseline.trouble]
+    if new:
+        return f"The kernel has had {' and '.join(new)} since."
+    if facts.effective is None:
+        return "The patch is not loaded any more."
+    if facts.is_in_transition:
+        return "The patch is in transition."
+    return "" if facts.effective == "full" else "Not all of its functions are live."
+
+
+def fail(host: Host, task: str, result: Result) -> Host:
+    """The host after a test of its patch has failed."""
+    return replace(host, problem=f"{task}: {result.why}")
+
+
+def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
+    """The host after it was rolled back, or was not as it has passed: what has become of it."""
+    if rollback.is_bad:
+        return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=rollback.why)
+    if rollback.is_changed:
+        return replace(host, status=Status.WOULD_BE_ROLLED_BACK if is_check_mode else Status.ROLLED_BACK)
+    if not rollback.is_skipped:
+        return replace(host, status=Status.AS_BEFORE)
+    if host.is_on_trial:
+        return replace(host, status=Status.WOULD_BE_ENABLED if is_check_mode else Status.ENABLED)
+    if host.status is Status.HAS_FILE:
+        return replace(host, status=Status.UNTOUCHED if host.is_due else Status.ENABLED_BEFORE)
+    return host
+
+
+def accept(host: Host, acceptance: Result) -> Host:
+    """The host after its patch was accepted, if it was to be."""
+    return replace(host, problem=acceptance.why) if acceptance.is_bad else host
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a rollout needs of a host's facts. `effective` is `None` where the patch is not loaded."""
+
+    kernel: str
+    machine: str
+    baseline: Baseline
+    effective: str | None
+    is_in_transition: bool
+
+
+def _read_facts(read: Result, patch_name: str) -> _Facts:
+    facts = Reader(mapping(read.inner("ansible_facts").get("ansible_livepatch")), "ansible_facts.livepatch")
+    patch = next((patch for patch in facts.each("patches") if patch.text("name") == kernel_name(patch_name)), None)
+    disabled = patch is not None and not patch.flag("enabled")
+    return _Facts(
+        kernel=facts.text_or_none("release") or "",
+        machine=facts.text_or_none("machine") or "",
+        baseline=Baseline(disabled, facts.texts("trouble")),
+        effective=(patch.text_or_none("effective") or "none") if patch else None,
+        is_in_transition=bool(patch and patch.flag("in_transition", False)),
+    )
+
+
+def _marked_baseline(mark_read: Result) -> Baseline | None:
+    """The baseline in a mark, or None. Raises DataError where the mark is damaged."""
+    try:
+        text = base64.b64decode(str(mark_read.content.get("content") or ""), validate=True).decode()
+        found = _BEFORE.search(text)
+        return _baseline(json.loads(found[1])) if found else None
+    except (binascii.Error, ValueError, DataError) as error:
+        raise DataError("The mark of the trial does not tell what was before: it is damaged.") from error
+
+
+def _baseline(data: t.Any) -> Baseline:
+    baseline = Reader(data, "the baseline")
+    return Baseline(baseline.flag("disabled"), baseline.texts("trouble"))

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Reads what Ansible has registered of a task on a host."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NO_ANSWER = "It could not be reached."
+NO_MESSAGE = "It failed."
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a task came to on a host. `content` is all that was registered, `message` is empty where there is none."""
+
+    is_skipped: bool
+    is_unreachable: bool
+    is_failed: bool
+    is_changed: bool
+    message: str
+    content: Mapping[str, t.Any]
+
+    @property
+    def is_bad(self) -> bool:
+        return self.is_unreachable or self.is_failed
+
+    @property
+    def why(self) -> str:
+        """Why it is bad, as a sentence."""
+        return self.message or (NO_ANSWER if self.is_unreachable else NO_MESSAGE)
+
+    def inner(self, key: str) -> Mapping[str, t.Any]:
+        """The dictionary under this key, an empty one where there is none."""
+        return mapping(self.content.get(key))
+
+
+def read_result(registered: t.Any) -> Result:
+    """The result that was registered; what was never run counts as skipped."""
+    content = mapping(registered)
+    return Result(
+        is_skipped=not content or bool(content.get("skipped")),
+        is_unreachable=bool(content.get("unreachable")),
+        is_failed=bool(content.get("failed")),
+        is_changed=bool(content.get("changed")),
+        message=str(content.get("msg") or ""),
+        content=content,
+    )
+
+
+def mapping(value: t.Any) -> Mapping[str, t.Any]:
+    """The value if it is a dictionary, or an empty one."""
+    return value if isinstance(value, Mapping) else {}

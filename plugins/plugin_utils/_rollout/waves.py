@@ -1,0 +1,54 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: whether a wave has passed, who is to be rolled back, and what the rollout says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Host, Status
+
+_LINE_BREAKS = re.compile(r"\s*[\n-\r\x1c-\x1e\x85\u2028\u2029]\s*")
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A wave as a whole: whether the rollout stops, which hosts have failed, and which are to be rolled back."""
+
+    size: int
+    must_stop: bool
+    failed: tuple[str, ...]
+    to_roll_back: tuple[str, ...]
+
+
+def judge(hosts: Sequence[Host], max_fail_percentage: float) -> Wave:
+    """Whether more hosts have failed than may, and which patches on trial do not stay."""
+    failed = tuple(host.name for host in hosts if host.problem)
+    must_stop = len(failed) * 100 > max_fail_percentage * len(hosts)
+    to_roll_back = tuple(host.name for host in hosts if host.is_on_trial and (must_stop or host.problem))
+    return Wave(len(hosts), must_stop, failed, to_roll_back)
+
+
+def lines(hosts: Iterable[Host]) -> list[str]:
+    """What became of each host, one line a host: no host can add a line of another one."""
+    return [_LINE_BREAKS.sub(" ", _line(host)) for host in hosts]
+
+
+def _line(host: Host) -> str:
+    of_kernel = f" (kernel {host.kernel})" if host.status in (Status.NO_PATCH_FILE, Status.FIXED) else ""
+    problem = f". {host.problem}" if host.problem else ""
+    not_rolled_back = f" It was not rolled back: {host.not_rolled_back}" if host.not_rolled_back else ""
+    return f"{host.name}: {host.status.value}{of_kernel}{problem}{not_rolled_back}"
+
+
+def stop_message(fix: str, hosts: Sequence[Host], wave: Wave, limit: str, not_begun: Sequence[str]) -> str:
+    """Why the rollout of a fix stops, what became of each host of the wave, and which hosts were not begun."""
+    count = f"{len(wave.failed)} of the {wave.size} hosts of this wave did not pass"
+    why = f"The rollout of {fix} has stopped: {count} (livepatch_rollout_max_fail_percentage is {limit})."
+    return "\n".join([why, *lines(hosts), f"Not begun: {', '.join(not_begun) or 'none'}"])

@@ -1,0 +1,317 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The decisions of a rollout, as tables."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, waves
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Baseline, Host, Status
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
+
+OK, CHANGED, SKIPPED = {"changed": False}, {"changed": True}, {"skipped": True}
+FAILED, SILENT = {"failed": True, "msg": "It broke."}, {"failed": True}
+UNREACHABLE = {"unreachable": True, "msg": "No route."}
+NOT_UNDERSTOOD = "Its facts are not understood: one of the patches of ansible_facts.livepatch"
+RELEASE = Release(
+    id="Fix 1",
+    name="fix_1",
+    fixed_in=("6.7",),
+    files=(File("6.6", "x86_64", "00", "6.6/a.ko"), File("6.6", "aarch64", "00", "6.6/b.ko")),
+)
+READY = Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko")
+TRIAL = replace(READY, is_due=True, is_on_trial=True)
+
+
+def facts(*patches, release="6.6", machine="x86_64", trouble=()):
+    known = {"release": release, "machine": machine, "patches": list(patches), "trouble": list(trouble)}
+    return {"ansible_facts": {"ansible_livepatch": known}}
+
+
+def patch(name="fix_1", **more):
+    return {"name": name, "enabled": True, "effective": "full", "in_transition": False, **more}
+
+
+def result(registered):
+    return read_result(registered)
+
+
+def marked(text):
+    return {"content": base64.b64encode(text.encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    ("read", "required", "expected"),
+    [
+        (facts(), False, Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko")),
+        (facts(machine="aarch64"), False, Host("h", Status.HAS_FILE, "6.6", "6.6/b.ko")),
+        (facts(machine="riscv64"), False, Host("h", Status.NO_PATCH_FILE, "6.6")),
+        (facts(release="6.5"), False, Host("h", Status.NO_PATCH_FILE, "6.5")),
+        (
+            facts(release="6.5"),
+            True,
+            Host("h", Status.NO_PATCH_FILE, "6.5", problem="The release has no file for the kernel 6.5."),
+        ),
+        (facts(release="6.7"), True, Host("h", Status.FIXED, "6.7")),
+        (facts(release=None), False, Host("h", Status.NO_PATCH_FILE)),
+        (UNREACHABLE, False, Host("h", Status.UNREACHABLE, problem="No route.")),
+        ({"unreachable": True}, False, Host("h", Status.UNREACHABLE, problem="It could not be reached.")),
+        (FAILED, False, Host("h", Status.FAILED, problem="It broke.")),
+        (SILENT, False, Host("h", Status.FAILED, problem="It failed.")),
+        (
+            facts({"name": 7}),
+            False,
+            Host(
+                "h",
+                Status.FAILED,
+                problem=f"{NOT_UNDERSTOOD} has a name that is not a text.",
+            ),
+        ),
+    ],
+)
+def test_which_file_fits_a_host(read, required, expected):
+    assert hosts.choose("h", result(read), RELEASE, required) == expected
+
+
+@pytest.mark.parametrize(
+    ("patches", "trouble", "baseline"),
+    [
+        ((), (), Baseline()),
+        ((patch(),), ("an oops",), Baseline(False, ("an oops",))),
+        ((patch(enabled=False),), (), Baseline(True)),
+        ((patch("other", enabled=False),), (), Baseline()),
+    ],
+)
+def test_what_a_host_was_like_before(patches, trouble, baseline):
+    assert hosts.choose("h", result(facts(*patches, trouble=trouble)), RELEASE, False).baseline == baseline
+
+
+BEFORE = Baseline(False, ("a warning",))
+MARKED = {"stat": {"exists": True}}
+NOT_MARKED = {"stat": {"exists": False}}
+WOULD = {"actions": ["enable"]}
+DAMAGED = "The mark of the trial does not tell what was before: it is damaged."
+
+
+@pytest.mark.parametrize(
+    ("mark", "mark_read", "prediction", "expected"),
+    [
+        (NOT_MARKED, SKIPPED, WOULD, {"is_due": True}),
+        (NOT_MARKED, SKIPPED, OK, {}),
+        (NOT_MARKED, SKIPPED, {"actions": []}, {}),
+        (SKIPPED, SKIPPED, SKIPPED, {}),
+        ({}, {}, {}, {}),
+        (MARKED, marked("Fix 1\n"), OK, {"is_on_trial": True}),
+        (
+            MARKED,
+            marked('Fix 1\nbefore {"disabled": true, "trouble": []}\n'),
+            WOULD,
+            {"is_due": True, "is_on_trial": True, "baseline": Baseline(True)},
+        ),
+        (MARKED, marked("before {"), OK, {"status": Status.FAILED, "is_on_trial": True, "problem": DAMAGED}),
+        (MARKED, marked("before []"), OK, {"status": Status.FAILED, "is_on_trial": True, "problem": DAMAGED}),
+        (MARKED, {"content": "%"}, OK, {"status": Status.FAILED, "is_on_trial": True, "problem": DAMAGED}),
+        (
+            MARKED,
+            marked("before {"),
+            FAILED,
+            {"status": Status.REFUSED, "is_on_trial": True, "problem": "It broke."},
+        ),
+        (NOT_MARKED, SKIPPED, FAILED, {"status": Status.REFUSED, "problem": "It broke."}),
+        (NOT_MARKED, SKIPPED, UNREACHABLE, {"status": Status.UNREACHABLE, "problem": "No route."}),
+        (FAILED, SKIPPED, OK, {"status": Status.FAILED, "problem": "It broke."}),
+        (UNREACHABLE, SKIPPED, OK, {"status": Status.UNREACHABLE, "problem": "No route."}),
+        (MARKED, FAILED, OK, {"status": Status.FAILED, "is_on_trial": True, "problem": "It broke."}),
+        (SILENT, SKIPPED, FAILED, {"status": Status.REFUSED, "problem": "It broke."}),
+    ],
+)
+def test_what_is_due_and_why_a_host_would_not_take_it(mark, mark_read, prediction, expected):
+    host = replace(READY, baseline=BEFORE)
+    checked = hosts.check(host, result(mark), result(mark_read), result(prediction))
+    assert checked == replace(host, **expected)
+
+
+def test_a_host_that_needs_no_file_keeps_its_problem():
+    host = Host("h", Status.NO_PATCH_FILE, "6.5", problem="None.")
+    assert hosts.check(host, result(SKIPPED), result({}), result(SKIPPED)) == host
+
+
+@pytest.mark.parametrize(
+    ("host", "is_to_be_marked", "is_to_be_applied", "is_to_be_tested"),
+    [
+        (READY, False, False, False),
+        (replace(READY, is_due=True), True, False, False),
+        (TRIAL, False, True, True),
+        (replace(TRIAL, is_due=False), False, False, True),
+        (replace(TRIAL, problem="It broke."), False, True, False),
+        (replace(TRIAL, status=Status.REFUSED), False, False, True),
+        (Host("h", Status.NO_PATCH_FILE), False, False, False),
+    ],
+)
+def test_what_is_to_be_done_with_a_host(host, is_to_be_marked, is_to_be_applied, is_to_be_tested):
+    data = hosts.host_data(host)
+    assert data["is_to_be_marked"] is is_to_be_marked
+    assert data["is_to_be_applied"] is is_to_be_applied
+    assert data["is_to_be_tested"] is is_to_be_tested
+
+
+@pytest.mark.parametrize(
+    ("registered", "trial", "problem"),
+    [
+        (CHANGED, True, ""),
+        (OK, True, ""),
+        (SKIPPED, False, ""),
+        (FAILED, False, "It broke."),
+        ({"unreachable": True}, False, "It could not be reached."),
+    ],
+)
+def test_a_host_is_on_trial_if_it_could_be_marked(registered, trial, problem):
+    expected = replace(READY, is_due=True, is_on_trial=trial, problem=problem)
+    assert hosts.mark(replace(READY, is_due=True), result(registered)) == expected
+
+
+def test_marking_that_is_skipped_keeps_a_problem_and_a_trial():
+    host = replace(TRIAL, problem="It broke.")
+    assert hosts.mark(host, result(SKIPPED)) == host
+
+
+@pytest.mark.parametrize(
+    ("registered", "problem"),
+    [(CHANGED, ""), (SKIPPED, ""), (FAILED, "It broke."), (SILENT, "It failed."), (UNREACHABLE, "No route.")],
+)
+def test_what_does_not_work_is_noted(registered, problem):
+    assert hosts.apply(TRIAL, result(registered)) == replace(TRIAL, problem=problem)
+    assert hosts.accept(TRIAL, result(registered)) == replace(TRIAL, problem=problem)
+
+
+def test_a_test_that_fails_is_named():
+    assert hosts.fail(TRIAL, "Check the gate url", result(SILENT)).problem == "Check the gate url: It failed."
+
+
+@pytest.mark.parametrize(
+    ("read", "problem"),
+    [
+        (facts(patch()), ""),
+        (facts(patch(), trouble=["a warning"]), ""),
+        (
+            facts(patch(), trouble=["a warning", "an oops", "a lockup"]),
+            "The kernel has had an oops and a lockup since.",
+        ),
+        (facts(trouble=["an oops"]), "The kernel has had an oops since."),
+        (facts(), "The patch is not loaded any more."),
+        (facts(patch("other")), "The patch is not loaded any more."),
+        (facts(patch(in_transition=True)), "The patch is in transition."),
+        (facts(patch(effective="partial")), "Not all of its functions are live."),
+        (facts(patch(enabled=False, effective="none")), "Not all of its functions are live."),
+        (UNREACHABLE, "The host cannot be reached."),
+        (
+            facts({"name": "fix_1"}),
+            f"{NOT_UNDERSTOOD} does not say enabled.",
+        ),
+    ],
+)
+def test_whether_a_patch_on_trial_passes(read, problem):
+    assert hosts.effect(replace(TRIAL, baseline=BEFORE), result(read), "fix-1") == problem
+
+
+@pytest.mark.parametrize(
+    ("host", "rollback", "check_mode", "status"),
+    [
+        (TRIAL, FAILED, False, Status.NOT_ROLLED_BACK),
+        (TRIAL, UNREACHABLE, False, Status.NOT_ROLLED_BACK),
+        (TRIAL, CHANGED, False, Status.ROLLED_BACK),
+        (TRIAL, CHANGED, True, Status.WOULD_BE_ROLLED_BACK),
+        (TRIAL, OK, False, Status.AS_BEFORE),
+        (TRIAL, SKIPPED, False, Status.ENABLED),
+        (TRIAL, SKIPPED, True, Status.WOULD_BE_ENABLED),
+        (replace(READY, is_due=True), SKIPPED, False, Status.UNTOUCHED),
+        (READY, SKIPPED, False, Status.ENABLED_BEFORE),
+        *[
+            (Host("h", status), SKIPPED, False, status)
+            for status in (Status.UNREACHABLE, Status.FAILED, Status.REFUSED, Status.FIXED, Status.NO_PATCH_FILE)
+        ],
+    ],
+)
+def test_what_has_become_of_a_host(host, rollback, check_mode, status):
+    settled = hosts.settle(host, result(rollback), check_mode)
+    assert settled.status is status
+    assert bool(settled.not_rolled_back) == (status is Status.NOT_ROLLED_BACK)
+    assert hosts.host_data(settled)["is_decided"] == (host.is_on_trial and status is not Status.NOT_ROLLED_BACK)
+    passed = (Status.ENABLED, Status.WOULD_BE_ENABLED, Status.ENABLED_BEFORE)
+    assert hosts.host_data(settled)["is_acceptable"] == (status in passed)
+
+
+def test_a_host_survives_the_way_through_ansible():
+    host = replace(TRIAL, baseline=BEFORE, problem="It broke.", not_rolled_back="No route.")
+    assert hosts.read_host(hosts.host_data(host)) == host
+    assert hosts.host_data(host)["baseline"] == {"disabled": False, "trouble": ["a warning"]}
+
+
+def fleet(*kinds):
+    """Hosts by a letter: b has failed, t is on trial, T is on trial and has failed, anything else is well."""
+    on_trial = {"t": True, "T": True}
+    bad = {"b": "It broke.", "T": "It broke."}
+    return [
+        replace(READY, name=f"{kind}{place}", is_on_trial=on_trial.get(kind, False), problem=bad.get(kind, ""))
+        for place, kind in enumerate(kinds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "limit", "must_stop", "to_roll_back"),
+    [
+        ("wwww", 0, False, ""),
+        ("wwtw", 0, False, ""),
+        ("wwtb", 0, True, "t2"),
+        ("wwtb", 24.9, True, "t2"),
+        ("wwtb", 25, False, ""),
+        ("wtTw", 25, False, "T2"),
+        ("wtTT", 25, True, "t1 T2 T3"),
+        ("bbbb", 100, False, ""),
+        ("", 0, False, ""),
+    ],
+)
+def test_whether_a_wave_stops_and_who_is_rolled_back(kinds, limit, must_stop, to_roll_back):
+    wave = waves.judge(fleet(*kinds), limit)
+    assert wave.must_stop is must_stop
+    assert wave.to_roll_back == tuple(to_roll_back.split())
+    assert wave.size == len(kinds)
+    assert len(wave.failed) == kinds.count("b") + kinds.count("T")
+
+
+@pytest.mark.parametrize(
+    ("host", "line"),
+    [
+        (Host("h", Status.ENABLED, "6.6"), "h: enabled"),
+        (Host("h", Status.FIXED, "6.7"), "h: fixed (kernel 6.7)"),
+        (Host("h", Status.NO_PATCH_FILE, "6.5"), "h: no_patch_file (kernel 6.5)"),
+        (Host("h", Status.NO_PATCH_FILE, "6.5", problem="None."), "h: no_patch_file (kernel 6.5). None."),
+        (Host("h", Status.REFUSED, problem="Two\nlines.\r\n\u2028x: enabled"), "h: refused. Two lines. x: enabled"),
+        (
+            Host("h", Status.NOT_ROLLED_BACK, problem="It broke.", not_rolled_back="No route."),
+            "h: not rolled back. It broke. It was not rolled back: No route.",
+        ),
+    ],
+)
+def test_the_line_of_a_host(host, line):
+    assert waves.lines([host]) == [line]
+
+
+@pytest.mark.parametrize(("not_begun", "last"), [((), "none"), (("x", "y"), "x, y")])
+def test_why_the_rollout_stops(not_begun, last):
+    wave = fleet("w", "b")
+    assert waves.stop_message("Fix 1", wave, waves.judge(wave, 0), "0", not_begun).splitlines() == [
+        (
+            "The rollout of Fix 1 has stopped: 1 of the 2 hosts of this wave did not pass "
+            "(livepatch_rollout_max_fail_percentage is 0)."
+        ),
+        "w0: has_file",
+        "b1: has_file. It broke.",
+        f"Not begun: {last}",
+    ]
