@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from dataclasses import asdict, dataclass
 
@@ -18,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.release
 
 FILE_NAME = "release.yml"
 KEY = "livepatch_release"
+_MODULE_NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 class ReleaseError(Exception):
@@ -107,13 +109,17 @@ def _place(error: Exception) -> str:
 
 
 def _complete(data: t.Any, source: str) -> Release:
-    """The release, which must say of each file where it is and what its digest is."""
+    """The release, which says where each file is and what its digest is. The name and the paths end up in paths."""
     try:
         release = read_release(data, source)
+        if not _MODULE_NAME.fullmatch(release.name):
+            raise DataError(f"{source} has a name that is not one of a kernel module.")
         for file in release.files:
             for key, value in (("path", file.path), ("sha256", file.sha256)):
                 if not value:
                     raise DataError(f"{source} has no {key} for the kernel {file.kernel_release}.")
+            if os.path.isabs(file.path or "") or ".." in (file.path or "").split("/"):
+                raise DataError(f"{source} has a path that leads out of its folder.")
     except DataError as error:
         raise ReleaseError(
             reason="bad_release", cause=_sentence(error), remedy="Build the release again with the role build."

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a release or a host says is never a template: each of these texts would leave a file if Ansible rendered it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.openeuler.livepatch.tests.unit.rollout_stand_in import ENABLED, Rollout
+
+
+def sly(field: str) -> str:
+    return "{{ lookup('ansible.builtin.pipe', 'touch ${HIT}FIELD') }}".replace("FIELD", field)
+
+
+@pytest.fixture(name="rollout")
+def fixture_rollout(tmp_path: Path) -> Rollout:
+    """A release of which every text is a template, and three hosts that say such things."""
+    rollout = Rollout(tmp_path)
+    # Modules expand variables in a path.
+    path = sly("path").replace("${HIT}", f"{tmp_path}/hits/")
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(b"patch")
+    file = {"path": path, "sha256": hashlib.sha256(b"patch").hexdigest()}
+    rollout.release = {
+        "format": 1,
+        "name": "fix_1",
+        **{field: sly(field) for field in ("id", "title", "severity")},
+        **{field: [sly(field)] for field in ("cves", "supersedes", "fixed_in")},
+        "files": [{"kernel_release": sly("kernel_release"), "machine": sly("machine"), **file}],
+    }
+    kernel = {"release": sly("kernel_release"), "machine": sly("machine")}
+    rollout.host("takes-it", trouble=[sly("trouble")], **kernel)
+    rollout.host("refuses-it", refuses=sly("message"), **kernel)
+    rollout.host("needs-none", **{**kernel, "release": sly("fixed_in")})
+    return rollout
+
+
+def hits(rollout: Rollout) -> list[str]:
+    return sorted(path.name for path in (rollout.folder / "hits").iterdir())
+
+
+def test_a_template_of_the_operator_is_rendered(rollout: Rollout):
+    """Otherwise the other tests would prove nothing."""
+    rollout.play("rollback", {"livepatch_name": sly("operator")})
+    assert hits(rollout) == ["operator"]
+
+
+def test_a_release_is_rolled_out_as_data(rollout: Rollout):
+    output = rollout.run("livepatch_rollout_max_fail_percentage=50 livepatch_rollout_accept=true", returns=2)
+    assert hits(rollout) == []
+    assert "takes-it: enabled" in output
+    assert f"refuses-it: refused. {sly('message')}" in output
+    assert f"needs-none: fixed (kernel {sly('fixed_in')})" in output
+    assert rollout.state("takes-it")["accepted"]
+
+
+def test_a_rollout_stops_and_rolls_back_with_data(rollout: Rollout):
+    mark = f"{sly('id')}\nbefore {json.dumps({'disabled': False, 'trouble': [sly('before')]})}\n"
+    (rollout.folder / "run" / "openeuler-livepatch-trial-fix_1-takes-it").write_text(mark, encoding="utf-8")
+    output = rollout.run(returns=2)
+    assert hits(rollout) == []
+    assert f"The rollout of {sly('id')} has stopped: 1 of the 3 hosts" in output
+
+
+def test_a_name_that_is_a_template_is_refused(rollout: Rollout):
+    rollout.release["name"] = sly("name")
+    assert "has a name that is not one of a kernel module." in rollout.run(returns=2)
+    assert hits(rollout) == []
+
+
+@pytest.mark.parametrize("field", ["path", "sha256"])
+def test_a_file_that_is_not_that_of_the_release_is_named_as_data(rollout: Rollout, field: str):
+    rollout.release["files"][0][field] = sly(f"other_{field}")
+    output = rollout.run(returns=2)
+    assert hits(rollout) == []
+    assert ("is missing." if field == "path" else "its digest differs.") in output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variables", "returns", "said"),
+    [
+        ("preflight", {}, 2, f"The kernel {sly('fixed_in')} has the fix itself."),
+        ("check_next_boot", {"livepatch_boot_kernel": "9.9"}, 2, f"{sly('id')} is active on the kernel "),
+        ("rollback", {}, 0, ""),
+        ("report", {}, 0, "livepatch.html"),
+    ],
+)
+def test_every_playbook_takes_a_release_as_data(
+    rollout: Rollout, playbook: str, variables: dict, returns: int, said: str
+):
+    rollout.host("enabled", patches=[ENABLED], release=sly("kernel_release"))
+    output = rollout.play(playbook, {**rollout.write_release(), **variables}, returns=returns)
+    assert hits(rollout) == []
+    assert said in output
+
+
+@pytest.mark.parametrize("playbook", ["rollout", "preflight", "check_next_boot", "rollback"])
+def test_a_release_that_cannot_be_used_is_told_in_a_sentence(rollout: Rollout, playbook: str):
+    output = rollout.play(playbook, {"livepatch_release_file": "no/such"}, returns=2)
+    assert (
+        f"{rollout.folder}/no/such cannot be read: No such file or directory. Give the path of a release.yml" in output
+    )
+    assert '"reason": "no_such_release"' in output
+    assert not list((rollout.folder / "states").glob("*.tasks"))
+
+
+def test_no_release_at_all(rollout: Rollout):
+    output = rollout.play("rollout", {}, returns=2)
+    assert "No release is given. Set livepatch_release_file to the path" in output
