@@ -45,7 +45,7 @@ def test_the_role_hands_on_what_the_module_takes():
     handed_on = set(build["openeuler.livepatch.livepatch_build"])
     assert handed_on == set(LIVEPATCH_BUILD["argument_spec"]) - {"_job"}
     known = yaml.safe_load((ROOT / "roles/build/vars/main.yml").read_text(encoding="utf-8"))
-    assert known["livepatch_build_known_options"] == sorted(handed_on - OWN)
+    assert known["__livepatch_build_known_options"] == sorted(handed_on - OWN)
 
 
 def test_an_option_that_is_not_known_is_refused(tmp_path: Path):
@@ -73,7 +73,7 @@ def test_the_packages_and_the_name(tmp_path: Path):
             "tasks": [
                 {
                     "ansible.builtin.copy": {
-                        "content": "{{ [livepatch_build_name, livepatch_build_wanted_packages] | to_json }}",
+                        "content": "{{ [__livepatch_build_name, __livepatch_build_wanted_packages] | to_json }}",
                         "dest": f"{tmp_path}/{name}.json",
                     },
                     "vars": {"ansible_facts": facts, "ansible_python_interpreter": sys.executable},
