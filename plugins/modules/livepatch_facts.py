@@ -82,7 +82,7 @@ ansible_facts:
           type: list
           elements: str
           returned: always
-        list_order:
+        stacking_enforced:
           description:
             - Whether a V(stop_machine) kernel has CONFIG_LIVEPATCH_STACK, and so enables only the first disabled patch of
               C(/proc/livepatch/state) and disables only the last enabled one.
@@ -156,7 +156,7 @@ ansible_facts:
               description: Whether it is being enabled.
               type: bool
               returned: always
-            holders:
+            stalling_tasks:
               description: The tasks that hold it, each with RV(ignore:pid), RV(ignore:tid), RV(ignore:command) and RV(ignore:stack).
               type: list
               elements: dict

@@ -204,7 +204,7 @@ options:
         description: How long the command, or reading the file, may take, in seconds.
         type: float
         default: 10
-  soak:
+  watch:
     description:
       - How long to wait after the change, in seconds, before the kernel's log and taint are searched a last time for an oops, a bug,
         a warning, a hung task or a lockup. Any of them rolls the patch back.
@@ -213,15 +213,15 @@ options:
   on_stall:
     description:
       - What to do with a transition that did not end within O(timeout). Kernels of the ABI V(stop_machine) have none.
-      - V(revert) reverses it and fails, naming the tasks that hold it.
+      - V(roll_back) reverses it and fails, naming the tasks that hold it.
       - V(wait) goes on waiting, however long it takes.
-      - V(report) leaves it running and succeeds; RV(state) is then V(in transition), and RV(holders) are the tasks. What was to be
-        done after it, and the proof, is left for the next run. Where patches would have to be loaded again after it, it is V(revert).
+      - V(report) leaves it running and succeeds; RV(state) is then V(in transition), and RV(stalling_tasks) are the tasks. What was to be
+        done after it, and the proof, is left for the next run. Where patches would have to be loaded again after it, it is V(roll_back).
       - V(force) ends it by the kernel's C(force) file, with O(i_accept_inconsistency). A module that is disabled by force can never be
-        unloaded, so where it would have to be loaded again, it is V(revert).
+        unloaded, so where it would have to be loaded again, it is V(roll_back).
     type: str
-    choices: [revert, wait, report, force]
-    default: revert
+    choices: [roll_back, wait, report, force]
+    default: roll_back
   i_accept_inconsistency:
     description:
       - Must be V(true) for O(on_stall=force). Tasks may then run old and new code together, which can crash the system if the patch
@@ -289,7 +289,7 @@ EXAMPLES = r"""
 - name: A cumulative fix takes the place of all that it contains
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
-    supersedes: [covered]
+    supersedes: [contained]
 
 - name: The fix is gone, also if a newer one covers it
   openeuler.livepatch.livepatch_module:
@@ -304,7 +304,7 @@ EXAMPLES = r"""
     probe:
       path: /proc/cmdline
       expect: has been live patched
-    soak: 3
+    watch: 3
 
 - name: The fix is loaded again at each boot
   openeuler.livepatch.livepatch_module:
@@ -370,10 +370,6 @@ patch:
       type: list
       elements: dict
       returned: always
-    refcount:
-      description: Number of users of the module.
-      type: int
-      returned: always
     taint:
       description: The module's taint flags, as in C(/proc/modules).
       type: str
@@ -411,20 +407,12 @@ patch:
       type: list
       elements: str
       returned: always
-    load_index:
-      description: Position among the loaded modules, from the oldest.
-      type: int
-      returned: always
-    instance:
-      description: Number that the kernel has given to this loading of the module, the inode of its directory in C(/sys/module).
-      type: int
-      returned: always
     permanent:
       description: Whether the module has no exit function, so that only a reboot removes it.
       type: bool
       returned: always
 boot:
-  description: As RV(patch.boot), also for a patch that is not loaded; in check mode what would be.
+  description: As RV(patch.boot), and V(none) for a patch that is neither loaded nor accepted; in check mode what would be.
   returned: unless refused
   type: str
   sample: trial
@@ -538,7 +526,7 @@ kernel_log:
   returned: when a step failed
   type: list
   elements: str
-holders:
+stalling_tasks:
   description: The tasks that held a stalled transition, each with RV(ignore:pid), RV(ignore:tid), RV(ignore:command) and RV(ignore:stack).
   returned: when a step failed, or a stalled transition was left running
   type: list

@@ -15,6 +15,8 @@ description:
   - Nothing in the file is ever taken for a template. A file that is given with C(-e @release.yml) is, whoever wrote it.
   - The roles and playbooks of this collection use it for C(livepatch_release_file).
   - Runs on the controller, without a connection to the host.
+requirements:
+  - Python 3.10 or later on the controller
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables of a role begin with livepatch_ROLE_ if they are public, and with __livepatch_ROLE_ if they are internal."""
+"""Public variables of a role begin with livepatch_ROLE_, internal ones with __livepatch_ROLE_."""
 
 from __future__ import annotations
 

@@ -132,8 +132,8 @@ def try_prepared(fault: Plain) -> str:
     checks = fault.get("checks")
     before = observe()
     if checks:
-        foretold = attempt(fault["args"], check_mode=True)
-        expect(foretold.get("reason") == checks[0], "check mode foretells it", foretold)
+        predicted = attempt(fault["args"], check_mode=True)
+        expect(predicted.get("reason") == checks[0], "check mode predicts it", predicted)
     user = fault.get("user")
     tried = attempt_as(user, fault["args"]) if user else attempt(fault["args"])
     expect(tried.get("failed"), "it fails", tried)

@@ -92,7 +92,7 @@ def orders(kernel: Kernel, files: dict[str, PatchFile]) -> None:
             refused = change(name, DISABLED)
             assert refused.get("reason") == ("covered" if covered else None), refused
             if covered:
-                strict = kernel.snapshot().list_order
+                strict = kernel.snapshot().stacking_enforced
                 result = change(name, ABSENT if strict else DISABLED, UNSTACK if strict else ALLOW)
                 assert not result.get("failed"), result
             up.remove(name)

@@ -158,7 +158,7 @@ class Executor:
             finding=failed.finding,
             errno=failed.number,
             kernel_log=log,
-            holders=failed.holders,
+            stalling_tasks=failed.stalling_tasks,
             rolled_back=rolled_back,
             not_restored=not_restored,
         )
@@ -253,10 +253,10 @@ class Executor:
         enabling = self._kernel.transition_target(step.patch)
         if enabling is None:
             return
-        holders = self._kernel.holders(enabling)
+        stalling_tasks = self._kernel.stalling_tasks(enabling)
         # The next run knows nothing of what was to be loaded again: it must not be left to that one.
         if self._patience.on_stall == REPORT and not self._loads_later:
-            raise Stalled(step.patch, holders)
+            raise Stalled(step.patch, stalling_tasks)
         # A module that is disabled by force stays, and so cannot be loaded again.
         if self._patience.on_stall == FORCE and step.patch not in self._loads_later:
             self._kernel.force(step.patch)
@@ -266,8 +266,8 @@ class Executor:
                     # kernel/livepatch/transition.c, klp_force_transition(): its module is never put.
                     self._pinned.append(step.patch)
                 return
-        who = ", ".join(str(holder) for holder in holders[:5]) or "no task that could be found"
-        more = f" and {len(holders) - 5} more" if len(holders) > 5 else ""
+        who = ", ".join(str(holder) for holder in stalling_tasks[:5]) or "no task that could be found"
+        more = f" and {len(stalling_tasks) - 5} more" if len(stalling_tasks) > 5 else ""
         raise StepFailed(
             str(step),
             Finding(
@@ -275,7 +275,7 @@ class Executor:
                 seen=f"The transition did not end within {self._patience.timeout:g} s; it is held by {who}{more}.",
                 remedy="End or wake those tasks, or set a longer timeout, then run the task again.",
             ),
-            holders=holders,
+            stalling_tasks=stalling_tasks,
         )
 
     def _ends(self, name: str, seconds: float) -> bool:

@@ -19,13 +19,17 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import SYSFS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Holder, Snapshot
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+        Function,
+        Snapshot,
+        StallingTask,
+    )
     from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 
 # finit_module(2) has no wrapper in the C library. Numbers: arch/*/entry/syscalls/*.tbl and
@@ -98,8 +102,8 @@ class Kernel:
         """Whether the running transition of the patch enables it; None if none is running."""
         return self.enabled(name) if self.files().flag(f"{SYSFS}/{name}/transition") else None
 
-    def holders(self, enabling: bool) -> tuple[Holder, ...]:
-        return read_holders(self.files(), enabling)
+    def stalling_tasks(self, enabling: bool) -> tuple[StallingTask, ...]:
+        return read_stalling_tasks(self.files(), enabling)
 
     def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
         # Here and not above: only a change asks for them.

@@ -13,7 +13,11 @@ import typing as t
 if t.TYPE_CHECKING:
     from typing import Protocol
 
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Holder, Snapshot
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+        Function,
+        Snapshot,
+        StallingTask,
+    )
     from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 else:
@@ -72,7 +76,7 @@ class KernelProtocol(Protocol):
     def transition_target(self, name: str) -> bool | None:
         """Return whether the running transition of the patch enables it; None if none is running."""
 
-    def holders(self, enabling: bool) -> tuple[Holder, ...]:
+    def stalling_tasks(self, enabling: bool) -> tuple[StallingTask, ...]:
         """Return the tasks that hold the running transition."""
 
     def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:

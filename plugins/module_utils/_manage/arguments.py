@@ -28,7 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     ON_COVERED,
     ON_STALL,
     REFUSE,
-    REVERT,
+    ROLL_BACK,
     STATES,
     Patience,
     Probe,
@@ -72,8 +72,8 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
             "required_one_of": [("argv", "path")],
             "mutually_exclusive": [("argv", "path")],
         },
-        "soak": {"type": "float", "default": 0},
-        "on_stall": {"type": "str", "choices": list(ON_STALL), "default": REVERT},
+        "watch": {"type": "float", "default": 0},
+        "on_stall": {"type": "str", "choices": list(ON_STALL), "default": ROLL_BACK},
         "i_accept_inconsistency": {"type": "bool", "default": False},
         "boot": {"type": "str", "choices": list(BOOT)},
         "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
@@ -121,7 +121,7 @@ def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
         delivered=bool(delivered),
         patience=Patience(params["timeout"], params["retries"], params["delay"], params["on_stall"]),
         check_mode=check_mode,
-        verification=Verification(params["verify"] == "text", _probe(params), params["soak"]),
+        verification=Verification(params["verify"] == "text", _probe(params), params["watch"]),
         ignore=tuple(params["ignore"]),
     )
 

@@ -29,14 +29,14 @@ if t.TYPE_CHECKING:
 
 
 class Look:
-    """One observation of the host, or a foretold one, and what is to be done about it."""
+    """One observation of the host, or a predicted one, and what is to be done about it."""
 
     def __init__(
-        self, task: Task, kernel: KernelProtocol, earlier: KeptFiles | None = None, foretold: Snapshot | None = None
+        self, task: Task, kernel: KernelProtocol, earlier: KeptFiles | None = None, predicted: Snapshot | None = None
     ) -> None:
         self.task = task
         self.kernel = kernel
-        self.before = foretold or kernel.snapshot()
+        self.before = predicted or kernel.snapshot()
         self.kept = KeptFiles(kernel, self.before)
         if earlier:
             self.kept.take_over(earlier)

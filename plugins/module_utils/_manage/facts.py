@@ -12,16 +12,16 @@ from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import (
     Plain,
-    describe_holders,
     describe_patch,
+    describe_stalling_tasks,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Holder,
     Snapshot,
+    StallingTask,
     troubles,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
@@ -32,13 +32,13 @@ def gather(files: Files) -> Plain:
     read_at = time_now()
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
-    holders = read_holders(files, moving.enabled) if moving else ()
+    stalling_tasks = read_stalling_tasks(files, moving.enabled) if moving else ()
     report = boot_store.read_report(files)
-    facts = describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), holders, report)
+    facts = describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), stalling_tasks, report)
     return {"read_at": read_at, **facts}
 
 
-def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...], boot_report: Plain) -> Plain:
+def describe_host(snapshot: Snapshot, stalling_tasks: tuple[StallingTask, ...], boot_report: Plain) -> Plain:
     """All facts about a host."""
     moving = snapshot.in_transition
     return {
@@ -46,7 +46,7 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...], boot_report: 
         "why_unsupported": snapshot.why_unsupported,
         "abi": snapshot.abi,
         "abi_evidence": list(snapshot.abi_evidence),
-        "list_order": snapshot.list_order,
+        "stacking_enforced": snapshot.stacking_enforced,
         "release": snapshot.release,
         "machine": snapshot.machine,
         "config_path": snapshot.config_path,
@@ -72,7 +72,7 @@ def describe_host(snapshot: Snapshot, holders: tuple[Holder, ...], boot_report: 
         "transition": {
             "patch": moving.name,
             "enabling": moving.enabled,
-            "holders": describe_holders(holders),
+            "stalling_tasks": describe_stalling_tasks(stalling_tasks),
         }
         if moving
         else None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
     Outcome,
@@ -45,7 +45,7 @@ def notices_of(outcome: Outcome) -> list[str]:
         later = (
             f" Left for the next run: {'; '.join(str(step) for step in outcome.skipped)}." if outcome.skipped else ""
         )
-        who = ", ".join(str(holder) for holder in outcome.stalled.holders[:5]) or "no task that could be found"
+        who = ", ".join(str(holder) for holder in outcome.stalled.stalling_tasks[:5]) or "no task that could be found"
         notices.append(f"The transition of {outcome.stalled.name} is still running; it is held by {who}.{later}")
     return notices
 
@@ -62,7 +62,7 @@ def failed_result(failure: Failure) -> Plain:
         "attempted": failure.attempted,
         "errno": errno_name(failure.errno) if failure.errno is not None else None,
         "kernel_log": list(failure.kernel_log),
-        "holders": describe_holders(failure.holders),
+        "stalling_tasks": describe_stalling_tasks(failure.stalling_tasks),
         "rolled_back": [str(step) for step in failure.rolled_back],
         "not_restored": list(failure.not_restored),
     }

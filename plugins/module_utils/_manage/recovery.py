@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""After an interrupted run: what it has left is found, foretold, and rolled back by the next one."""
+"""After an interrupted run: what it has left is found, predicted, and rolled back by the next one."""
 
 from __future__ import annotations
 

@@ -12,18 +12,23 @@ import typing as t
 from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Holder,
     LoadedPatch,
     Snapshot,
+    StallingTask,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
 
 Plain = t.Dict[str, t.Any]
 
+INTERNAL = ("instance", "load_index", "refcount")
+"""What planning needs of a loaded patch, and nobody else."""
+
 
 def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:
     """One loaded patch, and whether its code runs."""
     data = asdict(patch)
+    for internal in INTERNAL:
+        del data[internal]
     data["identity"] = asdict(patch.identity)
     data["source_patches"] = list(patch.source_patches)
     data["functions"] = [asdict(function) for function in patch.functions]
@@ -36,9 +41,9 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:
     return data
 
 
-def describe_holders(holders: t.Iterable[Holder]) -> list[Plain]:
+def describe_stalling_tasks(stalling_tasks: t.Iterable[StallingTask]) -> list[Plain]:
     """The tasks that hold a transition."""
-    return [dict(asdict(holder), stack=list(holder.stack)) for holder in holders]
+    return [dict(asdict(holder), stack=list(holder.stack)) for holder in stalling_tasks]
 
 
 def diff(before: Snapshot, after: Snapshot) -> Plain:

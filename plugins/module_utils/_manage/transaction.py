@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import PROBE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -65,10 +65,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recove
 
 
 def change(look: Look) -> Plain:
-    """Check what was planned, and carry it out unless it is refused or only to be foretold."""
+    """Check what was planned, and carry it out unless it is refused or only to be predicted."""
     task, kernel, run = look.task, look.kernel, _Run(look)
     if task.check_mode:
-        return _foretell(look)
+        return _predict(look)
     # What an interrupted run has taken out is a reason to roll that back, and not to refuse.
     if not (run.plan.all_steps or look.lacks_proof or journal.read_note(kernel.files())):
         return run.without_change()
@@ -107,7 +107,7 @@ def change(look: Look) -> Plain:
     return result
 
 
-def _foretell(look: Look) -> Plain:
+def _predict(look: Look) -> Plain:
     """The result of check mode: what would be done after an interrupted run has been rolled back."""
     left = left_behind(look.kernel)
     if left is None:
@@ -245,7 +245,7 @@ class _Run:
         result["notices"] += [*notices, *notices_of(outcome)]
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
         if outcome.stalled:
-            result["holders"] = describe_holders(outcome.stalled.holders)
+            result["stalling_tasks"] = describe_stalling_tasks(outcome.stalled.stalling_tasks)
         if outcome.failure:
             result.update(failed_result(outcome.failure))
             if self._look.lacks_proof and not self.plan.steps:
@@ -282,12 +282,12 @@ class _Run:
 
     def _apply_and_verify(self) -> Outcome:
         executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
-        wish = self.task.verification
-        wish = wish if self._proves else replace(wish, text=False, probe=None)
+        verification = self.task.verification
+        verification = verification if self._proves else replace(verification, text=False, probe=None)
         since = "the change" if self.plan.steps else "the task began"
         # What was printed before, while another run was waited for, perhaps, is not this one's doing.
         self.kernel.log.begin()
-        prover = Prover(self.kernel, self.task.wanted.name, self.before, wish, since)
+        prover = Prover(self.kernel, self.task.wanted.name, self.before, verification, since)
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
             # Also what is only accepted: the run that enabled it may have been interrupted before it had proven that.

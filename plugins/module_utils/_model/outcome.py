@@ -18,8 +18,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     Step,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Holder,
     Snapshot,
+    StallingTask,
 )
 
 
@@ -27,15 +27,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 class Failure:
     """A step that did not succeed, and what became of the host.
 
-    `attempted` is the step, `errno` the kernel's answer if there was one, `holders` who holds a stalled transition.
-    `rolled_back` are the steps that led the host back, `not_restored` says in what it still differs from before.
+    `attempted` is the step, `errno` the kernel's answer if there was one, `stalling_tasks` those that keep a transition
+    from ending. `rolled_back` are the steps that led the host back, `not_restored` says in what it still differs.
     """
 
     attempted: str
     finding: Finding
     errno: int | None = None
     kernel_log: tuple[str, ...] = ()
-    holders: tuple[Holder, ...] = ()
+    stalling_tasks: tuple[StallingTask, ...] = ()
     rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
 
@@ -59,23 +59,23 @@ class StepFailed(Exception):
         finding: Finding,
         number: int | None = None,
         log: tuple[str, ...] = (),
-        holders: tuple[Holder, ...] = (),
+        stalling_tasks: tuple[StallingTask, ...] = (),
     ) -> None:
         super().__init__(attempted)
         self.attempted = attempted
         self.finding = finding
         self.number = number
         self.log = log
-        self.holders = holders
+        self.stalling_tasks = stalling_tasks
 
 
 class Stalled(Exception):
     """A transition stalls, and is to be left as it is."""
 
-    def __init__(self, name: str, holders: tuple[Holder, ...]) -> None:
+    def __init__(self, name: str, stalling_tasks: tuple[StallingTask, ...]) -> None:
         super().__init__(name)
         self.name = name
-        self.holders = holders
+        self.stalling_tasks = stalling_tasks
 
 
 @dataclass(frozen=True)

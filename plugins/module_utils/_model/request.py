@@ -32,7 +32,7 @@ ALLOW = "allow"
 
 ON_COVERED = (REFUSE, UNSTACK, ALLOW)
 
-COVERED = "covered"
+CONTAINED = "contained"
 """In `supersedes`: every loaded patch whose functions are all replaced by the wanted one."""
 
 TRIAL = "trial"
@@ -41,7 +41,7 @@ ACCEPTED = "accepted"
 
 BOOT = (TRIAL, ACCEPTED)
 
-REVERT = "revert"
+ROLL_BACK = "roll_back"
 
 WAIT_LONGER = "wait"
 
@@ -49,7 +49,7 @@ REPORT = "report"
 
 FORCE = "force"
 
-ON_STALL = (REVERT, WAIT_LONGER, REPORT, FORCE)
+ON_STALL = (ROLL_BACK, WAIT_LONGER, REPORT, FORCE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Wanted:
     """What the user asks for. `file` is the patch file given with the task, None if only a name was given.
 
     `on_covered` says what to do where the order of patches on a function matters, `supersedes` which patches go
-    when this one is enabled (names, or COVERED), `force_owner` that patches of other tools may be touched,
+    when this one is enabled (names, or CONTAINED), `force_owner` that patches of other tools may be touched,
     `load_targets` that modules which the patch needs are loaded first, `boot` whether it is loaded again at boot
     (None leaves that as it is).
     """
@@ -90,7 +90,7 @@ class Patience:
     timeout: float = 60.0
     retries: int = 10
     delay: float = 1.0
-    on_stall: str = REVERT
+    on_stall: str = ROLL_BACK
 
     @property
     def for_undoing(self) -> Patience:
@@ -120,14 +120,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Verification:
-    """How to prove a result. `soak` seconds pass before the kernel's log is read a last time.
+    """How to prove a result. `watch` seconds pass before the kernel's log is read a last time.
 
     `warnings` says whether a warning of the kernel counts as trouble: at boot those of drivers come at any time.
     """
 
     text: bool = False
     probe: Probe | None = None
-    soak: float = 0.0
+    watch: float = 0.0
     warnings: bool = True
 
 

@@ -110,7 +110,7 @@ class LoadedPatch:
 
 
 @dataclass(frozen=True)
-class Holder:
+class StallingTask:
     """A task that keeps a transition from ending, with its kernel stack, innermost frame first."""
 
     pid: int
@@ -166,8 +166,8 @@ class Snapshot:
 
     `abi` is `None` where live patching is not supported; `why_unsupported` then says why in a sentence.
     `modules` are the names of all loaded modules. `taint` is /proc/sys/kernel/tainted.
-    `list_order` says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only the
-    first disabled patch and disables only the last enabled one; `None` where that is not known.
+    `stacking_enforced` says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only
+    the first disabled patch and disables only the last enabled one; `None` where that is not known.
     `disagreements` are sentences about sources that contradict each other.
     `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
     `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
@@ -186,7 +186,7 @@ class Snapshot:
     taint: int | None = None
     privileged: bool = True
     unreadable: tuple[Unreadable, ...] = ()
-    list_order: bool | None = None
+    stacking_enforced: bool | None = None
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None
     module_plts: bool | None = None

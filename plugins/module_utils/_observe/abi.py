@@ -23,7 +23,7 @@ SYSFS = "/sys/kernel/livepatch"
 STATE_FILE = "/proc/livepatch/state"
 
 
-def detect_list_order(
+def detect_stacking(
     config_path: str | None, config: dict[str, str], patches: list[LoadedPatch]
 ) -> tuple[bool | None, str]:
     """Whether the kernel has CONFIG_LIVEPATCH_STACK, and how that is known."""

@@ -27,7 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi i
     STATE_FILE,
     SYSFS,
     detect_abi,
-    detect_list_order,
+    detect_stacking,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import (
     MODULE_PLTS,
@@ -61,10 +61,10 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         if LIVEPATCH_TAINT in module.taint
     ]
     disagreements: list[str] = []
-    list_order = None
+    stacking_enforced = None
     if abi == STOP_MACHINE:
         patches, disagreements = _order_by_state_file(files, patches)
-        list_order, reason = detect_list_order(config_path, config, patches)
+        stacking_enforced, reason = detect_stacking(config_path, config, patches)
         evidence.append(reason)
     boot = boot_store.read(files)
     return Snapshot(
@@ -83,7 +83,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         taint=files.number("/proc/sys/kernel/tainted"),
         privileged=os.geteuid() == 0,
         unreadable=tuple(files.unreadable),
-        list_order=list_order,
+        stacking_enforced=stacking_enforced,
         disagreements=tuple(disagreements),
         vermagic_words=vermagic_words(config) if config_path is not None else None,
         module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,

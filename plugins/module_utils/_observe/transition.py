@@ -11,19 +11,19 @@ from __future__ import annotations
 import re
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Holder,
+    StallingTask,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
-def read_holders(files: Files, enabling: bool) -> tuple[Holder, ...]:
+def read_stalling_tasks(files: Files, enabling: bool) -> tuple[StallingTask, ...]:
     """The tasks that keep the running transition from ending, with their kernel stacks.
 
     While a patch is being enabled those are the tasks whose patch_state is still 0, else those still at 1
     (-1 means that no transition concerns the task; kernel/livepatch/transition.c).
     """
     holding = 0 if enabling else 1
-    holders = []
+    stalling_tasks = []
     for pid in files.names("/proc"):
         if pid.isdecimal():
             for tid in files.names(f"/proc/{pid}/task"):
@@ -31,8 +31,8 @@ def read_holders(files: Files, enabling: bool) -> tuple[Holder, ...]:
                 if files.number(task + "/patch_state") == holding:
                     stack = files.text(task + "/stack") or ""
                     frames = tuple(_frame(line) for line in stack.splitlines())
-                    holders.append(Holder(int(pid), int(tid), files.text(task + "/comm") or "?", frames))
-    return tuple(holders)
+                    stalling_tasks.append(StallingTask(int(pid), int(tid), files.text(task + "/comm") or "?", frames))
+    return tuple(stalling_tasks)
 
 
 def _frame(line: str) -> str:

@@ -93,4 +93,4 @@ Abi = t.Union[PerTask, StopMachine]
 
 def abi_of(snapshot: Snapshot) -> Abi:
     """The strategy for this host; a kernel that cannot be live-patched is refused before it matters."""
-    return StopMachine(snapshot.list_order) if snapshot.abi == STOP_MACHINE else PerTask()
+    return StopMachine(snapshot.stacking_enforced) if snapshot.abi == STOP_MACHINE else PerTask()

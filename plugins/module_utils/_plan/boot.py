@@ -104,7 +104,7 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
     new = known or Accepted(wanted.name, file.sha256, snapshot.release, circumstances.now, file.to_dict(), ignore)
     if ignore and new.ignore != ignore:
         new = replace(new, ignore=ignore)
-    wish = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
+    verification = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
     quarantine = boot.quarantine_of(file.sha256)
     if quarantine:
         plan = _warn(plan, f"{wanted.name} is in quarantine and will not be loaded at boot. {quarantine.why}")
@@ -112,9 +112,9 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
         plan = _warn(
             plan, "Nothing loads accepted patches at boot. Apply the role openeuler.livepatch.boot to the host."
         )
-    if wish.keeps_the_same_as(boot) and not boot.is_held:
+    if verification.keeps_the_same_as(boot) and not boot.is_held:
         return plan
-    return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=wish)
+    return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=verification)
 
 
 def _file(wanted: Wanted, kept: Kept) -> PatchFile | None:
@@ -126,10 +126,10 @@ def _file(wanted: Wanted, kept: Kept) -> PatchFile | None:
 def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan) -> Plan:
     loaded = snapshot.patch(wanted.name)
     is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
-    wish = snapshot.boot.without(wanted.name, restore=wanted.state != ABSENT)
-    if (wanted.state == REVERTED and is_another) or wish.keeps_the_same_as(snapshot.boot):
+    verification = snapshot.boot.without(wanted.name, restore=wanted.state != ABSENT)
+    if (wanted.state == REVERTED and is_another) or verification.keeps_the_same_as(snapshot.boot):
         return plan
-    return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=wish)
+    return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=verification)
 
 
 def _refuse(plan: Plan, finding: Finding) -> Plan:
@@ -140,13 +140,19 @@ def _warn(plan: Plan, sentence: str) -> Plan:
     return replace(plan, warnings=(*plan.warnings, sentence))
 
 
+NOTHING = "none"
+
+
 def boot_of(snapshot: Snapshot, name: str) -> str:
     """Whether the patch of this name is loaded again at boot: `accepted`, `quarantined`, or else `trial`.
 
-    If it is loaded with another content than the accepted one, it is on trial.
+    If a different build than the accepted one is loaded, it is on trial. `none` is said of what is neither loaded nor
+    accepted.
     """
     one = next((one for one in snapshot.boot.due(snapshot.release) if one.name == name), None)
     loaded = snapshot.patch(name)
+    if one is None and loaded is None:
+        return NOTHING
     if one is None or (loaded and loaded.identity.compare(_identity(one)) == "different"):
         return TRIAL
     return "quarantined" if snapshot.boot.quarantine_of(one.sha256) else ACCEPTED

@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Kept
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
-    COVERED,
+    CONTAINED,
     DISABLED,
     ENABLED,
     PRESENT,
@@ -88,7 +88,7 @@ class ChangeSet:
         return self.loaded.functions if self.loaded else ()
 
     @property
-    def keeps_list_order(self) -> bool:
+    def keeps_stacking(self) -> bool:
         """Whether to obey CONFIG_LIVEPATCH_STACK: where it is unknown, only if others may be moved and moved back."""
         may_move = self.wanted.on_covered == UNSTACK and self.wanted.state != DISABLED
         return bool(self.abi.stacking) or (self.abi.stacking is None and may_move)
@@ -151,7 +151,8 @@ def _superseded(change: ChangeSet) -> tuple[LoadedPatch, ...]:
         for patch in change.snapshot.patches
         if patch.name != change.wanted.name
         and (
-            patch.name in change.wanted.supersedes or (COVERED in change.wanted.supersedes and _contains(change, patch))
+            patch.name in change.wanted.supersedes
+            or (CONTAINED in change.wanted.supersedes and _contains(change, patch))
         )
     )
 
@@ -186,7 +187,7 @@ def _involved(change: ChangeSet) -> tuple[LoadedPatch, ...]:
     names = {above.name for patch in change.lowered for above in _above(change, patch)}
     if change.moves.up and loaded and not (loaded.enabled or change.moves.back):
         names.update(patch.name for patch in _newer(change, loaded))
-    if change.keeps_list_order:
+    if change.keeps_stacking:
         names.update(patch.name for patch in change.behind())
     return tuple(patch for patch in change.snapshot.patches if patch.name in names)
 

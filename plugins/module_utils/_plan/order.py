@@ -49,9 +49,9 @@ def _place_among_lifted(change: ChangeSet) -> int:
     With CONFIG_LIVEPATCH_STACK the kernel's list decides, and a module that comes in is its last.
     """
     loaded = change.loaded
-    if loaded is None or (change.moves.in_ and change.keeps_list_order):
+    if loaded is None or (change.moves.in_ and change.keeps_stacking):
         return len(change.lifted)
-    if loaded.enabled or change.keeps_list_order:
+    if loaded.enabled or change.keeps_stacking:
         return sum(change.is_before(patch, loaded) for patch in change.lifted)
     return 0
 

@@ -131,7 +131,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
             )
         ]
     comes_back = change.moves.in_ and change.loaded is not None
-    if change.keeps_list_order and comes_back and any(above.shares(change.functions) for above in change.lifted):
+    if change.keeps_stacking and comes_back and any(above.shares(change.functions) for above in change.lifted):
         return [
             Finding(
                 reason="stacking",

@@ -49,13 +49,13 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) 
     # What is new and down does nothing: that it cannot be unloaded must not keep what was live from coming back. But
     # with CONFIG_LIVEPATCH_STACK it has to go before what comes behind it can be enabled.
     new = [Step(UNLOAD, name) for name in new_patches(plan, before) if now.patch(name)]
-    steps += [] if now.list_order is False else new
+    steps += [] if now.stacking_enforced is False else new
     for name in gone:
         steps += [Step(UNLOAD, name)] if now.patch(name) else []
         steps += [Step(LOAD, name, kept[name])] if name in kept else []
     lost = [name for name in gone if name not in kept]
     rising = [patch for patch in were_up if patch.name not in (*in_place, *lost)]
-    if now.list_order:
+    if now.stacking_enforced:
         # The kernel's list decides, and what is loaded again is its last.
         places = {patch.name: place for place, patch in enumerate(now.patches) if patch.name not in gone}
         rising.sort(key=lambda patch: places.get(patch.name, len(now.patches)))
@@ -65,4 +65,4 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) 
         if not stays_out(patch, below, before, plan):
             steps.append(Step(ENABLE, patch.name))
         below.append(patch)
-    return steps + (new if now.list_order is False else [])
+    return steps + (new if now.stacking_enforced is False else [])

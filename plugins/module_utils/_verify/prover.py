@@ -27,28 +27,30 @@ PROBE_SECONDS = 1.0
 """Between two tries of a probe."""
 
 LOG_SECONDS = 1.0
-"""How often the kernel's log is read during a soak."""
+"""How often the kernel's log is read while it is watched."""
 
 
 class Prover:
     """Proves one result on one host. `before` is the host before; `since` says from when on trouble is looked for."""
 
-    def __init__(self, kernel: KernelProtocol, name: str, before: Snapshot, wish: Verification, since: str) -> None:
+    def __init__(
+        self, kernel: KernelProtocol, name: str, before: Snapshot, verification: Verification, since: str
+    ) -> None:
         self._kernel = kernel
         self._name = name
         self._before = before
-        self._wish = wish
+        self._verification = verification
         self._since = since
 
     def prove(self, after: Snapshot) -> tuple[Proof, ...]:
         """Raise StepFailed where the result is not as it should be."""
         proofs = [Proof("state", True, "The kernel shows every patch and function as planned.")]
         self._check_trouble()
-        if self._wish.text:
+        if self._verification.text:
             proofs.append(self._text(after))
-        if self._wish.probe:
-            proofs.append(self._probe(self._wish.probe))
-        left = self._wish.soak
+        if self._verification.probe:
+            proofs.append(self._probe(self._verification.probe))
+        left = self._verification.watch
         while left > 0:
             # The kernel overwrites its log: what nobody has read in time is lost.
             self._kernel.sleep(min(left, LOG_SECONDS))
@@ -62,17 +64,17 @@ class Prover:
         elif log.lost:
             how = "Some of the kernel's log was overwritten before it was read; its taint is unchanged"
         proven = True if log.readable and not log.lost else None
-        proofs.append(Proof("log", proven, f"{how}, {self._wish.soak:g} s after {self._since}."))
+        proofs.append(Proof("log", proven, f"{how}, {self._verification.watch:g} s after {self._since}."))
         return tuple(proofs)
 
     def _check_trouble(self) -> None:
         """Look for trouble in the log and the taint since the change began."""
         log = self._kernel.log
         log.new_lines()
-        lines = trouble.trouble(log.lines, self._wish.warnings)
+        lines = trouble.trouble(log.lines, self._verification.warnings)
         first = log.lines.index(lines[0]) if lines else 0
         new = (self._kernel.files().number("/proc/sys/kernel/tainted") or 0) & ~(self._before.taint or 0)
-        taints = troubles(new if self._wish.warnings else new & SERIOUS_TAINTS)
+        taints = troubles(new if self._verification.warnings else new & SERIOUS_TAINTS)
         if lines or taints:
             seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"
             raise StepFailed(

@@ -37,8 +37,8 @@ class ModelHost:
         if file:
             self.kernel.add_file(file)
             path.write_bytes(content_of(name, content))
-        wish = Wanted(name, state, file, **wanted)
-        task = Task(wish, str(path) if file else None, patience=patience or Patience(3, 2, 0.1))
+        verification = Wanted(name, state, file, **wanted)
+        task = Task(verification, str(path) if file else None, patience=patience or Patience(3, 2, 0.1))
         return manage(task, self.kernel)
 
     @property

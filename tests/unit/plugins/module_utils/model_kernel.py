@@ -15,11 +15,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     PER_TASK,
     STOP_MACHINE,
     Function,
-    Holder,
     LoadedPatch,
     Snapshot,
+    StallingTask,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import detect_list_order
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import detect_stacking
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -27,7 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files 
 
 RELEASE = "6.12.48-amd64"
 
-HOLDER = Holder(42, 42, "sleep", ("hrtimer_nanosleep+0x9d/0x120", "do_syscall_64+0x82/0x190"))
+STALLING = StallingTask(42, 42, "sleep", ("hrtimer_nanosleep+0x9d/0x120", "do_syscall_64+0x82/0x190"))
 
 
 def content_of(name="fix", content="1"):
@@ -100,7 +100,7 @@ class ModelLog:
 
 
 class ModelKernel:
-    """A per_task kernel, or with `abi` a stop_machine one, with CONFIG_LIVEPATCH_STACK if `list_order` is true.
+    """A per_task kernel, or with `abi` a stop_machine one, with CONFIG_LIVEPATCH_STACK if `stacking_enforced` is true.
 
     Transitions of patches in `stall` do not end, nor does that of one in `stall_once` when it is loaded first.
     `fail` maps calls to errnos, `busy` maps patches to the number of times that a task sits in one of their
@@ -112,7 +112,7 @@ class ModelKernel:
         root,
         *patches,
         abi=PER_TASK,
-        list_order=False,
+        stacking_enforced=False,
         hidden=False,
         accepts_replace=False,
         stall=(),
@@ -124,7 +124,7 @@ class ModelKernel:
         self.root = str(root)
         self.patches = list(patches)
         self.abi = abi
-        self.list_order = list_order
+        self.stacking_enforced = stacking_enforced
         self.hidden = hidden
         self.accepts_replace = accepts_replace
         self.stall = set(stall)
@@ -160,14 +160,14 @@ class ModelKernel:
         return Files(self.root)
 
     def snapshot(self):
-        list_order = None
+        stacking_enforced = None
         if self.abi == STOP_MACHINE:
-            list_order = detect_list_order(None, {}, self.patches)[0] if self.hidden else self.list_order
+            stacking_enforced = detect_stacking(None, {}, self.patches)[0] if self.hidden else self.stacking_enforced
         boot = boot_store.read(self.files())
         return snapshot(
             *self.patches,
             abi=self.abi,
-            list_order=list_order,
+            stacking_enforced=stacking_enforced,
             boot=boot,
             has_boot_program=self.has_boot_program,
             taint=self.files().number("/proc/sys/kernel/tainted") or 0,
@@ -244,9 +244,13 @@ class ModelKernel:
 
     def _change_stopped(self, patch, value):
         place = self.patches.index(patch)
-        if self.list_order and value and place and not self.patches[place - 1].enabled:
+        if self.stacking_enforced and value and place and not self.patches[place - 1].enabled:
             self._refuse(errno.EBUSY, "livepatch: only the first disabled patch can be enabled")
-        if self.list_order and not value and any(behind.enabled for behind in self.patches[place + 1 : place + 2]):
+        if (
+            self.stacking_enforced
+            and not value
+            and any(behind.enabled for behind in self.patches[place + 1 : place + 2])
+        ):
             self._refuse(errno.EBUSY, "livepatch: only the last enabled patch can be disabled")
         if self.busy.get(patch.name):
             self.busy[patch.name] -= 1
@@ -259,7 +263,7 @@ class ModelKernel:
             )
         changed = dataclasses.replace(patch, enabled=value)
         self._replace(changed)
-        if value and not self.list_order:
+        if value and not self.stacking_enforced:
             self.patches.append(self.patches.pop(place))
 
     def _refuse(self, number, *lines):
@@ -274,8 +278,8 @@ class ModelKernel:
         patch = next((patch for patch in self.patches if patch.name == name), None)
         return patch.enabled if patch and patch.in_transition else None
 
-    def holders(self, enabling):
-        return (HOLDER,)
+    def stalling_tasks(self, enabling):
+        return (STALLING,)
 
     def now(self):
         return self.clock

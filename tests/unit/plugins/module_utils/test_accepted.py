@@ -254,8 +254,8 @@ def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
     (host.root / "proc/cmdline").write_text(text, encoding="ascii")
     host.run("fix", content="1")
     calls = list(host.kernel.calls)
-    wish = Verification(probe=Probe(path="/proc/cmdline", expect="patched"), soak=5)
-    result = host.run("fix", boot=ACCEPTED, verification=wish)
+    verification = Verification(probe=Probe(path="/proc/cmdline", expect="patched"), watch=5)
+    result = host.run("fix", boot=ACCEPTED, verification=verification)
     assert host.due == accepted_now
     assert host.kernel.calls == calls
     assert [patch.name for patch in host.kernel.patches] == ["fix"]
@@ -270,7 +270,7 @@ def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
 def test_a_kernel_in_trouble_accepts_nothing(host):
     host.run("fix", content="1")
     host.kernel.sleep = lambda _seconds: (host.root / "proc/sys/kernel/tainted").write_text("128", encoding="ascii")
-    result = host.run("fix", boot=ACCEPTED, verification=Verification(soak=5))
+    result = host.run("fix", boot=ACCEPTED, verification=Verification(watch=5))
     assert "got into trouble after the task began; its taint shows an oops" in result["msg"]
     assert host.due == []
 

@@ -19,7 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Unreadable,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_holders
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
@@ -143,15 +143,15 @@ def test_running_transition_and_its_holders(tree):
         tree.write(task + "/stack", "[<0>] hrtimer_nanosleep+0x9d/0x120\n[<0>] do_syscall_64+0x82/0x190\n")
     facts = gather(tree.files)
     assert facts["transition"]["patch"] == "lp_two"
-    assert [(holder["pid"], holder["tid"], holder["command"]) for holder in facts["transition"]["holders"]] == [
+    assert [(holder["pid"], holder["tid"], holder["command"]) for holder in facts["transition"]["stalling_tasks"]] == [
         (42, 42, "task42"),
         (42, 43, "task43"),
     ]
-    assert facts["transition"]["holders"][0]["stack"] == [
+    assert facts["transition"]["stalling_tasks"][0]["stack"] == [
         "hrtimer_nanosleep+0x9d/0x120",
         "do_syscall_64+0x82/0x190",
     ]
-    disabling = read_holders(tree.files, enabling=False)
+    disabling = read_stalling_tasks(tree.files, enabling=False)
     assert [str(holder) for holder in disabling] == ["task7 (pid 7) in hrtimer_nanosleep+0x9d/0x120"]
 
 
@@ -232,7 +232,7 @@ def test_the_state_file_tells_the_order(stop_machine_tree):
     assert facts["functions"][0]["stack"] == ["lp_two", "lp_one"]
     assert facts["patches"][0]["covered"][0]["by"] == ["lp_one"]
     assert facts["disagreements"] == []
-    assert facts["list_order"] is False
+    assert facts["stacking_enforced"] is False
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_list_order(stop_machine_tree, stack, config, expected):
         stop_machine_tree.write("/proc/kallsyms", "0000000000000000 T klp_register_patch\n")
     facts = gather(stop_machine_tree.files)
     assert facts["abi"] == STOP_MACHINE
-    assert facts["list_order"] is expected
+    assert facts["stacking_enforced"] is expected
     assert any("CONFIG_LIVEPATCH_STACK" in evidence for evidence in facts["abi_evidence"])
 
 
@@ -291,7 +291,7 @@ def test_list_order_may_be_unknown(stop_machine_tree, modules, expected):
     stop_machine_tree.write("/sys/kernel/livepatch/lp_off/enabled", "1\n")
     facts = gather(stop_machine_tree.files)
     assert facts["abi_evidence"][0] == "/proc/livepatch/state exists"
-    assert facts["list_order"] is expected
+    assert facts["stacking_enforced"] is expected
 
 
 def test_owners(tree):

@@ -206,8 +206,8 @@ def test_everything_is_read_below_the_root(kernel: Kernel, tmp_path: pathlib.Pat
     snapshot = kernel.snapshot()
     assert (snapshot.release, snapshot.abi) == ("6.6.0-here", PER_TASK)
     assert [(patch.name, patch.enabled) for patch in snapshot.patches] == [("fix", True)]
-    assert [holder.command for holder in kernel.holders(enabling=True)] == ["sleep"]
-    assert kernel.holders(enabling=False) == ()
+    assert [holder.command for holder in kernel.stalling_tasks(enabling=True)] == ["sleep"]
+    assert kernel.stalling_tasks(enabling=False) == ()
     function = Function("vmlinux", "cmdline_proc_show")
     assert len(kernel.conditions("6.6.0-here", "fix", [function]).symbols[("vmlinux", "cmdline_proc_show")]) == 1
 

@@ -144,7 +144,7 @@ def test_reverting_by_half_is_undone(tmp_path):
     host = Host(tmp_path)
     host.run("a", file=patched("a", F))
     host.run("b", file=patched("b", G))
-    host.run("new", file=patched("new", F, G), supersedes=("covered",))
+    host.run("new", file=patched("new", F, G), supersedes=("contained",))
     host.kernel.stall = {"a"}
     assert host.run("new", REVERTED, patience=REPORTING)["reason"] == "transition_stalled"
     host.kernel.end_transitions()
@@ -187,7 +187,7 @@ def test_what_was_disabled_by_force_is_not_forgotten(tmp_path):
 @pytest.mark.parametrize("hidden", [False, True])
 def test_the_newest_that_can_come_back_is_live(tmp_path, hidden):
     """With CONFIG_LIVEPATCH_STACK, known or not, old can only come back above mid."""
-    host = two(tmp_path, abi=STOP_MACHINE, list_order=True, hidden=hidden, busy={"new": 99})
+    host = two(tmp_path, abi=STOP_MACHINE, stacking_enforced=True, hidden=hidden, busy={"new": 99})
     host.run("new", file=patched("new", abi=STOP_MACHINE), supersedes=("old",), on_covered=UNSTACK)
     assert host.stack == ["mid"]
 
@@ -196,7 +196,7 @@ def test_what_could_not_be_enabled_again_is_not_taken_out(tmp_path):
     """The kernel may have CONFIG_LIVEPATCH_STACK: the new content would come behind a disabled patch."""
     first, other = patched("fix", abi=STOP_MACHINE), patched("other", G, abi=STOP_MACHINE)
     patches = [loaded(first, load_index=1), loaded(other, False, load_index=2)]
-    host = Host(tmp_path, *patches, kept=[first], abi=STOP_MACHINE, list_order=True, hidden=True)
+    host = Host(tmp_path, *patches, kept=[first], abi=STOP_MACHINE, stacking_enforced=True, hidden=True)
     second = patch_file("fix", "2", functions=(F,), abi=STOP_MACHINE)
     assert host.run("fix", file=second, content="2", reload=True)["reason"] == "stacking"
     assert host.kernel.calls == []
@@ -215,7 +215,7 @@ def test_one_that_cannot_come_back_does_not_keep_another_down(tmp_path):
 
     host.kernel.write_enabled = busy_from_then_on
     host.will_fail("unload", 1)
-    result = host.run("new", file=patched("new", F, G, abi=STOP_MACHINE), supersedes=("covered",))
+    result = host.run("new", file=patched("new", F, G, abi=STOP_MACHINE), supersedes=("contained",))
     assert (host.stack, result["not_restored"][0]) == (["b"], "a is disabled and should be enabled")
 
 

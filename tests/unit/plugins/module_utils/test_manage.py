@@ -195,7 +195,7 @@ def test_a_stalled_load_is_taken_back(tmp_path, sent):
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
     assert result["reason"] == "transition_stalled"
     assert "sleep (pid 42) in hrtimer_nanosleep+0x9d/0x120" in result["msg"]
-    assert result["holders"][0]["pid"] == 42
+    assert result["stalling_tasks"][0]["pid"] == 42
     assert result["rolled_back"] == ["disable fix", "unload fix"]
     assert result["not_restored"] == []
     assert names(kernel) == [("other", True)]
@@ -319,7 +319,7 @@ def test_a_busy_function_is_tried_again(tmp_path, sent, number, times, succeeds)
 
 def test_the_list_order_is_not_tried_again(tmp_path, sent):
     first = loaded(patch_file("first", abi=STOP_MACHINE), enabled=False)
-    kernel = stop_machine_kernel(tmp_path, first, list_order=True, hidden=True)
+    kernel = stop_machine_kernel(tmp_path, first, stacking_enforced=True, hidden=True)
     result = manage(Task(Wanted("fix", ENABLED, STOP_FIX), sent), kernel)
     assert result["reason"] == "stacking"
     assert kernel.calls.count("enable fix") == 1

@@ -73,7 +73,7 @@ def rank(severity):
 def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, **conditions):
     file = patch_file(abi=abi, **(file or {}))
     wanted = wanted or Wanted("fix", ENABLED, file)
-    before = snapshot(*patches, abi=abi, list_order=False, **(host or {}))
+    before = snapshot(*patches, abi=abi, stacking_enforced=False, **(host or {}))
     plan = make_plan(before, wanted)
     assert not plan.refusals, plan.refusals
     conditions = dataclasses.replace(FINE, **conditions)

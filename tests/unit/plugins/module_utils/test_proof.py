@@ -21,7 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     ENABLED,
     FORCE,
     REPORT,
-    REVERT,
+    ROLL_BACK,
     WAIT_LONGER,
     Patience,
     Probe,
@@ -53,10 +53,10 @@ def fixture_enable(tmp_path):
     path.write_bytes(content_of("fix"))
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
 
-    def enable(kernel, wish=None, supersedes=(), **changes):
+    def enable(kernel, verification=None, supersedes=(), **changes):
         kernel.add_file(FIX)
         wanted = Wanted("fix", ENABLED, FIX, supersedes=supersedes)
-        return manage(Task(wanted, str(path), verification=wish or Verification(), **changes), kernel)
+        return manage(Task(wanted, str(path), verification=verification or Verification(), **changes), kernel)
 
     return enable
 
@@ -132,8 +132,8 @@ def test_a_probe_that_holds_already_proves_nothing(tmp_path, enable):
     assert "failed" not in enable(kernel, Verification(probe=CMDLINE), ignore=("probe",))
 
 
-def task_for(kernel, wish, **wanted):
-    return manage(Task(Wanted("fix", ENABLED, **wanted), verification=wish), kernel)
+def task_for(kernel, verification, **wanted):
+    return manage(Task(Wanted("fix", ENABLED, **wanted), verification=verification), kernel)
 
 
 @pytest.mark.parametrize(("text", "reason"), [("patched\n", None), ("root=/dev/vda\n", "probe_failed")])
@@ -159,7 +159,7 @@ def test_where_only_superseded_patches_are_left_the_probe_may_hold(tmp_path, abi
     (tmp_path / "proc/cmdline").write_text("patched\n")
     old, fix = (loaded(patch_file(name, abi=abi), load_index=place) for place, name in enumerate(("old", "fix")))
     old = dataclasses.replace(old, enabled=enabled)
-    kernel = ModelKernel(tmp_path, old, fix, abi=abi, list_order=True)
+    kernel = ModelKernel(tmp_path, old, fix, abi=abi, stacking_enforced=True)
     result = task_for(kernel, Verification(probe=CMDLINE), supersedes=("old",))
     assert kernel.calls == expected, result
     assert result["proofs"][1]["how"] == f"{CMDLINE} holds now."
@@ -168,7 +168,7 @@ def test_where_only_superseded_patches_are_left_the_probe_may_hold(tmp_path, abi
 def test_a_log_that_was_overwritten_proves_nothing(tmp_path, enable):
     kernel = Effective(tmp_path)
     kernel.log.lost = True
-    result = enable(kernel, Verification(soak=3))
+    result = enable(kernel, Verification(watch=3))
     (log,) = [proof for proof in result["proofs"] if proof["what"] == "log"]
     assert (log["proven"], log["how"].split(";")[0]) == (
         None,
@@ -272,7 +272,7 @@ def test_trouble_in_the_log(line, bad):
 )
 def test_a_kernel_in_trouble_is_rolled_back(tmp_path, enable, kernel, text):
     kernel = Effective(tmp_path, **kernel)
-    result = enable(kernel, Verification(soak=5))
+    result = enable(kernel, Verification(watch=5))
     assert (result["reason"], result["rolled_back"]) == ("kernel_trouble", ["disable fix", "unload fix"])
     assert text in result["msg"]
     assert kernel.patches == []
@@ -292,7 +292,7 @@ def test_the_first_line_of_the_trouble_is_shown(tmp_path, enable):
 
 def test_the_soak_time_passes(tmp_path, enable):
     kernel = Effective(tmp_path)
-    assert "5 s after the change" in enable(kernel, Verification(soak=5))["proofs"][-1]["how"]
+    assert "5 s after the change" in enable(kernel, Verification(watch=5))["proofs"][-1]["how"]
     assert kernel.clock == 5
 
 
@@ -315,7 +315,7 @@ class Talking(ModelKernel):
 def test_the_log_is_read_all_the_time_that_it_is_watched(tmp_path: pathlib.Path) -> None:
     kernel = Talking(tmp_path, loaded(FIX))
     kernel.log = SmallLog()
-    found = Prover(kernel, "fix", snapshot(), Verification(soak=10), "the change").prove(kernel.snapshot())
+    found = Prover(kernel, "fix", snapshot(), Verification(watch=10), "the change").prove(kernel.snapshot())
     assert [(proof.what, proof.proven) for proof in found] == [("state", True), ("log", True)]
     assert len(kernel.log.lines) == 10
 
@@ -401,12 +401,12 @@ def test_what_a_run_that_was_cut_off_has_not_proven_is_proven_by_the_next_one(tm
     kernel = Dying(tmp_path, text="patched\n")
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     (tmp_path / "sys/module/fix").mkdir(parents=True)
-    wish = Verification(probe=CMDLINE, soak=5)
+    verification = Verification(probe=CMDLINE, watch=5)
     with pytest.raises(KeyboardInterrupt):
-        enable(kernel, wish)
+        enable(kernel, verification)
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     kernel.text = text
-    result = enable(kernel, wish)
+    result = enable(kernel, verification)
     assert "it was rolled back: disable fix, unload fix" in result["notices"][0] or result["failed"]
     assert (result.get("reason"), kernel.enabled("fix")) == ((None, True) if text else ("probe_failed", None))
 
@@ -416,18 +416,18 @@ def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp
     kernel = Effective(tmp_path, text=text, stall=["fix"])
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     (tmp_path / "sys/module/fix").mkdir(parents=True)
-    wish = Verification(probe=CMDLINE)
-    assert enable(kernel, wish, patience=Patience(timeout=1, on_stall=REPORT))["state"] == "in transition"
+    verification = Verification(probe=CMDLINE)
+    assert enable(kernel, verification, patience=Patience(timeout=1, on_stall=REPORT))["state"] == "in transition"
     kernel.patches = [dataclasses.replace(patch, in_transition=False) for patch in kernel.patches]
-    foretold = enable(kernel, wish, check_mode=True)
-    assert "has not proven its effect" in foretold["notices"][0]
-    result = enable(kernel, wish)
+    predicted = enable(kernel, verification, check_mode=True)
+    assert "has not proven its effect" in predicted["notices"][0]
+    result = enable(kernel, verification)
     assert (result["changed"], result["actions"]) == (False, [])
     if text:
         assert proofs(result)["probe"] is True
-        assert enable(kernel, wish)["proofs"] == []
+        assert enable(kernel, verification)["proofs"] == []
     else:
-        assert [enable(kernel, wish)["reason"], result["reason"]] == ["probe_failed"] * 2
+        assert [enable(kernel, verification)["reason"], result["reason"]] == ["probe_failed"] * 2
 
 
 def test_what_was_not_done_is_not_told_as_done(tmp_path, enable):
@@ -454,7 +454,7 @@ def test_the_journal_names_what_is_accepted_and_what_could_not_be_undone(tmp_pat
 
 def test_the_soak_time_passes_after_disabling_too(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", DISABLED), verification=Verification(soak=5)), kernel)
+    result = manage(Task(Wanted("fix", DISABLED), verification=Verification(watch=5)), kernel)
     assert "5 s after the change" in result["proofs"][-1]["how"]
 
 
@@ -469,7 +469,7 @@ class Slow(ModelKernel):
 
 def test_on_stall_revert(tmp_path, enable):
     kernel = ModelKernel(tmp_path, stall=["fix"])
-    result = enable(kernel, patience=Patience(timeout=5, on_stall=REVERT))
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=ROLL_BACK))
     assert (result["reason"], kernel.patches) == ("transition_stalled", [])
     assert kernel.clock < 6
 
@@ -485,7 +485,7 @@ def test_on_stall_report(tmp_path, enable):
     result = enable(kernel, patience=Patience(timeout=5, on_stall=REPORT))
     assert "failed" not in result
     assert (result["state"], result["changed"]) == ("in transition", True)
-    assert result["holders"][0]["command"] == "sleep"
+    assert result["stalling_tasks"][0]["command"] == "sleep"
     assert "is still running; it is held by sleep (pid 42) in hrtimer_nanosleep" in result["notices"][-1]
 
 

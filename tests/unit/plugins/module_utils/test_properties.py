@@ -47,10 +47,10 @@ FUNCTIONS = st.sets(st.sampled_from("abc"), min_size=1).map(
 KERNELS = st.sampled_from(
     [
         {"abi": PER_TASK},
-        {"abi": STOP_MACHINE, "list_order": False},
-        {"abi": STOP_MACHINE, "list_order": True},
-        {"abi": STOP_MACHINE, "list_order": False, "hidden": True},
-        {"abi": STOP_MACHINE, "list_order": True, "hidden": True},
+        {"abi": STOP_MACHINE, "stacking_enforced": False},
+        {"abi": STOP_MACHINE, "stacking_enforced": True},
+        {"abi": STOP_MACHINE, "stacking_enforced": False, "hidden": True},
+        {"abi": STOP_MACHINE, "stacking_enforced": True, "hidden": True},
     ]
 )
 TROUBLE = st.one_of(
@@ -60,15 +60,15 @@ TROUBLE = st.one_of(
 
 @st.composite
 def situations(draw, kernels=KERNELS):
-    """A kernel with up to four patches, the files of all four, and a wish for one of them."""
+    """A kernel with up to four patches, the files of all four, and a verification for one of them."""
     kind = draw(kernels)
     files = {name: patch_file(name, abi=kind["abi"], functions=draw(FUNCTIONS)) for name in NAMES}
     present = draw(st.permutations(NAMES))[: draw(st.integers(0, 4))]
-    if kind["abi"] == PER_TASK or kind["list_order"]:
+    if kind["abi"] == PER_TASK or kind["stacking_enforced"]:
         # Modules cannot change their places there.
         present = sorted(present)
     enabled = [draw(st.booleans()) for _name in present]
-    if kind.get("list_order"):
+    if kind.get("stacking_enforced"):
         enabled.sort(reverse=True)
     patches = [loaded(files[name], on, load_index=NAMES.index(name) + 1) for name, on in zip(present, enabled)]
     name = draw(st.sampled_from(NAMES))
@@ -78,7 +78,7 @@ def situations(draw, kernels=KERNELS):
         state=state,
         file=draw(st.sampled_from([files[name], None])),
         on_covered=draw(st.sampled_from(ON_COVERED)),
-        supersedes=tuple(draw(st.lists(st.sampled_from([*NAMES, "covered"]), max_size=2))) if state == ENABLED else (),
+        supersedes=tuple(draw(st.lists(st.sampled_from([*NAMES, "contained"]), max_size=2))) if state == ENABLED else (),
     )
     return kind, files, patches, wanted
 
@@ -137,10 +137,10 @@ class Case:
         return {name: condition for name, condition in conditions.items() if name not in mine}
 
     def superseded(self):
-        wish = set(self.wanted.supersedes)
+        verification = set(self.wanted.supersedes)
         functions = set(self.files[self.wanted.name].functions)
         contained = [name for name, file in self.files.items() if functions.issuperset(file.functions)]
-        return wish.union(contained if "covered" in wish else [])
+        return verification.union(contained if "contained" in verification else [])
 
 
 def shown(result):
@@ -152,7 +152,7 @@ def shown(result):
 def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation)
-        foretold = case.manage(check_mode=True)
+        predicted = case.manage(check_mode=True)
         assert case.conditions() == case.before
         result = case.manage()
         assert case.others(case.conditions()) == case.others(case.before)
@@ -162,8 +162,8 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
             assert "attempted" not in result or case.kernel.hidden
             return
         assert case.reached()
-        assert result["changed"] == foretold["changed"] == (result["actions"] != [])
-        assert shown(result) == shown(foretold) or case.kernel.hidden
+        assert result["changed"] == predicted["changed"] == (result["actions"] != [])
+        assert shown(result) == shown(predicted) or case.kernel.hidden
         if case.wanted.on_covered != ALLOW:
             unchanged = case.others(case.before)
             for function, stack in case.stacks_before.items():
@@ -227,7 +227,7 @@ def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(situa
             return
         enabled, stacks = case.conditions(), case.stacks()
         case.wanted = Wanted(name, REVERTED, on_covered=on_covered)
-        foretold = case.manage(check_mode=True)
+        predicted = case.manage(check_mode=True)
         result = case.manage()
         if result.get("failed"):
             assert case.conditions() == enabled
@@ -239,7 +239,7 @@ def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(situa
             missing = set(case.before).difference(case.conditions())
             assert not any(case.before.pop(disabled) for disabled in missing)
         assert case.conditions() == case.before
-        assert shown(result) == shown(foretold) or case.kernel.hidden
+        assert shown(result) == shown(predicted) or case.kernel.hidden
         if on_covered != ALLOW and situation[3].on_covered != ALLOW:
             without = {
                 function: [one for one in stack if one != name] for function, stack in case.stacks_before.items()
@@ -291,11 +291,11 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
                 cut = True
         noted = journal.read_note(case.kernel.files()) is not None
         assert cut or not noted
-        foretold = case.manage(check_mode=True)
+        predicted = case.manage(check_mode=True)
         again = case.manage()
-        # With CONFIG_LIVEPATCH_STACK the way back may find what could not be foretold.
-        if not (again.get("failed") or case.kernel.list_order):
-            assert (foretold["changed"], foretold["actions"]) == (again["changed"], again["actions"])
+        # With CONFIG_LIVEPATCH_STACK the way back may find what could not be predicted.
+        if not (again.get("failed") or case.kernel.stacking_enforced):
+            assert (predicted["changed"], predicted["actions"]) == (again["changed"], again["actions"])
         assert bool(again.get("failed")) == bool(expected.get("failed")), (again, expected)
         assert case.conditions() == undisturbed.conditions()
         assert case.stacks() == undisturbed.stacks()

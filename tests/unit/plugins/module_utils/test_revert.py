@@ -47,9 +47,9 @@ def host(*names, abi=PER_TASK, **changes):
     return snapshot(*patches, abi=abi, **changes)
 
 
-def revert(state, displaced, kept=(), **wish):
+def revert(state, displaced, kept=(), **verification):
     files = {name: patch_file(name, abi=state.abi) for name in kept}
-    return plan_revert(state, Wanted("new", REVERTED, **wish), files, displaced)
+    return plan_revert(state, Wanted("new", REVERTED, **verification), files, displaced)
 
 
 def back(name, abi=PER_TASK, enabled=True, **changes):
@@ -70,17 +70,17 @@ def test_what_displaced_nothing_just_goes():
 
 @pytest.mark.parametrize("abi, enable", [(PER_TASK, []), (STOP_MACHINE, ["enable old"])])
 def test_what_was_superseded_is_active_before_the_patch_goes(abi, enable):
-    plan = revert(host("new", abi=abi, list_order=False), (back("old", abi),))
+    plan = revert(host("new", abi=abi, stacking_enforced=False), (back("old", abi),))
     assert steps(plan) == ["load old", *enable, "disable new", "unload new"]
 
 
 def test_with_livepatch_stack_the_patch_must_go_first():
-    plan = revert(host("new", abi=STOP_MACHINE, list_order=True), (back("old", STOP_MACHINE),))
+    plan = revert(host("new", abi=STOP_MACHINE, stacking_enforced=True), (back("old", STOP_MACHINE),))
     assert steps(plan) == ["load old", "disable new", "unload new", "enable old"]
 
 
 @pytest.mark.parametrize(
-    "abi, list_order, expected",
+    "abi, stacking_enforced, expected",
     [
         (PER_TASK, None, ["load one", "load two", "disable new", "unload new"]),
         (STOP_MACHINE, False, ["load one", "enable one", "load two", "enable two", "disable new", "unload new"]),
@@ -94,14 +94,14 @@ def test_with_livepatch_stack_the_patch_must_go_first():
         ),
     ],
 )
-def test_several_come_back_in_their_order(abi, list_order, expected):
-    plan = revert(host("new", abi=abi, list_order=list_order), (back("one", abi), back("two", abi)))
+def test_several_come_back_in_their_order(abi, stacking_enforced, expected):
+    plan = revert(host("new", abi=abi, stacking_enforced=stacking_enforced), (back("one", abi), back("two", abi)))
     assert steps(plan) == expected
 
 
 def test_what_was_disabled_comes_back_disabled():
     plan = revert(
-        host("new", abi=STOP_MACHINE, list_order=False),
+        host("new", abi=STOP_MACHINE, stacking_enforced=False),
         (back("one", STOP_MACHINE), back("two", STOP_MACHINE, enabled=False)),
     )
     assert steps(plan) == ["load two", "load one", "enable one", "disable new", "unload new"]
@@ -109,7 +109,7 @@ def test_what_was_disabled_comes_back_disabled():
 
 def test_only_disabled_ones_come_back():
     plan = revert(
-        host("new", abi=STOP_MACHINE, list_order=False),
+        host("new", abi=STOP_MACHINE, stacking_enforced=False),
         (back("one", STOP_MACHINE, enabled=False),),
     )
     assert steps(plan) == ["load one", "disable new", "unload new"]
@@ -129,7 +129,7 @@ def test_what_is_not_kept_cannot_come_back():
 
 
 def test_a_patch_that_was_above_the_superseded_one_stays_above():
-    state = host("above", "new", abi=STOP_MACHINE, list_order=False)
+    state = host("above", "new", abi=STOP_MACHINE, stacking_enforced=False)
     displaced = (back("old", STOP_MACHINE, under=("above",)),)
     (refusal,) = revert(state, displaced, on_covered=REFUSE).refusals
     assert (refusal.reason, "under above" in refusal.seen) == ("would_cover", True)
@@ -150,7 +150,7 @@ def test_a_patch_that_was_above_the_superseded_one_stays_above():
 
 
 def test_a_patch_under_another_one_is_refused():
-    state = host("new", "above", abi=STOP_MACHINE, list_order=False)
+    state = host("new", "above", abi=STOP_MACHINE, stacking_enforced=False)
     (refusal,) = revert(state, (back("old", STOP_MACHINE),)).refusals
     assert refusal.reason == "covered"
 

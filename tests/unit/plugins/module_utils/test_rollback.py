@@ -202,7 +202,7 @@ def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path):
     """The configuration is hidden: that the order of the list decides is learned on the way back."""
     file = files(STOP_MACHINE)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, hidden=True, kept=[file["old"]])
+    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, hidden=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
     result = host.run("old", ABSENT, on_covered=UNSTACK)
     assert result["errno"] == "EIO"
@@ -217,7 +217,7 @@ def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
     """With CONFIG_LIVEPATCH_STACK it is the last of the list, so that it would come above."""
     file = files(STOP_MACHINE)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
-    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, list_order=True, kept=[file["old"]])
+    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
     result = host.run("old", ABSENT, on_covered=UNSTACK)
     assert host.stack == ["mid"]
@@ -231,14 +231,16 @@ def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
 def test_a_newer_patch_is_not_covered(abi):
     big = patch_file("big", abi=abi, functions=(F, G))
     hotfix = patch_file("hotfix", abi=abi, functions=(F,))
-    wanted = Wanted("big", ENABLED, big, supersedes=("covered",))
-    newer = snapshot(loaded(big, load_index=1), loaded(hotfix, load_index=2), abi=abi, list_order=False)
+    wanted = Wanted("big", ENABLED, big, supersedes=("contained",))
+    newer = snapshot(loaded(big, load_index=1), loaded(hotfix, load_index=2), abi=abi, stacking_enforced=False)
     assert make_plan(newer, wanted) == Plan()
-    older = snapshot(loaded(hotfix, load_index=1), loaded(big, load_index=2), abi=abi, list_order=False)
+    older = snapshot(loaded(hotfix, load_index=1), loaded(big, load_index=2), abi=abi, stacking_enforced=False)
     assert Step(UNLOAD, "hotfix") in make_plan(older, wanted).steps
     another = dataclasses.replace(wanted, file=patch_file("big", "2", abi=abi, functions=(F, G)), reload=True)
     assert Step(UNLOAD, "hotfix") in make_plan(newer, another).steps
-    disabled = snapshot(loaded(big, False, load_index=1), loaded(hotfix, load_index=2), abi=abi, list_order=False)
+    disabled = snapshot(
+        loaded(big, False, load_index=1), loaded(hotfix, load_index=2), abi=abi, stacking_enforced=False
+    )
     assert Step(UNLOAD, "hotfix") in make_plan(disabled, wanted).steps
 
 
@@ -260,7 +262,7 @@ def test_a_stack_that_cannot_be_read_at_the_moment(tmp_path, operation):
 def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
     file = patch_file("fix", abi=STOP_MACHINE, functions=(F,), replace=replace)
     registered = loaded(file, False, functions=functions, replace=None)
-    plan = make_plan(snapshot(registered, abi=STOP_MACHINE, list_order=False), Wanted("fix", ENABLED, file))
+    plan = make_plan(snapshot(registered, abi=STOP_MACHINE, stacking_enforced=False), Wanted("fix", ENABLED, file))
     assert [refusal.reason for refusal in plan.refusals] == ["replace_not_supported"]
 
 
@@ -270,7 +272,7 @@ def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
 def test_what_somebody_registered_may_have_replace(functions, enabled, expected):
     below = loaded(patch_file("below", abi=STOP_MACHINE, functions=(G,)), load_index=1)
     above = loaded(patch_file("above", abi=STOP_MACHINE, functions=functions, replace=None), enabled, load_index=2)
-    plan = make_plan(snapshot(below, above, abi=STOP_MACHINE, list_order=False), Wanted("above", ENABLED))
+    plan = make_plan(snapshot(below, above, abi=STOP_MACHINE, stacking_enforced=False), Wanted("above", ENABLED))
     assert [refusal.reason for refusal in plan.refusals] == expected
 
 
@@ -288,12 +290,12 @@ def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
 def test_what_may_have_replace_is_not_exchanged_beside_others():
     first, second = (patch_file("fix", content, abi=STOP_MACHINE, replace=None) for content in "12")
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)), load_index=2)
-    mine, wish = loaded(first, load_index=1), Wanted("fix", ENABLED, second, reload=True)
-    kernel = {"abi": STOP_MACHINE, "list_order": False}
-    assert [refusal.reason for refusal in make_plan(snapshot(mine, other, **kernel), wish).refusals] == [
+    mine, verification = loaded(first, load_index=1), Wanted("fix", ENABLED, second, reload=True)
+    kernel = {"abi": STOP_MACHINE, "stacking_enforced": False}
+    assert [refusal.reason for refusal in make_plan(snapshot(mine, other, **kernel), verification).refusals] == [
         "may_replace_others"
     ]
-    assert make_plan(snapshot(mine, **kernel), wish).refusals == ()
-    coming = make_plan(snapshot(other, **kernel), wish)
+    assert make_plan(snapshot(mine, **kernel), verification).refusals == ()
+    coming = make_plan(snapshot(other, **kernel), verification)
     assert coming.refusals == ()
     assert "replace flag" in coming.warnings[0]

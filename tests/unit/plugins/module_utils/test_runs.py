@@ -177,8 +177,8 @@ class Host:
         self.kernel.add_file(file)
         path = self.root / f"{name}.ko"
         path.write_bytes(content_of(name))
-        wish = Wanted(name, state, file if state == ENABLED else None, **wanted)
-        return manage(Task(wish, str(path) if sent else None, **(task or {})), self.kernel)
+        verification = Wanted(name, state, file if state == ENABLED else None, **wanted)
+        return manage(Task(verification, str(path) if sent else None, **(task or {})), self.kernel)
 
     def dies_after(self, call, *arguments, **wanted):
         self.kernel.last = call

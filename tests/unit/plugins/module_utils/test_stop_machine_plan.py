@@ -44,7 +44,7 @@ def host(text, abi=STOP_MACHINE, **changes):
     for word in text.split():
         name, enabled = word[:-1], word[-1] == "+"
         patches.append(loaded(file_of(name, abi=abi), enabled, load_index=int(name.lstrip("abcdefg"))))
-    changes.setdefault("list_order", False)
+    changes.setdefault("stacking_enforced", False)
     return snapshot(*patches, abi=abi, **changes)
 
 
@@ -143,13 +143,13 @@ UNKNOWN_LIST_ORDER = [
 
 
 @pytest.mark.parametrize(
-    ("list_order", "before", "name", "state", "on_covered", "steps", "after"),
+    ("stacking_enforced", "before", "name", "state", "on_covered", "steps", "after"),
     [(False, *row) for row in WITHOUT_LIST_ORDER]
     + [(True, *row) for row in WITH_LIST_ORDER]
     + [(None, *row) for row in UNKNOWN_LIST_ORDER],
 )
-def test_states(list_order, before, name, state, on_covered, steps, after):
-    start = host(before, list_order=list_order)
+def test_states(stacking_enforced, before, name, state, on_covered, steps, after):
+    start = host(before, stacking_enforced=stacking_enforced)
     plan = make_plan(start, Wanted(name, state, file_of(name), on_covered=on_covered))
     assert show(plan) == steps
     if after is not None:
@@ -160,8 +160,8 @@ SUPERSEDING = [
     # list order, before, wanted, names, on_covered, steps
     (False, "a1+", "a2", ["a1"], REFUSE, "load a2, enable a2, disable a1, unload a1"),
     (False, "a1-", "a2", ["a1"], REFUSE, "load a2, enable a2, unload a1"),
-    (False, "a1+ b2+ c3+", "abc4", ["covered"], REFUSE, None),
-    (False, "a1+ ab2+", "a3", ["covered"], REFUSE, "! covered"),
+    (False, "a1+ b2+ c3+", "abc4", ["contained"], REFUSE, None),
+    (False, "a1+ ab2+", "a3", ["contained"], REFUSE, "! covered"),
     (False, "a1+ a2+", "a2", ["a1"], REFUSE, "disable a1, unload a1"),
     (False, "a2+", "a2", ["a1"], REFUSE, ""),
     (False, "a1+ ab2+", "a3", ["a1"], ALLOW, "load a3, enable a3, disable a1, unload a1"),
@@ -182,9 +182,9 @@ SUPERSEDING = [
 ]
 
 
-@pytest.mark.parametrize(("list_order", "before", "name", "names", "on_covered", "steps"), SUPERSEDING)
-def test_supersedes(list_order, before, name, names, on_covered, steps):
-    start = host(before, list_order=list_order)
+@pytest.mark.parametrize(("stacking_enforced", "before", "name", "names", "on_covered", "steps"), SUPERSEDING)
+def test_supersedes(stacking_enforced, before, name, names, on_covered, steps):
+    start = host(before, stacking_enforced=stacking_enforced)
     wanted = Wanted(name, ENABLED, file_of(name), on_covered=on_covered, supersedes=tuple(names))
     plan = make_plan(start, wanted)
     if steps is None:
@@ -197,9 +197,9 @@ def test_supersedes(list_order, before, name, names, on_covered, steps):
 
 def test_covered_means_all_functions():
     start = host("a1+ ab2+")
-    plan = make_plan(start, Wanted("ab3", ENABLED, file_of("ab3"), supersedes=("covered",)))
+    plan = make_plan(start, Wanted("ab3", ENABLED, file_of("ab3"), supersedes=("contained",)))
     assert result(start, plan) == "ab3+"
-    plan = make_plan(start, Wanted("b3", ENABLED, file_of("b3"), supersedes=("covered",)))
+    plan = make_plan(start, Wanted("b3", ENABLED, file_of("b3"), supersedes=("contained",)))
     assert result(start, plan) == "a1+ ab2+ b3+"
 
 
@@ -207,11 +207,11 @@ def test_a_gap_is_announced():
     wanted = Wanted("a2", ENABLED, file_of("a2"), supersedes=("a1",))
     kept = {"a1": file_of("a1")}
     assert make_plan(host("a1+"), wanted, kept).warnings == ()
-    assert "neither is active" in make_plan(host("a1+", list_order=True), wanted, kept).warnings[0]
+    assert "neither is active" in make_plan(host("a1+", stacking_enforced=True), wanted, kept).warnings[0]
 
 
 @pytest.mark.parametrize(
-    ("list_order", "before", "on_covered", "expected"),
+    ("stacking_enforced", "before", "on_covered", "expected"),
     [
         (False, "a1+", REFUSE, "disable a1, unload a1, load a1, enable a1"),
         (False, "a1-", REFUSE, "unload a1, load a1, enable a1"),
@@ -221,9 +221,9 @@ def test_a_gap_is_announced():
         (True, "a1+ a2+", UNSTACK, "! stacking"),
     ],
 )
-def test_reload(list_order, before, on_covered, expected):
+def test_reload(stacking_enforced, before, on_covered, expected):
     wanted = Wanted("a1", ENABLED, file_of("a1", "2"), reload=True, on_covered=on_covered)
-    assert show(make_plan(host(before, list_order=list_order), wanted)) == expected
+    assert show(make_plan(host(before, stacking_enforced=stacking_enforced), wanted)) == expected
 
 
 @pytest.mark.parametrize(("before", "expected"), [("a1+", "a1+"), ("a1-", "a1-")])
@@ -287,7 +287,9 @@ def test_replace_is_refused_where_it_is_not_implemented():
 def owned(text, owner):
     start = host(text)
     first, *others = start.patches
-    return snapshot(loaded(file_of(first.name), owner=owner, load_index=1), *others, abi=STOP_MACHINE, list_order=False)
+    return snapshot(
+        loaded(file_of(first.name), owner=owner, load_index=1), *others, abi=STOP_MACHINE, stacking_enforced=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -297,7 +299,7 @@ def owned(text, owner):
         ("a1+", Wanted("a1", DISABLED, force_owner=True), "disable a1"),
         ("a1+", Wanted("a1", ENABLED), ""),
         ("a1+", Wanted("b2", ENABLED, file_of("b2")), "load b2, enable b2"),
-        ("a1+", Wanted("a2", ENABLED, file_of("a2"), supersedes=("covered",)), "! owned"),
+        ("a1+", Wanted("a2", ENABLED, file_of("a2"), supersedes=("contained",)), "! owned"),
     ],
 )
 def test_patches_of_other_tools_are_left_alone(text, wanted, expected):
