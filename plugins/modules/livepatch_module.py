@@ -448,11 +448,6 @@ file:
       type: list
       elements: dict
       returned: always
-notices:
-  description: What could not be known or done; also given as warnings.
-  returned: unless refused
-  type: list
-  elements: str
 reason:
   description: Stable key of why it failed, for example V(different_content) or V(transition_stalled).
   returned: failure
@@ -468,8 +463,8 @@ remedy:
   type: str
 findings:
   description:
-    - What was found before the change, all of it, in the order of severity. Those of severity V(refuse) forbid the change.
-    - What could not be read is a finding as well.
+    - What was found before, during and after the change. Those of severity V(refuse) forbid the change, and come first.
+    - What could not be read is a finding as well. Each one of severity V(warn) is a warning of the task, too.
   returned: unless the arguments or the file are wrong
   type: list
   elements: dict
@@ -551,7 +546,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.argume
     read_task,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 
 
@@ -564,8 +559,9 @@ def main() -> None:
     except FindingError as error:
         module.fail_json(**failure_of(error.finding))
     result = manage(task, Kernel())
-    for notice in result.get("notices", []):
-        module.warn(notice)
+    for finding in result.get("findings", []):
+        if finding["severity"] == WARN:
+            module.warn("{cause} {remedy}".format(**finding))
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -35,8 +35,8 @@ def test_every_module_says_which_python_it_needs() -> None:
         documentation = re.search(r'^DOCUMENTATION = r"""\n(.*?)^"""', path.read_text(encoding="utf-8"), DOTTED)
         assert documentation, path.name
         (python, *_others) = yaml.safe_load(documentation[1])["requirements"]
-        # Reports are made on the controller, and have no part that runs on a host.
-        minimum = "3.10" if path.stem == "livepatch_report" else floor
+        # Reports are made, and releases read, on the controller: they have no part that runs on a host.
+        minimum = "3.10" if path.stem in ("livepatch_release_info", "livepatch_report") else floor
         assert python.startswith(f"Python {minimum} or later on the "), path.name
 
 

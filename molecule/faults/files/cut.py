@@ -111,7 +111,7 @@ def arrives(wanted: Wanted, expected: t.Sequence[tuple[str, bool, bool]]) -> Non
     assert journal.read_note(Kernel().files()), "the killed run left no note"
     again = run(wanted, Kernel())
     assert not again.get("failed"), again
-    assert any("interrupted" in notice for notice in again["notices"]), again["notices"]
+    assert any("interrupted" in finding["cause"] for finding in again["findings"]), again["findings"]
     assert conditions() == expected, (wanted, conditions(), expected)
     assert journal.read_note(Kernel().files()) is None
 

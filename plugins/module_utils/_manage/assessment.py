@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, refusals
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
@@ -93,8 +93,7 @@ class Look:
             "abi": after.abi,
             "release": after.release,
             "diff": diff(self.before, after),
-            "findings": [finding.to_plain() for finding in findings],
-            "notices": [*self.plan.warnings, *(str(it) for it in findings if it.severity == WARN)],
+            "findings": [finding.to_plain() for finding in (*findings, *self.plan.notes)],
             "proofs": [],
             **_file(self.task),
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Outcome,
 )
@@ -29,7 +30,7 @@ if t.TYPE_CHECKING:
 
 
 def gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
-    """The patches that the plan, or the way back, has left unloaded, or with another content."""
+    """The patches that the plan, or rolling it back, has left unloaded, or with a different build."""
     return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
 
 
@@ -70,16 +71,35 @@ def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[st
     return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
 
 
-def note_proof(files: Files, name: str, proven: bool) -> list[str]:
+def note_proof(files: Files, name: str, proven: bool) -> list[Finding]:
+    """Note whether the effect of a patch was proven; what is wrong if that cannot be noted."""
     try:
         copies.note_proof(files, name, proven)
     except OSError as error:
-        return [f"Whether the effect of {name} was proven could not be noted ({error.strerror})."]
+        return [
+            Finding(
+                reason="not_noted",
+                seen=f"Whether the effect of {name} was proven could not be noted ({error.strerror}).",
+                remedy="Make room in /run, then run the task again.",
+                severity=WARN,
+            )
+        ]
     return []
 
 
-def not_accepted(name: str, error: OSError) -> str:
-    return f"{name} is not accepted any more: {error.strerror}. Accept it again."
+def not_accepted(name: str, error: OSError) -> Finding:
+    """What to say where the next boots could not be told to load a patch again."""
+    return Finding(
+        reason="not_accepted",
+        seen=f"{name} is not accepted any more: {error.strerror}.",
+        remedy="Make room in /var, then accept it again.",
+        severity=WARN,
+    )
 
 
-COPIES_STAY = f"Copies of the files that were loaded are in {copies.DIRECTORY} until the next run."
+COPIES_STAY = Finding(
+    reason="copies_stay",
+    seen=f"Copies of the files that were loaded are in {copies.DIRECTORY} until the next run.",
+    remedy="Load from them what is missing.",
+    severity=WARN,
+)

@@ -8,17 +8,13 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_stalling_tasks
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
     Outcome,
     errno_name,
 )
-
-if t.TYPE_CHECKING:
-    pass
 
 
 def ending_of(outcome: Outcome) -> str:
@@ -34,23 +30,36 @@ def ending_of(outcome: Outcome) -> str:
     return f"done{'; forced: ' if outcome.forced else ''}{', '.join(outcome.forced)}"
 
 
-def notices_of(outcome: Outcome) -> list[str]:
-    notices = [
-        f"The transition of {name} was forced: tasks may run old and new code together"
-        + (", and its module stays loaded" if name in outcome.pinned else "")
-        + ". Plan a reboot: until then the kernel may not let live patch modules go."
-        for name in outcome.forced
-    ]
+def notes_of(outcome: Outcome) -> list[Finding]:
+    """What the user must act on after a run that did not fail."""
+    notes = [_forced(name, name in outcome.pinned) for name in outcome.forced]
     if outcome.stalled:
-        later = (
-            f" Left for the next run: {'; '.join(str(step) for step in outcome.skipped)}." if outcome.skipped else ""
+        who = ", ".join(str(task) for task in outcome.stalled.stalling_tasks[:5]) or "no task that could be found"
+        steps = "; ".join(str(step) for step in outcome.skipped)
+        notes.append(
+            Finding(
+                reason="transition_stalled",
+                seen=f"The transition of {outcome.stalled.name} is still running; it is held by {who}.",
+                remedy="End or wake those tasks, then run the task again.",
+                why=f"Left for the next run: {steps}." if steps else "",
+                severity=WARN,
+            )
         )
-        who = ", ".join(str(holder) for holder in outcome.stalled.stalling_tasks[:5]) or "no task that could be found"
-        notices.append(f"The transition of {outcome.stalled.name} is still running; it is held by {who}.{later}")
-    return notices
+    return notes
+
+
+def _forced(name: str, is_pinned: bool) -> Finding:
+    stays = ", and its module stays loaded" if is_pinned else ""
+    return Finding(
+        reason="forced",
+        seen=f"The transition of {name} was forced: tasks may run old and new code together{stays}.",
+        remedy="Plan a reboot: until then the kernel may not let live patch modules go.",
+        severity=WARN,
+    )
 
 
 def failed_result(failure: Failure) -> Plain:
+    """What a failed run adds to the result."""
     return {
         "failed": True,
         # Without a trace the host is unchanged; otherwise the user must know.

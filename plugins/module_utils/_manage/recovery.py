@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
@@ -34,21 +35,24 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
 
 @dataclass(frozen=True)
 class Recovery:
-    """What became of an interrupted run, in sentences. `changed` says whether something had to be rolled back.
+    """What became of an interrupted run. `changed` says whether something had to be rolled back.
 
     `kept` are the files that were at hand before it: one that it has taken out may be wanted again. `has_lost` says
     whether something could not be brought back.
     """
 
-    notices: tuple[str, ...] = ()
+    notes: tuple[Finding, ...] = ()
     changed: bool = False
     kept: KeptFiles | None = None
     has_lost: bool = False
 
 
-_UNKNOWN_RUN = (
-    "An earlier run was interrupted, and its note cannot be understood: perhaps another version of this collection "
-    "wrote it. What it has left is not rolled back; compare the patches of this host with what they should be."
+_UNKNOWN_RUN = Finding(
+    reason="unknown_run",
+    seen="An earlier run was interrupted, and its note cannot be understood. What it has left is not rolled back.",
+    remedy="Compare the patches of this host with what they should be.",
+    why="Perhaps another version of this collection wrote it.",
+    severity=WARN,
 )
 
 
@@ -76,6 +80,7 @@ class LeftBehind:
 
 
 def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
+    """What a run has left of which there is a note; None if there is none."""
     note = journal.read_note(kernel.files())
     if note is None:
         return None
@@ -94,7 +99,7 @@ def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
 
 
 def recover(task: Task, kernel: KernelProtocol) -> Recovery:
-    """Undo what an interrupted run has left half done. The host's lock must be held."""
+    """Roll back what an interrupted run has left half done. The host's lock must be held."""
     files = kernel.files()
     left = left_behind(kernel)
     if left is None:
@@ -117,19 +122,24 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
         kernel.journal(f"{journal.who_am_i()}: an earlier run was interrupted ({note}); {outcome}")
     after = kernel.snapshot()
     has_lost = bool(not_restored and gone_patches(before, plan, after))
-    outcome += f" {COPIES_STAY}" if has_lost else ""
     displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, kept)
-    notices = kept.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
+    notes = kept.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
     if arrived and left.unproven:
-        notices += note_proof(files, note.name, False)
+        notes += note_proof(files, note.name, False)
     accepted_again = False
     try:
         if note.boot is not None and not arrived:
             accepted_again = boot_store.restore(files, note.boot)
     except OSError as error:
-        notices.append(not_accepted(note.name, error))
+        notes.append(not_accepted(note.name, error))
     if accepted_again:
         outcome += " What is accepted for the next boots is as before it."
     journal.remove_note(files)
-    told = (f"An earlier run was interrupted ({note}); {outcome}", *notices)
-    return Recovery(told, bool(rolled_back) or accepted_again, kept, has_lost)
+    interrupted = Finding(
+        reason="interrupted_run",
+        seen=f"An earlier run was interrupted ({note}); {outcome}",
+        remedy="Look at the host." if not_restored else "Nothing needs to be done.",
+        severity=WARN,
+    )
+    notes = [interrupted, *notes, *([COPIES_STAY] if has_lost else [])]
+    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, kept, has_lost)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
     Snapshot,
@@ -22,6 +23,13 @@ Plain = t.Dict[str, t.Any]
 
 INTERNAL = ("instance", "load_index", "refcount")
 """What planning needs of a loaded patch, and nobody else."""
+
+
+def with_notes(result: Plain, before: t.Iterable[Finding] = (), after: t.Iterable[Finding] = ()) -> Plain:
+    """The result with more findings, before and after those that it has."""
+    here = [finding.to_plain() for finding in before]
+    result["findings"] = [*here, *result.get("findings", []), *(finding.to_plain() for finding in after)]
+    return result
 
 
 def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:

@@ -14,10 +14,15 @@ from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_stalling_tasks
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import (
+    Plain,
+    describe_stalling_tasks,
+    with_notes,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import PROBE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
+    WARN,
     Finding,
     allow,
     refusals,
@@ -59,7 +64,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
     ending_of,
     failed_result,
-    notices_of,
+    notes_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import Recovery, left_behind, recover
 
@@ -81,9 +86,7 @@ def change(look: Look) -> Plain:
             result = _Run(Look(task, kernel, recovery.kept)).carry_out(prune=not recovery.has_lost)
     except lock.Locked as holder:
         if not run.plan.all_steps:
-            result = run.without_change()
-            result.setdefault("notices", []).append(f"Another run is changing this host ({holder}).")
-            return result
+            return with_notes(run.without_change(), after=[_other_run(holder)])
         return run.failed_before(
             Finding(
                 reason="locked",
@@ -101,10 +104,18 @@ def change(look: Look) -> Plain:
             error.errno,
         )
     if recovery.changed and result.get("failed"):
-        result["msg"] += " Before that, what an interrupted run had left was rolled back (see notices)."
-    result["notices"] = [*recovery.notices, *result.get("notices", [])]
+        result["msg"] += " Before that, what an interrupted run had left was rolled back (see findings)."
     result["changed"] = result["changed"] or recovery.changed
-    return result
+    return with_notes(result, before=recovery.notes)
+
+
+def _other_run(who: object) -> Finding:
+    return Finding(
+        reason="other_run",
+        seen=f"Another run is changing this host ({who}).",
+        remedy="Run the task again when it has ended.",
+        severity=WARN,
+    )
 
 
 def _predict(look: Look) -> Plain:
@@ -112,14 +123,18 @@ def _predict(look: Look) -> Plain:
     left = left_behind(look.kernel)
     if left is None:
         return _Run(look).without_change()
-    notice = f"Another run is changing this host, or was interrupted ({left.note})."
     if left.has_to_go:
         look = Look(look.task, look.kernel, left.kept, left.recovered)
-        notice += " If it was interrupted, its partial changes would be rolled back first."
     result = _Run(look).without_change()
     result["changed"] = result["changed"] or left.has_to_go
-    result["notices"] = [notice, *result.get("notices", [])]
-    return result
+    note = Finding(
+        reason="interrupted_run",
+        seen=f"Another run is changing this host, or was interrupted ({left.note}).",
+        remedy="Nothing needs to be done.",
+        why="If it was interrupted, its partial changes would be rolled back first." if left.has_to_go else "",
+        severity=WARN,
+    )
+    return with_notes(result, before=[note])
 
 
 class _Run:
@@ -181,10 +196,16 @@ class _Run:
     def without_change(self) -> Plain:
         """The result where nothing is done, with all that was found."""
         result = self._look.unchanged(self.findings())
-        if self._look.lacks_proof:
-            unproven = f"An earlier run has enabled {self.task.wanted.name} and has not proven its effect: that is due."
-            result.setdefault("notices", []).append(unproven)
-        return result
+        if not self._look.lacks_proof:
+            return result
+        unproven = Finding(
+            reason="unproven",
+            seen=f"An earlier run has enabled {self.task.wanted.name} and has not proven its effect.",
+            remedy="Nothing needs to be done.",
+            why="That is due.",
+            severity=INFO,
+        )
+        return with_notes(result, after=[unproven])
 
     def carry_out(self, prune: bool) -> Plain:
         """Check, stage files, note, apply, verify, accept, then commit or roll back, and report.
@@ -204,8 +225,8 @@ class _Run:
             return self.failed_before(file_changed(error))
         self._note_beginning()
         outcome = self._apply_and_verify()
-        notices = self._keep_books(outcome, prune)
-        return self._report(outcome, findings, notices)
+        notes = self._keep_books(outcome, prune)
+        return self._report(outcome, findings, notes)
 
     def _stage_files(self) -> None:
         """Copy what is to be loaded to where only root can change it. Raises FileChanged, OSError."""
@@ -213,12 +234,12 @@ class _Run:
         for file in self.plan.loads:
             self.kept.paths[file] = copies.store(files, file.name, self.kept.paths[file], file.sha256)
 
-    def _keep_books(self, outcome: Outcome, prune: bool) -> list[str]:
-        """Note what is so now: what is loaded, displaced, proven and accepted. Returns notices."""
+    def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
+        """Note what is so now: what is loaded, displaced, proven and accepted. Returns what could not be noted."""
         files = self.kernel.files()
         lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
-        notices = self._accept_again(files) if outcome.failure else []
-        notices += self.kept.update(
+        notes = self._accept_again(files) if outcome.failure else []
+        notes += self.kept.update(
             outcome.reached,
             self.before,
             outcome.after,
@@ -229,20 +250,20 @@ class _Run:
             prune=prune and not lost,
         )
         if lost:
-            notices.append(COPIES_STAY)
+            notes.append(COPIES_STAY)
         if self._proves and not outcome.failure:
-            notices += note_proof(files, self.task.wanted.name, outcome.stalled is None)
+            notes += note_proof(files, self.task.wanted.name, outcome.stalled is None)
         journal.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
             boot_store.prune(files, boot_store.read(files))
-        return notices
+        return notes
 
-    def _report(self, outcome: Outcome, findings: list[Finding], notices: list[str]) -> Plain:
+    def _report(self, outcome: Outcome, findings: list[Finding], notes: list[Finding]) -> Plain:
         """The result, and the line in the host's log."""
         is_stale = self.plan.loads or self.plan.boot
         result = self._look.result(self.kernel.snapshot() if is_stale else outcome.after, findings)
-        result["notices"] += [*notices, *notices_of(outcome)]
+        with_notes(result, after=[*notes, *notes_of(outcome)])
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
         if outcome.stalled:
             result["stalling_tasks"] = describe_stalling_tasks(outcome.stalled.stalling_tasks)
@@ -321,8 +342,8 @@ class _Run:
             )
             raise StepFailed(attempted, cause, error.errno) from error
 
-    def _accept_again(self, files: Files) -> list[str]:
-        """Accept what was accepted before. Returns notices."""
+    def _accept_again(self, files: Files) -> list[Finding]:
+        """Accept what was accepted before. Returns what could not be."""
         try:
             if self.plan.acceptance is not None:
                 boot_store.restore(files, self.before.boot)

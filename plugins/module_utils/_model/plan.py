@@ -80,7 +80,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps, or refusals; never both. `warnings` are sentences for the user.
+    """Steps, or refusals; never both. `notes` are what the user should know of a plan that is not refused.
 
     `intended` are the steps, also if they are refused, for whoever wants to know all that is against them.
     `boot` is what is done about the next boot, after the steps and their proof, and `acceptance` what the host then
@@ -91,7 +91,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     refusals: tuple[Finding, ...] = ()
     intended: tuple[Step, ...] = ()
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Finding, ...] = ()
     boot: tuple[Step, ...] = ()
     acceptance: Acceptance | None = None
     about: str = ""

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import ACCEPT, FORGET, Kept, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
@@ -64,7 +64,12 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Cir
     if wanted.boot == TRIAL or wanted.state in (ABSENT, REVERTED):
         return _forget(snapshot, wanted, plan)
     if wanted.state == DISABLED and any(one.name == wanted.name for one in snapshot.boot.due(snapshot.release)):
-        return _warn(plan, f"{wanted.name} is accepted: the next boot enables it. Set boot: trial to keep it out.")
+        return _warn(
+            plan,
+            reason="still_accepted",
+            seen=f"{wanted.name} is accepted: the next boot enables it.",
+            remedy="Set boot: trial to keep it out.",
+        )
     return plan
 
 
@@ -104,17 +109,26 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
     new = known or Accepted(wanted.name, file.sha256, snapshot.release, circumstances.now, file.to_dict(), ignore)
     if ignore and new.ignore != ignore:
         new = replace(new, ignore=ignore)
-    verification = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
+    acceptance = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
     quarantine = boot.quarantine_of(file.sha256)
     if quarantine:
-        plan = _warn(plan, f"{wanted.name} is in quarantine and will not be loaded at boot. {quarantine.why}")
+        plan = _warn(
+            plan,
+            reason="quarantined",
+            seen=f"{wanted.name} is in quarantine: no boot loads it.",
+            remedy=f"Build a better one; or end the quarantine, with state: absent for {wanted.name}.",
+            why=quarantine.why,
+        )
     if not snapshot.has_boot_program:
         plan = _warn(
-            plan, "Nothing loads accepted patches at boot. Apply the role openeuler.livepatch.boot to the host."
+            plan,
+            reason="no_boot_program",
+            seen="Nothing loads accepted patches at boot.",
+            remedy="Apply the role openeuler.livepatch.boot to the host.",
         )
-    if verification.keeps_the_same_as(boot) and not boot.is_held:
+    if acceptance.keeps_the_same_as(boot) and not boot.is_held:
         return plan
-    return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=verification)
+    return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=acceptance)
 
 
 def _file(wanted: Wanted, kept: Kept) -> PatchFile | None:
@@ -126,18 +140,19 @@ def _file(wanted: Wanted, kept: Kept) -> PatchFile | None:
 def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan) -> Plan:
     loaded = snapshot.patch(wanted.name)
     is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
-    verification = snapshot.boot.without(wanted.name, restore=wanted.state != ABSENT)
-    if (wanted.state == REVERTED and is_another) or verification.keeps_the_same_as(snapshot.boot):
+    acceptance = snapshot.boot.without(wanted.name, restore=wanted.state != ABSENT)
+    if (wanted.state == REVERTED and is_another) or acceptance.keeps_the_same_as(snapshot.boot):
         return plan
-    return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=verification)
+    return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=acceptance)
 
 
 def _refuse(plan: Plan, finding: Finding) -> Plan:
     return Plan(refusals=(finding,), intended=plan.intended)
 
 
-def _warn(plan: Plan, sentence: str) -> Plan:
-    return replace(plan, warnings=(*plan.warnings, sentence))
+def _warn(plan: Plan, *, reason: str, seen: str, remedy: str, why: str = "") -> Plan:
+    note = Finding(reason=reason, seen=seen, remedy=remedy, why=why, severity=WARN)
+    return replace(plan, notes=(*plan.notes, note))
 
 
 NOTHING = "none"

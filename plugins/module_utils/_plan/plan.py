@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     DISABLE,
@@ -32,7 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet, change_set
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.order import steps_of
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.refusals import notices_of, refusals_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.refusals import notes_of, refusals_of
 
 
 def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> Plan:
@@ -50,7 +50,7 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> P
     if refusals:
         return Plan(refusals=tuple(refusals), intended=tuple(steps))
     steps = _load_targets(snapshot, wanted, steps) + _wait_for_others(snapshot, wanted.name, steps)
-    return Plan(tuple(steps), intended=tuple(steps), warnings=tuple(_warnings(wanted, loaded, relation, change)))
+    return Plan(tuple(steps), intended=tuple(steps), notes=tuple(_notes(wanted, loaded, relation, change)))
 
 
 def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[Step]:
@@ -106,10 +106,13 @@ def _different_content(loaded: LoadedPatch, file: PatchFile) -> Finding:
     )
 
 
-def _warnings(wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: ChangeSet) -> t.Iterator[str]:
+def _notes(wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: ChangeSet) -> t.Iterator[Finding]:
     if relation == "unknown" and loaded and wanted.file:
-        yield (
-            f"Whether the loaded patch {wanted.name} has the content of {wanted.file.path} is unknown: "
-            "the kernel shows neither its build-id nor its srcversion, and it was not loaded by this collection."
+        yield Finding(
+            reason="build_unknown",
+            seen=f"Whether the loaded patch {wanted.name} is the build in {wanted.file.path} is unknown.",
+            remedy="Unload it and load the file, if that matters.",
+            why="The kernel shows neither its build-id nor its srcversion, and this collection did not load it.",
+            severity=WARN,
         )
-    yield from notices_of(change)
+    yield from notes_of(change)

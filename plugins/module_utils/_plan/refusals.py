@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD, WAIT, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ALLOW, DISABLED, UNSTACK, Wanted
@@ -232,29 +232,52 @@ def _refuse_owned(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     ]
 
 
-def notices_of(change: ChangeSet) -> t.Iterator[str]:
-    """What is good to know of a change that is not refused, in sentences."""
+def notes_of(change: ChangeSet) -> t.Iterator[Finding]:
+    """What the user should know of a change that is not refused."""
     lowered_first = [patch for patch in change.superseded if patch.enabled]
     if lowered_first and change.lowers_first:
-        yield (
-            f"{_names(lowered_first)} must be disabled before {change.wanted.name} is enabled, because the kernel "
-            "may have CONFIG_LIVEPATCH_STACK: between the two neither is active."
+        yield Finding(
+            reason="lowered_first",
+            seen=f"{_names(lowered_first)} must be disabled before {change.wanted.name} is enabled.",
+            remedy="Nothing needs to be done.",
+            why="The kernel may have CONFIG_LIVEPATCH_STACK: between the two neither is active.",
+            severity=INFO,
         )
     if change.may_add_others and change.file:
-        yield (
-            f"{change.file.path} does not show whether it has the replace flag. If it has, it is taken out again "
-            "before it is enabled."
+        yield Finding(
+            reason="may_replace_others",
+            seen=f"{change.file.path} does not show whether it has the replace flag.",
+            remedy="Nothing needs to be done.",
+            why="If it has, it is taken out again before it is enabled.",
+            severity=INFO,
         )
     lost = [patch for patch in change.snapshot.patches if _could_be_lost(change, patch)]
     if lost:
-        yield (
-            f"If this fails, {_names(lost)} cannot be brought back: this collection did not load "
-            f"{'it' if len(lost) == 1 else 'them'}, and has no copy of the file."
+        yield Finding(
+            reason="no_copy",
+            seen=f"If this fails, {_names(lost)} cannot be loaded again.",
+            remedy="Keep the file at hand.",
+            why="This collection did not load what is unloaded here, and has no copy of its file.",
+            severity=WARN,
         )
     if change.lifted:
-        yield f"Disabled for a moment and enabled again in their old order: {_names(change.lifted)}."
+        yield Finding(
+            reason="lifted",
+            seen=f"{_names(change.lifted)} is disabled for a moment and enabled again in the old order."
+            if len(change.lifted) == 1
+            else f"{_names(change.lifted)} are disabled for a moment and enabled again in their old order.",
+            remedy="Nothing needs to be done.",
+            why="on_covered: unstack asks for that.",
+            severity=INFO,
+        )
     elif change.involved and change.wanted.on_covered == ALLOW:
-        yield f"The order with {_names(change.involved)} matters and was allowed to change."
+        yield Finding(
+            reason="order_changes",
+            seen=f"The order with {_names(change.involved)} changes.",
+            remedy="Nothing needs to be done.",
+            why="on_covered: allow permits that.",
+            severity=INFO,
+        )
 
 
 def _could_be_lost(change: ChangeSet, patch: LoadedPatch) -> bool:

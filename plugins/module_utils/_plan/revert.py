@@ -113,6 +113,6 @@ def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], kept: Kept) -> Plan
         steps = (*whole.steps, *plan.intended)
         if plan.refusals:
             return Plan(refusals=plan.refusals, intended=steps)
-        whole = Plan(steps, intended=steps, warnings=(*whole.warnings, *plan.warnings))
+        whole = Plan(steps, intended=steps, notes=(*whole.notes, *plan.notes))
         snapshot = predict(snapshot, plan)
     return whole

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
@@ -77,27 +78,31 @@ class KeptFiles:
         rolled_back: t.Collection[Step] | None = None,
         displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
         prune: bool = True,
-    ) -> list[str]:
-        """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns notices.
+    ) -> list[Finding]:
+        """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns what went wrong.
 
         `rolled_back` are the steps that led the host back, if the run failed. Without `prune` copies stay.
         """
         news = displaced if displaced and rolled_back is None else {}
         self._displaced.update(news)
-        # The way back may have loaded any of the plan's patches again.
+        # Rolling back may have loaded any of the plan's patches again.
         changed = [*plan.names, plan.about, *news]
-        notices = []
+        notes = []
         for name in dict.fromkeys(changed):
             try:
                 self._update_one(name, plan, before.patch(name), after.patch(name), rolled_back)
             except OSError as error:
-                notices.append(
-                    f"What is loaded as {name} could not be noted in {copies.DIRECTORY} ({error.strerror}): "
-                    "enabling the patch again may need src."
+                notes.append(
+                    Finding(
+                        reason="not_noted",
+                        seen=f"What is loaded as {name} could not be noted in {copies.DIRECTORY} ({error.strerror}).",
+                        remedy="Make room there. Enabling the patch again may need src.",
+                        severity=WARN,
+                    )
                 )
         if prune:
             copies.prune(self._kernel.files(), [patch.name for patch in after.patches])
-        return notices
+        return notes
 
     def _update_one(
         self,

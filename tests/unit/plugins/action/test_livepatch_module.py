@@ -62,24 +62,24 @@ def test_the_file_is_sent_if_the_host_asks_for_it():
 
 
 def test_what_the_host_did_before_it_asked_for_the_file_is_told_too():
-    first = {"changed": True, "needs_file": True, "notices": ["undone", "both"], "warnings": ["undone", "both"]}
-    second = {"changed": False, "notices": ["both", "later"], "warnings": ["both", "later"]}
+    first = {"changed": True, "needs_file": True, "findings": ["recovered", "both"], "warnings": ["recovered", "both"]}
+    second = {"changed": False, "findings": ["both", "later"], "warnings": ["both", "later"]}
     result = Action({"src": PATCH_FILE}, [first, second]).run()
     assert result["changed"] is True
-    assert result["notices"] == result["warnings"] == ["undone", "both", "later"]
+    assert result["findings"] == result["warnings"] == ["recovered", "both", "later"]
     assert "needs_file" not in result
 
 
 def test_it_is_told_also_if_the_second_run_is_refused():
-    first = {"changed": True, "needs_file": True, "notices": ["rolled_back"], "warnings": ["rolled_back"]}
+    first = {"changed": True, "needs_file": True, "findings": ["recovered"], "warnings": ["recovered"]}
     result = Action({"src": PATCH_FILE}, [first, {"failed": True, "changed": False, "msg": "Refused"}]).run()
-    assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["rolled_back"])
+    assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["recovered"])
 
 
 def test_without_that_the_second_result_is_as_it_is():
     second = {"changed": False, "state": "enabled"}
     result = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, second]).run()
-    assert (result["changed"], "notices" in result, "warnings" in result) == (False, False, False)
+    assert (result["changed"], "findings" in result, "warnings" in result) == (False, False, False)
 
 
 @pytest.mark.parametrize(("removed", "left"), [(True, None), (False, "/private")])

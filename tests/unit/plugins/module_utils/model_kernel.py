@@ -30,6 +30,11 @@ RELEASE = "6.12.48-amd64"
 STALLING = StallingTask(42, 42, "sleep", ("hrtimer_nanosleep+0x9d/0x120", "do_syscall_64+0x82/0x190"))
 
 
+def said(result):
+    """The findings of a result, each in its sentences."""
+    return [f"{finding['cause']} {finding['remedy']}" for finding in result.get("findings", ())]
+
+
 def content_of(name="fix", content="1"):
     """The bytes of such a file."""
     return f"{name} {content}".encode()

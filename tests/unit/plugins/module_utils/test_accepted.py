@@ -40,6 +40,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     content_of,
     loaded,
     patch_file,
+    said,
 )
 
 
@@ -285,7 +286,7 @@ def test_it_is_left_as_it_is_by_default(host):
     host.run("fix", content="1", boot=ACCEPTED)
     assert not host.run("fix", content="1")["changed"]
     disabled = host.run("fix", DISABLED)
-    assert any("the next boot enables it" in notice for notice in disabled["notices"])
+    assert any("the next boot enables it" in sentence for sentence in said(disabled))
     assert host.due == ["fix"]
 
 
@@ -414,7 +415,7 @@ def test_what_is_in_transition_still_is_not_accepted(tmp_path):
     wanted = Wanted("fix", ENABLED, patch_file("fix"), boot=ACCEPTED)
     result = manage(Task(wanted, str(file), patience=Patience(timeout=5, on_stall=REPORT)), kernel)
     assert (result["state"], result["boot"]) == ("in transition", "trial")
-    assert "Left for the next run: accept fix for the next boots." in result["notices"][-1]
+    assert "Left for the next run: accept fix for the next boots." in said(result)[-1]
     assert boot_store.read(kernel.files()) == Acceptance()
 
 
@@ -445,7 +446,7 @@ def test_the_file_of_a_patch_that_is_enabled_already_is_asked_for(tmp_path):
 def test_nothing_loads_it(host):
     host.kernel.has_boot_program = False
     result = host.run("fix", content="1", boot=ACCEPTED)
-    assert any("Apply the role openeuler.livepatch.boot" in notice for notice in result["notices"])
+    assert any("Apply the role openeuler.livepatch.boot" in sentence for sentence in said(result))
 
 
 def test_what_is_in_quarantine_is_not_loaded_again(host):
@@ -459,7 +460,7 @@ def test_what_is_in_quarantine_is_not_loaded_again(host):
     result = host.run("fix", boot=ACCEPTED)
     assert not result["changed"]
     assert result["boot"] == "quarantined"
-    assert any("will not be loaded at boot" in notice for notice in result["notices"])
+    assert any("no boot loads it" in sentence for sentence in said(result))
     assert host.run("fix", ABSENT)["changed"]
     assert host.acceptance == Acceptance()
 

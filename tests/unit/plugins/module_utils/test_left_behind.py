@@ -40,6 +40,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     ModelKernel,
     loaded,
     patch_file,
+    said,
 )
 
 F, G, H = (Function("vmlinux", name) for name in "fgh")
@@ -238,7 +239,7 @@ def test_what_somebody_else_has_loaded_meanwhile_stays_above(tmp_path, abi, repl
     host.kernel.patches.append(loaded(patched("hotfix", abi=abi, replace=replace), load_index=9))
     result = host.run("other", file=patched("other", G, abi=abi))
     assert host.stack == ["hotfix", "other"]
-    assert "The host is not as it was before it: fix is" in result["notices"][0]
+    assert "The host is not as it was before it: fix is" in said(result)[0]
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
@@ -263,7 +264,7 @@ def test_the_file_of_what_recovery_could_not_load_stays(tmp_path):
     with pytest.raises(Cut):
         host.run("fix", file=patch_file("fix", "2", functions=(F,)), content="2", reload=True)
     host.kernel.fail = {"load": (errno.ENOMEM, "")}
-    assert "to load fix failed as well" in host.run("other", file=patched("other", G))["notices"][0]
+    assert "to load fix failed as well" in said(host.run("other", file=patched("other", G)))[0]
     assert f"fix-{file.sha256[:16]}.ko" in host.copies
 
 
@@ -278,7 +279,7 @@ def test_the_file_of_what_could_not_be_loaded_again_stays(tmp_path):
     second = patch_file("fix", "2", functions=(F,))
     result = host.run("fix", file=second, content="2", reload=True)
     assert f"fix-{file.sha256[:16]}.ko" in host.copies
-    assert "until the next run" in result["notices"][-1]
+    assert "until the next run" in said(result)[-1]
 
 
 def test_a_run_that_fails_after_another_was_undone_tells_both(tmp_path, monkeypatch):

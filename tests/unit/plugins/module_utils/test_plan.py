@@ -188,7 +188,7 @@ def test_unprivileged_may_look():
 def test_unknown_identity_is_said():
     plan = make_plan(snapshot(NO_MARKS), Wanted("fix", ENABLED, UNKNOWN_FIX))
     assert not plan.steps
-    assert "unknown" in plan.warnings[0]
+    assert plan.notes[0].reason == "build_unknown"
 
 
 def test_waiting_is_no_change():

@@ -40,6 +40,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     content_of,
     loaded,
     patch_file,
+    said,
     snapshot,
 )
 
@@ -407,7 +408,7 @@ def test_what_a_run_that_was_cut_off_has_not_proven_is_proven_by_the_next_one(tm
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     kernel.text = text
     result = enable(kernel, verification)
-    assert "it was rolled back: disable fix, unload fix" in result["notices"][0] or result["failed"]
+    assert "it was rolled back: disable fix, unload fix" in said(result)[0] or result["failed"]
     assert (result.get("reason"), kernel.enabled("fix")) == ((None, True) if text else ("probe_failed", None))
 
 
@@ -420,7 +421,7 @@ def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp
     assert enable(kernel, verification, patience=Patience(timeout=1, on_stall=REPORT))["state"] == "in transition"
     kernel.patches = [dataclasses.replace(patch, in_transition=False) for patch in kernel.patches]
     predicted = enable(kernel, verification, check_mode=True)
-    assert "has not proven its effect" in predicted["notices"][0]
+    assert "has not proven its effect" in said(predicted)[0]
     result = enable(kernel, verification)
     assert (result["changed"], result["actions"]) == (False, [])
     if text:
@@ -486,7 +487,7 @@ def test_on_stall_report(tmp_path, enable):
     assert "failed" not in result
     assert (result["state"], result["changed"]) == ("in transition", True)
     assert result["stalling_tasks"][0]["command"] == "sleep"
-    assert "is still running; it is held by sleep (pid 42) in hrtimer_nanosleep" in result["notices"][-1]
+    assert "is still running; it is held by sleep (pid 42) in hrtimer_nanosleep" in said(result)[-1]
 
 
 def test_what_was_disabled_by_force_stays_loaded(tmp_path):
@@ -494,14 +495,14 @@ def test_what_was_disabled_by_force_stays_loaded(tmp_path):
     result = manage(Task(Wanted("fix", ABSENT), None, patience=Patience(timeout=5, on_stall=FORCE)), kernel)
     assert not result.get("failed"), result
     assert (result["changed"], kernel.calls) == (True, ["disable fix", "force fix"])
-    assert "and its module stays loaded. Plan a reboot" in result["notices"][-1]
+    assert "and its module stays loaded. Plan a reboot" in said(result)[-1]
 
 
 def test_on_stall_force(tmp_path, enable):
     kernel = Slow(tmp_path, stall=["fix"])
     result = enable(kernel, patience=Patience(timeout=5, on_stall=FORCE))
     assert (result["state"], kernel.calls) == ("enabled", ["load fix", "force fix"])
-    assert "was forced: tasks may run old and new code together. Plan a reboot" in result["notices"][-1]
+    assert "was forced: tasks may run old and new code together. Plan a reboot" in said(result)[-1]
 
 
 def test_nothing_of_this_is_needed_on_stop_machine_kernels(tmp_path):

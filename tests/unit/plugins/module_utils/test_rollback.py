@@ -89,11 +89,9 @@ def test_a_content_that_failed_does_not_stay(tmp_path, abi):
 def test_what_could_be_lost_is_said_before():
     second = patch_file("fix", "2")
     plan = make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True))
-    assert "If this fails, fix cannot be brought back" in plan.warnings[0]
+    assert "If this fails, fix cannot be loaded again." in plan.notes[0].seen
     kept = {"fix": patch_file("fix")}
-    assert not make_plan(
-        snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True), kept
-    ).warnings
+    assert not make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True), kept).notes
 
 
 def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_path):
@@ -298,4 +296,4 @@ def test_what_may_have_replace_is_not_exchanged_beside_others():
     assert make_plan(snapshot(mine, **kernel), verification).refusals == ()
     coming = make_plan(snapshot(other, **kernel), verification)
     assert coming.refusals == ()
-    assert "replace flag" in coming.warnings[0]
+    assert "replace flag" in coming.notes[0].seen

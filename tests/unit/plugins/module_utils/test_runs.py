@@ -43,6 +43,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     content_of,
     loaded,
     patch_file,
+    said,
 )
 
 FIX = patch_file("fix")
@@ -92,7 +93,7 @@ def test_a_damaged_note_is_none_and_does_not_stay(tmp_path, damage):
     (tmp_path / "run/openeuler-livepatch/run").write_text(damage)
     result = manage(Task(Wanted("fix", ABSENT)), kernel)
     assert result["state"] == "absent"
-    assert "its note cannot be understood" in result["notices"][0]
+    assert "its note cannot be understood" in said(result)[0]
     assert not (tmp_path / "run/openeuler-livepatch/run").exists()
 
 
@@ -120,7 +121,7 @@ def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path):
         journal.write_note(kernel.files(), NOTE)
         result = manage(Task(Wanted("fix", ENABLED, FIX)), kernel)
         assert "failed" not in result
-        assert "Another run is changing this host (root, process 1" in result["notices"][0]
+        assert "Another run is changing this host (root, process 1" in said(result)[0]
         journal.remove_note(kernel.files())
         assert manage(Task(Wanted("fix", ABSENT), check_mode=True), kernel)["changed"]
     assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
@@ -130,7 +131,7 @@ def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
     result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
-    assert "was interrupted (root, process 1" in result["notices"][0]
+    assert "was interrupted (root, process 1" in said(result)[0]
     assert journal.read_note(kernel.files()) == NOTE
 
 
@@ -200,7 +201,7 @@ def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_of
     host.run("old")
     host.run("new", supersedes=("old",))
     host.dies_after(call, "base", DISABLED, on_covered=UNSTACK)
-    assert "interrupted" in host.run("new")["notices"][0]
+    assert "interrupted" in said(host.run("new"))[0]
     assert host.conditions() == {"base": base, "new": True}
     assert "failed" not in host.run("new", REVERTED)
     assert host.conditions() == {"base": base, "old": True}
@@ -211,7 +212,7 @@ def test_what_was_disabled_comes_back_after_a_run_that_was_cut_off(tmp_path):
     host.run("new")
     host.run("new", DISABLED)
     host.dies_after("unload new", "new")
-    assert "interrupted" in host.run("new", DISABLED)["notices"][0]
+    assert "interrupted" in said(host.run("new", DISABLED))[0]
     assert host.conditions() == {"new": False}
 
 
@@ -225,8 +226,8 @@ def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, a
     assert host.acceptance == Acceptance()
     result = host.run("fix")
     assert result["changed"]
-    assert "it was rolled back: " in result["notices"][0]
-    assert "What is accepted for the next boots is as before it." in result["notices"][0]
+    assert "it was rolled back: " in said(result)[0]
+    assert "What is accepted for the next boots is as before it." in said(result)[0]
     assert (host.conditions(), host.acceptance, result["boot"]) == ({"fix": True}, before, "accepted")
     assert [path.name for path in (tmp_path / "var/lib/openeuler-livepatch").glob("*.ko")] == [
         f"fix-{FIX.sha256[:16]}.ko"
@@ -245,7 +246,7 @@ def test_what_cannot_be_accepted_again_is_told(tmp_path, monkeypatch, damaged):
     monkeypatch.setattr(boot_store, "write", fail_with(errno.ENOSPC))
     result = host.run("fix")
     assert "failed" not in result
-    assert any("fix is not accepted any more" in notice for notice in result["notices"]) != damaged
+    assert any("fix is not accepted any more" in sentence for sentence in said(result)) != damaged
     assert (store.read_text() == "{") == damaged
 
 
@@ -261,7 +262,7 @@ def test_what_a_run_has_forgotten_and_taken_out_stays_forgotten(tmp_path):
     host.run("fix", boot=ACCEPTED)
     host.dies_after("unload fix", "fix", ABSENT)
     result = host.run("fix", ABSENT)
-    assert "it had carried out its steps" in result["notices"][0]
+    assert "it had carried out its steps" in said(result)[0]
     assert not result["changed"]
     assert (host.conditions(), host.acceptance) == ({}, Acceptance())
 
@@ -341,7 +342,7 @@ def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_fi
     host.dies_after("load fix", "fix")
     first = host.run("fix", sent=False)
     assert (first["needs_file"], first["changed"]) == (True, True)
-    assert "it was rolled back: unload fix." in first["notices"][0]
+    assert "it was rolled back: unload fix." in said(first)[0]
     assert host.run("fix")["state"] == "enabled"
 
 
@@ -354,7 +355,7 @@ def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_i
     monkeypatch.setattr(journal, "write", fail_with(errno.ENOSPC))
     result = host.run("fix")
     assert (result["failed"], result["reason"], result["changed"]) == (True, "no_room", True)
-    assert "it was rolled back: unload fix." in result["notices"][0]
+    assert "it was rolled back: unload fix." in said(result)[0]
 
 
 def test_a_run_that_was_cut_off_before_its_first_step_is_no_change(tmp_path):

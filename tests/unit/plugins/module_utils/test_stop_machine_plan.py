@@ -206,8 +206,9 @@ def test_covered_means_all_functions():
 def test_a_gap_is_announced():
     wanted = Wanted("a2", ENABLED, file_of("a2"), supersedes=("a1",))
     kept = {"a1": file_of("a1")}
-    assert make_plan(host("a1+"), wanted, kept).warnings == ()
-    assert "neither is active" in make_plan(host("a1+", stacking_enforced=True), wanted, kept).warnings[0]
+    assert make_plan(host("a1+"), wanted, kept).notes == ()
+    (note,) = make_plan(host("a1+", stacking_enforced=True), wanted, kept).notes
+    assert "neither is active" in note.why
 
 
 @pytest.mark.parametrize(
