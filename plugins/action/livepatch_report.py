@@ -127,7 +127,8 @@ def _releases(entries: list[t.Any]) -> tuple[Release, ...]:
 def _source(entry: t.Any) -> tuple[str, t.Any]:
     """A name for the release in messages, and its data."""
     if isinstance(entry, Mapping):
-        return f"the release {entry.get('id', '')}".rstrip(), entry
+        fix = entry.get("fix")
+        return f"the release {fix.get('id', '') if isinstance(fix, Mapping) else ''}".rstrip(), entry
     path = release_path(str(entry))
     try:
         return path, load_yaml(path)

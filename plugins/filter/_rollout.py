@@ -10,8 +10,8 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, waves
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import release_from
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
@@ -20,7 +20,8 @@ Data = dict[str, t.Any]
 
 def choose(read: Data, name: str, release: Data, is_file_required: bool) -> Data:
     """The host after its facts were read."""
-    return hosts.host_data(hosts.choose(name, read_result(read), release_from(release), is_file_required))
+    chosen = hosts.choose(name, read_result(read), read_release(release, "the release"), is_file_required)
+    return hosts.host_data(chosen)
 
 
 def check(host: Data, marked: Data, mark_read: Data, prediction: Data) -> Data:
@@ -71,7 +72,7 @@ def lines(of_wave: Sequence[Data]) -> list[str]:
 
 def stop_message(of_wave: Sequence[Data], release: Data, wave: Data, limit: t.Any, not_begun: Sequence[str]) -> str:
     """Why the rollout stops."""
-    return waves.stop_message(release["id"], _hosts(of_wave), waves.Wave(**wave), str(limit), not_begun)
+    return waves.stop_message(release["fix"]["id"], _hosts(of_wave), waves.Wave(**wave), str(limit), not_begun)
 
 
 def _hosts(of_wave: Sequence[Data]) -> list[hosts.Host]:

@@ -52,27 +52,35 @@ release:
   returned: success
   type: dict
   contains:
-    id:
-      description: What the fix is called.
-      type: str
-      sample: CVE-2026-0001
+    format:
+      description: The format of the release, V(1).
+      type: int
+      sample: 1
+    fix:
+      description: What is fixed.
+      type: dict
+      contains:
+        id:
+          description: What the fix is called.
+          type: str
+          sample: CVE-2026-0001
+        title:
+          description: What it fixes.
+          type: str
+          sample: A missing check in the TCP stack
+        severity:
+          description: How severe that is.
+          type: str
+          sample: important
+        cves:
+          description: The CVEs that it fixes.
+          type: list
+          elements: str
+          sample: [CVE-2026-0001]
     name:
       description: Name of the patch module, as the kernel spells it.
       type: str
       sample: livepatch_cve_2026_0001
-    title:
-      description: What it fixes.
-      type: str
-      sample: A missing check in the TCP stack
-    severity:
-      description: How severe that is.
-      type: str
-      sample: important
-    cves:
-      description: The CVEs that it fixes.
-      type: list
-      elements: str
-      sample: [CVE-2026-0001]
     supersedes:
       description: The patches that it takes the place of.
       type: list

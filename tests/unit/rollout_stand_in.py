@@ -60,7 +60,7 @@ def patch(enabled):
 ENABLED = {"name": "fix_1", "enabled": True, "effective": "full", "in_transition": False}
 DISABLED = {"name": "fix_1", "enabled": False, "effective": "none", "in_transition": False}
 # A name as a release of an older version may have it.
-RELEASE = {"format": 1, "id": "Fix 1", "name": "fix-1", "supersedes": [], "fixed_in": ["6.7"]}
+RELEASE = {"format": 1, "fix": {"id": "Fix 1"}, "name": "fix-1", "supersedes": [], "fixed_in": ["6.7"]}
 
 
 class Rollout:

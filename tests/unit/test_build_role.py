@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 
 import yaml
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release
 
 ROOT = Path(__file__).resolve().parents[2]
 # Not by its name: "ansible-test units" has no commands in its PATH.
@@ -21,7 +23,12 @@ ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
 OWN = {"method", "name", "patches", "sources", "kernel_release", "dest"}
 """The options that the role makes from the fix."""
 KERNEL = {"release": "6.6", "host": "localhost"}
-FIX = {"id": "CVE-2026-0001", "name": "my-fix", "patches": ["x.patch"], "kernels": [KERNEL]}
+FIX = {
+    "livepatch_build_fix": {"id": "CVE-2026-0001"},
+    "livepatch_build_name": "my-fix",
+    "livepatch_build_patches": ["x.patch"],
+    "livepatch_build_kernels": [KERNEL],
+}
 
 
 def play(folder: Path, playbook: str, variables: dict) -> subprocess.CompletedProcess[str]:
@@ -49,11 +56,53 @@ def test_the_role_hands_on_what_the_module_takes():
 
 
 def test_an_option_that_is_not_known_is_refused(tmp_path: Path):
-    fix = {**FIX, "kernels": [{"release": "6.6", "hots": "builder", "src_dir": "/x"}]}
-    variables = {"livepatch_fix": fix, "livepatch_become": False, "livepatch_build_options": {"cflag": ["-DX"]}}
+    kernels = [{"release": "6.6", "hots": "builder", "src_dir": "/x"}]
+    options = {"livepatch_become": False, "livepatch_build_options": {"cflag": ["-DX"]}}
+    variables = {**FIX, **options, "livepatch_build_kernels": kernels}
     done = play(tmp_path, "openeuler.livepatch.build", variables)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "livepatch_build_options has cflag, hots, which this role does not take" in done.stdout
+
+
+def test_the_release_is_one_that_is_read_again(tmp_path: Path):
+    file = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/my_fix.ko", "sha256": "00"}
+    fix = {"id": "CVE-2026-0001", "title": "A: 'check'", "severity": "low", "cves": ["CVE-2026-0001"]}
+    more = {
+        "livepatch_build_fix": fix,
+        "livepatch_build_supersedes": ["contained"],
+        "livepatch_build_fixed_in": ["6.7"],
+    }
+    plays = [
+        {
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars_files": [str(ROOT / f"roles/build/{folder}/main.yml") for folder in ("defaults", "vars")],
+            "tasks": [
+                {
+                    "ansible.builtin.copy": {
+                        "content": "{{ lookup('ansible.builtin.template', template) }}",
+                        "dest": f"{tmp_path}/release.yml",
+                    },
+                    "vars": {
+                        **FIX,
+                        **more,
+                        "__livepatch_build_files": [file],
+                        "template": str(ROOT / "roles/build/templates/release.yml.j2"),
+                        "ansible_python_interpreter": sys.executable,
+                    },
+                }
+            ],
+        }
+    ]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    done = play(tmp_path, "play.yml", {})
+    assert done.returncode == 0, done.stdout + done.stderr
+    release = find_release(str(tmp_path), None).release
+    assert (release.id, release.title, release.severity) == ("CVE-2026-0001", "A: 'check'", "low")
+    assert release.cves == ("CVE-2026-0001",)
+    assert (release.name, release.supersedes, release.fixed_in) == ("my_fix", ("contained",), ("6.7",))
+    assert release.files == (File("6.6", "x86_64", "00", "6.6/my_fix.ko"),)
 
 
 def test_the_packages_and_the_name(tmp_path: Path):
@@ -68,15 +117,14 @@ def test_the_packages_and_the_name(tmp_path: Path):
             "hosts": "localhost",
             "connection": "local",
             "gather_facts": False,
-            "vars": {"livepatch_build_fix": FIX, "livepatch_build_options": {}},
-            "vars_files": [str(ROOT / "roles/build/vars/main.yml")],
+            "vars_files": [str(ROOT / f"roles/build/{folder}/main.yml") for folder in ("defaults", "vars")],
             "tasks": [
                 {
                     "ansible.builtin.copy": {
                         "content": "{{ [__livepatch_build_name, __livepatch_build_wanted_packages] | to_json }}",
                         "dest": f"{tmp_path}/{name}.json",
                     },
-                    "vars": {"ansible_facts": facts, "ansible_python_interpreter": sys.executable},
+                    "vars": {**FIX, "ansible_facts": facts, "ansible_python_interpreter": sys.executable},
                 }
                 for name, facts in distributions.items()
             ],

@@ -133,6 +133,6 @@ def test_ansible_takes_all_of_them(tmp_path: Path):
 
 def test_the_fix_of_the_guides_is_one_that_the_role_takes():
     specification = yaml.safe_load(text_of(ROOT / "roles/build/meta/argument_specs.yml"))
-    options = specification["argument_specs"]["main"]["options"]["livepatch_build_fix"]["options"]
-    fix = yaml.safe_load(text_of(ROOT / "examples/guides/fix.yml"))["livepatch_fix"]
+    options = specification["argument_specs"]["main"]["options"]
+    fix = yaml.safe_load(text_of(ROOT / "examples/guides/fix.yml"))
     assert ArgumentSpecValidator(options).validate(fix).error_messages == []

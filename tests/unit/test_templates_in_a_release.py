@@ -30,8 +30,8 @@ def fixture_rollout(tmp_path: Path) -> Rollout:
     rollout.release = {
         "format": 1,
         "name": "fix_1",
-        **{field: sly(field) for field in ("id", "title", "severity")},
-        **{field: [sly(field)] for field in ("cves", "supersedes", "fixed_in")},
+        "fix": {**{field: sly(field) for field in ("id", "title", "severity")}, "cves": [sly("cves")]},
+        **{field: [sly(field)] for field in ("supersedes", "fixed_in")},
         "files": [{"kernel_release": sly("kernel_release"), "machine": sly("machine"), **file}],
     }
     kernel = {"release": sly("kernel_release"), "machine": sly("machine")}

@@ -77,12 +77,13 @@ def read_release(data: t.Any, source: str) -> Release:
     version = release.number("format")
     if version != FORMAT:
         raise DataError(f"{source} has the format {version}, and this collection reads the format {FORMAT}.")
+    fix = release.inner("fix")
     return Release(
-        id=release.text("id"),
+        id=fix.text("id"),
         name=kernel_name(release.text("name")),
-        title=release.text_or_none("title") or "",
-        severity=release.text_or_none("severity") or "",
-        cves=tuple(sorted(set(release.texts("cves")))),
+        title=fix.text_or_none("title") or "",
+        severity=fix.text_or_none("severity") or "",
+        cves=tuple(sorted(set(fix.texts("cves")))),
         supersedes=tuple(kernel_name(name) for name in release.texts("supersedes")),
         fixed_in=release.texts("fixed_in"),
         files=tuple(_read_file(file) for file in release.each("files")),

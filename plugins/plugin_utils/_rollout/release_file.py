@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import FORMAT, Release, read_release
 
 FILE_NAME = "release.yml"
 KEY = "livepatch_release"
@@ -68,14 +68,15 @@ def find_release(file: str | None, data: t.Any) -> Found:
 
 
 def release_data(release: Release) -> dict[str, t.Any]:
-    """The release as plain data."""
-    data = asdict(release)
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
-
-
-def release_from(data: t.Mapping[str, t.Any]) -> Release:
-    """The release of which `data` is what `release_data` has returned."""
-    return read_release({"format": 1, **data}, "the release")
+    """The release as plain data, as it is in its file."""
+    return {
+        "format": FORMAT,
+        "fix": {"id": release.id, "title": release.title, "severity": release.severity, "cves": list(release.cves)},
+        "name": release.name,
+        "supersedes": list(release.supersedes),
+        "fixed_in": list(release.fixed_in),
+        "files": [asdict(file) for file in release.files],
+    }
 
 
 def release_path(file: str) -> str:

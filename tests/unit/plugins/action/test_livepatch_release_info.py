@@ -18,7 +18,14 @@ from ansible_collections.openeuler.livepatch.plugins.action.livepatch_release_in
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_release_info
 
 FILE = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/a.ko", "sha256": "00"}
-RELEASE = {"format": 1, "id": "Fix 1", "name": "fix-1", "supersedes": ["fix-0"], "fixed_in": ["6.7"], "files": [FILE]}
+RELEASE = {
+    "format": 1,
+    "fix": {"id": "Fix 1", "title": "A fix", "severity": "low", "cves": ["CVE-1"]},
+    "name": "fix-1",
+    "supersedes": ["fix-0"],
+    "fixed_in": ["6.7"],
+    "files": [FILE],
+}
 
 
 def read(**arguments):
@@ -48,8 +55,8 @@ def test_a_release_from_a_file_its_folder_and_a_variable(written, monkeypatch):
     found = read(file=str(path))
     assert found["changed"] is False
     assert found["directory"] == str(path.parent)
-    assert (found["release"]["name"], found["release"]["supersedes"]) == ("fix_1", ["fix_0"])
-    assert found["release"]["files"] == [{key: value for key, value in FILE.items() if key != "abi"}]
+    files = [{key: value for key, value in FILE.items() if key != "abi"}]
+    assert found["release"] == {**RELEASE, "name": "fix_1", "supersedes": ["fix_0"], "files": files}
     assert read(file=str(path.parent)) == found
     monkeypatch.chdir(path.parent)
     assert read(file="release.yml") == read(release=RELEASE, file="") == found
@@ -62,11 +69,11 @@ def test_a_release_from_a_file_its_folder_and_a_variable(written, monkeypatch):
         ("- 1", "is not a release: it has no key livepatch_release."),
         ("text", "is not a release: it has no key livepatch_release."),
         ("", "is not a release: it has no key livepatch_release."),
-        ({"livepatch_fix": {}}, "is not a release: it has no key livepatch_release."),
+        ({"livepatch_build_fix": {}}, "is not a release: it has no key livepatch_release."),
         ({"livepatch_release": []}, "is not a dictionary."),
         ({"livepatch_release": {**RELEASE, "format": 2}}, "this collection knows the format 1."),
         ({"livepatch_release": {**RELEASE, "format": None}}, "has a format that is not a number."),
-        ({"livepatch_release": {**RELEASE, "id": None}}, "has no id."),
+        ({"livepatch_release": {**RELEASE, "fix": {}}}, "has no id."),
         ({"livepatch_release": {**RELEASE, "name": "../x"}}, "has a name that is not one of a kernel module."),
         ({"livepatch_release": {**RELEASE, "name": "{{ x }}"}}, "has a name that is not one of a kernel module."),
         ({"livepatch_release": {**RELEASE, "files": [{**FILE, "path": "/x"}]}}, "a path that leads out of its folder."),
@@ -100,7 +107,7 @@ def test_bytes_that_are_no_text(tmp_path):
         ({"file": "/no/such"}, "no_such_release", "/no/such cannot be read: No such file or directory."),
         ({"file": "~/no/such"}, "no_such_release", os.path.expanduser("~/no/such") + " cannot be read: "),
         ({"file": "/dev/null/x"}, "no_such_release", "/dev/null/x cannot be read: Not a directory."),
-        ({"release": {"id": "x"}}, "bad_release", "The release has a format that is not a number."),
+        ({"release": {"name": "x"}}, "bad_release", "The release has a format that is not a number."),
         ({"release": RELEASE, "file": "x"}, "bad_arguments", "A release is given twice"),
     ],
 )

@@ -24,9 +24,8 @@ FILES = {"livepatch.csv", "livepatch.html", "livepatch.json", "livepatch.prom"}
 ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
 RELEASE = {
     "format": 1,
-    "id": "CVE-2026-0001",
+    "fix": {"id": "CVE-2026-0001", "cves": ["CVE-2026-0001"]},
     "name": "livepatch_cve_2026_0001",
-    "cves": ["CVE-2026-0001"],
     "fixed_in": [platform.release()],
     "files": [],
 }
@@ -112,7 +111,7 @@ def test_the_same_bytes_from_a_cache(play):
 
 
 def write_release(play):
-    folder = play.folder / "releases" / RELEASE["id"]
+    folder = play.folder / "releases" / RELEASE["fix"]["id"]
     folder.mkdir(parents=True)
     (folder / "release.yml").write_text(yaml.safe_dump({"livepatch_release": RELEASE}))
 

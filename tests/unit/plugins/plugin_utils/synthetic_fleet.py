@@ -51,11 +51,13 @@ def release(place: int, more: Plain | None = None) -> Plain:
     fix, title, severity, _functions = FIXES[place]
     return {
         "format": 1,
-        "id": fix,
+        "fix": {
+            "id": fix,
+            "title": title,
+            "severity": severity,
+            "cves": [fix] if fix.startswith("CVE") else [],
+        },
         "name": patch_name(fix),
-        "title": title,
-        "severity": severity,
-        "cves": [fix] if fix.startswith("CVE") else [],
         "supersedes": [],
         "fixed_in": [KERNELS[4]] if place == 0 else [],
         "files": [
@@ -199,5 +201,5 @@ def answers(hosts: int, seed: int = 1) -> dict[str, Answer]:
 
 
 def fleet(hosts: int, seed: int = 1, with_releases: bool = True) -> Fleet:
-    sources = [(f"release {data['id']}", data) for data in releases()] if with_releases else []
+    sources = [(f"release {data['fix']['id']}", data) for data in releases()] if with_releases else []
     return fleet_of(answers(hosts, seed), read_releases(sources), NOW)

@@ -34,9 +34,9 @@ SHA, OTHER_SHA = "a" * 64, "b" * 64
 FORMATS = (as_json, as_csv, as_prometheus, as_html)
 
 
-def release(fix="fix-1", name="lp", **more):
+def release(fix="fix-1", name="lp", cves=(), **more):
     files = [{"kernel_release": KERNEL, "machine": "x86_64", "sha256": SHA}]
-    return {"format": 1, "id": fix, "name": name, "files": files, **more}
+    return {"format": 1, "fix": {"id": fix, "cves": list(cves)}, "name": name, "files": files, **more}
 
 
 def patch(name="lp", sha256=SHA, **more):
@@ -272,7 +272,8 @@ def test_texts_that_could_disguise_themselves():
         ([], "is not a dictionary"),
         ({}, "format in here is not a number"),
         (release() | {"format": 2}, "here has the format 2, and this collection reads the format 1"),
-        (release() | {"id": ""}, "has no id"),
+        (release(""), "fix of here has no id"),
+        (release() | {"fix": "fix-1"}, "fix of here is not a dictionary"),
         (release() | {"files": [{}]}, "has no kernel_release"),
         ({"livepatch_release": []}, "is not a dictionary"),
     ],

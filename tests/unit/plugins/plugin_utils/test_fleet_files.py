@@ -60,7 +60,10 @@ def hostile_fleet():
     }
     answers["silent"] = Answer(None, "</script><script>alert(1)</script>")
     releases = [
-        (name, synthetic.release(0, {"id": name, "name": name, "title": name, "severity": name, "cves": [name]}))
+        (
+            name,
+            synthetic.release(0, {"fix": {"id": name, "title": name, "severity": name, "cves": [name]}, "name": name}),
+        )
         for name in HOSTILE
     ]
     return fleet_of(answers, read_releases(releases), synthetic.NOW)
