@@ -100,3 +100,14 @@ def test_every_option_reaches_the_module(rollout: Rollout):
     rollout.run(json.dumps({f"livepatch_rollout_{name}": value for name, value in wanted.items()}), as_variable=True)
     applied = [task for task in rollout.tasks("host") if "watch" in task]
     assert [{name: task[name] for name in wanted} for task in applied] == [wanted]
+
+
+def test_preflight_takes_a_release_or_a_patch_file(rollout: Rollout):
+    rollout.host("fresh")
+    rollout.host("other", release="6.5")
+    output = rollout.play("preflight", rollout.write_release(), returns=2)
+    assert "The release has a file for the kernel 6.6." in output
+    assert "The release has no file for the kernel 6.5." in output
+    assert [task["src"] for task in rollout.tasks("fresh") if task] == [str(rollout.folder / "fix_1.ko")]
+    rollout.play("preflight", {"livepatch_src": "fix_1.ko"})
+    assert [task["src"] for task in rollout.tasks("other") if task] == [str(rollout.folder / "fix_1.ko")]
