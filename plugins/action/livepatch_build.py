@@ -14,7 +14,12 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import method_of
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    Finding,
+    FindingError,
+    failure_of,
+    sentence,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress import describe
 
 MODULE = "openeuler.livepatch.livepatch_build"
@@ -25,19 +30,21 @@ GRACE_SECONDS = 60
 
 Result = dict[str, t.Any]
 
-NO_CAUSE = "The build job has died without a result."
-NO_REMEDY = (
-    "Look at the memory and the kernel log of the build host: it may have run out of memory, or have rebooted. "
-    "Run the task again."
+NO_RESULT = Finding(
+    reason="no_result",
+    seen="The build job has died without a result.",
+    remedy="Look at the memory and the kernel log of the build host: it may have run out of memory, or have rebooted. "
+    "Run the task again.",
 )
-NO_RESULT: Result = {
-    "failed": True,
-    "changed": False,
-    "msg": f"{NO_CAUSE} {NO_REMEDY}",
-    "reason": "no_result",
-    "cause": NO_CAUSE,
-    "remedy": NO_REMEDY,
-}
+
+
+def _explained(result: Result) -> Result:
+    """The result. A failure that Ansible tells of itself, such as a wrong option, gets what the module's own have."""
+    if result.get("failed") and "reason" not in result:
+        result["reason"] = "module_failed"
+        result["cause"] = sentence(str(result.get("msg", "The module has failed")))
+        result["remedy"] = "Correct what this message of Ansible's own names, then run the task again."
+    return result
 
 
 class ActionModule(ActionBase):
@@ -48,10 +55,10 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         if not self._is_watched():
             result.update(self._call(task_vars, None, wrap_async=self._task.async_val))
-            return result
+            return _explained(result)
         first = self._call(task_vars, {"only_if_current": True})
         result.update(self._build_and_watch(task_vars) if first.pop("needs_build", False) else first)
-        return result
+        return _explained(result)
 
     def _is_watched(self) -> bool:
         """Whether there may be a long build. In check mode there is none, and an async task is on its own."""
@@ -119,7 +126,7 @@ class ActionModule(ActionBase):
             if status.get("finished") or status.get("failed"):
                 break
             if time.monotonic() >= deadline:
-                status = dict(NO_RESULT)
+                status = failure_of(NO_RESULT)
                 break
             time.sleep(1)
         self._status(task_vars, job, "cleanup")

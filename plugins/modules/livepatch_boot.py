@@ -46,6 +46,7 @@ sha256:
   description: Digest of the program. The same version of the collection makes the same file everywhere.
   returned: always
   type: str
+  sample: 5f2b8a3c0e4d1f6a7b9c8d0e2f4a6b8c1d3e5f7a9b0c2d4e6f8a1b3c5d7e9f01
 python:
   description:
     - The Python to run it with, V(/usr/bin/python3) if it is there and new enough, because that name outlasts updates; else the one that

@@ -265,9 +265,12 @@ method:
   type: str
   sample: kpatch
 patch_file:
-  description: What is in the patch file, the same keys as RV(openeuler.livepatch.livepatch_module#module:file). V(null) in check mode before it is built.
+  description:
+    - What is in the patch file, the same keys as RV(openeuler.livepatch.livepatch_module#module:file).
+    - V(null) in check mode before it is built.
   returned: success
   type: dict
+  sample: {name: livepatch_cmdline, abi: per_task, replace: false, vermagic: 6.12.48-amd64 SMP preempt mod_unload modversions}
 manifest:
   description: Path of the manifest, JSON.
   returned: success
@@ -279,63 +282,142 @@ duration:
   type: float
   sample: 12.5
 cpu_seconds:
-  description: CPU seconds of C(kpatch-build) in RV(ignore:build) and of the module itself in RV(ignore:besides). V(null) if nothing was built.
+  description: The CPU time that the task took. V(null) if it built nothing.
   returned: success
   type: dict
+  contains:
+    build:
+      description: CPU seconds of C(kpatch-build) and all that it started; V(0.0) with O(method=kbuild).
+      returned: if something was built
+      type: float
+      sample: 48.2
+    besides:
+      description: CPU seconds of the module itself and of the other programs that it started.
+      returned: if something was built
+      type: float
+      sample: 3.1
 changed_functions:
-  description: The functions that C(kpatch-build) found changed or new, each with RV(ignore:object), RV(ignore:name) and RV(ignore:new).
+  description: The functions that C(kpatch-build) found changed or new. Empty with O(method=kbuild).
   returned: success
   type: list
   elements: dict
+  contains:
+    object:
+      description: The object file that has the function.
+      returned: always
+      type: str
+      sample: cmdline.o
+    name:
+      description: The name of the function.
+      returned: always
+      type: str
+      sample: cmdline_proc_show
+    new:
+      description: Whether the patch adds the function.
+      returned: always
+      type: bool
+      sample: false
 reason:
-  description: Stable key of why it failed, for example V(compile_error).
+  description: Stable key of why it failed. V(module_failed) where Ansible itself refuses the task, for example for an option that does not exist.
   returned: failure
   type: str
+  sample: compile_error
 cause:
   description: Why it failed, in one sentence.
   returned: failure
   type: str
+  sample: "The compiler says: fs/proc/cmdline.c:10: implicit declaration of function 'nothing'."
 remedy:
   description: What to do about it, in one sentence.
   returned: failure
   type: str
+  sample: Correct the patch.
 problems:
-  description: Everything that would make the build fail, each with RV(ignore:reason), RV(ignore:cause), RV(ignore:remedy)
-    and RV(ignore:severity).
+  description: Everything that would make the build fail. The first problem is the reason of the failure.
   returned: when the checks before the build failed
   type: list
   elements: dict
+  contains:
+    reason:
+      description: Stable key of the problem.
+      returned: always
+      type: str
+      sample: does_not_apply
+    cause:
+      description: What is wrong.
+      returned: always
+      type: str
+      sample: "/srv/livepatch/0001-test.patch: hunk 1 does not apply to fs/proc/cmdline.c at line 7."
+    remedy:
+      description: What to do about it.
+      returned: always
+      type: str
+      sample: Correct the patch or src_dir.
+    severity:
+      description: V(refuse), since the module does not build with such a problem.
+      returned: always
+      type: str
+      sample: refuse
 errors:
-  description: The compiler's errors, each with RV(ignore:file), RV(ignore:line), RV(ignore:column) and RV(ignore:message).
+  description: The errors that the compiler printed.
   returned: when the compiler failed
   type: list
   elements: dict
-log:
-  description: Path of the whole log of C(kpatch-build) on the build host.
-  returned: when kpatch-build failed
-  type: str
-log_lines:
-  description: The lines that say what went wrong.
-  returned: when kpatch-build failed
-  type: list
-  elements: str
+  contains:
+    file:
+      description: The source file.
+      returned: always
+      type: str
+      sample: fs/proc/cmdline.c
+    line:
+      description: The line in it.
+      returned: always
+      type: int
+      sample: 10
+    column:
+      description: The column in that line; V(null) if the compiler does not tell it.
+      returned: always
+      type: int
+      sample: 9
+    message:
+      description: What the compiler says.
+      returned: always
+      type: str
+      sample: implicit declaration of function 'nothing'
 cmd:
-  description: The command that failed.
-  returned: when the build with kbuild failed
+  description: The command that failed, or that made a result which cannot be used. The path of O(sign.key) is left out.
+  returned: failure, if kpatch-build, make or the program that signs was called
   type: list
   elements: str
+  sample: [make, -C, /usr/src/linux-headers-6.12.48-amd64, M=/tmp/livepatch-x1y2z3, modules]
 rc:
-  description: Exit status of the command that failed.
-  returned: when the build failed
+  description: The exit status of RV(cmd). V(null) if it was killed because O(timeout) was over.
+  returned: failure, if kpatch-build, make or the program that signs was called
   type: int
+  sample: 2
+log:
+  description:
+    - Path on the build host of the file with all that C(kpatch-build) and make printed. V(null) if that file cannot be written.
+    - Other programs leave no log. With O(method=kbuild), RV(stdout) and RV(stderr) are all that make printed.
+  returned: failure, if kpatch-build was called
+  type: str
+  sample: /var/cache/livepatch_build/logs/livepatch-0001-test.log
+log_lines:
+  description: The last lines of the log that say what went wrong, at most 20.
+  returned: when kpatch-build failed
+  type: list
+  elements: str
+  sample: ["fs/proc/cmdline.c:10:9: error: implicit declaration of function 'nothing'", "ERROR: kpatch build failed. Check build.log for more details."]
 stdout:
-  description: Its standard output.
-  returned: when the build with kbuild failed
+  description: The standard output of make, with O(method=kbuild).
+  returned: failure, if make was called
   type: str
+  sample: "  CC [M]  /tmp/livepatch-x1y2z3/livepatch_cmdline.o"
 stderr:
-  description: Its standard error, with the compiler's messages.
-  returned: when the build with kbuild failed
+  description: The standard error of make, with the messages of the compiler, with O(method=kbuild).
+  returned: failure, if make was called
   type: str
+  sample: "livepatch_cmdline.c:7:3: error: 'x' undeclared"
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -7,13 +7,17 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOTTED = re.MULTILINE | re.DOTALL
 PRIVATE = ("module_utils", "plugin_utils", "doc_fragments")
+RESULTS_DOCUMENTED = ("livepatch_boot", "livepatch_build", "livepatch_file_info", "livepatch_report")
+"""The modules whose RETURN is complete; one more name here holds one more module."""
 
 
 def load(name: str) -> dict:
@@ -49,6 +53,36 @@ def test_private_plugins_are_underscored():
     for folder in PRIVATE:
         for path in (ROOT / "plugins" / folder).glob("**/*.py"):
             assert path.name.startswith("_") or path.parent.name.startswith("_"), path
+
+
+def returned_by(module: str) -> dict[str, t.Any]:
+    """RETURN of a module."""
+    source = (ROOT / f"plugins/modules/{module}.py").read_text(encoding="utf-8")
+    (text,) = re.findall(r'^RETURN = r"""\n(.*?)^"""', source, DOTTED)
+    return yaml.safe_load(text)
+
+
+def missing_of(values: dict[str, t.Any], above: str = "") -> t.Iterator[str]:
+    """What each key and the keys in it lack: `returned`, and `sample` where it contains no other keys."""
+    for name, value in values.items():
+        if "returned" not in value:
+            yield f"{above}{name} has no returned"
+        if "contains" in value:
+            yield from missing_of(value["contains"], f"{above}{name}.")
+        elif "sample" not in value:
+            yield f"{above}{name} has no sample"
+
+
+@pytest.mark.parametrize("module", RESULTS_DOCUMENTED)
+def test_each_result_says_when_it_is_returned_and_what_it_looks_like(module: str):
+    values = returned_by(module)
+    assert values
+    assert list(missing_of(values)) == []
+
+
+def test_a_result_that_is_not_complete_is_found():
+    inner = {"contains": {"value": {"returned": "always"}}}
+    assert list(missing_of({"outer": inner})) == ["outer has no returned", "outer.value has no sample"]
 
 
 def test_what_roles_do_on_the_controller_becomes_nobody():

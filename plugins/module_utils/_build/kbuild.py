@@ -292,7 +292,7 @@ def build_module(build: Build, directory: str, run: Run) -> Plain:
     try:
         patch_file = read_patch_file(result, build.dest)
     except PatchFileError as error:
-        raise BuildError(error.finding) from error
+        raise BuildError(error.finding, cmd=command, rc=rc, stdout=out, stderr=err) from error
     compiler, headers = _read_dependencies(build, directory)
     return {
         "format": MANIFEST_FORMAT,
@@ -347,19 +347,20 @@ _MODPOST_ERROR = re.compile(r'^ERROR: modpost: "(?P<symbol>[^"]+)" \[[^\]]+\] un
 
 
 def _build_failed(build: Build, directory: str, command: list[str], rc: int, out: str, err: str) -> BuildError:
+    details: Plain = {"cmd": command, "rc": rc, "stdout": out, "stderr": err}
     if rc == 127:
         return BuildError(
             Finding(
                 reason="no_make",
                 seen="The program make is not installed.",
                 remedy="Install make and the kernel's compiler.",
-            )
+            ),
+            **details,
         )
     original = {os.path.basename(path): path for path in build.sources}
     errors = parse_errors(err + "\n" + out)
     for error in errors:
         error["file"] = original.get(os.path.basename(error["file"]), error["file"])
-    details: Plain = {"cmd": command, "rc": rc, "stdout": out, "stderr": err}
     if errors:
         return compile_error(errors, "Correct the source.", **details)
     details["errors"] = errors

@@ -56,9 +56,10 @@ def prepare(wanted: Plain | None, release: str) -> Seal | None:
 def sign(path: str, seal: Seal, run: Run) -> None:
     """Append the signature to a module. Raises BuildError."""
     if seal.program:
-        rc, _out, err = run([seal.program, seal.hash, seal.key, seal.cert, path])
+        command = [seal.program, seal.hash, seal.key, seal.cert, path]
+        rc, _out, err = run(command)
     else:
-        rc, err = _sign_with_openssl(path, seal, run)
+        command, rc, err = _sign_with_openssl(path, seal, run)
     if rc != 0:
         # What the programs print has the key's path in it.
         says = err.replace(seal.key, "the key").strip().splitlines()
@@ -68,10 +69,12 @@ def sign(path: str, seal: Seal, run: Run) -> None:
                 seen="The module cannot be signed: {}.".format(says[-1] if says else f"exit status {rc}"),
                 remedy="Check that sign.key and sign.cert belong together and are in PEM format.",
             ),
+            cmd=[word.replace(seal.key, "the key") for word in command],
+            rc=rc,
         )
 
 
-def _sign_with_openssl(path: str, seal: Seal, run: Run) -> tuple[int, str]:
+def _sign_with_openssl(path: str, seal: Seal, run: Run) -> tuple[list[str], int, str]:
     with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
         signature = os.path.join(directory, "signature")
         command = ["openssl", "cms", "-sign", "-binary", "-noattr", "-nocerts", "-nosmimecap", "-md", seal.hash]
@@ -82,7 +85,7 @@ def _sign_with_openssl(path: str, seal: Seal, run: Run) -> tuple[int, str]:
                 content = stream.read()
             with open(path, "ab") as stream:
                 stream.write(content + trailer(len(content)))
-        return rc, err
+        return command, rc, err
 
 
 def trailer(size: int) -> bytes:

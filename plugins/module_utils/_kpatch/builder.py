@@ -20,6 +20,7 @@ import resource
 import shutil
 import time
 import typing as t
+from dataclasses import dataclass
 from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
@@ -46,8 +47,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_t
     origin_content,
     work_tree,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
@@ -174,20 +175,14 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
         reporter.stage("preparing the source" if tree.is_primed(wanted["source"]) else "copying the source")
         tree.prepare(build.request.source, content, build.config.text, build.added_files)
         targets = choose_targets(build, tree, wanted["source"])
-        printed, log_digest, cpu_seconds, objects = _run(build, tree, targets, started, reporter)
+        done = _run(build, tree, targets, started, reporter)
         if targets == WHOLE:
-            tree.note_primed(wanted["source"], objects)
-        _refuse_other_patches(build)
-        result = shutil.move(os.path.join(tree.out, build.name + ".ko"), directory)
-    patch_file = with_changes(read_patch_file(result, build.dest), replace=build.replace)
-    if patch_file.release != build.release:
-        raise BuildError(
-            Finding(
-                reason="wrong_release",
-                seen=f"The module is for {patch_file.release}, and the vmlinux is of {build.release}.",
-                remedy="Give the source and the configuration that the kernel was built from.",
-            ),
-        )
+            tree.note_primed(wanted["source"], done.objects)
+        try:
+            patch_file = _take_result(build, tree, directory)
+        except FindingError as error:
+            log = _keep_log(build, done.printed + done.log)
+            raise BuildError(error.finding, cmd=done.command, rc=0, log=log) from error
     return {
         "format": MANIFEST_FORMAT,
         "method": "kpatch",
@@ -201,18 +196,34 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
         "tools": {"kpatch_build": build.tool.version, "compiler": build.compiler},
         "targets": list(targets),
         "patch_file": patch_file.to_dict(),
-        "changed_functions": changed_functions(printed),
+        "changed_functions": changed_functions(done.printed),
         "duration": round(time.monotonic() - started, 1),
-        "cpu_seconds": cpu_seconds,
-        "log_sha256": log_digest,
+        "cpu_seconds": done.cpu_seconds,
+        "log_sha256": digest_of(done.printed + done.log),
     }
 
 
+def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
+    """Move the result into the directory, and read it. Raises FindingError if it is not what was asked for."""
+    _refuse_other_patches(build)
+    result = shutil.move(os.path.join(tree.out, build.name + ".ko"), directory)
+    patch_file = with_changes(read_patch_file(result, build.dest), replace=build.replace)
+    if patch_file.release != build.release:
+        raise FindingError(
+            Finding(
+                reason="wrong_release",
+                seen=f"The module is for {patch_file.release}, and the vmlinux is of {build.release}.",
+                remedy="Give the source and the configuration that the kernel was built from.",
+            ),
+        )
+    return patch_file
+
+
 def _refuse_other_patches(build: Build) -> None:
-    """Raise BuildError if a source patch is not any more what was read before kpatch-build read it."""
+    """Raise FindingError if a source patch is not any more what was read before kpatch-build read it."""
     for patch in build.patches:
         if source_patch.read_source_patch(patch.path) != patch:
-            raise BuildError(
+            raise FindingError(
                 Finding(
                     reason="inputs_changed",
                     seen=f"{patch.path} changed during the build.",
@@ -275,13 +286,19 @@ class _Log:
             self.objects += len(_COMPILED.findall(new))
 
 
-def _run(
-    build: Build, tree: WorkTree, targets: tuple[str, ...], started: float, reporter: Reporter
-) -> tuple[str, str, float, int]:
-    """Run kpatch-build. Raises BuildError.
+@dataclass(frozen=True)
+class _Done:
+    """A run of kpatch-build that ended well. `objects` is how many objects of the original source it compiled."""
 
-    What it printed, the digest of that and its log, its CPU seconds, how many objects it compiled of the original.
-    """
+    command: list[str]
+    printed: str
+    log: str
+    cpu_seconds: float
+    objects: int
+
+
+def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float, reporter: Reporter) -> _Done:
+    """Run kpatch-build. Raises BuildError."""
     for directory in (tree.kpatch, tree.out):
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
@@ -304,10 +321,11 @@ def _run(
         reporter.tick(log.objects, tree.objects if whole else None)
 
     objects_of_the_original: list[int] = []
+    command = _command(build, tree, targets)
     left = build.request.timeout - (time.monotonic() - started)
     cpu = _cpu_seconds()
     try:
-        rc, printed = run_long(_command(build, tree, targets), _environment(build, tree), left, on_line, on_tick)
+        rc, printed = run_long(command, _environment(build, tree), left, on_line, on_tick)
     except TimedOut as error:
         log.read()
         raise BuildError(
@@ -316,19 +334,30 @@ def _run(
                 seen=f"kpatch-build did not end within {build.request.timeout:.0f} s.",
                 remedy="Give a longer timeout or more jobs.",
             ),
+            cmd=command,
+            rc=None,
             log=_keep_log(build, log.text),
         ) from error
     log.read()
     if rc != 0:
-        raise explain_build(printed, log.text, rc, _keep_log(build, printed + log.text))
-    objects = max(objects_of_the_original, default=0)
-    return printed, digest_of(printed + log.text), round(_cpu_seconds() - cpu, 1), objects
+        raise explain_build(printed, log.text, cmd=command, rc=rc, log_path=_keep_log(build, printed + log.text))
+    return _Done(
+        command=command,
+        printed=printed,
+        log=log.text,
+        cpu_seconds=round(_cpu_seconds() - cpu, 1),
+        objects=max(objects_of_the_original, default=0),
+    )
 
 
-def _keep_log(build: Build, text: str) -> str:
+def _keep_log(build: Build, text: str) -> str | None:
+    """Write the log of a failed build, and return its path; None if that cannot be written, such as on a full disk."""
     folder = os.path.join(build.request.cache_dir, "logs")
-    os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, build.name + ".log")
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError:
+        return None
     return path

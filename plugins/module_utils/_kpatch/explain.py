@@ -166,11 +166,11 @@ _ROWS = (
 _TOOL_ERROR = re.compile(r"^ERROR: (?P<message>.+?)(?:\. Check \S+ for more details)?\.?$", re.M)
 
 
-def explain_build(printed: str, log: str, rc: int, log_path: str | None) -> BuildError:
+def explain_build(printed: str, log: str, *, cmd: list[str], rc: int, log_path: str | None) -> BuildError:
     """The error for a failed run, from what it printed and from its log."""
     everything = f"{printed}\n{log}"
     decisive = decisive_lines(everything)
-    details: Plain = {"log": log_path, "log_lines": decisive, "rc": rc}
+    details: Plain = {"cmd": cmd, "rc": rc, "log": log_path, "log_lines": decisive}
     errors = parse_errors(everything)
     # What was compiled before the failure may have warned of much; an error of the compiler ends the build.
     if errors and not re.search(r"^(?:ERROR: (?:\d+ error\(s\)|no |Undefined))", printed, re.M):

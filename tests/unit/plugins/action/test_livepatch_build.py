@@ -127,7 +127,19 @@ def test_a_build_that_ends_without_a_word_is_noticed():
 
 def test_a_job_that_cannot_start_is_an_error():
     action = Action({"patches": ["x"]}, [NEEDED, {"failed": True, "msg": "no"}])
-    assert action.run()["failed"]
+    result = action.run()
+    assert result == {
+        "failed": True,
+        "msg": "no",
+        "reason": "module_failed",
+        "cause": "no.",
+        "remedy": "Correct what this message of Ansible's own names, then run the task again.",
+    }
+
+
+def test_a_failure_of_the_modules_own_stays_as_it_is():
+    failed = {"failed": True, "changed": False, "msg": "A b.", "reason": "config", "cause": "A.", "remedy": "B."}
+    assert Action({"patches": ["x"]}, [failed]).run() == failed
 
 
 def test_the_result_counts_if_watching_fails():

@@ -157,6 +157,9 @@ def test_signing_with_the_kernels_program(tmp_path):
     with pytest.raises(BuildError) as failure:
         signing.sign(str(module), seal, run)
     assert "secret-key" not in str(failure.value)
+    assert failure.value.details["rc"] == 1
+    assert failure.value.details["cmd"] == [word.replace(str(key), "the key") for word in commands[0]]
+    assert "the key" in failure.value.details["cmd"]
     assert commands[0][0] == "openssl"
     with pytest.raises(BuildError) as failure:
         signing.prepare({"key": str(key), "cert": "/nosuch", "hash": "sha256"}, "")

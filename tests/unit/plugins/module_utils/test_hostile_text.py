@@ -141,7 +141,7 @@ PARSERS = {
     "modinfo": ([MODINFO], lambda text: parse_modinfo(text.encode("utf-8", "replace"))),
     "kpatch-build's log": (
         [PRINTED],
-        lambda text: (explain_build(text, text, 1, None), changed_functions(text)),
+        lambda text: (explain_build(text, text, cmd=[], rc=1, log_path=None), changed_functions(text)),
     ),
     "notes": ([NOTE], as_file(journal.NOTE, lambda files, _path: journal.read_note(files))),
     "records": (

@@ -255,8 +255,25 @@ def test_failed_builds(tree, source, tmp_path, rc, stderr, reason, said):
         kbuild.build_module(build, str(work), lambda command: (rc, "", stderr))
     assert failure.value.finding.reason == reason
     assert said in str(failure.value)
+    assert failure.value.details["cmd"][0] == "make"
+    assert (failure.value.details["rc"], failure.value.details["stderr"]) == (rc, stderr)
     if reason == "compile_error":
         assert failure.value.details["errors"][0]["file"] == str(source)
+
+
+def test_a_result_that_is_no_live_patch_tells_what_made_it(tree, source, tmp_path):
+    build = prepare(tree, [source], tmp_path)
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def make(command):
+        (work / f"{build.name}.ko").write_text("not a module")
+        return 0, "  LD [M]  fix.ko", ""
+
+    with pytest.raises(BuildError) as failure:
+        kbuild.build_module(build, str(work), make)
+    assert failure.value.finding.reason == "not_elf"
+    assert (failure.value.details["cmd"][0], failure.value.details["rc"]) == ("make", 0)
 
 
 def test_the_kbuild_file_names_all_parts(tree, tmp_path):

@@ -463,6 +463,7 @@ def test_a_patch_that_changes_during_the_build(place):
     with pytest.raises(BuildError) as failure:
         place.build()
     assert failure.value.finding.reason == "inputs_changed"
+    assert_what_ran_is_told(place, failure.value, 0)
 
 
 def test_the_operator_sees_the_stages(place):
@@ -479,12 +480,20 @@ def test_the_operator_sees_the_stages(place):
     assert recorder.lines == ["cgroup.o: changed function: cgroup_exit", "Patched objects: vmlinux vmlinux"]
 
 
+def assert_what_ran_is_told(place, error, rc):
+    """Command, exit status and log of kpatch-build are in the result."""
+    assert error.details["cmd"][0] == str(place.tool)
+    assert error.details["cmd"][1:] == place.called()[-1]["arguments"]
+    assert error.details["rc"] == rc
+    assert "CC      kernel/a.o" in pathlib.Path(error.details["log"]).read_text()
+
+
 def test_a_failure_leaves_its_log_and_no_result(place):
     place.install(then='say("ERROR: no functional changes found."); sys.exit(1)')
     with pytest.raises(BuildError) as failure:
         place.build()
     assert failure.value.finding.reason == "no_change"
-    assert "CC      kernel/a.o" in pathlib.Path(failure.value.details["log"]).read_text()
+    assert_what_ran_is_told(place, failure.value, 1)
     assert not list(place.path.glob("made-*/*"))
 
 
@@ -495,6 +504,16 @@ def test_a_build_that_takes_too_long_is_killed(place):
         place.build(timeout=1)
     assert failure.value.finding.reason == "timeout"
     assert time.monotonic() - started < 30
+    assert_what_ran_is_told(place, failure.value, None)
+
+
+def test_a_log_that_cannot_be_written_does_not_hide_the_failure(place):
+    place.install(then='say("ERROR: no functional changes found."); sys.exit(1)')
+    place.cache.mkdir()
+    (place.cache / "logs").write_text("not a directory")
+    with pytest.raises(BuildError) as failure:
+        place.build()
+    assert (failure.value.finding.reason, failure.value.details["log"]) == ("no_change", None)
 
 
 UNTIL_IT_MAY_GO_ON = """
@@ -592,3 +611,13 @@ def test_a_module_for_another_kernel_is_no_result(place):
     with pytest.raises(BuildError) as failure:
         place.build()
     assert failure.value.finding.reason == "wrong_release"
+    assert_what_ran_is_told(place, failure.value, 0)
+
+
+def test_a_result_that_is_no_patch_file_is_explained(place, tmp_path):
+    (tmp_path / "text.ko").write_text("not a module")
+    kpatch_build_stand_in.install(place.tool, tmp_path / "text.ko", place.calls)
+    with pytest.raises(BuildError) as failure:
+        place.build()
+    assert failure.value.finding.reason == "not_elf"
+    assert_what_ran_is_told(place, failure.value, 0)

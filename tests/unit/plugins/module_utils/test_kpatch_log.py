@@ -148,12 +148,12 @@ CASES = [
 
 @pytest.mark.parametrize(("reason", "printed", "log", "says"), CASES)
 def test_failures(reason, printed, log, says):
-    error = explain_build(printed, log, 1, "/cache/logs/x.log")
+    error = explain_build(printed, log, cmd=["kpatch-build"], rc=1, log_path="/cache/logs/x.log")
     assert error.finding.reason == reason
     assert says in str(error)
     assert "{" not in str(error)
     assert error.details["log"] == "/cache/logs/x.log"
-    assert error.details["rc"] == 1
+    assert (error.details["cmd"], error.details["rc"]) == (["kpatch-build"], 1)
 
 
 def test_the_lines_that_decide():
