@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from ansible_collections.openeuler.livepatch.plugins.module_utils._arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release
 
