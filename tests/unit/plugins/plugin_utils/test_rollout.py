@@ -18,7 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.resul
 OK, CHANGED, SKIPPED = {"changed": False}, {"changed": True}, {"skipped": True}
 FAILED, SILENT = {"failed": True, "msg": "It broke."}, {"failed": True}
 UNREACHABLE = {"unreachable": True, "msg": "No route."}
-NOT_UNDERSTOOD = "Its facts are not understood: one of the patches of ansible_facts.livepatch"
+NOT_UNDERSTOOD = "Its facts are not understood: {} in an entry of patches in ansible_facts.livepatch is not a {}."
 RELEASE = Release(
     id="Fix 1",
     name="fix_1",
@@ -70,7 +70,7 @@ def marked(text):
             Host(
                 "h",
                 Status.FAILED,
-                problem=f"{NOT_UNDERSTOOD} has a name that is not a text.",
+                problem=NOT_UNDERSTOOD.format("name", "string"),
             ),
         ),
     ],
@@ -212,7 +212,7 @@ def test_a_test_that_fails_is_named():
         (UNREACHABLE, "The host cannot be reached."),
         (
             facts({"name": "fix_1"}),
-            f"{NOT_UNDERSTOOD} does not say enabled.",
+            NOT_UNDERSTOOD.format("enabled", "boolean"),
         ),
     ],
 )
