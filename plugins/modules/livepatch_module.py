@@ -443,11 +443,25 @@ file:
       description: The kernel that it was built for.
       type: str
       returned: always
+    builder:
+      description: Who made it, V(kpatch), V(kpatch-openeuler) or V(hand-written).
+      type: str
+      returned: always
+      sample: kpatch
     functions:
-      description: The functions it replaces; V(null) if the file does not show them.
+      description:
+        - The functions it replaces, each with RV(ignore:object), RV(ignore:name), RV(ignore:sympos) and RV(ignore:numbered), whether the file gives
+          that position. V(null) if the file does not show them.
       type: list
       elements: dict
       returned: always
+      sample: [{object: vmlinux, name: cmdline_proc_show, sympos: 1, numbered: false}]
+    signature:
+      description:
+        - Its signature, with RV(ignore:signer), RV(ignore:hash), RV(ignore:key_id) and RV(ignore:readable); V(null) if it has none.
+      type: dict
+      returned: always
+      sample: {signer: Live patches, hash: sha256, key_id: 0430a9ac5047c16daf0e8346e48444b198927b2c, readable: true}
 reason:
   description: Stable key of why it failed, for example V(different_content) or V(transition_stalled).
   returned: failure

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import typing as t
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
@@ -269,7 +269,7 @@ class Boot:
             for other in superseded:
                 path = self._files.path(boot_store.file_path(other.name, other.sha256))
                 copies.store(self._files, other.name, path, other.sha256)
-                displaced.append(asdict(Displaced(other.name, True, PatchFile.from_dict(other.patch_file))))
+                displaced.append(Displaced(other.name, True, PatchFile.from_dict(other.patch_file)).to_dict())
             copies.keep(self._files, one.name, record.sha256, record.patch_file, displaced)
         except (OSError, FileChanged, KeyError, TypeError) as error:
             names = ", ".join(other.name for other in superseded)

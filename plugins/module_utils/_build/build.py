@@ -15,6 +15,7 @@ import os
 import resource
 import tempfile
 import typing as t
+from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import method_of
@@ -45,7 +46,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import signature_values
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 
 if t.TYPE_CHECKING:
@@ -178,7 +178,10 @@ def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing
             signing.sign(result, seal, run)
             manifest["sha256"] = manifest["patch_file"]["sha256"] = digest(result)
             with open(result, "rb") as stream:
-                manifest["patch_file"].update(signature_values(read_signature(stream)), size=os.path.getsize(result))
+                signature = read_signature(stream)
+            manifest["patch_file"].update(
+                signature=asdict(signature) if signature else None, size=os.path.getsize(result)
+            )
         # The build has found out more about its inputs, such as the headers.
         manifest["inputs"] = dict(manifest["inputs"], sign=inputs["sign"])
         os.makedirs(os.path.dirname(os.path.abspath(builder.dest)), exist_ok=True)

@@ -19,6 +19,28 @@ MODULE_NAME_MAX = 55
 """MODULE_NAME_LEN is 64 - sizeof(unsigned long) including the closing zero (include/linux/moduleparam.h)."""
 
 
+KPATCH = "kpatch"
+
+KPATCH_OPENEULER = "kpatch-openeuler"
+
+HAND_WRITTEN = "hand-written"
+"""Who made a file: kpatch-build of upstream, that of openEuler's packages, or an author who filled `klp_patch`."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The signature at the end of a module. It is not verified.
+
+    `signer` is the common name of the certificate's issuer, `key_id` its serial number or the identifier of its key in
+    hex; each is None where the signature does not tell. An unreadable one tells nothing.
+    """
+
+    signer: str | None = None
+    hash: str | None = None
+    key_id: str | None = None
+    readable: bool = True
+
+
 @dataclass(frozen=True)
 class PatchFile:
     """What a patch file says of itself.
@@ -26,10 +48,8 @@ class PatchFile:
     `name` is the module's name, `abi` what it was built for: `stop_machine` if it calls klp_register_patch,
     else `per_task`. `functions` and `replace` are `None` where the file does not show them: modules of
     kpatch-build set `replace` at run time only, and a hand-written one may build its structures at run time.
-    `unnumbered` are the functions whose author gave no position, so that their names must be unique.
-    `signer` is who issued the certificate of its signature, where that tells, `key_id` the serial number of that or
-    the identifier of its key. `damaged_signature` says that the file ends as a signed one, and its signature cannot be
-    read. `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
+    `unnumbered` are the functions whose position the file does not give, so that their names must be unique.
+    `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
     is at hand.
     """
 
@@ -45,13 +65,10 @@ class PatchFile:
     srcversion: str | None = None
     depends: tuple[str, ...] = ()
     functions: tuple[Function, ...] | None = None
-    unnumbered: tuple[Function, ...] = ()
+    unnumbered: frozenset[Function] = frozenset()
     replace: bool | None = None
-    signed: bool = False
-    signer: str | None = None
+    signature: Signature | None = None
     source_patches: tuple[str, ...] = ()
-    key_id: str | None = None
-    damaged_signature: bool = False
 
     @property
     def release(self) -> str:
@@ -63,25 +80,35 @@ class PatchFile:
         return Identity(build_id=self.build_id, srcversion=self.srcversion, sha256=self.sha256)
 
     def to_dict(self) -> dict[str, t.Any]:
-        """Plain types only, for results and for the way from the controller to the host."""
-        return asdict(self)
+        """Plain types only, for results and for the way from the controller to the host.
+
+        Each function has `numbered` there: whether the file gives its position, or 1 stands for a unique name.
+        """
+        values = asdict(self)
+        del values["unnumbered"]
+        if self.functions is not None:
+            values["functions"] = [
+                dict(asdict(function), numbered=function not in self.unnumbered) for function in self.functions
+            ]
+        return values
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> PatchFile:
         """The inverse of to_dict(). Raises TypeError or KeyError on anything else."""
         values = dict(data)
-        functions = values.pop("functions")
+        functions, signature = values.pop("functions"), values.pop("signature")
         return cls(
             depends=tuple(values.pop("depends")),
-            functions=None if functions is None else _functions(functions),
-            unnumbered=_functions(values.pop("unnumbered")),
+            functions=None if functions is None else tuple(map(_function, functions)),
+            unnumbered=frozenset(_function(entry) for entry in functions or () if not entry["numbered"]),
+            signature=None if signature is None else Signature(**signature),
             source_patches=tuple(values.pop("source_patches")),
             **values,
         )
 
 
-def _functions(functions: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Function, ...]:
-    return tuple(Function(**function) for function in functions)
+def _function(data: t.Mapping[str, t.Any]) -> Function:
+    return Function(object=data["object"], name=data["name"], sympos=data["sympos"])
 
 
 NAME_RULE = f"Use 1 to {MODULE_NAME_MAX} letters, digits, underscores and hyphens, without path and suffix."

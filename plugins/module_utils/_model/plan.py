@@ -50,6 +50,11 @@ class Displaced:
     file: PatchFile | None
     under: tuple[str, ...] = ()
 
+    def to_dict(self) -> dict[str, t.Any]:
+        """Plain types only, for what is kept on the host."""
+        file = self.file.to_dict() if self.file else None
+        return {"name": self.name, "enabled": self.enabled, "file": file, "under": list(self.under)}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -76,6 +81,10 @@ class Step:
         if self.action == FORGET:
             return f"forget {self.patch} at the next boots"
         return f"{self.action} {self.patch}"
+
+    def to_dict(self) -> dict[str, t.Any]:
+        """Plain types only, for the note of a run."""
+        return {"action": self.action, "patch": self.patch, "file": self.file.to_dict() if self.file else None}
 
 
 @dataclass(frozen=True)

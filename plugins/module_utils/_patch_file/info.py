@@ -12,22 +12,12 @@ import typing as t
 from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import (
-    DAMAGE,
-    ElfModule,
-    HandWritten,
-    KlpObject,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import Replaced, livepatch_symbols
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import damaged, read_patch_file
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 
 Plain = t.Dict[str, t.Any]
-
-_CALLBACKS = ("pre_patch", "post_patch", "pre_unpatch", "post_unpatch")
-
-KPATCH_ENTRY_SIZES = {56: "kpatch", 72: "kpatch of openEuler"}
-"""The size of an entry of .kpatch.funcs tells the two kpatch-builds apart (kpatch: kmod/patch/kpatch-patch.h)."""
 
 
 def read_file_info(path: str, known_as: str | None = None) -> Plain:
@@ -35,76 +25,29 @@ def read_file_info(path: str, known_as: str | None = None) -> Plain:
     patch_file = read_patch_file(path, known_as)
     try:
         with open(path, "rb") as stream:
-            return _describe(patch_file, stream, ElfModule(stream))
+            return _describe(patch_file, ElfModule(stream))
     except DAMAGE as error:
         raise damaged(patch_file.path, error) from error
 
 
-def _describe(patch_file: PatchFile, stream: t.BinaryIO, elf: ElfModule) -> Plain:
-    signature = read_signature(stream)
-    details = (
-        _details_of_kpatch(elf) if patch_file.builder == "kpatch" else _details(elf.hand_written(), patch_file.abi)
-    )
+def _describe(patch_file: PatchFile, elf: ElfModule) -> Plain:
+    """What livepatch_module returns of a file, with more of its functions and what else is in it."""
+    livepatch = elf.livepatch()
     return dict(
         patch_file.to_dict(),
-        signature=asdict(signature) if signature else None,
-        relocations=[dict(symbol._asdict()) for symbol in elf.relocated_symbols()],
+        functions=None if livepatch.functions is None else [_plain(entry) for entry in livepatch.functions],
+        callbacks=list(livepatch.callbacks),
+        hooks=list(livepatch.hooks),
+        relocations=[dict(symbol._asdict()) for symbol in livepatch_symbols(elf)],
         modinfo=elf.modinfo(),
-        **details,
     )
 
 
-def _details_of_kpatch(elf: ElfModule) -> Plain:
-    forced = set(elf.pointers(".kpatch.force"))
-    entries = elf.kpatch_entries()
-    functions = [
-        dict(
-            asdict(entry.replaced.function),
-            force=int(entry.code in forced),
-            old_size=entry.old_size,
-            new_size=entry.new_size,
-        )
-        for entry in entries
-    ]
-    size = elf.section_size(".kpatch.funcs") // len(entries) if entries else 0
-    callbacks = [name for name in _CALLBACKS if elf.pointers(f".kpatch.callbacks.{name}")]
-    return {
-        "builder": KPATCH_ENTRY_SIZES.get(size, "kpatch"),
-        "functions": functions,
-        "callbacks": callbacks,
-        "hooks": [],
-    }
-
-
-def _details(structures: HandWritten, abi: str) -> Plain:
-    objects = structures.objects()
-    functions = [
-        dict(
-            asdict(entry.replaced.function),
-            force=entry.force if abi == STOP_MACHINE else 0,
-            old_size=None,
-            new_size=entry.new_size,
-        )
-        for klp_object in objects
-        for entry in klp_object.functions
-    ]
-    return {
-        "builder": "hand-written",
-        "functions": functions or None,
-        "callbacks": _callbacks(objects, abi),
-        "hooks": _hooks(objects) if abi == STOP_MACHINE else [],
-    }
-
-
-def _callbacks(objects: t.Sequence[KlpObject], abi: str) -> list[str]:
-    """Mainline's four callbacks; openEuler has two pointers to hooks before them (include/linux/livepatch.h)."""
-    start = 32 if abi == STOP_MACHINE else 16
-    return [
-        name
-        for number, name in enumerate(_CALLBACKS)
-        if any(start + 8 * number in klp_object.pointers for klp_object in objects)
-    ]
-
-
-def _hooks(objects: t.Sequence[KlpObject]) -> list[str]:
-    return [name for at, name in ((16, "load"), (24, "unload")) if any(at in item.pointers for item in objects)]
+def _plain(entry: Replaced) -> Plain:
+    return dict(
+        asdict(entry.function),
+        numbered=entry.numbered,
+        force=entry.force,
+        old_size=entry.old_size,
+        new_size=entry.new_size,
+    )

@@ -15,11 +15,11 @@ from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import Signature, read_signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfModule
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
 
 COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -40,7 +40,8 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
     Raises PatchFileError; ImportError where pyelftools is not installed.
     """
     # Here and not above: what runs on a host seldom reads a file, and loading pyelftools takes its time.
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE, ElfModule
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
 
     known_as = known_as or path
     try:
@@ -136,7 +137,8 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
                 remedy='Add MODULE_INFO(livepatch, "Y") to its source, or give another file.',
             ),
         )
-    replaced, replace = elf.replaced_and_replace()
+    livepatch = elf.livepatch()
+    functions = livepatch.functions
     signature = read_signature(stream)
     return PatchFile(
         path=path,
@@ -146,26 +148,16 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         machine=elf.machine,
         vermagic=modinfo["vermagic"].strip(),
         abi=elf.abi,
-        builder=elf.builder,
+        builder=livepatch.builder,
         build_id=elf.build_id(),
         srcversion=modinfo.get("srcversion"),
         # modpost writes the names of the files, and the kernel knows modules by names with underscores.
         depends=tuple(name.replace("-", "_") for name in modinfo.get("depends", "").split(",") if name),
-        functions=None if replaced is None else tuple(entry.function for entry in replaced),
-        unnumbered=tuple(entry.function for entry in replaced or () if not entry.numbered),
-        replace=replace,
-        **signature_values(signature),
+        functions=None if functions is None else tuple(entry.function for entry in functions),
+        unnumbered=frozenset(entry.function for entry in functions or () if not entry.numbered),
+        replace=livepatch.replace,
+        signature=signature,
     )
-
-
-def signature_values(signature: Signature | None) -> dict[str, t.Any]:
-    """What a PatchFile has of a signature."""
-    return {
-        "signed": signature is not None,
-        "signer": signature.signer if signature else None,
-        "key_id": signature.key_id if signature else None,
-        "damaged_signature": signature is not None and not signature.is_readable,
-    }
 
 
 def _complete(patch_file: PatchFile, path: str) -> PatchFile:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import struct
 import typing as t
-from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
 
 SIGNATURE_MAGIC = b"~Module signature appended~\n"
 """Ends a signed module (kernel: include/linux/module_signature.h)."""
@@ -37,22 +38,7 @@ _COMMON_NAME = "2.5.4.3"
 
 _SEQUENCE, _SET, _INTEGER, _OID, _CONTEXT_0, _KEY_ID = 0x30, 0x31, 0x02, 0x06, 0xA0, 0x80
 
-
-@dataclass(frozen=True)
-class Signature:
-    """`signer` is the common name of the certificate's issuer, `key_id` its serial number or key identifier in hex.
-
-    What cannot be read in a signature is None.
-    """
-
-    signer: str | None
-    hash: str | None
-    key_id: str | None
-
-    @property
-    def is_readable(self) -> bool:
-        """Every signature names its hash: one without cannot be understood."""
-        return self.hash is not None
+_UNREADABLE = Signature(readable=False)
 
 
 def read_signature(stream: t.BinaryIO) -> Signature | None:
@@ -61,18 +47,17 @@ def read_signature(stream: t.BinaryIO) -> Signature | None:
     stream.seek(max(0, end))
     if end < 0 or stream.read() != SIGNATURE_MAGIC:
         return None
-    unreadable = Signature(None, None, None)
     if end < _TRAILER.size:
-        return unreadable
+        return _UNREADABLE
     stream.seek(end - _TRAILER.size)
     length = _TRAILER.unpack(stream.read(_TRAILER.size))[5]
     if not 0 < length <= min(MAX_BYTES, end - _TRAILER.size):
-        return unreadable
+        return _UNREADABLE
     stream.seek(end - _TRAILER.size - length)
     try:
         return _read_cms(stream.read(length))
     except (ValueError, IndexError):
-        return unreadable
+        return _UNREADABLE
 
 
 class _Item(t.NamedTuple):
@@ -111,9 +96,9 @@ def _read_cms(data: bytes) -> Signature:
     sequences = _of(signer_info, _SEQUENCE)
     key_ids = _of(signer_info, _KEY_ID)
     if key_ids:
-        return Signature(None, _hash(sequences[0]), key_ids[0].content.hex())
+        return Signature(hash=_hash(sequences[0]), key_id=key_ids[0].content.hex())
     issuer, serial = _items(sequences[0].content)
-    return Signature(_common_name(issuer), _hash(sequences[1]), serial.content.hex())
+    return Signature(signer=_common_name(issuer), hash=_hash(sequences[1]), key_id=serial.content.hex())
 
 
 def _hash(algorithm: _Item) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, Signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
@@ -23,7 +23,7 @@ def signatures(circumstances: Circumstances) -> t.Iterator[Finding]:
     demands = _demands(conditions)
     why = f"The kernel loads modules only with a signature that it trusts: {demands}."
     for file in circumstances.files:
-        if file.damaged_signature:
+        if file.signature and not file.signature.readable:
             yield Finding(
                 reason="signature",
                 seen=f"{file.path} ends as a signed file does, and its signature cannot be read.",
@@ -61,8 +61,8 @@ def _unknown_demands(conditions: Conditions) -> t.Iterator[Finding]:
 
 
 def _untrusted(file: PatchFile, conditions: Conditions, why: str) -> t.Iterator[Finding]:
-    signed, signer, key_id = file.signed, file.signer, file.key_id
-    if not signed:
+    signature = file.signature
+    if signature is None:
         yield Finding(
             reason="signature",
             seen=f"{file.path} is not signed.",
@@ -77,8 +77,8 @@ def _untrusted(file: PatchFile, conditions: Conditions, why: str) -> t.Iterator[
             why=why,
             severity=WARN,
         )
-    elif not _knows(conditions, conditions.signers, signer, key_id):
-        shown = signer or (f"the key {key_id}" if key_id else "an unknown key")
+    elif not _knows(conditions, conditions.signers, signature):
+        shown = signature.signer or (f"the key {signature.key_id}" if signature.key_id else "an unknown key")
         yield Finding(
             reason="signature",
             seen=f"{file.path} is signed by {shown}, of which /proc/keys shows no certificate.",
@@ -88,7 +88,7 @@ def _untrusted(file: PatchFile, conditions: Conditions, why: str) -> t.Iterator[
         )
 
 
-def _knows(conditions: Conditions, signers: frozenset[str], signer: str | None, key_id: str | None) -> bool:
-    if signer:
-        return any(name.endswith(signer) for name in signers)
-    return key_id in conditions.key_ids
+def _knows(conditions: Conditions, signers: frozenset[str], signature: Signature) -> bool:
+    if signature.signer:
+        return any(name.endswith(signature.signer) for name in signers)
+    return signature.key_id in conditions.key_ids

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -121,7 +120,7 @@ class KeptFiles:
         kept = [self.files[name]] if name in self.files else []
         for file in [*kept, *brought] if is_the_earlier else [*brought, *kept]:
             if file.identity.compare(loaded.identity) != "different":
-                displaced = [asdict(one) for one in self.displaced_by(name)]
+                displaced = [patch.to_dict() for patch in self.displaced_by(name)]
                 proven = name not in self.unproven
                 copies.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced, proven)
                 return

@@ -74,8 +74,13 @@ def is_noted(files: Files) -> bool:
 
 def write_note(files: Files, note: Note) -> None:
     """Say what is about to be done."""
+    write(files, NOTE, json.dumps(to_plain(note)).encode())
+
+
+def to_plain(note: Note) -> dict[str, t.Any]:
+    """The note in plain types."""
     boot = boot_store.to_plain(note.boot) if note.boot else None
-    write(files, NOTE, json.dumps(dict(asdict(note), boot=boot)).encode())
+    return dict(asdict(note), steps=[step.to_dict() for step in note.steps], boot=boot)
 
 
 def remove_note(files: Files) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pathlib
+import struct
 
 import pytest
 
@@ -15,6 +16,8 @@ pytest.importorskip("elftools", reason="pyelftools is not installed for this Pyt
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     PatchFileError,
@@ -22,7 +25,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.re
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import (
     SIGNATURE_MAGIC,
-    Signature,
     read_signature,
 )
 
@@ -33,13 +35,17 @@ def info(name):
     return read_file_info(str(FIXTURES / name))
 
 
+def function(object_name, name, sympos=1, numbered=False, force=0, **sizes):
+    return {"object": object_name, "name": name, "sympos": sympos, "numbered": numbered, "force": force, **sizes}
+
+
 def test_a_file_of_upstreams_kpatch_build():
     """Built by kpatch-build 0.9.10 from the seed's example; debug information removed."""
     file = info("livepatch_0001_test.ko")
     assert file["builder"] == "kpatch"
     assert file["abi"] == "per_task"
     assert file["functions"] == [
-        {"object": "vmlinux", "name": "cgroup_exit", "sympos": 1, "force": 0, "old_size": 333, "new_size": 56}
+        function("vmlinux", "cgroup_exit", old_size=333, new_size=56),
     ]
     assert file["replace"] is None
     assert {"object": "vmlinux", "name": "css_set_move_task", "sympos": 1} in file["relocations"]
@@ -50,13 +56,38 @@ def test_a_file_of_upstreams_kpatch_build():
 
 def test_a_file_laid_out_as_openeulers_kpatch_build_does():
     file = info("openeuler_layout.ko")
-    assert file["builder"] == "kpatch of openEuler"
+    assert file["builder"] == "kpatch-openeuler"
     assert file["abi"] == "stop_machine"
     assert file["functions"] == [
-        {"object": "vmlinux", "name": "one", "sympos": 1, "force": 0, "old_size": 33, "new_size": 1},
-        {"object": "some_module", "name": "two", "sympos": 2, "force": 1, "old_size": 44, "new_size": 2},
+        function("vmlinux", "one", old_size=33, new_size=1),
+        function("some_module", "two", sympos=2, numbered=True, force=1, old_size=44, new_size=2),
     ]
     assert file["callbacks"] == ["post_unpatch"]
+
+
+def test_the_number_1_is_a_number(tmp_path):
+    """0 in the file says that the name is the only one, and is shown as position 1 by the kernel, and here."""
+    content = (FIXTURES / "openeuler_layout.ko").read_bytes()
+    # new_addr, new_size, old_addr, old_size, sympos
+    entry, numbered = struct.pack("<5Q", 0, 1, 0, 33, 0), struct.pack("<5Q", 0, 1, 0, 33, 1)
+    assert content.count(entry) == 1
+    path = tmp_path / "numbered.ko"
+    path.write_bytes(content.replace(entry, numbered))
+    before, after = info("openeuler_layout.ko")["functions"][0], read_file_info(str(path))["functions"][0]
+    assert (before["sympos"], before["numbered"]) == (1, False)
+    assert after == dict(before, numbered=True)
+    assert Function("vmlinux", "one", 1) not in read_patch_file(str(path)).unnumbered
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.ko")), ids=lambda path: path.name)
+def test_every_result_says_the_same_of_a_file(path):
+    """What livepatch_module and livepatch_build return of it is in what livepatch_file_info returns."""
+    plain, details = read_patch_file(str(path)).to_dict(), read_file_info(str(path))
+    functions = plain.pop("functions")
+    assert len(functions) == len(details["functions"])
+    for number, entry in enumerate(functions):
+        assert entry.items() <= details["functions"][number].items()
+    assert all(details[key] == value for key, value in plain.items())
 
 
 def test_a_hand_written_file():
@@ -127,7 +158,7 @@ def test_signatures():
     ],
 )
 def test_signatures_that_cannot_be_read(content):
-    assert read_signature(io.BytesIO(content)) == Signature(None, None, None)
+    assert read_signature(io.BytesIO(content)) == Signature(readable=False)
 
 
 def test_a_signer_whose_name_is_in_another_encoding():

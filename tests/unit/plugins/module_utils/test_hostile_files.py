@@ -102,8 +102,8 @@ def test_changed_bytes(tmp_path_factory, name, changes, cut):
 MEASURE = """
 import resource, sys
 sys.path[:] = {path!r}
-from ansible_collections.openeuler.livepatch.plugins.module_utils._file_info import read_file_info
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import PatchFileError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
 try:
     read_file_info({file!r})
     print("read")

@@ -10,7 +10,6 @@ import json
 import pathlib
 import tempfile
 import time
-from dataclasses import asdict
 
 import pytest
 
@@ -29,8 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe impor
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import find_symbols
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_signers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import parse_kprobes, parse_traced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import parse_modinfo
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import parse_modinfo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import kmsg
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -68,21 +66,19 @@ MODINFO = "livepatch=Y\0name=fix\0vermagic=6.12 SMP \0depends=a,b\0"
 FIX = patch_file()
 BOOT = Acceptance((Accepted("fix", FIX.sha256, "6.12", "then", FIX.to_dict(), ("kprobe",)),), (), 2)
 NOTE = json.dumps(
-    dict(
-        asdict(
-            journal.Note(
-                "a",
-                "b",
-                "c",
-                (loaded(FIX),),
-                (Step("load", "fix", FIX),),
-                (loaded(FIX),),
-                {"fix": FIX.sha256},
-                "fix",
-                "enabled",
-            )
-        ),
-        boot=boot_store.to_plain(BOOT),
+    journal.to_plain(
+        journal.Note(
+            "a",
+            "b",
+            "c",
+            (loaded(FIX),),
+            (Step("load", "fix", FIX),),
+            (loaded(FIX),),
+            {"fix": FIX.sha256},
+            "fix",
+            "enabled",
+            boot=BOOT,
+        )
     )
 )
 RECORDED = json.dumps({"sysfs_inode": None, "sha256": "0" * 64, "patch_file": {}})

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
+    Signature,
     is_module_name,
     module_name,
 )
@@ -56,7 +57,7 @@ def test_a_module_of_one_function():
     assert file.builder == "hand-written"
     assert len(file.build_id) == 40
     assert file.size == os.path.getsize(CMDLINE)
-    assert not file.signed
+    assert file.signature is None
 
 
 def test_dependencies_are_named_as_the_kernel_names_them(tmp_path):
@@ -97,42 +98,57 @@ def test_a_module_of_two_objects():
         Function("vmlinux", "two", 3),
         Function("some_module", "three", 1),
     )
+    assert file.unnumbered == {Function("vmlinux", "one", 1), Function("some_module", "three", 1)}
     assert file.replace is True
 
 
 def test_the_way_to_the_host_and_back():
     file = read_patch_file(TWO_OBJECTS, "known as")
     assert file.path == "known as"
-    assert PatchFile.from_dict(file.to_dict()) == file
+    plain = file.to_dict()
+    assert [function["numbered"] for function in plain["functions"]] == [False, True, False]
+    assert "unnumbered" not in plain
+    assert PatchFile.from_dict(json.loads(json.dumps(plain))) == file
 
 
 def test_a_signature_is_seen(tmp_path):
     path = tmp_path / "signed.ko"
     path.write_bytes(content() + b"signature~Module signature appended~\n")
     file = read_patch_file(str(path))
-    assert (file.signed, file.damaged_signature) == (True, True)
-    assert (file.signer, file.key_id) == (None, None)
+    assert file.signature == Signature(readable=False)
+    assert file.to_dict()["signature"] == {"signer": None, "hash": None, "key_id": None, "readable": False}
+    assert PatchFile.from_dict(file.to_dict()) == file
 
 
 @pytest.mark.parametrize(
-    ("name", "signer", "key_id"),
+    ("name", "signature"),
     [
-        ("signature_issuer.der", "Signer of tests", "0430a9ac5047c16daf0e8346e48444b198927b2c"),
-        ("signature_keyid.der", None, "5ad6cc70fc8ceb35156173005bd2e055311695b8"),
+        ("signature_issuer.der", Signature("Signer of tests", "sha256", "0430a9ac5047c16daf0e8346e48444b198927b2c")),
+        ("signature_keyid.der", Signature(None, "sha512", "5ad6cc70fc8ceb35156173005bd2e055311695b8")),
     ],
 )
-def test_who_signed_it(tmp_path, name, signer, key_id):
-    signature = content(os.path.join(FIXTURES, name))
+def test_who_signed_it(tmp_path, name, signature):
+    appended = content(os.path.join(FIXTURES, name))
     path = tmp_path / "signed.ko"
-    path.write_bytes(content() + signature + signing.trailer(len(signature)))
+    path.write_bytes(content() + appended + signing.trailer(len(appended)))
     file = read_patch_file(str(path))
-    assert (file.signed, file.damaged_signature, file.signer, file.key_id) == (True, False, signer, key_id)
+    assert file.signature == signature
+    assert PatchFile.from_dict(json.loads(json.dumps(file.to_dict()))) == file
 
 
-def test_what_an_earlier_version_wrote_of_a_file():
-    file = read_patch_file(CMDLINE)
-    written = {key: value for key, value in file.to_dict().items() if key not in ("key_id", "damaged_signature")}
-    assert PatchFile.from_dict(written) == file
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"signature": "Us"},
+        {"signature": {"signature": "Us"}},
+        {"functions": [{"object": "vmlinux", "name": "one", "sympos": 1}]},
+        {"functions": [1]},
+        {"signed": True},
+    ],
+)
+def test_a_record_of_another_shape_is_not_read(changes):
+    with pytest.raises((KeyError, TypeError)):
+        PatchFile.from_dict(dict(read_patch_file(CMDLINE).to_dict(), **changes))
 
 
 @pytest.mark.parametrize(

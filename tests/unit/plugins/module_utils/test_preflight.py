@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     WARN,
     allow,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     DISABLED,
     ENABLED,
@@ -102,6 +103,9 @@ def test_a_build_in_quarantine():
     assert not findings(host={"boot": Acceptance(quarantined=(quarantined,))}, file={"sha256": "another"})
 
 
+TWO = Function("vmlinux", "two", 1)
+
+
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize(
     ("file", "expected"),
@@ -110,7 +114,7 @@ def test_a_build_in_quarantine():
         ({"vermagic": "6.1.0 SMP "}, "wrong_vermagic"),
         ({"functions": (Function("vmlinux", "nowhere"),)}, "symbol_missing"),
         ({"functions": (Function("ext4", "nowhere"),)}, "symbol_missing"),
-        ({"functions": (Function("vmlinux", "two"),), "unnumbered": (Function("vmlinux", "two"),)}, "symbol_ambiguous"),
+        ({"functions": (TWO,), "unnumbered": frozenset([TWO])}, "symbol_ambiguous"),
         ({"functions": (Function("vmlinux", "two", 3),)}, "sympos_missing"),
         ({"depends": ("crc32c",)}, "dependency"),
         ({"depends": ("nowhere",)}, "dependency"),
@@ -118,6 +122,10 @@ def test_a_build_in_quarantine():
 )
 def test_files_that_do_not_fit(abi, file, expected):
     assert (expected, REFUSE) in seen(abi, file=file)
+
+
+def test_a_number_tells_which_of_several_functions_is_replaced():
+    assert seen(file={"functions": (TWO,)}) == []
 
 
 def test_the_other_abi():
@@ -150,6 +158,10 @@ def test_an_equal_vermagic():
     )
 
 
+BY_US = {"signature": Signature(signer="Us", hash="sha256")}
+BY_A_KEY = {"signature": Signature(hash="sha256", key_id="5ad6cc70")}
+
+
 @pytest.mark.parametrize(
     ("file", "conditions", "expected"),
     [
@@ -159,17 +171,17 @@ def test_an_equal_vermagic():
         ({}, {"lockdown": None, "secure_boot": True}, WARN),
         ({}, {"lockdown": None, "sig_enforce": None}, None),
         ({}, {"lockdown": None, "unreadable": {LOCKDOWN: "EACCES"}}, WARN),
-        ({"signed": True, "signer": "Us"}, {"sig_enforce": True}, WARN),
-        ({"signed": True, "signer": "Us"}, {"sig_enforce": True, "signers": None}, WARN),
-        ({"signed": True, "signer": "Us"}, {"sig_enforce": True, "signers": frozenset(["Org: Us"])}, None),
-        ({"signed": True, "signer": "Us"}, {}, None),
-        ({"signed": True, "key_id": "5ad6cc70"}, {"sig_enforce": True}, WARN),
-        ({"signed": True, "key_id": "5ad6cc70"}, {"sig_enforce": True, "signers": None}, WARN),
-        ({"signed": True, "key_id": "5ad6cc70"}, {"sig_enforce": True, "key_ids": frozenset(["5ad6cc70"])}, None),
-        ({"signed": True, "key_id": "5ad6cc70"}, {}, None),
-        ({"signed": True}, {"lockdown": "integrity"}, WARN),
-        ({"signed": True, "damaged_signature": True}, {}, REFUSE),
-        ({"signed": True, "damaged_signature": True}, {"sig_enforce": True}, REFUSE),
+        (BY_US, {"sig_enforce": True}, WARN),
+        (BY_US, {"sig_enforce": True, "signers": None}, WARN),
+        (BY_US, {"sig_enforce": True, "signers": frozenset(["Org: Us"])}, None),
+        (BY_US, {}, None),
+        (BY_A_KEY, {"sig_enforce": True}, WARN),
+        (BY_A_KEY, {"sig_enforce": True, "signers": None}, WARN),
+        (BY_A_KEY, {"sig_enforce": True, "key_ids": frozenset(["5ad6cc70"])}, None),
+        (BY_A_KEY, {}, None),
+        ({"signature": Signature(hash="sha256")}, {"lockdown": "integrity"}, WARN),
+        ({"signature": Signature(readable=False)}, {}, REFUSE),
+        ({"signature": Signature(readable=False)}, {"sig_enforce": True}, REFUSE),
     ],
 )
 def test_signatures(file, conditions, expected):
