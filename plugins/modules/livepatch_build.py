@@ -11,16 +11,16 @@ module: livepatch_build
 short_description: Build a kernel live patch
 version_added: 1.0.0
 description:
-  - Builds a live patch module for one kernel on the build host. Nothing is loaded.
+  - Builds a live patch module for one kernel on the build host. It loads nothing.
   - O(method=kpatch) turns source patches into a module with C(kpatch-build), for kernels of mainline and of openEuler.
-  - O(method=kbuild) builds a hand-written module, one that fills C(struct klp_patch) itself, with the kernel's build system.
-  - Decides by content whether a build is needed. A manifest beside the result (C(dest).json) holds the digests of the patches or
+  - O(method=kbuild) builds a hand-written module, which fills C(struct klp_patch) itself, with the kernel's build system.
+  - Content decides whether a build is needed. A manifest beside the result (C(dest).json) holds the digests of the patches or
     sources, of the kernel's source, configuration and C(vmlinux), of the compiler, of C(kpatch-build) and the flags.
-  - The same input makes the same file, to the byte.
-  - With O(method=kpatch) the source tree is only read. C(kpatch-build) works in a copy of it below O(cache_dir), which is kept with
-    all that was compiled, so that the next patch for the same kernel takes a small part of the time.
+  - The same inputs make the same file, byte for byte.
+  - With O(method=kpatch) the module only reads the source tree. C(kpatch-build) works in a copy of it below O(cache_dir). The copy stays
+    there with all that was compiled, so that the next patch for the same kernel takes a small part of the time.
     Builds that need the same copy wait for each other.
-  - What is known to make C(kpatch-build) fail is checked before it is started, in check mode too, and reported all at once.
+  - Before it starts C(kpatch-build), in check mode too, the module looks for all that is known to make it fail, and reports it at once.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -40,53 +40,54 @@ options:
   method:
     description:
       - V(auto) is V(kpatch) where O(patches) are given, and V(kbuild) where O(sources) are given.
-        A task that gives both or neither is refused with the reason V(bad_arguments).
+        The module refuses a task that gives both or neither, with the reason V(bad_arguments).
       - V(kpatch) builds from source patches with C(kpatch-build).
       - V(kbuild) builds a hand-written module with the kernel's build system.
+      - What is said here of a method also holds where V(auto) chooses it.
     type: str
     choices: [auto, kpatch, kbuild]
     default: auto
   patches:
     description:
-      - The source patches, in the order in which they are applied with C(patch -p1).
+      - The source patches, in the order in which C(patch -p1) applies them.
       - Required with O(method=kpatch).
     type: list
     elements: path
   src_dir:
     description:
-      - Source of the kernel (option C(-s) of C(kpatch-build)). It is not changed.
+      - The source of the kernel (option C(-s) of C(kpatch-build)). The module does not change it.
       - Default is C(/usr/src/linux-RELEASE).
     type: path
   vmlinux:
     description:
       - The kernel with debug information (option C(-v)), from the package C(kernel-debuginfo).
       - Default is C(/usr/lib/debug/lib/modules/RELEASE/vmlinux), or C(vmlinux) in O(src_dir) if that does not exist.
-      - Its version is the one that is built for.
+      - The module builds for the release of this kernel.
     type: path
   config:
     description:
-      - Configuration of the kernel (option C(-c)).
+      - The configuration of the kernel (option C(-c)).
       - Default is C(.config) in O(src_dir), or C(/boot/config-RELEASE) if that does not exist.
     type: path
   targets:
     description:
-      - What make builds (option C(-t)). Default is what gives the same result as the whole kernel with the least work.
+      - What make builds (option C(-t)). Default is the least that gives the same result as the whole kernel.
       - V(vmlinux) and V(modules) together are the whole kernel.
     type: list
     elements: str
     default: []
   jobs:
-    description: How many commands make runs at once (option C(-j)), with O(method=kpatch) only. Default is the number of processors.
+    description: How many commands make runs at once (option C(-j)). Used with O(method=kpatch) only. Default is the number of processors.
     type: int
   arch:
     description: Architecture to build for, in the kernel's words, for example V(arm64). Default is the build host's.
     type: str
   cross_compile:
-    description: What the names of the compiler and its tools begin with, for example V(aarch64-linux-gnu-).
+    description: The prefix of the names of the compiler and its tools, for example V(aarch64-linux-gnu-).
     type: str
   skip_compiler_check:
     description:
-      - Build although the compiler is another one than the kernel was built with. The result may differ in more than the patch.
+      - Build although the kernel was built with another compiler. The result may differ from the kernel in more than the patch.
       - Used with O(method=kpatch) only.
     type: bool
     default: false
@@ -94,36 +95,36 @@ options:
     description: An out-of-tree module to patch, as it is loaded (option C(--oot-module)).
     type: path
   oot_module_src:
-    description: The source of O(oot_module). It is copied, instead of O(src_dir).
+    description: The source of O(oot_module). The module copies it instead of O(src_dir).
     type: path
   replace:
     description:
-      - Whether the patch replaces all others when it is enabled. Used with O(method=kpatch) only; a hand-written module says it itself.
-      - V(auto) is what the kernel can do. On mainline's kernels it replaces, as C(kpatch-build) builds by default; on openEuler's kernels
-        with C(CONFIG_LIVEPATCH_WO_FTRACE), where this would hang the host, it does not, and V(yes) is refused.
+      - Whether the patch replaces all others when it is enabled. Used with O(method=kpatch) only; a hand-written module decides this itself.
+      - V(auto) is what the kernel can do. On mainline's kernels the patch replaces, which is the default of C(kpatch-build).
+        On openEuler's kernels with C(CONFIG_LIVEPATCH_WO_FTRACE) it does not, since this would hang the host; the module refuses V(yes) there.
     type: str
     choices: [auto, 'yes', 'no']
     default: auto
   debug:
-    description: How often C(-d) is given to C(kpatch-build).
+    description: How many times C(kpatch-build) gets the option C(-d).
     type: int
     default: 0
   env:
-    description: Further environment variables for the build, with O(method=kpatch) only.
+    description: Further environment variables for the build. Used with O(method=kpatch) only.
     type: dict
   kpatch_build:
     description:
-      - The program C(kpatch-build), or a directory with a checkout of kpatch in which it was compiled.
+      - The program C(kpatch-build), or a directory with a compiled checkout of kpatch.
       - Default is the one in C(PATH).
     type: path
   cache_dir:
     description:
-      - Where copies of kernel sources are kept with their objects, and the logs of failed builds.
+      - The directory for copies of kernel sources with their objects, and for the logs of failed builds.
       - A copy of a distribution's kernel takes 5 to 25 GB.
     type: path
     default: /var/cache/livepatch_build
   timeout:
-    description: How many seconds a build may take, with O(method=kpatch) only.
+    description: How many seconds a build may take. Used with O(method=kpatch) only.
     type: int
     default: 7200
   progress:
@@ -132,18 +133,18 @@ options:
     default: true
   rebuild:
     description:
-      - V(auto) builds if the result is missing or was made from something else.
+      - V(auto) builds if the result is missing or was built from something else.
       - V(always) builds in any case.
       - V(never) fails where V(auto) would build.
     type: str
     choices: [auto, always, never]
     default: auto
   sign:
-    description: Sign the module, with the kernel's own C(sign-file) where it is installed, else with C(openssl).
+    description: Sign the module with the kernel's C(sign-file) where it is installed, else with C(openssl).
     type: dict
     suboptions:
       key:
-        description: The private key on the build host, in PEM format. It is not shown anywhere.
+        description: The private key on the build host, in PEM format. No result shows its path or its content.
         type: path
         required: true
       cert:
@@ -157,7 +158,7 @@ options:
   sources:
     description:
       - The C(.c) and C(.h) files of a hand-written module on the build host. A directory stands for those in it.
-      - They are compiled together in one directory, so no two may have the same name.
+      - The module compiles them in one directory, so no two may have the same name.
       - Required with O(method=kbuild).
     type: list
     elements: path
@@ -176,20 +177,20 @@ options:
   kernel_release:
     description:
       - Release of the kernel to build for, as C(uname -r) shows it there. Default is the build host's own kernel.
-      - With O(method=kpatch) it is only used in the defaults of O(src_dir), O(vmlinux) and O(config).
-      - If O(kernel_build) is given as well, it must be the tree of that release.
+      - With O(method=kpatch) only the defaults of O(src_dir), O(vmlinux) and O(config) use it.
+      - A tree in O(kernel_build) must be of this release.
     type: str
   kernel_build:
     description: Build tree of the kernel for O(method=kbuild). Default is C(/lib/modules/RELEASE/build).
     type: path
   cflags:
-    description: Further flags for the compiler with O(method=kbuild).
+    description: Further flags for the compiler. Used with O(method=kbuild) only.
     type: list
     elements: str
     default: []
   _job:
     description:
-      - How the action plugin divides the work into a build and watching it. Not for use in tasks; a value given there is ignored.
+      - How the action plugin splits the work into a build and watching it. Not for use in tasks; the plugin ignores a value there.
     type: dict
     suboptions:
       only_if_current:
@@ -217,7 +218,7 @@ EXAMPLES = r"""
     dest: /srv/livepatch/{{ kernel }}/
   register: build
 
-- name: The same, with every path given as on the command line of kpatch-build
+- name: Build the same with every path named, as on the command line of kpatch-build
   openeuler.livepatch.livepatch_build:
     kpatch_build: /usr/bin/kpatch-build
     src_dir: /usr/src/linux-{{ kernel }}

@@ -27,6 +27,6 @@ def describe(entry: t.Mapping[str, t.Any]) -> str | None:
 
 
 def duration(seconds: int) -> str:
-    """Seconds as C(2 min 10 s)."""
+    """Seconds as `2 min 10 s`."""
     minutes, rest = divmod(seconds, 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

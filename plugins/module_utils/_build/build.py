@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The whole of livepatch_build between its arguments and its result."""
+"""One task of `livepatch_build`, from arguments to result: decides whether to build, and has a builder do it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 NEEDS_BUILD = {"changed": False, "needs_build": True}
-"""The result of a task that was to build nothing, and found that a build is needed."""
+"""The result where the action plugin asks only whether a build is needed, and it is."""
 
 
 def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare]) -> Plain:
@@ -85,12 +85,12 @@ def _cannot_go_on(error: OSError) -> Finding:
     return Finding(
         reason="disk_full" if is_full else "system_error",
         seen=f"The build cannot go on: {error}.",
-        remedy="Free space, then run the task again." if is_full else "Look at that file or program of the build host.",
+        remedy="Free space, then run the task again." if is_full else "Check that file or program on the build host.",
     )
 
 
 def _reporter(cache_dir: str, identifier: str | None) -> Reporter:
-    """Who is told how the build goes. Without a place to write, nobody is, and the build itself says what is wrong."""
+    """What is told how the build goes: a progress file, or nothing where that cannot be written."""
     if identifier:
         with contextlib.suppress(OSError):
             return ProgressFile(progress_path(cache_dir, identifier))
@@ -142,7 +142,7 @@ def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_curren
 def _outdated(dest: str) -> Finding:
     return Finding(
         reason="outdated",
-        seen=f"{dest} is missing, or was made from something else.",
+        seen=f"{dest} is missing, or was built from something else.",
         remedy="Set rebuild: auto to build it.",
     )
 
@@ -170,7 +170,7 @@ def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: boo
 
 
 def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing.Seal | None, run: Run) -> Plain:
-    """Build, and put the result and its manifest in place, the manifest last: it vouches for the result."""
+    """Build and sign, then move the result into place, and last its manifest, which vouches for it."""
     with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
         manifest = builder.build_into(directory, inputs)
         (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, builder.name)]
@@ -182,7 +182,7 @@ def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing
             manifest["patch_file"].update(
                 signature=asdict(signature) if signature else None, size=os.path.getsize(result)
             )
-        # The build has found out more about its inputs, such as the headers.
+        # The builder learns more about its inputs while it builds, such as the headers.
         manifest["inputs"] = dict(manifest["inputs"], sign=inputs["sign"])
         os.makedirs(os.path.dirname(os.path.abspath(builder.dest)), exist_ok=True)
         text = os.path.join(directory, "manifest.json")
@@ -194,7 +194,7 @@ def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing
 
 
 def _cpu_seconds(manifest: Plain | None) -> Plain:
-    """Of kpatch-build with all that it started, and of the module's own work."""
+    """CPU seconds of the build, and of all else that the module did."""
     build = (manifest or {}).get("cpu_seconds") or 0.0
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     together = sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -21,7 +21,7 @@ _COMPILER_ERROR = re.compile(
 
 
 def parse_errors(output: str) -> list[Plain]:
-    """The compiler's errors: file, line, column (None if not given) and message."""
+    """The errors in a compiler's output, each with `file`, `line`, `column` (None if it is not given) and `message`."""
     return [
         {
             "file": match.group("file"),
@@ -34,7 +34,7 @@ def parse_errors(output: str) -> list[Plain]:
 
 
 def compile_error(errors: t.Sequence[Plain], remedy: str, **details: t.Any) -> BuildError:
-    """The error for what the compiler said, of which there is at least one."""
+    """The BuildError for these errors of a compiler, of which there is at least one."""
     first = "{file}:{line}: {message}".format(**errors[0])
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return BuildError(

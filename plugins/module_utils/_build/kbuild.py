@@ -4,10 +4,10 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Builds a hand-written live patch module with the kernel's own build system.
+"""Builds a hand-written live patch module with the kernel's build system.
 
-Whether a build is needed is decided by content. The manifest beside the result holds the digests of everything that
-went into it: sources, the headers that the compiler read, configuration, symbol versions, compiler and flags.
+Content decides whether a build is needed. The manifest beside the result holds the digests of everything that went into
+it: sources, the headers that the compiler read, configuration, symbol versions, compiler and flags.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TREE_FILES = (
 
 @dataclass(frozen=True)
 class Cross:
-    """Another machine to build for: kbuild's names of the architecture (`arm64`) and of the compiler's prefix."""
+    """Another machine to build for: the architecture in kbuild's words (`arm64`), and the prefix of the compiler."""
 
     arch: str | None = None
     prefix: str | None = None
@@ -67,7 +67,7 @@ class Cross:
 
 @dataclass(frozen=True)
 class Build:
-    """What is to be built: the module's name and sources, the kernel's build tree, compiler flags, and where to."""
+    """What to build: name and sources of the module, build tree and release of the kernel, compiler flags, target."""
 
     name: str
     sources: tuple[str, ...]
@@ -84,7 +84,7 @@ class Build:
 
 
 def prepare(task: BuildTask) -> Builder:
-    """Look at everything that the build needs. Raises BuildError."""
+    """Read everything that the build needs. Raises BuildError."""
     params = task.params
     build = prepare_build(
         name=params["name"],
@@ -107,7 +107,7 @@ class _KbuildBuilder:
         self.forces_signatures = build.forces_signatures
 
     def check(self) -> None:
-        """`prepare` has refused already what is known to fail."""
+        """Find nothing more: `prepare` has refused what is known to fail."""
 
     def inputs(self, manifest: Plain | None) -> Plain:
         known = manifest if manifest and manifest.get("method") == "kbuild" else {}
@@ -158,7 +158,7 @@ def prepare_build(
 
 
 def _expand(sources: t.Sequence[str]) -> list[str]:
-    """Files as they are, directories as the sources in them."""
+    """The files, with the sources in a directory in the place of that directory."""
     files: list[str] = []
     for source in sources:
         if os.path.isdir(source):
@@ -214,7 +214,7 @@ def _check_sources(name: str, files: t.Sequence[str]) -> None:
 
 
 def _check_tree(tree: str) -> str:
-    """The release of the kernel that a build tree is for."""
+    """The release of the kernel that a build tree is for. Raises BuildError."""
     release = read_text(os.path.join(tree, "include/config/kernel.release"))
     config = read_text(os.path.join(tree, ".config")) or read_text(os.path.join(tree, "include/config/auto.conf"))
     if release is None or config is None or not os.path.isfile(os.path.join(tree, "Makefile")):
@@ -259,13 +259,13 @@ def _digest_of_all(paths: t.Sequence[str]) -> str:
 
 
 def _compiler_version(program: str, run: Run) -> str:
-    """What the compiler says of itself with -v: version, target and how it was configured."""
+    """The digest of what the compiler prints with `-v`: version, target and how it was configured."""
     rc, _out, err = run([program, "-v"]) if program else (1, "", "")
     return hashlib.sha256(err.encode()).hexdigest() if rc == 0 else ""
 
 
 def build_module(build: Build, directory: str, run: Run) -> Plain:
-    """Build in an empty directory: the manifest of the result, which lies there. Raises BuildError."""
+    """Build in an empty directory, and return the manifest of NAME.ko there. Raises BuildError."""
     compiled = {}
     for source in build.sources:
         copy = os.path.join(directory, os.path.basename(source))
@@ -273,7 +273,7 @@ def build_module(build: Build, directory: str, run: Run) -> Plain:
         compiled[os.path.basename(source)] = digest(copy)
     with open(os.path.join(directory, "Kbuild"), "w", encoding="utf-8") as stream:
         stream.write(_kbuild_file(build))
-    # Without the map the result would hold the name of a temporary directory and differ from build to build.
+    # Without the map the result would contain the path of a temporary directory, and differ from build to build.
     flags = f"KCFLAGS=-ffile-prefix-map={directory}/="
     command = [
         "make",
@@ -303,7 +303,7 @@ def build_module(build: Build, directory: str, run: Run) -> Plain:
         "vermagic": patch_file.vermagic,
         "replace": patch_file.replace,
         "sha256": patch_file.sha256,
-        # The user's files may be others by now.
+        # The user may have changed the files by now.
         "inputs": {**inputs(build, headers, compiler, run), "sources": compiled},
         "headers": headers,
         "patch_file": patch_file.to_dict(),
@@ -320,7 +320,7 @@ def _kbuild_file(build: Build) -> str:
 
 
 def _read_dependencies(build: Build, directory: str) -> tuple[str, list[str]]:
-    """The compiler and the headers that were used, from the .cmd files that kbuild leaves beside its objects."""
+    """The compiler and the headers that kbuild used, from the .cmd files that it leaves beside its objects."""
     compiler, headers = "", set()
     for source in _c_files(build.sources):
         base = os.path.basename(source)[: -len(".c")]

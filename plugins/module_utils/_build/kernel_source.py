@@ -27,9 +27,9 @@ _PLAIN_LINE = re.compile(r'CONFIG_\w+=(?:[ymn]|-?[0-9]+|0x[0-9A-Fa-f]+|"(?:[^"\\
 
 @dataclass(frozen=True)
 class Config:
-    """A kernel configuration. `odd_line` is the number of the first line that is more than an option, if there is one.
+    """A kernel configuration. `odd_line` is the number of the first line that is not an option, if there is one.
 
-    Some versions of kpatch-build read the file as a shell script, so that such a line would be carried out.
+    Some versions of kpatch-build read the file as a shell script, and would run such a line.
     """
 
     path: str
@@ -69,7 +69,14 @@ def read_config(path: str) -> Config | None:
             odd_line = number
     version = re.search(r"^# Linux/\S+ (\S+) Kernel Configuration$", text, re.M)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return Config(path, text, sha256, options, version.group(1) if version else None, odd_line)
+    return Config(
+        path=path,
+        text=text,
+        sha256=sha256,
+        options=options,
+        version=version.group(1) if version else None,
+        odd_line=odd_line,
+    )
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ def read_vmlinux(path: str) -> Vmlinux | None:
 
 
 def _release(stream: t.BinaryIO) -> str | None:
-    """The third word of the banner. The text occurs elsewhere too, so a digit has to follow."""
+    """The third word of the banner. Its first words occur elsewhere too, so a digit must follow them."""
     with contextlib.closing(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)) as content:
         at = content.find(_BANNER)
         while at != -1:
@@ -115,7 +122,7 @@ def _release(stream: t.BinaryIO) -> str | None:
 
 
 def source_version(tree: str) -> str | None:
-    """VERSION.PATCHLEVEL.SUBLEVEL of a source tree, with EXTRAVERSION; None if it is no kernel source."""
+    """VERSION.PATCHLEVEL.SUBLEVEL of a source tree, with EXTRAVERSION; None if it is not a kernel's."""
     makefile = read_text(os.path.join(tree, "Makefile"))
     if makefile is None:
         return None

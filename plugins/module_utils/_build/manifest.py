@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The manifest beside a result: what it was built from, and whether that is what would be built now."""
+"""The manifest beside a result: what the result was built from."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ MANIFEST_FORMAT = 1
 
 
 def manifest_path(dest: str) -> str:
+    """The path of the manifest of this result."""
     return dest + ".json"
 
 
@@ -29,15 +30,15 @@ def read_manifest(path: str) -> Plain | None:
     return manifest if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
 
 
-def is_built_from(dest: str, manifest: Plain | None, wanted: Plain) -> bool:
-    """Whether the result that lies there was made from exactly what would be built now."""
-    if manifest is None or manifest.get("inputs") != wanted:
+def is_built_from(dest: str, manifest: Plain | None, inputs: Plain) -> bool:
+    """Whether the file at `dest` is the one of the manifest, and was built from exactly these inputs."""
+    if manifest is None or manifest.get("inputs") != inputs:
         return False
     return bool(manifest.get("sha256") == digest(dest))
 
 
 def describe(manifest: Plain | None) -> str:
-    """What --diff shows of a build: the digests of all that went into it."""
+    """What `--diff` shows of a build: the digests of all that goes into it."""
     if manifest is None:
         return "none\n"
     lines = ["sha256: {}".format(manifest.get("sha256", "(not built yet)"))]

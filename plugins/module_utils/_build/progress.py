@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""How a build goes: written by the module that builds, one JSON object a line, and read by the one that watches it."""
+"""The progress of a build, in a file that one run of the module writes, one JSON object a line, and another reads."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ POLL_SECONDS = 0.1
 
 
 class Reporter:
-    """Is told how a build goes. This one tells nobody."""
+    """Is told how a build goes. This one passes nothing on."""
 
     def stage(self, title: str) -> None:
         """A stage begins."""
 
     def tick(self, objects: int, of: int | None) -> None:
-        """So many objects are compiled, of so many if that is known."""
+        """The compiler has made `objects` objects, out of `of` if that number is known."""
 
     def line(self, text: str) -> None:
-        """Something that the operator wants to see at once."""
+        """The builder has a line that the operator wants to see at once."""
 
     def end(self) -> None:
-        """The build is over; its result is told elsewhere."""
+        """The build is over. Its result goes another way."""
 
 
 def progress_path(cache_dir: str, identifier: str) -> str:
-    """The file of one build; the identifier comes from the controller, and must not lead elsewhere."""
+    """The progress file of a build. The identifier comes from the controller, and must not lead to another folder."""
     return os.path.join(cache_dir, "progress", os.path.basename(identifier))
 
 
 class ProgressFile(Reporter):
-    """Writes a line for each stage, each changed function, and every ten seconds, as long as the disk has room."""
+    """Writes a line for each stage and each changed function, and one every ten seconds, while the disk has room."""
 
     def __init__(self, path: str) -> None:
         folder = os.path.dirname(path)
@@ -91,7 +91,7 @@ def _forget_old(folder: str) -> None:
 def watch(path: str, offset: int, seconds: float) -> Plain:
     """Wait for news of a build: `entries`, the `offset` to go on from, and whether it is still `running`.
 
-    Returns as soon as there is news, or when the time is up. The file is removed when the build is over.
+    Returns as soon as there is news, or when the time is up. Removes the file when the build is over.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -107,7 +107,7 @@ def watch(path: str, offset: int, seconds: float) -> Plain:
 
 
 def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
-    """The complete lines from an offset on, and where they end."""
+    """The entries of the complete lines after an offset, and where these lines end."""
     try:
         with open(path, "rb") as stream:
             stream.seek(offset)
@@ -119,7 +119,7 @@ def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
 
 
 def _is_alive(path: str) -> bool:
-    """Whether the process that builds still runs; one that has not begun to write yet may."""
+    """Whether the process that builds still runs. One that has not written its first line yet may."""
     try:
         with open(path, encoding="utf-8") as stream:
             first = stream.readline()

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Signs a module with the kernel's own program, or with openssl in the same format."""
+"""Signs a module with the kernel's program `sign-file`, or with openssl in the same format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PKEY_ID_PKCS7 = 2
 
 @dataclass(frozen=True)
 class Seal:
-    """What to sign with. The key is a file on the build host; neither its name nor its content is ever returned."""
+    """What to sign with. The key is a file on the build host; no result contains its path or its content."""
 
     key: str
     cert: str
@@ -32,16 +32,16 @@ class Seal:
     program: str | None
 
     def inputs(self) -> Plain:
-        """What decides the signature: another certificate or hash is another result."""
+        """What decides the signature. With another certificate or hash the result is another."""
         return {"cert": digest(self.cert), "hash": self.hash}
 
 
-def prepare(wanted: Plain | None, release: str) -> Seal | None:
-    """Check what the user wants to sign with. Raises BuildError."""
-    if not wanted:
+def prepare(options: Plain | None, release: str) -> Seal | None:
+    """What to sign with, from the option `sign`; None without it. Raises BuildError if a file is missing."""
+    if not options:
         return None
     for option in ("key", "cert"):
-        if not os.path.isfile(wanted[option]):
+        if not os.path.isfile(options[option]):
             raise BuildError(
                 Finding(
                     reason="no_such_file",
@@ -50,7 +50,12 @@ def prepare(wanted: Plain | None, release: str) -> Seal | None:
                 )
             )
     program = f"/lib/modules/{release}/build/scripts/sign-file"
-    return Seal(wanted["key"], wanted["cert"], wanted["hash"], program if os.access(program, os.X_OK) else None)
+    return Seal(
+        key=options["key"],
+        cert=options["cert"],
+        hash=options["hash"],
+        program=program if os.access(program, os.X_OK) else None,
+    )
 
 
 def sign(path: str, seal: Seal, run: Run) -> None:
@@ -61,7 +66,7 @@ def sign(path: str, seal: Seal, run: Run) -> None:
     else:
         command, rc, err = _sign_with_openssl(path, seal, run)
     if rc != 0:
-        # What the programs print has the key's path in it.
+        # The programs print the path of the key.
         says = err.replace(seal.key, "the key").strip().splitlines()
         raise BuildError(
             Finding(

@@ -6,9 +6,9 @@
 
 """Builds a live patch module from source patches with kpatch-build.
 
-Whether a build is needed is decided by content: the manifest beside the result holds the digests of everything that
-went into it. kpatch-build works in a copy of the source that is kept with its objects (see work_tree.py), and is told
-to make only the objects that a patch concerns where that is known to give the same result (see kpatch_targets.py).
+Content decides whether a build is needed: the manifest beside the result holds the digests of everything that went into
+it. kpatch-build works in a copy of the source, which stays with its objects for the next build (see work_tree.py).
+Where that gives the same result, it makes only the objects that a patch concerns (see targets.py).
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ STAGES = {
     "Extracting new and modified ELF sections": "extracting changed objects",
     "Building patch module": "building the module",
 }
-"""What kpatch-build prints at the begin of a stage, and how the stage is called here."""
+"""What kpatch-build prints at the beginning of a stage -> what the operator reads."""
 
 
 def prepare(task: BuildTask) -> Builder:
-    """Look at everything that the build needs. Raises BuildError where that cannot even be looked at."""
+    """Read everything that the build needs. Raises BuildError where that cannot be read."""
     return _KpatchBuilder(task, prepare_build(read_request(task.params), task.run))
 
 
@@ -90,7 +90,7 @@ class _KpatchBuilder:
         return build_module(self._build, self._source(), inputs, directory, self._reporter)
 
     def _source(self) -> Index:
-        """What is in the source tree: that takes a second to find out, and is not always needed."""
+        """What is in the source tree. This takes a second to find out, and not every task needs it."""
         if self._content is None:
             self._content = origin(self._build, keep=self._keeps_index)
         return self._content
@@ -116,7 +116,7 @@ def inputs(build: Build, content: Index) -> Plain:
 
 
 def _flags(build: Build) -> list[str]:
-    """What decides the result besides the files."""
+    """The flags for kpatch-build that decide the result."""
     flags = [] if build.replace else ["-R"]
     if build.request.skip_compiler_check and build.tool.skip_compiler_check:
         flags.append(build.tool.skip_compiler_check)
@@ -124,7 +124,7 @@ def _flags(build: Build) -> list[str]:
 
 
 def _environment_that_decides(build: Build) -> dict[str, str]:
-    """The variables that decide what is built: those that were there, those that the ABI needs, the user's own last."""
+    """The variables that decide the result: inherited ones, those that the ABI needs, and last the user's own."""
     environ = inherited((*MAKE_VARIABLES, *build.tool.variables))
     if build.abi == STOP_MACHINE:
         environ.update(dict.fromkeys(build.tool.variables, "1"))
@@ -144,7 +144,7 @@ def origin(build: Build, keep: bool) -> Index:
 def tree_of(build: Build) -> WorkTree:
     """The work tree for this source, configuration and compiler.
 
-    Without its check of the compiler kpatch-build compiles with other flags, so that all objects were made anew.
+    Without its check of the compiler, kpatch-build compiles with other flags, so that needs another tree.
     """
     return work_tree(
         build.request.cache_dir,
@@ -158,8 +158,8 @@ def tree_of(build: Build) -> WorkTree:
     )
 
 
-def build_module(build: Build, content: Index, wanted: Plain, directory: str, reporter: Reporter) -> Plain:
-    """Build into an empty directory: the manifest of the result, which lies there. Raises BuildError."""
+def build_module(build: Build, content: Index, inputs: Plain, directory: str, reporter: Reporter) -> Plain:
+    """Build into an empty directory, and return the manifest of NAME.ko there. Raises BuildError."""
     tree = tree_of(build)
     who = f"the build of {build.name} by process {os.getpid()}"
     started = time.monotonic()
@@ -168,16 +168,16 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
             raise BuildError(
                 Finding(
                     reason="timeout",
-                    seen="Another build has the tree all the time.",
+                    seen=f"Another build of this kernel did not end within {build.request.timeout:.0f} s.",
                     remedy="Run the task again later.",
                 )
             )
-        reporter.stage("preparing the source" if tree.is_primed(wanted["source"]) else "copying the source")
+        reporter.stage("preparing the source" if tree.is_primed(inputs["source"]) else "copying the source")
         tree.prepare(build.request.source, content, build.config.text, build.added_files)
-        targets = choose_targets(build, tree, wanted["source"])
+        targets = choose_targets(build, tree, inputs["source"])
         done = _run(build, tree, targets, started, reporter)
         if targets == WHOLE:
-            tree.note_primed(wanted["source"], done.objects)
+            tree.note_primed(inputs["source"], done.objects)
         try:
             patch_file = _take_result(build, tree, directory)
         except FindingError as error:
@@ -192,7 +192,7 @@ def build_module(build: Build, content: Index, wanted: Plain, directory: str, re
         "vermagic": patch_file.vermagic,
         "replace": build.replace,
         "sha256": patch_file.sha256,
-        "inputs": wanted,
+        "inputs": inputs,
         "tools": {"kpatch_build": build.tool.version, "compiler": build.compiler},
         "targets": list(targets),
         "patch_file": patch_file.to_dict(),
@@ -220,7 +220,7 @@ def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
 
 
 def _refuse_other_patches(build: Build) -> None:
-    """Raise FindingError if a source patch is not any more what was read before kpatch-build read it."""
+    """Raise FindingError if a source patch has changed since `prepare` read it."""
     for patch in build.patches:
         if source_patch.read_source_patch(patch.path) != patch:
             raise FindingError(
@@ -233,7 +233,7 @@ def _refuse_other_patches(build: Build) -> None:
 
 
 def _cpu_seconds() -> float:
-    """Of all processes that were started and have ended."""
+    """CPU seconds of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -255,9 +255,9 @@ def _environment(build: Build, tree: WorkTree) -> dict[str, str]:
     environ = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "CACHEDIR": tree.kpatch}
     for name in ("MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "O"):
         environ.pop(name, None)
-    # scripts/setlocalversion asks git, which the copy does not have: the kernel itself says what it would add.
+    # scripts/setlocalversion asks git, and the copy has no repository: the vmlinux says what it would add.
     environ["LOCALVERSION"] = build.suffix
-    # Without the map, the result would hold the path of the cache.
+    # Without the map the result would contain the path of the cache.
     environ["KCPPFLAGS"] = f"-fdebug-prefix-map={tree.path}/="
     environ.update(_environment_that_decides(build))
     return environ
@@ -267,7 +267,7 @@ _COMPILED = re.compile(r"^  (?:CC|AS)(?: \[M\])? ", re.M)
 
 
 class _Log:
-    """kpatch-build's log while it grows. kpatch-build removes it in the end, and this still has it."""
+    """The log of kpatch-build while it grows. kpatch-build removes the file in the end; `text` stays."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -276,7 +276,7 @@ class _Log:
         self._stream: t.TextIO | None = None
 
     def read(self) -> None:
-        """Read what is new in it."""
+        """Read what is new in the file."""
         if self._stream is None:
             with contextlib.suppress(OSError):
                 self._stream = open(self.path, encoding="utf-8", errors="replace")  # noqa: SIM115
@@ -312,7 +312,7 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
                 if title == "building the patched source" and whole:
                     log.read()
                     objects_of_the_original.append(log.objects)
-                    tree.keep_symvers()
+                    tree.store_symvers()
         if "ed function: " in line or "new function: " in line or line.startswith("Patched objects:"):
             reporter.line(line)
 

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What would make kpatch-build fail, or make a patch that fails, found before the long work. Pure functions."""
+"""Finds what would make kpatch-build or its patch fail, before the long work. Pure functions."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ PROGRAMS = (
     *("awk", "bash", "gawk", "getopt", "ld", "lsdiff", "make", "objcopy", "patch", "readelf", "sed", "strings"),
     *("bc", "bison", "flex", "perl"),
 )
-"""What kpatch-build calls, and the build of a kernel besides.
+"""The programs that kpatch-build and the build of a kernel call.
 
-Without lsdiff kpatch-build skips its check of the paths; without gawk it finds no structures.
+Without lsdiff, kpatch-build skips its check of the paths; without gawk, it finds no structures.
 """
 
 
 def check_config(config: Config) -> t.Iterator[Finding]:
-    """Whether the configuration is a plain one, of a kernel that can be live-patched, and that kpatch-build takes."""
+    """Whether the configuration is plain, of a kernel that can be live-patched, and one that kpatch-build takes."""
     if config.odd_line is not None:
         yield Finding(
             reason="config_not_plain",
-            seen=f"Line {config.odd_line} of {config.path} is no option of a kernel, and kpatch-build would run it.",
-            remedy="Give the configuration file of the kernel as its package has it.",
+            seen=f"Line {config.odd_line} of {config.path} is not a kernel option, and kpatch-build would run it.",
+            remedy="Give the configuration file from the package of the kernel.",
         )
     abi = config.abi
     for name, needed_by in REQUIRED_OPTIONS.items():
@@ -61,7 +61,7 @@ def check_config(config: Config) -> t.Iterator[Finding]:
 
 
 def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Finding]:
-    """Whether the vmlinux is one, with debug information."""
+    """Whether the file is the vmlinux of a kernel, and has debug information."""
     if not vmlinux.has_debug_info:
         yield Finding(
             reason="no_debug_info",
@@ -98,7 +98,7 @@ def check_version(
     elif missing_suffix(vmlinux, config, version, local) is None:
         yield Finding(
             reason="version_mismatch",
-            seen=f"{source} and {config.path} make another release than {vmlinux.release}, which vmlinux is of.",
+            seen=f"{source} and {config.path} do not make the release {vmlinux.release} of {vmlinux.path}.",
             remedy="Give the source and the configuration that the kernel was built from.",
         )
 
@@ -108,9 +108,9 @@ def _numbers(version: str) -> str:
 
 
 def missing_suffix(vmlinux: Vmlinux, config: Config, version: str | None, local: str) -> str | None:
-    """What the source, its `localversion` files and the configuration do not say of the kernel's release.
+    """The end of the kernel's release that source, `localversion` files and configuration do not tell.
 
-    None if they say something else than the vmlinux.
+    None if they contradict the vmlinux.
     """
     said = (version or "") + local + config.options.get("CONFIG_LOCALVERSION", "").strip('"')
     release = vmlinux.release or ""
@@ -134,18 +134,18 @@ def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.It
 
 
 def check_tool(tool: Tool, abi: str, replace: str, skip_compiler_check: bool, arch: str | None) -> t.Iterator[Finding]:
-    """Whether this kpatch-build can make what is asked for."""
+    """Whether this kpatch-build can make what the user asks for."""
     if arch and not tool.builds_for_others:
         yield Finding(
             reason="tool_not_for_arch",
-            seen=f"{tool.path} builds for the machine that it runs on only.",
-            remedy="Build on such a machine, or use a kpatch-build that knows TARGET_ARCH.",
+            seen=f"{tool.path} builds only for the architecture that it runs on.",
+            remedy="Build on a machine of the other architecture, or use a kpatch-build that knows TARGET_ARCH.",
         )
     if abi == STOP_MACHINE and replace == "yes":
         yield Finding(
             reason="replace_not_supported",
             seen="Kernels with CONFIG_LIVEPATCH_WO_FTRACE lack replace: enabling such a patch hangs the host.",
-            remedy="Leave replace out; livepatch_module's supersedes does what it is for.",
+            remedy="Leave replace out, and name the other patches in supersedes of livepatch_module.",
         )
     if abi == STOP_MACHINE and REGISTER_ONLY not in tool.variables:
         yield Finding(
@@ -191,13 +191,13 @@ def _unsupported(path: str) -> str | None:
 
 
 def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, str]]) -> t.Iterator[Finding]:
-    """What the trial of the patches found."""
+    """What stands in the way of the patches, as their trial shows."""
     for trial in trials:
         if trial.already_applied:
             yield Finding(
                 reason="already_applied",
-                seen=f"{trial.patch} is applied in src_dir already.",
-                remedy="Give the source without it.",
+                seen=f"src_dir already contains {trial.patch}.",
+                remedy="Give the source without this patch.",
             )
         for path in trial.missing:
             yield Finding(

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Why kpatch-build failed: what it and the compiler printed makes a reason, a cause and a remedy."""
+"""Explains why kpatch-build failed, from what it and the compiler printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST_LINES = 20
 
 
 class _Row(t.NamedTuple):
-    """`pattern` is searched in all that was printed; its groups fill `cause` and `remedy`."""
+    """A cause of a failure. `pattern` is searched in all that was printed; its groups fill `cause` and `remedy`."""
 
     reason: str
     pattern: str
@@ -28,138 +28,141 @@ class _Row(t.NamedTuple):
     remedy: str
 
 
-# The first row that fits is taken: what names a cause stands before what only says that something failed.
+# The first row that fits counts: what names a cause stands before what only says that something failed.
 # Source: the messages of kpatch-build 0.9.5 to 0.9.10, create-diff-object, gcc, ld and make.
 _ROWS = (
     _Row(
-        "disk_full",
-        r"No space left on device",
-        "The disk was full.",
-        "Free space for cache_dir, or name another one, then run the task again.",
+        reason="disk_full",
+        pattern=r"No space left on device",
+        cause="The disk was full.",
+        remedy="Free space for cache_dir, or name another one, then run the task again.",
     ),
     _Row(
-        "missing_program",
-        r"(?P<program>[\w.+-]+): (?:command )?not found|(?P<other>gawk) not installed",
-        "The program {program}{other} is not installed.",
-        "Install it on the build host.",
+        reason="missing_program",
+        pattern=r"(?P<program>[\w.+-]+): (?:command )?not found|(?P<other>gawk) not installed",
+        cause="The program {program}{other} is not installed.",
+        remedy="Install it on the build host.",
     ),
     _Row(
-        "compiler_mismatch",
-        r"(?:gcc|clang)/kernel version mismatch"
+        reason="compiler_mismatch",
+        pattern=r"(?:gcc|clang)/kernel version mismatch"
         r"(?:(?:.*\n)*?\w+ version: +(?P<have>.+)\n\s*kernel version: +(?P<want>.+))?",
-        "The installed compiler ({have}) is not the one that the kernel was built with ({want}).",
-        "Install the kernel's compiler, or set skip_compiler_check: true if you know that both make the same code.",
+        cause="The installed compiler ({have}) is not the one that the kernel was built with ({want}).",
+        remedy="Install that compiler, or set skip_compiler_check: true if you know that both make the same code.",
     ),
     _Row(
-        "config",
-        r"ERROR: kernel doesn't have '(?P<option>\w+)' enabled",
-        "The kernel is configured without {option}.",
-        "Build for a kernel that has it.",
+        reason="config",
+        pattern=r"ERROR: kernel doesn't have '(?P<option>\w+)' enabled",
+        cause="The kernel is configured without {option}.",
+        remedy="Build for a kernel that has it.",
     ),
     _Row(
-        "config",
-        r"ERROR: kernel option '(?P<option>\w+)' not supported",
-        "The kernel is configured with {option}, which kpatch-build does not support.",
-        "Build for a kernel without it.",
+        reason="config",
+        pattern=r"ERROR: kernel option '(?P<option>\w+)' not supported",
+        cause="The kernel is configured with {option}, which kpatch-build does not support.",
+        remedy="Build for a kernel without it.",
     ),
     _Row(
-        "config",
-        r"openEuler kernel doesn't have '(?P<option>\w+)' enabled",
-        "This kpatch-build patches openEuler's kernels only if they have {option}.",
-        "Use the kpatch-build of openEuler's own packages, and give src_dir.",
+        reason="config",
+        pattern=r"openEuler kernel doesn't have '(?P<option>\w+)' enabled",
+        cause="This kpatch-build patches openEuler's kernels only if they have {option}.",
+        remedy="Use the kpatch-build of openEuler's own packages, and give src_dir.",
     ),
     _Row(
-        "version_mismatch",
-        r"Kernel version mismatch: (?P<want>\S+) was specified but vmlinux was built for (?P<have>\S+)",
-        "The vmlinux is of kernel {have}, not of {want}.",
-        "Correct vmlinux.",
+        reason="version_mismatch",
+        pattern=r"Kernel version mismatch: (?P<want>\S+) was specified but vmlinux was built for (?P<have>\S+)",
+        cause="The vmlinux is of kernel {have}, not of {want}.",
+        remedy="Correct vmlinux.",
     ),
     _Row(
-        "does_not_apply",
-        r"ERROR: (?P<patch>.+) file failed to apply",
-        "The patch {patch} does not apply.",
-        "Correct the patch, or give the source of the kernel that it is for.",
+        reason="does_not_apply",
+        pattern=r"ERROR: (?P<patch>.+) file failed to apply",
+        cause="The patch {patch} does not apply.",
+        remedy="Correct the patch, or give the source of the kernel that it is for.",
     ),
     _Row(
-        "unsupported_path",
-        r"unsupported patch to (?P<what>lib/|assembly): (?P<file>\S+)",
-        "The patch changes {file}, and kpatch-build cannot patch {what}.",
-        "Patch a function that calls it instead.",
+        reason="unsupported_path",
+        pattern=r"unsupported patch to (?P<what>lib/|assembly): (?P<file>\S+)",
+        cause="The patch changes {file}, and kpatch-build cannot patch {what}.",
+        remedy="Patch a function that calls it instead.",
     ),
     _Row(
-        "no_fentry",
-        r"(?P<object>\S+): function (?P<symbol>\S+) has no \S+ call, unable to patch",
-        "The function {symbol} of {object} has no profiling call, by which ftrace would find it.",
-        "Patch a function that calls it instead.",
+        reason="no_fentry",
+        pattern=r"(?P<object>\S+): function (?P<symbol>\S+) has no \S+ call, unable to patch",
+        cause="The function {symbol} of {object} has no profiling call, by which ftrace would find it.",
+        remedy="Patch a function that calls it instead.",
     ),
     _Row(
-        "init_section",
-        r"(?P<object>\S+): changed section (?P<section>\.init\S*) not selected for inclusion",
-        "The patch changes code or data of {object} that the kernel discards after it has started ({section}).",
-        "Leave functions and data marked __init as they are.",
+        reason="init_section",
+        pattern=r"(?P<object>\S+): changed section (?P<section>\.init\S*) not selected for inclusion",
+        cause="The patch changes code or data of {object} that the kernel discards after it has started ({section}).",
+        remedy="Leave functions and data marked __init as they are.",
     ),
     _Row(
-        "changed_data",
-        r"(?P<object>\S+): changed section (?P<section>\.(?:data|bss)\S*) not selected for inclusion",
-        "The patch changes data of {object} ({section}) that the running kernel has in use.",
-        "Keep data as it is; use shadow variables or a callback that changes it at run time.",
+        reason="changed_data",
+        pattern=r"(?P<object>\S+): changed section (?P<section>\.(?:data|bss)\S*) not selected for inclusion",
+        cause="The patch changes data of {object} ({section}) that the running kernel has in use.",
+        remedy="Keep data as it is; use shadow variables or a callback that changes it at run time.",
     ),
     _Row(
-        "unsupported_section",
-        r"(?P<object>\S+): changed section (?P<section>\S+) not selected for inclusion",
-        "The patch changes the section {section} of {object}, which a live patch cannot replace.",
-        "Change the patch so that only functions change.",
+        reason="unsupported_section",
+        pattern=r"(?P<object>\S+): changed section (?P<section>\S+) not selected for inclusion",
+        cause="The patch changes the section {section} of {object}, which a live patch cannot replace.",
+        remedy="Change the patch so that only functions change.",
     ),
     _Row(
-        "unsupported_section",
-        r"ERROR: (?P<object>\S+): (?P<count>\d+) unsupported section change",
-        "The patch changes {count} sections of {object} that a live patch cannot replace.",
-        "Change the patch so that only functions change.",
+        reason="unsupported_section",
+        pattern=r"ERROR: (?P<object>\S+): (?P<count>\d+) unsupported section change",
+        cause="The patch changes {count} sections of {object} that a live patch cannot replace.",
+        remedy="Change the patch so that only functions change.",
     ),
     _Row(
-        "symbol_version",
-        r"Patch module references (?P<symbol>\S+) with invalid version",
-        "The patch changes the version of the exported symbol {symbol} and uses it, so the kernel would not load it.",
-        "Keep the types of exported functions and data as they are.",
+        reason="symbol_version",
+        pattern=r"Patch module references (?P<symbol>\S+) with invalid version",
+        cause="The patch changes the version of {symbol}, which it uses, so the kernel would not load it.",
+        remedy="Keep the types of exported functions and data as they are.",
     ),
     _Row(
-        "undefined_symbol",
-        r"ERROR: Undefined symbols: (?P<symbols>.+?) *\.(?: Check|$)",
-        "The patch uses {symbols}, which neither the kernel nor the patch defines.",
-        "Correct the patch.",
+        reason="undefined_symbol",
+        pattern=r"ERROR: Undefined symbols: (?P<symbols>.+?) *\.(?: Check|$)",
+        cause="The patch uses {symbols}, which neither the kernel nor the patch defines.",
+        remedy="Correct the patch.",
     ),
     _Row(
-        "undefined_symbol",
-        r'ERROR: modpost: "(?P<symbols>[^"]+)" \[[^\]]+\] undefined!',
-        "The patch uses {symbols}, which neither the kernel nor the patch defines.",
-        "Correct the patch.",
+        reason="undefined_symbol",
+        pattern=r'ERROR: modpost: "(?P<symbols>[^"]+)" \[[^\]]+\] undefined!',
+        cause="The patch uses {symbols}, which neither the kernel nor the patch defines.",
+        remedy="Correct the patch.",
     ),
     _Row(
-        "no_change",
-        r"ERROR: no functional changes found",
-        "The patch changes no function's code.",
-        "Check that the patch is the right one; comments, and code that is not compiled, need no live patch.",
+        reason="no_change",
+        pattern=r"ERROR: no functional changes found",
+        cause="The patch changes no function's code.",
+        remedy="Check that the patch is the right one; comments, and code that is not compiled, need no live patch.",
     ),
     _Row(
-        "no_change",
-        r"ERROR: no changed objects found",
-        "The patch changes no file that this kernel's configuration compiles.",
-        "Check the patch and the configuration; this kernel may not be affected.",
+        reason="no_change",
+        pattern=r"ERROR: no changed objects found",
+        cause="The patch changes no file that this kernel's configuration compiles.",
+        remedy="Check the patch and the configuration; this kernel may not be affected.",
     ),
     _Row(
-        "unreconcilable",
-        r"ERROR: (?P<object>\S+): (?P<what>[^\n]+)\n(?:.*\n)*?.*unreconcilable difference",
-        "The change of {object} cannot be made a live patch: {what}.",
-        "Change the patch so that only functions change.",
+        reason="unreconcilable",
+        pattern=r"ERROR: (?P<object>\S+): (?P<what>[^\n]+)\n(?:.*\n)*?.*unreconcilable difference",
+        cause="The change of {object} cannot be made a live patch: {what}.",
+        remedy="Change the patch so that only functions change.",
     ),
     _Row(
-        "no_special_section",
-        r"can't find special struct (?P<struct>\w+) size",
-        "The vmlinux does not describe the structure {struct}.",
-        "Give the vmlinux with full debug information; check that gawk and readelf are installed.",
+        reason="no_special_section",
+        pattern=r"can't find special struct (?P<struct>\w+) size",
+        cause="The vmlinux does not describe the structure {struct}.",
+        remedy="Give the vmlinux with full debug information; check that gawk and readelf are installed.",
     ),
     _Row(
-        "tool_crashed", r"ERROR: (?P<program>\S+) SIGSEGV", "{program} crashed.", "Report it to the makers of kpatch."
+        reason="tool_crashed",
+        pattern=r"ERROR: (?P<program>\S+) SIGSEGV",
+        cause="{program} crashed.",
+        remedy="Report it to the makers of kpatch.",
     ),
 )
 
@@ -167,12 +170,12 @@ _TOOL_ERROR = re.compile(r"^ERROR: (?P<message>.+?)(?:\. Check \S+ for more deta
 
 
 def explain_build(printed: str, log: str, *, cmd: list[str], rc: int, log_path: str | None) -> BuildError:
-    """The error for a failed run, from what it printed and from its log."""
+    """The error for a run of `cmd` that failed, from what it printed and from its log."""
     everything = f"{printed}\n{log}"
     decisive = decisive_lines(everything)
     details: Plain = {"cmd": cmd, "rc": rc, "log": log_path, "log_lines": decisive}
     errors = parse_errors(everything)
-    # What was compiled before the failure may have warned of much; an error of the compiler ends the build.
+    # Where kpatch-build has come past the compiler, a line that looks like an error of the compiler is not the cause.
     if errors and not re.search(r"^(?:ERROR: (?:\d+ error\(s\)|no |Undefined))", printed, re.M):
         return compile_error(errors, "Correct the patch.", **details)
     for row in _ROWS:
@@ -197,7 +200,7 @@ _DECISIVE = re.compile(
 
 
 def decisive_lines(text: str) -> list[str]:
-    """The last lines that say what went wrong, without repetitions."""
+    """The last lines that say what went wrong, each once."""
     lines = [line.rstrip() for line in text.splitlines() if _DECISIVE.search(line)]
     return list(dict.fromkeys(lines))[-LAST_LINES:]
 
@@ -206,7 +209,7 @@ _CHANGED = re.compile(r"^(?P<object>\S+): (?P<what>changed|new) function: (?P<fu
 
 
 def changed_functions(printed: str) -> list[Plain]:
-    """The functions that kpatch-build says it will replace or add: object file, name, and whether it is new."""
+    """The functions that kpatch-build says it replaces or adds: object file, name, and whether it is new."""
     return [
         {"object": match.group("object"), "name": match.group("function"), "new": match.group("what") == "new"}
         for match in _CHANGED.finditer(printed)

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What a build with kpatch-build needs to know: the request, and everything that can be found out before the work."""
+"""What a build with kpatch-build needs to know: the request, and everything that can be known before the work."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _first_file(*paths: str) -> str:
 
 @dataclass(frozen=True)
 class Build:
-    """A request with all that was found out about it. `problems` would make it fail."""
+    """A request, and all that `prepare_build` has found out about it. `problems` would make the build fail."""
 
     request: Request
     name: str
@@ -129,7 +129,7 @@ class Build:
 
 
 def prepare_build(request: Request, run: Run) -> Build:
-    """Look at everything that the build needs. Raises BuildError where that cannot even be looked at."""
+    """Read everything that the build needs. Raises BuildError where that cannot be read."""
     missing = _missing_files(request)
     if missing:
         raise _refused(missing)
@@ -150,7 +150,7 @@ def prepare_build(request: Request, run: Run) -> Build:
     vmlinux = kernel_source.read_vmlinux(_vmlinux_path(request))
     unreadable = [
         Finding(
-            reason="unreadable_file", seen=f"{path} cannot be read, or is something else.", remedy="Correct the path."
+            reason="unreadable_file", seen=f"{path} cannot be read, or has another format.", remedy="Correct the path."
         )
         for path, content in (
             (config_path, config),
@@ -207,7 +207,7 @@ def _config_path(request: Request) -> str:
 
 
 def _refused(problems: t.Sequence[Finding]) -> BuildError:
-    """One error for all problems: the first is its reason, all are in its details."""
+    """One error for all problems: its reason is that of the first, its details have all of them."""
     first = problems[0]
     more = (
         ""
@@ -227,7 +227,7 @@ def refuse_if_problems(build: Build) -> None:
 
 
 def _name(request: Request) -> str:
-    """The name as kpatch-build makes it: from one patch its file's, else "patch"; other characters become hyphens."""
+    """The user's name, or the one that kpatch-build makes from the name of a single patch. Raises BuildError."""
     if request.name is not None:
         if not is_module_name(request.name.replace("-", "_")):
             raise BuildError(
@@ -242,7 +242,7 @@ def _name(request: Request) -> str:
 
 
 def _compiler_ident(program: str, run: Run) -> str | None:
-    """What the compiler writes into an object's .comment, which is in vmlinux's too."""
+    """What the compiler writes into the section .comment of an object, and of a vmlinux."""
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
 
     with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
@@ -265,7 +265,7 @@ def _look(
     compiler_program: str,
     run: Run,
 ) -> tuple[str, list[Finding]]:
-    """The suffix of the kernel's release that its source does not know, and every problem."""
+    """The suffix of the kernel's release that its source does not tell, and every problem."""
     problems = list(checks.check_config(config))
     problems += checks.check_debug_info(vmlinux)
     suffix: str | None = ""
@@ -294,13 +294,13 @@ def _look(
 
 
 def _local_versions(source: str) -> str:
-    """What the files localversion* of a source tree add to the release (kernel: scripts/setlocalversion)."""
+    """What the files `localversion*` of a source tree add to the release (kernel: scripts/setlocalversion)."""
     names = sorted(name for name in os.listdir(source) if name.startswith("localversion") and not name.endswith("~"))
     return "".join("".join((read_text(os.path.join(source, name)) or "").split()) for name in names)
 
 
 def _existing(folder: str) -> str:
-    """The folder, or what exists above it, where it would be made."""
+    """The folder, or the nearest path above it that exists."""
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     return folder

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The content of a source tree: every file's digest, read once, and again only where size or time say so."""
+"""The content of a source tree: the digest of each file, which is read again only if its size or time has changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest
 
 NOT_SOURCE = (".o", ".a", ".ko", ".cmd", ".mod", ".order")
-"""What a build leaves between the sources."""
+"""The files that a build leaves between the sources."""
 
 NOT_SOURCE_AT_TOP = (".git", ".config", "Module.symvers", "System.map")
 
@@ -50,7 +50,7 @@ def scan(tree: str) -> t.Iterator[tuple[str, os.stat_result]]:
 
 def _is_source(path: str) -> bool:
     if "/" not in path and (path in NOT_SOURCE_AT_TOP or path.startswith(("vmlinux", ".tmp_"))):
-        # linker scripts are in arch/*/kernel
+        # The linker scripts vmlinux.lds.S are sources, and are not at the top.
         return False
     return not path.endswith(NOT_SOURCE)
 
@@ -64,7 +64,7 @@ def file_digest(path: str) -> str:
 
 
 def refresh(tree: str, old: Index) -> Index:
-    """The index of a tree as it is now; files whose size and time are as in the old index are not read again."""
+    """The index of a tree as it is now. Does not read files again whose size and time are as in the old index."""
     index = {}
     for path, status in scan(tree):
         known = old.get(path)
@@ -76,7 +76,7 @@ def refresh(tree: str, old: Index) -> Index:
 
 
 def identity(index: Index) -> str:
-    """One digest for the content of a tree: the same for the same files, wherever they lie and however old they are."""
+    """One digest for the content of a tree. Neither the place of the tree nor the age of its files changes it."""
     together = hashlib.sha256()
     for path in sorted(index):
         together.update(f"{index[path].sha256} {path}\n".encode("utf-8", "surrogateescape"))
@@ -107,7 +107,7 @@ def store(path: str, index: Index) -> None:
 
 
 def is_unchanged(path: str, file: File) -> bool:
-    """Whether size and time of a file are as recorded."""
+    """Whether size and time of a file are as the index says."""
     try:
         status = os.lstat(path)
     except OSError:

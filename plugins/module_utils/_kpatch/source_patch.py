@@ -24,7 +24,7 @@ NOWHERE = "/dev/null"
 
 @dataclass(frozen=True)
 class FileChange:
-    """What one patch does to one file. `old` is None if it makes the file, `new` None if it removes it."""
+    """What a patch does to a file. `old` is None if the patch adds the file, `new` is None if it removes the file."""
 
     old: str | None
     new: str | None
@@ -36,7 +36,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class SourcePatch:
-    """One source patch. `sha256` is of what it changes, without its description and times."""
+    """A source patch. `sha256` is the digest of what it changes, without its description and times."""
 
     path: str
     sha256: str
@@ -52,23 +52,23 @@ def read_source_patch(path: str) -> SourcePatch | None:
     text = read_text(path)
     if text is None:
         return None
-    changes, kept = [], []
+    changes, decisive = [], []
     lines = text.splitlines()
     left = (0, 0)
     for index, line in enumerate(lines):
         if left != (0, 0):
             left = _consume(line, left)
-            kept.append(line)
+            decisive.append(line)
         elif line.startswith("--- ") and lines[index + 1 : index + 2] and lines[index + 1].startswith("+++ "):
             change = FileChange(_name(line), _name(lines[index + 1]))
             changes.append(change)
-            kept.append(f"{change.old} {change.new}")
+            decisive.append(f"{change.old} {change.new}")
         else:
             hunk = _HUNK.match(line)
             if hunk:
                 left = (_count(hunk.group("old")), _count(hunk.group("new")))
-                kept.append(hunk.group("place"))
-    together = hashlib.sha256("\n".join(kept).encode("utf-8", "surrogateescape")).hexdigest()
+                decisive.append(hunk.group("place"))
+    together = hashlib.sha256("\n".join(decisive).encode("utf-8", "surrogateescape")).hexdigest()
     return SourcePatch(path, together, tuple(changes))
 
 
@@ -113,9 +113,9 @@ class Trial:
 def try_patches(
     tree: str, patches: t.Sequence[SourcePatch], run: Run
 ) -> tuple[list[Trial], list[tuple[str, str, str]]]:
-    """Apply the patches in their order to copies of the files; then where they change something that cannot be patched.
+    """Apply the patches in their order to copies of the files: how each applies, and what in them cannot be patched.
 
-    The second list has (patch, file, function) for every change inside of a function that is in an init section.
+    The second list has (patch, file, function) for each change in a function that is in an init section.
     """
     trials, in_init = [], []
     with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
@@ -153,7 +153,7 @@ def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
         return Trial(patch.path, missing=missing)
     if not patch.changes:
         return Trial(patch.path, says="it changes no file")
-    # With --batch instead of --force it would turn a reversed patch round, and call that good.
+    # With --batch instead of --force, patch would reverse a patch that is applied already, and succeed.
     command = ["patch", "-p1", "--force", "-d", directory, "-i", patch.path]
     if run([*command, "-R", "--dry-run"])[0] == 0:
         return Trial(patch.path, already_applied=True)
@@ -165,7 +165,7 @@ def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
 
 
 def parse_rejects(output: str) -> tuple[tuple[str, int, int], ...]:
-    """The hunks that `patch` did not place: (file, number of the hunk, line)."""
+    """The hunks that `patch` could not apply: (file, number of the hunk, line)."""
     failures, name = [], ""
     for line in output.splitlines():
         if line.startswith(("patching file ", "checking file ")):
@@ -193,7 +193,7 @@ def _changes_in_init(directory: str, patch: SourcePatch) -> list[tuple[str, str,
 
 
 def init_functions(text: str) -> list[tuple[str, int, int]]:
-    """(name, first line, last line) of each function marked __init or __exit; its braces are at the margin."""
+    """(name, first line, last line) of each function marked __init or __exit whose braces are at the margin."""
     functions = []
     start, head = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -210,7 +210,7 @@ def init_functions(text: str) -> list[tuple[str, int, int]]:
 
 
 def _changed_lines(patch: SourcePatch) -> dict[str, list[int]]:
-    """The lines of the patched files that a patch writes, or before which it removes some."""
+    """The lines of each patched file that a patch writes, or before which it removes lines."""
     changed: dict[str, list[int]] = {}
     name, left, number = "", (0, 0), 0
     lines = (read_text(patch.path) or "").splitlines()

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What make is told to build: as little as gives the same result as the whole kernel."""
+"""Chooses what make builds: as little as gives the same result as the whole kernel."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ WHOLE = ("vmlinux", "modules")
 
 
 def choose_targets(build: Build, tree: WorkTree, identity: str) -> tuple[str, ...]:
-    """What make is told to build, twice: all of the kernel, or only the objects of the sources that the patches change.
+    """What make builds, twice: the whole kernel, or only the objects of the sources that the patches change.
 
-    That is the same where these objects are all that can change: plain C files of vmlinux, whose symbol versions do not
-    depend on them, in a tree where everything else was compiled from the same source (`identity`).
+    Both give the same result where nothing but these objects can change: plain C files of vmlinux on which no symbol
+    version depends, in a tree where all else was compiled from the same source (`identity`).
     """
     if build.request.targets:
         return build.request.targets
@@ -36,7 +36,7 @@ def choose_targets(build: Build, tree: WorkTree, identity: str) -> tuple[str, ..
     if "CONFIG_MODVERSIONS" in build.config.options and any(_exports(tree, path) for path in paths):
         return WHOLE
     objects = _objects_of(tree.source, paths)
-    if not objects or not tree.restore_symvers():
+    if not objects or not tree.bring_symvers():
         return WHOLE
     return objects
 
@@ -46,7 +46,7 @@ def _exports(tree: WorkTree, path: str) -> bool:
 
 
 def _objects_of(source: str, paths: t.Sequence[str]) -> tuple[str, ...]:
-    """The objects that are compiled from these sources; none if one of them is not a part of vmlinux itself."""
+    """The objects that these sources are compiled into; none if one of them is not a part of vmlinux itself."""
     wanted = set(paths)
     bases = {os.path.basename(path).encode() for path in wanted}
     objects: list[str] = []

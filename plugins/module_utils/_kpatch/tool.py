@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What the installed kpatch-build can do, found out by asking it and by looking into what belongs to it."""
+"""What the installed kpatch-build can do, as its output and its files show."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content
 PROGRAM = "kpatch-build"
 
 REGISTER_ONLY = "DISABLE_AFTER_LOAD"
-"""Of openEuler's packages: the module registers itself and is enabled by writing to sysfs."""
+"""A variable of openEuler's packages: the module registers itself, and a write to sysfs enables it."""
 
 VARIABLES = (REGISTER_ONLY, "NO_PROFILING_CALLS", "KEEP_JUMP_LABEL")
-"""openEuler's packages of kpatch-build know these environment variables; upstream's does not."""
+"""Environment variables that kpatch-build of openEuler's packages knows, and upstream's does not."""
 
 TARGET_ARCH = "TARGET_ARCH"
-"""Names another architecture than the build host's, since kpatch 0.9.11."""
+"""A variable that names another architecture than the build host's, since kpatch 0.9.11."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """One kpatch-build. `options` are the long ones that it lists, `variables` openEuler's that it reads.
+    """An installed kpatch-build.
 
-    `identity` is a digest of all its files; `directory` has the programs that it calls.
+    `options` are the long options that it lists, `variables` those of VARIABLES that it reads. `identity` is a digest
+    of all its files. `directory` has the programs that it calls.
     """
 
     path: str
@@ -55,7 +56,7 @@ class Tool:
 
 
 def find_tool(wanted: str | None) -> str | None:
-    """The path of kpatch-build: a program, or in a directory with a checkout of kpatch. None if there is none."""
+    """The path of kpatch-build: a program, or one in a directory with a checkout of kpatch. None if there is none."""
     if wanted is None:
         return shutil.which(PROGRAM)
     candidates = [os.path.join(wanted, PROGRAM, PROGRAM), os.path.join(wanted, PROGRAM), wanted]
@@ -87,7 +88,7 @@ def read_tool(path: str, run: Run) -> Tool:
 
 
 def _places(path: str) -> tuple[str, str]:
-    """Its programs, and the source of the module around a patch: as in a checkout, or as packages install them."""
+    """The folders of its programs and of the source around a patch: in a checkout, or where packages install them."""
     here = os.path.dirname(path)
     if os.path.exists(os.path.join(here, "create-diff-object")):
         return here, os.path.realpath(os.path.join(here, "../kmod/patch"))

@@ -4,11 +4,11 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""A copy of a kernel's source in which kpatch-build may work, kept with all that was compiled in it.
+"""A copy of a kernel's source in which kpatch-build works. The copy stays, with all that was compiled in it.
 
-kpatch-build edits the tree that it is given, and reuses what it finds compiled there. So each source, configuration and
+kpatch-build edits the tree that it gets, and reuses the objects that it finds there. So each source, configuration and
 compiler gets a copy of its own: the user's tree stays as it is whatever happens, and the next build compiles only what
-the patch changes. make decides by times, so whatever is put back gets a new time.
+the patch changes. make decides by times, so each file that `prepare` corrects gets a new time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 
 
 class WorkTree:
-    """One directory of the cache: `source` with the copy, `kpatch` for kpatch-build, `out` for its result."""
+    """A directory of the cache: `source` with the copy, `kpatch` for kpatch-build, `out` for its result."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -41,12 +41,12 @@ class WorkTree:
         self._state = os.path.join(path, "state.json")
 
     def is_primed(self, identity: str) -> bool:
-        """Whether a whole build of a source with this very content has ended well in it."""
+        """Whether a whole build of a source with exactly this content has succeeded in it."""
         return bool(self._read_state().get("primed") == identity)
 
     @property
     def objects(self) -> int | None:
-        """How many objects a whole build compiles, if one has been seen."""
+        """How many objects a whole build compiles; None before the first one."""
         count = self._read_state().get("objects")
         return count if isinstance(count, int) else None
 
@@ -68,7 +68,7 @@ class WorkTree:
 
     @contextlib.contextmanager
     def locked(self, who: str, waiting: t.Callable[[str], None], seconds: float) -> t.Iterator[bool]:
-        """Hold the tree. While another build holds it, `waiting` is told who; False if that lasts too long."""
+        """Hold the tree. While another build has it, call `waiting` with its name; False if that takes too long."""
         os.makedirs(self.path, exist_ok=True)
         with open(os.path.join(self.path, "lock"), "a+", encoding="utf-8") as lock:
             deadline = time.monotonic() + seconds
@@ -93,10 +93,10 @@ class WorkTree:
             yield True
 
     def prepare(self, origin: str, content: Index, config_text: str, added: t.Sequence[str]) -> None:
-        """Make the copy equal to its origin, whose content is given; `added` are the files that the patches will make.
+        """Make the copy equal to its origin, which has this content; `added` are the files that the patches will add.
 
-        What an interrupted build has left is found by size and time, and put back. Raises BuildError if the origin is
-        not any more what the content says.
+        Finds by size and time what an interrupted build has left, and corrects it. Raises BuildError if the origin has
+        another content by now.
         """
         state = self._read_state()
         for path in state.get("added", []):
@@ -119,7 +119,7 @@ class WorkTree:
         _write_if_different(os.path.join(self.source, ".config"), config_text)
 
     def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:
-        """Bring one file of the copy to the wanted content, and tell what it is now."""
+        """Make a file of the copy as wanted, and return what it is now. Raises BuildError."""
         target, have = os.path.join(self.source, path), index.get(path)
         if have and have.sha256 == wanted.sha256:
             if source_index.is_unchanged(target, have):
@@ -134,13 +134,13 @@ class WorkTree:
                 Finding(
                     reason="inputs_changed",
                     seen=f"{original} changed while it was copied.",
-                    remedy="Run the task again when it is at rest.",
+                    remedy="Run the task again when nothing changes the source.",
                 )
             )
         return _file_now(target, wanted.sha256)
 
-    def keep_symvers(self) -> None:
-        """Keep the symbol versions of the original source, which the build of the patched one overwrites."""
+    def store_symvers(self) -> None:
+        """Store the symbol versions of the original source, which the build of the patched source overwrites."""
         original = os.path.join(self.source, "Module.symvers")
         part = self.symvers + ".part"
         with contextlib.suppress(OSError):
@@ -149,14 +149,14 @@ class WorkTree:
                 os.replace(part, self.symvers)
 
     def _patched_may_be_in(self, path: str) -> bool:
-        """Whether a file was written after kpatch-build made its folder for the patched objects."""
+        """Whether something has written the file after kpatch-build made its folder for the patched objects."""
         try:
             return os.stat(path).st_mtime_ns >= os.stat(os.path.join(self.kpatch, "tmp", "patched")).st_mtime_ns
         except OSError:
             return False
 
-    def restore_symvers(self) -> bool:
-        """Put them back. Whether there are any."""
+    def bring_symvers(self) -> bool:
+        """Copy the stored symbol versions into the source. Whether there are any."""
         if not os.path.exists(self.symvers):
             return False
         _write_if_different(os.path.join(self.source, "Module.symvers"), read_text(self.symvers) or "")
@@ -164,17 +164,17 @@ class WorkTree:
 
 
 def work_tree(cache_dir: str, *inputs: t.Any) -> WorkTree:
-    """The tree for these inputs; others have other trees."""
+    """The tree for these inputs. Other inputs have another tree."""
     return WorkTree(os.path.join(cache_dir, "trees", digest_of(list(inputs))[:16]))
 
 
 def origin_content(cache_dir: str, origin: str, keep: bool) -> Index:
-    """What is in the user's source tree now. With `keep` it is remembered, so that the next time is fast."""
+    """What is in the user's source tree now. With `keep` the cache remembers it, so that the next call is fast."""
     path = os.path.join(cache_dir, "index-" + digest_of(os.path.realpath(origin))[:16])
     old = source_index.load(path)
     new = source_index.refresh(origin, old)
     if keep and new != old:
-        # Where the cache cannot be written, the checks say so; this only makes the next time faster.
+        # The checks tell where the cache cannot be written; this only makes the next call faster.
         with contextlib.suppress(OSError):
             os.makedirs(cache_dir, exist_ok=True)
             source_index.store(path, new)
