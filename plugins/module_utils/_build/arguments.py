@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 AUTO = "auto"
 
 BUILDS_FROM = {"kpatch": "patches", "kbuild": "sources"}
-"""Method -> the option that names what it builds from."""
+"""Method -> the option that names what it builds from. Of several with one option, AUTO takes the first."""
 
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {
@@ -81,10 +81,10 @@ def method_of(params: t.Mapping[str, t.Any]) -> str:
 
 
 def _method_by_what_is_given(params: t.Mapping[str, t.Any]) -> str:
-    given = [method for method, option in BUILDS_FROM.items() if params.get(option)]
-    if len(given) == 1:
-        return given[0]
-    if given:
+    methods = [method for method, option in BUILDS_FROM.items() if params.get(option)]
+    if len({BUILDS_FROM[method] for method in methods}) == 1:
+        return methods[0]
+    if methods:
         raise _bad_arguments(
             "The task gives both patches and sources.",
             "Give patches to build with kpatch-build, or sources to build a hand-written module.",

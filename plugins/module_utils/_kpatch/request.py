@@ -227,7 +227,7 @@ def refuse_if_problems(build: Build) -> None:
 
 
 def _name(request: Request) -> str:
-    """The user's name, or the one that kpatch-build makes from the name of a single patch. Raises BuildError."""
+    """The user's name, or the one that kpatch-build makes from the patches. Raises BuildError."""
     if request.name is not None:
         if not is_module_name(request.name.replace("-", "_")):
             raise BuildError(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from unittest.mock import MagicMock
 
 import pytest
@@ -55,3 +56,11 @@ def test_a_file_there_is_read_there():
 def test_failures_are_explained(src, reason):
     result = Action({"src": src}).run()
     assert result["failed"] and result["reason"] == reason
+
+
+def test_without_pyelftools_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.endswith("._patch_file.info")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    result = Action({"src": "two_objects.ko"}).run()
+    assert (result["failed"], result["reason"]) == (True, "no_pyelftools")
+    assert "pyelftools" in result["msg"]

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from unittest.mock import MagicMock
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
@@ -112,3 +114,24 @@ def test_a_bad_file_does_not_reach_the_host(tmp_path):
     assert result["failed"]
     assert result["reason"] == "not_elf"
     assert action.runs == []
+
+
+def test_a_file_that_is_not_found_does_not_reach_the_host() -> None:
+    class Lost(Action):
+        def _find_needle(self, dirname: str, needle: str) -> str:
+            raise AnsibleError(f"Could not find {needle} in {dirname}.")
+
+    action = Lost({"src": "nosuch.ko"}, [])
+    result = action.run()
+    assert (result["failed"], result["changed"], result["reason"]) == (True, False, "no_such_file")
+    assert "Could not find nosuch.ko" in result["msg"]
+    assert action.runs == []
+
+
+def test_without_pyelftools_here_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "elftools" or "._patch_file." in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "elftools", None)
+    result = Action({"src": PATCH_FILE}, []).run()
+    assert (result["failed"], result["reason"]) == (True, "no_pyelftools")
+    assert "pyelftools" in result["msg"]

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("jmespath", reason="jmespath is not installed for this Python")
 from ansible.errors import AnsibleFilterError
+from ansible_collections.openeuler.livepatch.plugins.filter import livepatch_query
 from ansible_collections.openeuler.livepatch.plugins.filter.livepatch_query import FilterModule
 
 query = FilterModule().filters()["livepatch_query"]
@@ -60,3 +61,13 @@ def test_functions_take_ansibles_own_types():
 def test_a_wrong_expression_is_explained(expression):
     with pytest.raises(AnsibleFilterError, match="livepatch_query: "):
         query(FACTS, expression)
+
+
+def test_without_jmespath_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livepatch_query, "jmespath", None)
+    with pytest.raises(AnsibleFilterError, match="jmespath"):
+        query(FACTS, "taint")
+
+
+def test_bytes_and_what_is_no_data_are_left_as_they_are() -> None:
+    assert query({"content": b"bytes"}, "content") == b"bytes"

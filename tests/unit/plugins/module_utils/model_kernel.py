@@ -217,6 +217,8 @@ class ModelKernel:
         if name in self.targets:
             self.targets.remove(name)
             return
+        if all(patch.name != name for patch in self.patches):
+            raise OSError(errno.ENOENT, "No such file or directory")
         if self.busy_unloads or self._patch(name).enabled:
             self.busy_unloads = max(0, self.busy_unloads - 1)
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")

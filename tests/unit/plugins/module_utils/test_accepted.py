@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Accepted,
     Quarantined,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,
@@ -472,3 +474,26 @@ def test_facts(host):
     boot = gather_boot(host)
     assert boot["lost"] == [{"name": "elsewhere", "release": "1.0"}]
     assert not boot["installed"]
+
+
+def test_a_file_that_changes_before_it_is_accepted_is_not(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(*_arguments: object) -> None:
+        raise FileChanged("fix.ko")
+
+    monkeypatch.setattr(boot_store, "keep_file", changed)
+    result = host.run("fix", content="1", boot=ACCEPTED)
+    assert (result["reason"], result["changed"]) == ("file_changed", False)
+    assert (host.due, host.kernel.patches) == ([], [])
+
+
+def test_what_cannot_be_accepted_again_after_a_failure_is_said(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.run("fix", content="1", boot=ACCEPTED)
+
+    def broken_disk(*_arguments: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    host.kernel.fail["disable"] = (errno.EPERM, "")
+    monkeypatch.setattr(boot_store, "restore", broken_disk)
+    result = host.run("fix", ABSENT)
+    assert result["failed"]
+    assert any("fix is not accepted any more: Input/output error" in notice for notice in result["notices"])

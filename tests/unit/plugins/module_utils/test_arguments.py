@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import pathlib
+import sys
+import typing as t
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -73,3 +75,34 @@ def test_the_file_on_the_host_is_the_one_that_a_link_leads_to_now(tmp_path: path
     link = tmp_path / "link.ko"
     link.symlink_to(FIXTURE)
     assert task(name=FIXTURE.stem, src=str(link), remote_src=True).file_path == str(FIXTURE.resolve())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "says"),
+    [
+        ({"name": "../x"}, "bad_name", "'../x' is not the name of a kernel module"),
+        ({"name": "x" * 56}, "bad_name", "is not the name of a kernel module"),
+        ({"name": "lp_a1", "src": str(FIXTURE), "remote_src": True}, "name_differs", "is the patch openeuler_layout"),
+        ({"src": str(FIXTURE.with_suffix(".s")), "remote_src": True}, "not_elf", "is not an ELF file"),
+        ({"src": "/nosuch/x.ko", "remote_src": True}, "unreadable_file", "/nosuch/x.ko cannot be read"),
+    ],
+)
+def test_what_is_no_patch_of_that_name_is_refused(arguments: dict[str, t.Any], reason: str, says: str) -> None:
+    with pytest.raises(FindingError, match=says) as refused:
+        task(**arguments)
+    assert refused.value.finding.reason == reason
+
+
+def test_the_name_may_come_from_the_file_and_may_have_hyphens() -> None:
+    wanted = task(name=None, src=str(FIXTURE), remote_src=True).wanted
+    assert wanted.name == FIXTURE.stem
+    assert wanted.file is not None
+    assert task(name="openeuler-layout", src=str(FIXTURE), remote_src=True).wanted == wanted
+
+
+def test_without_pyelftools_on_the_host_an_import_error_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "elftools" or "._patch_file." in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "elftools", None)
+    with pytest.raises(ImportError):
+        task(name=FIXTURE.stem, src=str(FIXTURE), remote_src=True)

@@ -6,16 +6,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
+import typing as t
 import zipfile
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import pack
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import pack, program
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import main as boot_main
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import REVERTED, Task, Wanted
@@ -264,10 +270,38 @@ def test_trouble_from_before_the_patches_is_not_theirs(machine: Machine) -> None
     assert "an oops" not in machine.said[-1]
 
 
+def test_a_program_that_was_cut_off_and_starts_again_in_the_same_boot_blames_nothing(machine: Machine) -> None:
+    machine.accept("a")
+    machine.boot()
+    (machine.root / "run/openeuler-livepatch/boot").unlink()
+    assert machine.program.load() == 0
+    assert (machine.enabled, machine.quarantined, machine.acceptance.unhealthy_boots) == (["a"], [], 0)
+
+
+def test_what_another_version_of_the_collection_has_kept_is_not_loaded(machine: Machine) -> None:
+    machine.accept("a", "b")
+    files = ModelKernel(machine.root).files()
+    acceptance = boot_store.read(files)
+    foreign = dataclasses.replace(acceptance.accepted[0], patch_file={"name": "a", "of": "another version"})
+    boot_store.write(files, dataclasses.replace(acceptance, accepted=(foreign, *acceptance.accepted[1:])))
+    assert machine.boot() == 1
+    assert (machine.enabled, machine.report) == (["b"], {"a": "failed", "b": "enabled"})
+    assert any("was written by another version of the collection" in line for line in machine.said)
+
+
+def test_what_reverting_cannot_bring_back_is_said(machine: Machine) -> None:
+    machine.accept("old")
+    machine.accept("new", supersedes=["old"])
+    (machine.root / boot_store.file_path("old", machine.files["old"].sha256).lstrip("/")).unlink()
+    assert machine.boot() == 0
+    assert machine.enabled == ["new"]
+    assert any(line.startswith("Reverting new will not bring back old") for line in machine.said)
+
+
 def test_three_unhealthy_boots_load_nothing(machine):
     machine.accept("a", "b", "c", "d", "e")
     machine.deadly.update("abcd")
-    assert [machine.survives() for _boot in range(4)] == [False, False, False, True]
+    assert [machine.survives() for _number in range(4)] == [False, False, False, True]
     assert machine.enabled == []
     assert machine.report["e"] == "skipped"
     assert machine.acceptance.is_held
@@ -328,7 +362,7 @@ def test_what_the_kernel_refuses_is_said_and_the_rest_goes_on(machine):
 def test_a_boot_without_patches_is_not_unhealthy_because_of_them(machine):
     machine.accept("a")
     machine.refused.add("a")
-    for _boot in range(4):
+    for _number in range(4):
         assert machine.boot() == 1
     assert machine.acceptance.unhealthy_boots == 0
 
@@ -442,7 +476,7 @@ def test_whatever_happens_the_host_comes_up_in_the_end(tmp_path_factory, data):
     machine.accept(*names)
     machine.deadly.update(data.draw(st.sets(st.sampled_from(names))))
     died = set()
-    for _boot in range(data.draw(st.integers(1, 6))):
+    for _number in range(data.draw(st.integers(1, 6))):
         survived = machine.survives(data.draw(st.one_of(st.none(), st.integers(0, 6))))
         tried = {call.split()[1] for call in machine.kernel.calls if call.startswith("load ")}
         assert not tried & died
@@ -489,3 +523,62 @@ def test_the_program_needs_nothing_but_the_standard_library(tmp_path, arguments)
     )
     assert done.returncode == 0, done.stdout.decode()
     assert b"load what is accepted for the running kernel" in done.stdout
+
+
+@pytest.fixture(name="program")
+def fixture_program(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Machine]:
+    """A machine whose kernel is the one that the program finds, after a boot that has loaded a patch."""
+    machine.accept("a")
+    machine.boot()
+    monkeypatch.setattr(program, "Kernel", lambda: machine.kernel)
+    before = signal.getsignal(signal.SIGTERM)
+    yield machine
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_the_program_loads_and_says_so(program: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    (program.root / "run/openeuler-livepatch/boot").unlink()
+    assert boot_main(["load"]) == 0
+    assert capsys.readouterr().out == "openeuler-livepatch: a: enabled\n"
+
+
+def test_the_program_says_that_the_boot_was_healthy(program: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    begin = time.monotonic()
+    assert boot_main(["healthy", "--after", "0.2"]) == 0
+    assert time.monotonic() - begin >= 0.2
+    assert capsys.readouterr().out == (
+        "openeuler-livepatch: The host is healthy with the patches that were loaded at boot.\n"
+    )
+    assert boot_store.read_marker(program.kernel.files()) is None
+
+
+def test_a_clean_shutdown_does_not_wait_and_counts_as_healthy(program: Machine) -> None:
+    begin = time.monotonic()
+    threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    assert boot_main(["healthy", "--after", "60"]) == 0
+    assert time.monotonic() - begin < 30
+    assert boot_store.read_marker(program.kernel.files()) is None
+
+
+def test_an_unhealthy_boot_is_the_programs_status(program: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    program.write("proc/sys/kernel/tainted", str(1 << 7))
+    assert boot_main(["healthy"]) == 1
+    assert "The kernel has had an oops" in capsys.readouterr().out
+
+
+def test_what_the_system_refuses_is_said_without_a_traceback(
+    program: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    assert boot_main(["healthy"]) == 1
+    assert capsys.readouterr().out == "openeuler-livepatch: [Errno 30] Read-only file system\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["reload"]])
+def test_the_program_wants_one_of_its_commands(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        boot_main(arguments)
+    assert ended.value.code == 2

@@ -106,6 +106,12 @@ def test_what_is_given_decides_the_method_unless_the_user_does(arguments, method
     assert method_of(arguments) == method
 
 
+def test_of_two_methods_that_build_from_patches_the_first_is_taken(monkeypatch):
+    monkeypatch.setitem(BUILDS_FROM, "another", "patches")
+    assert method_of({"patches": ["x"]}) == "kpatch"
+    assert method_of({"patches": ["x"], "method": "another"}) == "another"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

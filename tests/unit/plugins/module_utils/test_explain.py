@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pathlib
 import re
 
 import pytest
@@ -277,3 +278,34 @@ def test_every_row_explains():
 def test_errno_names():
     assert errno_name(errno.ENOEXEC) == "ENOEXEC"
     assert errno_name(99999) == "99999"
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(), OSError(errno.EINVAL, "Invalid argument")])
+def test_the_lines_end_where_no_more_can_be_read(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    path = tmp_path / "kmsg"
+    path.write_text("")
+    log = KernelLog(str(path))
+    records: list[bytes | OSError] = [b"6,9,9,-;first\n", error, b"6,10,9,-;second\n", error]
+
+    def read(_descriptor: int, _length: int) -> bytes:
+        record = records.pop(0)
+        if isinstance(record, OSError):
+            raise record
+        return record
+
+    monkeypatch.setattr(os, "read", read)
+    assert (log.new_lines(), log.new_lines()) == (("first",), ("second",))
+    assert (log.lines, log.lost) == (["first", "second"], False)
+
+
+def test_what_was_printed_before_the_beginning_is_forgotten(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "kmsg"
+    path.write_text("")
+    log = KernelLog(str(path))
+    with path.open("a") as stream:
+        stream.write("6,1,1,-;of another run\n")
+    log.lost = True
+    log.begin()
+    assert (log.lines, log.lost, log.new_lines()) == ([], False, ())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading hosts from trees that look like /proc and /sys of running kernels (mainline 6.12, openEuler 6.6)."""
+"""Reading hosts from trees written by hand after /proc and /sys of running kernels (mainline 6.12, openEuler 6.6)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,10 @@ RUN = """\
 import os, sys
 sys.path[:] = {path!r}
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import run_long
-run_long(["sh", "-c", "sleep 600 & echo $! > {pid}; wait"], os.environ, 600, lambda line: None, lambda: None)
+def tell(line):
+    with open({pid!r}, "w") as stream:
+        stream.write(line)
+run_long(["sh", "-c", "sleep 600 & echo $!; wait"], os.environ, 600, tell, lambda: None)
 """
 
 
@@ -67,7 +70,7 @@ def test_no_child_outlives_the_time(tmp_path):
 def test_no_child_outlives_the_module(tmp_path):
     """The process that started the command is killed, and can do nothing about it."""
     pid = tmp_path / "pid"
-    with subprocess.Popen([sys.executable, "-c", RUN.format(path=sys.path, pid=pid)]) as module:
+    with subprocess.Popen([sys.executable, "-c", RUN.format(path=sys.path, pid=str(pid))]) as module:
         deadline = time.monotonic() + 20
         while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import errno
 import pathlib
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     DISABLED,
@@ -295,7 +297,7 @@ STOP_FIX = patch_file("fix", abi=STOP_MACHINE)
 
 def stop_machine_kernel(tmp_path, *patches, **changes):
     kernel = ModelKernel(tmp_path, *patches, abi=STOP_MACHINE, **changes)
-    kernel.add_file(changes.get("file", STOP_FIX))
+    kernel.add_file(STOP_FIX)
     return kernel
 
 
@@ -349,3 +351,93 @@ def test_early_kernels_enable_what_they_load(tmp_path, sent):
 
     kernel.load = load_and_enable
     assert manage(Task(Wanted("fix", ENABLED, STOP_FIX), sent), kernel)["state"] == "enabled"
+
+
+# ---- modules that a patch needs ----
+
+IN_XFS = patch_file("fix", functions=(Function("xfs", "xfs_sync_fs", 1),), abi=STOP_MACHINE)
+
+
+def kernel_with_xfs(tmp_path: pathlib.Path, fail: dict[str, tuple[int, str]] | None = None) -> ModelKernel:
+    """A stop_machine kernel that would find the module xfs."""
+    kernel = ModelKernel(tmp_path, abi=STOP_MACHINE, fail=fail)
+    kernel.add_file(IN_XFS)
+    kernel.conditions_now = dataclasses.replace(kernel.conditions_now, loadable=frozenset(["xfs"]))
+    return kernel
+
+
+def test_a_module_that_is_patched_is_loaded_first(tmp_path: pathlib.Path, sent: str) -> None:
+    kernel = kernel_with_xfs(tmp_path)
+    result = manage(Task(Wanted("fix", ENABLED, IN_XFS, load_targets=True), sent), kernel)
+    assert result["actions"] == ["load the module xfs", "load fix", "enable fix"], result
+    assert "xfs" in kernel.snapshot().modules
+
+
+def test_a_module_that_was_loaded_for_a_patch_goes_with_it(tmp_path: pathlib.Path, sent: str) -> None:
+    kernel = kernel_with_xfs(tmp_path, fail={"enable": (errno.EINVAL, "")})
+    result = manage(Task(Wanted("fix", ENABLED, IN_XFS, load_targets=True), sent), kernel)
+    assert result["failed"] and not result["changed"]
+    assert (kernel.patches, "xfs" in kernel.snapshot().modules) == ([], False)
+
+
+def test_a_module_that_cannot_be_loaded_is_named(tmp_path: pathlib.Path, sent: str) -> None:
+    kernel = kernel_with_xfs(tmp_path, fail={"load_target": (errno.ENOENT, "")})
+    result = manage(Task(Wanted("fix", ENABLED, IN_XFS, load_targets=True), sent), kernel)
+    assert (result["failed"], result["attempted"]) == (True, "load the module xfs")
+    assert kernel.calls == ["load_target xfs"]
+
+
+# ---- what happens between two steps ----
+
+
+def test_a_copy_that_changes_before_it_is_loaded_is_not_loaded(tmp_path: pathlib.Path, sent: str) -> None:
+    class Watchful(ModelKernel):
+        def load(self, path: str, sha256: str) -> None:
+            raise FileChanged(path)
+
+    kernel = Watchful(tmp_path, OTHER)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert (result["reason"], result["changed"], names(kernel)) == ("file_changed", False, [("other", True)])
+
+
+def test_a_transition_that_ends_in_the_moment_when_its_time_is_up_is_no_stall(
+    tmp_path: pathlib.Path, sent: str
+) -> None:
+    class JustInTime(ModelKernel):
+        def now(self) -> float:
+            if self.clock >= 3:
+                self.patches = [dataclasses.replace(patch, in_transition=False) for patch in self.patches]
+            return super().now()
+
+    kernel = JustInTime(tmp_path, stall=["fix"])
+    kernel.add_file(FIX)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
+    assert "failed" not in result, result
+    assert names(kernel) == [("fix", True)]
+
+
+def test_what_cannot_be_noted_after_the_change_is_told(
+    tmp_path: pathlib.Path, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = ModelKernel(tmp_path)
+    kernel.add_file(FIX)
+    keep_one = copies.keep
+
+    def full(files: t.Any, name: str, *arguments: t.Any) -> None:
+        if name == "fix":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        keep_one(files, name, *arguments)
+
+    monkeypatch.setattr(copies, "keep", full)
+    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert "failed" not in result
+    assert any("No space left on device" in notice and "may need src" in notice for notice in result["notices"])
+
+
+def test_a_record_of_another_version_of_the_collection_is_no_file(tmp_path: pathlib.Path) -> None:
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    keep(kernel, tmp_path, FIX)
+    copies.keep(kernel.files(), "fix", FIX.sha256, {"name": "fix", "of": "another version"})
+    assert "failed" not in manage(Task(Wanted("fix", DISABLED)), kernel)
+    result = manage(Task(Wanted("fix", ENABLED)), kernel)
+    assert (result["failed"], names(kernel)) == (True, [("fix", False)])

@@ -256,6 +256,17 @@ def test_deviations_name_the_patch_and_its_condition():
     assert deviations(snapshot(OFF), snapshot(ON)) == ["fix is enabled and should be disabled"]
 
 
+def test_deviations_name_another_content() -> None:
+    (sentence,) = deviations(snapshot(loaded(patch_file("fix"))), snapshot(loaded(patch_file("fix", "2"))))
+    assert sentence.startswith("fix has another content (")
+
+
+def test_deviations_name_the_stack_of_a_function_where_every_patch_is_as_it_should_be() -> None:
+    first, second = (loaded(patch_file(name)) for name in ("first", "second"))
+    (sentence,) = deviations(snapshot(first, second), snapshot(second, first))
+    assert sentence == "vmlinux/cmdline_proc_show,1 has the stack second, first and should have first, second"
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "expected"),
     [

@@ -185,3 +185,27 @@ def test_what_is_gone_after_a_boot_anyway_does_not_wait_for_the_disk(
     path = copies.store(files, "fix", str(source), SHA256)
     boot_store.write_report(files, {"boot_id": "boot 1"})
     assert disk.asked == [f"rename {path}.part", f"rename {boot_store.REPORT}.part"]
+
+
+# ---- what cannot be understood ----
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"boot_id": "1"}', '{"boot_id": "1", "release": "6.6", "taint": 0, "loaded": null}']
+)
+def test_a_marker_that_cannot_be_understood_is_not_taken_for_none(files: Files, text: str) -> None:
+    durable.write(files, boot_store.MARKER, text.encode())
+    with pytest.raises(boot_store.Damaged):
+        boot_store.read_marker(files)
+
+
+def test_a_marker_that_cannot_be_read_is_not_taken_for_none(files: Files) -> None:
+    os.makedirs(files.path(boot_store.MARKER))
+    with pytest.raises(boot_store.Damaged, match="EISDIR"):
+        boot_store.read_marker(files)
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_damaged_report_is_none(files: Files, text: str) -> None:
+    durable.write(files, boot_store.REPORT, text.encode())
+    assert boot_store.read_report(files) == {}

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""livepatch_module from its arguments to its result, on the model of a kernel."""
+
+from __future__ import annotations
+
+import errno
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_module
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
+    content_of,
+    loaded,
+    patch_file,
+)
+
+Call = t.Callable[..., t.Dict[str, t.Any]]
+
+FIX = patch_file("fix")
+
+
+@pytest.fixture(name="kernel")
+def fixture_kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ModelKernel:
+    kernel = ModelKernel(tmp_path / "root")
+    kernel.add_file(FIX)
+    monkeypatch.setattr(livepatch_module, "Kernel", lambda: kernel)
+    (tmp_path / "sent.ko").write_bytes(content_of("fix"))
+    return kernel
+
+
+def inspected(tmp_path: pathlib.Path) -> dict[str, t.Any]:
+    """What the action plugin hands on when it has sent the file."""
+    return {"_inspected": {"file": FIX.to_dict(), "path": str(tmp_path / "sent.ko")}}
+
+
+def test_a_file_that_was_sent_is_enabled(call: Call, kernel: ModelKernel, tmp_path: pathlib.Path) -> None:
+    result = call(livepatch_module, src="fix.ko", **inspected(tmp_path))
+    assert (result["changed"], result["name"], result["state"]) == (True, "fix", "enabled")
+    assert kernel.calls == ["load fix"]
+    assert not call(livepatch_module, src="fix.ko", **inspected(tmp_path))["changed"]
+
+
+def test_check_mode_reaches_the_plan(call: Call, kernel: ModelKernel, tmp_path: pathlib.Path) -> None:
+    assert call(livepatch_module, check_mode=True, src="fix.ko", **inspected(tmp_path))["changed"]
+    assert kernel.calls == []
+
+
+def test_a_failure_fails_the_module(call: Call, kernel: ModelKernel, tmp_path: pathlib.Path) -> None:
+    kernel.fail["load"] = (errno.EINVAL, "")
+    result = call(livepatch_module, src="fix.ko", **inspected(tmp_path))
+    assert (result["failed"], result["errno"], result["changed"]) == (True, "EINVAL", False)
+    assert result["cause"] in result["msg"]
+
+
+def test_what_the_operator_should_know_is_a_warning(call: Call, kernel: ModelKernel) -> None:
+    kernel.patches = [loaded(FIX)]
+    kernel.stall = {"fix"}
+    result = call(livepatch_module, name="fix", state="absent", timeout=1, on_stall="report")
+    assert any("The transition of fix is still running" in warning for warning in result["warnings"])
+
+
+def test_arguments_that_do_not_fit_together_reach_no_kernel(call: Call, kernel: ModelKernel) -> None:
+    result = call(livepatch_module, name="fix", state="absent", boot="accepted")
+    assert (result["failed"], result["reason"], kernel.calls) == (True, "bad_arguments", [])
