@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Host, Status
 
@@ -25,6 +26,16 @@ class Wave:
     must_stop: bool
     failed: tuple[str, ...]
     to_roll_back: tuple[str, ...]
+
+
+def wave_data(wave: Wave) -> dict[str, t.Any]:
+    """The wave as plain data."""
+    return {**asdict(wave), "failed": list(wave.failed), "to_roll_back": list(wave.to_roll_back)}
+
+
+def read_wave(data: Mapping[str, t.Any]) -> Wave:
+    """The wave of which `data` is what `wave_data` has returned."""
+    return Wave(data["size"], data["must_stop"], tuple(data["failed"]), tuple(data["to_roll_back"]))
 
 
 def judge(hosts: Sequence[Host], max_fail_percentage: float) -> Wave:

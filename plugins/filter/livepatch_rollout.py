@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Filters of the role rollout, private to it: what registered results come to. plugin_utils/_rollout decides."""
+"""The filter livepatch_rollout, which is private to the role rollout; plugin_utils/_rollout decides."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, waves
@@ -62,7 +61,7 @@ def accept(host: Data, acceptance: Data) -> Data:
 
 def judge(of_wave: Sequence[Data], max_fail_percentage: t.Any) -> Data:
     """The wave as a whole."""
-    return asdict(waves.judge(_hosts(of_wave), float(max_fail_percentage)))
+    return waves.wave_data(waves.judge(_hosts(of_wave), float(max_fail_percentage)))
 
 
 def lines(of_wave: Sequence[Data]) -> list[str]:
@@ -72,20 +71,24 @@ def lines(of_wave: Sequence[Data]) -> list[str]:
 
 def stop_message(of_wave: Sequence[Data], release: Data, wave: Data, limit: t.Any, not_begun: Sequence[str]) -> str:
     """Why the rollout stops."""
-    return waves.stop_message(release["fix"]["id"], _hosts(of_wave), waves.Wave(**wave), str(limit), not_begun)
+    return waves.stop_message(release["fix"]["id"], _hosts(of_wave), waves.read_wave(wave), str(limit), not_begun)
 
 
 def _hosts(of_wave: Sequence[Data]) -> list[hosts.Host]:
     return [hosts.read_host(host) for host in of_wave]
 
 
-def _as_data(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-    return lambda *arguments, **options: as_data(function(*arguments, **options))
+STEPS: dict[str, t.Callable[..., t.Any]] = {
+    step.__name__: step
+    for step in (choose, check, mark, apply, effect, fail, settle, accept, judge, lines, stop_message)
+}
 
 
-FILTERS = (choose, check, mark, apply, effect, fail, settle, accept, judge, lines, stop_message)
+def livepatch_rollout(data: t.Any, step: str, *arguments: t.Any, **options: t.Any) -> t.Any:
+    """What a step of the rollout makes of the data, none of which Ansible renders."""
+    return as_data(STEPS[step](data, *arguments, **options))
 
 
 class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {f"_rollout_{function.__name__}": _as_data(function) for function in FILTERS}
+        return {"livepatch_rollout": livepatch_rollout}
