@@ -27,7 +27,7 @@ Result = dict[str, t.Any]
 
 
 def _carry_over(first: Result, result: Result) -> None:
-    """Tell what the first run has done before it asked for the file: it may have undone a run that was cut off."""
+    """Tell what the first run has done before it asked for the file: it may have rolled back an interrupted run."""
     for key in ("findings", "warnings"):
         if first.get(key):
             later = [text for text in result.get(key, ()) if text not in first[key]]

@@ -11,7 +11,7 @@ module: livepatch_boot
 short_description: Install the program that loads accepted live patches at boot
 version_added: 1.0.0
 description:
-  - Writes one file with the code that M(openeuler.livepatch.livepatch_module) itself uses to plan, load, prove and undo, so that a
+  - Writes one file with the code that M(openeuler.livepatch.livepatch_module) itself uses to plan, load, prove and roll back, so that a
     boot loads a patch in the same way as a task does. It needs the host's Python and its standard library, nothing else.
   - The role P(openeuler.livepatch.boot#role) calls this module, and installs the units of systemd that run the program.
 requirements:

@@ -12,12 +12,12 @@ short_description: Load, enable, disable and unload a kernel live patch
 version_added: 1.0.0
 description:
   - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
-    to prove the result. A step that fails is undone.
-  - Before a change everything that can be known is checked, in check mode as well, and reported at once in RV(findings); what would
-    fail or do harm is refused. Nothing is checked where nothing is to be done.
-  - Where the host can take no patch, or another content of the name is loaded and O(reload=false), only that is reported.
-  - One run at a time changes a host; a second one waits for it, for O(timeout) seconds. What a run has left that was cut off is
-    undone by the next one, which says so and has then changed something.
+    to prove the result. If a step fails, the module rolls the host back.
+  - Before a change, and in check mode, the module checks everything that can be known, and reports it in RV(findings). It refuses
+    what would fail or do harm. Where nothing is to be done, it checks nothing.
+  - Where the host can take no patch, or a different build of the name is loaded and O(reload=false), it reports only that.
+  - One run at a time changes a host. A second one waits for it, for O(timeout) seconds. If a run is interrupted, the next one rolls
+    back its partial changes first, reports that, and returns C(changed).
   - The file is read on the controller and sent only to hosts that need it, so a task that changes nothing is one round trip.
   - On kernels with mainline's consistency model (the ABI V(per_task)) inserting the module activates the patch, and a transition
     follows. On openEuler's kernels with CONFIG_LIVEPATCH_WO_FTRACE (V(stop_machine)) inserting it only registers the patch, and writing
@@ -66,7 +66,7 @@ options:
         kernel it is only registered.
       - V(absent) means not loaded.
       - V(reverted) means not loaded, and what the patch took the place of is back as it was then, be it patches that it
-        superseded (O(supersedes)) or an earlier content of its name (O(reload)). With O(src), nothing is done if another content
+        superseded (O(supersedes)) or an earlier build of its name (O(reload)). With O(src), nothing is done if a different build
         is loaded. What was displaced is remembered while the patch is loaded, and needs to have been loaded by this module.
       - After a reboot what an accepted patch had superseded comes back if it was accepted before it was superseded. What was on trial
         does not.
@@ -76,9 +76,9 @@ options:
     default: enabled
   reload:
     description:
-      - What to do if a patch of the same name and with other content is loaded. By default that is refused.
+      - What to do if a different build of the same name is loaded. By default the task is refused.
       - If V(true), the loaded one is disabled and unloaded and O(src) is loaded instead. In between the kernel runs the original functions.
-      - The content is compared by build-id or C(srcversion), or by the digest that was kept when this module loaded it.
+      - Builds are compared by build-id or C(srcversion), or by the digest that this module noted when it loaded the patch.
     type: bool
     default: false
   timeout:
@@ -115,9 +115,9 @@ options:
   supersedes:
     description:
       - Names of patches that this one takes the place of. When it is enabled they are disabled and unloaded.
-      - V(covered) stands for every loaded patch all of whose functions this one replaces, unless it has been enabled above this one since.
-      - The new patch is enabled first, so that the functions are never unpatched in between. Kernels with CONFIG_LIVEPATCH_STACK, and
-        kernels whose configuration cannot be read, need it the other way round; a notice says so.
+      - V(contained) stands for every loaded patch all of whose functions this one replaces, unless it was enabled above this one since.
+      - The new patch is enabled first, so that no function is without its fix in between. Kernels with CONFIG_LIVEPATCH_STACK, and
+        kernels whose configuration cannot be read, need it the other way round; a finding says so.
     type: list
     elements: str
     default: []
@@ -141,7 +141,7 @@ options:
       - V(wrong_architecture), V(wrong_vermagic) and V(wrong_abi) are about the kernel that the file was built for; V(signature) and
         V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
         V(function_too_short) about the functions; V(target_not_loaded) and V(dependency) about other modules; V(kprobe),
-        V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(quarantined) about a content that took this host down
+        V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(quarantined) about a build that took this host down
         when it was loaded at boot; V(probe) about a probe that holds already.
     type: list
     elements: str
@@ -206,8 +206,8 @@ options:
         default: 10
   watch:
     description:
-      - How long to wait after the change, in seconds, before the kernel's log and taint are searched a last time for an oops, a bug,
-        a warning, a hung task or a lockup. Any of them rolls the patch back.
+      - How long the module watches the kernel's log and taint after the change, in seconds. An oops, a bug, a warning, a hung task or a
+        lockup rolls the patch back.
     type: float
     default: 0
   on_stall:
@@ -239,7 +239,7 @@ options:
       - At boot a transition may take 50 seconds, whatever O(timeout) the task had, and O(on_covered) is V(refuse).
       - V(trial) means that it is gone after a reboot. What it superseded is accepted again, if it was before.
       - A patch that is taken out is not accepted any more either, for any kernel; after O(state=reverted) what comes back is.
-      - The role P(openeuler.livepatch.boot#role) installs what loads accepted patches; without it a notice says that nothing does.
+      - The role P(openeuler.livepatch.boot#role) installs what loads accepted patches; without it a finding says that nothing does.
     type: str
     choices: [trial, accepted]
   _inspected:
@@ -265,39 +265,39 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: The fix is live
+- name: Enable the fix
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
     state: enabled
 
-- name: The fix is not active, but stays loaded
+- name: Disable the fix
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     state: disabled
 
-- name: The fix is active again
+- name: Enable the fix again
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     state: enabled
     timeout: 120
 
-- name: A new build of the fix takes the place of the loaded one
+- name: Replace the loaded build of the fix
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
     reload: true
 
-- name: A cumulative fix takes the place of all that it contains
+- name: Enable a cumulative fix, and unload all that it contains
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
     supersedes: [contained]
 
-- name: The fix is gone, also if a newer one covers it
+- name: Disable the fix below a newer one
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     state: disabled
     on_covered: unstack
 
-- name: The fix is live and has the effect that it should have; otherwise the host is as it was before
+- name: Enable the fix, and prove its effect
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
     verify: text
@@ -306,17 +306,17 @@ EXAMPLES = r"""
       expect: has been live patched
     watch: 3
 
-- name: The fix is loaded again at each boot
+- name: Load the fix at each boot
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     boot: accepted
 
-- name: The fix is gone, and what it took the place of is back
+- name: Revert the fix to what it took the place of
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     state: reverted
 
-- name: The fix is unloaded
+- name: Unload the fix
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     state: absent
@@ -378,7 +378,7 @@ patch:
       description: What is known of its content, RV(ignore:build_id), RV(ignore:srcversion) and RV(ignore:sha256) of the file.
       type: dict
       returned: always
-    kept_file:
+    stored_copy:
       description: Path of the copy of its file on the host; V(null) if there is none.
       type: str
       returned: always
@@ -463,7 +463,7 @@ file:
       returned: always
       sample: {signer: Live patches, hash: sha256, key_id: 0430a9ac5047c16daf0e8346e48444b198927b2c, readable: true}
 reason:
-  description: Stable key of why it failed, for example V(different_content) or V(transition_stalled).
+  description: Stable key of why it failed, for example V(different_build) or V(transition_stalled).
   returned: failure
   type: str
   sample: wrong_vermagic

@@ -10,7 +10,9 @@ Each stage says when it starts and ends and how long it took. The first one that
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,12 +29,14 @@ from runner import ansible_test, versions
 from side_by_side import side_by_side
 from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Argv, Stop, chromium, run, tool_environ, tools, venv
 
+IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
 
 def lint() -> None:
-    """ruff, mypy, yamllint, ansible-lint, antsibull-changelog, reuse: all of them, even if one fails."""
-    staged, environ = staging.tree(), tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.COLLECTIONS)
+    """ruff, mypy, import-linter, yamllint, ansible-lint, antsibull-changelog, reuse: all of them, even if one fails."""
+    collections = staging.COLLECTIONS
+    staged, environ = staging.tree(), tool_environ(ANSIBLE_COLLECTIONS_PATH=collections, PYTHONPATH=collections)
     commands: dict[str, Argv] = {
         "ansible-lint": ["ansible-lint", "-q", "--nocolor", "--offline", "--strict"],
         "mypy": ["mypy", "--package=ansible_collections.openeuler.livepatch.plugins"],
@@ -41,21 +45,36 @@ def lint() -> None:
         "ruff-format": ["ruff", "format", "--check", "."],
         "ruff": ["ruff", "check", "."],
         "yamllint": ["yamllint", "--strict", "."],
+        "imports": ["lint-imports", "--no-cache", "pyproject.toml"],
         "changelog": ["antsibull-changelog", "lint"],
     }
     side_by_side(commands, os.cpu_count() or 1, WORK / "lint", cwd=staged, env=environ)
 
 
 def unit() -> None:
-    """pytest with branch coverage of plugins/, or of the tests that TESTS names alone."""
+    """pytest with coverage of plugins/, of its lines and of its branches; or the tests that TESTS names alone."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
+    pytest = [tools() / "bin" / "python", "-m", "pytest"]
     named = os.environ.get("TESTS", "").split()
-    options = (
-        ["--no-cov", *named]
-        if named
-        else ["--numprocesses=auto", "--dist=worksteal", "--cov", "--cov-report=term-missing"]
-    )
-    run([tools() / "bin" / "python", "-m", "pytest", *options], cwd=staged, env=environ)
+    if named:
+        run([*pytest, "--no-cov", *named], cwd=staged, env=environ)
+        return
+    report = WORK / "coverage.json"
+    reports = ["--cov", "--cov-report=term-missing", f"--cov-report=json:{report}"]
+    run([*pytest, *IN_PARALLEL, *reports], cwd=staged, env=environ)
+    hold_coverage(json.loads(report.read_text(encoding="utf-8"))["totals"])
+
+
+def hold_coverage(totals: dict[str, float]) -> None:
+    """Hold lines and branches to the floor in pyproject.toml each: coverage itself holds the two together."""
+    settings = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    floor = int(re.findall(r"^fail_under = (\d+)$", settings, re.M)[0])
+    parts = {"lines": ("covered_lines", "num_statements"), "branches": ("covered_branches", "num_branches")}
+    for what, (covered, whole) in parts.items():
+        percent = 100 * totals[covered] / totals[whole]
+        print(f"    {percent:.1f} % of {totals[whole]} {what} are covered", flush=True)
+        if percent < floor:
+            raise Stop(f"The unit tests cover {percent:.1f} % of the {what} of plugins/: it must be {floor} %.")
 
 
 def sanity() -> None:
@@ -150,8 +169,8 @@ def molecule() -> None:
 def fuzz() -> None:
     """All property tests, with the long profile of tests/unit/conftest.py."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    options = ["--numprocesses=auto", "--dist=worksteal", "--no-cov", "-m", "hypothesis", "--hypothesis-profile=long"]
-    run([tools() / "bin" / "python", "-m", "pytest", *options], cwd=staged, env=environ)
+    options = ["--no-cov", "-m", "hypothesis", "--hypothesis-profile=long"]
+    run([tools() / "bin" / "python", "-m", "pytest", *IN_PARALLEL, *options], cwd=staged, env=environ)
 
 
 def stand_in() -> None:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Carries out a plan's steps, reads the host again to prove the result, and undoes what was done where one fails."""
+"""Carries out a plan's steps, reads the host again to prove the result, and rolls back where one fails."""
 
 from __future__ import annotations
 
@@ -302,7 +302,7 @@ class Executor:
 
     def roll_back(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[tuple[Step, ...], tuple[str, ...]]:
         """Go back to the snapshot before, as far as it goes: the steps, and in what the host still differs."""
-        patience, self._patience = self._patience, self._patience.for_undoing
+        patience, self._patience = self._patience, self._patience.for_rollback
         done: list[Step] = []
         trouble: list[str] = []
         try:

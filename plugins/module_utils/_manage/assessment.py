@@ -42,7 +42,7 @@ class Look:
             self.kept.take_over(earlier)
         self.plan = self._make_plan(task.wanted)
         file = task.wanted.file
-        # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is undone.
+        # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is rolled back.
         if file and task.file_path and (file in self._needed_files or file not in self.kept.paths):
             self.kept.paths[file] = task.file_path
 

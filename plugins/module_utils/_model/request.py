@@ -73,10 +73,10 @@ class Wanted:
     boot: str | None = None
 
 
-UNDO_SECONDS = 60.0
-"""The least time that the way back may take: it matters more than a short timeout of the user's."""
+ROLLBACK_SECONDS = 60.0
+"""The least time that rolling back may take: it matters more than a short timeout of the user's."""
 
-UNDO_RETRIES = 30
+ROLLBACK_RETRIES = 30
 """Likewise for functions that are busy, with a second between two tries."""
 
 
@@ -93,8 +93,8 @@ class Patience:
     on_stall: str = ROLL_BACK
 
     @property
-    def for_undoing(self) -> Patience:
-        return Patience(max(self.timeout, UNDO_SECONDS), max(self.retries, UNDO_RETRIES), max(self.delay, 1.0))
+    def for_rollback(self) -> Patience:
+        return Patience(max(self.timeout, ROLLBACK_SECONDS), max(self.retries, ROLLBACK_RETRIES), max(self.delay, 1.0))
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class LoadedPatch:
 
     `functions` is empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a disabled patch
     from /sys/kernel/livepatch although its module stays loaded. `replace` is `None` where the kernel does not tell.
-    `kept_file` is the path of the copy of its file that this collection keeps while it is loaded.
+    `stored_copy` is the path of the copy of its file that this collection keeps while it is loaded.
     `load_index` counts the modules from the oldest: a patch with a higher one was loaded later.
     `instance` is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
     `permanent` says that the module has no exit function, so that the kernel never unloads it.
@@ -92,7 +92,7 @@ class LoadedPatch:
     refcount: int | None = None
     taint: str = ""
     identity: Identity = Identity()
-    kept_file: str | None = None
+    stored_copy: str | None = None
     load_index: int = 0
     instance: int | None = None
     permanent: bool = False

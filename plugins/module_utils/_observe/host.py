@@ -152,7 +152,7 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
             srcversion=files.text(f"/sys/module/{module.name}/srcversion"),
             sha256=kept.sha256 if kept else None,
         ),
-        kept_file=kept.path if kept else None,
+        stored_copy=kept.path if kept else None,
         load_index=load_index,
         instance=files.inode(f"/sys/module/{module.name}"),
         permanent=module.permanent,

@@ -31,7 +31,7 @@ class State(t.NamedTuple):
 
 
 def parse(text: str) -> State:
-    """Read the table. The columns are apart by tabs and blanks; a long name widens its line, nothing is cut off."""
+    """Read the table. The columns are apart by tabs and blanks; a long name widens its line."""
     entries: list[Entry] = []
     problems: list[str] = []
     for line in text.splitlines():

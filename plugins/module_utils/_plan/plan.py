@@ -43,7 +43,7 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> P
     loaded = snapshot.patch(wanted.name)
     relation = loaded.identity.compare(wanted.file.identity) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
-        return Plan(refusals=(_different_content(loaded, wanted.file),))
+        return Plan(refusals=(_different_build(loaded, wanted.file),))
     change = change_set(snapshot, wanted, kept or {}, other_build=relation == "different")
     steps = steps_of(change)
     refusals = refusals_of(change, steps)
@@ -96,10 +96,10 @@ def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
     return []
 
 
-def _different_content(loaded: LoadedPatch, file: PatchFile) -> Finding:
+def _different_build(loaded: LoadedPatch, file: PatchFile) -> Finding:
     return Finding(
-        reason="different_content",
-        seen=f"A patch named {loaded.name} is loaded with another content: "
+        reason="different_build",
+        seen=f"A patch named {loaded.name} is loaded in a different build: "
         f"loaded is {loaded.identity}; the file {file.path} is {file.identity}.",
         remedy="Build the patch under another name, or set reload: true to unload the loaded one and load the file.",
         why="The kernel has one module of a name.",

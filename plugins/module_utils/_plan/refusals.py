@@ -296,7 +296,7 @@ def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedP
 
 
 def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
-    """A patch with `klp_patch.replace` disables every other one; only loading their files again would undo that."""
+    """A patch with `klp_patch.replace` disables every other one; only loading their files again brings them up."""
     names = _names(others)
     if file.replace:
         return Finding(

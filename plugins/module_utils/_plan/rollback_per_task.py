@@ -39,7 +39,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 
 def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
-    """What comes before all of the way back: until a transition has ended, a per_task kernel starts no other (EBUSY).
+    """What comes before rolling back: until a transition has ended, a per_task kernel starts no other (EBUSY).
 
     One of the plan's is reversed if it leads to where the patch was not, or to where it could not stay.
     """

@@ -51,7 +51,7 @@ class KeptFiles:
         return self._displaced.get(name, ())
 
     def take_over(self, earlier: KeptFiles) -> None:
-        """Add what was known of patches that are not loaded any more: undoing a run may have left them out."""
+        """Add what was known of patches that are not loaded any more: rolling a run back may have left them out."""
         for name in set(earlier.files).difference(self.files):
             file = self.files[name] = earlier.files[name]
             self.paths[file] = earlier.paths[file]

@@ -6,7 +6,7 @@
 
 """Copies of the patch files that this collection loaded, kept on the host while their modules are loaded.
 
-A per_task kernel can enable a disabled patch only by loading its file again, and undoing an unload needs the file too.
+A per_task kernel can enable a disabled patch only by loading its file again, and rolling back an unload needs it too.
 The copies also tell the identity of a loaded module where the kernel shows neither build-id nor srcversion.
 What a patch has displaced (patches that it superseded, an earlier content of its name) is kept as long as the patch.
 They live in /run: like the loaded modules they are gone after a reboot.

@@ -84,7 +84,7 @@ def to_plain(note: Note) -> dict[str, t.Any]:
 
 
 def remove_note(files: Files) -> None:
-    """Say that it is done, or undone. If that fails, the next run finds a note of what it can see to be so."""
+    """Say that it is done, or rolled back. If that fails, the next run finds a note of what it can see to be so."""
     with contextlib.suppress(OSError):
         os.unlink(files.path(NOTE))
 

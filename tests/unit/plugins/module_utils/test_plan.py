@@ -140,7 +140,7 @@ def test_reload(patches, state, file, expected):
     assert steps(make_plan(snapshot(*patches), Wanted("fix", state, file, reload=True))) == expected
 
 
-def test_kept_file_is_loaded_again():
+def test_stored_copy_is_loaded_again():
     plan = make_plan(snapshot(OFF), Wanted("fix", ENABLED), kept={"fix": FIX})
     assert steps(plan) == ["unload fix", *LOAD]
     assert plan.loads == (FIX,)
@@ -152,8 +152,8 @@ def test_kept_file_is_loaded_again():
         (snapshot(), Wanted("fix", ENABLED), ["not_loaded"]),
         (snapshot(), Wanted("fix", PRESENT), ["not_loaded"]),
         (snapshot(OFF), Wanted("fix", ENABLED), ["needs_file"]),
-        (snapshot(ON), Wanted("fix", ENABLED, OTHER_FIX), ["different_content"]),
-        (snapshot(ON), Wanted("fix", ABSENT, OTHER_FIX), ["different_content"]),
+        (snapshot(ON), Wanted("fix", ENABLED, OTHER_FIX), ["different_build"]),
+        (snapshot(ON), Wanted("fix", ABSENT, OTHER_FIX), ["different_build"]),
         (snapshot(), Wanted("ext4", ABSENT), ["not_a_live_patch"]),
         (snapshot(abi=None), Wanted("ext4", ABSENT), ["not_a_live_patch"]),
         (snapshot(abi=None, why_unsupported="x"), Wanted("fix", ENABLED, FIX), ["unsupported_kernel"]),
