@@ -37,7 +37,7 @@ class Look:
         self.task = task
         self.kernel = kernel
         self.before = predicted or kernel.snapshot()
-        self.kept = KeptFiles(kernel, self.before)
+        self.kept = KeptFiles(kernel.files, self.before)
         if earlier:
             self.kept.take_over(earlier)
         self.plan = self._make_plan(task.wanted)

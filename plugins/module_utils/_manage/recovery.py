@@ -86,7 +86,7 @@ def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
         return None
     plan = Plan(note.steps, about=note.name)
     now = kernel.snapshot()
-    kept = KeptFiles(kernel, now)
+    kept = KeptFiles(kernel.files, now)
     kept.add_of(note)
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))

@@ -17,21 +17,24 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import Note
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
 class KeptFiles:
-    """The patch files that lie on the host: copies of what is loaded, and what the task has brought."""
+    """The patch files that lie on the host: copies of what is loaded, and what the task has brought.
 
-    def __init__(self, kernel: KernelProtocol, snapshot: Snapshot) -> None:
-        self._kernel = kernel
+    `files` makes a new reader of the host each time: what one could not read is not told by the next.
+    """
+
+    def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot) -> None:
+        self._files = files
         self.files: dict[str, PatchFile] = {}
         self.paths: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
         for patch in snapshot.patches:
-            self._add(patch.name, copies.read_record(kernel.files(), patch.name))
+            self._add(patch.name, copies.read_record(files(), patch.name))
 
     def _add(self, name: str, record: copies.Record | None) -> None:
         file = _parse(record)
@@ -64,7 +67,7 @@ class KeptFiles:
     def add_of(self, note: Note) -> None:
         """Add what a interrupted run had: what was kept before it, and the files that it brought."""
         for name, sha256 in note.kept.items():
-            self._add(name, copies.read_record_of(self._kernel.files(), name, sha256))
+            self._add(name, copies.read_record_of(self._files(), name, sha256))
         for step in note.steps:
             if step.file:
                 self.paths.setdefault(step.file, copies.copy_path(step.file.name, step.file.sha256))
@@ -100,7 +103,7 @@ class KeptFiles:
                     )
                 )
         if prune:
-            copies.prune(self._kernel.files(), [patch.name for patch in after.patches])
+            copies.prune(self._files(), [patch.name for patch in after.patches])
         return notes
 
     def _update_one(
@@ -122,7 +125,7 @@ class KeptFiles:
             if file.identity.compare(loaded.identity) != "different":
                 displaced = [patch.to_dict() for patch in self.displaced_by(name)]
                 proven = name not in self.unproven
-                copies.keep(self._kernel.files(), name, file.sha256, file.to_dict(), displaced, proven)
+                copies.keep(self._files(), name, file.sha256, file.to_dict(), displaced, proven)
                 return
 
 
