@@ -496,4 +496,4 @@ def test_what_cannot_be_accepted_again_after_a_failure_is_said(host: Host, monke
     monkeypatch.setattr(boot_store, "restore", broken_disk)
     result = host.run("fix", ABSENT)
     assert result["failed"]
-    assert any("fix is not accepted any more: Input/output error" in notice for notice in result["notices"])
+    assert any("fix is not accepted any more: Input/output error" in told for told in said(result))

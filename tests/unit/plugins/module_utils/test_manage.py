@@ -34,6 +34,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     content_of,
     loaded,
     patch_file,
+    said,
 )
 
 FIX = patch_file("fix")
@@ -431,7 +432,7 @@ def test_what_cannot_be_noted_after_the_change_is_told(
     monkeypatch.setattr(copies, "keep", full)
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
     assert "failed" not in result
-    assert any("No space left on device" in notice and "may need src" in notice for notice in result["notices"])
+    assert any("No space left on device" in told and "may need src" in told for told in said(result))
 
 
 def test_a_record_of_another_version_of_the_collection_is_no_file(tmp_path: pathlib.Path) -> None:

@@ -14,7 +14,7 @@ import struct
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.signing import Seal
 
 SIGNATURE = b"a signature in DER"
