@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-""""""
+"""The lines that the kernel has printed since a moment: reading only. What they mean is judged in `_verify/trouble`."""
 
 from __future__ import annotations
 
