@@ -349,7 +349,10 @@ def test_hostile_names_are_text(show):
         for name in HOSTILE
     }
     releases = [
-        (name, synthetic.release(0, {"id": name, "name": name, "title": name, "severity": name, "cves": [name]}))
+        (
+            name,
+            synthetic.release(0, {"fix": {"id": name, "title": name, "severity": name, "cves": [name]}, "name": name}),
+        )
         for name in HOSTILE
     ]
     page = show(fleet_of(answers, read_releases(releases), synthetic.NOW))

@@ -54,7 +54,7 @@ def lint() -> None:
 def unit() -> None:
     """pytest with coverage of plugins/, of its lines and of its branches; or the tests that TESTS names alone."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    pytest = [tools() / "bin" / "python", "-m", "pytest"]
+    pytest: list[str | Path] = [tools() / "bin" / "python", "-m", "pytest"]
     named = os.environ.get("TESTS", "").split()
     if named:
         run([*pytest, "--no-cov", *named], cwd=staged, env=environ)
