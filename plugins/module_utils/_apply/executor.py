@@ -32,9 +32,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     UNLOAD,
     UNLOAD_TARGET,
     WAIT,
-    Kept,
     Plan,
     Step,
+    Stored,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     FORCE,
@@ -111,12 +111,12 @@ class Executor:
         self._pinned: list[str] = []
         self._loads_later: list[str] = []
 
-    def carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
-        """Carry out the plan; if that fails, roll it back. `kept` are the files to load again what was unloaded."""
-        outcome = self._carry_out(before, plan, kept, prove)
+    def carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
+        """Carry out the plan; if that fails, roll it back. `stored` are the files to load again what was unloaded."""
+        outcome = self._carry_out(before, plan, stored, prove)
         return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned))
 
-    def _carry_out(self, before: Snapshot, plan: Plan, kept: Kept, prove: Prove) -> Outcome:
+    def _carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
         done: list[Step] = []
         skipped = list(plan.steps)
         try:
@@ -130,11 +130,11 @@ class Executor:
             left = (*skipped[1:], *(plan.boot if plan.accepts else ()))
             return Outcome(self._kernel.snapshot(), plan, tuple(done), stalled=stalled, skipped=left)
         except StepFailed as failed:
-            return self._rolled_back(before, plan, kept, done, skipped, failed)
+            return self._rolled_back(before, plan, stored, done, skipped, failed)
         # Whatever else is raised, a half-done change must not stay.
         # pylint: disable-next=broad-except
         except Exception as error:
-            return self._rolled_back(before, plan, kept, done, skipped, _broken(error, skipped))
+            return self._rolled_back(before, plan, stored, done, skipped, _broken(error, skipped))
 
     def _carry_out_steps(self, skipped: list[Step], done: list[Step]) -> None:
         """Carry out the steps; each goes from `skipped` to `done` when it has succeeded."""
@@ -146,13 +146,13 @@ class Executor:
             del skipped[0]
 
     def _rolled_back(
-        self, before: Snapshot, plan: Plan, kept: Kept, done: list[Step], skipped: list[Step], failed: StepFailed
+        self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step], skipped: list[Step], failed: StepFailed
     ) -> Outcome:
         log = (failed.log + self._kernel.log.new_lines())[:LOG_LINES_MAX]
         # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
         unreached = skipped if failed.number is not None else skipped[1:]
         reached = _without_unreached(plan, before, unreached)
-        rolled_back, not_restored = self.roll_back(before, reached, kept)
+        rolled_back, not_restored = self.roll_back(before, reached, stored)
         failure = Failure(
             attempted=failed.attempted,
             finding=failed.finding,
@@ -300,14 +300,14 @@ class Executor:
                 ),
             )
 
-    def roll_back(self, before: Snapshot, plan: Plan, kept: Kept) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    def roll_back(self, before: Snapshot, plan: Plan, stored: Stored) -> tuple[tuple[Step, ...], tuple[str, ...]]:
         """Go back to the snapshot before, as far as it goes: the steps, and in what the host still differs."""
         patience, self._patience = self._patience, self._patience.for_rollback
         done: list[Step] = []
         trouble: list[str] = []
         try:
-            self._settle(before, plan, kept, done)
-            trouble += self._carry_out_rollback(before, plan, kept, done)
+            self._settle(before, plan, stored, done)
+            trouble += self._carry_out_rollback(before, plan, stored, done)
         except StepFailed as failed:
             trouble.append(_failed_as_well(failed))
         finally:
@@ -315,11 +315,11 @@ class Executor:
         now = self._kernel.snapshot()
         return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
 
-    def _carry_out_rollback(self, before: Snapshot, plan: Plan, kept: Kept, done: list[Step]) -> list[str]:
+    def _carry_out_rollback(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
         trouble = []
         while True:
-            for step in rollback_steps(before, self._kernel.snapshot(), plan, kept):
+            for step in rollback_steps(before, self._kernel.snapshot(), plan, stored):
                 try:
                     self._carry_out_all([step], done)
                 except StepFailed as failed:
@@ -329,9 +329,9 @@ class Executor:
             else:
                 return trouble
 
-    def _settle(self, before: Snapshot, plan: Plan, kept: Kept, done: list[Step]) -> None:
+    def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> None:
         """Let a running transition end on the right side, unless it ends by itself at that moment."""
-        steps = settling(before, self._kernel.snapshot(), plan, kept)
+        steps = settling(before, self._kernel.snapshot(), plan, stored)
         try:
             self._carry_out_all(steps, done)
         except StepFailed:

@@ -262,15 +262,16 @@ class Boot:
     def _note_displaced(self, one: Accepted, superseded: t.Sequence[Accepted]) -> None:
         """Note what the loaded patch took the place of before the reboot, so that reverting it brings that back."""
         try:
-            record = copies.read_record(self._files, one.name)
-            if not record or not superseded:
+            patch = self._kernel().snapshot().patch(one.name)
+            copy = copies.read(self._files, one.name)
+            if not (patch and copy and copy.file and superseded):
                 return
             displaced = []
             for other in superseded:
                 path = self._files.path(boot_store.file_path(other.name, other.sha256))
                 copies.store(self._files, other.name, path, other.sha256)
-                displaced.append(Displaced(other.name, True, PatchFile.from_dict(other.patch_file)).to_dict())
-            copies.keep(self._files, one.name, record.sha256, record.patch_file, displaced)
+                displaced.append(Displaced(other.name, True, PatchFile.from_dict(other.patch_file)))
+            copies.note(self._files, patch, copy.file, displaced, copy.proven)
         except (OSError, FileChanged, KeyError, TypeError) as error:
             names = ", ".join(other.name for other in superseded)
             self._say(f"Reverting {one.name} will not bring back {names}, which it had superseded: {error!r}.")

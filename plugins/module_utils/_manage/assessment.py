@@ -12,15 +12,17 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import Circumstances, boot_of, plan_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 
 if t.TYPE_CHECKING:
@@ -28,37 +30,45 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 
 
-class Look:
+def observe(kernel: KernelProtocol) -> tuple[Snapshot, Books]:
+    """What the kernel says, with the digests of what this collection loaded, and the collection's books."""
+    snapshot = kernel.snapshot()
+    books = read_books(kernel.files(), snapshot)
+    return books.identify(snapshot), books
+
+
+class Assessment:
     """One observation of the host, or a predicted one, and what is to be done about it."""
 
     def __init__(
-        self, task: Task, kernel: KernelProtocol, earlier: KeptFiles | None = None, predicted: Snapshot | None = None
+        self, task: Task, kernel: KernelProtocol, earlier: Catalog | None = None, predicted: Snapshot | None = None
     ) -> None:
         self.task = task
         self.kernel = kernel
-        self.before = predicted or kernel.snapshot()
-        self.kept = KeptFiles(kernel.files, self.before)
+        self.before, self.books = observe(kernel)
+        self.before = predicted or self.before
+        self.catalog = Catalog(kernel.files, self.before, self.books)
         if earlier:
-            self.kept.take_over(earlier)
+            self.catalog.take_over(earlier)
         self.plan = self._make_plan(task.wanted)
         file = task.wanted.file
         # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is rolled back.
-        if file and task.file_path and (file in self._needed_files or file not in self.kept.paths):
-            self.kept.paths[file] = task.file_path
+        if file and task.file_path and (file in self._needed_files or file not in self.catalog.paths):
+            self.catalog.paths[file] = task.file_path
 
     def _make_plan(self, wanted: Wanted) -> Plan:
-        displaced = self.kept.displaced_by(wanted.name)
+        displaced = self.catalog.displaced_by(wanted.name)
         if wanted.state == REVERTED:
-            plan = plan_revert(self.before, wanted, self.kept.files, displaced)
+            plan = plan_revert(self.before, wanted, self.catalog.stored, displaced)
         else:
-            plan = make_plan(self.before, wanted, self.kept.files)
-        names = [one.name for one in displaced]
-        circumstances = Circumstances(self.kept.files, names, time_now(), self.task.ignore)
-        return plan_boot(self.before, wanted, replace(plan, about=wanted.name), circumstances)
+            plan = make_plan(self.before, wanted, self.catalog.stored)
+        names = [patch.name for patch in displaced]
+        context = BootContext(self.books, self.catalog.stored, names, time_now(), self.task.ignore)
+        return plan_boot(self.before, wanted, replace(plan, about=wanted.name), context)
 
     @property
     def lacks_file(self) -> bool:
-        return not all(file in self.kept.paths for file in self._needed_files)
+        return not all(file in self.catalog.paths for file in self._needed_files)
 
     @property
     def _needed_files(self) -> tuple[PatchFile, ...]:
@@ -67,7 +77,7 @@ class Look:
     @property
     def lacks_proof(self) -> bool:
         """Whether the wanted patch was enabled by a run that could not prove its effect."""
-        return self.task.wanted.state == ENABLED and self.task.wanted.name in self.kept.unproven
+        return self.task.wanted.state == ENABLED and self.task.wanted.name in self.catalog.unproven
 
     @property
     def is_settled(self) -> bool:
@@ -78,21 +88,22 @@ class Look:
         """The result of a task that is refused, has nothing to do, or runs in check mode."""
         if refusals(findings):
             return _refused(self.before, self.task, findings)
-        return self.result(predict(self.before, self.plan), findings)
+        books = replace(self.books, boot=self.plan.acceptance or self.books.boot)
+        return self.result(predict(self.before, self.plan), books, findings)
 
-    def result(self, after: Snapshot, findings: t.Iterable[Finding]) -> Plain:
-        """The result with this snapshot as the one afterwards."""
+    def result(self, after: Snapshot, books: Books, findings: t.Iterable[Finding]) -> Plain:
+        """The result with this snapshot and these books as those afterwards."""
         patch = after.patch(self.task.wanted.name)
         return {
             "changed": self.plan.changes,
             "name": self.task.wanted.name,
             "state": _state(after, self.task.wanted.name),
             "actions": [str(step) for step in self.plan.all_steps],
-            "boot": boot_of(after, self.task.wanted.name),
-            "patch": describe_patch(patch, after) if patch else None,
+            "boot": boot_of(books.boot, after, self.task.wanted.name),
+            "patch": describe_patch(patch, after, books) if patch else None,
             "abi": after.abi,
             "release": after.release,
-            "diff": diff(self.before, after),
+            "diff": diff(self.before, self.books, after, books),
             "findings": [finding.to_plain() for finding in (*findings, *self.plan.notes)],
             "proofs": [],
             **_file(self.task),

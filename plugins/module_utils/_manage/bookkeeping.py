@@ -23,7 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -44,7 +44,7 @@ def displaced_by_run(
     before: Snapshot,
     plan: Plan,
     after: Snapshot,
-    kept: KeptFiles,
+    catalog: Catalog,
     going: t.Collection[str] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
     """What the wanted patch has taken the place of, where that has changed; `going` is not gone yet."""
@@ -54,14 +54,14 @@ def displaced_by_run(
     if wanted.state != ENABLED or not gone:
         return {}
     names = {patch.name for patch in gone}
-    earlier = () if wanted.name in names else kept.displaced_by(wanted.name)
+    earlier = () if wanted.name in names else catalog.displaced_by(wanted.name)
     others = {wanted.name, *names}
     # An earlier run may have disabled it, and left the rest to this one.
     known = {one.name: one for one in earlier if one.enabled}
     now = [
         known[patch.name]
         if patch.name in known and not patch.enabled
-        else Displaced(patch.name, patch.enabled, kept.files.get(patch.name), _coverers(before, patch, others))
+        else Displaced(patch.name, patch.enabled, catalog.stored.get(patch.name), _coverers(before, patch, others))
         for patch in gone
     ]
     return {wanted.name: (*(one for one in earlier if one.name not in names), *now)}
@@ -71,15 +71,17 @@ def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[st
     return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
 
 
-def note_proof(files: Files, name: str, proven: bool) -> list[Finding]:
+def note_proof(files: Files, patch: LoadedPatch | None, proven: bool) -> list[Finding]:
     """Note whether the effect of a patch was proven; what is wrong if that cannot be noted."""
+    if patch is None:
+        return []
     try:
-        copies.note_proof(files, name, proven)
+        copies.note_proof(files, patch, proven)
     except OSError as error:
         return [
             Finding(
                 reason="not_noted",
-                seen=f"Whether the effect of {name} was proven could not be noted ({error.strerror}).",
+                seen=f"Whether the effect of {patch.name} was proven could not be noted ({error.strerror}).",
                 remedy="Make room in /run, then run the task again.",
                 severity=WARN,
             )

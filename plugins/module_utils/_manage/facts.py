@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     describe_patch,
     describe_stalling_tasks,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
     StallingTask,
@@ -24,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 
 
@@ -33,12 +35,16 @@ def gather(files: Files) -> Plain:
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
     stalling_tasks = read_stalling_tasks(files, moving.enabled) if moving else ()
+    books = read_books(files, snapshot)
     report = boot_store.read_report(files)
-    facts = describe_host(replace(snapshot, unreadable=tuple(files.unreadable)), stalling_tasks, report)
+    snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
+    facts = describe_host(snapshot, books, stalling_tasks, report)
     return {"read_at": read_at, **facts}
 
 
-def describe_host(snapshot: Snapshot, stalling_tasks: tuple[StallingTask, ...], boot_report: Plain) -> Plain:
+def describe_host(
+    snapshot: Snapshot, books: Books, stalling_tasks: tuple[StallingTask, ...], boot_report: Plain
+) -> Plain:
     """All facts about a host."""
     moving = snapshot.in_transition
     return {
@@ -58,7 +64,7 @@ def describe_host(snapshot: Snapshot, stalling_tasks: tuple[StallingTask, ...], 
             }
             for option in snapshot.options
         },
-        "patches": [describe_patch(patch, snapshot) for patch in snapshot.patches],
+        "patches": [describe_patch(patch, snapshot, books) for patch in snapshot.patches],
         "functions": [
             {
                 "object": function.object,
@@ -77,12 +83,12 @@ def describe_host(snapshot: Snapshot, stalling_tasks: tuple[StallingTask, ...], 
         if moving
         else None,
         "boot": {
-            "installed": snapshot.has_boot_program,
-            "accepted": describe_boot(snapshot.boot, snapshot.release),
-            "quarantined": [asdict(one) for one in snapshot.boot.quarantined],
-            "lost": [{"name": one.name, "release": one.release} for one in snapshot.boot.lost(snapshot.release)],
-            "unhealthy_boots": snapshot.boot.unhealthy_boots,
-            "held": snapshot.boot.is_held,
+            "installed": books.has_boot_program,
+            "accepted": describe_boot(books.boot, snapshot.release),
+            "quarantined": [asdict(one) for one in books.boot.quarantined],
+            "lost": [{"name": one.name, "release": one.release} for one in books.boot.lost(snapshot.release)],
+            "unhealthy_boots": books.boot.unhealthy_boots,
+            "held": books.boot.is_held,
             "nothing": boot_report.get("nothing") or None,
             "results": boot_report.get("results", []),
         },

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
@@ -47,11 +47,11 @@ def _remove_delivery(task: Task) -> bool:
 
 
 def _manage(task: Task, kernel: KernelProtocol) -> Plain:
-    """Look without the lock first: a run that changes nothing neither waits nor leaves anything."""
-    look = Look(task, kernel)
-    if look.is_settled and not journal.is_noted(kernel.files()):
-        return look.unchanged()
+    """Assessment without the lock first: a run that changes nothing neither waits nor leaves anything."""
+    assessment = Assessment(task, kernel)
+    if assessment.is_settled and not journal.is_noted(kernel.files()):
+        return assessment.unchanged()
     # Here and not above: most runs change nothing, and do not load what only a change needs.
     from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import change
 
-    return change(look)
+    return change(assessment)

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Task, Wanted
@@ -20,7 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
@@ -37,13 +38,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
 class Recovery:
     """What became of an interrupted run. `changed` says whether something had to be rolled back.
 
-    `kept` are the files that were at hand before it: one that it has taken out may be wanted again. `has_lost` says
+    `catalog` has the files that were at hand before it: one that it has taken out may be wanted again. `has_lost` says
     whether something could not be brought back.
     """
 
     notes: tuple[Finding, ...] = ()
     changed: bool = False
-    kept: KeptFiles | None = None
+    catalog: Catalog | None = None
     has_lost: bool = False
 
 
@@ -60,8 +61,8 @@ _UNKNOWN_RUN = Finding(
 class LeftBehind:
     """What a run has left that was interrupted, or that is still running.
 
-    `before` is the host before it, `recovered` the host after it has been rolled back. `kept` are the files that were
-    at hand. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
+    `before` is the host before it, `recovered` the host after it has been rolled back. `catalog` has the files that
+    were at hand. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
     `untouched` that it has not changed the kernel.
     """
 
@@ -69,7 +70,7 @@ class LeftBehind:
     plan: Plan
     before: Snapshot
     recovered: Snapshot
-    kept: KeptFiles
+    catalog: Catalog
     arrived: bool
     unproven: bool
     untouched: bool
@@ -85,17 +86,17 @@ def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
     if note is None:
         return None
     plan = Plan(note.steps, about=note.name)
-    now = kernel.snapshot()
-    kept = KeptFiles(kernel.files, now)
-    kept.add_of(note)
+    now, books = observe(kernel)
+    catalog = Catalog(kernel.files, now, books)
+    catalog.add_of(note)
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
     arrived = not deviations(replace(now, patches=note.goal), settled)
     unproven = arrived and note.state == ENABLED and not note.proven
-    recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, kept.files))))
+    recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, catalog.stored))))
     if unproven and not deviations(before, recovered):
         arrived = False
-    return LeftBehind(note, plan, before, recovered, kept, arrived, unproven, untouched=not deviations(before, now))
+    return LeftBehind(note, plan, before, recovered, catalog, arrived, unproven, untouched=not deviations(before, now))
 
 
 def recover(task: Task, kernel: KernelProtocol) -> Recovery:
@@ -106,7 +107,7 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
         unknown = journal.is_noted(files)
         journal.remove_note(files)
         return Recovery((_UNKNOWN_RUN,) if unknown else ())
-    note, plan, before, kept, arrived = left.note, left.plan, left.before, left.kept, left.arrived
+    note, plan, before, catalog, arrived = left.note, left.plan, left.before, left.catalog, left.arrived
     rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
     if arrived:
@@ -114,18 +115,18 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
     elif left.untouched:
         outcome = "it had not changed the kernel."
     else:
-        executor = Executor(kernel, before.abi, task.patience, kept.paths.__getitem__)
-        rolled_back, not_restored = executor.roll_back(before, plan, kept.files)
+        executor = Executor(kernel, before.abi, task.patience, catalog.paths.__getitem__)
+        rolled_back, not_restored = executor.roll_back(before, plan, catalog.stored)
         outcome = f"it was rolled back: {', '.join(map(str, rolled_back)) or 'nothing could be done'}."
         if not_restored:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
         kernel.journal(f"{journal.who_am_i()}: an earlier run was interrupted ({note}); {outcome}")
-    after = kernel.snapshot()
+    after, _books = observe(kernel)
     has_lost = bool(not_restored and gone_patches(before, plan, after))
-    displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, kept)
-    notes = kept.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
+    displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog)
+    notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
     if arrived and left.unproven:
-        notes += note_proof(files, note.name, False)
+        notes += note_proof(files, after.patch(note.name), False)
     accepted_again = False
     try:
         if note.boot is not None and not arrived:
@@ -138,8 +139,8 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
     interrupted = Finding(
         reason="interrupted_run",
         seen=f"An earlier run was interrupted ({note}); {outcome}",
-        remedy="Look at the host." if not_restored else "Nothing needs to be done.",
+        remedy="Assessment at the host." if not_restored else "Nothing needs to be done.",
         severity=WARN,
     )
     notes = [interrupted, *notes, *([COPIES_STAY] if has_lost else [])]
-    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, kept, has_lost)
+    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, has_lost)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
@@ -32,16 +33,18 @@ def with_notes(result: Plain, before: t.Iterable[Finding] = (), after: t.Iterabl
     return result
 
 
-def describe_patch(patch: LoadedPatch, snapshot: Snapshot) -> Plain:
+def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plain:
     """One loaded patch, and whether its code runs."""
     data = asdict(patch)
     for internal in INTERNAL:
         del data[internal]
     data["identity"] = asdict(patch.identity)
-    data["source_patches"] = list(patch.source_patches)
+    copy = books.copy_of(patch)
+    data["stored_copy"] = copy.path if copy else None
+    data["source_patches"] = list(copy.file.source_patches) if copy and copy.file else []
     data["functions"] = [asdict(function) for function in patch.functions]
     data["objects"] = sorted({function.object for function in patch.functions})
-    data["boot"] = boot_of(snapshot, patch.name)
+    data["boot"] = boot_of(books.boot, snapshot, patch.name)
     data["effective"] = snapshot.effect(patch)
     data["covered"] = [
         dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
@@ -54,17 +57,17 @@ def describe_stalling_tasks(stalling_tasks: t.Iterable[StallingTask]) -> list[Pl
     return [dict(asdict(holder), stack=list(holder.stack)) for holder in stalling_tasks]
 
 
-def diff(before: Snapshot, after: Snapshot) -> Plain:
-    """What --diff shows: the loaded patches before and after, oldest first."""
+def diff(before: Snapshot, books_before: Books, after: Snapshot, books_after: Books) -> Plain:
+    """What --diff shows: the loaded patches before and after, oldest first, and what is accepted."""
     return {
         "before_header": "live patches before",
         "after_header": "live patches after",
-        "before": _diff_text(before),
-        "after": _diff_text(after),
+        "before": _diff_text(before, books_before),
+        "after": _diff_text(after, books_after),
     }
 
 
-def _diff_text(snapshot: Snapshot) -> str:
+def _diff_text(snapshot: Snapshot, books: Books) -> str:
     lines = []
     for patch in snapshot.patches:
         lines.append(f"{patch.name}:")
@@ -76,7 +79,7 @@ def _diff_text(snapshot: Snapshot) -> str:
         for function in patch.functions:
             covered = f" (covered by {', '.join(other.name for other in above[function])})" if function in above else ""
             lines.append(f"  function: {function}{covered}")
-    accepted = [f"{one.name} (sha256 {one.sha256[:12]})" for one in snapshot.boot.due(snapshot.release)]
+    accepted = [f"{one.name} (sha256 {one.sha256[:12]})" for one in books.boot.due(snapshot.release)]
     if accepted:
         lines.append(f"accepted for the next boots: {', '.join(accepted)}")
     return "".join(line + "\n" for line in lines) or "none\n"

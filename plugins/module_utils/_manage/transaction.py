@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Look
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment, observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import (
     Plain,
     describe_stalling_tasks,
@@ -69,21 +69,21 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcom
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import Recovery, left_behind, recover
 
 
-def change(look: Look) -> Plain:
+def change(assessment: Assessment) -> Plain:
     """Check what was planned, and carry it out unless it is refused or only to be predicted."""
-    task, kernel, run = look.task, look.kernel, _Run(look)
+    task, kernel, run = assessment.task, assessment.kernel, Transaction(assessment)
     if task.check_mode:
-        return _predict(look)
+        return _predict(assessment)
     # What an interrupted run has taken out is a reason to roll that back, and not to refuse.
-    if not (run.plan.all_steps or look.lacks_proof or journal.read_note(kernel.files())):
+    if not (run.plan.all_steps or assessment.lacks_proof or journal.read_note(kernel.files())):
         return run.without_change()
-    if look.lacks_file:
+    if assessment.lacks_file:
         return {"changed": False, "needs_file": True}
     recovery = Recovery()
     try:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = recover(task, kernel)
-            result = _Run(Look(task, kernel, recovery.kept)).carry_out(prune=not recovery.has_lost)
+            result = Transaction(Assessment(task, kernel, recovery.catalog)).carry_out(prune=not recovery.has_lost)
     except lock.Locked as holder:
         if not run.plan.all_steps:
             return with_notes(run.without_change(), after=[_other_run(holder)])
@@ -95,7 +95,7 @@ def change(look: Look) -> Plain:
             )
         )
     except OSError as error:
-        result = _Run(Look(task, kernel, recovery.kept)).failed_before(
+        result = Transaction(Assessment(task, kernel, recovery.catalog)).failed_before(
             Finding(
                 reason="no_room",
                 seen=f"{error.filename or copies.DIRECTORY} cannot be written: {error.strerror}.",
@@ -118,14 +118,14 @@ def _other_run(who: object) -> Finding:
     )
 
 
-def _predict(look: Look) -> Plain:
+def _predict(assessment: Assessment) -> Plain:
     """The result of check mode: what would be done after an interrupted run has been rolled back."""
-    left = left_behind(look.kernel)
+    left = left_behind(assessment.kernel)
     if left is None:
-        return _Run(look).without_change()
+        return Transaction(assessment).without_change()
     if left.has_to_go:
-        look = Look(look.task, look.kernel, left.kept, left.recovered)
-    result = _Run(look).without_change()
+        assessment = Assessment(assessment.task, assessment.kernel, left.catalog, left.recovered)
+    result = Transaction(assessment).without_change()
     result["changed"] = result["changed"] or left.has_to_go
     note = Finding(
         reason="interrupted_run",
@@ -137,16 +137,17 @@ def _predict(look: Look) -> Plain:
     return with_notes(result, before=[note])
 
 
-class _Run:
-    """What a look has found to be done."""
+class Transaction:
+    """Carries out what an assessment has found to be done."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
-        self.task = look.task
-        self.kernel = look.kernel
-        self.before = look.before
-        self.kept = look.kept
-        self.plan = look.plan
+    def __init__(self, assessment: Assessment) -> None:
+        self._assessment = assessment
+        self.task = assessment.task
+        self.kernel = assessment.kernel
+        self.before = assessment.before
+        self.books = assessment.books
+        self.catalog = assessment.catalog
+        self.plan = assessment.plan
 
     def findings(self) -> list[Finding]:
         """All that speaks against the plan, and what is good to know."""
@@ -157,7 +158,7 @@ class _Run:
         functions = {function for patch in self.before.patches for function in patch.functions}
         functions.update(function for file in files for function in file.functions or ())
         conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
-        found = find(Circumstances(self.before, conditions, steps, self.task.wanted.load_targets))
+        found = find(Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot))
         return [*self.plan.refusals, *allow([*found, *self._probe_beforehand()], self.task.ignore)]
 
     def _probe_beforehand(self) -> t.Iterator[Finding]:
@@ -195,8 +196,8 @@ class _Run:
 
     def without_change(self) -> Plain:
         """The result where nothing is done, with all that was found."""
-        result = self._look.unchanged(self.findings())
-        if not self._look.lacks_proof:
+        result = self._assessment.unchanged(self.findings())
+        if not self._assessment.lacks_proof:
             return result
         unproven = Finding(
             reason="unproven",
@@ -214,9 +215,9 @@ class _Run:
         copy is removed.
         """
         findings = self.findings()
-        if refusals(findings) or not (self.plan.all_steps or self._look.lacks_proof):
-            return self._look.unchanged(findings)
-        if self._look.lacks_file:
+        if refusals(findings) or not (self.plan.all_steps or self._assessment.lacks_proof):
+            return self._assessment.unchanged(findings)
+        if self._assessment.lacks_file:
             # Rolling back an interrupted run has changed what is needed.
             return {"changed": False, "needs_file": True}
         try:
@@ -232,27 +233,27 @@ class _Run:
         """Copy what is to be loaded to where only root can change it. Raises FileChanged, OSError."""
         files = self.kernel.files()
         for file in self.plan.loads:
-            self.kept.paths[file] = copies.store(files, file.name, self.kept.paths[file], file.sha256)
+            self.catalog.paths[file] = copies.store(files, file.name, self.catalog.paths[file], file.sha256)
 
     def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
         """Note what is so now: what is loaded, displaced, proven and accepted. Returns what could not be noted."""
         files = self.kernel.files()
         lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
         notes = self._accept_again(files) if outcome.failure else []
-        notes += self.kept.update(
+        notes += self.catalog.update(
             outcome.reached,
             self.before,
             outcome.after,
             rolled_back=outcome.failure.rolled_back if outcome.failure else None,
             displaced=displaced_by_run(
-                self.task.wanted, self.before, self.plan, outcome.after, self.kept, going_patches(outcome)
+                self.task.wanted, self.before, self.plan, outcome.after, self.catalog, going_patches(outcome)
             ),
             prune=prune and not lost,
         )
         if lost:
             notes.append(COPIES_STAY)
         if self._proves and not outcome.failure:
-            notes += note_proof(files, self.task.wanted.name, outcome.stalled is None)
+            notes += note_proof(files, outcome.after.patch(self.task.wanted.name), outcome.stalled is None)
         journal.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
@@ -261,15 +262,17 @@ class _Run:
 
     def _report(self, outcome: Outcome, findings: list[Finding], notes: list[Finding]) -> Plain:
         """The result, and the line in the host's log."""
-        is_stale = self.plan.loads or self.plan.boot
-        result = self._look.result(self.kernel.snapshot() if is_stale else outcome.after, findings)
+        after, books = outcome.after, self.books
+        if self.plan.loads or self.plan.boot or outcome.failure:
+            after, books = observe(self.kernel)
+        result = self._assessment.result(after, books, findings)
         with_notes(result, after=[*notes, *notes_of(outcome)])
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
         if outcome.stalled:
             result["stalling_tasks"] = describe_stalling_tasks(outcome.stalled.stalling_tasks)
         if outcome.failure:
             result.update(failed_result(outcome.failure))
-            if self._look.lacks_proof and not self.plan.steps:
+            if self._assessment.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
         result["actions"] = [str(step) for step in done]
@@ -297,12 +300,12 @@ class _Run:
                 boot_store.write(files, self._reduced)
         except OSError:
             if self._reduced is not None:
-                boot_store.restore(files, self.before.boot)
+                boot_store.restore(files, self.books.boot)
             journal.remove_note(files)
             raise
 
     def _apply_and_verify(self) -> Outcome:
-        executor = Executor(self.kernel, self.before.abi, self.task.patience, self.kept.paths.__getitem__)
+        executor = Executor(self.kernel, self.before.abi, self.task.patience, self.catalog.paths.__getitem__)
         verification = self.task.verification
         verification = verification if self._proves else replace(verification, text=False, probe=None)
         since = "the change" if self.plan.steps else "the task began"
@@ -312,14 +315,15 @@ class _Run:
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
             # Also what is only accepted: the run that enabled it may have been interrupted before it had proven that.
-            is_due = self.plan.steps or self.plan.accepts or self._look.lacks_proof
+            is_due = self.plan.steps or self.plan.accepts or self._assessment.lacks_proof
             proofs = prover.prove(after) if is_due else ()
             self._accept()
             with contextlib.suppress(OSError):
                 journal.write_note(self.kernel.files(), replace(self._note(), proven=True))
             return proofs
 
-        return executor.carry_out(self.before, self.plan, self.kept.files, prove_and_keep)
+        outcome = executor.carry_out(self.before, self.plan, self.catalog.stored, prove_and_keep)
+        return replace(outcome, after=self.books.identify(outcome.after))
 
     def _accept(self) -> None:
         """Let the next boots load the patch: last, so that only what has proven itself is accepted."""
@@ -329,7 +333,7 @@ class _Run:
         attempted = "; ".join(str(step) for step in self.plan.boot)
         try:
             for file in self.plan.accepts:
-                path = copies.store(files, file.name, self.kept.paths[file], file.sha256)
+                path = copies.store(files, file.name, self.catalog.paths[file], file.sha256)
                 boot_store.keep_file(files, file.name, file.sha256, files.path(path))
             boot_store.write(files, self.plan.acceptance)
         except FileChanged as error:
@@ -346,7 +350,7 @@ class _Run:
         """Accept what was accepted before. Returns what could not be."""
         try:
             if self.plan.acceptance is not None:
-                boot_store.restore(files, self.before.boot)
+                boot_store.restore(files, self.books.boot)
         except OSError as error:
             return [not_accepted(self.task.wanted.name, error)]
         return []
@@ -359,22 +363,22 @@ class _Run:
             before=self.before.patches,
             steps=self.plan.steps,
             goal=predict(self.before, self.plan).patches,
-            kept={name: file.sha256 for name, file in self.kept.files.items()},
+            stored={name: file.sha256 for name, file in self.catalog.stored.items()},
             name=self.task.wanted.name,
             state=self.task.wanted.state,
-            boot=self.before.boot if self.plan.acceptance is not None else None,
+            boot=self.books.boot if self.plan.acceptance is not None else None,
         )
 
     def _digests(self) -> str:
         """Of the files that the steps are about, as far as they are known."""
         brought = {file.name: file for file in (*self.plan.loads, *self.plan.accepts)}
-        files = {**self.kept.files, **brought}
+        files = {**self.catalog.stored, **brought}
         names = dict.fromkeys(step.patch for step in self.plan.all_steps if step.patch in files)
         return "".join(f" {name} sha256={files[name].sha256}" for name in names)
 
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
         """The result where nothing was done because of something outside the kernel."""
-        result = self._look.result(self.before, ())
+        result = self._assessment.result(self.before, self.books, ())
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
         result.update(failed_result(Failure(attempted, finding, number)))
         return result

@@ -33,8 +33,8 @@ ACCEPT = "accept"
 
 FORGET = "forget"
 
-Kept = t.Mapping[str, PatchFile]
-"""The files of which the host keeps a copy, by the name of the loaded module."""
+Stored = t.Mapping[str, PatchFile]
+"""The files of which the host has a copy, by the name of the loaded module."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
-
 PER_TASK = "per_task"
 """Mainline: insmod activates the patch and starts a transition, task by task."""
 
@@ -45,7 +43,7 @@ class Identity:
     """What tells one content of a module from another. Each mark is `None` where it is not known.
 
     `srcversion` needs CONFIG_MODULE_SRCVERSION_ALL or a MODULE_VERSION, `build_id` a linker that writes one,
-    `sha256` is of the whole file and is known for a loaded module only if this collection loaded it.
+    `sha256` is of the whole file. The kernel does not know it: for a loaded patch it comes from the collection's books.
     """
 
     build_id: str | None = None
@@ -76,12 +74,10 @@ class LoadedPatch:
 
     `functions` is empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a disabled patch
     from /sys/kernel/livepatch although its module stays loaded. `replace` is `None` where the kernel does not tell.
-    `stored_copy` is the path of the copy of its file that this collection keeps while it is loaded.
     `load_index` counts the modules from the oldest: a patch with a higher one was loaded later.
     `instance` is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
     `permanent` says that the module has no exit function, so that the kernel never unloads it.
-    `owner` names the other tool that manages the patch, if one does. `source_patches` are the digests of the source
-    patches that it was made from, if this collection built and loaded it.
+    `owner` names the other tool that manages the patch, if one does.
     """
 
     name: str
@@ -92,12 +88,10 @@ class LoadedPatch:
     refcount: int | None = None
     taint: str = ""
     identity: Identity = Identity()
-    stored_copy: str | None = None
     load_index: int = 0
     instance: int | None = None
     permanent: bool = False
     owner: str | None = None
-    source_patches: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -171,7 +165,6 @@ class Snapshot:
     `disagreements` are sentences about sources that contradict each other.
     `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
     `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
-    `boot` is what the host keeps for its next boots, `has_boot_program` whether something loads that.
     """
 
     release: str
@@ -190,8 +183,6 @@ class Snapshot:
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None
     module_plts: bool | None = None
-    boot: Acceptance = NOTHING_ACCEPTED
-    has_boot_program: bool = False
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""

@@ -36,8 +36,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.confi
     vermagic_words,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 LIVEPATCH_TAINT = "K"
@@ -66,7 +64,6 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         patches, disagreements = _order_by_state_file(files, patches)
         stacking_enforced, reason = detect_stacking(config_path, config, patches)
         evidence.append(reason)
-    boot = boot_store.read(files)
     return Snapshot(
         release=release,
         machine=os.uname().machine,
@@ -87,8 +84,6 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         disagreements=tuple(disagreements),
         vermagic_words=vermagic_words(config) if config_path is not None else None,
         module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
-        boot=boot,
-        has_boot_program=boot_store.is_installed(files),
     )
 
 
@@ -138,7 +133,6 @@ def _read_modules(files: Files) -> list[_Module]:
 
 def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
     sysfs = f"{SYSFS}/{module.name}"
-    kept = copies.read_record(files, module.name)
     return LoadedPatch(
         name=module.name,
         enabled=bool(files.flag(sysfs + "/enabled")),
@@ -150,20 +144,12 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
         identity=Identity(
             build_id=_read_build_id(files, module.name),
             srcversion=files.text(f"/sys/module/{module.name}/srcversion"),
-            sha256=kept.sha256 if kept else None,
         ),
-        stored_copy=kept.path if kept else None,
         load_index=load_index,
         instance=files.inode(f"/sys/module/{module.name}"),
         permanent=module.permanent,
         owner=owners.get(module.name),
-        source_patches=_source_patches(kept),
     )
-
-
-def _source_patches(kept: copies.Record | None) -> tuple[str, ...]:
-    made_from = kept.patch_file.get("source_patches") if kept and isinstance(kept.patch_file, dict) else None
-    return tuple(str(patch) for patch in made_from) if isinstance(made_from, list) else ()
 
 
 def _read_functions(files: Files, sysfs: str) -> t.Iterator[Function]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import ACCEPT, FORGET, Kept, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import ACCEPT, FORGET, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ACCEPTED,
@@ -28,20 +29,22 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict 
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class BootContext:
     """What an acceptance depends on beside the kernel.
 
-    `kept` are the patch files that the host has copies of, `displaced` names what the wanted patch took the place of
-    before, `now` is the time, and `ignore` are the checks that the task overrides, as the boot will.
+    `books` has what is accepted now. `stored` are the patch files that the host has copies of, `displaced` names what
+    the wanted patch took the place of before, `now` is the time, and `ignore` are the checks that the task overrides,
+    as the boot will.
     """
 
-    kept: Kept
+    books: Books
+    stored: Stored
     displaced: t.Sequence[str]
     now: str
     ignore: tuple[str, ...]
 
 
-def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circumstances) -> Plan:
+def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
     """Add what becomes of the acceptance to a plan of the same task.
 
     A patch that is taken out is not accepted any more either: it would come back by itself.
@@ -49,21 +52,22 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Cir
     if plan.refusals:
         return plan
     is_asked = wanted.boot is not None or wanted.state in (ABSENT, REVERTED)
-    if snapshot.boot.damaged and is_asked and snapshot.privileged:
+    boot = context.books.boot
+    if boot.damaged and is_asked and snapshot.privileged:
         return _refuse(
             plan,
             Finding(
                 reason="boot_store_damaged",
-                seen=snapshot.boot.damaged,
+                seen=boot.damaged,
                 remedy="Put the file back from a backup; or remove it, and accept again what is to be loaded at boot.",
                 why="What is accepted, and what is in quarantine, would be lost.",
             ),
         )
     if wanted.boot == ACCEPTED:
-        return _accept(snapshot, wanted, plan, circumstances)
+        return _accept(snapshot, wanted, plan, context)
     if wanted.boot == TRIAL or wanted.state in (ABSENT, REVERTED):
-        return _forget(snapshot, wanted, plan)
-    if wanted.state == DISABLED and any(one.name == wanted.name for one in snapshot.boot.due(snapshot.release)):
+        return _forget(snapshot, wanted, plan, boot)
+    if wanted.state == DISABLED and any(one.name == wanted.name for one in boot.due(snapshot.release)):
         return _warn(
             plan,
             reason="still_accepted",
@@ -73,8 +77,8 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Cir
     return plan
 
 
-def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circumstances) -> Plan:
-    file = _file(wanted, circumstances.kept)
+def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
+    file = _file(wanted, context.stored)
     if file is None:
         return _refuse(
             plan,
@@ -96,17 +100,17 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
                 why="Two tools would load it.",
             ),
         )
-    boot, after = snapshot.boot, predict(snapshot, plan)
+    boot, after = context.books.boot, predict(snapshot, plan)
     loaded = {patch.name for patch in after.patches}
     before = {patch.name for patch in snapshot.patches}
-    gone = before.union(circumstances.displaced, wanted.supersedes).difference(loaded)
+    gone = before.union(context.displaced, wanted.supersedes).difference(loaded)
     if abi_of(snapshot).loading_enables and file.replace is not False:
         # What is not enabled beside it now must not be at boot either: there it would be refused above the others.
         active = {patch.name for patch in after.patches if patch.enabled}
         gone = gone.union(one.name for one in boot.due(snapshot.release) if one.name not in {*active, wanted.name})
     known = next((one for one in boot.due(snapshot.release) if one.sha256 == file.sha256), None)
-    ignore = circumstances.ignore
-    new = known or Accepted(wanted.name, file.sha256, snapshot.release, circumstances.now, file.to_dict(), ignore)
+    ignore = context.ignore
+    new = known or Accepted(wanted.name, file.sha256, snapshot.release, context.now, file.to_dict(), ignore)
     if ignore and new.ignore != ignore:
         new = replace(new, ignore=ignore)
     acceptance = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
@@ -119,7 +123,7 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
             remedy=f"Build a better one; or end the quarantine, with state: absent for {wanted.name}.",
             why=quarantine.why,
         )
-    if not snapshot.has_boot_program:
+    if not context.books.has_boot_program:
         plan = _warn(
             plan,
             reason="no_boot_program",
@@ -131,17 +135,17 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, circumstances: Circu
     return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=acceptance)
 
 
-def _file(wanted: Wanted, kept: Kept) -> PatchFile | None:
+def _file(wanted: Wanted, stored: Stored) -> PatchFile | None:
     """What is to be accepted; the copy that is on the host already, if it is of that file."""
-    copy = kept.get(wanted.name)
+    copy = stored.get(wanted.name)
     return copy if copy and (wanted.file is None or wanted.file.sha256 == copy.sha256) else wanted.file
 
 
-def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan) -> Plan:
+def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> Plan:
     loaded = snapshot.patch(wanted.name)
     is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
-    acceptance = snapshot.boot.without(wanted.name, restore=wanted.state != ABSENT)
-    if (wanted.state == REVERTED and is_another) or acceptance.keeps_the_same_as(snapshot.boot):
+    acceptance = boot.without(wanted.name, restore=wanted.state != ABSENT)
+    if (wanted.state == REVERTED and is_another) or acceptance.keeps_the_same_as(boot):
         return plan
     return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=acceptance)
 
@@ -158,19 +162,19 @@ def _warn(plan: Plan, *, reason: str, seen: str, remedy: str, why: str = "") -> 
 NOTHING = "none"
 
 
-def boot_of(snapshot: Snapshot, name: str) -> str:
+def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
     """Whether the patch of this name is loaded again at boot: `accepted`, `quarantined`, or else `trial`.
 
     If a different build than the accepted one is loaded, it is on trial. `none` is said of what is neither loaded nor
     accepted.
     """
-    one = next((one for one in snapshot.boot.due(snapshot.release) if one.name == name), None)
+    one = next((one for one in boot.due(snapshot.release) if one.name == name), None)
     loaded = snapshot.patch(name)
     if one is None and loaded is None:
         return NOTHING
     if one is None or (loaded and loaded.identity.compare(_identity(one)) == "different"):
         return TRIAL
-    return "quarantined" if snapshot.boot.quarantine_of(one.sha256) else ACCEPTED
+    return "quarantined" if boot.quarantine_of(one.sha256) else ACCEPTED
 
 
 def _identity(one: Accepted) -> Identity:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Kept
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     CONTAINED,
@@ -70,7 +70,7 @@ class ChangeSet:
 
     snapshot: Snapshot
     wanted: Wanted
-    copies: Kept
+    copies: Stored
     abi: Abi
     loaded: LoadedPatch | None
     file: PatchFile | None
@@ -122,7 +122,7 @@ class ChangeSet:
         )
 
 
-def change_set(snapshot: Snapshot, wanted: Wanted, copies: Kept, other_build: bool) -> ChangeSet:
+def change_set(snapshot: Snapshot, wanted: Wanted, copies: Stored, other_build: bool) -> ChangeSet:
     """What the task moves. Each value follows from those before it."""
     abi, loaded = abi_of(snapshot), snapshot.patch(wanted.name)
     change = ChangeSet(

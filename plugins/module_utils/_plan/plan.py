@@ -20,9 +20,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     LOAD,
     LOAD_TARGET,
     WAIT,
-    Kept,
     Plan,
     Step,
+    Stored,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, PRESENT, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -35,7 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.order im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.refusals import notes_of, refusals_of
 
 
-def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> Plan:
+def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) -> Plan:
     """Plan the way from the snapshot to what is wanted."""
     refusals = _refuse_host(snapshot, wanted)
     if refusals:
@@ -44,7 +44,7 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, kept: Kept | None = None) -> P
     relation = loaded.identity.compare(wanted.file.identity) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
         return Plan(refusals=(_different_build(loaded, wanted.file),))
-    change = change_set(snapshot, wanted, kept or {}, other_build=relation == "different")
+    change = change_set(snapshot, wanted, stored or {}, other_build=relation == "different")
     steps = steps_of(change)
     refusals = refusals_of(change, steps)
     if refusals:

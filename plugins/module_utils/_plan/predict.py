@@ -33,7 +33,7 @@ def predict(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """The snapshot that carrying out the plan should lead to."""
     for step in plan.steps:
         snapshot = replace(snapshot, patches=tuple(_after_step(snapshot, step)), modules=_modules_after(snapshot, step))
-    return replace(snapshot, boot=plan.acceptance or snapshot.boot)
+    return snapshot
 
 
 def _modules_after(snapshot: Snapshot, step: Step) -> frozenset[str]:

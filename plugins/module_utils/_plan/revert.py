@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Kept, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Plan, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     ABSENT,
     ALLOW,
@@ -30,7 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan imp
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
-def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Sequence[Displaced]) -> Plan:
+def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t.Sequence[Displaced]) -> Plan:
     """Plan the way to where the host was before the wanted patch was loaded; nothing if another content is loaded.
 
     What it displaced is enabled first, so that the functions are never unpatched where the kernel permits that.
@@ -41,11 +41,11 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Seq
     if abi_of(snapshot).loading_enables:
         # Loading what was disabled would enable it for a moment, and a disabled patch does nothing there.
         displaced = [one for one in displaced if one.enabled]
-    removal = make_plan(snapshot, replace(wanted, state=ABSENT, file=None), kept)
+    removal = make_plan(snapshot, replace(wanted, state=ABSENT, file=None), stored)
     if removal.refusals or not removal.steps or not displaced:
         return removal
     covering = _covering(snapshot, displaced)
-    refusal = _refuse(wanted, displaced, covering, kept)
+    refusal = _refuse(wanted, displaced, covering, stored)
     if refusal:
         return Plan(refusals=(refusal,), intended=removal.steps)
     # That the removal is not refused has shown that nobody else's patch is in the way; those that come back may be.
@@ -54,8 +54,8 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, kept: Kept, displaced: t.Seq
     tasks = _returns(task, displaced)
     if wanted.on_covered == UNSTACK:
         away = [replace(task, name=name, state=ABSENT, file=None) for name in reversed(covering)]
-        tasks = [*away, *tasks, *(replace(task, name=name, state=ENABLED, file=kept[name]) for name in covering)]
-    return _in_order(snapshot, tasks, {**kept, **{one.name: one.file for one in displaced if one.file}})
+        tasks = [*away, *tasks, *(replace(task, name=name, state=ENABLED, file=stored[name]) for name in covering)]
+    return _in_order(snapshot, tasks, {**stored, **{one.name: one.file for one in displaced if one.file}})
 
 
 def _covering(snapshot: Snapshot, displaced: t.Sequence[Displaced]) -> list[str]:
@@ -64,7 +64,7 @@ def _covering(snapshot: Snapshot, displaced: t.Sequence[Displaced]) -> list[str]
     return [patch.name for patch in snapshot.patches if patch.enabled and patch.name in names]
 
 
-def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str], kept: Kept) -> Finding | None:
+def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str], stored: Stored) -> Finding | None:
     lost = [one.name for one in displaced if one.file is None]
     if lost:
         return Finding(
@@ -82,7 +82,7 @@ def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str
             remedy="Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
             why="The older code would become live again.",
         )
-    lost = [name for name in covering if name not in kept]
+    lost = [name for name in covering if name not in stored]
     if lost:
         return Finding(
             reason="needs_file",
@@ -105,11 +105,11 @@ def _returns(wanted: Wanted, displaced: t.Sequence[Displaced]) -> list[Wanted]:
     return [*back, replace(wanted, state=ABSENT, file=None)]
 
 
-def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], kept: Kept) -> Plan:
+def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], stored: Stored) -> Plan:
     """The plans of several tasks in one, to be carried out whole or not at all."""
     whole = Plan()
     for task in tasks:
-        plan = make_plan(snapshot, task, kept)
+        plan = make_plan(snapshot, task, stored)
         steps = (*whole.steps, *plan.intended)
         if plan.refusals:
             return Plan(refusals=plan.refusals, intended=steps)

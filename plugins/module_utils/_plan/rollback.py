@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     UNLOAD_TARGET,
-    Kept,
     Plan,
     Step,
+    Stored,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
@@ -22,11 +22,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_stop_machine import stop_machine_steps
 
 
-def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
     """The steps from a half-done plan back to the snapshot before, for the patches that the plan was about.
 
-    `kept` are the files that were loaded before; without them, an unloaded patch cannot be brought back.
+    `stored` are the files that were loaded before; without them, an unloaded patch cannot be brought back.
     """
     back = stop_machine_steps if now.abi == STOP_MACHINE else per_task_steps
     targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
-    return back(before, now, plan, kept) + [Step(UNLOAD_TARGET, name) for name in targets]
+    return back(before, now, plan, stored) + [Step(UNLOAD_TARGET, name) for name in targets]

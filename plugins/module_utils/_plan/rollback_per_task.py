@@ -18,9 +18,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     LOAD,
     UNLOAD,
     WAIT,
-    Kept,
     Plan,
     Step,
+    Stored,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
@@ -38,7 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 )
 
 
-def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
     """What comes before rolling back: until a transition has ended, a per_task kernel starts no other (EBUSY).
 
     One of the plan's is reversed if it leads to where the patch was not, or to where it could not stay.
@@ -56,8 +56,8 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[St
         up = replace(
             now, patches=tuple(replace(patch, enabled=patch.enabled or patch == moving) for patch in now.patches)
         )
-        should_be_up = was not in _rising(before, up, plan, kept)
-        if moving.enabled and moving.name in kept and per_task_steps(before, up, plan, kept):
+        should_be_up = was not in _rising(before, up, plan, stored)
+        if moving.enabled and moving.name in stored and per_task_steps(before, up, plan, stored):
             # It may be stalled, and more is to be done: going down it is not in the way, and it is loaded again.
             should_be_up = False
     if moving.name not in plan.names or moving.enabled == should_be_up:
@@ -65,13 +65,13 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[St
     return [Step(ENABLE if should_be_up else DISABLE, moving.name), wait]
 
 
-def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
     """Lower from the top, load what is missing in the old order, and take out what is new.
 
     A patch that was loaded and disabled is loaded again only where that is harmless: it enables it for a moment. What
     is new and down does nothing; that it cannot be unloaded must not keep what was live from coming back.
     """
-    rising = [patch.name for patch in _rising(before, now, plan, kept)]
+    rising = [patch.name for patch in _rising(before, now, plan, stored)]
     steps = []
     for patch in reversed(now.patches):
         was = before.patch(patch.name)
@@ -86,8 +86,8 @@ def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> l
     staying = [patch for patch in now.patches if patch.enabled and patch.name not in lowered]
     for patch in before.patches:
         comes_back = not patch.enabled and patch.name in plan.names and is_gone(patch, now, plan)
-        if patch.name in rising or (comes_back and _is_harmless(kept.get(patch.name), staying)):
-            steps += [Step(LOAD, patch.name, kept[patch.name]), Step(WAIT, patch.name)]
+        if patch.name in rising or (comes_back and _is_harmless(stored.get(patch.name), staying)):
+            steps += [Step(LOAD, patch.name, stored[patch.name]), Step(WAIT, patch.name)]
             steps += [] if patch.enabled else [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
     return steps + [Step(UNLOAD, name) for name in reversed(new_patches(plan, before)) if now.patch(name)]
 
@@ -102,12 +102,12 @@ def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bo
     )
 
 
-def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[LoadedPatch]:
+def _rising(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[LoadedPatch]:
     """The patches to be loaded again: those that are missing, and those that have to come above them."""
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
     strangers = strangers_in(now, before, plan)
-    movable = [name for name in movable_of((*plan.names, plan.about), strangers, before, now, plan) if name in kept]
+    movable = [name for name in movable_of((*plan.names, plan.about), strangers, before, now, plan) if name in stored]
     staying = [
         patch for patch in were_up if patch.name not in movable and is_as_before(now.patch(patch.name), patch, plan)
     ]
@@ -115,7 +115,7 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     for patch in were_up:
         can_move = patch.name in movable
         if is_as_before(now.patch(patch.name), patch, plan):
-            if can_move and any(_is_under(lower, patch, were_up, kept) for lower in rising):
+            if can_move and any(_is_under(lower, patch, were_up, stored) for lower in rising):
                 rising.append(patch)
         elif can_move and not stays_out(patch, staying, before, plan):
             rising.append(patch)
@@ -123,7 +123,7 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     return [
         patch
         for patch in rising
-        if not _replaces(patch, were_up, kept)
+        if not _replaces(patch, were_up, stored)
         or (
             not strangers
             and all(
@@ -135,12 +135,12 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Loa
     ]
 
 
-def _is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) -> bool:
+def _is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
     """Whether loading the lower one anew would change what is live, unless the upper one is loaded after it."""
-    return upper.shares(lower.functions) or _replaces(lower, were_up, kept)
+    return upper.shares(lower.functions) or _replaces(lower, were_up, stored)
 
 
-def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], kept: Kept) -> bool:
+def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
     """Whether loading the patch may disable all others. It has not if something below it was still enabled."""
-    replaces = patch.replace if patch.replace is not None else kept[patch.name].replace
+    replaces = patch.replace if patch.replace is not None else stored[patch.name].replace
     return were_up.index(patch) == 0 if replaces is None else replaces

@@ -13,9 +13,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     ENABLE,
     LOAD,
     UNLOAD,
-    Kept,
     Plan,
     Step,
+    Stored,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
@@ -30,7 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 )
 
 
-def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) -> list[Step]:
+def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
     """Lower what is out of place, take out what is new, bring back what is missing, raise in the old order."""
     changed = [patch for patch in before.patches if patch.name in plan.names]
     is_covering = any(upper.name == plan.about for patch in changed for upper in before.covering(patch))
@@ -52,8 +52,8 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, kept: Kept) 
     steps += [] if now.stacking_enforced is False else new
     for name in gone:
         steps += [Step(UNLOAD, name)] if now.patch(name) else []
-        steps += [Step(LOAD, name, kept[name])] if name in kept else []
-    lost = [name for name in gone if name not in kept]
+        steps += [Step(LOAD, name, stored[name])] if name in stored else []
+    lost = [name for name in gone if name not in stored]
     rising = [patch for patch in were_up if patch.name not in (*in_place, *lost)]
     if now.stacking_enforced:
         # The kernel's list decides, and what is loaded again is its last.

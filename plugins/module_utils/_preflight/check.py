@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -20,12 +21,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.condi
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What is about to be done, and to which kernel."""
+    """What is about to be done, to which kernel, and what is kept for the next boots of the host."""
 
     snapshot: Snapshot
     conditions: Conditions
     steps: tuple[Step, ...]
     load_targets: bool = False
+    boot: Acceptance = NOTHING_ACCEPTED
 
     @property
     def files(self) -> tuple[PatchFile, ...]:

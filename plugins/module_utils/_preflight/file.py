@@ -23,7 +23,7 @@ VERMAGIC_WORDS = frozenset(["SMP", "preempt", "preempt_rt", "mod_unload", "modve
 @check("quarantined")
 def quarantine(circumstances: Circumstances) -> t.Iterator[Finding]:
     for file in circumstances.files:
-        quarantined = circumstances.snapshot.boot.quarantine_of(file.sha256)
+        quarantined = circumstances.boot.quarantine_of(file.sha256)
         if quarantined:
             yield Finding(
                 reason="quarantined",

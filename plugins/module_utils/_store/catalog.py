@@ -17,57 +17,60 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 
 if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
     from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import Note
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
-class KeptFiles:
+class Catalog:
     """The patch files that lie on the host: copies of what is loaded, and what the task has brought.
 
-    `files` makes a new reader of the host each time: what one could not read is not told by the next.
+    `files` makes a new reader of the host each time: what one could not read is not told by the next. `stored` are the
+    files of the copies by their patches, `paths` is where each file is, and `unproven` names the patches whose effect
+    is still to be proven.
     """
 
-    def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot) -> None:
+    def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot, books: Books) -> None:
         self._files = files
-        self.files: dict[str, PatchFile] = {}
+        self.stored: dict[str, PatchFile] = {}
         self.paths: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
         for patch in snapshot.patches:
-            self._add(patch.name, copies.read_record(files(), patch.name))
+            self._add(patch.name, books.copy_of(patch))
 
-    def _add(self, name: str, record: copies.Record | None) -> None:
-        file = _parse(record)
-        if not record or not file:
+    def _add(self, name: str, copy: StoredCopy | None) -> None:
+        if not copy or not copy.file:
             return
-        self.files[name] = file
-        self.paths[file] = record.path
-        self._displaced[name] = tuple(map(_parse_displaced, record.displaced))
-        if not record.proven:
+        self.stored[name] = copy.file
+        self.paths[copy.file] = copy.path
+        self._displaced[name] = copy.displaced
+        if not copy.proven:
             self.unproven.add(name)
-        for one in self._displaced[name]:
-            if one.file:
-                self.paths.setdefault(one.file, copies.copy_path(one.name, one.file.sha256))
+        for other in copy.displaced:
+            if other.file:
+                self.paths.setdefault(other.file, copies.copy_path(other.name, other.file.sha256))
 
     def displaced_by(self, name: str) -> tuple[Displaced, ...]:
         """What the loaded patch of this name took the place of."""
         return self._displaced.get(name, ())
 
-    def take_over(self, earlier: KeptFiles) -> None:
+    def take_over(self, earlier: Catalog) -> None:
         """Add what was known of patches that are not loaded any more: rolling a run back may have left them out."""
-        for name in set(earlier.files).difference(self.files):
-            file = self.files[name] = earlier.files[name]
+        for name in set(earlier.stored).difference(self.stored):
+            file = self.stored[name] = earlier.stored[name]
             self.paths[file] = earlier.paths[file]
             self._displaced[name] = earlier.displaced_by(name)
             self.unproven.update(earlier.unproven.intersection([name]))
-            for one in self._displaced[name]:
-                if one.file:
-                    self.paths.setdefault(one.file, earlier.paths[one.file])
+            for other in self._displaced[name]:
+                if other.file:
+                    self.paths.setdefault(other.file, earlier.paths[other.file])
 
     def add_of(self, note: Note) -> None:
-        """Add what a interrupted run had: what was kept before it, and the files that it brought."""
-        for name, sha256 in note.kept.items():
-            self._add(name, copies.read_record_of(self._files(), name, sha256))
+        """Add what an interrupted run had: what was stored before it, and the files that it brought."""
+        for name, sha256 in note.stored.items():
+            copy = copies.read(self._files(), name)
+            self._add(name, copy if copy and copy.sha256 == sha256 else None)
         for step in note.steps:
             if step.file:
                 self.paths.setdefault(step.file, copies.copy_path(step.file.name, step.file.sha256))
@@ -103,7 +106,7 @@ class KeptFiles:
                     )
                 )
         if prune:
-            copies.prune(self._files(), [patch.name for patch in after.patches])
+            copies.prune(self._files(), after.patches)
         return notes
 
     def _update_one(
@@ -120,30 +123,12 @@ class KeptFiles:
         stayed = was is None or was.instance in (None, loaded.instance)
         is_the_earlier = rolled_back is not None and (stayed or _loads(rolled_back, name))
         brought = [file for file in plan.loads if file.name == name]
-        kept = [self.files[name]] if name in self.files else []
-        for file in [*kept, *brought] if is_the_earlier else [*brought, *kept]:
+        earlier = [self.stored[name]] if name in self.stored else []
+        for file in [*earlier, *brought] if is_the_earlier else [*brought, *earlier]:
             if file.identity.compare(loaded.identity) != "different":
-                displaced = [patch.to_dict() for patch in self.displaced_by(name)]
-                proven = name not in self.unproven
-                copies.keep(self._files(), name, file.sha256, file.to_dict(), displaced, proven)
+                copies.note(self._files(), loaded, file, self.displaced_by(name), name not in self.unproven)
                 return
 
 
 def _loads(steps: t.Iterable[Step], name: str) -> bool:
     return any((step.action, step.patch) == (LOAD, name) for step in steps)
-
-
-def _parse(record: copies.Record | None) -> PatchFile | None:
-    return _parse_file(record.patch_file) if record else None
-
-
-def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
-    """What was read in a file; None if another version of this collection wrote that in another way."""
-    try:
-        return PatchFile.from_dict(data) if data else None
-    except (TypeError, KeyError):
-        return None
-
-
-def _parse_displaced(data: t.Mapping[str, t.Any]) -> Displaced:
-    return Displaced(data["name"], data["enabled"], _parse_file(data["file"]), tuple(data["under"]))

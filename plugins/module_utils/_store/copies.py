@@ -21,58 +21,54 @@ import json
 import os
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
 if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 DIRECTORY = "/run/openeuler-livepatch"
 
 
-class Record(t.NamedTuple):
-    """A kept copy: where it is, its digest, and what was read in the file (see `_patch_file.PatchFile`).
+def read(files: Files, name: str) -> StoredCopy | None:
+    """What is noted of the module that was loaded under this name, by whatever is loaded now; None without a note.
 
-    `displaced` is what the patch took the place of: each a `_steps.Displaced` as plain types. `proven` is false from
-    when the patch was enabled until its effect was proven, if the run that did it could not do that.
+    `instance` tells whether it is the module that is loaded now: a module that somebody else unloaded and loaded
+    again has another sysfs inode, and kernfs hands out the number of a removed directory again only after it has
+    wrapped around.
     """
-
-    path: str
-    sha256: str
-    patch_file: dict[str, t.Any]
-    displaced: tuple[dict[str, t.Any], ...] = ()
-    proven: bool = True
-
-
-def read_record(files: Files, name: str) -> Record | None:
-    """The record of the module that is loaded under this name now, or None.
-
-    A module that somebody else unloaded and loaded again has another sysfs inode: kernfs never hands out
-    the number of a removed directory again before it has wrapped around.
-    """
-    record = _read(files, name)
-    return record[1] if record and record[0] == files.inode("/sys/module/" + name) else None
-
-
-def read_record_of(files: Files, name: str, sha256: str) -> Record | None:
-    """The record under this name if it is of this file, whether or not the module is loaded."""
-    record = _read(files, name)
-    return record[1] if record and record[1].sha256 == sha256 else None
-
-
-def _read(files: Files, name: str) -> tuple[int | None, Record] | None:
     path = f"{DIRECTORY}/{name}.json"
     if files.inode(path) is None:
         return None
     try:
         data = json.loads(files.text(path) or "")
-        path = copy_path(name, data["sha256"])
-        displaced = tuple(data.get("displaced", ()))
-        proven = data.get("proven", True)
-        return data["sysfs_inode"], Record(path, data["sha256"], data["patch_file"], displaced, proven)
+        return StoredCopy(
+            path=copy_path(name, data["sha256"]),
+            sha256=data["sha256"],
+            instance=data["sysfs_inode"],
+            file=_parse_file(data["patch_file"]),
+            displaced=tuple(map(_parse_displaced, data.get("displaced", ()))),
+            proven=data.get("proven", True),
+        )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
+    """What was read in a file; None if another version of this collection wrote that in another way."""
+    try:
+        return PatchFile.from_dict(data) if data else None
+    except (TypeError, KeyError):
+        return None
+
+
+def _parse_displaced(data: t.Mapping[str, t.Any]) -> Displaced:
+    return Displaced(data["name"], data["enabled"], _parse_file(data["file"]), tuple(data["under"]))
 
 
 def copy_path(name: str, sha256: str, directory: str = DIRECTORY) -> str:
@@ -110,46 +106,40 @@ def _read_regular(path: str) -> bytes:
         raise
 
 
-def keep(
-    files: Files,
-    name: str,
-    sha256: str,
-    patch_file: dict[str, t.Any],
-    displaced: t.Sequence[dict[str, t.Any]] = (),
-    proven: bool = True,
-) -> None:
-    """Note that the stored file of this digest is what is loaded now, and what it displaced. Raises OSError."""
+def note(files: Files, patch: LoadedPatch, file: PatchFile, displaced: t.Iterable[Displaced], proven: bool) -> None:
+    """Note that the stored file is what is loaded as this patch, and what it displaced. Raises OSError."""
     record = {
-        "sha256": sha256,
-        "sysfs_inode": files.inode("/sys/module/" + name),
-        "patch_file": patch_file,
-        "displaced": list(displaced),
+        "sha256": file.sha256,
+        "sysfs_inode": patch.instance,
+        "patch_file": file.to_dict(),
+        "displaced": [one.to_dict() for one in displaced],
         "proven": proven,
     }
-    durable.write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
+    durable.write(files, f"{DIRECTORY}/{patch.name}.json", json.dumps(record).encode())
 
 
-def note_proof(files: Files, name: str, proven: bool) -> None:
-    """Note whether the effect of the patch that is loaded under this name was proven. Raises OSError."""
-    record = read_record(files, name)
-    if record and record.proven != proven:
-        keep(files, name, record.sha256, record.patch_file, record.displaced, proven)
+def note_proof(files: Files, patch: LoadedPatch, proven: bool) -> None:
+    """Note whether the effect of this patch was proven, if there is a note of it. Raises OSError."""
+    copy = read(files, patch.name)
+    if copy and copy.file and copy.instance == patch.instance and copy.proven != proven:
+        note(files, patch, copy.file, copy.displaced, proven)
 
 
-def prune(files: Files, loaded: t.Collection[str]) -> None:
-    """Remove the records of modules that are not among the loaded, or not any more, and copies without a record."""
-    entries = files.names(DIRECTORY)
+def prune(files: Files, loaded: t.Iterable[LoadedPatch]) -> None:
+    """Remove the notes of modules that are not among the loaded, or not any more, and copies without a note."""
+    patches = {f"{patch.name}.json": patch for patch in loaded}
     needed = set()
+    entries = files.names(DIRECTORY)
     for entry in entries:
         if entry.endswith(".json"):
-            name = entry[: -len(".json")]
-            record = read_record(files, name) if name in loaded else None
-            if record is None:
+            patch = patches.get(entry)
+            copy = read(files, patch.name) if patch else None
+            if patch is None or copy is None or copy.instance != patch.instance:
                 _remove(files, entry)
             else:
-                needed.add(record.path)
-                files_of_displaced = (one["file"] for one in record.displaced)
-                needed.update(copy_path(file["name"], file["sha256"]) for file in files_of_displaced if file)
+                needed.add(copy.path)
+                displaced = (other.file for other in copy.displaced)
+                needed.update(copy_path(file.name, file.sha256) for file in displaced if file)
     for entry in entries:
         if entry.endswith((".ko", ".part")) and f"{DIRECTORY}/{entry}" not in needed:
             _remove(files, entry)

@@ -36,7 +36,7 @@ NOTE = f"{DIRECTORY}/run"
 class Note:
     """What a run is about: the patches before it, its steps, and the patches that it should lead to.
 
-    `kept` are the digests of the files that the host kept before it, by the names of their patches. `name` and
+    `stored` are the digests of the files that the host had copies of before it, by their patches. `name` and
     `state` are what was wanted. `boot` is what the host kept for its next boots before it, if the run changes
     that. `proven` says whether the result was proven. Notes of older versions do not have them.
     """
@@ -47,7 +47,7 @@ class Note:
     before: tuple[LoadedPatch, ...]
     steps: tuple[Step, ...]
     goal: tuple[LoadedPatch, ...]
-    kept: t.Mapping[str, str]
+    stored: t.Mapping[str, str]
     name: str
     state: str
     boot: Acceptance | None = None
@@ -102,7 +102,7 @@ def read_note(files: Files) -> Note | None:
             before=_patches(data["before"]),
             steps=tuple(_step(step) for step in data["steps"]),
             goal=_patches(data["goal"]),
-            kept=dict(data["kept"]),
+            stored=dict(data["stored"]),
             name=data["name"],
             state=data["state"],
             boot=boot_store.from_plain(data["boot"]) if data.get("boot") else None,
@@ -117,7 +117,6 @@ def _patches(data: t.Iterable[dict[str, t.Any]]) -> tuple[LoadedPatch, ...]:
         LoadedPatch(
             functions=tuple(Function(**function) for function in patch.pop("functions")),
             identity=Identity(**patch.pop("identity")),
-            source_patches=tuple(patch.pop("source_patches")),
             **patch,
         )
         for patch in data

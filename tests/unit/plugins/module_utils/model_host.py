@@ -30,7 +30,7 @@ class ModelHost:
             source = root / "source.ko"
             source.write_bytes(content_of(file.name))
             copies.store(self.kernel.files(), file.name, str(source), file.sha256)
-            copies.keep(self.kernel.files(), file.name, file.sha256, file.to_dict())
+            self.kernel.note_copy(file)
 
     def run(self, name, state=ENABLED, file=None, content="1", patience=None, **wanted):
         path = self.root / "sent.ko"

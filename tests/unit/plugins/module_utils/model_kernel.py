@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
+import pathlib
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -23,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 RELEASE = "6.12.48-amd64"
@@ -144,11 +146,22 @@ class ModelKernel:
         self.conditions_now = Conditions(kprobes=(), traced=(), ftrace_enabled=True)
         self.journal_lines = []
         self.clock = 0.0
-        self.has_boot_program = True
+        self.install_boot_program()
         self.fail_at = None
         self.targets = set()
         self.newest = max([patch.load_index for patch in patches], default=0)
         self.patches = [dataclasses.replace(patch, instance=-place) for place, patch in enumerate(patches, 1)]
+
+    def install_boot_program(self):
+        for path in (boot_store.PROGRAM, boot_store.UNIT):
+            place = pathlib.Path(self.files().path(path))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+
+    def note_copy(self, file):
+        """Note what the collection notes when it has loaded this file."""
+        patch = self.snapshot().patch(file.name) or LoadedPatch(file.name, enabled=False)
+        copies.note(self.files(), patch, file, (), proven=True)
 
     def add_file(self, file):
         """Tell what is in a file: the model knows it by its digest."""
@@ -168,13 +181,10 @@ class ModelKernel:
         stacking_enforced = None
         if self.abi == STOP_MACHINE:
             stacking_enforced = detect_stacking(None, {}, self.patches)[0] if self.hidden else self.stacking_enforced
-        boot = boot_store.read(self.files())
         return snapshot(
             *self.patches,
             abi=self.abi,
             stacking_enforced=stacking_enforced,
-            boot=boot,
-            has_boot_program=self.has_boot_program,
             taint=self.files().number("/proc/sys/kernel/tainted") or 0,
             modules=frozenset(["ext4", *self.targets, *(patch.name for patch in self.patches)]),
         )

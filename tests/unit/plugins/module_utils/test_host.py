@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import patch_file
 
 RELEASE = "6.12.48+deb13-cloud-amd64"
 
@@ -116,8 +117,9 @@ def test_a_module_without_an_exit_function(tree):
 def test_what_a_patch_was_made_from(tree):
     tree.patch("lp_one", [])
     tree.write("/sys/module/lp_one/refcnt", "1\n")
-    copies.keep(tree.files, "lp_one", "0" * 64, {"source_patches": ["1" * 64]})
-    copies.keep(tree.files, "lp_two", "0" * 64, {"source_patches": None})
+    snapshot = read_snapshot(tree.files)
+    for name, made_from in (("lp_one", ("1" * 64,)), ("lp_two", ())):
+        copies.note(tree.files, snapshot.patch(name), patch_file(name, source_patches=made_from), (), proven=True)
     patches = {patch["name"]: patch["source_patches"] for patch in gather(tree.files)["patches"]}
     assert patches == {"lp_one": ["1" * 64], "lp_two": [], "lp_off": []}
 

@@ -142,7 +142,7 @@ PARSERS = {
     "notes": ([NOTE], as_file(journal.NOTE, lambda files, _path: journal.read_note(files))),
     "records": (
         [RECORDED],
-        as_file(copies.DIRECTORY + "/fix.json", lambda files, _path: copies.read_record(files, "fix")),
+        as_file(copies.DIRECTORY + "/fix.json", lambda files, _path: copies.read(files, "fix")),
     ),
     "manifests": ([MANIFEST], as_file("/fix.ko.json", lambda _files, path: read_manifest(path))),
 }

@@ -91,8 +91,7 @@ class SysfsKernel(ModelKernel):
         )
 
     def _unmarked(self, patch):
-        record = copies.read_record(self.files(), patch.name)
-        return dataclasses.replace(patch, identity=Identity(sha256=record.sha256 if record else None))
+        return dataclasses.replace(patch, identity=Identity())
 
 
 class Host(ModelHost):
@@ -343,7 +342,7 @@ def test_a_content_that_could_not_be_undone_is_not_taken_for_the_earlier_one(tmp
     host.kernel.unload = once
     host.will_fail("enable", 0)
     host.run("fix", file=second, content="2", reload=True)
-    assert copies.read_record(host.kernel.files(), "fix").sha256 == second.sha256
+    assert copies.read(host.kernel.files(), "fix").sha256 == second.sha256
 
 
 def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import pathlib
 import typing as t
 
@@ -27,8 +28,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
     Identity,
+    LoadedPatch,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,
@@ -64,7 +68,7 @@ def keep(kernel, tmp_path, file):
     source.write_bytes(content_of(file.name))
     (tmp_path / "sys/module" / file.name).mkdir(parents=True)
     copies.store(kernel.files(), file.name, str(source), file.sha256)
-    copies.keep(kernel.files(), file.name, file.sha256, file.to_dict())
+    kernel.note_copy(file)
     kernel.add_file(file)
 
 
@@ -82,7 +86,7 @@ def test_enable(tmp_path, sent):
     assert result["state"] == "enabled"
     assert result["actions"] == ["load fix", "wait for the transition of fix"]
     assert names(kernel) == [("other", True), ("fix", True)]
-    assert copies.read_record(kernel.files(), "fix").sha256 == FIX.sha256
+    assert copies.read(kernel.files(), "fix").sha256 == FIX.sha256
 
 
 def test_enabled_is_left_alone(tmp_path):
@@ -121,12 +125,13 @@ def test_a_file_of_the_user_stays(tmp_path, sent):
 
 def test_check_mode_touches_nothing(tmp_path):
     kernel = ModelKernel(tmp_path)
+    before = list(tmp_path.rglob("*"))
     result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
     assert result["changed"]
     assert result["state"] == "enabled"
     assert "fix:" in result["diff"]["after"]
     assert kernel.calls == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*")) == before
 
 
 def test_disable_and_enable_again_by_name(tmp_path):
@@ -142,9 +147,10 @@ def test_disable_and_enable_again_by_name(tmp_path):
 def test_a_record_of_another_load_is_not_believed(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
-    (tmp_path / "sys/module/fix").rename(tmp_path / "sys/module/old")
-    (tmp_path / "sys/module/fix").mkdir()
-    assert copies.read_record(kernel.files(), "fix") is None
+    (patch,) = kernel.snapshot().patches
+    assert read_books(kernel.files(), kernel.snapshot()).copy_of(patch)
+    kernel.patches = [dataclasses.replace(patch, instance=patch.instance + 1)]
+    assert read_books(kernel.files(), kernel.snapshot()).copy_of(kernel.patches[0]) is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"sysfs_inode": 1}'])
@@ -152,7 +158,7 @@ def test_a_damaged_record_is_no_record(tmp_path, damage):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
     (tmp_path / "run/openeuler-livepatch/fix.json").write_text(damage)
-    assert copies.read_record(kernel.files(), "fix") is None
+    assert copies.read(kernel.files(), "fix") is None
 
 
 def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_path, sent):
@@ -244,7 +250,7 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
     assert result["rolled_back"] == ["load fix"]
     assert result["not_restored"] == []
     assert kernel.patches[0].identity.build_id == FIX.build_id
-    assert copies.read_record(kernel.files(), "fix").sha256 == FIX.sha256
+    assert copies.read(kernel.files(), "fix").sha256 == FIX.sha256
 
 
 def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(tmp_path, other_sent):
@@ -252,11 +258,10 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(t
     kernel = ModelKernel(tmp_path, loaded(old), fail={"load": (errno.ENOMEM, "")})
     keep(kernel, tmp_path, old)
     kernel.add_file(new)
-    forget_digest = dataclasses.replace(loaded(old), identity=Identity(sha256=old.sha256))
-    kernel.patches = [forget_digest]
+    kernel.patches = [dataclasses.replace(kernel.patches[0], identity=Identity())]
     result = manage(Task(Wanted("fix", ENABLED, new, reload=True), other_sent), kernel)
     assert result["rolled_back"] == ["load fix"]
-    assert copies.read_record(kernel.files(), "fix").sha256 == old.sha256
+    assert copies.read(kernel.files(), "fix").sha256 == old.sha256
 
 
 def test_what_cannot_be_brought_back_is_said(tmp_path, other_sent):
@@ -422,14 +427,14 @@ def test_what_cannot_be_noted_after_the_change_is_told(
 ) -> None:
     kernel = ModelKernel(tmp_path)
     kernel.add_file(FIX)
-    keep_one = copies.keep
+    note = copies.note
 
-    def full(files: t.Any, name: str, *arguments: t.Any) -> None:
-        if name == "fix":
+    def full(files: Files, patch: LoadedPatch, *arguments: t.Any) -> None:
+        if patch.name == "fix":
             raise OSError(errno.ENOSPC, "No space left on device")
-        keep_one(files, name, *arguments)
+        note(files, patch, *arguments)
 
-    monkeypatch.setattr(copies, "keep", full)
+    monkeypatch.setattr(copies, "note", full)
     result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
     assert "failed" not in result
     assert any("No space left on device" in told and "may need src" in told for told in said(result))
@@ -438,7 +443,9 @@ def test_what_cannot_be_noted_after_the_change_is_told(
 def test_a_record_of_another_version_of_the_collection_is_no_file(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
-    copies.keep(kernel.files(), "fix", FIX.sha256, {"name": "fix", "of": "another version"})
+    record = tmp_path / "run/openeuler-livepatch/fix.json"
+    written = json.loads(record.read_text())
+    record.write_text(json.dumps(dict(written, patch_file={"name": "fix", "of": "another version"})))
     assert "failed" not in manage(Task(Wanted("fix", DISABLED)), kernel)
     result = manage(Task(Wanted("fix", ENABLED)), kernel)
     assert (result["failed"], names(kernel)) == (True, [("fix", False)])

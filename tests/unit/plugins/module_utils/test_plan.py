@@ -141,7 +141,7 @@ def test_reload(patches, state, file, expected):
 
 
 def test_stored_copy_is_loaded_again():
-    plan = make_plan(snapshot(OFF), Wanted("fix", ENABLED), kept={"fix": FIX})
+    plan = make_plan(snapshot(OFF), Wanted("fix", ENABLED), stored={"fix": FIX})
     assert steps(plan) == ["unload fix", *LOAD]
     assert plan.loads == (FIX,)
 

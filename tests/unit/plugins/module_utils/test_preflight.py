@@ -9,7 +9,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Quarantined
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    NOTHING_ACCEPTED,
+    Acceptance,
+    Quarantined,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -71,14 +75,14 @@ def rank(severity):
     return SEVERITIES.index(severity)
 
 
-def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, **conditions):
+def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, boot=NOTHING_ACCEPTED, **conditions):
     file = patch_file(abi=abi, **(file or {}))
     wanted = wanted or Wanted("fix", ENABLED, file)
     before = snapshot(*patches, abi=abi, stacking_enforced=False, **(host or {}))
     plan = make_plan(before, wanted)
     assert not plan.refusals, plan.refusals
     conditions = dataclasses.replace(FINE, **conditions)
-    circumstances = Circumstances(before, conditions, plan.intended, wanted.load_targets)
+    circumstances = Circumstances(before, conditions, plan.intended, wanted.load_targets, boot)
     for value in CHECKS:
         for finding in value(circumstances):
             assert finding.reason in value.reasons, finding
@@ -98,9 +102,9 @@ def test_nothing_is_found_on_a_host_that_is_fine(abi):
 
 def test_a_build_in_quarantine():
     quarantined = Quarantined("fix", patch_file().sha256, RELEASE, "then", "The host went down.")
-    (finding,) = findings(host={"boot": Acceptance(quarantined=(quarantined,))})
+    (finding,) = findings(boot=Acceptance(quarantined=(quarantined,)))
     assert (finding.reason, finding.severity, finding.why) == ("quarantined", REFUSE, "The host went down.")
-    assert not findings(host={"boot": Acceptance(quarantined=(quarantined,))}, file={"sha256": "another"})
+    assert not findings(boot=Acceptance(quarantined=(quarantined,)), file={"sha256": "another"})
 
 
 TWO = Function("vmlinux", "two", 1)

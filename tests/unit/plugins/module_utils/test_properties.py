@@ -111,7 +111,7 @@ class Case:
             if name in self.before:
                 file = self.files[name]
                 copies.store(self.kernel.files(), name, f"{self.kernel.root}/{name}.ko", file.sha256)
-                copies.keep(self.kernel.files(), name, file.sha256, file.to_dict())
+                self.kernel.note_copy(file)
 
     def manage(self, check_mode=False):
         path = f"{self.kernel.root}/{self.wanted.name}.ko" if self.wanted.file else None

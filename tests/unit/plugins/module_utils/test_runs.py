@@ -54,7 +54,7 @@ NOTE = journal.Note(
     before=(loaded(patch_file("other")),),
     steps=(Step(LOAD, "fix", FIX), Step(WAIT, "fix")),
     goal=(loaded(patch_file("other")), loaded(FIX)),
-    kept={"other": "0" * 64},
+    stored={"other": "0" * 64},
     name="fix",
     state=ENABLED,
 )

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""The collection's own books on a host: what it noted there of patches, beside what the kernel says of them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
+
+
+@dataclass(frozen=True)
+class StoredCopy:
+    """The copy of a patch file that this collection loaded, and what it noted of the patch.
+
+    `path` is where the copy is, `sha256` the digest of the file, `instance` that of the module that was loaded from it
+    (see LoadedPatch). `file` is what was read in it; None if another version of this collection wrote that in another
+    way. `displaced` is what the patch took the place of. `proven` is false from when the patch was enabled until its
+    effect was proven, if the run that enabled it could not do that.
+    """
+
+    path: str
+    sha256: str
+    instance: int | None = None
+    file: PatchFile | None = None
+    displaced: tuple[Displaced, ...] = ()
+    proven: bool = True
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the collection keeps on a host.
+
+    `copies` are the stored copies by the names of their patches, `boot` is what is kept for the next boots, and
+    `has_boot_program` says whether something loads that.
+    """
+
+    copies: t.Mapping[str, StoredCopy] = field(default_factory=dict)
+    boot: Acceptance = NOTHING_ACCEPTED
+    has_boot_program: bool = False
+
+    def copy_of(self, patch: LoadedPatch) -> StoredCopy | None:
+        """The copy that this patch was loaded from; None if somebody else loaded it, or loaded it anew."""
+        copy = self.copies.get(patch.name)
+        return copy if copy and copy.instance is not None and copy.instance == patch.instance else None
+
+    def identify(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with the digest of each patch that this collection loaded: the kernel knows no digests."""
+        return replace(snapshot, patches=tuple(map(self._identify_patch, snapshot.patches)))
+
+    def _identify_patch(self, patch: LoadedPatch) -> LoadedPatch:
+        copy = self.copy_of(patch)
+        return replace(patch, identity=replace(patch.identity, sha256=copy.sha256)) if copy else patch

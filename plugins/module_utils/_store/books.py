@@ -1,0 +1,27 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+"""Reads the collection's own books on a host, each of their files once."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot, copies
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+
+
+def read_books(files: Files, snapshot: Snapshot) -> Books:
+    """The stored copies of the patches that are loaded, and what is kept for the next boots."""
+    read = {patch.name: copies.read(files, patch.name) for patch in snapshot.patches}
+    return Books(
+        copies={name: copy for name, copy in read.items() if copy},
+        boot=boot.read(files),
+        has_boot_program=boot.is_installed(files),
+    )

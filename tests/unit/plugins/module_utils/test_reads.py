@@ -1,0 +1,106 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run reads on a host: no file twice, where nothing is to be done."""
+
+from __future__ import annotations
+
+import pathlib
+from collections import Counter
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import patch_file
+
+RELEASE = "6.12.48"
+NAMES = ("lp_one", "lp_two")
+CONFIG = {
+    PER_TASK: "CONFIG_LIVEPATCH=y\n",
+    STOP_MACHINE: "CONFIG_LIVEPATCH=y\nCONFIG_LIVEPATCH_WO_FTRACE=y\nCONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY=y\n",
+}
+STATE = "Index\tPatch\tState\n" + "".join(f"{place}\t{name}\tenabled\n" for place, name in enumerate(NAMES, 1))
+
+
+def write(root: pathlib.Path, path: str, content: str) -> None:
+    file = root / path.lstrip("/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+
+
+@pytest.fixture(name="file_of", params=[PER_TASK, STOP_MACHINE])
+def fixture_file_of(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> dict[str, PatchFile]:
+    """A host with two patches that this collection has loaded and accepted; returns their files."""
+    abi = request.param
+    write(tmp_path, "/proc/sys/kernel/osrelease", RELEASE)
+    write(tmp_path, "/proc/sys/kernel/tainted", "0")
+    write(tmp_path, f"/boot/config-{RELEASE}", CONFIG[abi])
+    lines = [f"{name} 12288 1 - Live 0x0000000000000000 (OEK)\n" for name in reversed(NAMES)]
+    write(tmp_path, "/proc/modules", "".join(lines))
+    if abi == STOP_MACHINE:
+        write(tmp_path, "/proc/livepatch/state", STATE)
+    for name in NAMES:
+        write(tmp_path, f"/sys/kernel/livepatch/{name}/enabled", "1")
+        write(tmp_path, f"/sys/module/{name}/srcversion", name)
+        (tmp_path / f"sys/kernel/livepatch/{name}/vmlinux/{name}_show,1").mkdir(parents=True)
+        if abi == PER_TASK:
+            write(tmp_path, f"/sys/kernel/livepatch/{name}/transition", "0")
+    files = {name: patch_file(name, srcversion=name, build_id=None, abi=abi) for name in NAMES}
+    kernel = Kernel(Files(str(tmp_path)))
+    for patch in kernel.snapshot().patches:
+        copies.note(kernel.files(), patch, files[patch.name], (), proven=True)
+    accepted = [Accepted(name, files[name].sha256, RELEASE, "now", files[name].to_dict()) for name in NAMES]
+    boot_store.write(kernel.files(), Acceptance(tuple(accepted)))
+    return files
+
+
+@pytest.fixture(name="read")
+def fixture_read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts how often each file or directory is read."""
+    read: Counter[str] = Counter()
+    content_of, names_in = Files.bytes, Files.names
+
+    def count_content(files: Files, path: str) -> bytes | None:
+        read[path] += 1
+        return content_of(files, path)
+
+    def count_names(files: Files, path: str) -> list[str]:
+        read[path] += 1
+        return names_in(files, path)
+
+    monkeypatch.setattr(Files, "bytes", count_content)
+    monkeypatch.setattr(Files, "names", count_names)
+    return read
+
+
+def read_twice(read: Counter[str]) -> list[str]:
+    return sorted(path for path, times in read.items() if times > 1)
+
+
+def test_a_run_without_change_reads_each_file_once(
+    file_of: dict[str, PatchFile], read: Counter[str], tmp_path: pathlib.Path
+) -> None:
+    result = manage(Task(Wanted("lp_one", ENABLED, file_of["lp_one"])), Kernel(Files(str(tmp_path))))
+    assert (result["changed"], result["boot"], result["patch"]["identity"]["sha256"]) == (
+        False,
+        "accepted",
+        file_of["lp_one"].sha256,
+    )
+    assert read["/run/openeuler-livepatch/lp_two.json"] == read[boot_store.ACCEPTED] == 1
+    assert read_twice(read) == []
+
+
+def test_facts_read_each_file_once(file_of: dict[str, PatchFile], read: Counter[str], tmp_path: pathlib.Path) -> None:
+    facts = gather(Files(str(tmp_path)))
+    assert [patch["identity"]["sha256"] for patch in facts["patches"]] == [file.sha256 for file in file_of.values()]
+    assert read["/proc/modules"] == 1
+    assert read_twice(read) == []
