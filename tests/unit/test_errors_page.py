@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def answers(errors_page, row):
     )
     for number in [row.number] if row.number is not None else errno.errorcode:
         for abi in [row.abi] if row.abi else [PER_TASK, STOP_MACHINE]:
-            cause = explain.explain(row.operation or UNLOAD, number, log, abi)
+            cause = explain.explain(row.operation or Action.UNLOAD, number, log, abi)
             yield row, number, abi, (cause.reason, cause.cause, cause.remedy), said
 
 

@@ -23,10 +23,10 @@ import tempfile
 from {COLLECTION}.modules import livepatch_module
 from {UTILS}._apply.kernel import Kernel
 from {UTILS}._manage.manage import manage
-from {UTILS}._model.request import DISABLED, Task, Wanted
+from {UTILS}._model.request import State, Task, Wanted
 from {UTILS}._system.files import Files
 with tempfile.TemporaryDirectory() as root:
-    result = manage(Task(Wanted("fix", DISABLED)), Kernel(Files(root)))
+    result = manage(Task(Wanted("fix", State.DISABLED)), Kernel(Files(root)))
 assert result["changed"] is False and "failed" not in result, result
 """
 FACTS = f"""

@@ -24,11 +24,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    DISABLED,
-    ENABLED,
-    UNSTACK,
+    OnCovered,
     Patience,
+    State,
     Task,
     Wanted,
 )
@@ -70,10 +68,10 @@ def conditions() -> list[tuple[str, bool, bool]]:
 def begin_with(enabled: t.Sequence[str]) -> list[tuple[str, bool, bool]]:
     """The host with these patches, enabled in this order, and no others."""
     for patch in reversed(Kernel().snapshot().patches):
-        result = run(Wanted(patch.name, ABSENT, on_covered=UNSTACK), Kernel())
+        result = run(Wanted(patch.name, State.ABSENT, on_covered=OnCovered.UNSTACK), Kernel())
         assert not result.get("failed"), result
     for name in enabled:
-        result = run(Wanted(name, ENABLED, FILES[name]), Kernel())
+        result = run(Wanted(name, State.ENABLED, FILES[name]), Kernel())
         assert not result.get("failed"), result
     return conditions()
 
@@ -117,9 +115,9 @@ def arrives(wanted: Wanted, expected: t.Sequence[tuple[str, bool, bool]]) -> Non
 
 
 TASKS = (
-    ((), Wanted("lp_a1", ENABLED, FILES["lp_a1"])),
-    (("lp_a1", "lp_a2"), Wanted("lp_a1", DISABLED, on_covered=UNSTACK)),
-    (("lp_b1", "lp_a1"), Wanted("lp_a2", ENABLED, FILES["lp_a2"], supersedes=("covered",))),
+    ((), Wanted("lp_a1", State.ENABLED, FILES["lp_a1"])),
+    (("lp_a1", "lp_a2"), Wanted("lp_a1", State.DISABLED, on_covered=OnCovered.UNSTACK)),
+    (("lp_b1", "lp_a1"), Wanted("lp_a2", State.ENABLED, FILES["lp_a2"], supersedes=("covered",))),
 )
 
 
@@ -140,7 +138,7 @@ def main() -> None:
         assert number > 1, wanted
         print(wanted.name, wanted.state, "killed after each of its", number - 1, "calls", flush=True)
     begin_with(())
-    slow = Wanted("lp_slow", ENABLED, FILES["lp_slow"])
+    slow = Wanted("lp_slow", State.ENABLED, FILES["lp_slow"])
     dies_inside(slow)
     arrives(slow, [("lp_slow", True, False)])
     print("killed inside finit_module", flush=True)

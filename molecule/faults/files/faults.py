@@ -23,9 +23,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ENABLED,
     Patience,
     Probe,
+    State,
     Task,
     Verification,
     Wanted,
@@ -86,7 +86,7 @@ def attempt(
     patience = Patience(arguments.get("timeout", 20), arguments.get("retries", 3), arguments.get("delay", 0.2))
     probe = arguments.get("probe")
     task = Task(
-        Wanted(name, arguments.get("state", ENABLED), file, load_targets=arguments.get("load_targets", False)),
+        Wanted(name, arguments.get("state", State.ENABLED), file, load_targets=arguments.get("load_targets", False)),
         str(FILES / src) if src else None,
         patience=patience,
         check_mode=check_mode,

@@ -23,15 +23,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ALLOW,
-    DISABLED,
-    ENABLED,
-    ON_COVERED,
-    REFUSE,
-    STATES,
-    UNSTACK,
+    OnCovered,
     Patience,
+    State,
     Task,
     Wanted,
 )
@@ -77,7 +71,7 @@ def orders(kernel: Kernel, files: dict[str, PatchFile]) -> None:
     """Three patches on one function, disabled in every order: as the default refuses, and as the kernel allows."""
     names = ("lp_a1", "lp_a2", "lp_a3")
 
-    def change(name: str, state: str, on_covered: str = REFUSE) -> dict[str, Any]:
+    def change(name: str, state: str, on_covered: str = OnCovered.REFUSE) -> dict[str, Any]:
         wanted = Wanted(name, state, files[name], on_covered=on_covered)
         result = manage(Task(wanted, f"{MODULES}/{name}.ko", patience=Patience(10, 5, 0.2)), kernel)
         check(kernel.snapshot())
@@ -85,27 +79,31 @@ def orders(kernel: Kernel, files: dict[str, PatchFile]) -> None:
 
     for order in itertools.permutations(names):
         for name in names:
-            assert not change(name, ENABLED).get("failed")
+            assert not change(name, State.ENABLED).get("failed")
         up = list(names)
         for name in order:
             covered = name != up[-1]
-            refused = change(name, DISABLED)
+            refused = change(name, State.DISABLED)
             assert refused.get("reason") == ("covered" if covered else None), refused
             if covered:
                 strict = kernel.snapshot().stacking_enforced
-                result = change(name, ABSENT if strict else DISABLED, UNSTACK if strict else ALLOW)
+                result = change(
+                    name, State.ABSENT if strict else State.DISABLED, OnCovered.UNSTACK if strict else OnCovered.ALLOW
+                )
                 assert not result.get("failed"), result
             up.remove(name)
             assert shown(CMDLINE) == (PATCHES[up[-1]][CMDLINE] if up else None)
         for patch in reversed(kernel.snapshot().patches):
-            assert not change(patch.name, ABSENT).get("failed")
+            assert not change(patch.name, State.ABSENT).get("failed")
         print("in the order", *order)
 
 
 def step(kernel: Kernel, files: dict[str, PatchFile], choice: random.Random) -> str:
-    name, state = choice.choice(sorted(PATCHES)), choice.choice(STATES)
-    supersedes = choice.sample([*sorted(PATCHES), "covered"], choice.choice([0, 0, 1])) if state == ENABLED else []
-    wanted = Wanted(name, state, files[name], on_covered=choice.choice(ON_COVERED), supersedes=tuple(supersedes))
+    name, state = choice.choice(sorted(PATCHES)), choice.choice(list(State))
+    supersedes = (
+        choice.sample([*sorted(PATCHES), "covered"], choice.choice([0, 0, 1])) if state == State.ENABLED else []
+    )
+    wanted = Wanted(name, state, files[name], on_covered=choice.choice(list(OnCovered)), supersedes=tuple(supersedes))
     before = kernel.snapshot()
     result = manage(Task(wanted, f"{MODULES}/{name}.ko", patience=Patience(10, 5, 0.2)), kernel)
     after = kernel.snapshot()
@@ -142,7 +140,7 @@ def main() -> int:
         print(number, kind)
     print("walked", STEPS, "steps from seed", SEED, seen)
     for patch in reversed(kernel.snapshot().patches):
-        assert not manage(Task(Wanted(patch.name, "absent", on_covered="unstack")), kernel).get("failed")
+        assert not manage(Task(Wanted(patch.name, State.ABSENT, on_covered=OnCovered.UNSTACK)), kernel).get("failed")
     return 0 if seen.get("done", 0) > int(STEPS) // 5 else 1
 
 

@@ -24,24 +24,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     StepFailed,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    ENABLE,
-    LOAD,
-    LOAD_TARGET,
-    UNLOAD,
-    UNLOAD_TARGET,
-    WAIT,
-    Plan,
-    Step,
-    Stored,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    FORCE,
-    REPORT,
-    WAIT_LONGER,
-    Patience,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     Snapshot,
@@ -71,7 +55,8 @@ LOG_LINES_MAX = 60
 
 def _without_unreached(plan: Plan, before: Snapshot, unreached: t.Iterable[Step]) -> Plan:
     """The plan without the new patches that it did not get to load: if one is there now, somebody else loaded it."""
-    return plan.without([step.patch for step in unreached if step.action == LOAD and not before.patch(step.patch)])
+    loads = (step.patch for step in unreached if step.action == Action.LOAD)
+    return plan.without([name for name in loads if not before.patch(name)])
 
 
 def _broken(error: Exception, skipped: t.Sequence[Step]) -> StepFailed:
@@ -139,7 +124,7 @@ class Executor:
     def _carry_out_steps(self, skipped: list[Step], done: list[Step]) -> None:
         """Carry out the steps; each goes from `skipped` to `done` when it has succeeded."""
         while skipped:
-            self._loads_later = [step.patch for step in skipped[1:] if step.action == LOAD]
+            self._loads_later = [step.patch for step in skipped[1:] if step.action == Action.LOAD]
             if not self._stays(skipped[0]):
                 self._carry_out_step(skipped[0])
                 done.append(skipped[0])
@@ -166,17 +151,17 @@ class Executor:
 
     def _stays(self, step: Step) -> bool:
         """Whether it is about a module that the kernel will not let go, since it was disabled by force."""
-        return step.action == UNLOAD and step.patch in self._pinned
+        return step.action == Action.UNLOAD and step.patch in self._pinned
 
     def _carry_out_step(self, step: Step) -> None:
         actions: dict[str, t.Callable[[Step], None]] = {
-            LOAD: self._load,
-            UNLOAD: self._unload,
-            ENABLE: lambda step: self._write_enabled(step, True),
-            DISABLE: lambda step: self._write_enabled(step, False),
-            WAIT: self._wait,
-            LOAD_TARGET: lambda step: self._kernel.load_target(step.patch),
-            UNLOAD_TARGET: lambda step: self._kernel.unload(step.patch),
+            Action.LOAD: self._load,
+            Action.UNLOAD: self._unload,
+            Action.ENABLE: lambda step: self._write_enabled(step, True),
+            Action.DISABLE: lambda step: self._write_enabled(step, False),
+            Action.WAIT: self._wait,
+            Action.LOAD_TARGET: lambda step: self._kernel.load_target(step.patch),
+            Action.UNLOAD_TARGET: lambda step: self._kernel.unload(step.patch),
         }
         try:
             actions[step.action](step)
@@ -255,10 +240,10 @@ class Executor:
             return
         stalling_tasks = self._kernel.stalling_tasks(enabling)
         # The next run knows nothing of what was to be loaded again: it must not be left to that one.
-        if self._patience.on_stall == REPORT and not self._loads_later:
+        if self._patience.on_stall == OnStall.REPORT and not self._loads_later:
             raise Stalled(step.patch, stalling_tasks)
         # A module that is disabled by force stays, and so cannot be loaded again.
-        if self._patience.on_stall == FORCE and step.patch not in self._loads_later:
+        if self._patience.on_stall == OnStall.FORCE and step.patch not in self._loads_later:
             self._kernel.force(step.patch)
             if self._ends(step.patch, FORCE_SECONDS):
                 self._forced.append(step.patch)
@@ -282,7 +267,7 @@ class Executor:
         """Whether no transition of the patch is running, or it ends within these seconds."""
         deadline = self._kernel.now() + seconds
         while self._kernel.transition_target(name) is not None:
-            if self._kernel.now() >= deadline and self._patience.on_stall != WAIT_LONGER:
+            if self._kernel.now() >= deadline and self._patience.on_stall != OnStall.WAIT:
                 return False
             self._kernel.sleep(POLL_SECONDS)
         return True
@@ -341,7 +326,7 @@ class Executor:
     def _carry_out_all(self, steps: t.Iterable[Step], done: list[Step]) -> None:
         for step in steps:
             self._carry_out_step(step)
-            if step.action != WAIT:
+            if step.action != Action.WAIT:
                 done.append(step)
 
 

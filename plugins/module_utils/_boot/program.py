@@ -28,9 +28,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED as WANTED_ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     Patience,
+    State,
     Task,
     Verification,
     Wanted,
@@ -248,7 +248,7 @@ class Boot:
         # Boot is early: what the patch changes may not be there yet. A per_task kernel patches it when it comes.
         needs_modules = file.abi == STOP_MACHINE or bool(file.depends)
         task = Task(
-            Wanted(one.name, WANTED_ENABLED, file, load_targets=needs_modules),
+            Wanted(one.name, State.ENABLED, file, load_targets=needs_modules),
             self._files.path(boot_store.file_path(one.name, one.sha256)),
             patience=PATIENCE,
             verification=Verification(warnings=False),

@@ -19,7 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.row i
     Row,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import DISABLE, ENABLE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 # In whose way it is: x86 names the task behind its stack, arm64 before it (arch/*/kernel/livepatch.c).
@@ -190,7 +190,7 @@ _ANYTHING_ELSE: tuple[Row, ...] = (
 ROWS: tuple[Row, ...] = (
     # Whatever the reading returned, the kernel answers ENOMEM (klp_mem_prepare); disabling saves nothing.
     Row(
-        operation=ENABLE,
+        operation=Action.ENABLE,
         number=errno.ENOMEM,
         abi=STOP_MACHINE,
         log="save old code failed",
@@ -200,6 +200,6 @@ ROWS: tuple[Row, ...] = (
             remedy="Read the kernel's log lines; do not use live patching on this host before that is understood.",
         ),
     ),
-    *(replace(row, operation=ENABLE) for row in (*_FUNCTION_IN_USE, _ENABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
-    *(replace(row, operation=DISABLE) for row in (*_FUNCTION_IN_USE, _DISABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
+    *(replace(row, operation=Action.ENABLE) for row in (*_FUNCTION_IN_USE, _ENABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
+    *(replace(row, operation=Action.DISABLE) for row in (*_FUNCTION_IN_USE, _DISABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
 )

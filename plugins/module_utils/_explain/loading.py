@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.row import NO_MEMORY, Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 ENOPKG = getattr(errno, "ENOPKG", 65)
@@ -360,4 +360,4 @@ _ANSWERS: tuple[Row, ...] = (
     Row(number=errno.ENOMEM, finding=NO_MEMORY),
 )
 
-ROWS: tuple[Row, ...] = tuple(replace(row, operation=LOAD) for row in _ANSWERS)
+ROWS: tuple[Row, ...] = tuple(replace(row, operation=Action.LOAD) for row in _ANSWERS)

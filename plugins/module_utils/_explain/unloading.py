@@ -12,7 +12,7 @@ import errno
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.row import Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD_TARGET, UNLOAD, UNLOAD_TARGET
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 _NOT_PERMITTED = Finding(
@@ -23,7 +23,7 @@ _NOT_PERMITTED = Finding(
 
 ROWS: tuple[Row, ...] = (
     Row(
-        operation=LOAD_TARGET,
+        operation=Action.LOAD_TARGET,
         number=errno.ENOENT,
         finding=Finding(
             reason="target_not_loaded",
@@ -32,7 +32,7 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
-        operation=UNLOAD_TARGET,
+        operation=Action.UNLOAD_TARGET,
         number=errno.EAGAIN,
         finding=Finding(
             reason="module_in_use",
@@ -41,7 +41,7 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
-        operation=UNLOAD,
+        operation=Action.UNLOAD,
         number=errno.EAGAIN,
         finding=Finding(
             reason="module_in_use",
@@ -51,7 +51,7 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
-        operation=UNLOAD,
+        operation=Action.UNLOAD,
         number=errno.EBUSY,
         abi=STOP_MACHINE,
         log=r"module (?P<module>\S+) is in use!",
@@ -63,7 +63,7 @@ ROWS: tuple[Row, ...] = (
     ),
     # The likeliest by far: what has no exit function is refused beforehand.
     Row(
-        operation=UNLOAD,
+        operation=Action.UNLOAD,
         number=errno.EBUSY,
         abi=STOP_MACHINE,
         finding=Finding(
@@ -74,7 +74,7 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
-        operation=UNLOAD,
+        operation=Action.UNLOAD,
         number=errno.EBUSY,
         abi=PER_TASK,
         finding=Finding(
@@ -84,7 +84,7 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
-        operation=UNLOAD,
+        operation=Action.UNLOAD,
         number=errno.EINVAL,
         abi=STOP_MACHINE,
         finding=Finding(
@@ -94,7 +94,7 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
-        operation=UNLOAD,
+        operation=Action.UNLOAD,
         number=errno.ENOENT,
         finding=Finding(
             reason="gone",

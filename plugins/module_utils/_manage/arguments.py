@@ -21,17 +21,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     kernel_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ACCEPTED,
-    BOOT,
-    ENABLED,
-    FORCE,
-    ON_COVERED,
-    ON_STALL,
-    REFUSE,
-    ROLL_BACK,
-    STATES,
+    AtBoot,
+    OnCovered,
+    OnStall,
     Patience,
     Probe,
+    State,
     Task,
     Verification,
     Wanted,
@@ -40,20 +35,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.re
     read_patch_file,
 )
 
-if t.TYPE_CHECKING:
-    pass
-
 LIVEPATCH_MODULE: dict[str, t.Any] = {
     "argument_spec": {
         "name": {"type": "str"},
         "src": {"type": "path"},
         "remote_src": {"type": "bool", "default": False},
-        "state": {"type": "str", "choices": list(STATES), "default": "enabled"},
+        "state": {"type": "str", "choices": State.values(), "default": "enabled"},
         "reload": {"type": "bool", "default": False},
         "timeout": {"type": "float", "default": 60},
         "retries": {"type": "int", "default": 10},
         "delay": {"type": "float", "default": 1},
-        "on_covered": {"type": "str", "choices": list(ON_COVERED), "default": REFUSE},
+        "on_covered": {"type": "str", "choices": OnCovered.values(), "default": OnCovered.REFUSE.value},
         "supersedes": {"type": "list", "elements": "str", "default": []},
         "force_owner": {"type": "bool", "default": False},
         "load_targets": {"type": "bool", "default": False},
@@ -73,9 +65,9 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
             "mutually_exclusive": [("argv", "path")],
         },
         "watch": {"type": "float", "default": 0},
-        "on_stall": {"type": "str", "choices": list(ON_STALL), "default": ROLL_BACK},
+        "on_stall": {"type": "str", "choices": OnStall.values(), "default": OnStall.ROLL_BACK.value},
         "i_accept_inconsistency": {"type": "bool", "default": False},
-        "boot": {"type": "str", "choices": list(BOOT)},
+        "boot": {"type": "str", "choices": AtBoot.values()},
         "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
     },
     "required_one_of": [("name", "src")],
@@ -107,19 +99,19 @@ def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
     return Task(
         wanted=Wanted(
             name=name,
-            state=params["state"],
+            state=State(params["state"]),
             file=file,
             reload=params["reload"],
-            on_covered=params["on_covered"],
+            on_covered=OnCovered(params["on_covered"]),
             supersedes=tuple(kernel_name(other) for other in params["supersedes"]),
             force_owner=params["force_owner"],
             load_targets=params["load_targets"],
-            boot=params["boot"],
+            boot=AtBoot(params["boot"]) if params["boot"] else None,
         ),
         # A link is followed once, here: what it leads to later may be something else.
         file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,
         delivered=bool(delivered),
-        patience=Patience(params["timeout"], params["retries"], params["delay"], params["on_stall"]),
+        patience=Patience(params["timeout"], params["retries"], params["delay"], OnStall(params["on_stall"])),
         check_mode=check_mode,
         verification=Verification(params["verify"] == "text", _probe(params), params["watch"]),
         ignore=tuple(params["ignore"]),
@@ -127,11 +119,11 @@ def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
 
 
 def _check_combinations(params: t.Mapping[str, t.Any]) -> None:
-    if params["supersedes"] and params["state"] != ENABLED:
+    if params["supersedes"] and params["state"] != State.ENABLED:
         raise _bad_arguments("supersedes goes with state: enabled only.", "Set state: enabled, or leave it out.")
-    if params["boot"] == ACCEPTED and params["state"] != ENABLED:
+    if params["boot"] == AtBoot.ACCEPTED and params["state"] != State.ENABLED:
         raise _bad_arguments("boot: accepted goes with state: enabled only.", "Set state: enabled, or leave it out.")
-    if params["on_stall"] == FORCE and not params["i_accept_inconsistency"]:
+    if params["on_stall"] == OnStall.FORCE and not params["i_accept_inconsistency"]:
         raise _bad_arguments(
             "on_stall: force can leave the kernel inconsistent; it needs i_accept_inconsistency: true.",
             "Set that as well, or choose another on_stall.",

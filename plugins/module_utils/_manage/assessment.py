@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
@@ -58,7 +58,7 @@ class Assessment:
 
     def _make_plan(self, wanted: Wanted) -> Plan:
         displaced = self.catalog.displaced_by(wanted.name)
-        if wanted.state == REVERTED:
+        if wanted.state == State.REVERTED:
             plan = plan_revert(self.before, wanted, self.catalog.stored, displaced)
         else:
             plan = make_plan(self.before, wanted, self.catalog.stored)
@@ -77,7 +77,7 @@ class Assessment:
     @property
     def lacks_proof(self) -> bool:
         """Whether the wanted patch was enabled by a run that could not prove its effect."""
-        return self.task.wanted.state == ENABLED and self.task.wanted.name in self.catalog.unproven
+        return self.task.wanted.state == State.ENABLED and self.task.wanted.name in self.catalog.unproven
 
     @property
     def is_settled(self) -> bool:

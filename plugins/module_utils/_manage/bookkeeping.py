@@ -14,12 +14,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Outcome,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    UNLOAD,
-    Displaced,
-    Plan,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, REVERTED, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
@@ -36,7 +32,7 @@ def gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPa
 
 def going_patches(outcome: Outcome) -> list[str]:
     """The patches that are to be unloaded by the next run, or that only a reboot removes."""
-    return [*outcome.pinned, *(step.patch for step in outcome.skipped if step.action == UNLOAD)]
+    return [*outcome.pinned, *(step.patch for step in outcome.skipped if step.action == Action.UNLOAD)]
 
 
 def displaced_by_run(
@@ -48,10 +44,10 @@ def displaced_by_run(
     going: t.Collection[str] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
     """What the wanted patch has taken the place of, where that has changed; `going` is not gone yet."""
-    if wanted.state == REVERTED:
+    if wanted.state == State.REVERTED:
         return {wanted.name: ()}
     gone = [patch for patch in before.patches if patch.name in going or patch in gone_patches(before, plan, after)]
-    if wanted.state != ENABLED or not gone:
+    if wanted.state != State.ENABLED or not gone:
         return {}
     names = {patch.name for patch in gone}
     earlier = () if wanted.name in names else catalog.displaced_by(wanted.name)

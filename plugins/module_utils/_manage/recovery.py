@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
@@ -92,7 +92,7 @@ def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
     arrived = not deviations(replace(now, patches=note.goal), settled)
-    unproven = arrived and note.state == ENABLED and not note.proven
+    unproven = arrived and note.state == State.ENABLED and not note.proven
     recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, catalog.stored))))
     if unproven and not deviations(before, recovered):
         arrived = False

@@ -34,12 +34,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     Proof,
     StepFailed,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    ENABLE,
-    LOAD,
-    WAIT,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
@@ -184,14 +180,14 @@ class Transaction:
     @property
     def _proves(self) -> bool:
         """Whether there is an effect to be proven."""
-        return self.task.wanted.state == ENABLED
+        return self.task.wanted.state == State.ENABLED
 
     @property
     def _brings_effect(self) -> bool:
         """Whether the effect is not there before: another content, or a patch that was not enabled, is enabled."""
         wanted = self.task.wanted
         loaded = self.before.patch(wanted.name)
-        actions = (LOAD,) if loaded and loaded.enabled else (LOAD, ENABLE)
+        actions = (Action.LOAD,) if loaded and loaded.enabled else (Action.LOAD, Action.ENABLE)
         return self._proves and any(step.patch == wanted.name and step.action in actions for step in self.plan.intended)
 
     def without_change(self) -> Plain:
@@ -276,7 +272,7 @@ class Transaction:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
         result["actions"] = [str(step) for step in done]
-        result["changed"] = result["changed"] if outcome.failure else any(step.action != WAIT for step in done)
+        result["changed"] = result["changed"] if outcome.failure else any(step.action != Action.WAIT for step in done)
         if done or outcome.failure:
             steps = "; ".join(result["actions"]) or "nothing"
             self.kernel.journal(f"{journal.who_am_i()}: {steps}:{self._digests()} {ending_of(outcome)}")

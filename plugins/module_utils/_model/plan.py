@@ -14,24 +14,22 @@ from dataclasses import dataclass, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.word import Word
 
-LOAD = "load"
 
-ENABLE = "enable"
+class Action(Word):
+    """What a step does (see Step)."""
 
-DISABLE = "disable"
+    LOAD = "load"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    WAIT = "wait"
+    UNLOAD = "unload"
+    LOAD_TARGET = "load target"
+    UNLOAD_TARGET = "unload target"
+    ACCEPT = "accept"
+    FORGET = "forget"
 
-WAIT = "wait"
-
-UNLOAD = "unload"
-
-LOAD_TARGET = "load target"
-
-UNLOAD_TARGET = "unload target"
-
-ACCEPT = "accept"
-
-FORGET = "forget"
 
 Stored = t.Mapping[str, PatchFile]
 """The files of which the host has a copy, by the name of the loaded module."""
@@ -67,24 +65,24 @@ class Step:
     `unload target` removes it again if the plan fails. `accept` and `forget` are about the next boot.
     """
 
-    action: str
+    action: Action
     patch: str
     file: PatchFile | None = None
 
     def __str__(self) -> str:
-        if self.action == WAIT:
+        if self.action == Action.WAIT:
             return f"wait for the transition of {self.patch}"
-        if self.action in (LOAD_TARGET, UNLOAD_TARGET):
+        if self.action in (Action.LOAD_TARGET, Action.UNLOAD_TARGET):
             return f"{self.action[: -len(' target')]} the module {self.patch}"
-        if self.action == ACCEPT:
+        if self.action == Action.ACCEPT:
             return f"accept {self.patch} for the next boots"
-        if self.action == FORGET:
+        if self.action == Action.FORGET:
             return f"forget {self.patch} at the next boots"
         return f"{self.action} {self.patch}"
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain types only, for the note of a run."""
-        return {"action": self.action, "patch": self.patch, "file": self.file.to_dict() if self.file else None}
+        return {"action": self.action.value, "patch": self.patch, "file": self.file.to_dict() if self.file else None}
 
 
 @dataclass(frozen=True)
@@ -113,28 +111,28 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether something would change: waiting for a transition that is already running is no change."""
-        return any(step.action != WAIT for step in self.all_steps)
+        return any(step.action != Action.WAIT for step in self.all_steps)
 
     @property
     def loads(self) -> tuple[PatchFile, ...]:
         """The files that steps load."""
-        return tuple(step.file for step in self.steps if step.action == LOAD and step.file)
+        return tuple(step.file for step in self.steps if step.action == Action.LOAD and step.file)
 
     @property
     def accepts(self) -> tuple[PatchFile, ...]:
         """The files that are kept for the next boots."""
-        return tuple(step.file for step in self.boot if step.action == ACCEPT and step.file)
+        return tuple(step.file for step in self.boot if step.action == Action.ACCEPT and step.file)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The patches that something is done with, in the order of the steps."""
-        others = (WAIT, LOAD_TARGET, UNLOAD_TARGET)
+        others = (Action.WAIT, Action.LOAD_TARGET, Action.UNLOAD_TARGET)
         return tuple(dict.fromkeys(step.patch for step in self.steps if step.action not in others))
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The modules that are loaded first."""
-        return tuple(step.patch for step in self.steps if step.action == LOAD_TARGET)
+        return tuple(step.patch for step in self.steps if step.action == Action.LOAD_TARGET)
 
     def without(self, names: t.Collection[str]) -> Plan:
         """The plan without these patches, or modules that are loaded first."""

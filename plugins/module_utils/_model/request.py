@@ -11,45 +11,45 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.word import Word
 
-ABSENT = "absent"
 
-PRESENT = "present"
+class State(Word):
+    """What the wanted patch is to be."""
 
-ENABLED = "enabled"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    PRESENT = "present"
+    ABSENT = "absent"
+    REVERTED = "reverted"
 
-DISABLED = "disabled"
 
-REVERTED = "reverted"
+class OnCovered(Word):
+    """What to do where the order of patches on a function matters."""
 
-STATES = (ENABLED, DISABLED, PRESENT, ABSENT, REVERTED)
+    REFUSE = "refuse"
+    UNSTACK = "unstack"
+    ALLOW = "allow"
 
-REFUSE = "refuse"
 
-UNSTACK = "unstack"
+class OnStall(Word):
+    """What to do about a transition that does not end in time."""
 
-ALLOW = "allow"
+    ROLL_BACK = "roll_back"
+    WAIT = "wait"
+    REPORT = "report"
+    FORCE = "force"
 
-ON_COVERED = (REFUSE, UNSTACK, ALLOW)
+
+class AtBoot(Word):
+    """Whether the next boots load the patch again."""
+
+    TRIAL = "trial"
+    ACCEPTED = "accepted"
+
 
 CONTAINED = "contained"
 """In `supersedes`: every loaded patch whose functions are all replaced by the wanted one."""
-
-TRIAL = "trial"
-
-ACCEPTED = "accepted"
-
-BOOT = (TRIAL, ACCEPTED)
-
-ROLL_BACK = "roll_back"
-
-WAIT_LONGER = "wait"
-
-REPORT = "report"
-
-FORCE = "force"
-
-ON_STALL = (ROLL_BACK, WAIT_LONGER, REPORT, FORCE)
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class Wanted:
     """
 
     name: str
-    state: str
+    state: State
     file: PatchFile | None = None
     reload: bool = False
-    on_covered: str = REFUSE
+    on_covered: OnCovered = OnCovered.REFUSE
     supersedes: tuple[str, ...] = ()
     force_owner: bool = False
     load_targets: bool = False
-    boot: str | None = None
+    boot: AtBoot | None = None
 
 
 ROLLBACK_SECONDS = 60.0
@@ -90,7 +90,7 @@ class Patience:
     timeout: float = 60.0
     retries: int = 10
     delay: float = 1.0
-    on_stall: str = ROLL_BACK
+    on_stall: OnStall = OnStall.ROLL_BACK
 
     @property
     def for_rollback(self) -> Patience:

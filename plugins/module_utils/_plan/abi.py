@@ -12,14 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    ENABLE,
-    LOAD,
-    UNLOAD,
-    WAIT,
-    Step,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE, Snapshot
 
 
@@ -38,21 +31,21 @@ class PerTask:
     stacking: bool | None = False
 
     def wait(self, name: str) -> list[Step]:
-        return [Step(WAIT, name)]
+        return [Step(Action.WAIT, name)]
 
     def load(self, name: str, file: PatchFile | None) -> list[Step]:
-        return [Step(LOAD, name, file), *self.wait(name)]
+        return [Step(Action.LOAD, name, file), *self.wait(name)]
 
     def enable(self, name: str) -> list[Step]:
         """Enable a loaded patch: only one whose transition down is running can be turned back."""
-        return [Step(ENABLE, name), *self.wait(name)]
+        return [Step(Action.ENABLE, name), *self.wait(name)]
 
     def disable(self, name: str) -> list[Step]:
-        return [Step(DISABLE, name), *self.wait(name)]
+        return [Step(Action.DISABLE, name), *self.wait(name)]
 
     def enable_again(self, name: str, file: PatchFile | None) -> list[Step]:
         """Enable a patch that was disabled: the kernel has dropped it, so that its module is loaded anew."""
-        return [Step(UNLOAD, name), *self.load(name, file)]
+        return [Step(Action.UNLOAD, name), *self.load(name, file)]
 
 
 @dataclass(frozen=True)
@@ -76,13 +69,13 @@ class StopMachine:
         return []
 
     def load(self, name: str, file: PatchFile | None) -> list[Step]:
-        return [Step(LOAD, name, file)]
+        return [Step(Action.LOAD, name, file)]
 
     def enable(self, name: str) -> list[Step]:
-        return [Step(ENABLE, name)]
+        return [Step(Action.ENABLE, name)]
 
     def disable(self, name: str) -> list[Step]:
-        return [Step(DISABLE, name)]
+        return [Step(Action.DISABLE, name)]
 
     def enable_again(self, name: str, file: PatchFile | None) -> list[Step]:
         return self.enable(name)

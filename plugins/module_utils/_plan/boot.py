@@ -14,15 +14,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import ACCEPT, FORGET, Plan, Step, Stored
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ACCEPTED,
-    DISABLED,
-    REVERTED,
-    TRIAL,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -51,7 +44,7 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
     """
     if plan.refusals:
         return plan
-    is_asked = wanted.boot is not None or wanted.state in (ABSENT, REVERTED)
+    is_asked = wanted.boot is not None or wanted.state in (State.ABSENT, State.REVERTED)
     boot = context.books.boot
     if boot.damaged and is_asked and snapshot.privileged:
         return _refuse(
@@ -63,11 +56,11 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
                 why="What is accepted, and what is in quarantine, would be lost.",
             ),
         )
-    if wanted.boot == ACCEPTED:
+    if wanted.boot == AtBoot.ACCEPTED:
         return _accept(snapshot, wanted, plan, context)
-    if wanted.boot == TRIAL or wanted.state in (ABSENT, REVERTED):
+    if wanted.boot == AtBoot.TRIAL or wanted.state in (State.ABSENT, State.REVERTED):
         return _forget(snapshot, wanted, plan, boot)
-    if wanted.state == DISABLED and any(one.name == wanted.name for one in boot.due(snapshot.release)):
+    if wanted.state == State.DISABLED and any(one.name == wanted.name for one in boot.due(snapshot.release)):
         return _warn(
             plan,
             reason="still_accepted",
@@ -132,7 +125,7 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
         )
     if acceptance.keeps_the_same_as(boot) and not boot.is_held:
         return plan
-    return replace(plan, boot=(Step(ACCEPT, wanted.name, file),), acceptance=acceptance)
+    return replace(plan, boot=(Step(Action.ACCEPT, wanted.name, file),), acceptance=acceptance)
 
 
 def _file(wanted: Wanted, stored: Stored) -> PatchFile | None:
@@ -144,10 +137,10 @@ def _file(wanted: Wanted, stored: Stored) -> PatchFile | None:
 def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> Plan:
     loaded = snapshot.patch(wanted.name)
     is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
-    acceptance = boot.without(wanted.name, restore=wanted.state != ABSENT)
-    if (wanted.state == REVERTED and is_another) or acceptance.keeps_the_same_as(boot):
+    acceptance = boot.without(wanted.name, restore=wanted.state != State.ABSENT)
+    if (wanted.state == State.REVERTED and is_another) or acceptance.keeps_the_same_as(boot):
         return plan
-    return replace(plan, boot=(Step(FORGET, wanted.name),), acceptance=acceptance)
+    return replace(plan, boot=(Step(Action.FORGET, wanted.name),), acceptance=acceptance)
 
 
 def _refuse(plan: Plan, finding: Finding) -> Plan:
@@ -173,8 +166,8 @@ def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
     if one is None and loaded is None:
         return NOTHING
     if one is None or (loaded and loaded.identity.compare(_identity(one)) == "different"):
-        return TRIAL
-    return "quarantined" if boot.quarantine_of(one.sha256) else ACCEPTED
+        return AtBoot.TRIAL
+    return "quarantined" if boot.quarantine_of(one.sha256) else AtBoot.ACCEPTED
 
 
 def _identity(one: Accepted) -> Identity:

@@ -14,12 +14,9 @@ from dataclasses import dataclass, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
     CONTAINED,
-    DISABLED,
-    ENABLED,
-    PRESENT,
-    UNSTACK,
+    OnCovered,
+    State,
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, Snapshot
@@ -44,16 +41,16 @@ def moves_of(abi: Abi, loaded: LoadedPatch | None, state: str, other_build: bool
     """The moves of a patch to a state. `other_build`: the file to load is another build than the loaded one."""
     enabled = loaded is not None and loaded.enabled
     moving = loaded is not None and loaded.in_transition
-    exchanged = loaded is not None and other_build and state in (ENABLED, PRESENT)
-    back = abi.loading_enables and moving and not (enabled or exchanged) and state == ENABLED
+    exchanged = loaded is not None and other_build and state in (State.ENABLED, State.PRESENT)
+    back = abi.loading_enables and moving and not (enabled or exchanged) and state == State.ENABLED
     # A per_task kernel drops a disabled patch: only loading its module again enables it.
-    reloaded = abi.loading_enables and loaded is not None and not (enabled or moving) and state == ENABLED
-    in_ = exchanged or reloaded or (loaded is None and state in (ENABLED, PRESENT))
+    reloaded = abi.loading_enables and loaded is not None and not (enabled or moving) and state == State.ENABLED
+    in_ = exchanged or reloaded or (loaded is None and state in (State.ENABLED, State.PRESENT))
     return Moves(
-        down=enabled and (exchanged or state in (ABSENT, DISABLED)),
-        out=loaded is not None and (exchanged or reloaded or state == ABSENT),
+        down=enabled and (exchanged or state in (State.ABSENT, State.DISABLED)),
+        out=loaded is not None and (exchanged or reloaded or state == State.ABSENT),
         in_=in_,
-        up=(in_ and abi.loading_enables) or (exchanged and enabled) or (state == ENABLED and not enabled),
+        up=(in_ and abi.loading_enables) or (exchanged and enabled) or (state == State.ENABLED and not enabled),
         back=back,
     )
 
@@ -90,7 +87,7 @@ class ChangeSet:
     @property
     def keeps_stacking(self) -> bool:
         """Whether to obey CONFIG_LIVEPATCH_STACK: where it is unknown, only if others may be moved and moved back."""
-        may_move = self.wanted.on_covered == UNSTACK and self.wanted.state != DISABLED
+        may_move = self.wanted.on_covered == OnCovered.UNSTACK and self.wanted.state != State.DISABLED
         return bool(self.abi.stacking) or (self.abi.stacking is None and may_move)
 
     @property
@@ -140,11 +137,11 @@ def change_set(snapshot: Snapshot, wanted: Wanted, copies: Stored, other_build: 
         change = replace(change, moves=replace(change.moves, down=True, up=True))
     change = replace(change, lowered=_lowered(change))
     change = replace(change, involved=_involved(change))
-    return replace(change, lifted=_lifted(change)) if wanted.on_covered == UNSTACK else change
+    return replace(change, lifted=_lifted(change)) if wanted.on_covered == OnCovered.UNSTACK else change
 
 
 def _superseded(change: ChangeSet) -> tuple[LoadedPatch, ...]:
-    if change.wanted.state != ENABLED:
+    if change.wanted.state != State.ENABLED:
         return ()
     return tuple(
         patch

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
 
@@ -21,7 +21,7 @@ def steps_of(change: ChangeSet) -> list[Step]:
     steps = [*down, *_out(change), *_in(change), *_up(change)]
     for patch in reversed(change.superseded):
         steps += _lower(change, patch) if patch.enabled else []
-        steps.append(Step(UNLOAD, patch.name))
+        steps.append(Step(Action.UNLOAD, patch.name))
     return steps
 
 
@@ -35,7 +35,7 @@ def _with_room_made(change: ChangeSet) -> list[Step]:
     for patch in reversed(change.snapshot.patches):
         if patch in change.lowered or patch in change.lifted:
             steps += _lower(change, patch)
-    steps += [Step(UNLOAD, patch.name) for patch in reversed(change.superseded)]
+    steps += [Step(Action.UNLOAD, patch.name) for patch in reversed(change.superseded)]
     steps += _out(change)
     rise = _up(change) if registered_early else [*_in(change), *_up(change)]
     place = _place_among_lifted(change)
@@ -69,7 +69,7 @@ def _lower(change: ChangeSet, patch: LoadedPatch) -> list[Step]:
 
 
 def _out(change: ChangeSet) -> list[Step]:
-    return [Step(UNLOAD, change.wanted.name)] if change.moves.out else []
+    return [Step(Action.UNLOAD, change.wanted.name)] if change.moves.out else []
 
 
 def _in(change: ChangeSet) -> list[Step]:

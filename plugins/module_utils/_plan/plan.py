@@ -15,16 +15,8 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    LOAD,
-    LOAD_TARGET,
-    WAIT,
-    Plan,
-    Step,
-    Stored,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, PRESENT, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
     Snapshot,
@@ -56,22 +48,22 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
 def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[Step]:
     """The kernel runs one transition at a time and answers EBUSY to a second one (kernel/livepatch/core.c)."""
     other = snapshot.in_transition
-    starts_transition = any(step.action in (LOAD, DISABLE) for step in steps)
+    starts_transition = any(step.action in (Action.LOAD, Action.DISABLE) for step in steps)
     if other is None or other.name == name or not starts_transition:
         return steps
-    return [Step(WAIT, other.name), *steps]
+    return [Step(Action.WAIT, other.name), *steps]
 
 
 def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list[Step]:
     """The modules that a file needs to be there and that are not, if they may be loaded."""
     if not wanted.load_targets:
         return []
-    files = [step.file for step in steps if step.action == LOAD and step.file]
+    files = [step.file for step in steps if step.action == Action.LOAD and step.file]
     needed = [name for file in files for name in file.depends]
     if not abi_of(snapshot).patches_modules_later:
         needed += [entry.object for file in files for entry in file.functions or ()]
     missing = [name for name in dict.fromkeys(needed) if name != "vmlinux" and name not in snapshot.modules]
-    return [Step(LOAD_TARGET, name) for name in missing]
+    return [Step(Action.LOAD_TARGET, name) for name in missing]
 
 
 def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
@@ -84,7 +76,7 @@ def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
                 why="Other modules are not touched.",
             )
         ]
-    if snapshot.abi is None and wanted.state in (ENABLED, PRESENT):
+    if snapshot.abi is None and wanted.state in (State.ENABLED, State.PRESENT):
         return [
             Finding(
                 reason="unsupported_kernel",

@@ -12,16 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    ENABLE,
-    LOAD,
-    LOAD_TARGET,
-    UNLOAD,
-    WAIT,
-    Plan,
-    Step,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
     Snapshot,
@@ -37,26 +28,26 @@ def predict(snapshot: Snapshot, plan: Plan) -> Snapshot:
 
 
 def _modules_after(snapshot: Snapshot, step: Step) -> frozenset[str]:
-    if step.action in (LOAD, LOAD_TARGET):
+    if step.action in (Action.LOAD, Action.LOAD_TARGET):
         return snapshot.modules.union([step.patch])
-    return snapshot.modules.difference([step.patch]) if step.action == UNLOAD else snapshot.modules
+    return snapshot.modules.difference([step.patch]) if step.action == Action.UNLOAD else snapshot.modules
 
 
 def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
     patches = list(snapshot.patches)
     patch = snapshot.patch(step.patch)
-    if step.action == LOAD and step.file:
+    if step.action == Action.LOAD and step.file:
         return _after_load(snapshot, step.patch, step.file)
     if patch is None:
         return patches
     place = patches.index(patch)
-    if step.action == UNLOAD:
+    if step.action == Action.UNLOAD:
         del patches[place]
-    elif step.action == DISABLE:
+    elif step.action == Action.DISABLE:
         patches[place] = replace(patch, enabled=False)
-    elif step.action == WAIT:
+    elif step.action == Action.WAIT:
         patches[place] = replace(patch, in_transition=False, functions=patch.functions if patch.enabled else ())
-    elif step.action == ENABLE:
+    elif step.action == Action.ENABLE:
         patches[place] = replace(patch, enabled=True)
         if abi_of(snapshot).enabling_moves_last:
             patches.append(patches.pop(place))

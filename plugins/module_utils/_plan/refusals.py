@@ -12,8 +12,8 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD, WAIT, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ALLOW, DISABLED, UNSTACK, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Function,
     LoadedPatch,
@@ -94,9 +94,9 @@ def _refuse_order(change: ChangeSet) -> list[Finding]:
         return [_blocked(change.wanted.name, blocking)]
     if not change.involved:
         return []
-    if change.wanted.on_covered == UNSTACK:
+    if change.wanted.on_covered == OnCovered.UNSTACK:
         return _refuse_unstack(change)
-    if change.wanted.on_covered == ALLOW and not change.behind_by_order:
+    if change.wanted.on_covered == OnCovered.ALLOW and not change.behind_by_order:
         return []
     return [_covered(change)]
 
@@ -121,7 +121,7 @@ def _blocking(change: ChangeSet) -> list[LoadedPatch]:
 
 def _refuse_unstack(change: ChangeSet) -> list[Finding]:
     names = _names(change.lifted)
-    if change.abi.stacking and change.wanted.state == DISABLED:
+    if change.abi.stacking and change.wanted.state == State.DISABLED:
         return [
             Finding(
                 reason="stacking",
@@ -205,7 +205,7 @@ def _covered(change: ChangeSet) -> Finding:
 
 
 def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
-    unloaded = {step.patch for step in steps if step.action == UNLOAD}
+    unloaded = {step.patch for step in steps if step.action == Action.UNLOAD}
     return [
         Finding(
             reason="module_not_removable",
@@ -219,7 +219,7 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
 
 
 def _refuse_owned(change: ChangeSet, steps: list[Step]) -> list[Finding]:
-    touched = {step.patch for step in steps if step.action != WAIT}
+    touched = {step.patch for step in steps if step.action != Action.WAIT}
     return [
         Finding(
             reason="owned",
@@ -270,7 +270,7 @@ def notes_of(change: ChangeSet) -> t.Iterator[Finding]:
             why="on_covered: unstack asks for that.",
             severity=INFO,
         )
-    elif change.involved and change.wanted.on_covered == ALLOW:
+    elif change.involved and change.wanted.on_covered == OnCovered.ALLOW:
         yield Finding(
             reason="order_changes",
             seen=f"The order with {_names(change.involved)} changes.",

@@ -13,15 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Plan, Stored
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ALLOW,
-    ENABLED,
-    PRESENT,
-    REFUSE,
-    UNSTACK,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
 )
@@ -40,8 +32,8 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
         return Plan()
     if abi_of(snapshot).loading_enables:
         # Loading what was disabled would enable it for a moment, and a disabled patch does nothing there.
-        displaced = [one for one in displaced if one.enabled]
-    removal = make_plan(snapshot, replace(wanted, state=ABSENT, file=None), stored)
+        displaced = [patch for patch in displaced if patch.enabled]
+    removal = make_plan(snapshot, replace(wanted, state=State.ABSENT, file=None), stored)
     if removal.refusals or not removal.steps or not displaced:
         return removal
     covering = _covering(snapshot, displaced)
@@ -50,22 +42,26 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
         return Plan(refusals=(refusal,), intended=removal.steps)
     # That the removal is not refused has shown that nobody else's patch is in the way; those that come back may be.
     keeps_order = abi_of(snapshot).stacking is not False
-    task = replace(wanted, on_covered=UNSTACK if keeps_order else ALLOW)
+    task = replace(wanted, on_covered=OnCovered.UNSTACK if keeps_order else OnCovered.ALLOW)
     tasks = _returns(task, displaced)
-    if wanted.on_covered == UNSTACK:
-        away = [replace(task, name=name, state=ABSENT, file=None) for name in reversed(covering)]
-        tasks = [*away, *tasks, *(replace(task, name=name, state=ENABLED, file=stored[name]) for name in covering)]
-    return _in_order(snapshot, tasks, {**stored, **{one.name: one.file for one in displaced if one.file}})
+    if wanted.on_covered == OnCovered.UNSTACK:
+        away = [replace(task, name=name, state=State.ABSENT, file=None) for name in reversed(covering)]
+        tasks = [
+            *away,
+            *tasks,
+            *(replace(task, name=name, state=State.ENABLED, file=stored[name]) for name in covering),
+        ]
+    return _in_order(snapshot, tasks, {**stored, **{patch.name: patch.file for patch in displaced if patch.file}})
 
 
 def _covering(snapshot: Snapshot, displaced: t.Sequence[Displaced]) -> list[str]:
     """The patches that what comes back was under, in their order."""
-    names = {name for one in displaced if one.enabled for name in one.under}
+    names = {name for patch in displaced if patch.enabled for name in patch.under}
     return [patch.name for patch in snapshot.patches if patch.enabled and patch.name in names]
 
 
 def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str], stored: Stored) -> Finding | None:
-    lost = [one.name for one in displaced if one.file is None]
+    lost = [patch.name for patch in displaced if patch.file is None]
     if lost:
         return Finding(
             reason="needs_file",
@@ -73,9 +69,9 @@ def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str
             remedy="Set state: absent, and load what is missing from its file.",
             why="This collection had not loaded it, and has no copy of its file.",
         )
-    if not covering or wanted.on_covered == ALLOW:
+    if not covering or wanted.on_covered == OnCovered.ALLOW:
         return None
-    if wanted.on_covered == REFUSE:
+    if wanted.on_covered == OnCovered.REFUSE:
         return Finding(
             reason="would_cover",
             seen=f"What {wanted.name} took the place of was under {', '.join(covering)}, and would come back above.",
@@ -95,14 +91,18 @@ def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str
 
 def _returns(wanted: Wanted, displaced: t.Sequence[Displaced]) -> list[Wanted]:
     """What is wanted of the displaced ones, one after the other; with the last one the patch goes."""
-    others = sorted((one for one in displaced if one.name != wanted.name), key=lambda one: one.enabled)
-    back = [replace(wanted, name=one.name, file=one.file, state=ENABLED if one.enabled else PRESENT) for one in others]
-    for one in displaced:
-        if one.name == wanted.name:
-            return [*back, replace(wanted, file=one.file, state=ENABLED if one.enabled else PRESENT, reload=True)]
+    others = sorted((patch for patch in displaced if patch.name != wanted.name), key=lambda patch: patch.enabled)
+    back = [replace(wanted, name=patch.name, file=patch.file, state=_state_of(patch)) for patch in others]
+    for patch in displaced:
+        if patch.name == wanted.name:
+            return [*back, replace(wanted, file=patch.file, state=_state_of(patch), reload=True)]
     if others[-1].enabled:
         return [*back[:-1], replace(back[-1], supersedes=(wanted.name,))]
-    return [*back, replace(wanted, state=ABSENT, file=None)]
+    return [*back, replace(wanted, state=State.ABSENT, file=None)]
+
+
+def _state_of(displaced: Displaced) -> State:
+    return State.ENABLED if displaced.enabled else State.PRESENT
 
 
 def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], stored: Stored) -> Plan:

@@ -8,12 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    UNLOAD_TARGET,
-    Plan,
-    Step,
-    Stored,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     Snapshot,
@@ -29,4 +24,4 @@ def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) 
     """
     back = stop_machine_steps if now.abi == STOP_MACHINE else per_task_steps
     targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
-    return back(before, now, plan, stored) + [Step(UNLOAD_TARGET, name) for name in targets]
+    return back(before, now, plan, stored) + [Step(Action.UNLOAD_TARGET, name) for name in targets]

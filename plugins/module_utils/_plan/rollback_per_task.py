@@ -12,16 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    ENABLE,
-    LOAD,
-    UNLOAD,
-    WAIT,
-    Plan,
-    Step,
-    Stored,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     LoadedPatch,
@@ -50,7 +41,7 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> lis
     is_same = was is not None and not is_different_build(moving, was, plan)
     if was and is_same and was.in_transition and was.enabled == moving.enabled:
         return []
-    wait = Step(WAIT, moving.name)
+    wait = Step(Action.WAIT, moving.name)
     should_be_up = was is not None and was.enabled and is_same
     if was and should_be_up:
         up = replace(
@@ -62,7 +53,7 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> lis
             should_be_up = False
     if moving.name not in plan.names or moving.enabled == should_be_up:
         return [wait]
-    return [Step(ENABLE if should_be_up else DISABLE, moving.name), wait]
+    return [Step(Action.ENABLE if should_be_up else Action.DISABLE, moving.name), wait]
 
 
 def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
@@ -79,17 +70,17 @@ def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) 
             continue
         goes_out = was is None or patch.name in rising or is_different_build(patch, was, plan)
         if patch.enabled and (goes_out or not (was and was.enabled)):
-            steps += [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
+            steps += [Step(Action.DISABLE, patch.name), Step(Action.WAIT, patch.name)]
         if goes_out and was is not None:
-            steps.append(Step(UNLOAD, patch.name))
+            steps.append(Step(Action.UNLOAD, patch.name))
     lowered = {step.patch for step in steps}
     staying = [patch for patch in now.patches if patch.enabled and patch.name not in lowered]
     for patch in before.patches:
         comes_back = not patch.enabled and patch.name in plan.names and is_gone(patch, now, plan)
         if patch.name in rising or (comes_back and _is_harmless(stored.get(patch.name), staying)):
-            steps += [Step(LOAD, patch.name, stored[patch.name]), Step(WAIT, patch.name)]
-            steps += [] if patch.enabled else [Step(DISABLE, patch.name), Step(WAIT, patch.name)]
-    return steps + [Step(UNLOAD, name) for name in reversed(new_patches(plan, before)) if now.patch(name)]
+            steps += [Step(Action.LOAD, patch.name, stored[patch.name]), Step(Action.WAIT, patch.name)]
+            steps += [] if patch.enabled else [Step(Action.DISABLE, patch.name), Step(Action.WAIT, patch.name)]
+    return steps + [Step(Action.UNLOAD, name) for name in reversed(new_patches(plan, before)) if now.patch(name)]
 
 
 def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bool:

@@ -10,12 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    UNLOAD,
-    WAIT,
-    Plan,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
     Snapshot,
@@ -60,8 +55,8 @@ def stays_out(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapsh
 
 
 def _is_to_go(patch: LoadedPatch, plan: Plan) -> bool:
-    actions = [step.action for step in plan.steps if step.patch == patch.name and step.action != WAIT]
-    return actions[-1:] in ([UNLOAD], [DISABLE])
+    actions = [step.action for step in plan.steps if step.patch == patch.name and step.action != Action.WAIT]
+    return actions[-1:] in ([Action.UNLOAD], [Action.DISABLE])
 
 
 def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]:

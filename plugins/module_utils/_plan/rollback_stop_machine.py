@@ -8,15 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    ENABLE,
-    LOAD,
-    UNLOAD,
-    Plan,
-    Step,
-    Stored,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
 )
@@ -45,14 +37,14 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stor
         if was.name != is_now or is_now in gone:
             break
         in_place.append(is_now)
-    steps = [Step(DISABLE, name) for name in reversed(are_up) if name not in in_place]
+    steps = [Step(Action.DISABLE, name) for name in reversed(are_up) if name not in in_place]
     # What is new and down does nothing: that it cannot be unloaded must not keep what was live from coming back. But
     # with CONFIG_LIVEPATCH_STACK it has to go before what comes behind it can be enabled.
-    new = [Step(UNLOAD, name) for name in new_patches(plan, before) if now.patch(name)]
+    new = [Step(Action.UNLOAD, name) for name in new_patches(plan, before) if now.patch(name)]
     steps += [] if now.stacking_enforced is False else new
     for name in gone:
-        steps += [Step(UNLOAD, name)] if now.patch(name) else []
-        steps += [Step(LOAD, name, stored[name])] if name in stored else []
+        steps += [Step(Action.UNLOAD, name)] if now.patch(name) else []
+        steps += [Step(Action.LOAD, name, stored[name])] if name in stored else []
     lost = [name for name in gone if name not in stored]
     rising = [patch for patch in were_up if patch.name not in (*in_place, *lost)]
     if now.stacking_enforced:
@@ -63,6 +55,6 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stor
     below = [patch for patch in staying if is_as_before(now.patch(patch.name), patch, plan)] + strangers
     for patch in rising:
         if not stays_out(patch, below, before, plan):
-            steps.append(Step(ENABLE, patch.name))
+            steps.append(Step(Action.ENABLE, patch.name))
         below.append(patch)
     return steps + (new if now.stacking_enforced is False else [])

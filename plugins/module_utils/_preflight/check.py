@@ -14,7 +14,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import DISABLE, ENABLE, LOAD, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 
@@ -32,7 +32,7 @@ class Circumstances:
     @property
     def files(self) -> tuple[PatchFile, ...]:
         """The files that steps load."""
-        return tuple(dict.fromkeys(step.file for step in self.steps if step.action == LOAD and step.file))
+        return tuple(dict.fromkeys(step.file for step in self.steps if step.action == Action.LOAD and step.file))
 
     def file_of(self, patch: str) -> PatchFile | None:
         """The file that is loaded for this patch, or None."""
@@ -42,13 +42,13 @@ class Circumstances:
     def functions(self) -> tuple[Function, ...]:
         """Every function whose stack of patches changes."""
         # Loading a patch only registers it on stop_machine kernels: they look at the functions when it is enabled.
-        comes_up = LOAD if self.snapshot.abi == PER_TASK else ENABLE
+        comes_up = Action.LOAD if self.snapshot.abi == PER_TASK else Action.ENABLE
         functions: list[Function] = []
         for step in self.steps:
             loaded, file = self.snapshot.patch(step.patch), self.file_of(step.patch)
             if step.action == comes_up and file:
                 functions += file.functions or ()
-            elif step.action in (ENABLE, DISABLE) and loaded:
+            elif step.action in (Action.ENABLE, Action.DISABLE) and loaded:
                 functions += loaded.functions
         return tuple(dict.fromkeys(functions))
 

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import ENABLE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     Function,
@@ -271,5 +271,5 @@ def _coming_above(circumstances: Circumstances) -> t.Iterator[tuple[str, tuple[F
         yield file.name, file.functions or ()
     for step in circumstances.steps:
         loaded = circumstances.snapshot.patch(step.patch)
-        if step.action == ENABLE and loaded and not loaded.enabled and circumstances.file_of(step.patch) is None:
+        if step.action == Action.ENABLE and loaded and not loaded.enabled and circumstances.file_of(step.patch) is None:
             yield loaded.name, loaded.functions

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, Displaced, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 
@@ -131,4 +131,4 @@ class Catalog:
 
 
 def _loads(steps: t.Iterable[Step], name: str) -> bool:
-    return any((step.action, step.patch) == (LOAD, name) for step in steps)
+    return any((step.action, step.patch) == (Action.LOAD, name) for step in steps)

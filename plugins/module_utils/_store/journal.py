@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity, LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
@@ -49,7 +50,7 @@ class Note:
     goal: tuple[LoadedPatch, ...]
     stored: t.Mapping[str, str]
     name: str
-    state: str
+    state: State
     boot: Acceptance | None = None
     proven: bool = False
 
@@ -104,7 +105,7 @@ def read_note(files: Files) -> Note | None:
             goal=_patches(data["goal"]),
             stored=dict(data["stored"]),
             name=data["name"],
-            state=data["state"],
+            state=State(data["state"]),
             boot=boot_store.from_plain(data["boot"]) if data.get("boot") else None,
             proven=data.get("proven") is True,
         )
@@ -125,4 +126,4 @@ def _patches(data: t.Iterable[dict[str, t.Any]]) -> tuple[LoadedPatch, ...]:
 
 def _step(data: dict[str, t.Any]) -> Step:
     file = data["file"]
-    return Step(data["action"], data["patch"], PatchFile.from_dict(file) if file else None)
+    return Step(Action(data["action"]), data["patch"], PatchFile.from_dict(file) if file else None)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Patience, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -32,7 +32,7 @@ class ModelHost:
             copies.store(self.kernel.files(), file.name, str(source), file.sha256)
             self.kernel.note_copy(file)
 
-    def run(self, name, state=ENABLED, file=None, content="1", patience=None, **wanted):
+    def run(self, name, state=State.ENABLED, file=None, content="1", patience=None, **wanted):
         path = self.root / "sent.ko"
         if file:
             self.kernel.add_file(file)

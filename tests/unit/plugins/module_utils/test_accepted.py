@@ -20,15 +20,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ACCEPTED,
-    DISABLED,
-    ENABLED,
-    REPORT,
-    REVERTED,
-    TRIAL,
+    AtBoot,
+    OnStall,
     Patience,
     Probe,
+    State,
     Task,
     Verification,
     Wanted,
@@ -163,7 +159,7 @@ def test_what_is_damaged_is_said(tmp_path, text):
     (tmp_path / "var/lib/openeuler-livepatch/accepted").write_text(text, encoding="ascii")
     assert boot_store.read(files).damaged
     assert [problem.reason for problem in files.unreadable] == ["damaged"]
-    result = manage(Task(Wanted("fix", ABSENT)), ModelKernel(tmp_path))
+    result = manage(Task(Wanted("fix", State.ABSENT)), ModelKernel(tmp_path))
     assert result["reason"] == "boot_store_damaged"
 
 
@@ -191,7 +187,7 @@ class Host:
         (self.root / "sys/module" / name).mkdir(parents=True, exist_ok=True)
         return file
 
-    def run(self, name, state=ENABLED, content=None, check_mode=False, ignore=(), verification=None, **wanted):
+    def run(self, name, state=State.ENABLED, content=None, check_mode=False, ignore=(), verification=None, **wanted):
         file = self.file(name, content) if content else None
         path = self.root / "sent.ko"
         if content:
@@ -221,7 +217,7 @@ class Host:
 
 
 def test_accepting(host):
-    first = host.run("fix", content="1", boot=ACCEPTED)
+    first = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert first["changed"]
     assert first["boot"] == "accepted"
     assert first["patch"]["boot"] == "accepted"
@@ -229,7 +225,7 @@ def test_accepting(host):
     assert "accepted for the next boots: fix (sha256 " in first["diff"]["after"]
     assert host.due == ["fix"]
     assert host.stored() == ["fix"]
-    again = host.run("fix", content="1", boot=ACCEPTED)
+    again = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert not again["changed"]
     assert again["actions"] == []
     assert gather_boot(host)["accepted"][0]["name"] == "fix"
@@ -242,12 +238,12 @@ def gather_boot(host):
 def test_accepting_what_is_enabled_already(host):
     assert host.run("fix", content="1")["boot"] == "trial"
     assert host.due == []
-    check = host.run("fix", boot=ACCEPTED, check_mode=True)
+    check = host.run("fix", boot=AtBoot.ACCEPTED, check_mode=True)
     assert check["changed"]
     assert check["boot"] == "accepted"
     assert host.due == []
     calls = list(host.kernel.calls)
-    assert host.run("fix", boot=ACCEPTED)["actions"] == ["accept fix for the next boots"]
+    assert host.run("fix", boot=AtBoot.ACCEPTED)["actions"] == ["accept fix for the next boots"]
     assert host.kernel.calls == calls
     assert host.due == ["fix"]
 
@@ -258,7 +254,7 @@ def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
     host.run("fix", content="1")
     calls = list(host.kernel.calls)
     verification = Verification(probe=Probe(path="/proc/cmdline", expect="patched"), watch=5)
-    result = host.run("fix", boot=ACCEPTED, verification=verification)
+    result = host.run("fix", boot=AtBoot.ACCEPTED, verification=verification)
     assert host.due == accepted_now
     assert host.kernel.calls == calls
     assert [patch.name for patch in host.kernel.patches] == ["fix"]
@@ -273,88 +269,88 @@ def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
 def test_a_kernel_in_trouble_accepts_nothing(host):
     host.run("fix", content="1")
     host.kernel.sleep = lambda _seconds: (host.root / "proc/sys/kernel/tainted").write_text("128", encoding="ascii")
-    result = host.run("fix", boot=ACCEPTED, verification=Verification(watch=5))
+    result = host.run("fix", boot=AtBoot.ACCEPTED, verification=Verification(watch=5))
     assert "got into trouble after the task began; its taint shows an oops" in result["msg"]
     assert host.due == []
 
 
 def test_accepting_alone_takes_no_time(host):
     host.run("fix", content="1")
-    assert not host.run("fix", boot=ACCEPTED).get("failed")
+    assert not host.run("fix", boot=AtBoot.ACCEPTED).get("failed")
     assert host.kernel.clock == 0
 
 
 def test_it_is_left_as_it_is_by_default(host):
-    host.run("fix", content="1", boot=ACCEPTED)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert not host.run("fix", content="1")["changed"]
-    disabled = host.run("fix", DISABLED)
+    disabled = host.run("fix", State.DISABLED)
     assert any("the next boot enables it" in sentence for sentence in said(disabled))
     assert host.due == ["fix"]
 
 
 def test_on_trial_again(host):
-    host.run("fix", content="1", boot=ACCEPTED)
-    result = host.run("fix", boot=TRIAL)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    result = host.run("fix", boot=AtBoot.TRIAL)
     assert result["actions"] == ["forget fix at the next boots"]
     assert result["state"] == "enabled"
     assert host.acceptance == Acceptance()
     assert host.stored() == []
-    assert not host.run("fix", boot=TRIAL)["changed"]
+    assert not host.run("fix", boot=AtBoot.TRIAL)["changed"]
 
 
 def test_what_is_taken_out_does_not_come_back(host):
-    host.run("fix", content="1", boot=ACCEPTED)
-    assert host.run("fix", ABSENT)["actions"][-1] == "forget fix at the next boots"
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    assert host.run("fix", State.ABSENT)["actions"][-1] == "forget fix at the next boots"
     assert host.due == []
-    assert not host.run("fix", ABSENT)["changed"]
+    assert not host.run("fix", State.ABSENT)["changed"]
 
 
 def test_a_fix_supersedes_another_and_is_reverted(host):
-    host.run("old", content="1", boot=ACCEPTED)
+    host.run("old", content="1", boot=AtBoot.ACCEPTED)
     host.run("new", content="1", supersedes=("old",))
     # On trial: a reboot brings back what was accepted.
     assert host.due == ["old"]
-    host.run("new", boot=ACCEPTED)
+    host.run("new", boot=AtBoot.ACCEPTED)
     assert host.due == ["new"]
-    assert host.run("new", REVERTED)["changed"]
+    assert host.run("new", State.REVERTED)["changed"]
     assert host.due == ["old"]
     assert [patch.name for patch in host.kernel.patches] == ["old"]
     assert host.stored() == ["old"]
 
 
 def test_a_superseded_patch_that_is_not_loaded(host):
-    host.run("old", content="1", boot=ACCEPTED)
+    host.run("old", content="1", boot=AtBoot.ACCEPTED)
     host.kernel.patches.clear()
-    host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)
+    host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert host.due == ["new"]
 
 
 def test_accepting_again_keeps_the_way_back(host):
-    host.run("old", content="1", boot=ACCEPTED)
-    host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)
-    assert not host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)["changed"]
-    host.run("new", REVERTED)
+    host.run("old", content="1", boot=AtBoot.ACCEPTED)
+    host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)
+    assert not host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)["changed"]
+    host.run("new", State.REVERTED)
     assert host.due == ["old"]
 
 
 def test_another_content_is_on_trial(host):
-    host.run("fix", content="1", boot=ACCEPTED)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert host.run("fix", content="2", reload=True)["boot"] == "trial"
-    result = host.run("fix", content="2", boot=ACCEPTED)
+    result = host.run("fix", content="2", boot=AtBoot.ACCEPTED)
     assert result["boot"] == "accepted"
     assert result["diff"]["before"] != result["diff"]["after"]
 
 
 def test_a_hold_ends_when_a_patch_is_accepted_again(host):
-    host.run("fix", content="1", boot=ACCEPTED)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, unhealthy_boots=3))
-    assert host.run("fix", boot=ACCEPTED)["changed"]
+    assert host.run("fix", boot=AtBoot.ACCEPTED)["changed"]
     assert not host.acceptance.is_held
-    assert not host.run("fix", boot=ACCEPTED)["changed"]
+    assert not host.run("fix", boot=AtBoot.ACCEPTED)["changed"]
 
 
 def test_it_is_forgotten_before_it_is_touched(host):
-    host.run("fix", content="1", boot=ACCEPTED)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     due = []
     unload = host.kernel.unload
 
@@ -363,14 +359,14 @@ def test_it_is_forgotten_before_it_is_touched(host):
         unload(name)
 
     host.kernel.unload = look_and_unload
-    host.run("fix", ABSENT)
+    host.run("fix", State.ABSENT)
     assert due == [[]]
 
 
 def test_what_could_not_be_taken_out_is_accepted_still(host):
-    host.run("fix", content="1", boot=ACCEPTED)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     host.kernel.fail["unload"] = (5, "trouble")
-    assert host.run("fix", ABSENT)["failed"]
+    assert host.run("fix", State.ABSENT)["failed"]
     assert host.due == ["fix"]
     assert host.stored() == ["fix"]
 
@@ -379,33 +375,33 @@ def test_a_patch_of_another_tool_is_not_accepted(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix"), owner="SysCare"))
     file = tmp_path / "sent.ko"
     file.write_bytes(content_of("fix"))
-    result = manage(Task(Wanted("fix", ENABLED, patch_file("fix"), boot=ACCEPTED), str(file)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, patch_file("fix"), boot=AtBoot.ACCEPTED), str(file)), kernel)
     assert result["reason"] == "owned"
 
 
 def test_both_in_one_task(host):
-    host.run("old", content="1", boot=ACCEPTED)
-    host.run("new", content="1", supersedes=("old",), boot=ACCEPTED)
+    host.run("old", content="1", boot=AtBoot.ACCEPTED)
+    host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert host.due == ["new"]
 
 
 @pytest.mark.parametrize(("replace", "expected"), [(False, ["old", "new"]), (True, ["new"]), (None, ["new"])])
 def test_what_replaces_is_not_refused_at_boot_above_what_was_disabled(tmp_path, replace, expected):
     host = Host(tmp_path, PER_TASK)
-    host.run("old", content="1", boot=ACCEPTED)
-    host.run("old", DISABLED)
+    host.run("old", content="1", boot=AtBoot.ACCEPTED)
+    host.run("old", State.DISABLED)
     new = patch_file("new", replace=replace)
     host.kernel.add_file(new)
     (tmp_path / "sent.ko").write_bytes(content_of("new"))
-    manage(Task(Wanted("new", ENABLED, new, boot=ACCEPTED), str(tmp_path / "sent.ko")), host.kernel)
+    manage(Task(Wanted("new", State.ENABLED, new, boot=AtBoot.ACCEPTED), str(tmp_path / "sent.ko")), host.kernel)
     assert host.due == expected
-    host.run("new", REVERTED)
+    host.run("new", State.REVERTED)
     assert host.due == ["old"]
 
 
 def test_what_failed_is_not_accepted(host):
     host.kernel.fail["load"] = (12, "out of memory")
-    assert host.run("fix", content="1", boot=ACCEPTED)["failed"]
+    assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["failed"]
     assert host.acceptance == Acceptance()
 
 
@@ -414,8 +410,8 @@ def test_what_is_in_transition_still_is_not_accepted(tmp_path):
     file = tmp_path / "sent.ko"
     file.write_bytes(content_of("fix"))
     kernel.add_file(patch_file("fix"))
-    wanted = Wanted("fix", ENABLED, patch_file("fix"), boot=ACCEPTED)
-    result = manage(Task(wanted, str(file), patience=Patience(timeout=5, on_stall=REPORT)), kernel)
+    wanted = Wanted("fix", State.ENABLED, patch_file("fix"), boot=AtBoot.ACCEPTED)
+    result = manage(Task(wanted, str(file), patience=Patience(timeout=5, on_stall=OnStall.REPORT)), kernel)
     assert (result["state"], result["boot"]) == ("in transition", "trial")
     assert "Left for the next run: accept fix for the next boots." in said(result)[-1]
     assert boot_store.read(kernel.files()) == Acceptance()
@@ -425,7 +421,7 @@ def test_what_cannot_be_kept_is_undone(host):
     # A file where the directory should be.
     (host.root / "var/lib").mkdir(parents=True)
     (host.root / "var/lib/openeuler-livepatch").write_text("", encoding="ascii")
-    result = host.run("fix", content="1", boot=ACCEPTED)
+    result = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert result["failed"]
     assert result["reason"] == "no_room"
     assert result["attempted"] == "accept fix for the next boots"
@@ -435,19 +431,19 @@ def test_what_cannot_be_kept_is_undone(host):
 
 def test_a_patch_of_unknown_content_needs_its_file(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix")))
-    result = manage(Task(Wanted("fix", ENABLED, boot=ACCEPTED)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, boot=AtBoot.ACCEPTED)), kernel)
     assert result["reason"] == "needs_file"
 
 
 def test_the_file_of_a_patch_that_is_enabled_already_is_asked_for(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix")))
-    result = manage(Task(Wanted("fix", ENABLED, patch_file("fix"), boot=ACCEPTED)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, patch_file("fix"), boot=AtBoot.ACCEPTED)), kernel)
     assert result == {"changed": False, "needs_file": True}
 
 
 def test_nothing_loads_it(host):
     (host.root / boot_store.UNIT[1:]).unlink()
-    result = host.run("fix", content="1", boot=ACCEPTED)
+    result = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert any("Apply the role openeuler.livepatch.boot" in sentence for sentence in said(result))
 
 
@@ -459,16 +455,16 @@ def test_what_is_in_quarantine_is_not_loaded_again(host):
     refused = host.run("fix", content="1")
     assert refused["reason"] == "quarantined"
     assert host.run("fix", content="1", ignore=("quarantined",))["state"] == "enabled"
-    result = host.run("fix", boot=ACCEPTED)
+    result = host.run("fix", boot=AtBoot.ACCEPTED)
     assert not result["changed"]
     assert result["boot"] == "quarantined"
     assert any("no boot loads it" in sentence for sentence in said(result))
-    assert host.run("fix", ABSENT)["changed"]
+    assert host.run("fix", State.ABSENT)["changed"]
     assert host.acceptance == Acceptance()
 
 
 def test_facts(host):
-    host.run("fix", content="1", boot=ACCEPTED)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     elsewhere = dataclasses.replace(accepted("elsewhere"), release="1.0")
     boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, accepted=(elsewhere,)))
     boot = gather_boot(host)
@@ -481,19 +477,19 @@ def test_a_file_that_changes_before_it_is_accepted_is_not(host: Host, monkeypatc
         raise FileChanged("fix.ko")
 
     monkeypatch.setattr(boot_store, "keep_file", changed)
-    result = host.run("fix", content="1", boot=ACCEPTED)
+    result = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert (result["reason"], result["changed"]) == ("file_changed", False)
     assert (host.due, host.kernel.patches) == ([], [])
 
 
 def test_what_cannot_be_accepted_again_after_a_failure_is_said(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.run("fix", content="1", boot=ACCEPTED)
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
 
     def broken_disk(*_arguments: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     host.kernel.fail["disable"] = (errno.EPERM, "")
     monkeypatch.setattr(boot_store, "restore", broken_disk)
-    result = host.run("fix", ABSENT)
+    result = host.run("fix", State.ABSENT)
     assert result["failed"]
     assert any("fix is not accepted any more: Input/output error" in told for told in said(result))

@@ -24,7 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import main as boot_main
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Accepted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import REVERTED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -216,7 +216,7 @@ def test_reverting_brings_back_what_was_superseded_before_the_boot(machine):
     assert machine.survives()
     assert machine.enabled == ["new"]
     machine.kernel.is_booting = False
-    result = manage(Task(Wanted("new", REVERTED), None), machine.kernel)
+    result = manage(Task(Wanted("new", State.REVERTED), None), machine.kernel)
     assert (result["changed"], machine.enabled) == (True, ["old"])
     assert [one.name for one in machine.acceptance.due(RELEASE)] == ["old"]
 

@@ -19,14 +19,7 @@ import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, PROBE, REASONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, SEVERITIES
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
-    DISABLE,
-    ENABLE,
-    LOAD,
-    UNLOAD,
-    WAIT,
-    Step,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -80,11 +73,16 @@ def test_the_option_ignore_offers_what_the_table_says():
 
 NOTHING_READABLE = Conditions(unreadable={LOCKDOWN: "EACCES"})
 STEPS = {
-    "load": lambda file: [Step(LOAD, "fix", file)],
-    "load and enable": lambda file: [Step(LOAD, "fix", file), Step(ENABLE, "fix")],
-    "reload": lambda file: [Step(DISABLE, "fix"), Step(UNLOAD, "fix"), Step(LOAD, "fix", file), Step(ENABLE, "fix")],
-    "disable": lambda file: [Step(DISABLE, "fix"), Step(WAIT, "fix")],
-    "of a patch that is not there": lambda file: [Step(ENABLE, "other"), Step(DISABLE, "another")],
+    "load": lambda file: [Step(Action.LOAD, "fix", file)],
+    "load and enable": lambda file: [Step(Action.LOAD, "fix", file), Step(Action.ENABLE, "fix")],
+    "reload": lambda file: [
+        Step(Action.DISABLE, "fix"),
+        Step(Action.UNLOAD, "fix"),
+        Step(Action.LOAD, "fix", file),
+        Step(Action.ENABLE, "fix"),
+    ],
+    "disable": lambda file: [Step(Action.DISABLE, "fix"), Step(Action.WAIT, "fix")],
+    "of a patch that is not there": lambda file: [Step(Action.ENABLE, "other"), Step(Action.DISABLE, "another")],
     "none": lambda file: [],
 }
 

@@ -23,7 +23,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explai
     explain_build,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import state_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import find_symbols
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_signers
@@ -72,11 +73,11 @@ NOTE = json.dumps(
             "b",
             "c",
             (loaded(FIX),),
-            (Step("load", "fix", FIX),),
+            (Step(Action.LOAD, "fix", FIX),),
             (loaded(FIX),),
             {"fix": FIX.sha256},
             "fix",
-            "enabled",
+            State.ENABLED,
             boot=BOOT,
         )
     )

@@ -13,15 +13,11 @@ import pathlib
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ACCEPTED,
-    DISABLED,
-    ENABLED,
-    FORCE,
-    REPORT,
-    REVERTED,
-    UNSTACK,
+    AtBoot,
+    OnCovered,
+    OnStall,
     Patience,
+    State,
     Task,
     Wanted,
 )
@@ -44,7 +40,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 )
 
 F, G, H = (Function("vmlinux", name) for name in "fgh")
-REPORTING, FORCING = (Patience(1, 2, 0.1, on_stall) for on_stall in (REPORT, FORCE))
+REPORTING, FORCING = (Patience(1, 2, 0.1, on_stall) for on_stall in (OnStall.REPORT, OnStall.FORCE))
 
 
 class Cut(BaseException):
@@ -124,7 +120,7 @@ def two(root, **kernel):
 
 def test_what_must_be_loaded_again_is_not_left_to_the_next_run(tmp_path):
     host = two(tmp_path, stall=["mid"])
-    result = host.run("old", DISABLED, on_covered=UNSTACK, patience=REPORTING)
+    result = host.run("old", State.DISABLED, on_covered=OnCovered.UNSTACK, patience=REPORTING)
     assert (result["reason"], host.stack) == ("transition_stalled", ["old", "mid"])
 
 
@@ -136,7 +132,7 @@ def test_what_was_superseded_by_two_runs_can_be_brought_back(tmp_path):
     host.kernel.end_transitions()
     host.run("new", file=patched("new"), supersedes=("old",))
     assert host.stack == ["new"]
-    host.run("new", REVERTED)
+    host.run("new", State.REVERTED)
     assert host.stack == ["old"]
 
 
@@ -146,16 +142,16 @@ def test_reverting_by_half_is_undone(tmp_path):
     host.run("b", file=patched("b", G))
     host.run("new", file=patched("new", F, G), supersedes=("contained",))
     host.kernel.stall = {"a"}
-    assert host.run("new", REVERTED, patience=REPORTING)["reason"] == "transition_stalled"
+    assert host.run("new", State.REVERTED, patience=REPORTING)["reason"] == "transition_stalled"
     host.kernel.end_transitions()
-    host.run("new", REVERTED)
+    host.run("new", State.REVERTED)
     assert host.stack == ["a", "b"]
 
 
 def test_a_patch_on_its_way_down_is_turned_back(tmp_path):
     file = patched("fix")
     host = Host(tmp_path, loaded(file), kept=[file], stall=["fix"])
-    host.run("fix", DISABLED, patience=REPORTING)
+    host.run("fix", State.DISABLED, patience=REPORTING)
     result = host.run("fix")
     assert (result["actions"], host.stack) == (["enable fix", "wait for the transition of fix"], ["fix"])
 
@@ -168,7 +164,7 @@ def test_a_transition_that_is_still_running_is_no_change(tmp_path):
 
 def test_what_must_be_loaded_again_is_not_disabled_by_force(tmp_path):
     host = two(tmp_path, stall=["mid"])
-    result = host.run("old", DISABLED, on_covered=UNSTACK, patience=FORCING)
+    result = host.run("old", State.DISABLED, on_covered=OnCovered.UNSTACK, patience=FORCING)
     assert (result["reason"], host.stack, host.kernel.pinned) == ("transition_stalled", ["old", "mid"], ())
 
 
@@ -177,7 +173,7 @@ def test_what_was_disabled_by_force_is_not_forgotten(tmp_path):
     host.run("old", file=patched("old"))
     host.kernel.stall = {"old"}
     host.run("new", file=patched("new"), supersedes=("old",), patience=FORCING)
-    result = host.run("new", REVERTED)
+    result = host.run("new", State.REVERTED)
     assert (result["failed"], host.stack) == (True, ["new"])
 
 
@@ -188,7 +184,7 @@ def test_what_was_disabled_by_force_is_not_forgotten(tmp_path):
 def test_the_newest_that_can_come_back_is_live(tmp_path, hidden):
     """With CONFIG_LIVEPATCH_STACK, known or not, old can only come back above mid."""
     host = two(tmp_path, abi=STOP_MACHINE, stacking_enforced=True, hidden=hidden, busy={"new": 99})
-    host.run("new", file=patched("new", abi=STOP_MACHINE), supersedes=("old",), on_covered=UNSTACK)
+    host.run("new", file=patched("new", abi=STOP_MACHINE), supersedes=("old",), on_covered=OnCovered.UNSTACK)
     assert host.stack == ["mid"]
 
 
@@ -319,10 +315,10 @@ def test_what_the_way_back_has_loaded_is_known_afterwards(tmp_path):
     host.run("old", file=patched("old"), supersedes=("base",))
     host.run("mid", file=patched("mid"))
     host.will_fail("load", 0)
-    assert host.run("old", DISABLED, on_covered=UNSTACK)["not_restored"] == []
+    assert host.run("old", State.DISABLED, on_covered=OnCovered.UNSTACK)["not_restored"] == []
     host.kernel.fail_at = None
-    host.run("mid", ABSENT)
-    host.run("old", REVERTED)
+    host.run("mid", State.ABSENT)
+    host.run("old", State.REVERTED)
     assert host.stack == ["base"]
 
 
@@ -354,7 +350,7 @@ def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path):
 
 def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
     host = Host(tmp_path)
-    host.run("old", file=patched("old"), boot=ACCEPTED)
+    host.run("old", file=patched("old"), boot=AtBoot.ACCEPTED)
     sync_directory = durable.sync_directory
     calls = []
 
@@ -365,7 +361,7 @@ def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
         sync_directory(directory)
 
     monkeypatch.setattr(durable, "sync_directory", fails_second)
-    result = host.run("new", file=patched("new"), supersedes=("old",), boot=ACCEPTED)
+    result = host.run("new", file=patched("new"), supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert (result["errno"], host.stack) == ("EIO", ["old"])
     assert [one.name for one in boot_store.read(host.kernel.files()).due(RELEASE)] == ["old"]
 
@@ -377,7 +373,7 @@ def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
 def test_what_was_put_into_the_place_of_the_file_is_not_read(tmp_path, put):
     kernel, file, path = SysfsKernel(tmp_path), patched("fix"), tmp_path / "sent.ko"
     put(path)
-    result = manage(Task(Wanted("fix", ENABLED, file), str(path)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, file), str(path)), kernel)
     assert (result["reason"], kernel.calls) == ("file_changed", [])
 
 

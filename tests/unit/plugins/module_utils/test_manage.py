@@ -15,14 +15,7 @@ import typing as t
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    DISABLED,
-    ENABLED,
-    Patience,
-    Task,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -80,7 +73,7 @@ def test_enable(tmp_path, sent):
     kernel = ModelKernel(tmp_path, OTHER)
     kernel.add_file(FIX)
     (tmp_path / "sys/module/fix").mkdir(parents=True)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert result["changed"]
     assert "failed" not in result
     assert result["state"] == "enabled"
@@ -91,7 +84,7 @@ def test_enable(tmp_path, sent):
 
 def test_enabled_is_left_alone(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", ENABLED, FIX)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX)), kernel)
     assert not result["changed"]
     assert kernel.calls == []
     assert result["diff"]["before"] == result["diff"]["after"]
@@ -99,7 +92,7 @@ def test_enabled_is_left_alone(tmp_path):
 
 def test_the_file_is_asked_for_only_if_needed(tmp_path):
     kernel = ModelKernel(tmp_path)
-    assert manage(Task(Wanted("fix", ENABLED, FIX)), kernel) == {"changed": False, "needs_file": True}
+    assert manage(Task(Wanted("fix", State.ENABLED, FIX)), kernel) == {"changed": False, "needs_file": True}
     assert kernel.calls == []
 
 
@@ -111,7 +104,7 @@ def test_a_delivered_file_is_removed_and_its_directory_if_nothing_else_is_in_it(
     delivered = directory / "patch.ko"
     for path in (delivered, *(directory / other for other in others)):
         path.write_bytes(b"content")
-    result = manage(Task(Wanted("fix", ENABLED, FIX), str(delivered), delivered=True), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), str(delivered), delivered=True), kernel)
     assert not delivered.exists()
     assert directory.exists() == bool(others)
     assert result.get("directory_removed", False) != bool(others)
@@ -119,14 +112,14 @@ def test_a_delivered_file_is_removed_and_its_directory_if_nothing_else_is_in_it(
 
 def test_a_file_of_the_user_stays(tmp_path, sent):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    assert "directory_removed" not in manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    assert "directory_removed" not in manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert (tmp_path / "sent.ko").exists()
 
 
 def test_check_mode_touches_nothing(tmp_path):
     kernel = ModelKernel(tmp_path)
     before = list(tmp_path.rglob("*"))
-    result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), check_mode=True), kernel)
     assert result["changed"]
     assert result["state"] == "enabled"
     assert "fix:" in result["diff"]["after"]
@@ -137,8 +130,8 @@ def test_check_mode_touches_nothing(tmp_path):
 def test_disable_and_enable_again_by_name(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
-    assert manage(Task(Wanted("fix", DISABLED)), kernel)["state"] == "disabled"
-    result = manage(Task(Wanted("fix", ENABLED)), kernel)
+    assert manage(Task(Wanted("fix", State.DISABLED)), kernel)["state"] == "disabled"
+    result = manage(Task(Wanted("fix", State.ENABLED)), kernel)
     assert "failed" not in result, result
     assert result["actions"][:2] == ["unload fix", "load fix"]
     assert names(kernel) == [("fix", True)]
@@ -171,7 +164,7 @@ def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_p
         load(path, sha256)
 
     kernel.load = lose_the_race
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert (result["reason"], result["errno"], result["rolled_back"]) == ("already_loaded", "EEXIST", [])
     assert result["not_restored"] == ["fix is enabled and should be not loaded"]
     assert names(kernel) == [("fix", True)]
@@ -180,7 +173,7 @@ def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_p
 def test_absent_forgets_the_copy(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX), busy_unloads=3)
     keep(kernel, tmp_path, FIX)
-    assert manage(Task(Wanted("fix", ABSENT)), kernel)["state"] == "absent"
+    assert manage(Task(Wanted("fix", State.ABSENT)), kernel)["state"] == "absent"
     assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
 
 
@@ -188,7 +181,7 @@ def test_the_kernel_refuses_to_load(tmp_path, sent):
     line = "livepatch: symbol 'nosuch' not found in symbol table"
     kernel = ModelKernel(tmp_path, OTHER, fail={"load": (errno.EINVAL, line)})
     kernel.add_file(FIX)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert result["failed"]
     assert not result["changed"]
     assert (result["errno"], result["reason"]) == ("EINVAL", "symbol_missing")
@@ -201,7 +194,7 @@ def test_the_kernel_refuses_to_load(tmp_path, sent):
 def test_a_stalled_load_is_taken_back(tmp_path, sent):
     kernel = ModelKernel(tmp_path, OTHER, stall=["fix"])
     kernel.add_file(FIX)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
     assert result["reason"] == "transition_stalled"
     assert "sleep (pid 42) in hrtimer_nanosleep+0x9d/0x120" in result["msg"]
     assert result["stalling_tasks"][0]["pid"] == 42
@@ -213,7 +206,7 @@ def test_a_stalled_load_is_taken_back(tmp_path, sent):
 
 def test_a_stalled_disable_is_taken_back(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX), stall=["fix"])
-    result = manage(Task(Wanted("fix", ABSENT), patience=Patience(timeout=3)), kernel)
+    result = manage(Task(Wanted("fix", State.ABSENT), patience=Patience(timeout=3)), kernel)
     assert result["rolled_back"] == ["enable fix"]
     assert not result["changed"]
     assert names(kernel) == [("fix", True)]
@@ -234,7 +227,7 @@ def test_whatever_is_raised_a_half_done_change_is_rolled_back(tmp_path, sent, mo
         return now
 
     monkeypatch.setattr(kernel, "snapshot", broken_once_loaded)
-    result = manage(Task(Wanted("fix", ENABLED, file), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, file), sent), kernel)
     assert (result["failed"], result["changed"], result["reason"]) == (True, False, "internal_error")
     assert "RuntimeError: a fault." in result["cause"]
     assert result["rolled_back"][-1] == "unload fix"
@@ -245,7 +238,7 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOENT, "fix: Unknown symbol klp_x (err -2)")})
     keep(kernel, tmp_path, FIX)
     kernel.add_file(OTHER_FIX)
-    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
     assert result["reason"] == "unknown_symbol"
     assert result["rolled_back"] == ["load fix"]
     assert result["not_restored"] == []
@@ -259,7 +252,7 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(t
     keep(kernel, tmp_path, old)
     kernel.add_file(new)
     kernel.patches = [dataclasses.replace(kernel.patches[0], identity=Identity())]
-    result = manage(Task(Wanted("fix", ENABLED, new, reload=True), other_sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, new, reload=True), other_sent), kernel)
     assert result["rolled_back"] == ["load fix"]
     assert copies.read(kernel.files(), "fix").sha256 == old.sha256
 
@@ -267,7 +260,7 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(t
 def test_what_cannot_be_brought_back_is_said(tmp_path, other_sent):
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOMEM, "")})
     kernel.add_file(OTHER_FIX)
-    result = manage(Task(Wanted("fix", ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
     assert result["changed"]
     assert result["not_restored"] == ["fix is not loaded and should be enabled"]
     assert "not as it was before" in result["msg"]
@@ -277,7 +270,7 @@ def test_success_is_not_believed_without_proof(tmp_path, sent):
     kernel = ModelKernel(tmp_path)
     kernel.add_file(FIX)
     kernel.load = lambda path, sha256: None
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert result["reason"] == "not_as_planned"
     assert "fix is not loaded and should be enabled" in result["msg"]
 
@@ -286,14 +279,14 @@ def test_without_room_in_run_nothing_is_begun(tmp_path, sent):
     kernel = ModelKernel(tmp_path)
     kernel.add_file(FIX)
     (tmp_path / "run").write_text("no directory")
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert (result["reason"], result["errno"], result["attempted"]) == ("no_room", "ENOTDIR", "load fix")
     assert (result["state"], result["changed"], kernel.calls) == ("absent", False, [])
 
 
 def test_another_file_than_the_inspected_one_is_not_loaded(tmp_path, other_sent):
     kernel = ModelKernel(tmp_path)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), other_sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), other_sent), kernel)
     assert result["reason"] == "file_changed"
     assert (result["state"], result["changed"], kernel.calls) == ("absent", False, [])
 
@@ -311,7 +304,7 @@ def stop_machine_kernel(tmp_path, *patches, **changes):
 @pytest.mark.parametrize(("times", "succeeds"), [(2, True), (4, False)])
 def test_a_busy_function_is_tried_again(tmp_path, sent, number, times, succeeds):
     kernel = stop_machine_kernel(tmp_path, busy={"fix": times}, busy_errno=number)
-    task = Task(Wanted("fix", ENABLED, STOP_FIX), sent, patience=Patience(retries=3, delay=1))
+    task = Task(Wanted("fix", State.ENABLED, STOP_FIX), sent, patience=Patience(retries=3, delay=1))
     result = manage(task, kernel)
     assert kernel.calls.count("enable fix") == min(times + 1, 4)
     assert 0.5 * min(times, 3) <= kernel.clock <= 1.5 * min(times, 3)
@@ -328,7 +321,7 @@ def test_a_busy_function_is_tried_again(tmp_path, sent, number, times, succeeds)
 def test_the_list_order_is_not_tried_again(tmp_path, sent):
     first = loaded(patch_file("first", abi=STOP_MACHINE), enabled=False)
     kernel = stop_machine_kernel(tmp_path, first, stacking_enforced=True, hidden=True)
-    result = manage(Task(Wanted("fix", ENABLED, STOP_FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, STOP_FIX), sent), kernel)
     assert result["reason"] == "stacking"
     assert kernel.calls.count("enable fix") == 1
     assert names(kernel) == [("first", False)]
@@ -340,7 +333,7 @@ def test_a_hidden_replace_is_caught_before_it_is_enabled(tmp_path, sent):
     pathlib.Path(sent).write_bytes(content_of("hidden_replace"))
     kernel = ModelKernel(tmp_path, other, abi=STOP_MACHINE, accepts_replace=True)
     kernel.add_file(file)
-    result = manage(Task(Wanted("hidden_replace", ENABLED, file), sent), kernel)
+    result = manage(Task(Wanted("hidden_replace", State.ENABLED, file), sent), kernel)
     assert result["reason"] == "replaces_others"
     assert "vmlinux/loadavg_proc_show,1" in result["msg"]
     assert "enable hidden_replace" not in kernel.calls
@@ -356,7 +349,7 @@ def test_early_kernels_enable_what_they_load(tmp_path, sent):
         kernel.write_enabled("fix", True)
 
     kernel.load = load_and_enable
-    assert manage(Task(Wanted("fix", ENABLED, STOP_FIX), sent), kernel)["state"] == "enabled"
+    assert manage(Task(Wanted("fix", State.ENABLED, STOP_FIX), sent), kernel)["state"] == "enabled"
 
 
 # ---- modules that a patch needs ----
@@ -374,21 +367,21 @@ def kernel_with_xfs(tmp_path: pathlib.Path, fail: dict[str, tuple[int, str]] | N
 
 def test_a_module_that_is_patched_is_loaded_first(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = kernel_with_xfs(tmp_path)
-    result = manage(Task(Wanted("fix", ENABLED, IN_XFS, load_targets=True), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, IN_XFS, load_targets=True), sent), kernel)
     assert result["actions"] == ["load the module xfs", "load fix", "enable fix"], result
     assert "xfs" in kernel.snapshot().modules
 
 
 def test_a_module_that_was_loaded_for_a_patch_goes_with_it(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = kernel_with_xfs(tmp_path, fail={"enable": (errno.EINVAL, "")})
-    result = manage(Task(Wanted("fix", ENABLED, IN_XFS, load_targets=True), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, IN_XFS, load_targets=True), sent), kernel)
     assert result["failed"] and not result["changed"]
     assert (kernel.patches, "xfs" in kernel.snapshot().modules) == ([], False)
 
 
 def test_a_module_that_cannot_be_loaded_is_named(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = kernel_with_xfs(tmp_path, fail={"load_target": (errno.ENOENT, "")})
-    result = manage(Task(Wanted("fix", ENABLED, IN_XFS, load_targets=True), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, IN_XFS, load_targets=True), sent), kernel)
     assert (result["failed"], result["attempted"]) == (True, "load the module xfs")
     assert kernel.calls == ["load_target xfs"]
 
@@ -402,7 +395,7 @@ def test_a_copy_that_changes_before_it_is_loaded_is_not_loaded(tmp_path: pathlib
             raise FileChanged(path)
 
     kernel = Watchful(tmp_path, OTHER)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert (result["reason"], result["changed"], names(kernel)) == ("file_changed", False, [("other", True)])
 
 
@@ -417,7 +410,7 @@ def test_a_transition_that_ends_in_the_moment_when_its_time_is_up_is_no_stall(
 
     kernel = JustInTime(tmp_path, stall=["fix"])
     kernel.add_file(FIX)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
     assert "failed" not in result, result
     assert names(kernel) == [("fix", True)]
 
@@ -435,7 +428,7 @@ def test_what_cannot_be_noted_after_the_change_is_told(
         note(files, patch, *arguments)
 
     monkeypatch.setattr(copies, "note", full)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert "failed" not in result
     assert any("No space left on device" in told and "may need src" in told for told in said(result))
 
@@ -446,6 +439,6 @@ def test_a_record_of_another_version_of_the_collection_is_no_file(tmp_path: path
     record = tmp_path / "run/openeuler-livepatch/fix.json"
     written = json.loads(record.read_text())
     record.write_text(json.dumps(dict(written, patch_file={"name": "fix", "of": "another version"})))
-    assert "failed" not in manage(Task(Wanted("fix", DISABLED)), kernel)
-    result = manage(Task(Wanted("fix", ENABLED)), kernel)
+    assert "failed" not in manage(Task(Wanted("fix", State.DISABLED)), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED)), kernel)
     assert (result["failed"], names(kernel)) == (True, [("fix", False)])

@@ -9,14 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    DISABLED,
-    ENABLED,
-    PRESENT,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -64,41 +58,41 @@ def reasons(plan):
     ("patches", "state", "file", "expected"),
     [
         # not loaded
-        ([], ENABLED, FIX, LOAD),
-        ([], PRESENT, FIX, LOAD),
-        ([], DISABLED, FIX, []),
-        ([], DISABLED, None, []),
-        ([], ABSENT, FIX, []),
-        ([], ABSENT, None, []),
+        ([], State.ENABLED, FIX, LOAD),
+        ([], State.PRESENT, FIX, LOAD),
+        ([], State.DISABLED, FIX, []),
+        ([], State.DISABLED, None, []),
+        ([], State.ABSENT, FIX, []),
+        ([], State.ABSENT, None, []),
         # enabled
-        ([ON], ENABLED, FIX, []),
-        ([ON], ENABLED, None, []),
-        ([ON], PRESENT, FIX, []),
-        ([ON], DISABLED, None, DISABLE),
-        ([ON], ABSENT, None, UNLOAD),
-        ([ON], ABSENT, FIX, UNLOAD),
+        ([ON], State.ENABLED, FIX, []),
+        ([ON], State.ENABLED, None, []),
+        ([ON], State.PRESENT, FIX, []),
+        ([ON], State.DISABLED, None, DISABLE),
+        ([ON], State.ABSENT, None, UNLOAD),
+        ([ON], State.ABSENT, FIX, UNLOAD),
         # disabled: only loading enables again
-        ([OFF], ENABLED, FIX, ["unload fix", *LOAD]),
-        ([OFF], PRESENT, FIX, []),
-        ([OFF], PRESENT, None, []),
-        ([OFF], DISABLED, None, []),
-        ([OFF], ABSENT, None, ["unload fix"]),
+        ([OFF], State.ENABLED, FIX, ["unload fix", *LOAD]),
+        ([OFF], State.PRESENT, FIX, []),
+        ([OFF], State.PRESENT, None, []),
+        ([OFF], State.DISABLED, None, []),
+        ([OFF], State.ABSENT, None, ["unload fix"]),
         # being enabled
-        ([STARTING], ENABLED, FIX, WAIT),
-        ([STARTING], PRESENT, None, WAIT),
-        ([STARTING], DISABLED, None, DISABLE),
-        ([STARTING], ABSENT, None, UNLOAD),
+        ([STARTING], State.ENABLED, FIX, WAIT),
+        ([STARTING], State.PRESENT, None, WAIT),
+        ([STARTING], State.DISABLED, None, DISABLE),
+        ([STARTING], State.ABSENT, None, UNLOAD),
         # being disabled
-        ([STOPPING], ENABLED, FIX, ["enable fix", "wait fix"]),
-        ([STOPPING], DISABLED, None, WAIT),
-        ([STOPPING], ABSENT, None, ["wait fix", "unload fix"]),
+        ([STOPPING], State.ENABLED, FIX, ["enable fix", "wait fix"]),
+        ([STOPPING], State.DISABLED, None, WAIT),
+        ([STOPPING], State.ABSENT, None, ["wait fix", "unload fix"]),
         # somebody else's patches
-        ([OTHER], ENABLED, FIX, LOAD),
-        ([OTHER, ON], ABSENT, None, UNLOAD),
-        ([OTHER_MOVING], ENABLED, FIX, ["wait other", *LOAD]),
-        ([ON, OTHER_MOVING], DISABLED, None, ["wait other", *DISABLE]),
-        ([ON, OTHER_MOVING], ENABLED, None, []),
-        ([OFF, OTHER_MOVING], ABSENT, None, ["unload fix"]),
+        ([OTHER], State.ENABLED, FIX, LOAD),
+        ([OTHER, ON], State.ABSENT, None, UNLOAD),
+        ([OTHER_MOVING], State.ENABLED, FIX, ["wait other", *LOAD]),
+        ([ON, OTHER_MOVING], State.DISABLED, None, ["wait other", *DISABLE]),
+        ([ON, OTHER_MOVING], State.ENABLED, None, []),
+        ([OFF, OTHER_MOVING], State.ABSENT, None, ["unload fix"]),
     ],
 )
 def test_steps(patches, state, file, expected):
@@ -110,10 +104,10 @@ def test_steps(patches, state, file, expected):
 @pytest.mark.parametrize(
     ("patch", "wanted"),
     [
-        (STAYS, Wanted("fix", ABSENT)),
-        (replace(STAYS, enabled=False), Wanted("fix", ENABLED, FIX)),
-        (STAYS, Wanted("fix", ENABLED, OTHER_FIX, reload=True)),
-        (STAYS, Wanted("other", ENABLED, OTHER_FILE, supersedes=("fix",))),
+        (STAYS, Wanted("fix", State.ABSENT)),
+        (replace(STAYS, enabled=False), Wanted("fix", State.ENABLED, FIX)),
+        (STAYS, Wanted("fix", State.ENABLED, OTHER_FIX, reload=True)),
+        (STAYS, Wanted("other", State.ENABLED, OTHER_FILE, supersedes=("fix",))),
     ],
 )
 def test_a_module_without_an_exit_function_is_not_disabled_to_be_unloaded(patch, wanted):
@@ -123,17 +117,17 @@ def test_a_module_without_an_exit_function_is_not_disabled_to_be_unloaded(patch,
 
 
 def test_a_module_without_an_exit_function_can_be_disabled():
-    assert steps(make_plan(snapshot(STAYS), Wanted("fix", DISABLED))) == DISABLE
+    assert steps(make_plan(snapshot(STAYS), Wanted("fix", State.DISABLED))) == DISABLE
 
 
 @pytest.mark.parametrize(
     ("patches", "state", "file", "expected"),
     [
-        ([ON], ENABLED, OTHER_FIX, [*UNLOAD, *LOAD]),
-        ([OFF], PRESENT, OTHER_FIX, ["unload fix", *LOAD]),
-        ([ON], DISABLED, OTHER_FIX, DISABLE),
-        ([ON], ABSENT, OTHER_FIX, UNLOAD),
-        ([ON], ENABLED, FIX, []),
+        ([ON], State.ENABLED, OTHER_FIX, [*UNLOAD, *LOAD]),
+        ([OFF], State.PRESENT, OTHER_FIX, ["unload fix", *LOAD]),
+        ([ON], State.DISABLED, OTHER_FIX, DISABLE),
+        ([ON], State.ABSENT, OTHER_FIX, UNLOAD),
+        ([ON], State.ENABLED, FIX, []),
     ],
 )
 def test_reload(patches, state, file, expected):
@@ -141,7 +135,7 @@ def test_reload(patches, state, file, expected):
 
 
 def test_stored_copy_is_loaded_again():
-    plan = make_plan(snapshot(OFF), Wanted("fix", ENABLED), stored={"fix": FIX})
+    plan = make_plan(snapshot(OFF), Wanted("fix", State.ENABLED), stored={"fix": FIX})
     assert steps(plan) == ["unload fix", *LOAD]
     assert plan.loads == (FIX,)
 
@@ -149,21 +143,21 @@ def test_stored_copy_is_loaded_again():
 @pytest.mark.parametrize(
     ("host", "wanted", "expected"),
     [
-        (snapshot(), Wanted("fix", ENABLED), ["not_loaded"]),
-        (snapshot(), Wanted("fix", PRESENT), ["not_loaded"]),
-        (snapshot(OFF), Wanted("fix", ENABLED), ["needs_file"]),
-        (snapshot(ON), Wanted("fix", ENABLED, OTHER_FIX), ["different_build"]),
-        (snapshot(ON), Wanted("fix", ABSENT, OTHER_FIX), ["different_build"]),
-        (snapshot(), Wanted("ext4", ABSENT), ["not_a_live_patch"]),
-        (snapshot(abi=None), Wanted("ext4", ABSENT), ["not_a_live_patch"]),
-        (snapshot(abi=None, why_unsupported="x"), Wanted("fix", ENABLED, FIX), ["unsupported_kernel"]),
+        (snapshot(), Wanted("fix", State.ENABLED), ["not_loaded"]),
+        (snapshot(), Wanted("fix", State.PRESENT), ["not_loaded"]),
+        (snapshot(OFF), Wanted("fix", State.ENABLED), ["needs_file"]),
+        (snapshot(ON), Wanted("fix", State.ENABLED, OTHER_FIX), ["different_build"]),
+        (snapshot(ON), Wanted("fix", State.ABSENT, OTHER_FIX), ["different_build"]),
+        (snapshot(), Wanted("ext4", State.ABSENT), ["not_a_live_patch"]),
+        (snapshot(abi=None), Wanted("ext4", State.ABSENT), ["not_a_live_patch"]),
+        (snapshot(abi=None, why_unsupported="x"), Wanted("fix", State.ENABLED, FIX), ["unsupported_kernel"]),
         (
             snapshot(OTHER, privileged=False),
-            Wanted("fix", ENABLED, patch_file(machine="aarch64", vermagic="6.1.0 ", replace=True)),
+            Wanted("fix", State.ENABLED, patch_file(machine="aarch64", vermagic="6.1.0 ", replace=True)),
             ["replaces_others", "not_root"],
         ),
-        (snapshot(OTHER), Wanted("fix", ENABLED, patch_file(replace=None)), ["may_replace_others"]),
-        (snapshot(ON, privileged=False), Wanted("fix", DISABLED), ["not_root"]),
+        (snapshot(OTHER), Wanted("fix", State.ENABLED, patch_file(replace=None)), ["may_replace_others"]),
+        (snapshot(ON, privileged=False), Wanted("fix", State.DISABLED), ["not_root"]),
     ],
 )
 def test_refusals(host, wanted, expected):
@@ -172,31 +166,31 @@ def test_refusals(host, wanted, expected):
     assert not plan.steps
 
 
-@pytest.mark.parametrize("state", [ABSENT, DISABLED])
+@pytest.mark.parametrize("state", [State.ABSENT, State.DISABLED])
 def test_nothing_is_loaded_on_a_kernel_that_cannot_load(state):
     assert make_plan(snapshot(abi=None), Wanted("fix", state)) == Plan()
 
 
 def test_replace_is_harmless_alone():
-    assert steps(make_plan(snapshot(), Wanted("fix", ENABLED, patch_file(replace=True)))) == LOAD
+    assert steps(make_plan(snapshot(), Wanted("fix", State.ENABLED, patch_file(replace=True)))) == LOAD
 
 
 def test_unprivileged_may_look():
-    assert make_plan(snapshot(ON, privileged=False), Wanted("fix", ENABLED)) == Plan()
+    assert make_plan(snapshot(ON, privileged=False), Wanted("fix", State.ENABLED)) == Plan()
 
 
 def test_unknown_identity_is_said():
-    plan = make_plan(snapshot(NO_MARKS), Wanted("fix", ENABLED, UNKNOWN_FIX))
+    plan = make_plan(snapshot(NO_MARKS), Wanted("fix", State.ENABLED, UNKNOWN_FIX))
     assert not plan.steps
     assert plan.notes[0].reason == "build_unknown"
 
 
 def test_waiting_is_no_change():
-    assert not make_plan(snapshot(STARTING), Wanted("fix", ENABLED, FIX)).changes
-    assert make_plan(snapshot(), Wanted("fix", ENABLED, FIX)).changes
+    assert not make_plan(snapshot(STARTING), Wanted("fix", State.ENABLED, FIX)).changes
+    assert make_plan(snapshot(), Wanted("fix", State.ENABLED, FIX)).changes
 
 
-@pytest.mark.parametrize("state", [ENABLED, DISABLED, PRESENT, ABSENT])
+@pytest.mark.parametrize("state", [State.ENABLED, State.DISABLED, State.PRESENT, State.ABSENT])
 @pytest.mark.parametrize("patches", [[], [ON], [OFF], [STARTING], [STOPPING], [OTHER, ON]])
 def test_a_second_plan_is_empty(patches, state):
     before = snapshot(*patches)
@@ -226,7 +220,7 @@ def test_a_second_plan_is_empty(patches, state):
     ],
 )
 def test_way_back(before, now, kept, expected):
-    plan = Plan(steps=(Step("disable", "fix"), Step("wait", "other")))
+    plan = Plan(steps=(Step(Action.DISABLE, "fix"), Step(Action.WAIT, "other")))
     back = whole_rollback(snapshot(OTHER, *before), snapshot(OTHER, *now), plan, {"fix": kept} if kept else {})
     assert [f"{step.action} {step.patch}" for step in back] == expected
 
@@ -243,7 +237,7 @@ def whole_rollback(before, now, plan, kept):
 def test_the_modules_that_a_kernel_wants_before_the_patch(abi, expected):
     functions = (Function("xfs", "xfs_sync_fs"), Function("ext4", "ext4_sync_fs"), Function("vmlinux", "one"))
     file = patch_file(abi=abi, depends=("crc32c",), functions=functions)
-    plan = make_plan(snapshot(abi=abi), Wanted("fix", ENABLED, file, load_targets=True))
+    plan = make_plan(snapshot(abi=abi), Wanted("fix", State.ENABLED, file, load_targets=True))
     assert [step for step in steps(plan) if step.startswith("load target")] == expected
 
 

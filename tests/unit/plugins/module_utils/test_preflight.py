@@ -23,12 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     allow,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    DISABLED,
-    ENABLED,
-    PRESENT,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -77,7 +72,7 @@ def rank(severity):
 
 def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, boot=NOTHING_ACCEPTED, **conditions):
     file = patch_file(abi=abi, **(file or {}))
-    wanted = wanted or Wanted("fix", ENABLED, file)
+    wanted = wanted or Wanted("fix", State.ENABLED, file)
     before = snapshot(*patches, abi=abi, stacking_enforced=False, **(host or {}))
     plan = make_plan(before, wanted)
     assert not plan.refusals, plan.refusals
@@ -135,7 +130,7 @@ def test_a_number_tells_which_of_several_functions_is_replaced():
 def test_the_other_abi():
     assert (findings(PER_TASK, file={})) == []
     file = patch_file(abi=STOP_MACHINE)
-    wanted = Wanted("fix", ENABLED, file)
+    wanted = Wanted("fix", State.ENABLED, file)
     plan = make_plan(snapshot(), wanted)
     assert [finding.reason for finding in find(Circumstances(snapshot(), FINE, plan.intended))] == ["wrong_abi"]
 
@@ -238,28 +233,28 @@ def test_what_the_file_or_the_kernel_does_not_show_is_said():
 )
 def test_targets_that_are_not_loaded(abi, load_targets, expected):
     file = patch_file(abi=abi, functions=(IN_ABSENT_MODULE,))
-    wanted = Wanted("fix", ENABLED, file, load_targets=load_targets)
+    wanted = Wanted("fix", State.ENABLED, file, load_targets=load_targets)
     assert seen(abi, wanted=wanted) == [("target_not_loaded", expected)]
 
 
 def test_targets_that_are_not_even_installed():
     file = patch_file(abi=STOP_MACHINE, functions=(Function("zfs", "zfs_sync"),))
-    (finding,) = findings(STOP_MACHINE, wanted=Wanted("fix", ENABLED, file, load_targets=True))
+    (finding,) = findings(STOP_MACHINE, wanted=Wanted("fix", State.ENABLED, file, load_targets=True))
     assert (finding.reason, finding.severity) == ("target_not_loaded", REFUSE)
     assert "not installed" in finding.seen
 
 
 def test_dependencies_may_be_loaded_or_built_in():
     needs = patch_file(depends=("crc32c",))
-    assert not seen(wanted=Wanted("fix", ENABLED, needs, load_targets=True))
-    assert not seen(wanted=Wanted("fix", ENABLED, needs), built_in=frozenset(["crc32c"]))
+    assert not seen(wanted=Wanted("fix", State.ENABLED, needs, load_targets=True))
+    assert not seen(wanted=Wanted("fix", State.ENABLED, needs), built_in=frozenset(["crc32c"]))
 
 
 @pytest.mark.parametrize(("abi", "expected"), [(PER_TASK, WARN), (STOP_MACHINE, REFUSE)])
-@pytest.mark.parametrize("state", [ENABLED, DISABLED])
+@pytest.mark.parametrize("state", [State.ENABLED, State.DISABLED])
 def test_kprobes(abi, expected, state):
     probes = (Kprobe("vmlinux", "cmdline_proc_show", 0x10), Kprobe("ext4", "cmdline_proc_show"))
-    patches = [loaded(patch_file(abi=abi))] if state == DISABLED else []
+    patches = [loaded(patch_file(abi=abi))] if state == State.DISABLED else []
     wanted = Wanted("fix", state, patch_file(abi=abi))
     (finding,) = findings(abi, patches, wanted=wanted, kprobes=probes)
     assert (finding.reason, finding.severity) == ("kprobe", expected)
@@ -344,9 +339,9 @@ def test_a_tracer_of_a_namesake_keeps_a_stop_machine_kernel_from_being_patched()
 def test_a_patch_that_is_only_registered_may_have_a_kprobe_and_a_tracer_in_its_functions():
     users = {"kprobes": (Kprobe("vmlinux", "cmdline_proc_show"),), "traced": (Traced("vmlinux", CMDLINE.name, 1),)}
     file = patch_file(abi=STOP_MACHINE)
-    assert not seen(STOP_MACHINE, wanted=Wanted("fix", PRESENT, file), **users)
-    assert not seen(STOP_MACHINE, wanted=Wanted("fix", PRESENT, file), kprobes=None, traced=None)
-    assert seen(STOP_MACHINE, wanted=Wanted("fix", ENABLED, file), **users) == [
+    assert not seen(STOP_MACHINE, wanted=Wanted("fix", State.PRESENT, file), **users)
+    assert not seen(STOP_MACHINE, wanted=Wanted("fix", State.PRESENT, file), kprobes=None, traced=None)
+    assert seen(STOP_MACHINE, wanted=Wanted("fix", State.ENABLED, file), **users) == [
         ("kprobe", REFUSE),
         ("ftrace_user", REFUSE),
     ]
@@ -355,7 +350,7 @@ def test_a_patch_that_is_only_registered_may_have_a_kprobe_and_a_tracer_in_its_f
 @pytest.mark.parametrize("name", ["one", "cmdline_proc_show"])
 def test_a_reload_changes_the_functions_of_both_contents(name):
     before = loaded(patch_file(abi=STOP_MACHINE, functions=(Function("vmlinux", "one"),)))
-    wanted = Wanted("fix", ENABLED, patch_file(content="2", abi=STOP_MACHINE), reload=True)
+    wanted = Wanted("fix", State.ENABLED, patch_file(content="2", abi=STOP_MACHINE), reload=True)
     found = seen(STOP_MACHINE, patches=[before], wanted=wanted, kprobes=(Kprobe("vmlinux", name),))
     assert found == [("kprobe", REFUSE)]
 
@@ -418,7 +413,7 @@ def test_an_unrelated_patch_of_the_other_tool():
 def test_a_patch_that_the_other_tool_has_loaded_itself():
     file = patch_file(content="2")
     own = loaded(patch_file(), owner="kpatch.service")
-    wanted = Wanted("fix", ENABLED, file, reload=True, force_owner=True)
+    wanted = Wanted("fix", State.ENABLED, file, reload=True, force_owner=True)
     assert "owned" not in [check for check, _severity in seen(patches=[own], wanted=wanted, owner="kpatch.service")]
 
 

@@ -15,16 +15,11 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ACCEPTED,
-    DISABLED,
-    ENABLED,
-    FORCE,
-    REPORT,
-    ROLL_BACK,
-    WAIT_LONGER,
+    AtBoot,
+    OnStall,
     Patience,
     Probe,
+    State,
     Task,
     Verification,
     Wanted,
@@ -56,7 +51,7 @@ def fixture_enable(tmp_path):
 
     def enable(kernel, verification=None, supersedes=(), **changes):
         kernel.add_file(FIX)
-        wanted = Wanted("fix", ENABLED, FIX, supersedes=supersedes)
+        wanted = Wanted("fix", State.ENABLED, FIX, supersedes=supersedes)
         return manage(Task(wanted, str(path), verification=verification or Verification(), **changes), kernel)
 
     return enable
@@ -134,13 +129,13 @@ def test_a_probe_that_holds_already_proves_nothing(tmp_path, enable):
 
 
 def task_for(kernel, verification, **wanted):
-    return manage(Task(Wanted("fix", ENABLED, **wanted), verification=verification), kernel)
+    return manage(Task(Wanted("fix", State.ENABLED, **wanted), verification=verification), kernel)
 
 
 @pytest.mark.parametrize(("text", "reason"), [("patched\n", None), ("root=/dev/vda\n", "probe_failed")])
 def test_the_run_after_a_reported_stall_finds_the_effect_there(tmp_path, enable, text, reason):
     kernel = Effective(tmp_path, text=text, stall=["fix"])
-    assert enable(kernel, Verification(probe=CMDLINE), patience=Patience(timeout=5, on_stall=REPORT))["changed"]
+    assert enable(kernel, Verification(probe=CMDLINE), patience=Patience(timeout=5, on_stall=OnStall.REPORT))["changed"]
     kernel.sleep = lambda _seconds: kernel.settle()
     result = enable(kernel, Verification(probe=CMDLINE))
     assert result.get("reason") == reason
@@ -181,7 +176,7 @@ def test_another_content_must_show_a_difference(tmp_path, enable):
     (tmp_path / "proc/cmdline").write_text("patched\n")
     kernel = Effective(tmp_path, loaded(patch_file("fix", "0")))
     kernel.add_file(FIX)
-    wanted = Wanted("fix", ENABLED, FIX, reload=True)
+    wanted = Wanted("fix", State.ENABLED, FIX, reload=True)
     result = manage(Task(wanted, str(tmp_path / "sent.ko"), verification=Verification(probe=CMDLINE)), kernel)
     assert (result["reason"], kernel.calls) == ("probe", [])
 
@@ -369,7 +364,7 @@ def test_an_ineffective_patch_is_rolled_back(tmp_path, enable, monkeypatch):
 
 def test_disabling_needs_no_probe(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", DISABLED), verification=Verification(probe=CMDLINE)), kernel)
+    result = manage(Task(Wanted("fix", State.DISABLED), verification=Verification(probe=CMDLINE)), kernel)
     assert "failed" not in result
 
 
@@ -418,7 +413,9 @@ def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     (tmp_path / "sys/module/fix").mkdir(parents=True)
     verification = Verification(probe=CMDLINE)
-    assert enable(kernel, verification, patience=Patience(timeout=1, on_stall=REPORT))["state"] == "in transition"
+    assert (
+        enable(kernel, verification, patience=Patience(timeout=1, on_stall=OnStall.REPORT))["state"] == "in transition"
+    )
     kernel.patches = [dataclasses.replace(patch, in_transition=False) for patch in kernel.patches]
     predicted = enable(kernel, verification, check_mode=True)
     assert "has not proven its effect" in said(predicted)[0]
@@ -433,7 +430,7 @@ def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp
 
 def test_what_was_not_done_is_not_told_as_done(tmp_path, enable):
     stalled = ModelKernel(tmp_path, loaded(patch_file("old"), load_index=1), stall=["fix"])
-    result = enable(stalled, patience=Patience(timeout=1, on_stall=REPORT), supersedes=("old",))
+    result = enable(stalled, patience=Patience(timeout=1, on_stall=OnStall.REPORT), supersedes=("old",))
     assert result["actions"] == ["load fix"]
     (line,) = stalled.journal_lines
     assert f": load fix: fix sha256={FIX.sha256} left fix in transition; to be done: disable old; " in line
@@ -449,13 +446,13 @@ def test_the_journal_names_what_is_accepted_and_what_could_not_be_undone(tmp_pat
     accepting = ModelKernel(tmp_path / "accepting")
     (tmp_path / "accepting/sys/module/fix").mkdir(parents=True)
     enable(accepting)
-    manage(Task(Wanted("fix", ENABLED, boot=ACCEPTED)), accepting)
+    manage(Task(Wanted("fix", State.ENABLED, boot=AtBoot.ACCEPTED)), accepting)
     assert accepting.journal_lines[1].endswith(f": accept fix for the next boots: fix sha256={FIX.sha256} done")
 
 
 def test_the_soak_time_passes_after_disabling_too(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", DISABLED), verification=Verification(watch=5)), kernel)
+    result = manage(Task(Wanted("fix", State.DISABLED), verification=Verification(watch=5)), kernel)
     assert "5 s after the change" in result["proofs"][-1]["how"]
 
 
@@ -470,20 +467,20 @@ class Slow(ModelKernel):
 
 def test_on_stall_revert(tmp_path, enable):
     kernel = ModelKernel(tmp_path, stall=["fix"])
-    result = enable(kernel, patience=Patience(timeout=5, on_stall=ROLL_BACK))
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.ROLL_BACK))
     assert (result["reason"], kernel.patches) == ("transition_stalled", [])
     assert kernel.clock < 6
 
 
 def test_on_stall_wait(tmp_path, enable):
     kernel = Slow(tmp_path, stall=["fix"])
-    result = enable(kernel, patience=Patience(timeout=5, on_stall=WAIT_LONGER))
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.WAIT))
     assert (result["state"], kernel.clock >= 100) == ("enabled", True)
 
 
 def test_on_stall_report(tmp_path, enable):
     kernel = ModelKernel(tmp_path, stall=["fix"])
-    result = enable(kernel, patience=Patience(timeout=5, on_stall=REPORT))
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.REPORT))
     assert "failed" not in result
     assert (result["state"], result["changed"]) == ("in transition", True)
     assert result["stalling_tasks"][0]["command"] == "sleep"
@@ -492,7 +489,9 @@ def test_on_stall_report(tmp_path, enable):
 
 def test_what_was_disabled_by_force_stays_loaded(tmp_path):
     kernel = Slow(tmp_path, loaded(FIX), stall=["fix"])
-    result = manage(Task(Wanted("fix", ABSENT), None, patience=Patience(timeout=5, on_stall=FORCE)), kernel)
+    result = manage(
+        Task(Wanted("fix", State.ABSENT), None, patience=Patience(timeout=5, on_stall=OnStall.FORCE)), kernel
+    )
     assert not result.get("failed"), result
     assert (result["changed"], kernel.calls) == (True, ["disable fix", "force fix"])
     assert "and its module stays loaded. Plan a reboot" in said(result)[-1]
@@ -500,11 +499,11 @@ def test_what_was_disabled_by_force_stays_loaded(tmp_path):
 
 def test_on_stall_force(tmp_path, enable):
     kernel = Slow(tmp_path, stall=["fix"])
-    result = enable(kernel, patience=Patience(timeout=5, on_stall=FORCE))
+    result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.FORCE))
     assert (result["state"], kernel.calls) == ("enabled", ["load fix", "force fix"])
     assert "was forced: tasks may run old and new code together. Plan a reboot" in said(result)[-1]
 
 
 def test_nothing_of_this_is_needed_on_stop_machine_kernels(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix", abi=STOP_MACHINE)), abi=STOP_MACHINE)
-    assert proofs(manage(Task(Wanted("fix", DISABLED)), kernel)) == {"state": True, "log": True}
+    assert proofs(manage(Task(Wanted("fix", State.DISABLED)), kernel)) == {"state": True, "log": True}

@@ -13,12 +13,9 @@ import tempfile
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ALLOW,
-    ENABLED,
-    ON_COVERED,
-    REVERTED,
-    STATES,
+    OnCovered,
     Patience,
+    State,
     Task,
     Wanted,
 )
@@ -73,14 +70,14 @@ def situations(draw, kernels=KERNELS):
         enabled.sort(reverse=True)
     patches = [loaded(files[name], on, load_index=NAMES.index(name) + 1) for name, on in zip(present, enabled)]
     name = draw(st.sampled_from(NAMES))
-    state = draw(st.sampled_from(STATES))
+    state = draw(st.sampled_from(State))
     wanted = Wanted(
         name=name,
         state=state,
         file=draw(st.sampled_from([files[name], None])),
-        on_covered=draw(st.sampled_from(ON_COVERED)),
+        on_covered=draw(st.sampled_from(OnCovered)),
         supersedes=tuple(draw(st.lists(st.sampled_from([*NAMES, "contained"]), max_size=2)))
-        if state == ENABLED
+        if state == State.ENABLED
         else (),
     )
     return kind, files, patches, wanted
@@ -167,7 +164,7 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
         assert case.reached()
         assert result["changed"] == predicted["changed"] == (result["actions"] != [])
         assert shown(result) == shown(predicted) or case.kernel.hidden
-        if case.wanted.on_covered != ALLOW:
+        if case.wanted.on_covered != OnCovered.ALLOW:
             unchanged = case.others(case.before)
             for function, stack in case.stacks_before.items():
                 kept = [name for name in stack if name in unchanged]
@@ -186,7 +183,7 @@ def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
         if not result.get("failed"):
             assert case.reached()
             return
-        if case.wanted.on_covered != ALLOW:
+        if case.wanted.on_covered != OnCovered.ALLOW:
             for function, stack in case.stacks_before.items():
                 assert case.stacks()[function][-1] == stack[-1]
         if result.get("not_restored"):
@@ -201,7 +198,7 @@ def test_no_older_code_comes_above_what_was_live_and_stays(situation, trouble, k
     """Whatever files are at hand to undo with."""
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation, trouble, kept)
-        if not case.manage().get("failed") or case.wanted.on_covered == ALLOW:
+        if not case.manage().get("failed") or case.wanted.on_covered == OnCovered.ALLOW:
             return
         for function, stack in case.stacks_before.items():
             now = case.stacks().get(function, [])
@@ -220,16 +217,16 @@ def test_after_a_stall_everything_that_was_live_is_live_again(situation, name, a
             assert result.get("not_restored", []) == [] or result["changed"]
 
 
-@given(situations(), st.sampled_from(ON_COVERED))
+@given(situations(), st.sampled_from(OnCovered))
 def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(situation, on_covered):
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation)
         name = case.wanted.name
-        case.wanted = dataclasses.replace(case.wanted, state=ENABLED)
+        case.wanted = dataclasses.replace(case.wanted, state=State.ENABLED)
         if case.manage().get("failed"):
             return
         enabled, stacks = case.conditions(), case.stacks()
-        case.wanted = Wanted(name, REVERTED, on_covered=on_covered)
+        case.wanted = Wanted(name, State.REVERTED, on_covered=on_covered)
         predicted = case.manage(check_mode=True)
         result = case.manage()
         if result.get("failed"):
@@ -243,7 +240,7 @@ def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(situa
             assert not any(case.before.pop(disabled) for disabled in missing)
         assert case.conditions() == case.before
         assert shown(result) == shown(predicted) or case.kernel.hidden
-        if on_covered != ALLOW and situation[3].on_covered != ALLOW:
+        if on_covered != OnCovered.ALLOW and situation[3].on_covered != OnCovered.ALLOW:
             without = {
                 function: [one for one in stack if one != name] for function, stack in case.stacks_before.items()
             }
@@ -309,6 +306,6 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
 def test_the_model_can_fail():
     with tempfile.TemporaryDirectory() as root:
         file = patch_file("p1", abi=STOP_MACHINE)
-        situation = ({"abi": STOP_MACHINE}, {"p1": file}, [], Wanted("p1", ENABLED, file))
+        situation = ({"abi": STOP_MACHINE}, {"p1": file}, [], Wanted("p1", State.ENABLED, file))
         result = Case(root, situation, ("enable", 0)).manage()
         assert result["errno"] == errno.errorcode[errno.EIO]

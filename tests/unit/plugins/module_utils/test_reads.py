@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import ENABLED, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
@@ -89,7 +89,7 @@ def read_twice(read: Counter[str]) -> list[str]:
 def test_a_run_without_change_reads_each_file_once(
     file_of: dict[str, PatchFile], read: Counter[str], tmp_path: pathlib.Path
 ) -> None:
-    result = manage(Task(Wanted("lp_one", ENABLED, file_of["lp_one"])), Kernel(Files(str(tmp_path))))
+    result = manage(Task(Wanted("lp_one", State.ENABLED, file_of["lp_one"])), Kernel(Files(str(tmp_path))))
     assert (result["changed"], result["boot"], result["patch"]["identity"]["sha256"]) == (
         False,
         "accepted",

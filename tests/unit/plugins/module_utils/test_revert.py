@@ -10,15 +10,7 @@ import pathlib
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ALLOW,
-    ENABLED,
-    REFUSE,
-    REVERTED,
-    UNSTACK,
-    Task,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -49,7 +41,7 @@ def host(*names, abi=PER_TASK, **changes):
 
 def revert(state, displaced, kept=(), **verification):
     files = {name: patch_file(name, abi=state.abi) for name in kept}
-    return plan_revert(state, Wanted("new", REVERTED, **verification), files, displaced)
+    return plan_revert(state, Wanted("new", State.REVERTED, **verification), files, displaced)
 
 
 def back(name, abi=PER_TASK, enabled=True, **changes):
@@ -131,17 +123,17 @@ def test_what_is_not_kept_cannot_come_back():
 def test_a_patch_that_was_above_the_superseded_one_stays_above():
     state = host("above", "new", abi=STOP_MACHINE, stacking_enforced=False)
     displaced = (back("old", STOP_MACHINE, under=("above",)),)
-    (refusal,) = revert(state, displaced, on_covered=REFUSE).refusals
+    (refusal,) = revert(state, displaced, on_covered=OnCovered.REFUSE).refusals
     assert (refusal.reason, "under above" in refusal.seen) == ("would_cover", True)
-    assert steps(revert(state, displaced, on_covered=ALLOW)) == [
+    assert steps(revert(state, displaced, on_covered=OnCovered.ALLOW)) == [
         "load old",
         "enable old",
         "disable new",
         "unload new",
     ]
-    (refusal,) = revert(state, displaced, on_covered=UNSTACK).refusals
+    (refusal,) = revert(state, displaced, on_covered=OnCovered.UNSTACK).refusals
     assert (refusal.reason, "above could not be loaded" in refusal.seen) == ("needs_file", True)
-    plan = revert(state, displaced, kept=("above",), on_covered=UNSTACK)
+    plan = revert(state, displaced, kept=("above",), on_covered=OnCovered.UNSTACK)
     assert steps(plan) == [
         *["disable above", "unload above"],
         *["load old", "enable old", "disable new", "unload new"],
@@ -174,45 +166,45 @@ def kept(kernel):
 def test_a_superseded_patch_is_kept_as_long_as_the_one_that_took_its_place(tmp_path):
     kernel = ModelKernel(tmp_path)
     old, new = patch_file("old"), patch_file("new")
-    run(kernel, Wanted("old", ENABLED, old))
-    run(kernel, Wanted("new", ENABLED, new, supersedes=("old",)))
+    run(kernel, Wanted("old", State.ENABLED, old))
+    run(kernel, Wanted("new", State.ENABLED, new, supersedes=("old",)))
     assert kept(kernel) == [f"new-{new.sha256[:16]}.ko", "new.json", f"old-{old.sha256[:16]}.ko"]
-    run(kernel, Wanted("new", REVERTED))
+    run(kernel, Wanted("new", State.REVERTED))
     assert [patch.name for patch in kernel.patches] == ["old"]
     assert kept(kernel) == [f"old-{old.sha256[:16]}.ko", "old.json"]
-    run(kernel, Wanted("old", "absent"))
+    run(kernel, Wanted("old", State.ABSENT))
     assert kept(kernel) == []
 
 
 def test_an_earlier_content_comes_back_once(tmp_path):
     kernel = ModelKernel(tmp_path)
-    run(kernel, Wanted("fix", ENABLED, patch_file("fix")))
-    run(kernel, Wanted("fix", ENABLED, patch_file("fix", content="2"), reload=True), content="2")
-    run(kernel, Wanted("fix", REVERTED, patch_file("fix", content="2")), content="2")
+    run(kernel, Wanted("fix", State.ENABLED, patch_file("fix")))
+    run(kernel, Wanted("fix", State.ENABLED, patch_file("fix", content="2"), reload=True), content="2")
+    run(kernel, Wanted("fix", State.REVERTED, patch_file("fix", content="2")), content="2")
     (patch,) = kernel.patches
     assert patch.identity.build_id == "id-fix1"
-    assert not run(kernel, Wanted("fix", REVERTED, patch_file("fix", content="2")), content="2")["changed"]
+    assert not run(kernel, Wanted("fix", State.REVERTED, patch_file("fix", content="2")), content="2")["changed"]
 
 
 def test_what_a_loaded_patch_supersedes_later_is_remembered_too(tmp_path):
     kernel = ModelKernel(tmp_path)
-    run(kernel, Wanted("one", ENABLED, patch_file("one")))
-    run(kernel, Wanted("new", ENABLED, patch_file("new"), supersedes=("one",)))
-    run(kernel, Wanted("two", ENABLED, patch_file("two")))
-    run(kernel, Wanted("new", ENABLED, supersedes=("two",), on_covered=ALLOW))
-    run(kernel, Wanted("new", REVERTED))
+    run(kernel, Wanted("one", State.ENABLED, patch_file("one")))
+    run(kernel, Wanted("new", State.ENABLED, patch_file("new"), supersedes=("one",)))
+    run(kernel, Wanted("two", State.ENABLED, patch_file("two")))
+    run(kernel, Wanted("new", State.ENABLED, supersedes=("two",), on_covered=OnCovered.ALLOW))
+    run(kernel, Wanted("new", State.REVERTED))
     assert {patch.name: patch.enabled for patch in kernel.patches} == {"one": True, "two": True}
 
 
 def test_what_is_superseded_twice_comes_back_once(tmp_path):
     kernel = ModelKernel(tmp_path)
     for _time in range(2):
-        run(kernel, Wanted("one", ENABLED, patch_file("one")))
-        run(kernel, Wanted("new", ENABLED, patch_file("new"), supersedes=("one",)))
-    run(kernel, Wanted("new", REVERTED))
+        run(kernel, Wanted("one", State.ENABLED, patch_file("one")))
+        run(kernel, Wanted("new", State.ENABLED, patch_file("new"), supersedes=("one",)))
+    run(kernel, Wanted("new", State.REVERTED))
     assert [patch.name for patch in kernel.patches] == ["one"]
 
 
 def test_plans_that_revert_nothing_are_as_before():
     state = host("new")
-    assert make_plan(state, Wanted("new", ENABLED)).steps == ()
+    assert make_plan(state, Wanted("new", State.ENABLED)).steps == ()

@@ -10,15 +10,8 @@ import dataclasses
 import errno
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, UNLOAD, Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ALLOW,
-    DISABLED,
-    ENABLED,
-    UNSTACK,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -88,10 +81,12 @@ def test_a_content_that_failed_does_not_stay(tmp_path, abi):
 
 def test_what_could_be_lost_is_said_before():
     second = patch_file("fix", "2")
-    plan = make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True))
+    plan = make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", State.ENABLED, second, reload=True))
     assert "If this fails, fix cannot be loaded again." in plan.notes[0].seen
     kept = {"fix": patch_file("fix")}
-    assert not make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", ENABLED, second, reload=True), kept).notes
+    assert not make_plan(
+        snapshot(loaded(patch_file("fix"))), Wanted("fix", State.ENABLED, second, reload=True), kept
+    ).notes
 
 
 def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_path):
@@ -112,11 +107,13 @@ def test_without_a_mark_the_plan_tells_contents_apart(abi, instances):
     kept = dataclasses.replace(loaded(first), identity=Identity(sha256=first.sha256))
     before = dataclasses.replace(kept, instance=instances[0])
     now = dataclasses.replace(kept, instance=instances[1], identity=Identity())
-    plan = Plan(steps=(Step(UNLOAD, "fix"), Step(LOAD, "fix", second)))
+    plan = Plan(steps=(Step(Action.UNLOAD, "fix"), Step(Action.LOAD, "fix", second)))
     assert is_different_build(now, before, plan) == (instances == (1, 2))
-    assert not is_different_build(now, before, Plan(steps=(Step(UNLOAD, "fix"), Step(LOAD, "fix", first))))
+    assert not is_different_build(
+        now, before, Plan(steps=(Step(Action.UNLOAD, "fix"), Step(Action.LOAD, "fix", first)))
+    )
     back = rollback_steps(snapshot(before, abi=abi), snapshot(now, abi=abi), plan, {"fix": first})
-    assert (Step(LOAD, "fix", first) in back) == (instances == (1, 2))
+    assert (Step(Action.LOAD, "fix", first) in back) == (instances == (1, 2))
 
 
 # ---- per_task: one transition at a time, and no patch is enabled without being loaded ----
@@ -136,7 +133,7 @@ def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
     host.kernel.stall_once.add("mid")
-    result = host.run("old", DISABLED, on_covered=UNSTACK)
+    result = host.run("old", State.DISABLED, on_covered=OnCovered.UNSTACK)
     assert result["reason"] == "transition_stalled"
     assert (host.stack, result["not_restored"]) == (["old", "mid"], [])
 
@@ -144,7 +141,7 @@ def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
 def test_what_was_disabled_is_not_loaded_again(tmp_path):
     file = files(PER_TASK, replace=True)
     host = ModelHost(tmp_path, loaded(file["old"], enabled=False), loaded(file["mid"]), kept=[file["old"], file["mid"]])
-    plan = Plan(steps=(Step(UNLOAD, "old"),))
+    plan = Plan(steps=(Step(Action.UNLOAD, "old"),))
     before = host.kernel.snapshot()
     host.kernel.patches = host.kernel.patches[1:]
     assert rollback_steps(before, host.kernel.snapshot(), plan, file) == []
@@ -155,7 +152,7 @@ def test_the_order_comes_back(tmp_path):
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
     host.kernel.stall.add("new")
-    result = host.run("new", file=file["new"], supersedes=("old",), on_covered=UNSTACK)
+    result = host.run("new", file=file["new"], supersedes=("old",), on_covered=OnCovered.UNSTACK)
     assert result["failed"]
     assert (host.stack, result["not_restored"]) == (["old", "mid"], [])
 
@@ -165,7 +162,7 @@ def test_what_has_nothing_to_do_with_it_is_left_alone(tmp_path):
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
     host.kernel.fail_at = ("unload", 0)
-    result = host.run("old", ABSENT)
+    result = host.run("old", State.ABSENT)
     assert result["failed"]
     assert "disable mid" not in host.kernel.calls
     assert sorted(host.stack) == ["mid", "old"]
@@ -191,7 +188,7 @@ def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path, abi):
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, abi=abi, kept=[file["old"]])
     host.kernel.fail_at = ("unload", 0)
-    result = host.run("old", ABSENT, on_covered=ALLOW)
+    result = host.run("old", State.ABSENT, on_covered=OnCovered.ALLOW)
     assert result["not_restored"] == ["old is disabled and should be enabled"]
     assert host.stack == ["mid"]
 
@@ -202,7 +199,7 @@ def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path):
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, hidden=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
-    result = host.run("old", ABSENT, on_covered=UNSTACK)
+    result = host.run("old", State.ABSENT, on_covered=OnCovered.UNSTACK)
     assert result["errno"] == "EIO"
     assert host.stack == ["mid"]
     assert result["rolled_back"] == ["load old", "enable mid"]
@@ -217,7 +214,7 @@ def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
-    result = host.run("old", ABSENT, on_covered=UNSTACK)
+    result = host.run("old", State.ABSENT, on_covered=OnCovered.UNSTACK)
     assert host.stack == ["mid"]
     assert result["not_restored"] == ["old is disabled and should be enabled"]
 
@@ -229,17 +226,17 @@ def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
 def test_a_newer_patch_is_not_covered(abi):
     big = patch_file("big", abi=abi, functions=(F, G))
     hotfix = patch_file("hotfix", abi=abi, functions=(F,))
-    wanted = Wanted("big", ENABLED, big, supersedes=("contained",))
+    wanted = Wanted("big", State.ENABLED, big, supersedes=("contained",))
     newer = snapshot(loaded(big, load_index=1), loaded(hotfix, load_index=2), abi=abi, stacking_enforced=False)
     assert make_plan(newer, wanted) == Plan()
     older = snapshot(loaded(hotfix, load_index=1), loaded(big, load_index=2), abi=abi, stacking_enforced=False)
-    assert Step(UNLOAD, "hotfix") in make_plan(older, wanted).steps
+    assert Step(Action.UNLOAD, "hotfix") in make_plan(older, wanted).steps
     another = dataclasses.replace(wanted, file=patch_file("big", "2", abi=abi, functions=(F, G)), reload=True)
-    assert Step(UNLOAD, "hotfix") in make_plan(newer, another).steps
+    assert Step(Action.UNLOAD, "hotfix") in make_plan(newer, another).steps
     disabled = snapshot(
         loaded(big, False, load_index=1), loaded(hotfix, load_index=2), abi=abi, stacking_enforced=False
     )
-    assert Step(UNLOAD, "hotfix") in make_plan(disabled, wanted).steps
+    assert Step(Action.UNLOAD, "hotfix") in make_plan(disabled, wanted).steps
 
 
 @pytest.mark.parametrize("operation", ["enable", "disable", "unload"])
@@ -260,7 +257,9 @@ def test_a_stack_that_cannot_be_read_at_the_moment(tmp_path, operation):
 def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
     file = patch_file("fix", abi=STOP_MACHINE, functions=(F,), replace=replace)
     registered = loaded(file, False, functions=functions, replace=None)
-    plan = make_plan(snapshot(registered, abi=STOP_MACHINE, stacking_enforced=False), Wanted("fix", ENABLED, file))
+    plan = make_plan(
+        snapshot(registered, abi=STOP_MACHINE, stacking_enforced=False), Wanted("fix", State.ENABLED, file)
+    )
     assert [refusal.reason for refusal in plan.refusals] == ["replace_not_supported"]
 
 
@@ -270,7 +269,7 @@ def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
 def test_what_somebody_registered_may_have_replace(functions, enabled, expected):
     below = loaded(patch_file("below", abi=STOP_MACHINE, functions=(G,)), load_index=1)
     above = loaded(patch_file("above", abi=STOP_MACHINE, functions=functions, replace=None), enabled, load_index=2)
-    plan = make_plan(snapshot(below, above, abi=STOP_MACHINE, stacking_enforced=False), Wanted("above", ENABLED))
+    plan = make_plan(snapshot(below, above, abi=STOP_MACHINE, stacking_enforced=False), Wanted("above", State.ENABLED))
     assert [refusal.reason for refusal in plan.refusals] == expected
 
 
@@ -281,14 +280,14 @@ def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
     fix = patch_file("fix", functions=(F,), replace=False)
     upper = patch_file("upper", functions=(F,), replace=replace)
     host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=None))
-    plan = make_plan(host, Wanted("fix", ENABLED, fix, on_covered=UNSTACK), {"upper": upper})
+    plan = make_plan(host, Wanted("fix", State.ENABLED, fix, on_covered=OnCovered.UNSTACK), {"upper": upper})
     assert [refusal.reason for refusal in plan.refusals] == expected
 
 
 def test_what_may_have_replace_is_not_exchanged_beside_others():
     first, second = (patch_file("fix", content, abi=STOP_MACHINE, replace=None) for content in "12")
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)), load_index=2)
-    mine, verification = loaded(first, load_index=1), Wanted("fix", ENABLED, second, reload=True)
+    mine, verification = loaded(first, load_index=1), Wanted("fix", State.ENABLED, second, reload=True)
     kernel = {"abi": STOP_MACHINE, "stacking_enforced": False}
     assert [refusal.reason for refusal in make_plan(snapshot(mine, other, **kernel), verification).refusals] == [
         "may_replace_others"

@@ -19,17 +19,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Accepted,
     Quarantined,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import LOAD, WAIT, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ACCEPTED,
-    DISABLED,
-    ENABLED,
-    REPORT,
-    REVERTED,
-    TRIAL,
-    UNSTACK,
+    AtBoot,
+    OnCovered,
+    OnStall,
     Patience,
+    State,
     Task,
     Wanted,
 )
@@ -52,11 +48,11 @@ NOTE = journal.Note(
     what="load fix",
     started="2026-01-01T00:00:00Z",
     before=(loaded(patch_file("other")),),
-    steps=(Step(LOAD, "fix", FIX), Step(WAIT, "fix")),
+    steps=(Step(Action.LOAD, "fix", FIX), Step(Action.WAIT, "fix")),
     goal=(loaded(patch_file("other")), loaded(FIX)),
     stored={"other": "0" * 64},
     name="fix",
-    state=ENABLED,
+    state=State.ENABLED,
 )
 
 
@@ -91,7 +87,7 @@ def test_a_damaged_note_is_none_and_does_not_stay(tmp_path, damage):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
     (tmp_path / "run/openeuler-livepatch/run").write_text(damage)
-    result = manage(Task(Wanted("fix", ABSENT)), kernel)
+    result = manage(Task(Wanted("fix", State.ABSENT)), kernel)
     assert result["state"] == "absent"
     assert "its note cannot be understood" in said(result)[0]
     assert not (tmp_path / "run/openeuler-livepatch/run").exists()
@@ -101,7 +97,7 @@ def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
         journal.write_note(kernel.files(), NOTE)
-        result = manage(Task(Wanted("fix", ABSENT), patience=Patience(timeout=0.3)), kernel)
+        result = manage(Task(Wanted("fix", State.ABSENT), patience=Patience(timeout=0.3)), kernel)
     assert result["failed"]
     assert (result["reason"], result["changed"], kernel.calls) == ("locked", False, [])
     assert "root, process 1 since 2026-01-01T00:00:00Z: load fix" in result["msg"]
@@ -111,26 +107,26 @@ def test_the_second_run_goes_on_when_the_first_has_ended(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
         pass
-    assert manage(Task(Wanted("fix", ABSENT)), kernel)["state"] == "absent"
+    assert manage(Task(Wanted("fix", State.ABSENT)), kernel)["state"] == "absent"
 
 
 def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
-        assert not manage(Task(Wanted("fix", ENABLED, FIX)), kernel)["changed"]
+        assert not manage(Task(Wanted("fix", State.ENABLED, FIX)), kernel)["changed"]
         journal.write_note(kernel.files(), NOTE)
-        result = manage(Task(Wanted("fix", ENABLED, FIX)), kernel)
+        result = manage(Task(Wanted("fix", State.ENABLED, FIX)), kernel)
         assert "failed" not in result
         assert "Another run is changing this host (root, process 1" in said(result)[0]
         journal.remove_note(kernel.files())
-        assert manage(Task(Wanted("fix", ABSENT), check_mode=True), kernel)["changed"]
+        assert manage(Task(Wanted("fix", State.ABSENT), check_mode=True), kernel)["changed"]
     assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
 
 
 def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path):
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
-    result = manage(Task(Wanted("fix", ENABLED, FIX), check_mode=True), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, FIX), check_mode=True), kernel)
     assert "was interrupted (root, process 1" in said(result)[0]
     assert journal.read_note(kernel.files()) == NOTE
 
@@ -173,12 +169,12 @@ class Host:
         self.root = tmp_path
         self.kernel = MortalKernel(tmp_path, abi=abi)
 
-    def run(self, name, state=ENABLED, sent=True, task=None, **wanted):
+    def run(self, name, state=State.ENABLED, sent=True, task=None, **wanted):
         file = patch_file(name, abi=self.kernel.abi)
         self.kernel.add_file(file)
         path = self.root / f"{name}.ko"
         path.write_bytes(content_of(name))
-        verification = Wanted(name, state, file if state == ENABLED else None, **wanted)
+        verification = Wanted(name, state, file if state == State.ENABLED else None, **wanted)
         return manage(Task(verification, str(path) if sent else None, **(task or {})), self.kernel)
 
     def dies_after(self, call, *arguments, **wanted):
@@ -200,28 +196,28 @@ def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_of
     host.run("base")
     host.run("old")
     host.run("new", supersedes=("old",))
-    host.dies_after(call, "base", DISABLED, on_covered=UNSTACK)
+    host.dies_after(call, "base", State.DISABLED, on_covered=OnCovered.UNSTACK)
     assert "interrupted" in said(host.run("new"))[0]
     assert host.conditions() == {"base": base, "new": True}
-    assert "failed" not in host.run("new", REVERTED)
+    assert "failed" not in host.run("new", State.REVERTED)
     assert host.conditions() == {"base": base, "old": True}
 
 
 def test_what_was_disabled_comes_back_after_a_run_that_was_cut_off(tmp_path):
     host = Host(tmp_path)
     host.run("new")
-    host.run("new", DISABLED)
+    host.run("new", State.DISABLED)
     host.dies_after("unload new", "new")
-    assert "interrupted" in said(host.run("new", DISABLED))[0]
+    assert "interrupted" in said(host.run("new", State.DISABLED))[0]
     assert host.conditions() == {"new": False}
 
 
 @pytest.mark.parametrize(("abi", "call"), [(PER_TASK, "disable fix"), (STOP_MACHINE, "disable fix")])
 def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, abi, call):
     host = Host(tmp_path, abi)
-    host.run("fix", boot=ACCEPTED)
+    host.run("fix", boot=AtBoot.ACCEPTED)
     before = host.acceptance
-    host.dies_after(call, "fix", ABSENT)
+    host.dies_after(call, "fix", State.ABSENT)
     # If the host went down now, the patch would not come back.
     assert host.acceptance == Acceptance()
     result = host.run("fix")
@@ -238,8 +234,8 @@ def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, a
 @pytest.mark.parametrize("damaged", [False, True])
 def test_what_cannot_be_accepted_again_is_told(tmp_path, monkeypatch, damaged):
     host = Host(tmp_path)
-    host.run("fix", boot=ACCEPTED)
-    host.dies_after("disable fix", "fix", ABSENT)
+    host.run("fix", boot=AtBoot.ACCEPTED)
+    host.dies_after("disable fix", "fix", State.ABSENT)
     store = tmp_path / "var/lib/openeuler-livepatch/accepted"
     if damaged:
         store.write_text("{")
@@ -259,9 +255,9 @@ def fail_with(number):
 
 def test_what_a_run_has_forgotten_and_taken_out_stays_forgotten(tmp_path):
     host = Host(tmp_path)
-    host.run("fix", boot=ACCEPTED)
-    host.dies_after("unload fix", "fix", ABSENT)
-    result = host.run("fix", ABSENT)
+    host.run("fix", boot=AtBoot.ACCEPTED)
+    host.dies_after("unload fix", "fix", State.ABSENT)
+    result = host.run("fix", State.ABSENT)
     assert "it had carried out its steps" in said(result)[0]
     assert not result["changed"]
     assert (host.conditions(), host.acceptance) == ({}, Acceptance())
@@ -291,13 +287,13 @@ class Scissors:
 @pytest.mark.parametrize("stalls", [False, True])
 def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(tmp_path, abi, number, stalls):
     host = Host(tmp_path, abi)
-    host.run("fix", boot=ACCEPTED)
+    host.run("fix", boot=AtBoot.ACCEPTED)
     host.kernel.stall = {"fix"} if stalls else set()
-    task = {"patience": Patience(timeout=1, on_stall=REPORT)}
+    task = {"patience": Patience(timeout=1, on_stall=OnStall.REPORT)}
     with pytest.MonkeyPatch.context() as patched:
         Scissors(patched, host, number)
         with contextlib.suppress(Cut):
-            host.run("fix", ABSENT, task=task)
+            host.run("fix", State.ABSENT, task=task)
     was_noted = journal.is_noted(host.kernel.files())
     host.kernel.stall = set()
     host.run("other")
@@ -308,11 +304,13 @@ def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(tmp_p
         assert host.kernel.files().bytes(boot_store.file_path(one.name, one.sha256)) is not None
 
 
-@pytest.mark.parametrize(("state", "boot"), [(ABSENT, None), (REVERTED, None), (ENABLED, TRIAL)])
+@pytest.mark.parametrize(
+    ("state", "boot"), [(State.ABSENT, None), (State.REVERTED, None), (State.ENABLED, AtBoot.TRIAL)]
+)
 @pytest.mark.parametrize("place", ["journal", "boot store"])
 def test_where_nothing_can_be_written_nothing_is_forgotten(tmp_path, monkeypatch, state, boot, place):
     host = Host(tmp_path)
-    host.run("fix", boot=ACCEPTED)
+    host.run("fix", boot=AtBoot.ACCEPTED)
     before = host.acceptance
     calls = list(host.kernel.calls)
     with monkeypatch.context() as patched:
@@ -349,7 +347,7 @@ def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_fi
 def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_it_fails(tmp_path, monkeypatch):
     host = Host(tmp_path, STOP_MACHINE)
     host.dies_after("load fix", "fix")
-    result = host.run("fix", ABSENT)
+    result = host.run("fix", State.ABSENT)
     assert (result["changed"], result["state"], result["actions"]) == (True, "absent", [])
     host.dies_after("load fix", "fix")
     monkeypatch.setattr(journal, "write", fail_with(errno.ENOSPC))
@@ -370,7 +368,7 @@ def test_the_directory_of_somebody_else_is_not_used(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/openeuler-livepatch").symlink_to(tmp_path / "elsewhere")
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", ABSENT)), kernel)
+    result = manage(Task(Wanted("fix", State.ABSENT)), kernel)
     assert (result["reason"], result["errno"], kernel.calls) == ("no_room", "ENOTDIR", [])
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

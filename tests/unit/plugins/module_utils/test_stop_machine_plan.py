@@ -9,16 +9,7 @@ Patches are written as "a1+ b1-": in the kernel's order, + enabled, - disabled. 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
-    ABSENT,
-    ALLOW,
-    DISABLED,
-    ENABLED,
-    PRESENT,
-    REFUSE,
-    UNSTACK,
-    Wanted,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -62,83 +53,83 @@ def result(before, plan):
 
 # before, wanted name and state, on_covered, steps, the patches afterwards
 WITHOUT_LIST_ORDER = [
-    ("", "a1", ENABLED, REFUSE, "load a1, enable a1", "a1+"),
-    ("", "a1", PRESENT, REFUSE, "load a1", "a1-"),
-    ("", "a1", DISABLED, REFUSE, "", ""),
-    ("a1-", "a1", ENABLED, REFUSE, "enable a1", "a1+"),
-    ("a1-", "a1", PRESENT, REFUSE, "", "a1-"),
-    ("a1-", "a1", ABSENT, REFUSE, "unload a1", ""),
-    ("a1+", "a1", ENABLED, REFUSE, "", "a1+"),
-    ("a1+", "a1", PRESENT, REFUSE, "", "a1+"),
-    ("a1+", "a1", DISABLED, REFUSE, "disable a1", "a1-"),
-    ("a1+", "a1", ABSENT, REFUSE, "disable a1, unload a1", ""),
+    ("", "a1", State.ENABLED, OnCovered.REFUSE, "load a1, enable a1", "a1+"),
+    ("", "a1", State.PRESENT, OnCovered.REFUSE, "load a1", "a1-"),
+    ("", "a1", State.DISABLED, OnCovered.REFUSE, "", ""),
+    ("a1-", "a1", State.ENABLED, OnCovered.REFUSE, "enable a1", "a1+"),
+    ("a1-", "a1", State.PRESENT, OnCovered.REFUSE, "", "a1-"),
+    ("a1-", "a1", State.ABSENT, OnCovered.REFUSE, "unload a1", ""),
+    ("a1+", "a1", State.ENABLED, OnCovered.REFUSE, "", "a1+"),
+    ("a1+", "a1", State.PRESENT, OnCovered.REFUSE, "", "a1+"),
+    ("a1+", "a1", State.DISABLED, OnCovered.REFUSE, "disable a1", "a1-"),
+    ("a1+", "a1", State.ABSENT, OnCovered.REFUSE, "disable a1, unload a1", ""),
     # a new one comes on top
-    ("a1+", "a2", ENABLED, REFUSE, "load a2, enable a2", "a1+ a2+"),
+    ("a1+", "a2", State.ENABLED, OnCovered.REFUSE, "load a2, enable a2", "a1+ a2+"),
     # different functions in any order
-    ("a1+ b2+ c3+", "a1", ABSENT, REFUSE, "disable a1, unload a1", "b2+ c3+"),
-    ("a1- b2+", "a1", ENABLED, REFUSE, "enable a1", "b2+ a1+"),
+    ("a1+ b2+ c3+", "a1", State.ABSENT, OnCovered.REFUSE, "disable a1, unload a1", "b2+ c3+"),
+    ("a1- b2+", "a1", State.ENABLED, OnCovered.REFUSE, "enable a1", "b2+ a1+"),
     # the top of a stack
-    ("a1+ a2+", "a2", DISABLED, REFUSE, "disable a2", "a1+ a2-"),
+    ("a1+ a2+", "a2", State.DISABLED, OnCovered.REFUSE, "disable a2", "a1+ a2-"),
     # covered
-    ("a1+ a2+", "a1", DISABLED, REFUSE, "! covered", None),
-    ("a1+ ab2+", "a1", ABSENT, REFUSE, "! covered", None),
-    ("ab1+ b2+", "ab1", ABSENT, REFUSE, "! covered", None),
-    ("a1+ a2+", "a1", DISABLED, ALLOW, "disable a1", "a1- a2+"),
-    ("a1+ a2+", "a1", DISABLED, UNSTACK, "disable a2, disable a1, enable a2", "a1- a2+"),
-    ("a1+ a2+ a3+", "a2", ABSENT, UNSTACK, "disable a3, disable a2, unload a2, enable a3", "a1+ a3+"),
-    ("a1+ a2- a3+", "a1", ABSENT, UNSTACK, "disable a3, disable a1, unload a1, enable a3", "a2- a3+"),
+    ("a1+ a2+", "a1", State.DISABLED, OnCovered.REFUSE, "! covered", None),
+    ("a1+ ab2+", "a1", State.ABSENT, OnCovered.REFUSE, "! covered", None),
+    ("ab1+ b2+", "ab1", State.ABSENT, OnCovered.REFUSE, "! covered", None),
+    ("a1+ a2+", "a1", State.DISABLED, OnCovered.ALLOW, "disable a1", "a1- a2+"),
+    ("a1+ a2+", "a1", State.DISABLED, OnCovered.UNSTACK, "disable a2, disable a1, enable a2", "a1- a2+"),
+    ("a1+ a2+ a3+", "a2", State.ABSENT, OnCovered.UNSTACK, "disable a3, disable a2, unload a2, enable a3", "a1+ a3+"),
+    ("a1+ a2- a3+", "a1", State.ABSENT, OnCovered.UNSTACK, "disable a3, disable a1, unload a1, enable a3", "a2- a3+"),
     # what lies on the one that is lifted is lifted too, and nothing else
     (
         "a1+ ab2+ b3+ c4+",
         "a1",
-        ABSENT,
-        UNSTACK,
+        State.ABSENT,
+        OnCovered.UNSTACK,
         "disable b3, disable ab2, disable a1, unload a1, enable ab2, enable b3",
         "c4+ ab2+ b3+",
     ),
     # an old one would jump over a newer one
-    ("a1- a2+", "a1", ENABLED, REFUSE, "! would_cover", None),
-    ("a1- a2+", "a1", ENABLED, ALLOW, "enable a1", "a2+ a1+"),
-    ("a1- a2+", "a1", ENABLED, UNSTACK, "disable a2, enable a1, enable a2", "a1+ a2+"),
-    ("a1+ a2- a3+", "a2", ENABLED, UNSTACK, "disable a3, enable a2, enable a3", "a1+ a2+ a3+"),
+    ("a1- a2+", "a1", State.ENABLED, OnCovered.REFUSE, "! would_cover", None),
+    ("a1- a2+", "a1", State.ENABLED, OnCovered.ALLOW, "enable a1", "a2+ a1+"),
+    ("a1- a2+", "a1", State.ENABLED, OnCovered.UNSTACK, "disable a2, enable a1, enable a2", "a1+ a2+"),
+    ("a1+ a2- a3+", "a2", State.ENABLED, OnCovered.UNSTACK, "disable a3, enable a2, enable a3", "a1+ a2+ a3+"),
     # it has jumped already: disabling it is nobody else's business
-    ("a2+ a1+", "a1", DISABLED, REFUSE, "disable a1", "a2+ a1-"),
+    ("a2+ a1+", "a1", State.DISABLED, OnCovered.REFUSE, "disable a1", "a2+ a1-"),
 ]
 
 WITH_LIST_ORDER = [
-    ("", "a1", ENABLED, REFUSE, "load a1, enable a1", "a1+"),
-    ("a1+ b2+", "b2", DISABLED, REFUSE, "disable b2", "a1+ b2-"),
-    ("a1+ b2-", "b2", ENABLED, REFUSE, "enable b2", "a1+ b2+"),
-    ("a1+ b2-", "b2", ABSENT, REFUSE, "unload b2", "a1+"),
+    ("", "a1", State.ENABLED, OnCovered.REFUSE, "load a1, enable a1", "a1+"),
+    ("a1+ b2+", "b2", State.DISABLED, OnCovered.REFUSE, "disable b2", "a1+ b2-"),
+    ("a1+ b2-", "b2", State.ENABLED, OnCovered.REFUSE, "enable b2", "a1+ b2+"),
+    ("a1+ b2-", "b2", State.ABSENT, OnCovered.REFUSE, "unload b2", "a1+"),
     # a disabled one blocks all behind it
-    ("a1-", "b2", ENABLED, REFUSE, "! stacking", None),
-    ("a1-", "b2", ENABLED, UNSTACK, "! stacking", None),
-    ("a1-", "b2", PRESENT, REFUSE, "load b2", "a1- b2-"),
-    ("a1- b2-", "b2", ENABLED, ALLOW, "! stacking", None),
-    ("a1- b2-", "a1", ENABLED, REFUSE, "enable a1", "a1+ b2-"),
+    ("a1-", "b2", State.ENABLED, OnCovered.REFUSE, "! stacking", None),
+    ("a1-", "b2", State.ENABLED, OnCovered.UNSTACK, "! stacking", None),
+    ("a1-", "b2", State.PRESENT, OnCovered.REFUSE, "load b2", "a1- b2-"),
+    ("a1- b2-", "b2", State.ENABLED, OnCovered.ALLOW, "! stacking", None),
+    ("a1- b2-", "a1", State.ENABLED, OnCovered.REFUSE, "enable a1", "a1+ b2-"),
     # an enabled one behind it, whatever it patches
-    ("a1+ b2+", "a1", DISABLED, REFUSE, "! stacking", None),
-    ("a1+ b2+", "a1", DISABLED, ALLOW, "! stacking", None),
-    ("a1+ b2+", "a1", DISABLED, UNSTACK, "! stacking", None),
-    ("a1+ b2+", "a1", ABSENT, REFUSE, "! stacking", None),
-    ("a1+ b2+", "a1", ABSENT, UNSTACK, "disable b2, disable a1, unload a1, enable b2", "b2+"),
-    ("a1+ a2+", "a1", ABSENT, REFUSE, "! covered", None),
-    ("a1+ a2+", "a1", ABSENT, ALLOW, "! covered", None),
+    ("a1+ b2+", "a1", State.DISABLED, OnCovered.REFUSE, "! stacking", None),
+    ("a1+ b2+", "a1", State.DISABLED, OnCovered.ALLOW, "! stacking", None),
+    ("a1+ b2+", "a1", State.DISABLED, OnCovered.UNSTACK, "! stacking", None),
+    ("a1+ b2+", "a1", State.ABSENT, OnCovered.REFUSE, "! stacking", None),
+    ("a1+ b2+", "a1", State.ABSENT, OnCovered.UNSTACK, "disable b2, disable a1, unload a1, enable b2", "b2+"),
+    ("a1+ a2+", "a1", State.ABSENT, OnCovered.REFUSE, "! covered", None),
+    ("a1+ a2+", "a1", State.ABSENT, OnCovered.ALLOW, "! covered", None),
     (
         "a1+ a2+ b3+",
         "a1",
-        ABSENT,
-        UNSTACK,
+        State.ABSENT,
+        OnCovered.UNSTACK,
         "disable b3, disable a2, disable a1, unload a1, enable a2, enable b3",
         "a2+ b3+",
     ),
 ]
 
 UNKNOWN_LIST_ORDER = [
-    ("a1- b2-", "b2", ENABLED, REFUSE, "enable b2", "a1- b2+"),
-    ("a1+ b2+", "a1", ABSENT, REFUSE, "disable a1, unload a1", "b2+"),
-    ("a1+ b2+", "a1", ABSENT, UNSTACK, "disable b2, disable a1, unload a1, enable b2", "b2+"),
-    ("a1+ a2+", "a1", DISABLED, UNSTACK, "disable a2, disable a1, enable a2", "a1- a2+"),
+    ("a1- b2-", "b2", State.ENABLED, OnCovered.REFUSE, "enable b2", "a1- b2+"),
+    ("a1+ b2+", "a1", State.ABSENT, OnCovered.REFUSE, "disable a1, unload a1", "b2+"),
+    ("a1+ b2+", "a1", State.ABSENT, OnCovered.UNSTACK, "disable b2, disable a1, unload a1, enable b2", "b2+"),
+    ("a1+ a2+", "a1", State.DISABLED, OnCovered.UNSTACK, "disable a2, disable a1, enable a2", "a1- a2+"),
 ]
 
 
@@ -158,34 +149,41 @@ def test_states(stacking_enforced, before, name, state, on_covered, steps, after
 
 SUPERSEDING = [
     # list order, before, wanted, names, on_covered, steps
-    (False, "a1+", "a2", ["a1"], REFUSE, "load a2, enable a2, disable a1, unload a1"),
-    (False, "a1-", "a2", ["a1"], REFUSE, "load a2, enable a2, unload a1"),
-    (False, "a1+ b2+ c3+", "abc4", ["contained"], REFUSE, None),
-    (False, "a1+ ab2+", "a3", ["contained"], REFUSE, "! covered"),
-    (False, "a1+ a2+", "a2", ["a1"], REFUSE, "disable a1, unload a1"),
-    (False, "a2+", "a2", ["a1"], REFUSE, ""),
-    (False, "a1+ ab2+", "a3", ["a1"], ALLOW, "load a3, enable a3, disable a1, unload a1"),
+    (False, "a1+", "a2", ["a1"], OnCovered.REFUSE, "load a2, enable a2, disable a1, unload a1"),
+    (False, "a1-", "a2", ["a1"], OnCovered.REFUSE, "load a2, enable a2, unload a1"),
+    (False, "a1+ b2+ c3+", "abc4", ["contained"], OnCovered.REFUSE, None),
+    (False, "a1+ ab2+", "a3", ["contained"], OnCovered.REFUSE, "! covered"),
+    (False, "a1+ a2+", "a2", ["a1"], OnCovered.REFUSE, "disable a1, unload a1"),
+    (False, "a2+", "a2", ["a1"], OnCovered.REFUSE, ""),
+    (False, "a1+ ab2+", "a3", ["a1"], OnCovered.ALLOW, "load a3, enable a3, disable a1, unload a1"),
     (
         False,
         "a1+ ab2+",
         "a3",
         ["a1"],
-        UNSTACK,
+        OnCovered.UNSTACK,
         "load a3, disable ab2, disable a1, unload a1, enable ab2, enable a3",
     ),
-    (True, "a1+", "a2", ["a1"], REFUSE, "load a2, disable a1, unload a1, enable a2"),
-    (True, "a1-", "a2", ["a1"], REFUSE, "load a2, unload a1, enable a2"),
-    (True, "a1+ b2+", "a3", ["a1"], REFUSE, "! stacking"),
-    (True, "a1+ b2+", "a3", ["a1"], UNSTACK, "load a3, disable b2, disable a1, unload a1, enable b2, enable a3"),
-    (True, "a1+ a2+", "a2", ["a1"], REFUSE, "disable a2, disable a1, unload a1, enable a2"),
-    (None, "a1+", "a2", ["a1"], REFUSE, "load a2, disable a1, unload a1, enable a2"),
+    (True, "a1+", "a2", ["a1"], OnCovered.REFUSE, "load a2, disable a1, unload a1, enable a2"),
+    (True, "a1-", "a2", ["a1"], OnCovered.REFUSE, "load a2, unload a1, enable a2"),
+    (True, "a1+ b2+", "a3", ["a1"], OnCovered.REFUSE, "! stacking"),
+    (
+        True,
+        "a1+ b2+",
+        "a3",
+        ["a1"],
+        OnCovered.UNSTACK,
+        "load a3, disable b2, disable a1, unload a1, enable b2, enable a3",
+    ),
+    (True, "a1+ a2+", "a2", ["a1"], OnCovered.REFUSE, "disable a2, disable a1, unload a1, enable a2"),
+    (None, "a1+", "a2", ["a1"], OnCovered.REFUSE, "load a2, disable a1, unload a1, enable a2"),
 ]
 
 
 @pytest.mark.parametrize(("stacking_enforced", "before", "name", "names", "on_covered", "steps"), SUPERSEDING)
 def test_supersedes(stacking_enforced, before, name, names, on_covered, steps):
     start = host(before, stacking_enforced=stacking_enforced)
-    wanted = Wanted(name, ENABLED, file_of(name), on_covered=on_covered, supersedes=tuple(names))
+    wanted = Wanted(name, State.ENABLED, file_of(name), on_covered=on_covered, supersedes=tuple(names))
     plan = make_plan(start, wanted)
     if steps is None:
         assert result(start, plan) == "abc4+"
@@ -197,14 +195,14 @@ def test_supersedes(stacking_enforced, before, name, names, on_covered, steps):
 
 def test_covered_means_all_functions():
     start = host("a1+ ab2+")
-    plan = make_plan(start, Wanted("ab3", ENABLED, file_of("ab3"), supersedes=("contained",)))
+    plan = make_plan(start, Wanted("ab3", State.ENABLED, file_of("ab3"), supersedes=("contained",)))
     assert result(start, plan) == "ab3+"
-    plan = make_plan(start, Wanted("b3", ENABLED, file_of("b3"), supersedes=("contained",)))
+    plan = make_plan(start, Wanted("b3", State.ENABLED, file_of("b3"), supersedes=("contained",)))
     assert result(start, plan) == "a1+ ab2+ b3+"
 
 
 def test_a_gap_is_announced():
-    wanted = Wanted("a2", ENABLED, file_of("a2"), supersedes=("a1",))
+    wanted = Wanted("a2", State.ENABLED, file_of("a2"), supersedes=("a1",))
     kept = {"a1": file_of("a1")}
     assert make_plan(host("a1+"), wanted, kept).notes == ()
     (note,) = make_plan(host("a1+", stacking_enforced=True), wanted, kept).notes
@@ -214,39 +212,39 @@ def test_a_gap_is_announced():
 @pytest.mark.parametrize(
     ("stacking_enforced", "before", "on_covered", "expected"),
     [
-        (False, "a1+", REFUSE, "disable a1, unload a1, load a1, enable a1"),
-        (False, "a1-", REFUSE, "unload a1, load a1, enable a1"),
-        (False, "a1+ a2+", REFUSE, "! covered"),
-        (False, "a1+ a2+", UNSTACK, "disable a2, disable a1, unload a1, load a1, enable a1, enable a2"),
-        (True, "a1+ b2+", UNSTACK, "disable b2, disable a1, unload a1, enable b2, load a1, enable a1"),
-        (True, "a1+ a2+", UNSTACK, "! stacking"),
+        (False, "a1+", OnCovered.REFUSE, "disable a1, unload a1, load a1, enable a1"),
+        (False, "a1-", OnCovered.REFUSE, "unload a1, load a1, enable a1"),
+        (False, "a1+ a2+", OnCovered.REFUSE, "! covered"),
+        (False, "a1+ a2+", OnCovered.UNSTACK, "disable a2, disable a1, unload a1, load a1, enable a1, enable a2"),
+        (True, "a1+ b2+", OnCovered.UNSTACK, "disable b2, disable a1, unload a1, enable b2, load a1, enable a1"),
+        (True, "a1+ a2+", OnCovered.UNSTACK, "! stacking"),
     ],
 )
 def test_reload(stacking_enforced, before, on_covered, expected):
-    wanted = Wanted("a1", ENABLED, file_of("a1", "2"), reload=True, on_covered=on_covered)
+    wanted = Wanted("a1", State.ENABLED, file_of("a1", "2"), reload=True, on_covered=on_covered)
     assert show(make_plan(host(before, stacking_enforced=stacking_enforced), wanted)) == expected
 
 
 @pytest.mark.parametrize(("before", "expected"), [("a1+", "a1+"), ("a1-", "a1-")])
 def test_reload_for_present_does_not_change_whether_it_is_active(before, expected):
     start = host(before)
-    assert result(start, make_plan(start, Wanted("a1", PRESENT, file_of("a1", "2"), reload=True))) == expected
+    assert result(start, make_plan(start, Wanted("a1", State.PRESENT, file_of("a1", "2"), reload=True))) == expected
 
 
 PER_TASK_STACKS = [
-    ("a1+ a2+", "a1", DISABLED, REFUSE, {}, "! covered"),
-    ("a1+ a2+", "a1", ABSENT, ALLOW, {}, "disable a1, wait a1, unload a1"),
-    ("a1+ a2+", "a1", ABSENT, UNSTACK, {}, "! needs_file"),
+    ("a1+ a2+", "a1", State.DISABLED, OnCovered.REFUSE, {}, "! covered"),
+    ("a1+ a2+", "a1", State.ABSENT, OnCovered.ALLOW, {}, "disable a1, wait a1, unload a1"),
+    ("a1+ a2+", "a1", State.ABSENT, OnCovered.UNSTACK, {}, "! needs_file"),
     (
         "a1+ a2+",
         "a1",
-        ABSENT,
-        UNSTACK,
+        State.ABSENT,
+        OnCovered.UNSTACK,
         ["a2"],
         "disable a2, wait a2, disable a1, wait a1, unload a1, unload a2, load a2, wait a2",
     ),
-    ("a1- a2+", "a1", ENABLED, REFUSE, {}, "! would_cover"),
-    ("a1- a2+", "a1", ENABLED, ALLOW, {}, "unload a1, load a1, wait a1"),
+    ("a1- a2+", "a1", State.ENABLED, OnCovered.REFUSE, {}, "! would_cover"),
+    ("a1- a2+", "a1", State.ENABLED, OnCovered.ALLOW, {}, "unload a1, load a1, wait a1"),
 ]
 
 
@@ -269,19 +267,19 @@ def test_per_task_kernels_obey_the_same_rule(before, name, state, on_covered, ke
 def test_supersedes_on_per_task_kernels(replace, names, expected):
     file = file_of("a2", abi=PER_TASK, replace=replace)
     start = host("a1+", abi=PER_TASK)
-    plan = make_plan(start, Wanted("a2", ENABLED, file, supersedes=tuple(names)))
+    plan = make_plan(start, Wanted("a2", State.ENABLED, file, supersedes=tuple(names)))
     assert show(plan) == expected
     if not plan.refusals:
         assert result(start, plan) == "a2+"
 
 
 def test_a_superseded_patch_that_came_later_is_disabled_although_the_wanted_one_replaces():
-    wanted = Wanted("a1", ENABLED, file_of("a1", abi=PER_TASK, replace=True), supersedes=("b2",))
+    wanted = Wanted("a1", State.ENABLED, file_of("a1", abi=PER_TASK, replace=True), supersedes=("b2",))
     assert show(make_plan(host("a1+ b2+", abi=PER_TASK), wanted)) == "disable b2, wait b2, unload b2"
 
 
 def test_replace_is_refused_where_it_is_not_implemented():
-    plan = make_plan(host(""), Wanted("a1", ENABLED, file_of("a1", replace=True)))
+    plan = make_plan(host(""), Wanted("a1", State.ENABLED, file_of("a1", replace=True)))
     assert show(plan) == "! replace_not_supported"
 
 
@@ -296,11 +294,11 @@ def owned(text, owner):
 @pytest.mark.parametrize(
     ("text", "wanted", "expected"),
     [
-        ("a1+", Wanted("a1", DISABLED), "! owned"),
-        ("a1+", Wanted("a1", DISABLED, force_owner=True), "disable a1"),
-        ("a1+", Wanted("a1", ENABLED), ""),
-        ("a1+", Wanted("b2", ENABLED, file_of("b2")), "load b2, enable b2"),
-        ("a1+", Wanted("a2", ENABLED, file_of("a2"), supersedes=("contained",)), "! owned"),
+        ("a1+", Wanted("a1", State.DISABLED), "! owned"),
+        ("a1+", Wanted("a1", State.DISABLED, force_owner=True), "disable a1"),
+        ("a1+", Wanted("a1", State.ENABLED), ""),
+        ("a1+", Wanted("b2", State.ENABLED, file_of("b2")), "load b2, enable b2"),
+        ("a1+", Wanted("a2", State.ENABLED, file_of("a2"), supersedes=("contained",)), "! owned"),
     ],
 )
 def test_patches_of_other_tools_are_left_alone(text, wanted, expected):
@@ -308,5 +306,5 @@ def test_patches_of_other_tools_are_left_alone(text, wanted, expected):
 
 
 def test_a_refusal_names_patches_and_functions():
-    plan = make_plan(host("ab1+ b2+ ab3+"), Wanted("ab1", DISABLED))
+    plan = make_plan(host("ab1+ b2+ ab3+"), Wanted("ab1", State.DISABLED))
     assert plan.refusals[0].seen == "Newer patches cover vmlinux/a,1 of ab1 by ab3; vmlinux/b,1 of ab1 by b2, ab3."
