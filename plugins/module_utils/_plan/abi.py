@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: what planning has to know of the two ways in which kernels apply live patches, and nothing else of them."""
+"""Pure: in what the two ways in which kernels apply live patches differ, for all who have to know."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ class PerTask:
 
     `stacking` is whether the kernel holds patches to the order of its list, `enabling_moves_last` whether a patch that
     is enabled moves to the end of it. `patches_modules_later` is whether the kernel patches a module when that is
-    loaded (klp_module_coming).
+    loaded (klp_module_coming). `redirects_by_ftrace` is whether ftrace leads calls to the new function; without it the
+    kernel overwrites the first instructions of the old one. `has_transitions` is whether a change takes effect task
+    by task.
     """
 
+    redirects_by_ftrace = True
+    has_transitions = True
     loading_enables = True
     patches_modules_later = True
     enabling_moves_last = False
@@ -58,6 +62,8 @@ class StopMachine:
     """
 
     stacking: bool | None
+    redirects_by_ftrace = False
+    has_transitions = False
     loading_enables = False
     patches_modules_later = False
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    STOP_MACHINE,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import per_task_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_stop_machine import stop_machine_steps
 
@@ -22,6 +22,6 @@ def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) 
 
     `stored` are the files that were loaded before; without them, an unloaded patch cannot be brought back.
     """
-    back = stop_machine_steps if now.abi == STOP_MACHINE else per_task_steps
+    back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
     targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
     return back(before, now, plan, stored) + [Step(Action.UNLOAD_TARGET, name) for name in targets]

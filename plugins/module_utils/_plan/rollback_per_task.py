@@ -14,10 +14,10 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    STOP_MACHINE,
     LoadedPatch,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
     is_as_before,
     is_different_build,
@@ -35,7 +35,7 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> lis
     One of the plan's is reversed if it leads to where the patch was not, or to where it could not stay.
     """
     moving = now.in_transition
-    if moving is None or now.abi == STOP_MACHINE:
+    if moving is None or not abi_of(now).has_transitions:
         return []
     was = before.patch(moving.name)
     is_same = was is not None and not is_different_build(moving, was, plan)

@@ -15,8 +15,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Function, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Circumstances:
     def functions(self) -> tuple[Function, ...]:
         """Every function whose stack of patches changes."""
         # Loading a patch only registers it on stop_machine kernels: they look at the functions when it is enabled.
-        comes_up = Action.LOAD if self.snapshot.abi == PER_TASK else Action.ENABLE
+        comes_up = Action.LOAD if abi_of(self.snapshot).loading_enables else Action.ENABLE
         functions: list[Function] = []
         for step in self.steps:
             loaded, file = self.snapshot.patch(step.patch), self.file_of(step.patch)

@@ -13,7 +13,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    STOP_MACHINE,
     Function,
     Snapshot,
 )
@@ -33,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.trace
     Traced,
     entries_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "riscv64": 24}
@@ -110,7 +110,7 @@ def _is_ambiguous(file: PatchFile, function: Function, found: tuple[Symbol, ...]
 
 @check("function_too_short")
 def length(circumstances: Circumstances) -> t.Iterator[Finding]:
-    if circumstances.snapshot.abi != STOP_MACHINE:
+    if abi_of(circumstances.snapshot).redirects_by_ftrace:
         return
     shortest = _shortest(circumstances.snapshot)
     for file, function, found in _looked_up(circumstances):
@@ -142,7 +142,7 @@ def _shortest(host: Snapshot) -> int | None:
 @check("kprobe")
 def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
     probes = circumstances.conditions.kprobes
-    stop_machine = circumstances.snapshot.abi == STOP_MACHINE
+    overwrites = not abi_of(circumstances.snapshot).redirects_by_ftrace
     if probes is None:
         if circumstances.functions:
             yield Finding(
@@ -150,9 +150,9 @@ def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
                 seen=circumstances.conditions.why(KPROBES),
                 remedy="Mount debugfs, if lockdown permits it.",
                 why="A kprobe in a function would keep the kernel from changing it (EINVAL)."
-                if stop_machine
+                if overwrites
                 else "While a function is patched, the kernel does not reach a kprobe inside it.",
-                severity=WARN if stop_machine else INFO,
+                severity=WARN if overwrites else INFO,
             )
         return
     for function in circumstances.functions:
@@ -164,9 +164,9 @@ def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
                 seen=f"A kprobe is set in {function.name} (at {', '.join(offsets)}).",
                 remedy=f"Find its owner ({KPROBES} shows it) and remove it first.",
                 why="The kernel changes no function with a kprobe in it, and would answer EINVAL."
-                if stop_machine
+                if overwrites
                 else "While the function is patched, the kernel does not reach a kprobe inside it.",
-                severity=REFUSE if stop_machine else WARN,
+                severity=REFUSE if overwrites else WARN,
             )
 
 
@@ -179,7 +179,7 @@ def _is_in(probe: Kprobe, function: Function, symbol: Symbol | None) -> bool:
 
 @check("ftrace_user")
 def ftrace_users(circumstances: Circumstances) -> t.Iterator[Finding]:
-    stop_machine = circumstances.snapshot.abi == STOP_MACHINE
+    overwrites = not abi_of(circumstances.snapshot).redirects_by_ftrace
     traced = circumstances.conditions.traced
     if traced is None:
         if circumstances.functions:
@@ -188,14 +188,14 @@ def ftrace_users(circumstances: Circumstances) -> t.Iterator[Finding]:
                 seen=circumstances.conditions.why(f"{TRACEFS[0]}/{ENABLED_FUNCTIONS}"),
                 remedy="Mount tracefs, if lockdown permits it.",
                 why="Whether somebody traces the functions is unknown."
-                + (" On this kernel the patch would break tracing." if stop_machine else ""),
+                + (" On this kernel the patch would break tracing." if overwrites else ""),
                 severity=WARN,
             )
         return
     known = circumstances.conditions.symbols or {}
     for function in circumstances.functions:
         entries = entries_of(known, traced, function)
-        if entries and stop_machine:
+        if entries and overwrites:
             yield Finding(
                 reason="ftrace_user",
                 seen=f"ftrace is in use on {_described(known, function, entries)}.",

@@ -10,8 +10,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Snapshot, troubles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot, troubles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import FTRACE_ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 
@@ -29,7 +30,8 @@ def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
 @check("ftrace_disabled")
 def ftrace_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
     conditions = circumstances.conditions
-    if circumstances.snapshot.abi != PER_TASK or not (circumstances.functions or circumstances.files):
+    by_ftrace = abi_of(circumstances.snapshot).redirects_by_ftrace
+    if not by_ftrace or not (circumstances.functions or circumstances.files):
         return
     if conditions.ftrace_failed:
         yield Finding(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 
@@ -24,7 +24,7 @@ def targets(circumstances: Circumstances) -> t.Iterator[Finding]:
 
 def _absent(circumstances: Circumstances, target: str, seen: str) -> Finding:
     can_load = circumstances.can_load(target)
-    if circumstances.snapshot.abi == PER_TASK:
+    if abi_of(circumstances.snapshot).patches_modules_later:
         comfort = "The kernel patches it when it is loaded."
     elif circumstances.load_targets and can_load:
         comfort = "The task loads it first, as load_targets asks."

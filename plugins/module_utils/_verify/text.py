@@ -12,7 +12,6 @@ import struct
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    STOP_MACHINE,
     Function,
     Snapshot,
 )
@@ -27,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.trace
     entries_of,
     read_traced,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Traced
@@ -55,9 +55,9 @@ def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterabl
 
     Raises CannotTell.
     """
-    if snapshot.abi == STOP_MACHINE:
-        return _without_jump(files, snapshot.machine, patch, list(functions))
-    return _without_hook(files, snapshot, list(functions))
+    if abi_of(snapshot).redirects_by_ftrace:
+        return _without_hook(files, snapshot, list(functions))
+    return _without_jump(files, snapshot.machine, patch, list(functions))
 
 
 def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -> list[str]:
