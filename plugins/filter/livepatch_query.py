@@ -31,11 +31,11 @@ def livepatch_query(data: t.Any, expression: str) -> t.Any:
 def _plain(value: t.Any) -> t.Any:
     """The same value without subclasses: jmespath knows the types of its functions' arguments by their names."""
     if isinstance(value, Mapping):
-        return {_plain(key): _plain(one) for key, one in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, str):
         return "".join(value)
     if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     for kind in (bool, int, float):
         if isinstance(value, kind):
             return kind(value)

@@ -96,9 +96,9 @@ def judge(acceptance: Acceptance, marker: Marker | None, boot_id: str, now: str)
         else "The host went down, or got into trouble, soon after it had been loaded at boot."
     )
     new = [
-        Quarantined(one.name, one.sha256, one.release, now, why)
-        for one in acceptance.accepted
-        if one.sha256 in suspects and acceptance.quarantine_of(one.sha256) is None
+        Quarantined(entry.name, entry.sha256, entry.release, now, why)
+        for entry in acceptance.accepted
+        if entry.sha256 in suspects and acceptance.quarantine_of(entry.sha256) is None
     ]
     return replace(
         acceptance,
@@ -111,7 +111,7 @@ def _stays_out(superseded: t.Sequence[Accepted]) -> str:
     """Say that older patches are not loaded instead: somebody has taken them out, perhaps because they did harm."""
     if not superseded:
         return ""
-    names = ", ".join(one.name for one in superseded)
+    names = ", ".join(entry.name for entry in superseded)
     return f" What it had superseded is not loaded either, unless it is accepted again: {names}."
 
 
@@ -133,13 +133,13 @@ class Boot:
             return 0
         acceptance, problem = self._learn()
         due = acceptance.due(self._release)
-        for one in acceptance.lost(self._release):
+        for entry in acceptance.lost(self._release):
             self._say(
-                f"{one.name} is accepted for the kernel {one.release}, and nothing of that name for the running "
+                f"{entry.name} is accepted for the kernel {entry.release}, and nothing of that name for the running "
                 f"{self._release}: the host may have lost this fix."
             )
         reason = problem or self._why_nothing(acceptance)
-        results = [Result(one.name, SKIPPED, reason) for one in due] if reason else self._load_all(acceptance, due)
+        results = [Result(entry.name, SKIPPED, reason) for entry in due] if reason else self._load_all(acceptance, due)
         if reason and (due or acceptance.damaged):
             self._say(f"Nothing is loaded: {reason}")
         boot_store.write_report(
@@ -181,7 +181,7 @@ class Boot:
             return boot_store.read_marker(self._files)
         except boot_store.Damaged:
             # Whatever it named is among these.
-            due = tuple(one.sha256 for one in acceptance.due(self._release))
+            due = tuple(entry.sha256 for entry in acceptance.due(self._release))
             return Marker("damaged", self._release, 0, loaded=due)
 
     def _why_nothing(self, acceptance: Acceptance) -> str:
@@ -201,34 +201,36 @@ class Boot:
         marker = Marker(self._boot_id, self._release, taint)
         owners = read_owners(self._files, self._release)
         results = []
-        for one in due:
-            quarantine = acceptance.quarantine_of(one.sha256)
+        for entry in due:
+            quarantine = acceptance.quarantine_of(entry.sha256)
             if quarantine:
-                result = Result(one.name, QUARANTINED, f"{quarantine.why}{_stays_out(acceptance.superseded_by(one))}")
-            elif one.name in owners:
-                result = Result(one.name, SKIPPED, f"It is managed by {owners[one.name]}.")
+                result = Result(
+                    entry.name, QUARANTINED, f"{quarantine.why}{_stays_out(acceptance.superseded_by(entry))}"
+                )
+            elif entry.name in owners:
+                result = Result(entry.name, SKIPPED, f"It is managed by {owners[entry.name]}.")
             else:
-                result, marker = self._load_guarded(one, marker)
+                result, marker = self._load_guarded(entry, marker)
                 if result.outcome == ENABLED:
-                    self._note_displaced(one, acceptance.superseded_by(one))
+                    self._note_displaced(entry, acceptance.superseded_by(entry))
             self._say(str(result))
             results.append(result)
         return results
 
-    def _load_guarded(self, one: Accepted, marker: Marker) -> tuple[Result, Marker]:
+    def _load_guarded(self, entry: Accepted, marker: Marker) -> tuple[Result, Marker]:
         """Load one patch, with the marker on disk before it is touched."""
         try:
-            boot_store.write_marker(self._files, replace(marker, loading=one.sha256))
+            boot_store.write_marker(self._files, replace(marker, loading=entry.sha256))
         except OSError as error:
-            return Result(one.name, FAILED, f"Its marker could not be written: {error.strerror}."), marker
+            return Result(entry.name, FAILED, f"Its marker could not be written: {error.strerror}."), marker
         try:
-            result = self._load_one(one)
+            result = self._load_one(entry)
         # Whatever is wrong with one patch, the others are loaded.
         # pylint: disable-next=broad-except
         except Exception as error:
-            result = Result(one.name, FAILED, f"{type(error).__name__}: {error}")
+            result = Result(entry.name, FAILED, f"{type(error).__name__}: {error}")
         if result.outcome == ENABLED:
-            marker = replace(marker, loaded=(*marker.loaded, one.sha256))
+            marker = replace(marker, loaded=(*marker.loaded, entry.sha256))
         if not marker.loaded:
             # A boot without patches can go wrong as well, but not because of them.
             boot_store.remove_marker(self._files)
@@ -240,30 +242,30 @@ class Boot:
             boot_store.remove_marker(self._files)
         return result, marker
 
-    def _load_one(self, one: Accepted) -> Result:
+    def _load_one(self, entry: Accepted) -> Result:
         try:
-            file = PatchFile.from_dict(one.patch_file)
+            file = PatchFile.from_dict(entry.patch_file)
         except (KeyError, TypeError):
-            return Result(one.name, FAILED, "What is kept of it was written by another version of the collection.")
+            return Result(entry.name, FAILED, "What is kept of it was written by another version of the collection.")
         # Boot is early: what the patch changes may not be there yet. A per_task kernel patches it when it comes.
         needs_modules = file.abi == STOP_MACHINE or bool(file.depends)
         task = Task(
-            Wanted(one.name, State.ENABLED, file, load_targets=needs_modules),
-            self._files.path(boot_store.file_path(one.name, one.sha256)),
+            Wanted(entry.name, State.ENABLED, file, load_targets=needs_modules),
+            self._files.path(boot_store.file_path(entry.name, entry.sha256)),
             patience=PATIENCE,
             verification=Verification(warnings=False),
-            ignore=one.ignore,
+            ignore=entry.ignore,
         )
         result = manage(task, self._kernel())
         if result.get("failed"):
-            return Result(one.name, FAILED, str(result["msg"]))
-        return Result(one.name, ENABLED)
+            return Result(entry.name, FAILED, str(result["msg"]))
+        return Result(entry.name, ENABLED)
 
-    def _note_displaced(self, one: Accepted, superseded: t.Sequence[Accepted]) -> None:
+    def _note_displaced(self, entry: Accepted, superseded: t.Sequence[Accepted]) -> None:
         """Note what the loaded patch took the place of before the reboot, so that reverting it brings that back."""
         try:
-            patch = self._kernel().snapshot().patch(one.name)
-            copy = copies.read(self._files, one.name)
+            patch = self._kernel().snapshot().patch(entry.name)
+            copy = copies.read(self._files, entry.name)
             if not (patch and copy and copy.file and superseded):
                 return
             displaced = []
@@ -274,7 +276,7 @@ class Boot:
             copies.note(self._files, patch, copy.file, displaced, copy.proven)
         except (OSError, FileChanged, KeyError, TypeError) as error:
             names = ", ".join(other.name for other in superseded)
-            self._say(f"Reverting {one.name} will not bring back {names}, which it had superseded: {error!r}.")
+            self._say(f"Reverting {entry.name} will not bring back {names}, which it had superseded: {error!r}.")
 
     def settle(self) -> int:
         """Say that this boot is healthy, unless the kernel has got into serious trouble since patches were loaded."""

@@ -53,14 +53,14 @@ def displaced_by_run(
     earlier = () if wanted.name in names else catalog.displaced_by(wanted.name)
     others = {wanted.name, *names}
     # An earlier run may have disabled it, and left the rest to this one.
-    known = {one.name: one for one in earlier if one.enabled}
+    known = {displaced.name: displaced for displaced in earlier if displaced.enabled}
     now = [
         known[patch.name]
         if patch.name in known and not patch.enabled
         else Displaced(patch.name, patch.enabled, catalog.stored.get(patch.name), _coverers(before, patch, others))
         for patch in gone
     ]
-    return {wanted.name: (*(one for one in earlier if one.name not in names), *now)}
+    return {wanted.name: (*(displaced for displaced in earlier if displaced.name not in names), *now)}
 
 
 def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:

@@ -85,8 +85,8 @@ def describe_host(
         "boot": {
             "installed": books.has_boot_program,
             "accepted": describe_boot(books.boot, snapshot.release),
-            "quarantined": [asdict(one) for one in books.boot.quarantined],
-            "lost": [{"name": one.name, "release": one.release} for one in books.boot.lost(snapshot.release)],
+            "quarantined": [asdict(entry) for entry in books.boot.quarantined],
+            "lost": [{"name": entry.name, "release": entry.release} for entry in books.boot.lost(snapshot.release)],
             "unhealthy_boots": books.boot.unhealthy_boots,
             "held": books.boot.is_held,
             "nothing": boot_report.get("nothing") or None,

@@ -62,23 +62,25 @@ class Acceptance:
 
     def due(self, release: str) -> tuple[Accepted, ...]:
         """What a boot of this kernel is to load, quarantined or not."""
-        return tuple(one for one in self.accepted if one.release == release and one.superseded_by is None)
+        return tuple(entry for entry in self.accepted if entry.release == release and entry.superseded_by is None)
 
-    def superseded_by(self, one: Accepted) -> tuple[Accepted, ...]:
+    def superseded_by(self, entry: Accepted) -> tuple[Accepted, ...]:
         """What this one has taken the place of, for the same kernel."""
         return tuple(
-            other for other in self.accepted if (other.superseded_by, other.release) == (one.name, one.release)
+            other for other in self.accepted if (other.superseded_by, other.release) == (entry.name, entry.release)
         )
 
     def quarantine_of(self, sha256: str | None) -> Quarantined | None:
         """The quarantine of this content, if it is in one."""
-        return next((one for one in self.quarantined if one.sha256 == sha256), None)
+        return next((entry for entry in self.quarantined if entry.sha256 == sha256), None)
 
     def lost(self, release: str) -> tuple[Accepted, ...]:
         """What other kernels have accepted and this one has not."""
-        here = {one.name for one in self.due(release)}
-        others = {one.name: one for one in self.accepted if one.release != release and one.superseded_by is None}
-        return tuple(one for name, one in others.items() if name not in here)
+        here = {entry.name for entry in self.due(release)}
+        others = {
+            entry.name: entry for entry in self.accepted if entry.release != release and entry.superseded_by is None
+        }
+        return tuple(entry for name, entry in others.items() if name not in here)
 
     def keeps_the_same_as(self, other: Acceptance) -> bool:
         """Whether both keep the same patches, however the boots went."""
@@ -90,20 +92,20 @@ class Acceptance:
         `order` is the kernel's: the accepted ones come back in it. That an administrator has acted ends the count of
         unhealthy boots.
         """
-        is_known = any(one == new for one in self.accepted)
+        is_known = any(entry == new for entry in self.accepted)
         kept = []
-        for one in self.accepted:
-            is_same = (one.name, one.sha256) == (new.name, new.sha256)
-            if one.release != new.release:
-                kept.append(one)
-            elif one.superseded_by is not None:
-                is_deeper = one.superseded_by in supersedes or (one.superseded_by == new.name and not is_known)
-                kept += [] if is_deeper or is_same else [one]
+        for entry in self.accepted:
+            is_same = (entry.name, entry.sha256) == (new.name, new.sha256)
+            if entry.release != new.release:
+                kept.append(entry)
+            elif entry.superseded_by is not None:
+                is_deeper = entry.superseded_by in supersedes or (entry.superseded_by == new.name and not is_known)
+                kept += [] if is_deeper or is_same else [entry]
             elif not is_same:
-                is_gone = one.name in supersedes or one.name == new.name
-                kept.append(replace(one, superseded_by=new.name) if is_gone else one)
+                is_gone = entry.name in supersedes or entry.name == new.name
+                kept.append(replace(entry, superseded_by=new.name) if is_gone else entry)
             elif is_known:
-                kept.append(one)
+                kept.append(entry)
         if not is_known:
             kept.append(new)
         return replace(self, accepted=_in_order(kept, new.release, order), unhealthy_boots=0)
@@ -114,12 +116,12 @@ class Acceptance:
         Without that it is gone for good, and its quarantine is, too.
         """
         kept = []
-        for one in self.accepted:
-            if one.superseded_by == name:
-                kept += [replace(one, superseded_by=None)] if restore else []
-            elif one.name != name:
-                kept.append(one)
-        quarantined = tuple(one for one in self.quarantined if restore or one.name != name)
+        for entry in self.accepted:
+            if entry.superseded_by == name:
+                kept += [replace(entry, superseded_by=None)] if restore else []
+            elif entry.name != name:
+                kept.append(entry)
+        quarantined = tuple(entry for entry in self.quarantined if restore or entry.name != name)
         return replace(self, accepted=tuple(kept), quarantined=quarantined, unhealthy_boots=0)
 
 
@@ -127,12 +129,12 @@ def _in_order(accepted: list[Accepted], release: str, order: t.Sequence[str]) ->
     """Bring those that the kernel has into its order; all others stay in their places."""
     places = [
         place
-        for place, one in enumerate(accepted)
-        if one.release == release and one.superseded_by is None and one.name in order
+        for place, entry in enumerate(accepted)
+        if entry.release == release and entry.superseded_by is None and entry.name in order
     ]
-    moved = sorted((accepted[place] for place in places), key=lambda one: order.index(one.name))
-    for place, one in zip(places, moved):
-        accepted[place] = one
+    moved = sorted((accepted[place] for place in places), key=lambda entry: order.index(entry.name))
+    for place, entry in zip(places, moved):
+        accepted[place] = entry
     return tuple(accepted)
 
 

@@ -39,10 +39,11 @@ class Symbol:
 def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
     """All symbols of these names, in the order in which the kernel counts them (/proc/kallsyms)."""
     found = {name: tuple(_symbols(kallsyms, *name)) for name in names}
-    called = _names_at(kallsyms, {one.address for symbols in found.values() for one in symbols if one.address})
+    called = _names_at(kallsyms, {symbol.address for symbols in found.values() for symbol in symbols if symbol.address})
     return {
         (owner, name): tuple(
-            replace(one, aliases=frozenset(called.get((owner, one.address), ())).difference([name])) for one in symbols
+            replace(symbol, aliases=frozenset(called.get((owner, symbol.address), ())).difference([name]))
+            for symbol in symbols
         )
         for (owner, name), symbols in found.items()
     }
@@ -76,11 +77,11 @@ def names_of(symbols: Symbols, function: Function) -> frozenset[str]:
     return frozenset([function.name]).union(symbol.aliases if symbol else ())
 
 
-def is_same(symbols: Symbols, one: Function, other: Function) -> bool:
+def is_same(symbols: Symbols, function: Function, other: Function) -> bool:
     """Whether two patches mean the same function, perhaps by two names of it."""
-    mine, theirs = symbol_of(symbols, one), symbol_of(symbols, other)
+    mine, theirs = symbol_of(symbols, function), symbol_of(symbols, other)
     at_one_address = mine and theirs and mine.address is not None and mine.address == theirs.address
-    return one == other or (one.object == other.object and bool(at_one_address))
+    return function == other or (function.object == other.object and bool(at_one_address))
 
 
 def with_a_name_of(symbols: Symbols, function: Function, others: t.Iterable[Function]) -> int:

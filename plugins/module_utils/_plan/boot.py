@@ -60,7 +60,7 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
         return _accept(snapshot, wanted, plan, context)
     if wanted.boot == AtBoot.TRIAL or wanted.state in (State.ABSENT, State.REVERTED):
         return _forget(snapshot, wanted, plan, boot)
-    if wanted.state == State.DISABLED and any(one.name == wanted.name for one in boot.due(snapshot.release)):
+    if wanted.state == State.DISABLED and any(entry.name == wanted.name for entry in boot.due(snapshot.release)):
         return _warn(
             plan,
             reason="still_accepted",
@@ -100,8 +100,10 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
     if abi_of(snapshot).loading_enables and file.replace is not False:
         # What is not enabled beside it now must not be at boot either: there it would be refused above the others.
         active = {patch.name for patch in after.patches if patch.enabled}
-        gone = gone.union(one.name for one in boot.due(snapshot.release) if one.name not in {*active, wanted.name})
-    known = next((one for one in boot.due(snapshot.release) if one.sha256 == file.sha256), None)
+        gone = gone.union(
+            entry.name for entry in boot.due(snapshot.release) if entry.name not in {*active, wanted.name}
+        )
+    known = next((entry for entry in boot.due(snapshot.release) if entry.sha256 == file.sha256), None)
     ignore = context.ignore
     new = known or Accepted(wanted.name, file.sha256, snapshot.release, context.now, file.to_dict(), ignore)
     if ignore and new.ignore != ignore:
@@ -161,23 +163,23 @@ def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
     If a different build than the accepted one is loaded, it is on trial. `none` is said of what is neither loaded nor
     accepted.
     """
-    one = next((one for one in boot.due(snapshot.release) if one.name == name), None)
+    entry = next((entry for entry in boot.due(snapshot.release) if entry.name == name), None)
     loaded = snapshot.patch(name)
-    if one is None and loaded is None:
+    if entry is None and loaded is None:
         return NOTHING
-    if one is None or (loaded and loaded.identity.compare(_identity(one)) == "different"):
+    if entry is None or (loaded and loaded.identity.compare(_identity(entry)) == "different"):
         return AtBoot.TRIAL
-    return "quarantined" if boot.quarantine_of(one.sha256) else AtBoot.ACCEPTED
+    return "quarantined" if boot.quarantine_of(entry.sha256) else AtBoot.ACCEPTED
 
 
-def _identity(one: Accepted) -> Identity:
-    return Identity(one.patch_file.get("build_id"), one.patch_file.get("srcversion"), one.sha256)
+def _identity(entry: Accepted) -> Identity:
+    return Identity(entry.patch_file.get("build_id"), entry.patch_file.get("srcversion"), entry.sha256)
 
 
 def describe_boot(boot: Acceptance, release: str) -> list[dict[str, t.Any]]:
     """What a boot of this kernel loads, in order."""
     return [
-        {"name": one.name, "sha256": one.sha256, "release": one.release, "since": one.since}
-        for one in boot.due(release)
-        if boot.quarantine_of(one.sha256) is None
+        {"name": entry.name, "sha256": entry.sha256, "release": entry.release, "since": entry.since}
+        for entry in boot.due(release)
+        if boot.quarantine_of(entry.sha256) is None
     ]

@@ -109,15 +109,15 @@ def from_plain(data: t.Mapping[str, t.Any]) -> Acceptance:
     if data["format"] != FORMAT:
         raise Damaged(f"it has the format {data['format']}, and this version knows {FORMAT}")
     return Acceptance(
-        tuple(Accepted(**dict(one, ignore=tuple(one["ignore"]))) for one in data["accepted"]),
-        tuple(Quarantined(**one) for one in data["quarantined"]),
+        tuple(Accepted(**dict(entry, ignore=tuple(entry["ignore"]))) for entry in data["accepted"]),
+        tuple(Quarantined(**entry) for entry in data["quarantined"]),
         int(data["unhealthy_boots"]),
     )
 
 
 def prune(files: Files, acceptance: Acceptance) -> None:
     """Remove the files that nothing accepted needs."""
-    needed = {os.path.basename(file_path(one.name, one.sha256)) for one in acceptance.accepted}
+    needed = {os.path.basename(file_path(entry.name, entry.sha256)) for entry in acceptance.accepted}
     for name in files.names(DIRECTORY):
         if name.endswith((".ko", ".part")) and name not in needed:
             with contextlib.suppress(OSError):

@@ -112,7 +112,7 @@ def note(files: Files, patch: LoadedPatch, file: PatchFile, displaced: t.Iterabl
         "sha256": file.sha256,
         "sysfs_inode": patch.instance,
         "patch_file": file.to_dict(),
-        "displaced": [one.to_dict() for one in displaced],
+        "displaced": [other.to_dict() for other in displaced],
         "proven": proven,
     }
     durable.write(files, f"{DIRECTORY}/{patch.name}.json", json.dumps(record).encode())
