@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The patch files that are at hand on a host, what they are copies of, and what their patches took the place of."""
+"""The patch files that lie on a host, the loaded patches that they belong to, and what those patches displaced."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if t.TYPE_CHECKING:
 
 
 class KeptFiles:
-    """The patch files that lie on the host: copies of what is loaded, and what the task has brought.
+    """The patch files on the host: the copies of what is loaded, and the files that the task has brought.
 
-    `files` makes a new reader of the host each time: what one could not read is not told by the next.
+    `files` makes a new reader of the host for each call, so that no reader repeats what an earlier one could not read.
     """
 
     def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot) -> None:
@@ -50,11 +50,11 @@ class KeptFiles:
                 self.paths.setdefault(one.file, copies.copy_path(one.name, one.file.sha256))
 
     def displaced_by(self, name: str) -> tuple[Displaced, ...]:
-        """What the loaded patch of this name took the place of."""
+        """What the loaded patch of this name displaced."""
         return self._displaced.get(name, ())
 
     def take_over(self, earlier: KeptFiles) -> None:
-        """Add what was known of patches that are not loaded any more: rolling a run back may have left them out."""
+        """Add what `earlier` has of patches that are not loaded now, as after the recovery from an interrupted run."""
         for name in set(earlier.files).difference(self.files):
             file = self.files[name] = earlier.files[name]
             self.paths[file] = earlier.paths[file]
@@ -65,7 +65,7 @@ class KeptFiles:
                     self.paths.setdefault(one.file, earlier.paths[one.file])
 
     def add_of(self, note: Note) -> None:
-        """Add what a interrupted run had: what was kept before it, and the files that it brought."""
+        """Add the files of an interrupted run: the copies from before it, and the files that it brought."""
         for name, sha256 in note.kept.items():
             self._add(name, copies.read_record_of(self._files(), name, sha256))
         for step in note.steps:
@@ -81,9 +81,10 @@ class KeptFiles:
         displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
         prune: bool = True,
     ) -> list[Finding]:
-        """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns what went wrong.
+        """Record the files of the patches that are loaded after a run, and what they displaced.
 
-        `rolled_back` are the steps that led the host back, if the run failed. Without `prune` copies stay.
+        `rolled_back` are the steps that rolled the host back, if the run failed. `prune` removes the copies that are
+        not needed any more. Returns a warning for each patch whose file could not be recorded.
         """
         news = displaced if displaced and rolled_back is None else {}
         self._displaced.update(news)
@@ -116,7 +117,7 @@ class KeptFiles:
     ) -> None:
         if loaded is None:
             return
-        # Where the kernel shows no mark of a content, this tells which of two it is.
+        # Where the kernel shows neither build-id nor srcversion, this tells which of two builds is loaded.
         stayed = was is None or was.instance in (None, loaded.instance)
         is_the_earlier = rolled_back is not None and (stayed or _loads(rolled_back, name))
         brought = [file for file in plan.loads if file.name == name]
@@ -138,7 +139,7 @@ def _parse(record: copies.Record | None) -> PatchFile | None:
 
 
 def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
-    """What was read in a file; None if another version of this collection wrote that in another way."""
+    """A patch file from its plain types; None if another version of this collection wrote them in another format."""
     try:
         return PatchFile.from_dict(data) if data else None
     except (TypeError, KeyError):

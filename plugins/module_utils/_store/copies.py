@@ -8,8 +8,8 @@
 
 A per_task kernel can enable a disabled patch only by loading its file again, and rolling back an unload needs it too.
 The copies also tell the identity of a loaded module where the kernel shows neither build-id nor srcversion.
-What a patch has displaced (patches that it superseded, an earlier content of its name) is kept as long as the patch.
-They live in /run: like the loaded modules they are gone after a reboot.
+The files of what a patch displaced (patches that it superseded, an earlier build of the same name) stay as long as
+the patch. All copies are in /run: a reboot removes them, as it removes the loaded modules.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ DIRECTORY = "/run/openeuler-livepatch"
 
 
 class Record(t.NamedTuple):
-    """A kept copy: where it is, its digest, and what was read in the file (see `_patch_file.PatchFile`).
+    """A stored copy: its path, its SHA-256, and its `PatchFile` in plain types.
 
-    `displaced` is what the patch took the place of: each a `_steps.Displaced` as plain types. `proven` is false from
-    when the patch was enabled until its effect was proven, if the run that did it could not do that.
+    `displaced` has what the patch displaced, each a `Displaced` in plain types. `proven` is false if the run that
+    enabled the patch could not prove its effect, until a later run does.
     """
 
     path: str
@@ -46,17 +46,17 @@ class Record(t.NamedTuple):
 
 
 def read_record(files: Files, name: str) -> Record | None:
-    """The record of the module that is loaded under this name now, or None.
+    """The record of the module that is loaded under this name now; None without one.
 
-    A module that somebody else unloaded and loaded again has another sysfs inode: kernfs never hands out
-    the number of a removed directory again before it has wrapped around.
+    A record of an earlier load does not count. Each load has another sysfs inode: kernfs gives the number of a removed
+    directory to another one only after the numbers have wrapped around.
     """
     record = _read(files, name)
     return record[1] if record and record[0] == files.inode("/sys/module/" + name) else None
 
 
 def read_record_of(files: Files, name: str, sha256: str) -> Record | None:
-    """The record under this name if it is of this file, whether or not the module is loaded."""
+    """The record under this name if it is of the file with this digest, whether or not the module is loaded."""
     record = _read(files, name)
     return record[1] if record and record[1].sha256 == sha256 else None
 
@@ -76,15 +76,15 @@ def _read(files: Files, name: str) -> tuple[int | None, Record] | None:
 
 
 def copy_path(name: str, sha256: str, directory: str = DIRECTORY) -> str:
-    """Where the copy of this file is kept; while one content replaces another under a name, both are there."""
+    """The path of a file's copy. It names the digest: while a different build takes the place of one, both exist."""
     return f"{directory}/{name}-{sha256[:16]}.ko"
 
 
 def store(files: Files, name: str, source: str, sha256: str, directory: str = DIRECTORY) -> str:
     """Copy a file that is about to be loaded to where only root can change it, and return the path of the copy.
 
-    Raises FileChanged if it is not the file with this digest: what was inspected is what is loaded. Raises OSError.
-    In another directory than in /run the copy is on disk when this returns.
+    Raises FileChanged if its digest is another one, so that the inspected file is the one that is loaded; OSError.
+    In another directory than `DIRECTORY` the copy is on disk (fsync) when this returns.
     """
     path = copy_path(name, sha256, directory)
     is_stored = source == path
@@ -97,9 +97,9 @@ def store(files: Files, name: str, source: str, sha256: str, directory: str = DI
 
 
 def _read_regular(path: str) -> bytes:
-    """The content of a file, of no more than a patch can have. Raises OSError, FileChanged if it is something else.
+    """The content of a regular file, at most `MAX_BYTES` + 1. Raises FileChanged if it is anything else; OSError.
 
-    Where the user's file lies, somebody else may be able to put a link, or a pipe that never ends, into its place.
+    In the directory of the user's file somebody else may put a link, or a pipe that never ends, in its place.
     """
     try:
         with durable.open_regular(path, os.O_NOFOLLOW) as stream:
@@ -118,7 +118,7 @@ def keep(
     displaced: t.Sequence[dict[str, t.Any]] = (),
     proven: bool = True,
 ) -> None:
-    """Note that the stored file of this digest is what is loaded now, and what it displaced. Raises OSError."""
+    """Record that the module of this name was loaded from the copy with this digest. Raises OSError."""
     record = {
         "sha256": sha256,
         "sysfs_inode": files.inode("/sys/module/" + name),
@@ -130,14 +130,14 @@ def keep(
 
 
 def note_proof(files: Files, name: str, proven: bool) -> None:
-    """Note whether the effect of the patch that is loaded under this name was proven. Raises OSError."""
+    """Record whether the effect of the patch that is loaded under this name was proven. Raises OSError."""
     record = read_record(files, name)
     if record and record.proven != proven:
         keep(files, name, record.sha256, record.patch_file, record.displaced, proven)
 
 
 def prune(files: Files, loaded: t.Collection[str]) -> None:
-    """Remove the records of modules that are not among the loaded, or not any more, and copies without a record."""
+    """Remove the records of modules that are not loaded, or were loaded again, and the copies that no record names."""
     entries = files.names(DIRECTORY)
     needed = set()
     for entry in entries:
