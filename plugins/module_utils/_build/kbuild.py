@@ -67,7 +67,7 @@ class Cross:
 
 @dataclass(frozen=True)
 class Build:
-    """What to build: name and sources of the module, build tree and release of the kernel, flags, path of the result."""
+    """What to build: name and sources of the module, build tree and release of the kernel, flags, path of the .ko."""
 
     name: str
     sources: tuple[str, ...]
