@@ -379,7 +379,7 @@ def test_a_marker_that_cannot_be_written(machine, monkeypatch):
     assert any("a: failed. Its marker could not be written" in line for line in machine.said)
 
 
-def test_what_follows_from_the_last_boot_cannot_be_written(machine, monkeypatch):
+def test_what_the_last_boot_has_taught_cannot_be_written(machine, monkeypatch):
     machine.accept("a", "b")
     machine.deadly.add("b")
     assert not machine.survives()
