@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Controller side of livepatch_build: runs a long build in the background of the build host, and shows how it goes."""
+"""Controller side of livepatch_build: runs a long build as a job on the build host, and shows its progress."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ MODULE = "openeuler.livepatch.livepatch_build"
 
 WATCH_SECONDS = 10
 GRACE_SECONDS = 60
-"""How much longer than the build's own timeout its job may take, and than what it runs until it has its result."""
+"""How much longer than the timeout of its build a job may take, and how long its result may come after its end."""
 
 Result = dict[str, t.Any]
 
 NO_RESULT = Finding(
     reason="no_result",
-    seen="The build job has died without a result.",
+    seen="The build job ended without a result.",
     remedy="Look at the memory and the kernel log of the build host: it may have run out of memory, or have rebooted. "
     "Run the task again.",
 )
 
 
 def _explained(result: Result) -> Result:
-    """The result. A failure that Ansible tells of itself, such as a wrong option, gets what the module's own have."""
+    """The result. A failure from Ansible itself, such as a wrong option, gets `reason`, `cause` and `remedy` too."""
     if result.get("failed") and "reason" not in result:
         result["reason"] = "module_failed"
         result["cause"] = sentence(str(result.get("msg", "The module has failed")))
-        result["remedy"] = "Correct what this message of Ansible's own names, then run the task again."
+        result["remedy"] = "Correct what this message of Ansible names, then run the task again."
     return result
 
 
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
         return _explained(result)
 
     def _is_watched(self) -> bool:
-        """Whether there may be a long build. In check mode there is none, and an async task is on its own."""
+        """Whether to watch a build. Check mode builds nothing, and Ansible itself waits for an async task."""
         try:
             method = method_of(self._task.args)
         except FindingError:
@@ -101,11 +101,11 @@ class ActionModule(ActionBase):
         return self._wait_for_result(task_vars, job["ansible_job_id"], deadline)
 
     def _seconds(self) -> int:
-        """How long the job may take."""
+        """How many seconds the job may take."""
         return int(self._task.args.get("timeout", 7200)) + GRACE_SECONDS
 
     def _start(self, task_vars: dict[str, t.Any] | None, identifier: str) -> Result:
-        """Start the build as a job of its own: it ends within its timeout, also if the controller goes away."""
+        """Start the build as a job on the host. It ends within its timeout, also if the controller is gone."""
         self._task.async_val = self._seconds()
         try:
             return self._call(task_vars, {"progress": identifier}, wrap_async=True)
@@ -120,7 +120,7 @@ class ActionModule(ActionBase):
                 self._display.display(f"[{host}] {line}")
 
     def _wait_for_result(self, task_vars: dict[str, t.Any] | None, job: str, deadline: float) -> Result:
-        """The result of the job, which has ended or is about to. One that was killed never has one."""
+        """The result of the job. A job that was killed has none by the deadline: that is a failure with `NO_RESULT`."""
         while True:
             status = self._status(task_vars, job, "status")
             if status.get("finished") or status.get("failed"):
@@ -144,7 +144,7 @@ class ActionModule(ActionBase):
         return status
 
     def _status(self, task_vars: dict[str, t.Any] | None, job: str, mode: str) -> Result:
-        """Ask for the job, as Ansible does for tasks with poll."""
+        """Call async_status for the job, as Ansible does for tasks with poll."""
         task = Task.load(
             {
                 "action": "ansible.builtin.async_status",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Controller side of livepatch_file_info: reads the patch file here, unless it is on the host."""
+"""Controller side of livepatch_file_info: reads the patch file on the controller, unless it is on the host."""
 
 from __future__ import annotations
 

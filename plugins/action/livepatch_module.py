@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Controller side of livepatch_module: reads the patch file here, and sends it only to a host that needs it."""
+"""Controller side of livepatch_module: reads the patch file, and sends it only to a host that needs it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Result = dict[str, t.Any]
 
 
 def _carry_over(first: Result, result: Result) -> None:
-    """Tell what the first run has done before it asked for the file: it may have rolled back an interrupted run."""
+    """Add the findings, warnings and changes of the first run, which may have rolled back an interrupted run."""
     for key in ("findings", "warnings"):
         if first.get(key):
             later = [text for text in result.get(key, ()) if text not in first[key]]
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         path = self._find(src)
         inspected = {"file": self._read(path, src).to_dict()}
         if self._task.async_val:
-            # The job runs on its own: nobody is there to send the file when it turns out to be needed.
+            # No action plugin runs any more when the job finds that it needs the file.
             return self._run_module(task_vars, dict(inspected, path=self._send(path)))
         result = self._run_module(task_vars, inspected)
         if result.get("needs_file"):
@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
         return result
 
     def _find(self, src: str) -> str:
-        """The file on the controller, decrypted if it is vaulted."""
+        """The path of the file on the controller, decrypted if it is vaulted. Raises FindingError."""
         try:
             return t.cast(str, self._loader.get_real_file(self._find_needle("files", src)))
         except AnsibleError as error:
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
             raise FindingError(no_pyelftools("to read src on the controller")) from error
 
     def _send(self, path: str) -> str:
-        """Put the file into the host's private temporary directory, which the module or Ansible removes."""
+        """Copy the file to the host's private temporary directory, which the module or Ansible removes later."""
         directory = self._connection._shell.tmpdir or self._make_tmp_path()
         remote = t.cast(str, self._connection._shell.join_path(directory, "patch.ko"))
         self._transfer_file(path, remote)

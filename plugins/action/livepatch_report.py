@@ -137,7 +137,7 @@ def _source(entry: t.Any) -> tuple[str, t.Any]:
 
 
 def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
-    """What came back from a host. Raw variables: what a host has sent must not be evaluated as a template."""
+    """What is known from a host. The variables are raw: a text from a host must not be rendered as a template."""
     variables = hostvars.raw_get(host)
     if not isinstance(variables, Mapping):
         raise ReportError(
@@ -167,7 +167,7 @@ def _content(path: str) -> bytes | None:
 
 
 def _replace(path: str, content: bytes) -> None:
-    """Write the whole file or nothing, because a web server or node_exporter may be reading it."""
+    """Write the complete file or nothing, because a web server or node_exporter may be reading it."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     # A leading dot and another suffix keep collectors from reading the unfinished file.
     beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")

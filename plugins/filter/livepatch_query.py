@@ -19,7 +19,7 @@ except ImportError:
 
 
 def livepatch_query(data: t.Any, expression: str) -> t.Any:
-    """What the JMESPath expression selects in the data."""
+    """The part of the data that the JMESPath expression selects. Raises AnsibleFilterError."""
     if jmespath is None:
         raise AnsibleFilterError(missing_required_lib("jmespath", reason="for the filter livepatch_query"))
     try:
@@ -29,7 +29,7 @@ def livepatch_query(data: t.Any, expression: str) -> t.Any:
 
 
 def _plain(value: t.Any) -> t.Any:
-    """The same value without subclasses: jmespath knows the types of its functions' arguments by their names."""
+    """The same value without subclasses: jmespath checks the types of arguments by their names."""
     if isinstance(value, Mapping):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, str):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter livepatch_rollout, which is private to the role rollout; plugin_utils/_rollout decides."""
+"""The filter livepatch_rollout, which is private to the role rollout. It calls plugin_utils/_rollout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def choose(read: Data, name: str, release: Data, is_file_required: bool) -> Data
 
 
 def check(host: Data, marked: Data, mark_read: Data, prediction: Data) -> Data:
-    """The host after it was asked whether it would take the patch."""
+    """The host after check mode has predicted the patch on it, and after its mark was read."""
     results = (read_result(result) for result in (marked, mark_read, prediction))
     return hosts.host_data(hosts.check(hosts.read_host(host), *results))
 
@@ -40,7 +40,7 @@ def apply(host: Data, applied: Data) -> Data:
 
 
 def effect(host: Data, read: Data, patch_name: str) -> str:
-    """Why the patch on trial does not pass; empty if it does."""
+    """Why the patch on trial fails, as a sentence; empty if it passes."""
     return hosts.effect(hosts.read_host(host), read_result(read), patch_name)
 
 
@@ -50,27 +50,27 @@ def fail(host: Data, task: str, result: Data) -> Data:
 
 
 def settle(host: Data, rollback: Data, is_check_mode: bool) -> Data:
-    """The host after it was rolled back, or was not as it has passed."""
+    """The host after its rollback, or without one, with the status that it has at the end of the wave."""
     return hosts.host_data(hosts.settle(hosts.read_host(host), read_result(rollback), is_check_mode))
 
 
 def accept(host: Data, acceptance: Data) -> Data:
-    """The host after its patch was accepted, if it was to be."""
+    """The host after its patch was accepted, or was not to be."""
     return hosts.host_data(hosts.accept(hosts.read_host(host), read_result(acceptance)))
 
 
 def judge(of_wave: Sequence[Data], max_fail_percentage: t.Any) -> Data:
-    """The wave as a whole."""
+    """The judgement of the wave."""
     return waves.wave_data(waves.judge(_hosts(of_wave), float(max_fail_percentage)))
 
 
 def lines(of_wave: Sequence[Data]) -> list[str]:
-    """What became of each host."""
+    """A line about each host."""
     return waves.lines(_hosts(of_wave))
 
 
 def stop_message(of_wave: Sequence[Data], release: Data, wave: Data, limit: t.Any, not_begun: Sequence[str]) -> str:
-    """Why the rollout stops."""
+    """The message with which the rollout stops."""
     return waves.stop_message(release["fix"]["id"], _hosts(of_wave), waves.read_wave(wave), str(limit), not_begun)
 
 
@@ -85,7 +85,7 @@ STEPS: dict[str, t.Callable[..., t.Any]] = {
 
 
 def livepatch_rollout(data: t.Any, step: str, *arguments: t.Any, **options: t.Any) -> t.Any:
-    """What a step of the rollout makes of the data, none of which Ansible renders."""
+    """The result of a step for the data. Ansible does not render its texts."""
     return as_data(STEPS[step](data, *arguments, **options))
 
 

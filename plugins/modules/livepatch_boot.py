@@ -31,7 +31,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The program is there
+- name: Install the boot program
   openeuler.livepatch.livepatch_boot:
     mode: "0644"
 """

@@ -14,13 +14,13 @@ description:
   - Builds a live patch module for one kernel on the build host. It loads nothing.
   - O(method=kpatch) turns source patches into a module with C(kpatch-build), for kernels of mainline and of openEuler.
   - O(method=kbuild) builds a hand-written module, which fills C(struct klp_patch) itself, with the kernel's build system.
-  - Content decides whether a build is needed. A manifest beside the result (C(dest).json) holds the digests of the patches or
+  - Content decides whether a build is needed. A manifest beside the result (C(dest).json) has the digests of the patches or
     sources, of the kernel's source, configuration and C(vmlinux), of the compiler, of C(kpatch-build) and the flags.
   - The same inputs make the same file, byte for byte.
   - With O(method=kpatch) the module only reads the source tree. C(kpatch-build) works in a copy of it below O(cache_dir). The copy stays
-    there with all that was compiled, so that the next patch for the same kernel takes a small part of the time.
+    there with its compiled objects, so that the next patch for the same kernel takes a small part of the time.
     Builds that need the same copy wait for each other.
-  - Before it starts C(kpatch-build), in check mode too, the module looks for all that is known to make it fail, and reports it at once.
+  - Before it starts C(kpatch-build), in check mode too, the module looks for all that is known to make it fail, and reports all of it at once.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -43,7 +43,7 @@ options:
         The module refuses a task that gives both or neither, with the reason V(bad_arguments).
       - V(kpatch) builds from source patches with C(kpatch-build).
       - V(kbuild) builds a hand-written module with the kernel's build system.
-      - What is said here of a method also holds where V(auto) chooses it.
+      - What this page says of a method also applies if V(auto) chooses it.
     type: str
     choices: [auto, kpatch, kbuild]
     default: auto
@@ -198,13 +198,13 @@ options:
         type: bool
         default: false
       progress:
-        description: Names the file that tells how the build goes.
+        description: The name of the progress file of the build.
         type: str
       offset:
         description: Where in that file to go on reading, if the task is to watch.
         type: int
       seconds:
-        description: How long to wait for news.
+        description: How many seconds to wait for new lines.
         type: float
 seealso:
   - module: openeuler.livepatch.livepatch_module

@@ -11,9 +11,9 @@ module: livepatch_file_info
 short_description: Read a kernel live patch file
 version_added: 1.0.0
 description:
-  - Reads a live patch module file without loading it, and tells everything that it says of itself.
-  - The file is read on the controller, without a connection to the host, unless O(remote_src=true).
-  - Files are not trusted, a damaged or hostile one is an error; up to 256 MiB are read.
+  - Reads a live patch module file without loading it, and returns everything that the file shows.
+  - Reads the file on the controller, without a connection to the host, unless O(remote_src=true).
+  - Does not trust the file. A damaged or hostile file, or one of more than 256 MiB, is an error.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -44,14 +44,14 @@ EXAMPLES = r"""
     src: livepatch_cmdline.ko
   register: patch
 
-- name: It is for the running kernel
+- name: Check that the patch file is for the running kernel
   ansible.builtin.assert:
     that: patch.file.vermagic.split() | first == kernel
 """
 
 RETURN = r"""
 file:
-  description: What the file says.
+  description: What the file shows.
   returned: success
   type: dict
   contains:
@@ -86,7 +86,7 @@ file:
       type: str
       sample: 6.12.118-klp SMP mod_unload
     abi:
-      description: V(stop_machine) if it calls C(klp_register_patch), as kernels with C(CONFIG_LIVEPATCH_WO_FTRACE) want it, else V(per_task).
+      description: V(stop_machine) if it calls C(klp_register_patch), as patches for C(CONFIG_LIVEPATCH_WO_FTRACE) do, else V(per_task).
       returned: always
       type: str
       sample: per_task
@@ -115,7 +115,7 @@ file:
       description:
         - The functions that it replaces. V(null) if they are made at run time.
         - Each has RV(ignore:object), V(vmlinux) or a module's name, RV(ignore:name), RV(ignore:sympos), the position among the object's symbols of that name,
-          RV(ignore:numbered), RV(ignore:force), on C(stop_machine) kernels what is not checked, and RV(ignore:old_size) and RV(ignore:new_size) in bytes,
+          RV(ignore:numbered), RV(ignore:force), by which C(stop_machine) kernels omit checks, and RV(ignore:old_size) and RV(ignore:new_size) in bytes,
           V(null) if not known.
         - RV(ignore:numbered) is whether the file gives the position. If it does not, RV(ignore:sympos) is 1, and the kernel accepts the patch only
           where the name is the only one in the object.
@@ -126,7 +126,7 @@ file:
     replace:
       description:
         - Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build.
-        - For these it is taken from the manifest of M(openeuler.livepatch.livepatch_build) beside the file, C(NAME.ko.json).
+        - For these the module reads it in the manifest of M(openeuler.livepatch.livepatch_build) beside the file, C(NAME.ko.json).
       returned: always
       type: bool
       sample: false

@@ -12,7 +12,7 @@ short_description: Read a release on the controller, as data
 version_added: 1.0.0
 description:
   - Reads the C(release.yml) that the role P(openeuler.livepatch.build#role) has written, and checks that it is complete.
-  - Nothing in the file is ever taken for a template. A file that is given with C(-e @release.yml) is, whoever wrote it.
+  - Ansible renders no template in the file. In a file that is given with C(-e @release.yml) it does, whoever wrote the file.
   - The roles and playbooks of this collection use it for C(livepatch_release_file).
   - Runs on the controller, without a connection to the host.
 requirements:
@@ -24,8 +24,8 @@ extends_documentation_fragment:
 options:
   file:
     description:
-      - The path of a C(release.yml) on the controller, or of the folder that it is in.
-      - A relative one is below the current directory.
+      - The path of a C(release.yml) on the controller, or of its folder.
+      - A relative path starts at the current directory.
     type: str
   release:
     description:
@@ -40,7 +40,7 @@ EXAMPLES = r"""
   register: read
   run_once: true
 
-- name: Show which kernels it has a patch file for
+- name: Show the kernels that the release has patch files for
   ansible.builtin.debug:
     msg: "{{ read.release.files | map(attribute='kernel_release') }}"
   run_once: true

@@ -63,7 +63,7 @@ options:
   registered:
     description:
       - The name of the variable that the hosts' task M(openeuler.livepatch.livepatch_facts) was registered in.
-      - The report takes from it why a host could not be read. Of such a host it shows what a fact cache holds, and counts the host as
+      - The report takes from it why a host could not be read. Of such a host it shows what a fact cache has, and counts the host as
         unknown.
     type: str
   now:

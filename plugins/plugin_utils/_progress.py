@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Puts a build's progress into lines for the operator."""
+"""Makes lines for the operator from the progress of a build."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 
 
 def describe(entry: t.Mapping[str, t.Any]) -> str | None:
-    """One line for one entry of a progress file; None if it is nothing to show."""
+    """The line for one entry of a progress file; None if there is nothing to show."""
     if "text" in entry:
         return str(entry["text"])
     if "stage" not in entry:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Keeps Ansible from taking text of hosts and files for templates."""
+"""Keeps Ansible from rendering text of hosts and files as templates."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 
 def as_data(value: t.Any) -> t.Any:
-    """The same value, of which Ansible never renders a text, whatever is in it.
+    """The same value, whose texts Ansible never renders.
 
-    From ansible-core 2.19 on only text that is marked as trusted is rendered, and this removes that mark. Older ones
-    render every text that is not marked as unsafe, also what a filter has made of variables of other hosts.
+    ansible-core 2.19 and later renders only text that is marked as trusted, and this removes that mark. Older versions
+    render all text that is not marked as unsafe, also what a filter returns for variables of other hosts.
     """
     return wrap_var(value)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether KVM really works here. On some machines /dev/kvm is there, and every guest under it hangs."""
+"""Finds out whether KVM works here. Some machines have /dev/kvm, and every guest under it hangs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EMULATION = ["-accel", "tcg,thread=single", "-cpu", "max", "-machine", "q35"]
 
 
 def options(kernel: Path) -> list[str]:
-    """QEMU's options for the fastest way that works; probed once for each boot of this machine."""
+    """QEMU's options for KVM if it works, else for emulation. This is probed once for each boot of the machine."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     answer_file = cache.cache_root() / "rig-kvm"
     with cache.locked(cache.cache_root() / "rig-kvm.lock"):
@@ -34,7 +34,7 @@ def options(kernel: Path) -> list[str]:
 
 
 def kvm_works(kernel: Path) -> bool:
-    """Whether a kernel gets to its first message under KVM."""
+    """Whether a kernel prints its first message under KVM."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     print(f"rig: try KVM (at most {PROBE_SECONDS} s) ...", flush=True)

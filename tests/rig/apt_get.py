@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""apt-get that waits while another program uses the package manager: a machine that has just started updates itself.
+"""Runs apt-get, and waits while another program uses the package manager: a machine updates itself after its start.
 
-Called with the arguments of apt-get, as root. It prints what it waits for, and what apt-get printed only if that fails.
+It takes the arguments of apt-get, and runs as root. It prints what it waits for; it prints the output of apt-get only
+if that fails.
 """
 
 from __future__ import annotations

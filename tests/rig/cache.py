@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the rig keeps what it makes."""
+"""The paths of the rig in the cache, and the locks on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from commands import RigError
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE / "recipe"
 
-# What these files say decides what is in the images; the scripts that only serve them do not.
+# These files decide the content of the images; NOT_IN_IMAGES does not.
 RECIPE_CODE = (HERE / "roots.py",)
 NOT_IN_IMAGES = ("serve-builder.sh", "customize-stand-in.sh", "stand-in.packages")
 
@@ -40,7 +40,7 @@ def cache_root() -> Path:
 
 
 def recipe_key() -> str:
-    """A short name for everything that the result depends on."""
+    """The start of a digest of all files that the images depend on."""
     digest = hashlib.sha256()
     files = [path for path in sorted(RECIPE.iterdir()) if path.name not in NOT_IN_IMAGES]
     for path in [*files, *RECIPE_CODE]:

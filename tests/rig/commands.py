@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running other programs, and the one kind of error that the rig reports."""
+"""Runs other programs, and defines the error that the rig reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAST_LINES = 40
 
 
 class RigError(Exception):
-    """A failure that is explained in one message, without a traceback."""
+    """A failure. The rig prints its message, without a traceback, and ends with its status."""
 
     def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ def last_lines(text: str, count: int = LAST_LINES) -> str:
 
 
 def as_root(argv: list[str]) -> list[str]:
-    """The same command, made to run as root."""
+    """The command with sudo before it, if this user is not root. Raises RigError without sudo."""
     if os.geteuid() == 0:
         return argv
     if shutil.which("sudo") is None:
@@ -40,7 +40,7 @@ def failure(argv: list[str], status: int, output: str) -> RigError:
 
 
 def run(argv: list[str]) -> str:
-    """Run a command to its end and return what it printed."""
+    """Run a command to its end and return what it printed. Raises RigError if it fails."""
     try:
         # The standard input stays open to the terminal: sudo may ask for a password.
         done = subprocess.run(

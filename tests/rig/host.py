@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The machine that the rig runs on: what it must be, and the packages it must have."""
+"""Checks the machine that the rig runs on, and installs the packages that the rig needs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PACKAGES = (
 
 
 def check_system() -> None:
-    """Stop when this is not a machine that the rig knows."""
+    """Raise RigError if this is not a machine that the rig knows."""
     try:
         system = platform.freedesktop_os_release()
     except OSError:
@@ -46,13 +46,13 @@ def check_system() -> None:
 
 
 def check_root() -> None:
-    """Stop when nothing can be done as root; sudo may ask for its password here."""
+    """Raise RigError if nothing can be run as root. sudo may ask for its password here."""
     if os.geteuid() != 0 and subprocess.run(as_root(["true"]), check=False).returncode != 0:
         raise RigError("The rig needs root: run it as root, or be allowed to use sudo.", status=2)
 
 
 def check_disk(directory: Path, wanted: int = FREE_BYTES) -> None:
-    """Stop when there is no room to build."""
+    """Raise RigError if fewer bytes than `wanted` are free."""
     while not directory.exists():
         directory = directory.parent
     free = shutil.disk_usage(directory).free
@@ -79,7 +79,7 @@ def install_packages(names: list[str]) -> None:
 
 
 def apt_get(*arguments: str) -> None:
-    """Run apt-get; for whom it waits is seen at once, since its standard output stays on the screen."""
+    """Run apt_get.py. Its standard output stays on the screen, so the user sees what it waits for."""
     argv = as_root([sys.executable, "-B", str(HERE / "apt_get.py"), *arguments])
     done = subprocess.run(argv, check=False, stderr=subprocess.PIPE, text=True, errors="replace")
     if done.returncode != 0:
@@ -87,7 +87,7 @@ def apt_get(*arguments: str) -> None:
 
 
 def debian_sources(suite: str) -> list[str]:
-    """Package sources of another suite, from the mirrors that this machine's apt uses; none if it has none."""
+    """The package sources of another suite, from the mirrors that this machine's apt uses; empty without any."""
     columns = "$(LABEL)\t$(REPO_URI)"
     listed = run(["apt-get", "indextargets", "--format", columns, "Created-By: Packages"])
     archive: str | None = None
@@ -107,6 +107,6 @@ def debian_sources(suite: str) -> list[str]:
 
 
 def proxy_options() -> list[str]:
-    """This machine's proxy settings for apt, which a new root does not know."""
+    """The proxy settings of this machine's apt, for the apt of a new root."""
     dump = run(["apt-config", "dump"])
     return [line for line in dump.splitlines() if line.startswith(("Acquire::http::Proxy", "Acquire::https::Proxy"))]

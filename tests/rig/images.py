@@ -39,7 +39,7 @@ BLOCK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says: OPENEULER_IMAGE, OPENEULER_PASSWORD, OPENEULER_SSH_KEY."""
+    """The variables OPENEULER_IMAGE, OPENEULER_PASSWORD and OPENEULER_SSH_KEY of the environment."""
 
     image: str
     password: str
@@ -58,7 +58,7 @@ def settings() -> Settings:
 
 
 def obtain(source: str) -> Path:
-    """The image as qcow2 in the cache, from a path or URL of a .qcow2 or .qcow2.xz file; checked against its digest."""
+    """The path of the image as qcow2, from a path or URL of a .qcow2 or .qcow2.xz file, whose digest is checked."""
     file = download(source) if "://" in source else local(source)
     if file.suffix != ".xz":
         return file
@@ -111,7 +111,7 @@ def download(url: str) -> Path:
 
 
 def download_all(url: str, part: Path) -> None:
-    """Go on where an earlier try was cut off, also one of an earlier run."""
+    """Download a file into `part`. Resumes an earlier try that was interrupted, also one of an earlier run."""
     for number in range(DOWNLOAD_TRIES):
         size = part.stat().st_size if part.exists() else 0
         request = urllib.request.Request(url, headers={"Range": f"bytes={size}-"})
@@ -167,7 +167,7 @@ def unpack(file: Path, target: Path) -> None:
 
 
 def start(vm: Machine, entry: Entry, image: Path) -> None:
-    """Boot the image as any hypervisor would: firmware, its own boot loader, a virtio disk and network."""
+    """Boot the image with firmware, its own boot loader, a virtio disk and a virtio network card."""
     port = vm.claim(entry)
     overlay = machines.make_overlay(vm, image, "qcow2")
     argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
@@ -179,7 +179,7 @@ def start(vm: Machine, entry: Entry, image: Path) -> None:
 
 
 def wait_and_take_over(vm: Machine, entry: Entry, wanted: Settings, deadline: float) -> None:
-    """Wait for sshd, log in with the password or key that was given, and leave the rig's key there."""
+    """Wait for sshd, log in with the given password or key, and add the rig's key. Raises RigError."""
     while not machines.answers(vm.port):
         if not vm.running() or time.monotonic() > deadline:
             raise RigError(f"{vm.name} did not come up. The last lines of its console:\n{vm.console_tail()}")
@@ -210,7 +210,7 @@ def first_login(vm: Machine, wanted: Settings) -> list[str]:
 
 
 def askpass(vm: Machine, wanted: Settings) -> dict[str, str]:
-    """ssh asks this program for the password: nothing needs to be installed for that, and no terminal."""
+    """The environment in which ssh gets the password from a program. That needs neither a terminal nor sshpass."""
     program = vm.directory / "askpass"
     program.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(wanted.password)}\n", encoding="utf-8")
     program.chmod(0o700)

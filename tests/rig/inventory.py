@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Ansible inventory of what is up."""
+"""Writes the Ansible inventory of the running machines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(instance: Path, entry: Entry) -> None:
 
 
 def text(running: list[Machine], entry: Entry) -> str:
-    """The inventory in YAML; JSON's quoting is also YAML's."""
+    """The text of the inventory in YAML. Strings are quoted as in JSON, which YAML permits."""
     lines = ["---", "all:", "  vars:"]
     lines += [f"    {name}: {json.dumps(value)}" for name, value in variables(entry).items()]
     lines.append("  children:")
@@ -52,7 +52,7 @@ def variables(entry: Entry) -> dict[str, str]:
 
 
 def own_variables(host: Machine) -> dict[str, str]:
-    """What differs for a machine with the test kernel, or from an image of somebody else's."""
+    """The variables of a machine with the test kernel, or of one from another image; empty for others."""
     if host.has_test_kernel:
         return {"rig_kernel_release": test_kernel.current_entry().release}
     if not host.release_file.exists():

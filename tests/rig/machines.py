@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Starting, finding and stopping the builder and the VMs of one instance."""
+"""Starts, finds and stops the builder and the VMs of one instance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Machine:
-    """One host of an instance, known by the files it leaves in its directory."""
+    """One host of an instance. The files in its directory tell its state."""
 
     name: str
     instance: Path
@@ -60,7 +60,7 @@ class Machine:
 
     @property
     def release_file(self) -> Path:
-        """Only for machines from an image of somebody else's: the release of its kernel."""
+        """The file with the release of its kernel, for machines from another image only."""
         return self.directory / "kernel-release"
 
     @property
@@ -73,18 +73,18 @@ class Machine:
 
     @property
     def has_test_kernel(self) -> bool:
-        """Whether it is about the rig's own kernel, not the distribution's."""
+        """Whether it builds for or runs the rig's own kernel, not the distribution's."""
         return self.name == KERNEL_BUILDER or self.name.startswith(SLIM)
 
     def running(self) -> bool:
         return processes.running(self.pid_file, self.directory) is not None
 
     def is_up(self, *entries: Entry) -> bool:
-        """Whether it runs, and was started from these very entries: others have other keys and kernels."""
+        """Whether it runs, and was started from these entries: others have other keys and kernels."""
         return self.running() and self.entry_file.read_text(encoding="ascii") == _names(entries)
 
     def claim(self, *entries: Entry) -> int:
-        """Make its directory anew and return the port that it is to answer on."""
+        """Make its directory anew, and return the port for its ssh."""
         self.stop()
         self.directory.mkdir(parents=True)
         self.entry_file.write_text(_names(entries), encoding="ascii")
@@ -93,7 +93,7 @@ class Machine:
         return port
 
     def start(self, entry: Entry, system: Entry) -> None:
-        """Start it with the kernel, or the builder's root, of one entry, and all the rest of the other."""
+        """Start it with the kernel, or the builder's root, of `system`, and all else of `entry`."""
         port = self.claim(entry, system)
         if self.is_builder:
             start_builder(self, entry, system, port)
@@ -148,7 +148,7 @@ def start_builder(builder: Machine, entry: Entry, system: Entry, port: int) -> N
 
 
 def make_overlay(vm: Machine, image: Path, form: str) -> Path:
-    """A throw-away disk over an image of this form, which stays as it is."""
+    """The path of a new disk over an image of this format. Writes go to the disk, not to the image."""
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", form, str(vm.disk)])
     return vm.disk
 
@@ -176,16 +176,17 @@ def start_vm(vm: Machine, entry: Entry, system: Entry, port: int, more: str = ""
 
 
 def run_vm(vm: Machine, argv: list[str]) -> None:
-    """Run QEMU anew for each boot: in one that has been reset, an emulated guest takes two to four times as long.
+    """Start QEMU, and a new QEMU for each later boot.
 
-    QEMU still knows all code that it has translated, and writing to memory where old code lay costs it much.
+    After a reset in the same QEMU an emulated guest takes two to four times as long: QEMU keeps the code that it has
+    translated, and each write to memory that had such code is slow.
     """
     console = ["-chardev", f"file,id=console,path={vm.console},append=on", "-serial", "chardev:console"]
     processes.start_repeated([*argv, *console, "-no-reboot"], vm.pid_file, vm.console)
 
 
 def ssh_options(entry: Entry) -> list[str]:
-    """The user's own ssh configuration does not count: a rig answers the same for everybody."""
+    """The options of ssh. They exclude the user's own configuration, so that ssh works the same for every user."""
     options = [
         "-F",
         "/dev/null",
@@ -206,7 +207,7 @@ def ssh_options(entry: Entry) -> list[str]:
 
 
 def image_ssh_options(vm: Machine) -> list[str]:
-    """For a machine from an image of somebody else's, whose host key is learned at the first login."""
+    """The options of ssh for a machine from another image, whose host key ssh accepts at the first login."""
     known_hosts = vm.directory / "known_hosts"
     options = ["-F", "/dev/null", "-o", f"UserKnownHostsFile={known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null"]
     return [*options, "-o", "ConnectTimeout=60"]
@@ -217,7 +218,7 @@ def ssh_command(target: Machine, entry: Entry) -> list[str]:
 
 
 def wait_for_ssh(target: Machine, entry: Entry, deadline: float) -> None:
-    """Wait until a login works; a machine that does not come up is an error with its console's last lines."""
+    """Wait until a login works. Raises RigError with the last lines of the console if it does not."""
     problem = "did not come up in time"
     while time.monotonic() < deadline:
         if not target.running():
@@ -230,7 +231,7 @@ def wait_for_ssh(target: Machine, entry: Entry, deadline: float) -> None:
 
 
 def answers(port: int) -> bool:
-    """Whether an sshd greets: cheaper to ask than a login, which would slow down the boot."""
+    """Whether an sshd greets. A login instead would slow down the boot."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
             return connection.recv(4) == b"SSH-"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Processes that outlive one call of the rig: found again, and stopped, by their pid files."""
+"""Starts processes that outlive one call of the rig, and finds and stops them by their pid files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMESPACES = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill
 
 
 def isolated(argv: list[str], pid_file: Path) -> list[str]:
-    """A command that runs as root in its own namespaces."""
+    """The command that runs another one as root in its own namespaces, and writes the pid file."""
     return as_root(["sh", "-c", RECORD_PID, "sh", str(pid_file), *NAMESPACES, *argv])
 
 
@@ -36,7 +36,7 @@ def start_isolated(argv: list[str], pid_file: Path, log: Path) -> None:
 
 
 def start_repeated(argv: list[str], pid_file: Path, log: Path) -> None:
-    """Start a command, leave it running, and start it anew whenever it has ended well; what it says goes to the log."""
+    """Start a command, leave it running, and start it again each time it ends with status 0. It prints to the log."""
     pid_file.unlink(missing_ok=True)
     shell = ["sh", "-c", RECORD_PID_AND_REPEAT, "sh", str(pid_file), str(log)]
     run(["setsid", "--fork", *shell, "setpriv", "--pdeathsig", "KILL", *argv])
@@ -57,7 +57,7 @@ def recorded(pid_file: Path) -> int | None:
 
 
 def running(pid_file: Path, mark: Path) -> int | None:
-    """The recorded process, if it is still the one whose command line mentions the mark."""
+    """The id of the recorded process if its command line contains the mark; else None."""
     pid = recorded(pid_file)
     try:
         command = command_line(pid)
@@ -67,7 +67,7 @@ def running(pid_file: Path, mark: Path) -> int | None:
 
 
 def command_line(pid: int | None) -> bytes:
-    """The command line of a process, which is empty for good in a dead one, but only for a moment in exec(2)."""
+    """The command line of a process. It stays empty in a dead one, and is empty for a moment during exec(2)."""
     for _attempt in range(10):
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
         if command:
@@ -92,7 +92,7 @@ def stop(pid_file: Path, mark: Path) -> None:
 
 
 def group_runs(leader: int) -> bool:
-    """Whether a process of the group is alive: one that nobody has waited for yet is not."""
+    """Whether a process of the group is alive. A zombie is not."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _parent, group = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
@@ -104,6 +104,6 @@ def group_runs(leader: int) -> bool:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory that root may have written to; never through a mount."""
+    """Remove a directory that root may have written to, but not what is mounted in it."""
     if path.exists():
         run(as_root(["rm", "-rf", "--one-file-system", str(path)]))

@@ -10,7 +10,7 @@ It runs on the host as root, with the standard library of Python 3.7, and prints
     ssh HOST sudo python3 - vmlinux:cmdline_proc_show < tests/rig/record_tree.py > NAME.json
 
 Long lists are recorded as excerpts: the lines that the collection looks for, and those of the functions and modules
-that are named. tests/unit/plugins/module_utils/test_record_tree.py holds that nothing that is read is missing.
+that are named. tests/unit/plugins/module_utils/test_record_tree.py checks that the document has all that is read.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ FILES = (
     "/var/lib/kpatch/{release}/**",
     "/var/lib/openeuler-livepatch/**",
 )
-"""Patterns of glob; what does not exist is left out, and of what cannot be read the errno is recorded."""
+"""Patterns of glob. The document omits what does not exist, and has the errno of what cannot be read."""
 
 OF_A_PATCH = ("/sys/module/{patch}/notes/.note.gnu.build-id", "/sys/module/{patch}/srcversion")
 OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack")
-"""Of the tasks that a running transition concerns."""
+"""The files of a task that takes part in a running transition."""
 
 NAMES_ONLY = (".ko", ".pyz")
-"""The content of these is not read, and not recorded."""
+"""The document has only the names of files that end so."""
 
 OPTIONS = re.compile(
     r"CONFIG_(\w*LIVEPATCH\w*|KALLSYMS\w*|DEBUG_INFO|SMP|PREEMPT\w*|MODULE_UNLOAD|MODVERSIONS|ARM64_MODULE_PLTS)\b"
@@ -148,7 +148,7 @@ class Recorder:
         return {kind: text} if excerpt is None else {kind: excerpt, "excerpt": True}
 
     def _excerpt(self, path: str, text: str) -> str | None:
-        """The lines of a long list that matter; None for what is recorded as it is."""
+        """The recorded lines of a long list; None for a file that is recorded as it is."""
         if path == "/proc/kallsyms":
             return self._symbols(text)
         if path.startswith("/lib/modules/") and "/modules." in path:
@@ -159,7 +159,7 @@ class Recorder:
         return None
 
     def _symbols(self, text: str) -> str:
-        """Those of live patching and of the functions, all of their modules, and who is at the next address."""
+        """The symbols of live patching, of the functions and of their modules, with those at the next address."""
         functions = {function for _name, function in self.functions}
         modules = {f"[{name}]" for name, _function in self.functions}.union(f"[{patch}]" for patch in self.patches)
         kept, address = [], None
@@ -180,7 +180,7 @@ def _lines(text: str, wanted: t.Callable[[str], bool]) -> str:
 
 
 def _module_name(line: str) -> str:
-    """Of a line of modules.dep or modules.builtin."""
+    """The name of the module in a line of modules.dep or modules.builtin."""
     return os.path.basename(line.split(":")[0].strip()).partition(".ko")[0].replace("-", "_")
 
 

@@ -53,7 +53,7 @@ def up(options: argparse.Namespace) -> int:
 
 
 def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
-    """Start what is not running yet, all at once, and wait for it."""
+    """Start the machines that do not run yet at the same time, and wait for them."""
     wanted = [(one, system_of(one, entry)) for one in (machines.machine(name, instance) for name in names)]
     with cache.locked(instance / "lock"):
         try:
@@ -63,7 +63,7 @@ def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
 
 
 def system_of(one: Machine, entry: Entry) -> Entry:
-    """Where its kernel, or the builder's root, comes from; the test kernel is made when it is first needed."""
+    """The entry with its kernel, or the builder's root. Makes the test kernel if that is missing."""
     return test_kernel.prepare(entry) if one.has_test_kernel else entry
 
 
@@ -193,7 +193,7 @@ def console(options: argparse.Namespace) -> int:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Run a command with the named machines up; take the instance down whatever happens."""
+    """Run a command while the named machines run, and stop the instance at its end or on an error."""
     instance = cache.run_directory(options.instance)
     try:
         bring_up(options.names, instance, roots.prepare())
@@ -208,7 +208,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def wait_for_command(argv: list[str], environment: dict[str, str]) -> int:
-    """The command's exit status; when the rig is interrupted, the command ends first."""
+    """Run a command, and return its exit status. On an interrupt this waits until the command has ended."""
     try:
         with subprocess.Popen(argv, env=environment) as process:
             try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packs a stand-in for an openEuler image: a bootable disk that is used like one, for tests of everything around it.
+"""Packs a stand-in for an openEuler image: a bootable disk, which tests use as they use an image.
 
 It is Debian with the emulation of openEuler's ABI, and says so on its console and in /etc/issue.
 """

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documentation as HTML pages: guides, and what antsibull-docs makes of the plugins and roles.
+"""Makes the documentation as HTML: the guides, and the pages that antsibull-docs writes for plugins and roles.
 
-Every warning is an error. Nothing is asked of the network: the few pages of Ansible's own documentation that are linked
-to are listed in an inventory for sphinx.ext.intersphinx that is written here.
+Every warning is an error. This uses no network: it writes the inventory for sphinx.ext.intersphinx of the few pages of
+Ansible's documentation that ours link to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from toolbox import WORK, run, tool_environ, tools
 COLLECTION = "openeuler.livepatch"
 SITE = WORK / "docs"
 ANSIBLE = "https://docs.ansible.com/projects/ansible/devel/"
-# What antsibull-docs links to, and the page of Ansible's documentation that has it.
+# The labels that antsibull-docs links to, and their pages in Ansible's documentation.
 ANSIBLE_LABELS = {
     "action_plugins": "plugins/action.html",
     "ansible_configuration_settings": "reference_appendices/config.html",
@@ -47,7 +47,7 @@ def site() -> Path:
 
 
 def ansible_inventory(rst: Path) -> bytes:
-    """Return where Ansible's documentation has what these pages link to, in the format of Sphinx."""
+    """Return a Sphinx inventory of the labels in Ansible's documentation that these pages link to."""
     labels = dict(ANSIBLE_LABELS)
     for page in rst.rglob("*.rst"):
         for label, plugin in BUILTIN.findall(page.read_text(encoding="utf-8")):

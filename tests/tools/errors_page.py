@@ -4,7 +4,7 @@
 
 """Write the page about the kernel's errors from the table that the modules use; a unit test compares them.
 
-"make errors-page" runs it; it needs the directory that holds ansible_collections on PYTHONPATH.
+"make errors-page" runs it; PYTHONPATH must have the directory with ansible_collections.
 """
 
 from __future__ import annotations
@@ -28,18 +28,17 @@ What the kernel's errors mean
 =============================
 
 When the kernel refuses a step, ``livepatch_module`` looks up the operation, the kernel's errno, its ABI and its new log
-lines in this table, and returns ``reason``, ``cause`` and ``remedy``. Of the rows that fit, those with a line of the
-log come before those without, those of one step before those of any step; then the first one is taken. The page is
-written from the table by ``make errors-page``.
+lines in this table, and returns ``reason``, ``cause`` and ``remedy``. If several rows fit, it prefers a row with a line
+of the log, then a row of one step, then the first row. ``make errors-page`` writes this page from the table.
 
-What is refused beforehand, and what fails without an answer of the kernel, is in
-:ref:`ansible_collections.openeuler.livepatch.docsite.reasons`.
+:ref:`ansible_collections.openeuler.livepatch.docsite.reasons` lists what the collection refuses beforehand, and what
+fails without an answer of the kernel.
 
 """
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the text of the page."""
     reasons = dict.fromkeys(row.finding.reason for row in ROWS)
     return HEADER + "\n".join(
         _section(reason, [row for row in ROWS if row.finding.reason == reason]) for reason in reasons
@@ -59,7 +58,7 @@ def _section(reason: str, rows: list[Row]) -> str:
 
 
 def when(row: Row) -> str:
-    """When a row fits, in one line."""
+    """Return when a row fits, in one line."""
     operation = f"``{row.operation}``" if row.operation else "any step"
     abi = f", {row.abi}" if row.abi else ""
     log = f", with {' and '.join(f'``{line}``' for line in lines(row.log))} in the log" if row.log else ""
@@ -71,7 +70,7 @@ def _words(sentence: str) -> str:
 
 
 def lines(pattern: str) -> list[str]:
-    """What the kernel prints where the pattern matches: names for what is captured, nothing for what may be absent."""
+    """Return the lines that a pattern matches, with names in place of its groups and without optional parts."""
     plain = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"<\1>", pattern)
     plain = re.sub(r"\(\?m\)\^|\(\?:[^()]*\)\?", "", plain)
     return [re.sub(r"\\(.)", r"\1", line) for line in re.split(r"\(\?:\.\*\\n\)\*\?|\\n", plain) if line]

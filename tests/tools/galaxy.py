@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Galaxy and ansible-builder ask of the collection, without a container and without asking either of them."""
+"""Checks the collection with galaxy-importer and ansible-builder, without a container and without a server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def python() -> Path:
 
 
 def execution_environment(environment: Path) -> None:
-    """ansible-builder takes the definition, and finds in the installed collection what the control node needs."""
+    """Check that ansible-builder accepts the definition, and finds the requirements of the installed collection."""
     definition = FOLDER / "definition"
     for name in (EE_DEFINITION, EE_PYTHON):
         # The paths in the definition begin at the collection's root, and ansible-builder's at the definition.
@@ -66,7 +66,7 @@ def execution_environment(environment: Path) -> None:
 
 
 def importer(environment: Path) -> None:
-    """galaxy-importer takes the artifact, and has no warning."""
+    """Check that galaxy-importer accepts the artifact without a warning."""
     path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environ = {**tool_environ(PATH=path, VIRTUAL_ENV=environment), **IMPORTER}
     command: Argv = [environment / "bin" / "python", "-m", "galaxy_importer.main", staging.built_artifact()]

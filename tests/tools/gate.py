@@ -34,7 +34,7 @@ STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
 
 def lint() -> None:
-    """ruff, mypy, import-linter, yamllint, ansible-lint, antsibull-changelog, reuse: all of them, even if one fails."""
+    """ruff, mypy, import-linter, yamllint, ansible-lint, antsibull-changelog, reuse: all, even if one fails."""
     collections = staging.COLLECTIONS
     staged, environ = staging.tree(), tool_environ(ANSIBLE_COLLECTIONS_PATH=collections, PYTHONPATH=collections)
     commands: dict[str, Argv] = {
@@ -52,7 +52,7 @@ def lint() -> None:
 
 
 def unit() -> None:
-    """pytest with coverage of plugins/, of its lines and of its branches; or the tests that TESTS names alone."""
+    """pytest with the coverage of the lines and branches of plugins/; with TESTS, the tests that it names alone."""
     staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
     pytest: list[str | Path] = [tools() / "bin" / "python", "-m", "pytest"]
     named = os.environ.get("TESTS", "").split()
@@ -66,7 +66,7 @@ def unit() -> None:
 
 
 def hold_coverage(totals: dict[str, float]) -> None:
-    """Hold lines and branches to the floor in pyproject.toml each: coverage itself holds the two together."""
+    """Raise Stop if lines or branches are below the floor in pyproject.toml. coverage checks only their sum."""
     settings = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
     floor = int(re.findall(r"^fail_under = (\d+)$", settings, re.M)[0])
     parts = {"lines": ("covered_lines", "num_statements"), "branches": ("covered_branches", "num_branches")}
@@ -98,7 +98,7 @@ def docs() -> None:
 
 
 def errors_page() -> None:
-    """The page about the kernel's errors and the list of checks, written into the checkout from their tables."""
+    """Write the page about the kernel's errors and the list of checks into the checkout, from their tables."""
     staging.tree()
     for page in ("errors_page", "reasons_page"):
         run([tools() / "bin" / "python", f"tests/tools/{page}.py"], env=tool_environ(PYTHONPATH=staging.COLLECTIONS))
@@ -110,7 +110,7 @@ def collection() -> None:
 
 
 def galaxy_checks() -> None:
-    """What Galaxy and ansible-builder ask of the collection: galaxy-importer, ansible-builder create and introspect."""
+    """galaxy-importer, ansible-builder create and introspect."""
     galaxy.check()
 
 
@@ -132,7 +132,7 @@ def rig_inventory(instance: str) -> Path:
 
 
 def check_machine() -> None:
-    """Stop at once, before anything is installed, if the rig could not be made or run on this machine."""
+    """Raise Stop, before anything is installed, if the rig could not be made or run on this machine."""
     command = [sys.executable, "-B", "tests/rig/rig.py", "check"]
     done = subprocess.run(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -174,7 +174,7 @@ def fuzz() -> None:
 
 
 def stand_in() -> None:
-    """The scenario openeuler with a stand-in for an image: fetched, checked, unpacked, booted, and built on."""
+    """The scenario openeuler with a stand-in for an image: download, check, unpack and boot it, and build on it."""
     inputs = sorted(path for path in (CHECKOUT / "tests" / "rig").rglob("*") if path.is_file())
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()[:12]
     folder = CACHE / f"stand-in-{digest}"
@@ -206,30 +206,30 @@ def test_scenario(name: str, **more: str) -> None:
 
 
 def demo() -> None:
-    """A real kernel is live-patched, step by step."""
+    """Live-patch a real kernel, step by step."""
     play = ["ansible-playbook", "examples/demo.yml", "-e", f"work={WORK / 'demo'}"]
     rig("demo", "run", "builder", "vm1", "--", *play, **SHIPPED_SETTINGS)
 
 
 def demo_kpatch() -> None:
-    """A source patch becomes a live patch with kpatch-build, and a real kernel is live-patched with it."""
+    """Build a live patch from a source patch with kpatch-build, and live-patch a real kernel with it."""
     play = ["ansible-playbook", "examples/demo-kpatch.yml", "-e", f"work={WORK / 'demo-kpatch'}"]
     rig("demo-kpatch", "run", "kernel-builder", "slim1", "--", *play, **SHIPPED_SETTINGS)
 
 
 def bench_kpatch() -> None:
-    """livepatch_build measured beside bare kpatch-build, in CPU seconds."""
+    """Measure livepatch_build and bare kpatch-build, in CPU seconds."""
     measure = ["python", "tests/bench/kpatch.py"]
     rig("bench-kpatch", "run", "kernel-builder", "--", *measure, **SHIPPED_SETTINGS)
 
 
 def bench() -> None:
-    """The collection measured beside a hand-written playbook."""
+    """Measure the collection and a hand-written playbook."""
     rig("bench", "run", "builder", "vm1", "--", "python", "tests/bench/run.py", str(WORK / "bench"), **SHIPPED_SETTINGS)
 
 
 def shell() -> None:
-    """A shell in a VM, which is stopped afterwards; the inventory that is named lasts as long."""
+    """Open a shell in a VM, and stop the VM afterwards. The inventory that this prints lasts as long."""
     print(f"    ansible -i {rig_inventory('shell')} all -m ping", flush=True)
     try:
         rig("shell", "shell", "vm1")
@@ -238,7 +238,7 @@ def shell() -> None:
 
 
 def vm_environ(**more: str) -> dict[str, str]:
-    """Return the environment of what runs playbooks: the installed artifact is the only collection in sight."""
+    """Return the environment for playbooks, in which the installed artifact is the only collection."""
     return tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.INSTALLED, **more)
 
 
@@ -312,7 +312,7 @@ def stage(name: str) -> float:
 
 
 def stages(names: list[str]) -> None:
-    """Run the stages in this order; the artifact is made before the first one that needs it."""
+    """Run the stages in this order, and before the first stage that needs a VM, a kernel or the artifact, make that."""
     builds = {"boot", "build", "rollout"}.intersection(scenarios())
     need_kernel = (*NEED_KERNEL, "molecule") if builds else NEED_KERNEL
     for first, later in (("test-kernel", need_kernel), ("prepare", NEED_RIG), ("collection", NEED_ARTIFACT)):
@@ -342,7 +342,7 @@ def table(names: list[str], took: dict[str, float]) -> None:
 
 
 def interrupted(number: int, _frame: object) -> t.NoReturn:
-    """Turn a request to end into an exception, so that everything that must be shut down is."""
+    """Raise SystemExit for a signal, so that running machines and commands are stopped."""
     raise SystemExit(128 + number)
 
 

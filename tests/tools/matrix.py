@@ -26,7 +26,7 @@ TARGETS = ("3.7", "3.9", "3.11", "3.13")
 
 
 def matrix() -> None:
-    """Run all combinations that can be run, name them all, and fail if one failed, or nothing of a named core ran."""
+    """Run what this machine can, and print all combinations. Raises Stop if one fails, or a named core did not run."""
     rows: list[tuple[str, str]] = []
     named = os.environ.get("CORES", "").split()
     idle: list[str] = []

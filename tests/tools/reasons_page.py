@@ -4,7 +4,7 @@
 
 """Write the list of checks on the page of reasons from the table that the modules use; a unit test compares them.
 
-"make errors-page" runs it; it needs the directory that holds ansible_collections on PYTHONPATH.
+"make errors-page" runs it; PYTHONPATH must have the directory with ansible_collections.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DOES = {REFUSE: "refuses", WARN: "warns", INFO: "informs"}
 
 
 def page(text: str) -> str:
-    """The page with this text, with the list as the table has it. Raises ValueError if the marks are not there."""
+    """Return this text of the page with the list from the table. Raises ValueError if the marks are missing."""
     before, rest = text.split(BEGIN)
     _old, after = rest.split(END)
     return before + BEGIN + "\n".join(_entry(name, reason) for name, reason in REASONS.items()) + "\n" + END + after

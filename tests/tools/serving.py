@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A web server on the loopback interface for one folder, which cuts each file's first transfer off in the middle."""
+"""A web server for one folder on the loopback interface, which ends the first transfer of a large file halfway."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LARGE = 1024 * 1024
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers GET with ranges. Of a large file that is asked for from its beginning, only a half is sent."""
+    """Answers GET with ranges. Sends only half of a large file to a client that requests it from the beginning."""
 
     folder: Path
 
     def do_GET(self) -> None:
-        """Send a file, or what is left of it from the wanted place on."""
+        """Send a file, or its rest from the requested offset on."""
         file = self.folder / Path(self.path).name
         if not file.is_file():
             self.send_error(404)
@@ -45,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 start += len(block)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Print nothing: the downloading side says what happens."""
+        """Print nothing: the client prints its progress."""
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several commands at the same time. Each one's output goes to a file, and is printed whole when it has ended."""
+"""Runs commands at the same time. Writes the output of each to a file, and prints it when the command has ended."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ GRACE_SECONDS = 60
 def side_by_side(
     commands: t.Mapping[str, Argv], at_once: int, logs: Path, *, cwd: Path = CHECKOUT, env: Environ | None = None
 ) -> None:
-    """Run the commands, this many at a time, in their order; all of them, even if one fails.
+    """Run the commands in their order, `at_once` at a time. Runs all, and raises Stop if any has failed.
 
-    When interrupted, every command that runs is told to end, and gets a minute to clean up.
+    On an interrupt this terminates the running commands, and waits a minute for each to clean up.
     """
     waiting = list(commands)
     running: dict[str, subprocess.Popen[bytes]] = {}

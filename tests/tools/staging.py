@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The collection in the place where Ansible's tools want it: <somewhere>/ansible_collections/openeuler/livepatch.
+"""Puts the collection where Ansible's tools look for it: <somewhere>/ansible_collections/openeuler/livepatch.
 
 `tree` mirrors the checkout there (what git tracks or would track); `artifact` builds and installs it as a user would.
 """
@@ -23,7 +23,7 @@ KEEP = (".git", "tests/output")
 
 
 def tree() -> Path:
-    """Make the staged tree equal to the checkout and return it. What has not changed is not touched."""
+    """Make the staged tree equal to the checkout and return it. Unchanged files stay as they are."""
     listed = capture(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
     wanted = {name for name in listed.split("\0") if name and is_staged(CHECKOUT / name)}
     if not wanted:
@@ -40,7 +40,7 @@ def tree() -> Path:
 
 
 def is_staged(path: Path) -> bool:
-    """Whether a file that git tracks or would track is there, and is no link to a folder.
+    """Whether a file that git tracks or would track exists, and is not a link to a folder.
 
     ansible-test allows no such link. The only one, extensions/molecule, is for Molecule and not in the artifact.
     """
@@ -73,7 +73,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def same(source: Path, target: Path) -> bool:
-    """Whether two files agree in kind, mode, size and time stamp, or two symbolic links in where they lead."""
+    """Whether two files agree in kind, mode, size and time stamp, or two symbolic links in their targets."""
     if not os.path.lexists(target):
         return False
     old, new = source.lstat(), target.lstat()

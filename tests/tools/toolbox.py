@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things are, how commands are run, and the virtual environment of the tools. Standard library only."""
+"""Paths, functions that run commands, and the virtual environments of the tools. Standard library only."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Environ = t.Mapping[str, str]
 
 
 class Stop(Exception):
-    """The work cannot go on; the message is one clear sentence for the user."""
+    """The work cannot go on. The message is a sentence for the user."""
 
 
 def run(argv: Argv, *, cwd: Path = CHECKOUT, env: Environ | None = None) -> None:
-    """Run a command that prints for itself; when interrupted, let it clean up before passing the interrupt on."""
+    """Run a command, which prints by itself. Raises Stop if it fails. On an interrupt, wait until it has cleaned up."""
     with subprocess.Popen([str(arg) for arg in argv], cwd=cwd, env=env) as process:
         try:
             status = process.wait()
@@ -48,7 +48,7 @@ def run(argv: Argv, *, cwd: Path = CHECKOUT, env: Environ | None = None) -> None
 
 
 def capture(argv: Argv, *, cwd: Path = CHECKOUT, env: Environ | None = None) -> str:
-    """Return what a command printed; its errors become the message of the exception."""
+    """Return what a command printed. Raises Stop with all that it printed if it fails."""
     try:
         done = subprocess.run([str(arg) for arg in argv], cwd=cwd, env=env, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def capture(argv: Argv, *, cwd: Path = CHECKOUT, env: Environ | None = None) -> 
 
 @contextlib.contextmanager
 def lock(name: str) -> t.Iterator[None]:
-    """Keep two runs from making the same thing at the same time; the kernel drops the lock if a run dies."""
+    """Keep two runs from making the same thing at the same time. The kernel drops the lock when a run ends."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / f"{name}.lock", "w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -68,7 +68,7 @@ def lock(name: str) -> t.Iterator[None]:
 
 
 def venv(label: str, requirements: Path | str, python: Path = Path(sys.executable)) -> Path:
-    """Return a virtual environment with these requirements (a file, or one requirement), made if it is not complete."""
+    """Return a virtual environment with these requirements (a file, or one requirement). Makes it if it is missing."""
     content = requirements.read_text(encoding="utf-8") if isinstance(requirements, Path) else requirements
     real_python = python.resolve()
     version = capture([real_python, "-c", "import platform; print(platform.python_version())"]).strip()
@@ -89,7 +89,7 @@ def venv(label: str, requirements: Path | str, python: Path = Path(sys.executabl
 
 
 def need_ensurepip(python: Path) -> None:
-    """Install what `python -m venv` needs where the distribution packages it apart, as Debian does."""
+    """Install ensurepip, which `python -m venv` needs, if the distribution has another package for it, as Debian."""
     probe = [str(python), "-c", "import ensurepip, venv"]
     if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
         return
@@ -100,7 +100,7 @@ def need_ensurepip(python: Path) -> None:
 
 
 def install_package(name: str, otherwise: str) -> None:
-    """Install a Debian package; where that cannot be done, `otherwise` says what is missing."""
+    """Install a Debian package. Raises Stop with the message `otherwise` if this machine or user cannot."""
     become = [] if os.geteuid() == 0 else ["sudo"]
     if not shutil.which("apt-get") or (become and not shutil.which("sudo")):
         raise Stop(otherwise)
@@ -125,7 +125,7 @@ def tools() -> Path:
 
 
 def tool_environ(**more: str | Path) -> dict[str, str]:
-    """Return the environment that the gates run in: the tools first in PATH, all their caches outside the tree."""
+    """Return the environment of the gates: the tools are first in PATH, and their caches are outside the checkout."""
     path = tools()
     return {
         **os.environ,

@@ -20,11 +20,11 @@ PACKAGE = program.__name__.rsplit(".", 2)[0]
 MAIN = f"from {program.__name__} import main\n\nraise SystemExit(main())\n"
 
 PACKED = (1980, 1, 1, 0, 0, 0)
-"""The date of everything in the file: the same sources make the same bytes."""
+"""The date of each entry. It is fixed, so that the same sources make the same bytes."""
 
 
 def pack() -> bytes:
-    """The program: a zip file with the sources as they run here, wherever Python has them from."""
+    """The boot program, as the bytes of a zip file. The sources are those that this Python would import."""
     content = io.BytesIO()
     # Not compressed: another zlib would make other bytes.
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
@@ -51,7 +51,7 @@ def _files() -> dict[str, str]:
 
 
 def _source(name: str) -> str:
-    # Not by importing it: one of them needs pyelftools, which nothing at boot does.
+    # Without importing it: one of the modules needs pyelftools, which a host may lack and nothing at boot uses.
     return t.cast(str, t.cast(t.Any, find_spec(name)).loader.get_source(name))
 
 

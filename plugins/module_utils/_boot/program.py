@@ -5,8 +5,8 @@
 # Private to this collection: no promise is made to code outside of it.
 """The program that loads accepted patches at boot, with the same planner and loader as livepatch_module.
 
-It never takes a host down twice: a marker is on disk before a patch is loaded, and a boot that finds the marker of an
-earlier one does not load what it names.
+It loads no patch again that took the host down at an earlier boot. It writes a marker to disk before it loads a patch;
+a boot that finds the marker of an earlier one does not load the patches that the marker names.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 OFF = "livepatch=off"
-"""On the kernel's command line: nothing is loaded."""
+"""With this word on the kernel's command line the program loads nothing."""
 
 ENABLED = "enabled"
 
@@ -62,15 +62,15 @@ QUARANTINED = "quarantined"
 SKIPPED = "skipped"
 
 PATIENCE = Patience(timeout=50.0)
-"""The rest of the boot waits, but not too briefly: the kernel wakes who holds a transition every 15 s
-(kernel/livepatch/transition.c, SIGNALS_TIMEOUT), and a machine that boots is a busy one."""
+"""The rest of the boot waits as long as this. It is some times the 15 s after which the kernel wakes the tasks that
+stall a transition (kernel/livepatch/transition.c, SIGNALS_TIMEOUT), since a booting machine is busy."""
 
 LOCK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one accepted patch."""
+    """The outcome for one accepted patch: one of the four words above, and the reason as a sentence."""
 
     name: str
     outcome: str
@@ -81,9 +81,10 @@ class Result:
 
 
 def judge(acceptance: Acceptance, marker: Marker | None, boot_id: str, now: str) -> Acceptance:
-    """Learn from the boot before this one. What it was loading when it went down is not loaded again.
+    """The acceptance with what follows from the boot before this one, whose marker is given (None: it was healthy).
 
-    If it was loading nothing at that moment, whatever it had loaded may have been the reason.
+    The patch that it was loading when it went down is quarantined, as of the time `now`. If it was loading none at that
+    moment, all patches that it had loaded are: any of them may have been the cause.
     """
     if marker is None:
         return acceptance if acceptance.is_held else replace(acceptance, unhealthy_boots=0)
@@ -108,7 +109,10 @@ def judge(acceptance: Acceptance, marker: Marker | None, boot_id: str, now: str)
 
 
 def _stays_out(superseded: t.Sequence[Accepted]) -> str:
-    """Say that older patches are not loaded instead: somebody has taken them out, perhaps because they did harm."""
+    """A sentence which says that the superseded patches are not loaded instead; empty if there are none.
+
+    Somebody has taken them out, perhaps because they did harm.
+    """
     if not superseded:
         return ""
     names = ", ".join(entry.name for entry in superseded)
@@ -116,7 +120,7 @@ def _stays_out(superseded: t.Sequence[Accepted]) -> str:
 
 
 class Boot:
-    """One boot of one host. `kernel` makes a new connection to its kernel, whose log begins at that moment."""
+    """One boot of one host. `kernel` makes a kernel object, whose log begins at that moment; `say` prints a line."""
 
     def __init__(self, kernel: t.Callable[[], KernelProtocol], say: t.Callable[[str], None]) -> None:
         self._kernel = kernel
@@ -126,9 +130,9 @@ class Boot:
         self._release = self._files.text("/proc/sys/kernel/osrelease") or ""
 
     def load(self) -> int:
-        """Load what is accepted for the running kernel, once. Returns 0 if all of it is enabled, else 1."""
+        """Load the patches accepted for the running kernel, once in a boot. Returns 0 if all are enabled, else 1."""
         if boot_store.read_report(self._files).get("boot_id") == self._boot_id:
-            # What is loaded later would lie above what is newer; and nobody would wait for the host to be healthy.
+            # A patch loaded now would cover newer ones, and no unit would wait any more for the host to be healthy.
             self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
             return 0
         acceptance, problem = self._learn()
@@ -153,15 +157,15 @@ class Boot:
         return int(bool(acceptance.damaged) or any(result.outcome != ENABLED for result in results))
 
     def _learn(self) -> tuple[Acceptance, str]:
-        """What is accepted, with what the last boot has taught; and why that could not be kept, if it could not.
+        """The acceptance with what follows from the last boot; and a sentence if that could not be written, else "".
 
-        Nothing may be loaded then: the next boot would know less than it must.
+        If it could not be written, nothing may be loaded: the next boot would not know of the last one.
         """
         try:
             with lock.lock(self._files, LOCK_SECONDS):
                 return self._judge_last_boot(), ""
         except (OSError, lock.Locked) as error:
-            return boot_store.read(self._files), f"What the last boot has taught cannot be kept: {error}."
+            return boot_store.read(self._files), f"What follows from the last boot cannot be kept: {error}."
 
     def _judge_last_boot(self) -> Acceptance:
         before = boot_store.read(self._files)
@@ -180,7 +184,7 @@ class Boot:
         try:
             return boot_store.read_marker(self._files)
         except boot_store.Damaged:
-            # Whatever it named is among these.
+            # The marker named some of these.
             due = tuple(entry.sha256 for entry in acceptance.due(self._release))
             return Marker("damaged", self._release, 0, loaded=due)
 
@@ -238,7 +242,7 @@ class Boot:
         try:
             boot_store.write_marker(self._files, marker)
         except OSError:
-            # A marker that goes on to say that the patch is being loaded would put it in quarantine.
+            # A marker that still names the patch as being loaded would put it in quarantine.
             boot_store.remove_marker(self._files)
         return result, marker
 
@@ -246,8 +250,8 @@ class Boot:
         try:
             file = PatchFile.from_dict(entry.patch_file)
         except (KeyError, TypeError):
-            return Result(entry.name, FAILED, "What is kept of it was written by another version of the collection.")
-        # Boot is early: what the patch changes may not be there yet. A per_task kernel patches it when it comes.
+            return Result(entry.name, FAILED, "Its record was written by another version of the collection.")
+        # Early at boot the modules that it patches may not be loaded yet. A per_task kernel patches them when they are.
         needs_modules = file.abi == STOP_MACHINE or bool(file.depends)
         task = Task(
             Wanted(entry.name, State.ENABLED, file, load_targets=needs_modules),
@@ -262,7 +266,7 @@ class Boot:
         return Result(entry.name, ENABLED)
 
     def _note_displaced(self, entry: Accepted, superseded: t.Sequence[Accepted]) -> None:
-        """Note what the loaded patch took the place of before the reboot, so that reverting it brings that back."""
+        """Record what the loaded patch had superseded before the reboot, so that reverting it enables that again."""
         try:
             patch = self._kernel().snapshot().patch(entry.name)
             copy = copies.read(self._files, entry.name)
@@ -279,7 +283,7 @@ class Boot:
             self._say(f"Reverting {entry.name} will not bring back {names}, which it had superseded: {error!r}.")
 
     def settle(self) -> int:
-        """Say that this boot is healthy, unless the kernel has got into serious trouble since patches were loaded."""
+        """Remove the marker, unless the kernel got into serious trouble since patches were loaded: returns 1 then."""
         try:
             marker = boot_store.read_marker(self._files)
         except boot_store.Damaged as error:
@@ -288,7 +292,7 @@ class Boot:
         if marker is None or marker.boot_id != self._boot_id:
             return 0
         if marker.loading:
-            self._say("A patch was being loaded and did not come back: the next boot does not load it.")
+            self._say("The loading of a patch did not end: the next boot does not load it.")
             return 1
         taint = self._files.number("/proc/sys/kernel/tainted") or 0
         trouble = troubles(taint & ~marker.taint & SERIOUS_TAINTS)
@@ -305,7 +309,7 @@ class Boot:
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
-    """The program."""
+    """Run the command that the arguments name, and return the exit status."""
     asked_to_end = threading.Event()
     parser = argparse.ArgumentParser(prog="openeuler-livepatch", description="Loads accepted live patches at boot.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 AUTO = "auto"
 
 BUILDS_FROM = {"kpatch": "patches", "kbuild": "sources"}
-"""Method -> the option that names what it builds from. Of several with one option, AUTO takes the first."""
+"""Method -> the option with its sources. Of several methods with the same option, AUTO takes the first."""
 
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {
@@ -70,7 +70,7 @@ LIVEPATCH_BUILD: dict[str, t.Any] = {
 
 
 def method_of(params: t.Mapping[str, t.Any]) -> str:
-    """The method of a task. Raises FindingError where its options leave that open, or lack what it builds from."""
+    """The method of a task. Raises FindingError if its options do not decide that, or lack the method's sources."""
     method = params.get("method") or AUTO
     if method == AUTO:
         return _method_by_what_is_given(params)

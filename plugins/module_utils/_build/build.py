@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""One task of `livepatch_build`, from arguments to result: decides whether to build, and has a builder do it."""
+"""One task of `livepatch_build`, from arguments to result: decides whether a build is needed, and calls a builder."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 NEEDS_BUILD = {"changed": False, "needs_build": True}
-"""The result where the action plugin asks only whether a build is needed, and it is."""
+"""The result if the action plugin asks only whether a build is needed, and one is."""
 
 
 def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare]) -> Plain:
-    """Build if it is needed, with the builder of the method. The result has `failed` if it did not succeed."""
+    """Build if that is needed, with the builder of the task's method. Returns the result of the task."""
     params = module.params
     job = params["_job"] or {}
     if job.get("offset") is not None:
@@ -90,7 +90,7 @@ def _cannot_go_on(error: OSError) -> Finding:
 
 
 def _reporter(cache_dir: str, identifier: str | None) -> Reporter:
-    """What is told how the build goes: a progress file, or nothing where that cannot be written."""
+    """The reporter of a build: it writes a progress file, or nothing if the file cannot be written."""
     if identifier:
         with contextlib.suppress(OSError):
             return ProgressFile(progress_path(cache_dir, identifier))
@@ -148,7 +148,7 @@ def _outdated(dest: str) -> Finding:
 
 
 def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: bool) -> Plain:
-    """The result of a task whose manifests before and after it are these."""
+    """The result of a task, from the manifest before it and the one after it."""
     manifest = new or {}
     return {
         "changed": changed,
@@ -170,7 +170,7 @@ def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: boo
 
 
 def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing.Seal | None, run: Run) -> Plain:
-    """Build and sign, then move the result into place, and last its manifest, which vouches for it."""
+    """Build and sign, move the result into place, and then its manifest. Returns the manifest. Raises BuildError."""
     with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
         manifest = builder.build_into(directory, inputs)
         (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, builder.name)]
@@ -194,7 +194,7 @@ def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing
 
 
 def _cpu_seconds(manifest: Plain | None) -> Plain:
-    """CPU seconds of the build, and of all else that the module did."""
+    """CPU seconds: `build` of the build, `besides` of all else that the module did."""
     build = (manifest or {}).get("cpu_seconds") or 0.0
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     together = sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What a builder is: what the driver `build.py` asks of it, what it gets to work with, and its error."""
+"""The interface of a builder: its methods, which `build.py` calls, what it gets for a task, and its error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ else:
     Protocol = object
 
 Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
-"""Runs a command: its exit status, standard output and standard error. A program that is missing is status 127."""
+"""Runs a command, and returns exit status, standard output and error. The status of a missing program is 127."""
 
 
 class BuildError(FindingError):
@@ -38,7 +38,7 @@ class BuildError(FindingError):
 
 @dataclass(frozen=True)
 class BuildTask:
-    """What a builder gets: the module's options, how to run short programs, and whom to tell how the build goes."""
+    """What a builder gets for a task: the options, a function that runs short programs, the reporter of progress."""
 
     params: Plain
     check_mode: bool
@@ -59,21 +59,21 @@ class Builder(Protocol):
     """Whether that kernel loads signed modules only."""
 
     def check(self) -> None:
-        """Raise BuildError with everything that is known to make the build fail. Called before `build_into`."""
+        """Raise BuildError with all that is known to make the build fail. `build.py` calls this before `build_into`."""
 
     def inputs(self, manifest: Plain | None) -> Plain:
-        """Return digests of all that decides the result; the manifest of the last build tells what that one read."""
+        """Return digests of all that decides the result. `manifest` is of the last build, and has what that read."""
 
     def build_into(self, directory: str, inputs: Plain) -> Plain:
         """Build from these inputs into an empty directory; return the manifest of NAME.ko there. Raises BuildError."""
 
 
 Prepare = t.Callable[[BuildTask], Builder]
-"""Reads what a build needs and makes its builder. Raises BuildError where that cannot be read."""
+"""Reads what a build needs, and returns its builder. Raises BuildError if something cannot be read."""
 
 
 def result_path(dest: str, name: str) -> str:
-    """The path of the result: in a directory, or the file that the user names, which must be named like the module."""
+    """The path of the result: in the directory `dest`, or `dest` itself. Raises BuildError if its name is wrong."""
     if os.path.isdir(dest) or dest.endswith("/"):
         return os.path.join(dest, name + ".ko")
     if module_name(dest) != module_name(name) or not dest.endswith(".ko"):

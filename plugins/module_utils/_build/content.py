@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What files hold, and digests of it."""
+"""The content of files, and digests of it."""
 
 from __future__ import annotations
 

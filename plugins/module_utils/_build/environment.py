@@ -24,9 +24,9 @@ MAKE_VARIABLES = (
     "AFLAGS_MODULE",
     "LDFLAGS_MODULE",
 )
-"""What the kernel's makefiles take from the environment that changes objects (Documentation/kbuild/kbuild.rst)."""
+"""The variables by which the kernel's makefiles build other objects (Documentation/kbuild/kbuild.rst)."""
 
 
 def inherited(names: t.Iterable[str]) -> dict[str, str]:
-    """Those of the variables that the environment has, such as from a task's `environment`."""
+    """The values of those of the variables that are set, for instance by a task's `environment`."""
     return {name: os.environ[name] for name in names if name in os.environ}

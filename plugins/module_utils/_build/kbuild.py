@@ -6,8 +6,8 @@
 
 """Builds a hand-written live patch module with the kernel's build system.
 
-Content decides whether a build is needed. The manifest beside the result holds the digests of everything that went into
-it: sources, the headers that the compiler read, configuration, symbol versions, compiler and flags.
+Content decides whether a build is needed. The manifest beside the result has the digests of all inputs: sources, the
+headers that the compiler read, configuration, symbol versions, compiler and flags.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TREE_FILES = (
 
 @dataclass(frozen=True)
 class Cross:
-    """Another machine to build for: the architecture in kbuild's words (`arm64`), and the prefix of the compiler."""
+    """The architecture to build for, as kbuild names it (`arm64`), and the prefix of its compiler; None: the host's."""
 
     arch: str | None = None
     prefix: str | None = None
@@ -67,7 +67,7 @@ class Cross:
 
 @dataclass(frozen=True)
 class Build:
-    """What to build: name and sources of the module, build tree and release of the kernel, compiler flags, target."""
+    """What to build: name and sources of the module, build tree and release of the kernel, flags, path of the .ko."""
 
     name: str
     sources: tuple[str, ...]
@@ -107,7 +107,7 @@ class _KbuildBuilder:
         self.forces_signatures = build.forces_signatures
 
     def check(self) -> None:
-        """Find nothing more: `prepare` has refused what is known to fail."""
+        """Do nothing: `prepare` has already raised BuildError for what is known to fail."""
 
     def inputs(self, manifest: Plain | None) -> Plain:
         known = manifest if manifest and manifest.get("method") == "kbuild" else {}
@@ -158,7 +158,7 @@ def prepare_build(
 
 
 def _expand(sources: t.Sequence[str]) -> list[str]:
-    """The files, with the sources in a directory in the place of that directory."""
+    """The files, with each directory replaced by the .c and .h files in it."""
     files: list[str] = []
     for source in sources:
         if os.path.isdir(source):
@@ -237,7 +237,7 @@ def _check_tree(tree: str) -> str:
 
 
 def inputs(build: Build, headers: t.Sequence[str], compiler: str, run: Run) -> Plain:
-    """The digests of everything that decides what the build makes, in plain types."""
+    """The digests of all that decides the result of the build, in plain types."""
     return {
         "name": build.name,
         "release": build.release,
@@ -259,7 +259,7 @@ def _digest_of_all(paths: t.Sequence[str]) -> str:
 
 
 def _compiler_version(program: str, run: Run) -> str:
-    """The digest of what the compiler prints with `-v`: version, target and how it was configured."""
+    """The SHA-256 of what the compiler prints with `-v` (version, target, configuration); "" if it does not work."""
     rc, _out, err = run([program, "-v"]) if program else (1, "", "")
     return hashlib.sha256(err.encode()).hexdigest() if rc == 0 else ""
 

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads what a kernel was built from: its configuration, its vmlinux, its source tree."""
+"""Reads a kernel's configuration, its vmlinux, and the version of its source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
 _BANNER = b"Linux version "
-"""Begins linux_banner (kernel: init/version-timestamp.c), as /proc/version shows it."""
+"""The beginning of linux_banner (kernel: init/version-timestamp.c), which /proc/version shows."""
 
 _PLAIN_LINE = re.compile(r'CONFIG_\w+=(?:[ymn]|-?[0-9]+|0x[0-9A-Fa-f]+|"(?:[^"\\$`]|\\["\\])*")\Z')
 
@@ -81,7 +81,7 @@ def read_config(path: str) -> Config | None:
 
 @dataclass(frozen=True)
 class Vmlinux:
-    """A kernel with its symbols. `identity` is its build-id or, where it has none, its digest."""
+    """A kernel with its symbols. `identity` is its build-id, or its SHA-256 if it has none."""
 
     path: str
     release: str | None
@@ -92,7 +92,7 @@ class Vmlinux:
 
 def read_vmlinux(path: str) -> Vmlinux | None:
     """Read a vmlinux; None if there is no ELF file. Raises ImportError where pyelftools is not installed."""
-    # Here and not above: unchanged results need not wait for pyelftools to load.
+    # Imported here, so that a task that builds nothing does not wait for pyelftools.
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE, ElfObject
 
     try:

@@ -22,7 +22,7 @@ def manifest_path(dest: str) -> str:
 
 
 def read_manifest(path: str) -> Plain | None:
-    """The manifest of an earlier build; None if there is none, or one that cannot be understood."""
+    """The manifest of an earlier build; None if there is none, or it is damaged or of another format."""
     try:
         manifest = json.loads(read_text(path) or "")
     except ValueError:

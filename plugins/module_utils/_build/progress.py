@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The progress of a build, in a file that one run of the module writes, one JSON object a line, and another reads."""
+"""The progress of a build: a file of one JSON object a line, which one run of the module writes and another reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.1
 
 
 class Reporter:
-    """Is told how a build goes. This one passes nothing on."""
+    """Gets the events of a build. This class does nothing with them."""
 
     def stage(self, title: str) -> None:
         """A stage begins."""
@@ -35,16 +35,16 @@ class Reporter:
         """The builder has a line that the operator wants to see at once."""
 
     def end(self) -> None:
-        """The build is over. Its result goes another way."""
+        """The build is over, whatever its result."""
 
 
 def progress_path(cache_dir: str, identifier: str) -> str:
-    """The progress file of a build. The identifier comes from the controller, and must not lead to another folder."""
+    """The path of a build's progress file. It is in one folder, whatever identifier the controller sends."""
     return os.path.join(cache_dir, "progress", os.path.basename(identifier))
 
 
 class ProgressFile(Reporter):
-    """Writes a line for each stage and each changed function, and one every ten seconds, while the disk has room."""
+    """Writes a line for each event, but only one tick every `EVERY_SECONDS`. Goes on if the disk is full."""
 
     def __init__(self, path: str) -> None:
         folder = os.path.dirname(path)
@@ -89,9 +89,10 @@ def _forget_old(folder: str) -> None:
 
 
 def watch(path: str, offset: int, seconds: float) -> Plain:
-    """Wait for news of a build: `entries`, the `offset` to go on from, and whether it is still `running`.
+    """Wait for new lines in a progress file after `offset`, at most `seconds`.
 
-    Returns as soon as there is news, or when the time is up. Removes the file when the build is over.
+    Returns the new `entries`, the `offset` after them, and whether the build is still `running`. Removes the file when
+    the build is over.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -107,7 +108,7 @@ def watch(path: str, offset: int, seconds: float) -> Plain:
 
 
 def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
-    """The entries of the complete lines after an offset, and where these lines end."""
+    """The entries of the complete lines after an offset, and the offset after these lines."""
     try:
         with open(path, "rb") as stream:
             stream.seek(offset)
@@ -119,7 +120,7 @@ def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
 
 
 def _is_alive(path: str) -> bool:
-    """Whether the process that builds still runs. One that has not written its first line yet may."""
+    """Whether the process that builds still runs; True if it has not written its first line yet."""
     try:
         with open(path, encoding="utf-8") as stream:
             first = stream.readline()

@@ -19,12 +19,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
 
 PKEY_ID_PKCS7 = 2
-"""The kind of signature that kernels take since 4.3 (kernel: include/linux/module_signature.h)."""
+"""The type of the signatures that kernels accept since 4.3 (kernel: include/linux/module_signature.h)."""
 
 
 @dataclass(frozen=True)
 class Seal:
-    """What to sign with. The key is a file on the build host; no result contains its path or its content."""
+    """The files and the hash to sign with. No result contains the path or the content of the key."""
 
     key: str
     cert: str
@@ -32,12 +32,12 @@ class Seal:
     program: str | None
 
     def inputs(self) -> Plain:
-        """What decides the signature. With another certificate or hash the result is another."""
+        """The part of a build's inputs that decides the signature."""
         return {"cert": digest(self.cert), "hash": self.hash}
 
 
 def prepare(options: Plain | None, release: str) -> Seal | None:
-    """What to sign with, from the option `sign`; None without it. Raises BuildError if a file is missing."""
+    """The `Seal` from the option `sign`; None without it. Raises BuildError if a file is missing."""
     if not options:
         return None
     for option in ("key", "cert"):
@@ -94,5 +94,5 @@ def _sign_with_openssl(path: str, seal: Seal, run: Run) -> tuple[list[str], int,
 
 
 def trailer(size: int) -> bytes:
-    """struct module_signature and the magic that end a signed module (kernel: include/linux/module_signature.h)."""
+    """The end of a signed module: struct module_signature (include/linux/module_signature.h) and the magic."""
     return struct.pack(">BBBBBxxxI", 0, 0, PKEY_ID_PKCS7, 0, 0, size) + SIGNATURE_MAGIC

@@ -6,9 +6,9 @@
 
 """Builds a live patch module from source patches with kpatch-build.
 
-Content decides whether a build is needed: the manifest beside the result holds the digests of everything that went into
-it. kpatch-build works in a copy of the source, which stays with its objects for the next build (see work_tree.py).
-Where that gives the same result, it makes only the objects that a patch concerns (see targets.py).
+Content decides whether a build is needed: the manifest beside the result has the digests of all inputs. kpatch-build
+works in a copy of the source, which stays with its objects for the next build (see work_tree.py). It makes only the
+objects that a patch concerns, where that gives the same result (see targets.py).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ STAGES = {
     "Extracting new and modified ELF sections": "extracting changed objects",
     "Building patch module": "building the module",
 }
-"""What kpatch-build prints at the beginning of a stage -> what the operator reads."""
+"""The beginning of the line that kpatch-build prints for a stage -> the title that the operator reads."""
 
 
 def prepare(task: BuildTask) -> Builder:
@@ -90,14 +90,14 @@ class _KpatchBuilder:
         return build_module(self._build, self._source(), inputs, directory, self._reporter)
 
     def _source(self) -> Index:
-        """What is in the source tree. This takes a second to find out, and not every task needs it."""
+        """The index of the source tree. It takes a second to make, and not every task needs it."""
         if self._content is None:
             self._content = origin(self._build, keep=self._keeps_index)
         return self._content
 
 
 def inputs(build: Build, content: Index) -> Plain:
-    """The digests of everything that decides what the build makes, in plain types."""
+    """The digests of all that decides the result of the build, in plain types."""
     request = build.request
     return {
         "name": build.name,
@@ -124,7 +124,7 @@ def _flags(build: Build) -> list[str]:
 
 
 def _environment_that_decides(build: Build) -> dict[str, str]:
-    """The variables that decide the result: inherited ones, those that the ABI needs, and last the user's own."""
+    """The variables that decide the result: inherited ones, those that the ABI needs, and the user's, which win."""
     environ = inherited((*MAKE_VARIABLES, *build.tool.variables))
     if build.abi == STOP_MACHINE:
         environ.update(dict.fromkeys(build.tool.variables, "1"))
@@ -137,14 +137,14 @@ def _environment_that_decides(build: Build) -> dict[str, str]:
 
 
 def origin(build: Build, keep: bool) -> Index:
-    """The content of the user's source tree."""
+    """The index of the user's source tree. With `keep` the cache stores it for the next task."""
     return origin_content(build.request.cache_dir, build.request.source, keep)
 
 
 def tree_of(build: Build) -> WorkTree:
     """The work tree for this source, configuration and compiler.
 
-    Without its check of the compiler, kpatch-build compiles with other flags, so that needs another tree.
+    kpatch-build compiles with other flags if it does not check the compiler, so that needs another tree.
     """
     return work_tree(
         build.request.cache_dir,
@@ -255,7 +255,7 @@ def _environment(build: Build, tree: WorkTree) -> dict[str, str]:
     environ = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "CACHEDIR": tree.kpatch}
     for name in ("MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "O"):
         environ.pop(name, None)
-    # scripts/setlocalversion asks git, and the copy has no repository: the vmlinux says what it would add.
+    # scripts/setlocalversion asks git, and the copy has no repository: the suffix comes from the vmlinux.
     environ["LOCALVERSION"] = build.suffix
     # Without the map the result would contain the path of the cache.
     environ["KCPPFLAGS"] = f"-fdebug-prefix-map={tree.path}/="
@@ -267,7 +267,7 @@ _COMPILED = re.compile(r"^  (?:CC|AS)(?: \[M\])? ", re.M)
 
 
 class _Log:
-    """The log of kpatch-build while it grows. kpatch-build removes the file in the end; `text` stays."""
+    """The log of a running kpatch-build. kpatch-build removes the file at its end, so `text` has what was read."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -298,7 +298,7 @@ class _Done:
 
 
 def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float, reporter: Reporter) -> _Done:
-    """Run kpatch-build. Raises BuildError."""
+    """Run kpatch-build. Raises BuildError if it fails, or runs longer than the timeout from `started` on."""
     for directory in (tree.kpatch, tree.out):
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Finds what would make kpatch-build or its patch fail, before the long work. Pure functions."""
+"""Finds, before the long build, what would make kpatch-build or its patch fail. Pure functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED_OPTIONS = (
     "CONFIG_GCC_PLUGIN_RANDSTRUCT",
     "CONFIG_X86_KERNEL_IBT",
 )
-"""What kpatch-build refuses (kpatch-build: "not supported")."""
+"""The options of a kernel that kpatch-build refuses (kpatch-build: "not supported")."""
 
 PROGRAMS = (
     *("awk", "bash", "gawk", "getopt", "ld", "lsdiff", "make", "objcopy", "patch", "readelf", "sed", "strings"),
@@ -36,7 +36,7 @@ Without lsdiff, kpatch-build skips its check of the paths; without gawk, it find
 
 
 def check_config(config: Config) -> t.Iterator[Finding]:
-    """Whether the configuration is plain, of a kernel that can be live-patched, and one that kpatch-build takes."""
+    """Whether the configuration has only options, and is of a kernel that kpatch-build can patch."""
     if config.odd_line is not None:
         yield Finding(
             reason="config_not_plain",
@@ -108,7 +108,7 @@ def _numbers(version: str) -> str:
 
 
 def missing_suffix(vmlinux: Vmlinux, config: Config, version: str | None, local: str) -> str | None:
-    """The end of the kernel's release that source, `localversion` files and configuration do not tell.
+    """The end of the kernel's release that source, `localversion` files and configuration do not give.
 
     None if they contradict the vmlinux.
     """
@@ -191,7 +191,7 @@ def _unsupported(path: str) -> str | None:
 
 
 def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, str]]) -> t.Iterator[Finding]:
-    """What stands in the way of the patches, as their trial shows."""
+    """Whether the patches apply, and change nothing that the kernel discards after its start."""
     for trial in trials:
         if trial.already_applied:
             yield Finding(

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Runs a command that takes minutes, tells how it goes, and lets nothing of it outlive the module."""
+"""Runs a command that takes minutes, reports its progress, and ends all its processes with the module."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def run_long(
     on_tick: t.Callable[[], None],
     tick: float = 1,
 ) -> tuple[int, str]:
-    """Run a command in a process group of its own: its exit status, and what it printed.
+    """Run a command in a process group of its own. Returns its exit status and what it printed.
 
     `on_line` gets each line of standard output and error; `on_tick` is called every `tick` seconds. The group is killed
-    when the time in seconds is up (raises TimedOut), when an exception leaves this function, and when somebody kills
-    this process: a second process watches for that.
+    after `timeout` seconds (raises TimedOut), when an exception leaves this function, and when somebody kills this
+    process: a second process watches for that.
     """
     process = start(command, subprocess.DEVNULL, subprocess.PIPE, env=dict(environ), start_new_session=True)
     release = _watch_over(process.pid)
@@ -78,12 +78,12 @@ def _read(
 
 
 _WATCHER = 'read -r _ || kill -s KILL -- "-$1"'
-"""Waits for a line. If the writer is gone before it writes one, this kills the group."""
+"""Reads a line. If the writer ends before it has written one, this kills the group."""
 
 
 def _watch_over(group: int) -> t.Callable[[], None]:
-    """Start a process that kills the group as soon as this process is gone. Returns what ends that process."""
-    # A shell with another name: who kills the module by name must not kill the watcher too.
+    """Start a process that kills the group when this process ends. Returns a function that ends the new process."""
+    # The shell has another name, so that whoever kills the module by name does not kill it too.
     watch = ["sh", "-c", _WATCHER, "watch-build", str(group)]
     watcher = start(watch, subprocess.PIPE, subprocess.DEVNULL, start_new_session=True)
 

@@ -175,7 +175,7 @@ def explain_build(printed: str, log: str, *, cmd: list[str], rc: int, log_path: 
     decisive = decisive_lines(everything)
     details: Plain = {"cmd": cmd, "rc": rc, "log": log_path, "log_lines": decisive}
     errors = parse_errors(everything)
-    # Where kpatch-build has come past the compiler, a line that looks like an error of the compiler is not the cause.
+    # If kpatch-build has got beyond the compiler, a line that looks like an error of the compiler is not the cause.
     if errors and not re.search(r"^(?:ERROR: (?:\d+ error\(s\)|no |Undefined))", printed, re.M):
         return compile_error(errors, "Correct the patch.", **details)
     for row in _ROWS:

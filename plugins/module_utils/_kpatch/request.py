@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What a build with kpatch-build needs to know: the request, and everything that can be known before the work."""
+"""The request for a build with kpatch-build, and all that is read and checked before the build."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FREE_FOR_A_BUILD = GIB // 4
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for, in the module's own words; paths are on the build host."""
+    """The options of a task, of the same names (`source` is src_dir). Paths are on the build host."""
 
     patches: tuple[str, ...]
     source: str
@@ -62,7 +62,7 @@ class Request:
 
 
 def read_request(params: Plain) -> Request:
-    """The request in the module's options, with the usual places of what they leave out."""
+    """The request from the module's options, with the usual paths of the files that they leave out."""
     release = params["kernel_release"] or os.uname().release
     source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
     return Request(
@@ -94,7 +94,10 @@ def _first_file(*paths: str) -> str:
 
 @dataclass(frozen=True)
 class Build:
-    """A request, and all that `prepare_build` has found out about it. `problems` would make the build fail."""
+    """A request, and what `prepare_build` has read for it. `problems` has what would make the build fail.
+
+    `suffix` is the end of the kernel's release that the source does not give.
+    """
 
     request: Request
     name: str
@@ -242,7 +245,7 @@ def _name(request: Request) -> str:
 
 
 def _compiler_ident(program: str, run: Run) -> str | None:
-    """What the compiler writes into the section .comment of an object, and of a vmlinux."""
+    """What the compiler writes into the section .comment of each object; None if it does not work."""
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
 
     with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
@@ -265,7 +268,7 @@ def _look(
     compiler_program: str,
     run: Run,
 ) -> tuple[str, list[Finding]]:
-    """The suffix of the kernel's release that its source does not tell, and every problem."""
+    """The end of the kernel's release that its source does not give, and every problem."""
     problems = list(checks.check_config(config))
     problems += checks.check_debug_info(vmlinux)
     suffix: str | None = ""

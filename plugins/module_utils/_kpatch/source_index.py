@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The content of a source tree: the digest of each file, which is read again only if its size or time has changed."""
+"""The index of a source tree: the digest of each file. A file is read again only if its size or time has changed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def file_digest(path: str) -> str:
 
 
 def refresh(tree: str, old: Index) -> Index:
-    """The index of a tree as it is now. Does not read files again whose size and time are as in the old index."""
+    """The index of a tree now. Takes the digests of files whose size and time are unchanged from the old index."""
     index = {}
     for path, status in scan(tree):
         known = old.get(path)
@@ -76,7 +76,7 @@ def refresh(tree: str, old: Index) -> Index:
 
 
 def identity(index: Index) -> str:
-    """One digest for the content of a tree. Neither the place of the tree nor the age of its files changes it."""
+    """One SHA-256 for the content of a tree. It does not depend on the path of the tree or the times of its files."""
     together = hashlib.sha256()
     for path in sorted(index):
         together.update(f"{index[path].sha256} {path}\n".encode("utf-8", "surrogateescape"))
@@ -97,7 +97,7 @@ def load(path: str) -> Index:
 
 
 def store(path: str, index: Index) -> None:
-    """Write an index, all of it or nothing."""
+    """Write an index: the file at `path` is the old one or the new one at every moment. Raises OSError."""
     part = f"{path}.{os.getpid()}.part"
     with open(part, "w", encoding="utf-8", errors="surrogateescape") as stream:
         for name, file in index.items():

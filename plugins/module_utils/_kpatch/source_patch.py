@@ -36,7 +36,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class SourcePatch:
-    """A source patch. `sha256` is the digest of what it changes, without its description and times."""
+    """A source patch. `sha256` is the digest of its hunks and file names, without its description and times."""
 
     path: str
     sha256: str
@@ -113,9 +113,9 @@ class Trial:
 def try_patches(
     tree: str, patches: t.Sequence[SourcePatch], run: Run
 ) -> tuple[list[Trial], list[tuple[str, str, str]]]:
-    """Apply the patches in their order to copies of the files: how each applies, and what in them cannot be patched.
+    """Apply the patches in their order to copies of the files, up to the first that does not apply.
 
-    The second list has (patch, file, function) for each change in a function that is in an init section.
+    Returns how each applies, and (patch, file, function) for each changed function marked __init or __exit.
     """
     trials, in_init = [], []
     with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
@@ -210,7 +210,7 @@ def init_functions(text: str) -> list[tuple[str, int, int]]:
 
 
 def _changed_lines(patch: SourcePatch) -> dict[str, list[int]]:
-    """The lines of each patched file that a patch writes, or before which it removes lines."""
+    """File -> the numbers of the lines of the patched file that the patch adds, or before which it removes lines."""
     changed: dict[str, list[int]] = {}
     name, left, number = "", (0, 0), 0
     lines = (read_text(patch.path) or "").splitlines()

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Chooses what make builds: as little as gives the same result as the whole kernel."""
+"""Chooses what make builds: only some objects, if the result is the same as with the whole kernel."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ WHOLE = ("vmlinux", "modules")
 
 
 def choose_targets(build: Build, tree: WorkTree, identity: str) -> tuple[str, ...]:
-    """What make builds, twice: the whole kernel, or only the objects of the sources that the patches change.
+    """The targets of make: the user's, the whole kernel, or only the objects of the sources that the patches change.
 
-    Both give the same result where nothing but these objects can change: plain C files of vmlinux on which no symbol
-    version depends, in a tree where all else was compiled from the same source (`identity`).
+    The last two give the same result if only these objects can change. That is so for C files of vmlinux on which no
+    symbol version depends, in a tree where all else was compiled from the same source (`identity`).
     """
     if build.request.targets:
         return build.request.targets

@@ -21,10 +21,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content
 PROGRAM = "kpatch-build"
 
 REGISTER_ONLY = "DISABLE_AFTER_LOAD"
-"""A variable of openEuler's packages: the module registers itself, and a write to sysfs enables it."""
+"""With this variable of openEuler's packages the module only registers itself; a write to sysfs enables it."""
 
 VARIABLES = (REGISTER_ONLY, "NO_PROFILING_CALLS", "KEEP_JUMP_LABEL")
-"""Environment variables that kpatch-build of openEuler's packages knows, and upstream's does not."""
+"""Environment variables that kpatch-build of openEuler's packages reads, and upstream's does not."""
 
 TARGET_ARCH = "TARGET_ARCH"
 """A variable that names another architecture than the build host's, since kpatch 0.9.11."""
@@ -64,7 +64,7 @@ def find_tool(wanted: str | None) -> str | None:
 
 
 def read_tool(path: str, run: Run) -> Tool:
-    """Ask kpatch-build what it knows."""
+    """Find out what this kpatch-build can do, from its help, its version and its files."""
     path = os.path.realpath(path)
     _rc, out, err = run([path, "--help"])
     _rc, version, _err = run([path, "--version"])
@@ -88,7 +88,7 @@ def read_tool(path: str, run: Run) -> Tool:
 
 
 def _places(path: str) -> tuple[str, str]:
-    """The folders of its programs and of the source around a patch: in a checkout, or where packages install them."""
+    """The folders of its programs and of the sources for a patch module: of a checkout, or of an installed package."""
     here = os.path.dirname(path)
     if os.path.exists(os.path.join(here, "create-diff-object")):
         return here, os.path.realpath(os.path.join(here, "../kmod/patch"))

@@ -4,11 +4,11 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""A copy of a kernel's source in which kpatch-build works. The copy stays, with all that was compiled in it.
+"""The copy of a kernel's source in which kpatch-build works. The copy stays, with the objects compiled in it.
 
-kpatch-build edits the tree that it gets, and reuses the objects that it finds there. So each source, configuration and
-compiler gets a copy of its own: the user's tree stays as it is whatever happens, and the next build compiles only what
-the patch changes. make decides by times, so each file that `prepare` corrects gets a new time.
+kpatch-build edits its source tree, and reuses the objects in it. So each source, configuration and compiler has its own
+copy: the user's tree never changes, and the next build compiles only what the patch changes. make decides by times, so
+each file that `prepare` corrects gets a new time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WorkTree:
         self._state = os.path.join(path, "state.json")
 
     def is_primed(self, identity: str) -> bool:
-        """Whether a whole build of a source with exactly this content has succeeded in it."""
+        """Whether a build of the whole kernel from a source with this identity has succeeded in the tree."""
         return bool(self._read_state().get("primed") == identity)
 
     @property
@@ -68,7 +68,7 @@ class WorkTree:
 
     @contextlib.contextmanager
     def locked(self, who: str, waiting: t.Callable[[str], None], seconds: float) -> t.Iterator[bool]:
-        """Hold the tree. While another build has it, call `waiting` with its name; False if that takes too long."""
+        """Lock the tree. Calls `waiting` once with the name of a build that has it. Yields False after `seconds`."""
         os.makedirs(self.path, exist_ok=True)
         with open(os.path.join(self.path, "lock"), "a+", encoding="utf-8") as lock:
             deadline = time.monotonic() + seconds
@@ -93,10 +93,10 @@ class WorkTree:
             yield True
 
     def prepare(self, origin: str, content: Index, config_text: str, added: t.Sequence[str]) -> None:
-        """Make the copy equal to its origin, which has this content; `added` are the files that the patches will add.
+        """Make the copy equal to its origin, whose index is `content`. `added` has the files that the patches add.
 
-        Finds by size and time what an interrupted build has left, and corrects it. Raises BuildError if the origin has
-        another content by now.
+        This finds and corrects, by size and time, what an interrupted build has left. Raises BuildError if the origin
+        has changed since.
         """
         state = self._read_state()
         for path in state.get("added", []):
@@ -119,7 +119,7 @@ class WorkTree:
         _write_if_different(os.path.join(self.source, ".config"), config_text)
 
     def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:
-        """Make a file of the copy as wanted, and return what it is now. Raises BuildError."""
+        """Make a file of the copy equal to `wanted`, and return its entry for the index. Raises BuildError."""
         target, have = os.path.join(self.source, path), index.get(path)
         if have and have.sha256 == wanted.sha256:
             if source_index.is_unchanged(target, have):
@@ -156,7 +156,7 @@ class WorkTree:
             return False
 
     def bring_symvers(self) -> bool:
-        """Copy the stored symbol versions into the source. Whether there are any."""
+        """Copy the stored symbol versions into the source, and return whether there are any."""
         if not os.path.exists(self.symvers):
             return False
         _write_if_different(os.path.join(self.source, "Module.symvers"), read_text(self.symvers) or "")
@@ -164,17 +164,17 @@ class WorkTree:
 
 
 def work_tree(cache_dir: str, *inputs: t.Any) -> WorkTree:
-    """The tree for these inputs. Other inputs have another tree."""
+    """The tree for these inputs, which are plain data. Other inputs have another tree."""
     return WorkTree(os.path.join(cache_dir, "trees", digest_of(list(inputs))[:16]))
 
 
 def origin_content(cache_dir: str, origin: str, keep: bool) -> Index:
-    """What is in the user's source tree now. With `keep` the cache remembers it, so that the next call is fast."""
+    """The index of the user's source tree now. With `keep` the cache stores it, so that the next call is fast."""
     path = os.path.join(cache_dir, "index-" + digest_of(os.path.realpath(origin))[:16])
     old = source_index.load(path)
     new = source_index.refresh(origin, old)
     if keep and new != old:
-        # The checks tell where the cache cannot be written; this only makes the next call faster.
+        # A cache that cannot be written is a finding of the checks; this only makes the next call faster.
         with contextlib.suppress(OSError):
             os.makedirs(cache_dir, exist_ok=True)
             source_index.store(path, new)

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""How the running kernel applies live patches, and what that is concluded from."""
+"""Detects the ABI of live patching: how the running kernel applies patches. Names the evidence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATE_FILE = "/proc/livepatch/state"
 def detect_stacking(
     config_path: str | None, config: dict[str, str], patches: list[LoadedPatch]
 ) -> tuple[bool | None, str]:
-    """Whether the kernel has CONFIG_LIVEPATCH_STACK, and how that is known."""
+    """Whether the kernel has CONFIG_LIVEPATCH_STACK (None: unknown), and the evidence as a clause."""
     if config_path is not None:
         stack = config.get("CONFIG_LIVEPATCH_STACK") == "y"
         return stack, f"CONFIG_LIVEPATCH_STACK is {'' if stack else 'not '}set in {config_path}"
@@ -40,11 +40,11 @@ def detect_stacking(
 
 
 Detected = t.Tuple[t.Optional[str], t.List[str], t.Optional[str]]
-"""The ABI, what it was concluded from, and, where there is none, why."""
+"""The ABI, the evidence for it, and, if there is no ABI, the reason as a sentence."""
 
 
 def detect_abi(files: Files, config_path: str | None, config: dict[str, str]) -> Detected:
-    """How the kernel applies live patches. Best evidence first: its configuration, its symbols, its files."""
+    """The ABI of the kernel, from the best evidence that it shows: its configuration, its symbols, or its files."""
     if config_path is not None:
         return _by_config(config_path, config)
     if not files.is_dir(SYSFS):

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""What decides whether a kernel takes a patch, apart from the patches that it has: read once, before a change."""
+"""Reads, once before a change, what decides whether a kernel accepts a patch, apart from the loaded patches."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic
 
 @dataclass(frozen=True)
 class Conditions:
-    """One reading. Each value is `None` where it could not be read; `unreadable` then says why, by the path.
+    """The conditions at one moment. A value that could not be read is `None`; `unreadable` has path -> reason.
 
-    `symbols` are those of the functions that were asked for. `traced` are the functions that ftrace calls somebody
-    from; `ftrace_failed` says that it calls nobody any more. `loadable` are the modules that modprobe would find or
-    that are built in, `built_in` the latter. `signers` are the names of the certificates in the keyrings, `key_ids`
-    the identifiers of their keys. `panics` names the settings in /proc/sys/kernel that turn trouble into a panic.
-    `memory` is MemAvailable in bytes. `owner` is the other tool that keeps a file for the patch.
+    `symbols` are those of the functions that were asked for. `traced` are the functions in which ftrace calls a user;
+    `ftrace_failed` says that ftrace has disabled itself. `loadable` has the modules that modprobe finds or that are
+    built in, `built_in` only the latter. `signers` are the names of the certificates in the keyrings, `key_ids` the
+    identifiers of their keys. `panics` names the settings in /proc/sys/kernel that turn trouble into a panic. `memory`
+    is MemAvailable in bytes. `owner` is the other tool that has a file for the patch.
     """
 
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
@@ -69,12 +69,12 @@ class Conditions:
     unreadable: t.Mapping[str, str] = field(default_factory=dict)
 
     def why(self, path: str) -> str:
-        """Why a path could not be read."""
+        """A sentence about why a path could not be read."""
         return f"{path} cannot be read ({self.unreadable.get(path, 'it does not exist')})."
 
 
 def read_conditions(files: Files, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
-    """Read what matters for a patch of this name on these functions."""
+    """Read the conditions for a patch of this name that replaces these functions."""
     kallsyms = files.bytes(KALLSYMS)
     names = {(function.object, function.name) for function in functions}
     built_in = _built_in(files, release)
@@ -127,7 +127,7 @@ def _lockdown(files: Files) -> str | None:
 
 
 def _secure_boot(files: Files) -> bool | None:
-    """The last of five bytes: four are attributes of the variable (Documentation/filesystems/efivarfs.rst)."""
+    """Whether Secure Boot is on: the byte after four of attributes (Documentation/filesystems/efivarfs.rst)."""
     content = files.bytes(SECURE_BOOT)
     return content[4] == 1 if content and len(content) == 5 else None
 

@@ -19,7 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
-# What openEuler's documentation asks for on kernels that patch without ftrace, and what mainline needs of it.
+# What openEuler's documentation requires of kernels that patch without ftrace, and which of it mainline needs too.
 REQUIRED_OPTIONS = {
     "CONFIG_HAVE_LIVEPATCH_WO_FTRACE": (STOP_MACHINE,),
     "CONFIG_LIVEPATCH": (PER_TASK, STOP_MACHINE),
@@ -39,10 +39,10 @@ VERMAGIC = {
     "MODULE_UNLOAD": "mod_unload",
     "MODVERSIONS": "modversions",
 }
-"""The words of a vermagic and the options that they stand for (include/linux/vermagic.h)."""
+"""Option -> the word that it adds to a vermagic (include/linux/vermagic.h)."""
 
 MODULE_PLTS = "CONFIG_ARM64_MODULE_PLTS"
-"""Makes jumps of arm64 kernels of 5.10 reach modules that are far away (arch/arm64/include/asm/livepatch.h)."""
+"""With this option arm64 kernels of 5.10 can jump to distant modules (arch/arm64/include/asm/livepatch.h)."""
 
 
 def read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]]:

@@ -4,9 +4,9 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads a host's kernel into a `Snapshot`. Reads only; never fails on a kernel without live patching.
+"""Reads a host's kernel into a `Snapshot`. Changes nothing, and does not fail on a kernel without live patching.
 
-Every function takes a `Files`, which may have another root than `/`: the tests feed recorded trees.
+Every function takes a `Files`, which may have another root than `/`: tests use recorded trees.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owner
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 LIVEPATCH_TAINT = "K"
-"""Marks a live patch module in /proc/modules (Documentation/admin-guide/tainted-kernels.rst)."""
+"""The taint of a live patch module in /proc/modules (Documentation/admin-guide/tainted-kernels.rst)."""
 
 PERMANENT = "[permanent]"
-"""Stands in /proc/modules among the users of a module that has no exit function (kernel/module/procfs.c)."""
+"""/proc/modules shows this among the users of a module that has no exit function (kernel/module/procfs.c)."""
 
 
 def read_snapshot(files: Files | None = None) -> Snapshot:
@@ -88,7 +88,7 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
 
 
 def _order_by_state_file(files: Files, patches: list[LoadedPatch]) -> tuple[list[LoadedPatch], list[str]]:
-    """The patches in the kernel's order, and in what the state file and sysfs contradict each other.
+    """The patches in the kernel's order, and sentences about contradictions of the state file and sysfs.
 
     A module that is loaded but not registered (its registration is running, or it was removed) is not in the file.
     """

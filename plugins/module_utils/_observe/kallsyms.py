@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: the symbols of a kernel and its modules, as /proc/kallsyms shows them, and which of them a patch means."""
+"""The symbols of a kernel and its modules in /proc/kallsyms, and which of them a patch means. Pure functions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Name = t.Tuple[str, str]
 
 @dataclass(frozen=True)
 class Symbol:
-    """`address` and `size`, the bytes up to the next symbol, are `None` where the kernel hides them.
+    """A symbol. `size` is the number of bytes up to the next one; the kernel may hide it and `address` (None).
 
-    `aliases` are the other names that its object has for what is at this address.
+    `aliases` are the other names of the same object for this address.
     """
 
     address: int | None
@@ -37,7 +37,7 @@ class Symbol:
 
 
 def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
-    """All symbols of these names, in the order in which the kernel counts them (/proc/kallsyms)."""
+    """Name -> its symbols, in the order in which the kernel counts them. `kallsyms` is the text of /proc/kallsyms."""
     found = {name: tuple(_symbols(kallsyms, *name)) for name in names}
     called = _names_at(kallsyms, {symbol.address for symbols in found.values() for symbol in symbols if symbol.address})
     return {
@@ -50,7 +50,7 @@ def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[S
 
 
 def _names_at(kallsyms: bytes, addresses: t.Iterable[int]) -> dict[tuple[str, int | None], set[str]]:
-    """The names of each object for these addresses. One pass for all of them: the text may have 10 MB."""
+    """(Object, address) -> the names for it. One pass finds all of them: the text may have 10 MB."""
     width = kallsyms.find(b" ")
     starts = {b"%0*x" % (width, address): address for address in addresses}
     names: dict[tuple[str, int | None], set[str]] = {}
@@ -66,13 +66,13 @@ Symbols = t.Mapping[Name, t.Tuple[Symbol, ...]]
 
 
 def symbol_of(symbols: Symbols, function: Function) -> Symbol | None:
-    """The symbol that a patch means by a function."""
+    """The symbol that a patch means by a function; None if there is none at its position."""
     found = symbols.get((function.object, function.name), ())
     return found[function.sympos - 1] if 0 < function.sympos <= len(found) else None
 
 
 def names_of(symbols: Symbols, function: Function) -> frozenset[str]:
-    """All names under which a kernel may show a function: it takes one of those at its address."""
+    """The names under which a kernel may show a function: it shows one of those for its address."""
     symbol = symbol_of(symbols, function)
     return frozenset([function.name]).union(symbol.aliases if symbol else ())
 
@@ -85,7 +85,7 @@ def is_same(symbols: Symbols, function: Function, other: Function) -> bool:
 
 
 def with_a_name_of(symbols: Symbols, function: Function, others: t.Iterable[Function]) -> int:
-    """How many of these functions a kernel may show by a name of this one: aliases count once, namesakes each."""
+    """How many of `others` a kernel may show under a name of `function`. Aliases of one function count once."""
     names = names_of(symbols, function)
     places: set[t.Any] = set()
     for other in others:
@@ -119,7 +119,7 @@ MANY_ALIASES = 1000
 
 
 def _size(kallsyms: bytes, at: int, address: int) -> int | None:
-    """The kernel's own symbols are sorted by their addresses (kernel/kallsyms.c, get_symbol_pos)."""
+    """The bytes up to the next symbol of vmlinux: they are sorted by address (kernel/kallsyms.c, get_symbol_pos)."""
     for _alias in range(MANY_ALIASES):
         start = kallsyms.find(b"\n", at) + 1
         if not start:
@@ -134,7 +134,7 @@ def _size(kallsyms: bytes, at: int, address: int) -> int | None:
 
 
 def _size_of_module_symbol(kallsyms: bytes, owner: bytes, address: int) -> int | None:
-    """A module's symbols are in the order of its symbol table (kernel/module/kallsyms.c, find_kallsyms_symbol)."""
+    """The bytes up to the next symbol of a module: they are not sorted (kernel/module/kallsyms.c)."""
     lines = re.findall(rb"^([0-9a-f]{8,16}) .*" + re.escape(owner) + rb"$", kallsyms, re.M)
     behind = [other for other in (int(digits, 16) for digits in lines) if other > address]
     return min(behind) - address if behind else None

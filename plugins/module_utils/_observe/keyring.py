@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: the certificates in the kernel's keyrings, as /proc/keys shows them."""
+"""The certificates in the kernel's keyrings, which /proc/keys shows. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def parse_signers(keys: str) -> frozenset[str]:
 
 
 def parse_key_ids(keys: str) -> frozenset[str]:
-    """The identifiers of the keys in /proc/keys, in hexadecimal: serial numbers of certificates that have none."""
+    """The identifiers of the keys in /proc/keys, in hexadecimal; of a certificate without one its serial number."""
     return frozenset(key_id for _name, key_id in _KEY.findall(keys) if key_id)

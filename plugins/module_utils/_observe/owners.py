@@ -6,7 +6,7 @@
 
 """Finds which live patches belong to other tools that manage them: SysCare and kpatch's boot service.
 
-They keep their patch files in directories of their own; a module of the same name is theirs.
+Each has its own directory of patch files. A loaded module with the name of such a file belongs to the tool.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KPATCH = "/var/lib/kpatch"
 
 
 def read_owners(files: Files, release: str) -> dict[str, str]:
-    """The owner of each patch module that has one, by the module's name."""
+    """Name of a patch module -> the tool that owns it."""
     kpatch = dict.fromkeys(_modules_below(files, f"{KPATCH}/{release}"), "kpatch.service")
     return {**kpatch, **dict.fromkeys(_modules_below(files, SYSCARE), "SysCare")}
 

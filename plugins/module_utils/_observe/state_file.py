@@ -12,7 +12,7 @@ import re
 import typing as t
 
 STATES = {"enabled": True, "disabled": False, "UNDEF": None}
-"""UNDEF comes from older trees only: a patch that is neither."""
+"""The kernel's word -> whether the patch is enabled. Only older trees have UNDEF: a patch that is neither."""
 
 
 class Entry(t.NamedTuple):
@@ -24,14 +24,14 @@ class Entry(t.NamedTuple):
 
 
 class State(t.NamedTuple):
-    """The content. `problems` are sentences about lines that were not understood."""
+    """The content of the file. `problems` are sentences about lines that could not be parsed."""
 
     entries: tuple[Entry, ...]
     problems: tuple[str, ...]
 
 
 def parse(text: str) -> State:
-    """Read the table. The columns are apart by tabs and blanks; a long name widens its line."""
+    """Parse the table. Tabs and blanks separate its columns; a long name makes its line longer."""
     entries: list[Entry] = []
     problems: list[str] = []
     for line in text.splitlines():

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Who else is in a kernel's functions: kprobes, and the users of ftrace."""
+"""Reads who else changes a kernel's functions: kprobes, and the users of ftrace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
 
 @dataclass(frozen=True)
 class Kprobe:
-    """A probe in a function, `offset` bytes behind its start. `address` is None where the kernel hides it."""
+    """A kprobe, `offset` bytes behind the start of a function. `address` is None if the kernel hides it."""
 
     object: str
     function: str
@@ -34,10 +34,10 @@ class Kprobe:
 
 @dataclass(frozen=True)
 class Traced:
-    """A function that ftrace calls somebody from: `users` counts them.
+    """A function in which ftrace calls `users` users.
 
-    `ip_modify` says that one of them redirects the function, as per_task live patching does, `direct` that one is
-    called without ftrace's own code, as trampolines of BPF are. `text` names them as far as the kernel does.
+    `ip_modify` says that one of them redirects the function, as per_task live patching does; `direct` that the function
+    calls one without ftrace's own code, such as a trampoline of BPF. `text` is what the kernel shows of the users.
     """
 
     object: str
@@ -49,7 +49,7 @@ class Traced:
 
 
 def entries_of(symbols: Symbols, traced: t.Iterable[Traced], function: Function) -> list[Traced]:
-    """The entries that may be of this function: they show no position, so those of its namesakes are among them."""
+    """The entries that may be of this function. They show no position, so those of its namesakes are included."""
     names = names_of(symbols, function)
     return [entry for entry in traced if entry.object == function.object and entry.function in names]
 
@@ -60,7 +60,7 @@ _KPROBE = re.compile(r"^(\S+) +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)
 
 
 def parse_kprobes(text: str) -> tuple[Kprobe, ...]:
-    """/sys/kernel/debug/kprobes/list"""
+    """The kprobes in the text of /sys/kernel/debug/kprobes/list."""
     return tuple(
         Kprobe(module or "vmlinux", function, int(offset, 16), _shown_address(address))
         for address, function, offset, module in _KPROBE.findall(text)
@@ -68,7 +68,7 @@ def parse_kprobes(text: str) -> tuple[Kprobe, ...]:
 
 
 def _shown_address(digits: str) -> int | None:
-    """Zeros are shown to those who must not know it."""
+    """The address; None if it is zero, which the kernel shows in place of an address that it hides."""
     return int(digits, 16) or None if re.match(r"[0-9a-f]{8,16}\Z", digits) else None
 
 
@@ -77,7 +77,7 @@ _TRACED = re.compile(r"^(\S+)(?: \[(\w+)\])? \((\d+)\)((?: +[RIDOM](?![^\s]))*)(
 
 
 def parse_traced(text: str) -> tuple[Traced, ...]:
-    """enabled_functions of tracefs."""
+    """The functions in the text of `enabled_functions` of tracefs."""
     return tuple(
         Traced(
             module or "vmlinux",
@@ -110,7 +110,7 @@ def read_kprobes(files: Files) -> tuple[Kprobe, ...] | None:
 
 
 def read_traced(files: Files) -> tuple[Traced, ...] | None:
-    """The functions that ftrace calls somebody from; `None` where that cannot be read."""
+    """The functions in which ftrace calls a user; None if tracefs cannot be read."""
     for tracefs in TRACEFS:
         text = files.text(f"{tracefs}/{ENABLED_FUNCTIONS}")
         if text is not None:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Who keeps a running transition from ending."""
+"""Reads which tasks stall the running transition."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files 
 
 
 def read_stalling_tasks(files: Files, enabling: bool) -> tuple[StallingTask, ...]:
-    """The tasks that keep the running transition from ending, with their kernel stacks.
+    """The tasks that stall the running transition, with their kernel stacks.
 
-    While a patch is being enabled those are the tasks whose patch_state is still 0, else those still at 1
-    (-1 means that no transition concerns the task; kernel/livepatch/transition.c).
+    While the kernel enables a patch these are the tasks whose patch_state is 0, while it disables one those at 1; -1
+    is the patch_state of a task outside of a transition (kernel/livepatch/transition.c).
     """
     holding = 0 if enabling else 1
     stalling_tasks = []

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The arguments of `livepatch_file_info`, and what is said where `src` cannot be read, on the controller or a host."""
+"""The arguments of `livepatch_file_info`, and the findings if `src` cannot be read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
 
 
 def no_pyelftools(purpose: str) -> Finding:
-    """pyelftools is missing; `purpose` completes "This is required"."""
+    """The finding that pyelftools is missing; `purpose` completes "This is required"."""
     return Finding(
         reason="no_pyelftools",
         seen=sentence(missing_required_lib("pyelftools", reason=purpose)),
@@ -31,5 +31,5 @@ def no_pyelftools(purpose: str) -> Finding:
 
 
 def no_such_file(error: Exception) -> Finding:
-    """Ansible does not find `src` on the controller, or cannot read it."""
+    """The finding that Ansible does not find `src` on the controller, or cannot read it."""
     return Finding(reason="no_such_file", seen=sentence(str(error)), remedy="Correct src, or set remote_src: true.")

@@ -49,17 +49,17 @@ DAMAGE: tuple[type[Exception], ...] = (
     AssertionError,
     MemoryError,
 )
-"""What pyelftools and the walks in this folder raise on a damaged file; OSError for offsets that no file can have."""
+"""What pyelftools and the readers in this folder raise on a damaged file; OSError for impossible offsets."""
 
 MAX_SECTIONS = 20_000
 
 MAX_ENTRIES = 50_000
 
 MAX_BYTES_READ = 4 * 1024**2
-"""More than any live patch has: sections, symbols or relocations in one table, bytes in one section that is read."""
+"""No live patch has more sections, entries in one table, or bytes in one of the sections that are read."""
 
 _SECTIONS_IN_MEMORY = 8
-"""How many contents are held: walks go to and fro between a table and its strings."""
+"""How many contents the cache keeps: readers alternate between a table and its strings."""
 
 
 class Symbol(t.NamedTuple):
@@ -81,7 +81,7 @@ class Target(t.NamedTuple):
 
 
 class ElfObject:
-    """Any ELF file of a kernel. Raises ImportError where pyelftools is not installed, ValueError on absurd sizes."""
+    """An ELF file of a kernel. Raises ImportError without pyelftools, ValueError if a size exceeds a limit above."""
 
     def __init__(self, stream: t.BinaryIO) -> None:
         if PYELFTOOLS_ERROR is not None:
@@ -99,7 +99,7 @@ class ElfObject:
 
     @property
     def machine(self) -> str:
-        """What `uname -m` says on the machine that this is for."""
+        """The machine that the file is for, as `uname -m` prints it there."""
         machine = str(self._elf.header["e_machine"])
         return MACHINES.get(machine, machine)
 
@@ -111,7 +111,7 @@ class ElfObject:
         return next((note["n_desc"] for note in notes.iter_notes() if note["n_type"] == "NT_GNU_BUILD_ID"), None)
 
     def compiler(self) -> str | None:
-        """What the compiler wrote into `.comment` first, such as `GCC: (GNU) 12.3.1`."""
+        """The first compiler in `.comment`, such as `GCC: (GNU) 12.3.1`; None without one."""
         section = self.index(".comment")
         idents = self.content(section).decode("utf-8", "replace").split("\0") if section is not None else []
         return next((ident for ident in idents if ident.startswith("GCC:") or "clang version" in ident), None)
@@ -138,7 +138,7 @@ class ElfObject:
         return bool(self._elf.get_section(section)["sh_flags"] & 0x4)
 
     def _content(self, index: int) -> bytes:
-        """The content of a section, unless it is absurdly long, or compressed: nothing that is read of a module is."""
+        """The content of a section. Raises ValueError if it is too long or compressed, which no needed section is."""
         section = self._elf.get_section(index)
         if section["sh_size"] > MAX_BYTES_READ:
             raise ValueError("{} bytes in {}".format(section["sh_size"], section.name))
@@ -147,12 +147,12 @@ class ElfObject:
         return t.cast(bytes, section.data())
 
     def string(self, section: int, offset: int) -> str:
-        """The text at a place, up to its zero byte."""
+        """The text at an offset in a section, up to its zero byte."""
         content = self.content(section)
         return content[offset : content.index(b"\0", offset)].decode("utf-8", "replace")
 
     def number(self, section: int, offset: int, code: str = "Q") -> int:
-        """The number at a place in the file's byte order; `code` is its type in the words of `struct`."""
+        """The number at an offset in a section, in the file's byte order; `code` is its format for `struct`."""
         order = "<" if self._elf.little_endian else ">"
         return t.cast(int, struct.unpack_from(order + code, self.content(section), offset)[0])
 
@@ -167,7 +167,7 @@ class ElfObject:
         return self._relocations
 
     def pointers(self, name: str) -> list[tuple[int, int]]:
-        """Where the pointers in a section point to: (section, offset); those to other places are left out."""
+        """The (section, offset) to which each pointer in a section points; without those to undefined symbols."""
         section = self.index(name)
         targets = self.relocations().of(section).values() if section is not None else ()
         return [(target.section, target.offset) for target in targets if target.section is not None]

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Everything that a patch file says of itself, in plain types."""
+"""Reads everything that a patch file shows, in plain types."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_file_info(path: str, known_as: str | None = None) -> Plain:
 
 
 def _describe(patch_file: PatchFile, elf: ElfModule) -> Plain:
-    """What livepatch_module returns of a file, with more of its functions and what else is in it."""
+    """What livepatch_module returns of a file, with more about its functions, and its other content."""
     livepatch = elf.livepatch()
     return dict(
         patch_file.to_dict(),

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What a live patch says of itself in an ELF file: `struct klp_*`, `.kpatch.funcs`, and symbols of livepatch."""
+"""Reads the live patch in an ELF file: `struct klp_*`, `.kpatch.funcs`, and symbols of livepatch."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _KPATCH_BUILDERS = {56: KPATCH, 72: KPATCH_OPENEULER}
 class Replaced(t.NamedTuple):
     """A function that is replaced.
 
-    `numbered` says whether the file gives its position among those of its name. `force` is what stop_machine kernels
-    do not check of it. The sizes are in bytes, None where the file does not tell.
+    `numbered` says whether the file gives its position among the functions of its name. `force` is the number by which
+    the patch tells stop_machine kernels to skip checks. The sizes are in bytes, None if the file does not show them.
     """
 
     function: Function
@@ -44,8 +44,8 @@ class Replaced(t.NamedTuple):
 class Livepatch(t.NamedTuple):
     """The patch in a file.
 
-    `functions` and `replace` are None where the file does not show them. `callbacks` are mainline's, `hooks` those of
-    openEuler's kernels.
+    `functions` and `replace` are None if the file does not show them. `callbacks` names those of mainline that are set,
+    `hooks` those of openEuler's kernels.
     """
 
     builder: str
@@ -111,7 +111,7 @@ class _Object(t.NamedTuple):
 
 
 class _HandWritten:
-    """Finds struct klp_patch in the data of a module whose author wrote it down, by the relocations that fill it.
+    """Finds struct klp_patch in the data of a hand-written module, by the relocations for its pointers.
 
     `klp_patch` begins with a pointer to __this_module, followed by one to its objects; an object has its name at 0
     (none means vmlinux) and its functions at 8; a function has its old name at 0, its new code at 8 and
@@ -149,7 +149,7 @@ class _HandWritten:
         )
 
     def _callbacks(self, pointers: frozenset[int]) -> tuple[str, ...]:
-        """Mainline's four callbacks; openEuler has two pointers to hooks before them (include/linux/livepatch.h)."""
+        """The callbacks that are set. openEuler has two pointers to hooks before them (include/linux/livepatch.h)."""
         start = 32 if self._is_stop_machine else 16
         return tuple(name for number, name in enumerate(_CALLBACKS) if start + 8 * number in pointers)
 
@@ -225,6 +225,6 @@ class LivepatchSymbol(t.NamedTuple):
 
 
 def livepatch_symbols(elf: ElfObject) -> list[LivepatchSymbol]:
-    """The symbols that the kernel's livepatch code resolves, which no module could reach otherwise."""
+    """The symbols that the kernel's livepatch code resolves, since they are not exported to modules."""
     matches = (re.match(r"\.klp\.sym\.([^.]+)\.(.+),(\d+)\Z", symbol.name) for symbol in elf.symbols())
     return [LivepatchSymbol(match.group(1), match.group(2), int(match.group(3))) for match in matches if match]

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What a kernel module says of itself."""
+"""Reads the ELF file of a kernel module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ElfModule(ElfObject):
 
     @property
     def abi(self) -> str:
-        """Patches for openEuler's stop-machine kernels register; mainline's do not, since Linux 5.1."""
+        """The ABI that a patch is for. One for stop_machine uses klp_register_patch, which mainline lacks since 5.1."""
         undefined = {symbol.name for symbol in self.symbols() if symbol.section is None}
         return STOP_MACHINE if "klp_register_patch" in undefined else PER_TASK
 
@@ -32,6 +32,6 @@ class ElfModule(ElfObject):
 
 
 def parse_modinfo(data: bytes) -> dict[str, str]:
-    """What a module says of itself: `name=value`, each ended by a zero byte."""
+    """Parse the section .modinfo: `name=value`, each ended by a zero byte."""
     entries = data.decode("utf-8", "replace").split("\0")
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)

@@ -26,7 +26,7 @@ COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd
 MAX_BYTES = 256 * 1024**2
 
 MAX_MANIFEST = 64 * 1024**2
-"""More than any live patch has; what is longer is not read."""
+"""How many bytes of a manifest are read; none of livepatch_build is longer."""
 
 
 class PatchFileError(FindingError):
@@ -34,12 +34,12 @@ class PatchFileError(FindingError):
 
 
 def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
-    """Read a patch file. `known_as` is the user's name for it, if the path is not: a decrypted copy, for example.
+    """Read a patch file. `known_as` is the path that messages name, if it is another one, as for a decrypted copy.
 
-    What the file does not show is taken from the manifest of livepatch_build beside it, if that is of this very file.
-    Raises PatchFileError; ImportError where pyelftools is not installed.
+    The manifest of livepatch_build beside the file adds what the file does not show, if its digest is the file's.
+    Raises PatchFileError, and ImportError without pyelftools.
     """
-    # Here and not above: what runs on a host seldom reads a file, and loading pyelftools takes its time.
+    # Imported here: most runs on a host read no file, and importing pyelftools takes long.
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
 
@@ -64,7 +64,7 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
         except DAMAGE as error:
             raise damaged(known_as, error) from error
         if patch_file.sha256 != before:
-            # What was read in it would not be what its digest is of.
+            # The digest would not belong to what was read.
             raise PatchFileError(
                 Finding(
                     reason="file_changed",
@@ -76,7 +76,7 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
 
 
 def damaged(path: str, error: Exception) -> PatchFileError:
-    """What to say when an ELF file cannot be understood."""
+    """The error for an ELF file that cannot be parsed."""
     return PatchFileError(
         Finding(
             reason="damaged_file",
@@ -161,9 +161,9 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
 
 
 def _complete(patch_file: PatchFile, path: str) -> PatchFile:
-    """Add what the file does not show from its manifest.
+    """Add what the manifest has and the file does not show.
 
-    Modules of kpatch-build set the replace flag at run time only, and no module tells what it was made from.
+    Modules of kpatch-build set the replace flag at run time only, and no module names its source patches.
     """
     manifest = _manifest_of(path, patch_file.sha256)
     inputs = manifest.get("inputs")

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads the signature at the end of a module: who signed it, with which hash. Verifying it is up to the kernel."""
+"""Reads the signature at the end of a module: its signer and its hash. Only the kernel verifies it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
 
 SIGNATURE_MAGIC = b"~Module signature appended~\n"
-"""Ends a signed module (kernel: include/linux/module_signature.h)."""
+"""The last bytes of a signed module (kernel: include/linux/module_signature.h)."""
 
 _TRAILER = struct.Struct(">BBBBBxxxI")
 """struct module_signature: algorithm, hash, kind of identifier, length of signer, of key id and of the signature."""
 
 MAX_BYTES = 65536
-"""More than any signature has."""
+"""No signature has more bytes."""
 
 _HASHES = {
     "2.16.840.1.101.3.4.2.1": "sha256",
@@ -68,7 +68,7 @@ class _Item(t.NamedTuple):
 
 
 def _items(data: bytes) -> list[_Item]:
-    """The elements of DER one after the other (ITU-T X.690); ValueError or IndexError if it is something else."""
+    """The elements of DER in their order (ITU-T X.690). Raises ValueError or IndexError for other data."""
     items, at = [], 0
     while at < len(data):
         tag, length, at = data[at], data[at + 1], at + 2
@@ -87,7 +87,7 @@ def _of(items: t.Sequence[_Item], tag: int) -> list[_Item]:
 
 
 def _read_cms(data: bytes) -> Signature:
-    """The first SignerInfo of a CMS SignedData (RFC 5652, section 5)."""
+    """The first SignerInfo of a CMS SignedData (RFC 5652, section 5). Raises ValueError, IndexError."""
     content_info = _items(_items(data)[0].content)
     signed_data = _items(_items(_of(content_info, _CONTEXT_0)[0].content)[0].content)
     signer_infos = _items(_of(signed_data, _SET)[-1].content)

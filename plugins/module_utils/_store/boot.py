@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""What a host keeps over a reboot: the accepted patches with their files, and the marker of a boot that loads them.
+"""The boot store: the accepted patches with their files, and the marker of a boot that loads them.
 
-Everything is on disk before it counts (fsync): the machine may stop at any moment.
+It survives a reboot. Its files are on disk (fsync) before a function that writes them returns: the machine may stop
+at any moment.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ ACCEPTED = f"{DIRECTORY}/accepted"
 MARKER = f"{DIRECTORY}/marker"
 
 REPORT = f"{copies.DIRECTORY}/boot"
-"""What the boot program has done, until the next boot."""
+"""The report of the boot program on the current boot. It is in /run, so the next boot begins without one."""
 
 PROGRAM = "/usr/local/lib/openeuler-livepatch/boot.pyz"
 
 UNIT = "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service"
-"""The role `boot` puts both there."""
+"""The link that starts the unit at boot. The role `boot` installs it, and `PROGRAM`."""
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -49,10 +50,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Marker:
-    """Says that a boot has loaded patches and is not known to be healthy.
+    """Says that a boot has loaded patches and is not known to be healthy yet.
 
-    `loading` is the content that is being loaded at this moment, `loaded` are those before it; `taint` is the
-    kernel's from before.
+    `loading` is the SHA-256 of the file that is being loaded, `loaded` has those of the files loaded before it. `taint`
+    is the kernel's taint before the first of them, `release` the kernel's release.
     """
 
     boot_id: str
@@ -63,16 +64,16 @@ class Marker:
 
 
 def file_path(name: str, sha256: str) -> str:
-    """Where the file of an accepted patch is kept."""
+    """The path of an accepted patch's file in the boot store."""
     return copies.copy_path(name, sha256, DIRECTORY)
 
 
 class Damaged(Exception):
-    """A file exists and cannot be understood. The text says why."""
+    """A file of the boot store exists and cannot be parsed. The text says why."""
 
 
 def read(files: Files) -> Acceptance:
-    """What the host keeps. What cannot be understood is `damaged`, and a note among `files.unreadable`."""
+    """The host's accepted and quarantined patches. If the file is damaged, `damaged` and `files.unreadable` say why."""
     try:
         data = _read_json(files, ACCEPTED)
         return Acceptance() if data is None else from_plain(data)
@@ -84,12 +85,15 @@ def read(files: Files) -> Acceptance:
 
 
 def write(files: Files, acceptance: Acceptance) -> None:
-    """Put this on disk. Raises OSError."""
+    """Write the accepted and quarantined patches to disk. Raises OSError."""
     durable.write(files, ACCEPTED, json.dumps(to_plain(acceptance)).encode(), sync=True)
 
 
 def restore(files: Files, acceptance: Acceptance) -> bool:
-    """Put this back on disk if something else is there, unless that is damaged. Whether that was so. Raises OSError."""
+    """Write `acceptance` if the host has another one that is not damaged, and return whether it was written.
+
+    Raises OSError.
+    """
     now = read(files)
     if now.damaged or now == acceptance:
         return False
@@ -98,14 +102,14 @@ def restore(files: Files, acceptance: Acceptance) -> bool:
 
 
 def to_plain(acceptance: Acceptance) -> dict[str, t.Any]:
-    """As it is written."""
+    """The data in plain types, as `from_plain` reads it."""
     data = dict(asdict(acceptance), format=FORMAT)
     del data["damaged"]
     return data
 
 
 def from_plain(data: t.Mapping[str, t.Any]) -> Acceptance:
-    """What was written. Raises Damaged, KeyError, TypeError, ValueError."""
+    """Read what `to_plain` returned. Raises Damaged, KeyError, TypeError or ValueError if `data` is anything else."""
     if data["format"] != FORMAT:
         raise Damaged(f"it has the format {data['format']}, and this version knows {FORMAT}")
     return Acceptance(
@@ -116,7 +120,7 @@ def from_plain(data: t.Mapping[str, t.Any]) -> Acceptance:
 
 
 def prune(files: Files, acceptance: Acceptance) -> None:
-    """Remove the files that nothing accepted needs."""
+    """Remove the patch files that no accepted patch needs."""
     needed = {os.path.basename(file_path(entry.name, entry.sha256)) for entry in acceptance.accepted}
     for name in files.names(DIRECTORY):
         if name.endswith((".ko", ".part")) and name not in needed:
@@ -125,12 +129,12 @@ def prune(files: Files, acceptance: Acceptance) -> None:
 
 
 def keep_file(files: Files, name: str, sha256: str, source: str) -> None:
-    """Copy the file of a patch that is about to be accepted. Raises OSError, FileChanged."""
+    """Copy the file of a patch into the boot store, before the patch is accepted. Raises OSError, FileChanged."""
     copies.store(files, name, source, sha256, DIRECTORY)
 
 
 def read_marker(files: Files) -> Marker | None:
-    """The marker that this or an earlier boot has left. Raises Damaged."""
+    """The marker that this or an earlier boot has left; None without one. Raises Damaged."""
     data = _read_json(files, MARKER)
     try:
         return Marker(**dict(data, loaded=tuple(data["loaded"]))) if data is not None else None
@@ -139,24 +143,24 @@ def read_marker(files: Files) -> Marker | None:
 
 
 def write_marker(files: Files, marker: Marker) -> None:
-    """Put the marker on disk. Raises OSError."""
+    """Write the marker to disk. Raises OSError."""
     durable.write(files, MARKER, json.dumps(asdict(marker)).encode(), sync=True)
 
 
 def remove_marker(files: Files) -> None:
-    """Say that the boot was healthy. Raises OSError."""
+    """Remove the marker, once the boot is known to be healthy. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(files.path(MARKER))
         durable.sync_directory(files.path(DIRECTORY))
 
 
 def write_report(files: Files, report: dict[str, t.Any]) -> None:
-    """Leave what the boot program has done for the facts. Raises OSError."""
+    """Write the report of the boot program, which the facts read. Raises OSError."""
     durable.write(files, REPORT, json.dumps(report).encode())
 
 
 def read_report(files: Files) -> dict[str, t.Any]:
-    """What the boot program has done in this boot."""
+    """The report of the boot program on the current boot; empty if there is none or it is damaged."""
     try:
         return _read_json(files, REPORT) or {}
     except Damaged:
@@ -164,12 +168,12 @@ def read_report(files: Files) -> dict[str, t.Any]:
 
 
 def is_installed(files: Files) -> bool:
-    """Whether accepted patches are loaded at boot at all."""
+    """Whether the boot program and its unit are installed."""
     return files.inode(PROGRAM) is not None and os.path.lexists(files.path(UNIT))
 
 
 def _read_json(files: Files, path: str) -> dict[str, t.Any] | None:
-    """The content; None if there is no such file. Raises Damaged."""
+    """The object in a JSON file; None if there is no such file. Raises Damaged."""
     text = files.text(path)
     if text is None:
         problems = [problem.reason for problem in files.unreadable if problem.path == path]

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The patch files that are at hand on a host, what they are copies of, and what their patches took the place of."""
+"""The patch files that lie on a host, the loaded patches that they belong to, and what those patches displaced."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if t.TYPE_CHECKING:
 
 
 class Catalog:
-    """The patch files that lie on the host: copies of what is loaded, and what the task has brought.
+    """The patch files on the host: the copies of what is loaded, and the files that the task has brought.
 
-    `files` makes a new reader of the host each time: what one could not read is not told by the next. `stored` are the
-    files of the copies by their patches, `paths` is where each file is, and `unproven` names the patches whose effect
-    is still to be proven.
+    `files` makes a new reader of the host for each call, so that no reader repeats what an earlier one could not read.
+    `stored` has the files of the copies by their patches, `paths` the path of each file, and `unproven` the names of
+    the patches whose effect is not proven yet.
     """
 
     def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot, books: Books) -> None:
@@ -52,11 +52,11 @@ class Catalog:
                 self.paths.setdefault(other.file, copies.copy_path(other.name, other.file.sha256))
 
     def displaced_by(self, name: str) -> tuple[Displaced, ...]:
-        """What the loaded patch of this name took the place of."""
+        """What the loaded patch of this name displaced."""
         return self._displaced.get(name, ())
 
     def take_over(self, earlier: Catalog) -> None:
-        """Add what was known of patches that are not loaded any more: rolling a run back may have left them out."""
+        """Add what `earlier` has of patches that are not loaded now, as after the recovery from an interrupted run."""
         for name in set(earlier.stored).difference(self.stored):
             file = self.stored[name] = earlier.stored[name]
             self.paths[file] = earlier.paths[file]
@@ -67,7 +67,7 @@ class Catalog:
                     self.paths.setdefault(other.file, earlier.paths[other.file])
 
     def add_of(self, note: Note) -> None:
-        """Add what an interrupted run had: what was stored before it, and the files that it brought."""
+        """Add the files of an interrupted run: the copies from before it, and the files that it brought."""
         for name, sha256 in note.stored.items():
             copy = copies.read(self._files(), name)
             self._add(name, copy if copy and copy.sha256 == sha256 else None)
@@ -84,9 +84,10 @@ class Catalog:
         displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
         prune: bool = True,
     ) -> list[Finding]:
-        """Keep the files of what is loaded now, and of what it displaced; forget the others. Returns what went wrong.
+        """Record the files of the patches that are loaded after a run, and what they displaced.
 
-        `rolled_back` are the steps that led the host back, if the run failed. Without `prune` copies stay.
+        `rolled_back` are the steps that rolled the host back, if the run failed. `prune` removes the copies that are
+        not needed any more. Returns a warning for each patch whose file could not be recorded.
         """
         news = displaced if displaced and rolled_back is None else {}
         self._displaced.update(news)
@@ -119,7 +120,7 @@ class Catalog:
     ) -> None:
         if loaded is None:
             return
-        # Where the kernel shows no mark of a content, this tells which of two it is.
+        # Where the kernel shows neither build-id nor srcversion, this tells which of two builds is loaded.
         stayed = was is None or was.instance in (None, loaded.instance)
         is_the_earlier = rolled_back is not None and (stayed or _loads(rolled_back, name))
         brought = [file for file in plan.loads if file.name == name]

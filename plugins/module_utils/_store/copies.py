@@ -8,8 +8,8 @@
 
 A per_task kernel can enable a disabled patch only by loading its file again, and rolling back an unload needs it too.
 The copies also tell the identity of a loaded module where the kernel shows neither build-id nor srcversion.
-What a patch has displaced (patches that it superseded, an earlier content of its name) is kept as long as the patch.
-They live in /run: like the loaded modules they are gone after a reboot.
+The files of what a patch displaced (patches that it superseded, an earlier build of the same name) stay as long as
+the patch. All copies are in /run: a reboot removes them, as it removes the loaded modules.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ DIRECTORY = "/run/openeuler-livepatch"
 
 
 def read(files: Files, name: str) -> StoredCopy | None:
-    """What is noted of the module that was loaded under this name, by whatever is loaded now; None without a note.
+    """The record of the module that was last loaded under this name from a copy; None without one.
 
-    `instance` tells whether it is the module that is loaded now: a module that somebody else unloaded and loaded
-    again has another sysfs inode, and kernfs hands out the number of a removed directory again only after it has
-    wrapped around.
+    `instance` tells whether that module is loaded now. Each load has another sysfs inode: kernfs gives the number of a
+    removed directory to another one only after the numbers have wrapped around.
     """
     path = f"{DIRECTORY}/{name}.json"
     if files.inode(path) is None:
@@ -60,7 +59,7 @@ def read(files: Files, name: str) -> StoredCopy | None:
 
 
 def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
-    """What was read in a file; None if another version of this collection wrote that in another way."""
+    """A patch file from its plain types; None if another version of this collection wrote them in another format."""
     try:
         return PatchFile.from_dict(data) if data else None
     except (TypeError, KeyError):
@@ -72,15 +71,15 @@ def _parse_displaced(data: t.Mapping[str, t.Any]) -> Displaced:
 
 
 def copy_path(name: str, sha256: str, directory: str = DIRECTORY) -> str:
-    """Where the copy of this file is kept; while one content replaces another under a name, both are there."""
+    """The path of a file's copy. It names the digest: while a different build takes the place of one, both exist."""
     return f"{directory}/{name}-{sha256[:16]}.ko"
 
 
 def store(files: Files, name: str, source: str, sha256: str, directory: str = DIRECTORY) -> str:
     """Copy a file that is about to be loaded to where only root can change it, and return the path of the copy.
 
-    Raises FileChanged if it is not the file with this digest: what was inspected is what is loaded. Raises OSError.
-    In another directory than in /run the copy is on disk when this returns.
+    Raises FileChanged if its digest is another one, so that the inspected file is the one that is loaded; OSError.
+    In another directory than `DIRECTORY` the copy is on disk (fsync) when this returns.
     """
     path = copy_path(name, sha256, directory)
     is_stored = source == path
@@ -93,9 +92,9 @@ def store(files: Files, name: str, source: str, sha256: str, directory: str = DI
 
 
 def _read_regular(path: str) -> bytes:
-    """The content of a file, of no more than a patch can have. Raises OSError, FileChanged if it is something else.
+    """The content of a regular file, at most `MAX_BYTES` + 1. Raises FileChanged if it is anything else; OSError.
 
-    Where the user's file lies, somebody else may be able to put a link, or a pipe that never ends, into its place.
+    In the directory of the user's file somebody else may put a link, or a pipe that never ends, in its place.
     """
     try:
         with durable.open_regular(path, os.O_NOFOLLOW) as stream:
@@ -107,7 +106,7 @@ def _read_regular(path: str) -> bytes:
 
 
 def note(files: Files, patch: LoadedPatch, file: PatchFile, displaced: t.Iterable[Displaced], proven: bool) -> None:
-    """Note that the stored file is what is loaded as this patch, and what it displaced. Raises OSError."""
+    """Record that this patch was loaded from the copy of this file, and what it displaced. Raises OSError."""
     record = {
         "sha256": file.sha256,
         "sysfs_inode": patch.instance,
@@ -119,14 +118,14 @@ def note(files: Files, patch: LoadedPatch, file: PatchFile, displaced: t.Iterabl
 
 
 def note_proof(files: Files, patch: LoadedPatch, proven: bool) -> None:
-    """Note whether the effect of this patch was proven, if there is a note of it. Raises OSError."""
+    """Record whether the effect of this patch was proven, if there is a record of it. Raises OSError."""
     copy = read(files, patch.name)
     if copy and copy.file and copy.instance == patch.instance and copy.proven != proven:
         note(files, patch, copy.file, copy.displaced, proven)
 
 
 def prune(files: Files, loaded: t.Iterable[LoadedPatch]) -> None:
-    """Remove the notes of modules that are not among the loaded, or not any more, and copies without a note."""
+    """Remove the records of modules that are not loaded, or were loaded again, and the copies that no record names."""
     patches = {f"{patch.name}.json": patch for patch in loaded}
     needed = set()
     entries = files.names(DIRECTORY)

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""One run at a time changes a host's live patches, and leaves a note of what it is about, in case it is interrupted.
+"""The journal: the note of the run that is changing a host, from which the next run recovers an interrupted one.
 
-The lock is flock(2) on the collection's directory: the kernel drops it with the process, however that ends. The note
-is written before the first step and removed after the last; a note without a lock is what a killed run has left.
+A run writes the note before its first step and removes it after its last. It has the lock of the host meanwhile. A
+note on a host whose lock is free is of a run that was interrupted.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ NOTE = f"{DIRECTORY}/run"
 
 @dataclass(frozen=True)
 class Note:
-    """What a run is about: the patches before it, its steps, and the patches that it should lead to.
+    """What a run does: the loaded patches before it, its steps, and the loaded patches that it leads to.
 
-    `stored` are the digests of the files that the host had copies of before it, by their patches. `name` and
-    `state` are what was wanted. `boot` is what the host kept for its next boots before it, if the run changes
-    that. `proven` says whether the result was proven. Notes of older versions do not have them.
+    `who` and `what` are texts for people, `started` is a time. `stored` has the SHA-256 of the host's patch files
+    before the run, by the names of their patches. `name` and `state` are what the task asks for. `boot` has the
+    accepted patches from before the run, if the run changes them. `proven` says whether the result was proven. Notes
+    of older versions lack `boot` and `proven`.
     """
 
     who: str
@@ -59,7 +60,7 @@ class Note:
 
 
 def who_am_i() -> str:
-    """The user behind this process, also behind sudo, and its number."""
+    """The user of this process, the one who called sudo for it, and its number, as a text."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -74,7 +75,7 @@ def is_noted(files: Files) -> bool:
 
 
 def write_note(files: Files, note: Note) -> None:
-    """Say what is about to be done."""
+    """Write the note of a run that is about to begin. Raises OSError."""
     write(files, NOTE, json.dumps(to_plain(note)).encode())
 
 
@@ -85,13 +86,19 @@ def to_plain(note: Note) -> dict[str, t.Any]:
 
 
 def remove_note(files: Files) -> None:
-    """Say that it is done, or rolled back. If that fails, the next run finds a note of what it can see to be so."""
+    """Remove the note of a run that is complete or rolled back.
+
+    If that fails, the next run finds the note, and sees on the host that nothing is left to recover.
+    """
     with contextlib.suppress(OSError):
         os.unlink(files.path(NOTE))
 
 
 def read_note(files: Files) -> Note | None:
-    """The note of the run that holds the lock or, with the lock in hand, of an interrupted one."""
+    """The note on the host; None without one or if it is damaged.
+
+    It is of the run that has the lock. If that is the caller, it is of an interrupted run.
+    """
     if not is_noted(files):
         return None
     try:

@@ -4,7 +4,10 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""One run at a time changes a host's live patches: a lock that the kernel drops with the process that holds it."""
+"""The lock of a host: one run at a time changes its live patches.
+
+It is flock(2) on the collection's directory. The kernel drops it when the process ends, in whatever way.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class Locked(Exception):
 
 @contextlib.contextmanager
 def lock(files: Files, seconds: float) -> t.Iterator[None]:
-    """Hold the host's lock. Raises Locked if another run has it for longer than these seconds, OSError if not root."""
+    """Take the host's lock. Raises Locked if another run keeps it for longer than `seconds`, OSError without root."""
     make_directory(files, DIRECTORY)
     descriptor = os.open(files.path(DIRECTORY), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads and writes of files that are whole or not at all, whatever else acts on the same paths."""
+"""Writes files so that each is either complete or as before, and opens only regular files."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def make_directory(files: Files, path: str) -> None:
 
 
 def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
-    """Write a file whole or not at all, for root alone. Raises OSError (a full disk, for example).
+    """Write a complete file, for root alone, or leave the old one. Raises OSError (a full disk, for example).
 
-    With `sync` it is on disk when this returns.
+    With `sync` the file is on disk (fsync) when this returns.
     """
     make_directory(files, os.path.dirname(path))
     part = files.path(path) + ".part"
@@ -53,7 +53,7 @@ def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
 
 
 def sync_directory(directory: str) -> None:
-    """See that the names in a directory are on disk. Raises OSError."""
+    """Write the names in a directory to disk (fsync). Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -62,7 +62,7 @@ def sync_directory(directory: str) -> None:
 
 
 def open_regular(path: str, flags: int = 0) -> t.BinaryIO:
-    """Open a file for reading. Raises OSError, with EINVAL for what is none: a pipe, for example, that never ends."""
+    """Open a regular file for reading. Raises OSError, with EINVAL for anything else, such as an endless pipe."""
     # pylint: disable-next=consider-using-with
     stream = open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags | os.O_NONBLOCK))  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -72,7 +72,7 @@ def open_regular(path: str, flags: int = 0) -> t.BinaryIO:
 
 
 def digest(stream: t.BinaryIO) -> str:
-    """The SHA-256 of a whole file."""
+    """The SHA-256 of all of a stream, in hexadecimal."""
     result = hashlib.sha256()
     stream.seek(0)
     for chunk in iter(lambda: stream.read(1 << 20), b""):

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The files of a host: reading only. A `Files` may have another root than `/`: the tests feed host trees."""
+"""Reads the files of a host. A `Files` may have another root than `/`: tests use recorded trees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 
 
 class Files:
-    """The files of a host below `root`. Remembers what exists and could not be read."""
+    """The files of a host below `root`. `unreadable` collects the paths that exist and could not be read."""
 
     def __init__(self, root: str = "/") -> None:
         self.root = root
@@ -26,7 +26,7 @@ class Files:
         return os.path.join(self.root, path.lstrip("/"))
 
     def bytes(self, path: str) -> bytes | None:
-        """The content, or None if there is no such file or it cannot be read (which is then noted)."""
+        """The content; None if there is no such file, or if it cannot be read, which `unreadable` then says."""
         try:
             with open(self.path(path), "rb") as stream:
                 return stream.read()
@@ -49,7 +49,7 @@ class Files:
         return None if number is None else number != 0
 
     def error(self, path: str) -> int | None:
-        """The errno that reading a file gives, if it gives one."""
+        """The errno with which reading a file fails; None if it succeeds."""
         try:
             with open(self.path(path), "rb") as stream:
                 stream.read()
@@ -81,5 +81,5 @@ class Files:
 
 
 def time_now() -> str:
-    """The time by this host's clock, in UTC and in the form of ISO 8601."""
+    """The time of this host's clock in UTC, in the format of ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

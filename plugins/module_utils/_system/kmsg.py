@@ -4,20 +4,20 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The lines that the kernel has printed since a moment: reading only. What they mean is judged in `_verify/trouble`."""
+"""Reads the lines that the kernel prints after a moment. `_verify/trouble` finds trouble in them."""
 
 from __future__ import annotations
 
 import os
 
 RECORD_MAX = 8192
-"""/dev/kmsg gives one record a read and refuses a buffer that is too small (Documentation/ABI/testing/dev-kmsg)."""
+"""The size of the buffer. A read returns one record, or fails if it is longer (Documentation/ABI/testing/dev-kmsg)."""
 
 
 class KernelLog:
-    """Reads /dev/kmsg from the end on. Without permission there are no lines, and `readable` is false.
+    """Reads /dev/kmsg from its end on. Without permission there are no lines, and `readable` is false.
 
-    `lines` are all that were read since `begin`, `lost` says that there were more, which the kernel has overwritten.
+    `lines` has all lines that were read since `begin`. `lost` says that the kernel has overwritten some unread.
     """
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
@@ -34,7 +34,7 @@ class KernelLog:
         return self._descriptor is not None
 
     def new_lines(self) -> tuple[str, ...]:
-        """The kernel's lines since the last call, without user space's; `/dev/kmsg` prefixes are removed."""
+        """The lines of the kernel since the last call, without their prefixes and without the lines of user space."""
         lines: list[str] = []
         while self._descriptor is not None:
             try:
@@ -54,7 +54,7 @@ class KernelLog:
         return tuple(lines)
 
     def begin(self) -> None:
-        """Forget what was printed so far."""
+        """Forget the lines that were printed so far."""
         self.new_lines()
         self.lines = []
         self.lost = False

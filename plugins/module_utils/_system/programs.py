@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Starts programs where AnsibleModule.run_command cannot: it has no time limit, and nothing at boot has a module."""
+"""Runs programs. AnsibleModule.run_command has no time limit, and the boot program has no AnsibleModule."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import subprocess
 import typing as t
 
 KILL_SECONDS = 1.0
-"""How long a program is waited for that was killed."""
+"""How long to wait for the end of a killed program."""
 
 
 class TimedOut(Exception):
-    """The program was killed because its time was up."""
+    """The program ran longer than its time limit, and was killed."""
 
 
 def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -> subprocess.Popen[bytes]:
@@ -27,9 +27,9 @@ def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -
 
 
 def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, str]:
-    """Run a program: its exit status, and what it printed. Raises OSError, or TimedOut after so many seconds.
+    """Run a program, and return its exit status and what it printed. Raises OSError, TimedOut after `timeout` seconds.
 
-    What then cannot be killed, since it does not come back from the kernel, is left to itself.
+    This does not wait longer for a program that cannot be killed because it does not return from the kernel.
     """
     process = start(command, subprocess.DEVNULL, subprocess.PIPE)
     try:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""What shows the effect of a patch to its user: the output of a command, or the content of a file."""
+"""Runs a probe, which looks for the effect of a patch in the output of a command or in a file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
 
 MAX_OUTPUT = 1 << 20
-"""What is read of a probe's file."""
+"""How many bytes are read of a probe's file."""
 
 
 def holds(probe: Probe, kernel: KernelProtocol) -> tuple[bool, str]:
-    """Whether a probe holds now, and what it showed."""
+    """Whether the probe holds now, and the text that it showed. This takes up to `probe.timeout` seconds."""
     command = probe.argv if probe.path is None else _read_command(kernel.files().path(probe.path))
     try:
         returned, printed = programs.run(command, probe.timeout)
@@ -41,5 +41,5 @@ def holds(probe: Probe, kernel: KernelProtocol) -> tuple[bool, str]:
 
 
 def _read_command(path: str) -> list[str]:
-    """How to read a file: in a process of its own, since a patched function may never come back to who reads it."""
+    """The command that reads a file. Another process reads it, since a patched function may never return."""
     return ["head", "-c", str(MAX_OUTPUT), "--", path]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""Proves that an enabled patch has the effect that it should have, and that the kernel has taken it well."""
+"""Proves that an enabled patch has its effect, and that the kernel has no trouble since it was enabled."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
 
 PROBE_SECONDS = 1.0
-"""Between two tries of a probe."""
+"""Between two runs of a probe."""
 
 LOG_SECONDS = 1.0
-"""How often the kernel's log is read while it is watched."""
+"""Between two reads of the kernel's log while it is watched."""
 
 
 class Prover:
-    """Proves one result on one host. `before` is the host before; `since` says from when on trouble is looked for."""
+    """Proves the result of one run for the patch `name`.
+
+    `before` is the host before the run. `since` is the event after which trouble counts, as messages name it.
+    """
 
     def __init__(
         self, kernel: KernelProtocol, name: str, before: Snapshot, verification: Verification, since: str
@@ -43,7 +46,7 @@ class Prover:
         self._since = since
 
     def prove(self, after: Snapshot) -> tuple[Proof, ...]:
-        """Raise StepFailed where the result is not as it should be."""
+        """Return the proofs of the result, `after` being the host now. Raises StepFailed if one fails."""
         proofs = [Proof("state", True, "The kernel shows every patch and function as planned.")]
         self._check_trouble()
         if self._verification.text:
@@ -68,7 +71,7 @@ class Prover:
         return tuple(proofs)
 
     def _check_trouble(self) -> None:
-        """Look for trouble in the log and the taint since the change began."""
+        """Raise StepFailed if log or taint show trouble that is new since the run began."""
         log = self._kernel.log
         log.new_lines()
         lines = trouble.trouble(log.lines, self._verification.warnings)
@@ -91,11 +94,11 @@ class Prover:
         patch = after.patch(self._name)
         covered = after.above(patch) if patch else {}
         functions = [function for function in (patch.functions if patch else ()) if function not in covered]
-        # The code of a module that is not there yet is not patched yet.
+        # The kernel patches the code of a module when that is loaded.
         functions = [entry for entry in functions if entry.object == "vmlinux" or entry.object in after.modules]
         if not functions:
             return Proof(
-                "text", None, "This could not be proven: others cover its functions, or its modules are not there."
+                "text", None, "This could not be proven: others cover its functions, or its modules are not loaded."
             )
         try:
             sentences = text.unreached(self._kernel.files(), after, self._name, functions)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""Whether a patch's code is reached from the function that it replaces, as the kernel's memory and ftrace show it."""
+"""Finds out, from the kernel's memory or ftrace, whether a call of a patched function reaches the patch's code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
 KCORE = "/proc/kcore"
 
 FTRACE_HANDLER = "klp_ftrace_handler"
-"""What ftrace calls for a patched function (kernel/livepatch/patch.c)."""
+"""The function of live patching that ftrace calls for a patched function (kernel/livepatch/patch.c)."""
 
 WORD = 0xFFFFFFFFFFFFFFFF
 
@@ -47,13 +47,13 @@ _PHDR = struct.Struct("<IIQQQQQQ")
 
 
 class CannotTell(Exception):
-    """The host does not let one look. The text says why."""
+    """The host does not show whether the code is reached. The text says why."""
 
 
 def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterable[Function]) -> list[str]:
-    """Sentences about those of these functions of which the patch is not live; none is proof that it is.
+    """A clause about each of these functions whose calls do not reach the patch's code.
 
-    Raises CannotTell.
+    An empty list proves that all calls reach it. Raises CannotTell.
     """
     if abi_of(snapshot).redirects_by_ftrace:
         return _without_hook(files, snapshot, list(functions))
@@ -90,7 +90,7 @@ def _unhooked(function: Function, hooks: t.Sequence[Traced], count: int, wanted:
         return f"ftrace calls live patching for {count} of the {wanted} patched functions named {function.name}"
     if hooks:
         return f"ftrace calls {hooks[0].text} for {function}, not live patching"
-    return f"ftrace calls nobody for {function} who could redirect it"
+    return f"ftrace calls nothing for {function} that could redirect it"
 
 
 def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> list[str]:
@@ -121,9 +121,10 @@ def _belongs_to(kallsyms: bytes, address: int, module: str) -> bool:
 
 
 def read_memory(core: t.BinaryIO, address: int, size: int) -> bytes:
-    """Bytes of the kernel's memory: /proc/kcore is an ELF file whose segments are its ranges (fs/proc/kcore.c).
+    """Read `size` bytes of the kernel's memory at `address`.
 
-    Raises CannotTell if the address is in none of them, OSError.
+    /proc/kcore is an ELF file whose segments are ranges of that memory (fs/proc/kcore.c). Raises CannotTell if the
+    address is in none of them, OSError.
     """
     core.seek(0)
     header = core.read(_EHDR.size)
@@ -142,9 +143,9 @@ def read_memory(core: t.BinaryIO, address: int, size: int) -> bytes:
 
 
 def jump_target(machine: str, address: int, code: bytes) -> int | None:
-    """Where the jump at the start of a patched function leads (arch/*/kernel/livepatch.c); None if there is none.
+    """The target of the jump at the start of a patched function (arch/*/kernel/livepatch.c); None if there is no jump.
 
-    Raises CannotTell for architectures that this does not know.
+    `code` has the first 20 bytes of the function. Raises CannotTell for an unknown architecture.
     """
     if machine == "x86_64":
         # jmp rel32, relative to the next instruction
@@ -156,7 +157,7 @@ def jump_target(machine: str, address: int, code: bytes) -> int | None:
 
 
 def _aarch64_branch(address: int, word: int) -> int | None:
-    """b: 26 bits, in words, signed"""
+    """The target of `b`, whose distance is 26 bits, signed, in words of 4 bytes; None for another instruction."""
     if word >> 26 != 0b000101:
         return None
     distance = word & 0x3FFFFFF
@@ -166,7 +167,7 @@ def _aarch64_branch(address: int, word: int) -> int | None:
 
 
 def _aarch64_far_jump(words: t.Sequence[int]) -> int | None:
-    """movn x16, #a; movk x16, #b, lsl 16; movk x16, #c, lsl 32; br x16"""
+    """The target of `movn x16, #a; movk x16, #b, lsl 16; movk x16, #c, lsl 32; br x16`; None for other code."""
     kinds = [word & 0xFFE0001F for word in words[:3]]
     if kinds != [0x92800010, 0xF2A00010, 0xF2C00010] or words[3] != 0xD61F0200:
         return None

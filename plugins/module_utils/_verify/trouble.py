@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: which lines of the kernel's log tell of trouble."""
+"""Finds the lines of the kernel's log that report trouble. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TROUBLE = re.compile(
     r"|^[\w ,:'-]+: [0-9a-f]{4,16} \[#\d+\]|Unrecoverable livepatch"
 )
 
-# Of a program that is killed the kernel says, under the program's own name, why: that is no trouble of the kernel's.
+# When the kernel kills a program, it prints why under the program's name: that is no trouble of the kernel.
 _OF_A_PROGRAM = re.compile(r"^(?!INFO: )(?:traps: )?.{1,15}\[\d+\](?: |:)")
 
 _WARNING = re.compile(r"^WARNING: ")
 
 
 def trouble(lines: t.Iterable[str], warnings: bool = True) -> tuple[str, ...]:
-    """The lines that tell of an oops, a bug, a hung task, a lockup or, if that counts, a warning."""
+    """The lines that report an oops, a bug, a hung task or a lockup; with `warnings` also those of a warning."""
     return tuple(line for line in lines if _tells_of_trouble(line, warnings))
 
 

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: turns the facts of all hosts and the releases into the statuses of each host, and counts them."""
+"""Finds the statuses of each host from its facts and the releases, and counts them. Pure functions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SKEW_SECONDS = 300
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back from a host: its facts, read now or cached, and a problem if it could not be read now.
+    """What is known from a host: its facts, read now or cached, and a problem if they could not be read now.
 
     `problem_kind` is `unreachable` or `failed`, and counts only with a `problem`.
     """

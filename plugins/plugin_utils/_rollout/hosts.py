@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: how a host stands in a rollout, and what each task of the role makes of that."""
+"""The state of a host in a rollout, and how it follows from the results of the role's tasks. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
 
 _BEFORE = re.compile(r"^before (.*)$", re.MULTILINE)
-"""The line of a mark that tells the baseline. The word keeps Ansible from taking the line for a dictionary."""
+"""The line of a mark that has the baseline. Because of its first word Ansible does not read it as a dictionary."""
 
 
 class Status(str, Enum):
-    """What is or became of a host; the summary prints the value."""
+    """The status of a host in a rollout. The summary prints the value."""
 
     UNREACHABLE = "unreachable"
     FAILED = "failed"
@@ -45,14 +45,14 @@ class Status(str, Enum):
 
 
 PASSED = frozenset({Status.ENABLED, Status.ENABLED_BEFORE, Status.WOULD_BE_ENABLED})
-"""What may be accepted."""
+"""The statuses of hosts whose patch may be accepted."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a host was like before a rollout touched it.
+    """A host before a rollout changed it.
 
-    `disabled` is whether the patch was loaded and not enabled, `trouble` what the kernel had had already.
+    `disabled` says whether the patch was loaded and not enabled, `trouble` names the trouble that the kernel had had.
     """
 
     disabled: bool = False
@@ -63,9 +63,9 @@ class Baseline:
 class Host:
     """A host in a rollout.
 
-    `kernel` is its running kernel, `file` the path of its patch file in the release; both are empty where there is
-    none. `is_due` tells that there is something to be done, `is_on_trial` that the patch has yet to pass its tests.
-    `problem` is a sentence that says why the host has failed, `not_rolled_back` why it could not be rolled back.
+    `kernel` is its running kernel, `file` the path of its patch file in the release; each is empty if it is unknown.
+    `is_due` says that the patch changes the host, `is_on_trial` that the patch has not passed its tests yet. `problem`
+    is a sentence about why the host has failed, `not_rolled_back` one about why it could not be rolled back.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Host:
 
     @property
     def is_acceptable(self) -> bool:
-        """Whether the next boots may load what it has."""
+        """Whether its patch may be accepted, so that boots load it."""
         return self.status in PASSED
 
     @property
@@ -105,7 +105,7 @@ _DERIVED = ("is_to_be_marked", "is_to_be_applied", "is_to_be_tested", "is_accept
 
 
 def host_data(host: Host) -> dict[str, t.Any]:
-    """The host as plain data, with what is derived."""
+    """The host as plain data, with its derived properties."""
     derived = {name: getattr(host, name) for name in _DERIVED}
     return {**asdict(host), **derived, "status": host.status.value, "baseline": baseline_data(host.baseline)}
 
@@ -116,19 +116,19 @@ def baseline_data(baseline: Baseline) -> dict[str, t.Any]:
 
 
 def read_host(data: Mapping[str, t.Any]) -> Host:
-    """The host of which `data` is what `host_data` has returned."""
+    """The host for which `host_data` returned `data`."""
     known = {field.name: data[field.name] for field in fields(Host)}
     return Host(**{**known, "status": Status(data["status"]), "baseline": _baseline(data["baseline"])})
 
 
 def choose(name: str, read: Result, release: Release, is_file_required: bool) -> Host:
-    """The host after its facts were read: the file that fits its kernel, and its state as the baseline."""
+    """The host after its facts were read: with the file for its kernel, and with its state as the baseline."""
     if read.is_bad:
         return Host(name, Status.UNREACHABLE if read.is_unreachable else Status.FAILED, problem=read.why)
     try:
         facts = _read_facts(read, release.name)
     except DataError as error:
-        return Host(name, Status.FAILED, problem=f"Its facts are not understood: {error}")
+        return Host(name, Status.FAILED, problem=f"Its facts are not valid: {error}")
     host = Host(name, Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline)
     file = release.file_for(facts.kernel, facts.machine)
     if facts.kernel in release.fixed_in:
@@ -140,9 +140,9 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
 
 
 def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> Host:
-    """The host after it was asked whether it would take the patch, and whether it is marked as being on trial.
+    """The host after check mode has predicted the patch on it, and after its mark was read.
 
-    A run that was killed may have marked it. The baseline is what that run found then, not what is there now.
+    A mark is left by a run that was interrupted. The baseline is then the one in the mark, not the present state.
     """
     for result, status in ((prediction, Status.REFUSED), (mark_read, Status.FAILED), (marked, Status.FAILED)):
         if result.is_bad:
@@ -173,13 +173,13 @@ def apply(host: Host, applied: Result) -> Host:
 
 
 def effect(host: Host, read: Result, patch_name: str) -> str:
-    """Why a patch on trial does not pass, by facts that were read after it was applied; empty if it does."""
+    """Why a patch on trial fails, as a sentence from facts read after it was applied; empty if it passes."""
     if read.is_unreachable:
         return "The host cannot be reached."
     try:
         facts = _read_facts(read, patch_name)
     except DataError as error:
-        return f"Its facts are not understood: {error}"
+        return f"Its facts are not valid: {error}"
     new = [trouble for trouble in facts.baseline.trouble if trouble not in host.baseline.trouble]
     if new:
         return f"The kernel has had {' and '.join(new)} since."
@@ -196,7 +196,7 @@ def fail(host: Host, task: str, result: Result) -> Host:
 
 
 def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
-    """The host after it was rolled back, or was not as it has passed: what has become of it."""
+    """The host after its rollback, or without one, with the status that it has at the end of the wave."""
     if rollback.is_bad:
         return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=rollback.why)
     if rollback.is_changed:
@@ -211,13 +211,13 @@ def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
 
 
 def accept(host: Host, acceptance: Result) -> Host:
-    """The host after its patch was accepted, if it was to be."""
+    """The host after its patch was accepted, or was not to be."""
     return replace(host, problem=acceptance.why) if acceptance.is_bad else host
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a rollout needs of a host's facts. `effective` is `None` where the patch is not loaded."""
+    """What a rollout needs of a host's facts. `effective` is `None` if the patch is not loaded."""
 
     kernel: str
     machine: str
@@ -240,13 +240,13 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
 
 
 def _marked_baseline(mark_read: Result) -> Baseline | None:
-    """The baseline in a mark, or None. Raises DataError where the mark is damaged."""
+    """The baseline in a mark; None without a mark. Raises DataError if the mark is damaged."""
     try:
         text = base64.b64decode(str(mark_read.content.get("content") or ""), validate=True).decode()
         found = _BEFORE.search(text)
         return _baseline(json.loads(found[1])) if found else None
     except (binascii.Error, ValueError, DataError) as error:
-        raise DataError("The mark of the trial does not tell what was before: it is damaged.") from error
+        raise DataError("The mark of the trial is damaged, so the state before the trial is unknown.") from error
 
 
 def _baseline(data: t.Any) -> Baseline:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads a release from its file on the controller, or from a variable, and says in a sentence what is wrong with it."""
+"""Reads a release from its file on the controller, or from a variable."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Found:
 
 
 def find_release(file: str | None, data: t.Any) -> Found:
-    """The release in the file, or in its folder, or in the data. Raises ReleaseError."""
+    """The release in the file or in the data, of which one is given. Raises ReleaseError."""
     if file and data:
         raise ReleaseError(
             reason="bad_arguments",
@@ -80,13 +80,13 @@ def release_data(release: Release) -> dict[str, t.Any]:
 
 
 def release_path(file: str) -> str:
-    """The absolute path of a release's file, which may be given as that of its folder."""
+    """The absolute path of a release's file. `file` is the path of the file or of its folder."""
     path = os.path.abspath(os.path.expanduser(file))
     return os.path.join(path, FILE_NAME) if os.path.isdir(path) else path
 
 
 def load_yaml(path: str) -> t.Any:
-    """What a YAML file has in it. Raises ReleaseError."""
+    """The content of a YAML file. Raises ReleaseError."""
     try:
         with open(path, encoding="utf-8") as handle:
             return yaml.safe_load(handle)
@@ -110,7 +110,10 @@ def _place(error: Exception) -> str:
 
 
 def _complete(data: t.Any, source: str) -> Release:
-    """The release, which says where each file is and what its digest is. The name and the paths end up in paths."""
+    """The release in the data, with a path and a digest for each file. Raises ReleaseError.
+
+    The role makes paths of the name and of the paths, so both are checked.
+    """
     try:
         release = read_release(data, source)
         if not _MODULE_NAME.fullmatch(release.name):

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads what Ansible has registered of a task on a host."""
+"""Reads the result of a task on a host, as Ansible registers it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_MESSAGE = "It failed."
 
 @dataclass(frozen=True)
 class Result:
-    """What a task came to on a host. `content` is all that was registered, `message` is empty where there is none."""
+    """The result of a task on a host. `content` is all that was registered; `message` may be empty."""
 
     is_skipped: bool
     is_unreachable: bool
@@ -33,16 +33,16 @@ class Result:
 
     @property
     def why(self) -> str:
-        """Why it is bad, as a sentence."""
+        """Why the task failed or did not reach the host, as a sentence."""
         return self.message or (NO_ANSWER if self.is_unreachable else NO_MESSAGE)
 
     def inner(self, key: str) -> Mapping[str, t.Any]:
-        """The dictionary under this key, an empty one where there is none."""
+        """The dictionary under this key; an empty one if there is none."""
         return mapping(self.content.get(key))
 
 
 def read_result(registered: t.Any) -> Result:
-    """The result that was registered; what was never run counts as skipped."""
+    """The result from a registered variable. A task that never ran counts as skipped."""
     content = mapping(registered)
     return Result(
         is_skipped=not content or bool(content.get("skipped")),

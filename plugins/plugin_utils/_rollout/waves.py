@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: whether a wave has passed, who is to be rolled back, and what the rollout says of it."""
+"""Decides whether a wave passes and which hosts are rolled back, and writes the summary. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINE_BREAKS = re.compile(r"\s*[\n-\r\x1c-\x1e\x85\u2028\u2029]\s*")
 
 @dataclass(frozen=True)
 class Wave:
-    """A wave as a whole: whether the rollout stops, which hosts have failed, and which are to be rolled back."""
+    """The judgement of a wave: whether the rollout stops, which hosts have failed, and which are rolled back."""
 
     size: int
     must_stop: bool
@@ -34,12 +34,12 @@ def wave_data(wave: Wave) -> dict[str, t.Any]:
 
 
 def read_wave(data: Mapping[str, t.Any]) -> Wave:
-    """The wave of which `data` is what `wave_data` has returned."""
+    """The wave for which `wave_data` returned `data`."""
     return Wave(data["size"], data["must_stop"], tuple(data["failed"]), tuple(data["to_roll_back"]))
 
 
 def judge(hosts: Sequence[Host], max_fail_percentage: float) -> Wave:
-    """Whether more hosts have failed than may, and which patches on trial do not stay."""
+    """Judge a wave: the rollout stops if more than this percentage of its hosts have failed."""
     failed = tuple(host.name for host in hosts if host.problem)
     must_stop = len(failed) * 100 > max_fail_percentage * len(hosts)
     to_roll_back = tuple(host.name for host in hosts if host.is_on_trial and (must_stop or host.problem))
@@ -47,7 +47,7 @@ def judge(hosts: Sequence[Host], max_fail_percentage: float) -> Wave:
 
 
 def lines(hosts: Iterable[Host]) -> list[str]:
-    """What became of each host, one line a host: no host can add a line of another one."""
+    """A line about each host. Line breaks are removed, so that no host can add a line."""
     return [_LINE_BREAKS.sub(" ", _line(host)) for host in hosts]
 
 

@@ -133,7 +133,7 @@ def test_a_job_that_cannot_start_is_an_error():
         "msg": "no",
         "reason": "module_failed",
         "cause": "no.",
-        "remedy": "Correct what this message of Ansible's own names, then run the task again.",
+        "remedy": "Correct what this message of Ansible names, then run the task again.",
     }
 
 
@@ -157,7 +157,7 @@ def test_a_job_that_was_killed_is_given_up(clock):
     result = action.run()
     assert result["failed"] and result["reason"] == "no_result"
     assert result["msg"] == f"{result['cause']} {result['remedy']}"
-    assert result["msg"].startswith("The build job has died without a result. Look at the memory")
+    assert result["msg"].startswith("The build job ended without a result. Look at the memory")
     assert clock.now == 1060
     assert action.asked[-1] == ("j1", "cleanup")
 

@@ -18,7 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.resul
 OK, CHANGED, SKIPPED = {"changed": False}, {"changed": True}, {"skipped": True}
 FAILED, SILENT = {"failed": True, "msg": "It broke."}, {"failed": True}
 UNREACHABLE = {"unreachable": True, "msg": "No route."}
-NOT_UNDERSTOOD = "Its facts are not understood: {} in an entry of patches in ansible_facts.livepatch is not a {}."
+NOT_VALID = "Its facts are not valid: {} in an entry of patches in ansible_facts.livepatch is not a {}."
 RELEASE = Release(
     id="Fix 1",
     name="fix_1",
@@ -70,7 +70,7 @@ def marked(text):
             Host(
                 "h",
                 Status.FAILED,
-                problem=NOT_UNDERSTOOD.format("name", "string"),
+                problem=NOT_VALID.format("name", "string"),
             ),
         ),
     ],
@@ -96,7 +96,7 @@ BEFORE = Baseline(False, ("a warning",))
 MARKED = {"stat": {"exists": True}}
 NOT_MARKED = {"stat": {"exists": False}}
 WOULD = {"actions": ["enable"]}
-DAMAGED = "The mark of the trial does not tell what was before: it is damaged."
+DAMAGED = "The mark of the trial is damaged, so the state before the trial is unknown."
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_test_that_fails_is_named():
         (UNREACHABLE, "The host cannot be reached."),
         (
             facts({"name": "fix_1"}),
-            NOT_UNDERSTOOD.format("enabled", "boolean"),
+            NOT_VALID.format("enabled", "boolean"),
         ),
     ],
 )
