@@ -109,6 +109,15 @@ ansible_facts:
           type: dict
           returned: always
           sample: {CONFIG_LIVEPATCH: {set: true, value: y, needed_by: [per_task, stop_machine]}}
+        reboot_required:
+          description:
+            - Whether only a reboot takes out a disabled patch, see RV(openeuler.livepatch.livepatch_module#module:patch.reboot_required), or
+              lets a V(per_task) kernel whose ftrace has failed patch functions again.
+            - That the kernel loads no modules any more (C(/proc/sys/kernel/modules_disabled)) is no reason by itself, since nothing may be
+              waiting to be loaded. A task that needs a module returns it then.
+          type: bool
+          returned: always
+          sample: false
         patches:
           description:
             - Every loaded live patch in the kernel's order; of two enabled ones on one function the later is live.

@@ -328,6 +328,17 @@ name:
   returned: unless the arguments or the file are wrong
   type: str
   sample: livepatch_cmdline
+reboot_required:
+  description:
+    - Whether only a reboot finishes the job. In check mode, whether only a reboot would.
+    - V(true) if the finding or the cause says that nothing else helps. That is so for a kernel that loads and unloads no modules any
+      more, an ftrace that has failed, and a module without an exit function that is to go.
+    - V(true) also if a transition was forced, and as in RV(patch.reboot_required).
+    - Other patches of the host do not count. RV(openeuler.livepatch.livepatch_facts#module:ansible_facts.ansible_livepatch.reboot_required) is
+      about all of them.
+  returned: always
+  type: bool
+  sample: false
 state:
   description: The state found afterwards, V(enabled), V(disabled), V(absent) or V(in transition). In check mode the state that would be reached.
   returned: unless the arguments or the file are wrong
@@ -411,6 +422,14 @@ patch:
       description: Whether the module has no exit function, so that only a reboot removes it.
       type: bool
       returned: always
+    reboot_required:
+      description:
+        - Whether the patch is disabled, and can be neither unloaded nor enabled again before a reboot. Its module was disabled by force
+          or has no exit function, or the kernel loads and unloads no modules any more.
+        - V(false) on V(stop_machine) kernels, which enable a disabled patch where it is.
+      type: bool
+      returned: always
+      sample: false
 boot:
   description: As RV(patch.boot), and V(none) for a patch that is neither loaded nor accepted; in check mode what would be.
   returned: unless refused
@@ -569,9 +588,9 @@ def main() -> None:
     try:
         task = read_task(module.params, module.check_mode)
     except ImportError:
-        module.fail_json(**failure_of(no_pyelftools("to read src on the host")))
+        module.fail_json(reboot_required=False, **failure_of(no_pyelftools("to read src on the host")))
     except FindingError as error:
-        module.fail_json(**failure_of(error.finding))
+        module.fail_json(reboot_required=False, **failure_of(error.finding))
     result = manage(task, Kernel())
     for finding in result.get("findings", []):
         if finding["severity"] == WARN:

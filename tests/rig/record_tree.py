@@ -67,7 +67,11 @@ FILES = (
 )
 """Patterns of glob; what does not exist is left out, and of what cannot be read the errno is recorded."""
 
-OF_A_PATCH = ("/sys/module/{patch}/notes/.note.gnu.build-id", "/sys/module/{patch}/srcversion")
+OF_A_PATCH = (
+    "/sys/module/{patch}/notes/.note.gnu.build-id",
+    "/sys/module/{patch}/refcnt",
+    "/sys/module/{patch}/srcversion",
+)
 OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack")
 """Of the tasks that a running transition concerns."""
 

@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import Circumstances, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import task_needs_reboot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import KeptFiles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
@@ -77,10 +78,11 @@ class Look:
     def unchanged(self, findings: t.Sequence[Finding] = ()) -> Plain:
         """The result of a task that is refused, has nothing to do, or runs in check mode."""
         if refusals(findings):
-            return _refused(self.before, self.task, findings)
+            needs_reboot = self.needs_reboot(findings, self.before, self.before)
+            return {**_refused(self.before, self.task, findings), "reboot_required": needs_reboot}
         return self.result(predict(self.before, self.plan), findings)
 
-    def result(self, after: Snapshot, findings: t.Iterable[Finding]) -> Plain:
+    def result(self, after: Snapshot, findings: t.Sequence[Finding]) -> Plain:
         """The result with this snapshot as the one afterwards."""
         patch = after.patch(self.task.wanted.name)
         return {
@@ -95,8 +97,13 @@ class Look:
             "diff": diff(self.before, after),
             "findings": [finding.to_plain() for finding in (*findings, *self.plan.notes)],
             "proofs": [],
+            "reboot_required": self.needs_reboot(findings, self.before, after),
             **_file(self.task),
         }
+
+    def needs_reboot(self, findings: t.Iterable[Finding], found: Snapshot, goal: Snapshot) -> bool:
+        """Whether only a reboot finishes the task."""
+        return task_needs_reboot([*findings, *self.plan.notes], self.plan, found, goal)
 
 
 def _file(task: Task) -> Plain:

@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import host_needs_reboot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 
@@ -58,6 +59,7 @@ def describe_host(snapshot: Snapshot, stalling_tasks: tuple[StallingTask, ...], 
             }
             for option in snapshot.options
         },
+        "reboot_required": host_needs_reboot(snapshot),
         "patches": [describe_patch(patch, snapshot) for patch in snapshot.patches],
         "functions": [
             {

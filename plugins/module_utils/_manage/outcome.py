@@ -55,6 +55,7 @@ def _forced(name: str, is_pinned: bool) -> Finding:
         seen=f"The transition of {name} was forced: tasks may run old and new code together{stays}.",
         remedy="Plan a reboot: until then the kernel may not let live patch modules go.",
         severity=WARN,
+        only_reboot=True,
     )
 
 

@@ -263,14 +263,18 @@ class _Run:
         """The result, and the line in the host's log."""
         is_stale = self.plan.loads or self.plan.boot
         result = self._look.result(self.kernel.snapshot() if is_stale else outcome.after, findings)
-        with_notes(result, after=[*notes, *notes_of(outcome)])
+        notes = [*notes, *notes_of(outcome)]
+        with_notes(result, after=notes)
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
         if outcome.stalled:
             result["stalling_tasks"] = describe_stalling_tasks(outcome.stalled.stalling_tasks)
+        goal = outcome.after
         if outcome.failure:
+            notes, goal = [*notes, outcome.failure.finding], self.before
             result.update(failed_result(outcome.failure))
             if self._look.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
+        result["reboot_required"] = self._look.needs_reboot([*findings, *notes], outcome.after, goal)
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
         result["actions"] = [str(step) for step in done]
         result["changed"] = result["changed"] if outcome.failure else any(step.action != WAIT for step in done)

@@ -79,7 +79,9 @@ class LoadedPatch:
     `stored_copy` is the path of the copy of its file that this collection keeps while it is loaded.
     `load_index` counts the modules from the oldest: a patch with a higher one was loaded later.
     `instance` is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
-    `permanent` says that the module has no exit function, so that the kernel never unloads it.
+    `permanent` says that the module has no exit function, so that the kernel never unloads it. `pinned` says that the
+    kernel has dropped the patch and holds its module all the same, which it never lets go: the patch was disabled by
+    force (klp_force_transition() in kernel/livepatch/transition.c).
     `owner` names the other tool that manages the patch, if one does. `source_patches` are the digests of the source
     patches that it was made from, if this collection built and loaded it.
     """
@@ -98,6 +100,7 @@ class LoadedPatch:
     permanent: bool = False
     owner: str | None = None
     source_patches: tuple[str, ...] = ()
+    pinned: bool = False
 
     @property
     def active(self) -> bool:
@@ -172,6 +175,8 @@ class Snapshot:
     `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
     `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
     `boot` is what the host keeps for its next boots, `has_boot_program` whether something loads that.
+    `modules_disabled` says that the kernel neither loads nor unloads modules until it is booted again, `ftrace_failed`
+    that its ftrace does nothing until then.
     """
 
     release: str
@@ -192,6 +197,8 @@ class Snapshot:
     module_plts: bool | None = None
     boot: Acceptance = NOTHING_ACCEPTED
     has_boot_program: bool = False
+    modules_disabled: bool = False
+    ftrace_failed: bool = False
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""

@@ -35,6 +35,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.confi
     read_config,
     vermagic_words,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import (
+    MODULES_DISABLED,
+    ftrace_has_failed,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
@@ -89,6 +93,8 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
         boot=boot,
         has_boot_program=boot_store.is_installed(files),
+        modules_disabled=bool(files.flag(MODULES_DISABLED)),
+        ftrace_failed=ftrace_has_failed(files),
     )
 
 
@@ -120,6 +126,8 @@ class _Module(t.NamedTuple):
     refcount: int | None
     taint: str
     permanent: bool
+    users: tuple[str, ...]
+    is_live: bool
 
 
 def _read_modules(files: Files) -> list[_Module]:
@@ -131,13 +139,17 @@ def _read_modules(files: Files) -> list[_Module]:
             continue
         taint = fields[-1].strip("()") if fields[-1].startswith("(") else ""
         refcount = int(fields[2]) if fields[2].isdecimal() else None
-        modules.append(_Module(fields[0], refcount, taint, permanent=PERMANENT in fields[3].split(",")))
+        users = tuple(user for user in fields[3].split(",") if user not in ("", "-", PERMANENT))
+        permanent = PERMANENT in fields[3].split(",")
+        modules.append(_Module(fields[0], refcount, taint, permanent, users, is_live=fields[4] == "Live"))
     modules.reverse()
     return modules
 
 
 def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
     sysfs = f"{SYSFS}/{module.name}"
+    # Before the rest is read: after a transition the kernel drops the patch, and lets its module go a moment later.
+    is_dropped = not files.is_dir(sysfs)
     kept = copies.read_record(files, module.name)
     return LoadedPatch(
         name=module.name,
@@ -158,7 +170,14 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
         permanent=module.permanent,
         owner=owners.get(module.name),
         source_patches=_source_patches(kept),
+        pinned=is_dropped and _is_held(files, module),
     )
+
+
+def _is_held(files: Files, module: _Module) -> bool:
+    """Whether the kernel holds the module on its own account, as it does while it loads it and if it is in use."""
+    refcount = files.number(f"/sys/module/{module.name}/refcnt") or 0
+    return module.is_live and refcount > len(module.users)
 
 
 def _source_patches(kept: copies.Record | None) -> tuple[str, ...]:

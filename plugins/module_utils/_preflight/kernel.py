@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Snapshot, troubles
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import FTRACE_ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import FTRACE_ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 
@@ -23,6 +23,7 @@ def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
             seen="/proc/sys/kernel/modules_disabled is 1.",
             remedy="Only a reboot switches the loading of modules on again.",
             why="The kernel loads no modules any more (EPERM).",
+            only_reboot=True,
         )
 
 
@@ -37,6 +38,7 @@ def ftrace_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
             seen=f"ftrace has failed on this host ({FTRACE_ENABLED} answers ENODEV).",
             remedy="Reboot the host; its log tells why, at the first message of ftrace.",
             why="This kernel patches by means of ftrace, and would answer ENODEV.",
+            only_reboot=True,
         )
     elif conditions.ftrace_enabled is None:
         yield Finding(
