@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import UNLOAD
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Snapshot, troubles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import FTRACE_ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
@@ -17,12 +18,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.che
 
 @check("modules_disabled")
 def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
-    if circumstances.conditions.modules_disabled and circumstances.files:
+    unloads = any(step.action == UNLOAD for step in circumstances.steps)
+    if circumstances.conditions.modules_disabled and (circumstances.files or unloads):
         yield Finding(
             reason="modules_disabled",
             seen="/proc/sys/kernel/modules_disabled is 1.",
-            remedy="Only a reboot switches the loading of modules on again.",
-            why="The kernel loads no modules any more (EPERM).",
+            remedy="Only a reboot lets the kernel load and unload modules again.",
+            why="The kernel neither loads nor unloads modules any more (EPERM).",
             only_reboot=True,
         )
 

@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    ABSENT,
     DISABLED,
     ENABLED,
     PRESENT,
@@ -431,6 +432,14 @@ def test_a_patch_that_the_other_tool_has_loaded_itself():
 )
 def test_the_kernel(abi, conditions, expected):
     assert seen(abi, **conditions) == expected
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize(("state", "expected"), [(ABSENT, [("modules_disabled", REFUSE)]), (DISABLED, [])])
+def test_a_kernel_that_unloads_no_modules(abi, state, expected):
+    """The patch would be disabled and could not be enabled again, since loading is what enables it."""
+    there = loaded(patch_file(abi=abi))
+    assert seen(abi, patches=[there], wanted=Wanted("fix", state), modules_disabled=True) == expected
 
 
 @pytest.mark.parametrize(("taint", "expected"), [(0, []), (36864, []), (1 << 7, ["taint"]), (1 << 9, ["taint"])])
