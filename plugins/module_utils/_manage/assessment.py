@@ -98,16 +98,12 @@ class Look:
             "findings": [finding.to_plain() for finding in (*findings, *self.plan.notes)],
             "proofs": [],
             "reboot_required": self.needs_reboot(findings, self.before, after),
-            **_file(self.task),
+            **({"file": self.task.wanted.file.to_dict()} if self.task.wanted.file else {}),
         }
 
     def needs_reboot(self, findings: t.Iterable[Finding], found: Snapshot, goal: Snapshot) -> bool:
         """Whether only a reboot finishes the task."""
         return task_needs_reboot([*findings, *self.plan.notes], self.plan, found, goal)
-
-
-def _file(task: Task) -> Plain:
-    return {"file": task.wanted.file.to_dict()} if task.wanted.file else {}
 
 
 def _state(snapshot: Snapshot, name: str) -> str:
@@ -131,7 +127,6 @@ def _refused(before: Snapshot, task: Task, findings: t.Sequence[Finding]) -> Pla
         "cause": refused[0].cause,
         "remedy": refused[0].remedy,
         "findings": [finding.to_plain() for finding in findings],
-        **_file(task),
         "abi": before.abi,
         "release": before.release,
     }

@@ -63,7 +63,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
     ending_of,
-    failed_result,
+    failed,
     notes_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import Recovery, left_behind, recover
@@ -271,7 +271,7 @@ class _Run:
         goal = outcome.after
         if outcome.failure:
             notes, goal = [*notes, outcome.failure.finding], self.before
-            result.update(failed_result(outcome.failure))
+            result = failed(result, outcome.failure)
             if self._look.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         result["reboot_required"] = self._look.needs_reboot([*findings, *notes], outcome.after, goal)
@@ -378,7 +378,5 @@ class _Run:
 
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
         """The result where nothing was done because of something outside the kernel."""
-        result = self._look.result(self.before, ())
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
-        result.update(failed_result(Failure(attempted, finding, number)))
-        return result
+        return failed(self._look.result(self.before, ()), Failure(attempted, finding, number))
