@@ -66,6 +66,7 @@ class Host:
     `kernel` is its running kernel, `file` the path of its patch file in the release; both are empty where there is
     none. `is_due` tells that there is something to be done, `is_on_trial` that the patch has yet to pass its tests.
     `problem` is a sentence that says why the host has failed, `not_rolled_back` why it could not be rolled back.
+    `reboot_required` tells that only a reboot finishes what livepatch_module was to do there.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Host:
     baseline: Baseline = Baseline()
     problem: str = ""
     not_rolled_back: str = ""
+    reboot_required: bool = False
 
     @property
     def is_to_be_marked(self) -> bool:
@@ -150,7 +152,7 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
             host = replace(host, status=found, problem=result.why)
             break
     host = replace(
-        host,
+        _with_reboot(host, prediction),
         is_due=bool(prediction.content.get("actions")),
         is_on_trial=bool(marked.inner("stat").get("exists")),
     )
@@ -169,6 +171,7 @@ def mark(host: Host, marking: Result) -> Host:
 
 def apply(host: Host, applied: Result) -> Host:
     """The host after the patch was applied."""
+    host = _with_reboot(host, applied)
     return replace(host, problem=applied.why) if applied.is_bad else host
 
 
@@ -197,6 +200,7 @@ def fail(host: Host, task: str, result: Result) -> Host:
 
 def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
     """The host after it was rolled back, or was not as it has passed: what has become of it."""
+    host = _with_reboot(host, rollback)
     if rollback.is_bad:
         return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=rollback.why)
     if rollback.is_changed:
@@ -212,7 +216,13 @@ def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
 
 def accept(host: Host, acceptance: Result) -> Host:
     """The host after its patch was accepted, if it was to be."""
+    host = _with_reboot(host, acceptance)
     return replace(host, problem=acceptance.why) if acceptance.is_bad else host
+
+
+def _with_reboot(host: Host, result: Result) -> Host:
+    """The host, with the reboot that livepatch_module says it needs."""
+    return replace(host, reboot_required=host.reboot_required or result.content.get("reboot_required") is True)
 
 
 @dataclass(frozen=True)
