@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
             else:
                 result.update(self._run_with_file(task_vars, arguments["src"]))
         except FindingError as error:
-            result.update(failure_of(error.finding))
+            result.update(failure_of(error.finding), reboot_required=False)
         return result
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:

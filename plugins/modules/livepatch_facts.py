@@ -53,185 +53,337 @@ ansible_facts:
   contains:
     ansible_livepatch:
       description: Live patching on this host, read as RV(ignore:ansible_facts.livepatch).
-      type: dict
       returned: always
+      type: dict
       contains:
         read_at:
           description: When the facts were read, in UTC, by the host's clock. Facts that a cache keeps tell their age so.
-          type: str
           returned: always
+          type: str
           sample: "2026-11-25T07:33:31Z"
         supported:
           description: Whether the running kernel can be live-patched.
-          type: bool
           returned: always
+          type: bool
+          sample: true
         why_unsupported:
           description: Why not, in a sentence; V(null) if it can.
-          type: str
           returned: always
+          type: str
+          sample: CONFIG_LIVEPATCH is not set in /boot/config-6.12.48-amd64.
         abi:
           description:
             - V(per_task) for mainline's model, where inserting a patch starts a transition.
             - V(stop_machine) for openEuler's kernels with CONFIG_LIVEPATCH_WO_FTRACE.
             - V(null) if live patching is not supported.
-          type: str
           returned: always
+          type: str
           sample: per_task
         abi_evidence:
           description: What the ABI was concluded from.
+          returned: always
           type: list
           elements: str
-          returned: always
+          sample: [CONFIG_LIVEPATCH=y without CONFIG_LIVEPATCH_WO_FTRACE in /boot/config-6.12.48-amd64]
         stacking_enforced:
           description:
             - Whether a V(stop_machine) kernel has CONFIG_LIVEPATCH_STACK, and so enables only the first disabled patch of
               C(/proc/livepatch/state) and disables only the last enabled one.
             - V(null) if that is not known, and on V(per_task) kernels.
-          type: bool
           returned: always
+          type: bool
+          sample: true
         release:
           description: The running kernel's release.
-          type: str
           returned: always
+          type: str
+          sample: 6.12.48-amd64
         machine:
           description: The host's architecture.
-          type: str
           returned: always
+          type: str
+          sample: x86_64
         config_path:
           description: The configuration that was read; V(null) if there is none.
-          type: str
           returned: always
+          type: str
+          sample: /boot/config-6.12.48-amd64
         config:
           description:
             - The eight options that openEuler's documentation asks for, by name, each with RV(ignore:set), RV(ignore:value) and
               RV(ignore:needed_by), the ABIs that need it.
             - The first two are V(null) if no configuration could be read.
-          type: dict
           returned: always
-          sample: {CONFIG_LIVEPATCH: {set: true, value: y, needed_by: [per_task, stop_machine]}}
+          type: dict
+          sample: {CONFIG_LIVEPATCH: {set: true, value: "y", needed_by: [per_task, stop_machine]}}
+        reboot_required:
+          description:
+            - Whether only a reboot takes out a disabled patch, see RV(openeuler.livepatch.livepatch_module#module:patch.reboot_required), or
+              lets a V(per_task) kernel whose ftrace has failed patch functions again.
+            - That the kernel loads no modules any more (C(/proc/sys/kernel/modules_disabled)) is no reason by itself, since nothing may be
+              waiting to be loaded. A task that needs a module returns it then.
+          returned: always
+          type: bool
+          sample: false
         patches:
           description:
             - Every loaded live patch in the kernel's order; of two enabled ones on one function the later is live.
-            - See RV(openeuler.livepatch.livepatch_module#module:patch) for the keys.
+            - RV(openeuler.livepatch.livepatch_module#module:patch) documents the keys.
+          returned: always
           type: list
           elements: dict
-          returned: always
+          sample:
+            - name: livepatch_cmdline
+              enabled: true
+              in_transition: false
+              replace: false
+              objects: [vmlinux]
+              functions: [{object: vmlinux, name: cmdline_proc_show, sympos: 1}]
+              taint: OEK
+              identity:
+                build_id: 12ebc946d48d5ba56740ddb2a945b2e050087bb7
+                srcversion: 533BB7E5866E52F63B9ACCB
+                sha256: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
+              stored_copy: /run/openeuler-livepatch/livepatch_cmdline-e164b957c98741ba.ko
+              effective: full
+              covered: []
+              boot: trial
+              owner: null
+              source_patches: []
+              permanent: false
+              reboot_required: false
         functions:
           description: Every replaced function with the enabled patches on it.
+          returned: always
           type: list
           elements: dict
-          returned: always
           contains:
             object:
               description: V(vmlinux) or the name of a module.
-              type: str
               returned: always
+              type: str
+              sample: vmlinux
             name:
               description: The function.
+              returned: always
               type: str
-              returned: always
+              sample: cmdline_proc_show
             sympos:
-              description: Its position among the symbols of that name, from 1.
-              type: int
+              description: Its position among the symbols of that name in the object, from 1.
               returned: always
+              type: int
+              sample: 1
             stack:
               description: The enabled patches that replace it, oldest first.
+              returned: always
               type: list
               elements: str
-              returned: always
+              sample: [livepatch_0001, livepatch_0002]
             live:
               description: The patch whose code runs.
-              type: str
               returned: always
+              type: str
+              sample: livepatch_0002
         transition:
           description: The running transition; V(null) if there is none.
-          type: dict
           returned: always
+          type: dict
           contains:
             patch:
               description: The patch being enabled or disabled.
-              type: str
               returned: always
+              type: str
+              sample: livepatch_cmdline
             enabling:
               description: Whether it is being enabled.
-              type: bool
               returned: always
+              type: bool
+              sample: true
             stalling_tasks:
-              description: The tasks that hold it, each with RV(ignore:pid), RV(ignore:tid), RV(ignore:command) and RV(ignore:stack).
+              description: The tasks that hold it.
+              returned: always
               type: list
               elements: dict
-              returned: always
+              contains:
+                pid:
+                  description: The number of its process.
+                  returned: always
+                  type: int
+                  sample: 42
+                tid:
+                  description: Its own number, that of its process unless it is another thread of it.
+                  returned: always
+                  type: int
+                  sample: 42
+                command:
+                  description: The name of the task, as in C(/proc/PID/comm).
+                  returned: always
+                  type: str
+                  sample: sleep
+                stack:
+                  description: The functions in which it is in the kernel, the innermost first. Empty where the kernel does not show it.
+                  returned: always
+                  type: list
+                  elements: str
+                  sample: [hrtimer_nanosleep+0x9d/0x120, do_syscall_64+0x82/0x190]
         boot:
           description: What happens to patches at boot; see O(openeuler.livepatch.livepatch_module#module:boot). Only root can read most of it.
-          type: dict
           returned: always
+          type: dict
           contains:
             installed:
               description: Whether something loads accepted patches, see the role P(openeuler.livepatch.boot#role).
-              type: bool
               returned: always
+              type: bool
+              sample: true
             accepted:
               description:
                 - What the next boot of the running kernel loads, in order, if RV(ansible_facts.ansible_livepatch.boot.installed) and not
                   RV(ansible_facts.ansible_livepatch.boot.held).
-                - Each has RV(ignore:name), RV(ignore:sha256), RV(ignore:release) and RV(ignore:since).
+              returned: always
               type: list
               elements: dict
-              returned: always
+              contains:
+                name:
+                  description: The patch.
+                  returned: always
+                  type: str
+                  sample: livepatch_cmdline
+                sha256:
+                  description: Digest of its file.
+                  returned: always
+                  type: str
+                  sample: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
+                release:
+                  description: The kernel that it is accepted for.
+                  returned: always
+                  type: str
+                  sample: 6.12.48-amd64
+                since:
+                  description: When it was accepted, in UTC.
+                  returned: always
+                  type: str
+                  sample: "2026-11-25T07:33:31Z"
             quarantined:
-              description:
-                - Contents that took the host down when they were loaded at boot, each with RV(ignore:name), RV(ignore:sha256),
-                  RV(ignore:release), RV(ignore:since) and RV(ignore:why).
+              description: Builds that took the host down when they were loaded at boot.
+              returned: always
               type: list
               elements: dict
-              returned: always
+              contains:
+                name:
+                  description: The patch.
+                  returned: always
+                  type: str
+                  sample: livepatch_cmdline
+                sha256:
+                  description: Digest of its file.
+                  returned: always
+                  type: str
+                  sample: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
+                release:
+                  description: The kernel that it took down.
+                  returned: always
+                  type: str
+                  sample: 6.12.48-amd64
+                since:
+                  description: When it came into quarantine, in UTC.
+                  returned: always
+                  type: str
+                  sample: "2026-11-25T07:33:31Z"
+                why:
+                  description: Why, in a sentence.
+                  returned: always
+                  type: str
+                  sample: The host went down while it was being loaded at boot.
             lost:
-              description:
-                - Patches that are accepted for another kernel, with none of that name for the running one, each with RV(ignore:name) and
-                  RV(ignore:release).
+              description: Patches that are accepted for another kernel, with none of that name for the running one.
+              returned: always
               type: list
               elements: dict
-              returned: always
+              contains:
+                name:
+                  description: The patch.
+                  returned: always
+                  type: str
+                  sample: livepatch_cmdline
+                release:
+                  description: The kernel that it is accepted for.
+                  returned: always
+                  type: str
+                  sample: 6.12.43-amd64
             unhealthy_boots:
               description: How many boots in a row have loaded patches and did not end well.
-              type: int
               returned: always
+              type: int
+              sample: 0
             held:
               description:
                 - Whether nothing is loaded any more because of them, until a patch is accepted, or one that is accepted or in quarantine
                   is taken out.
-              type: bool
               returned: always
+              type: bool
+              sample: false
             nothing:
               description: Why this boot has loaded nothing of what is accepted, in a sentence; V(null) if it did.
-              type: str
               returned: always
+              type: str
+              sample: livepatch=off is on the kernel's command line.
             results:
-              description:
-                - What became of each accepted patch in this boot, with RV(ignore:name), RV(ignore:outcome) (V(enabled), V(failed),
-                  V(quarantined), V(skipped)) and RV(ignore:why).
+              description: What became of each accepted patch in this boot.
+              returned: always
               type: list
               elements: dict
-              returned: always
+              contains:
+                name:
+                  description: The patch.
+                  returned: always
+                  type: str
+                  sample: livepatch_cmdline
+                outcome:
+                  description: V(enabled), V(failed), V(quarantined) or V(skipped).
+                  returned: always
+                  type: str
+                  sample: enabled
+                why:
+                  description: Why it was not enabled, in a sentence; empty if it is.
+                  returned: always
+                  type: str
+                  sample: ""
         taint:
-          description: The kernel's taint flags as a number (C(/proc/sys/kernel/tainted)); bit 15 says that a live patch was loaded.
-          type: int
+          description:
+            - The kernel's taint flags as a number (C(/proc/sys/kernel/tainted)); bit 15 says that a live patch was loaded.
+            - V(null) if that cannot be read.
           returned: always
+          type: int
+          sample: 37376
         trouble:
           description: The trouble that this shows, for example V(an oops) or V(a warning), of any time since the kernel booted.
+          returned: always
           type: list
           elements: str
-          returned: always
+          sample: [a warning]
         disagreements:
           description: In what the kernel's sources contradict each other, C(/proc/livepatch/state) and sysfs, as sentences.
+          returned: always
           type: list
           elements: str
-          returned: always
+          sample: ["/proc/livepatch/state shows livepatch_cmdline as disabled, sysfs as enabled."]
         unreadable:
-          description: What could not be read, each with RV(ignore:path) and RV(ignore:reason).
+          description: What could not be read.
+          returned: always
           type: list
           elements: dict
-          returned: always
+          contains:
+            path:
+              description: The file.
+              returned: always
+              type: str
+              sample: /var/lib/openeuler-livepatch/accepted
+            reason:
+              description: The name of the errno, or V(damaged).
+              returned: always
+              type: str
+              sample: EACCES
 """
 
 from ansible.module_utils.basic import AnsibleModule

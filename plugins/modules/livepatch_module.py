@@ -328,6 +328,17 @@ name:
   returned: unless the arguments or the file are wrong
   type: str
   sample: livepatch_cmdline
+reboot_required:
+  description:
+    - Whether only a reboot finishes the job. In check mode, whether only a reboot would.
+    - V(true) if a finding or the cause says that nothing else helps. That is so for a kernel that loads and unloads no modules any more, an
+      ftrace that has failed, and a module without an exit function that is to go.
+    - V(true) also if a transition was forced, and as in RV(patch.reboot_required).
+    - Other patches of the host do not count. RV(openeuler.livepatch.livepatch_facts#module:ansible_facts.ansible_livepatch.reboot_required) is
+      about all of them.
+  returned: always
+  type: bool
+  sample: false
 state:
   description: The state found afterwards, V(enabled), V(disabled), V(absent) or V(in transition). In check mode the state that would be reached.
   returned: unless the arguments or the file are wrong
@@ -341,76 +352,149 @@ actions:
   sample: [load livepatch_cmdline, wait for the transition of livepatch_cmdline]
 patch:
   description: The patch as the kernel shows it afterwards; V(null) if it is not loaded.
-  returned: unless refused
+  returned: success
   type: dict
   contains:
     name:
       description: Name of the module.
-      type: str
       returned: always
+      type: str
+      sample: livepatch_cmdline
     enabled:
       description: Whether the kernel runs the new functions.
-      type: bool
       returned: always
+      type: bool
+      sample: true
     in_transition:
       description: Whether some tasks still run the old functions.
-      type: bool
       returned: always
+      type: bool
+      sample: false
     replace:
       description: Whether loading it disabled all other patches; V(null) if the kernel does not show it.
-      type: bool
       returned: always
+      type: bool
+      sample: false
     objects:
       description: What it patches, V(vmlinux) or names of modules.
+      returned: always
       type: list
       elements: str
-      returned: always
+      sample: [vmlinux]
     functions:
-      description: The functions it replaces, each with RV(ignore:object), RV(ignore:name) and RV(ignore:sympos). Empty while disabled on V(per_task) kernels.
+      description: The functions it replaces. Empty while it is disabled on V(per_task) kernels.
+      returned: always
       type: list
       elements: dict
-      returned: always
+      contains:
+        object:
+          description: V(vmlinux) or the name of a module.
+          returned: always
+          type: str
+          sample: vmlinux
+        name:
+          description: The function.
+          returned: always
+          type: str
+          sample: cmdline_proc_show
+        sympos:
+          description: Its position among the symbols of that name in the object, from 1.
+          returned: always
+          type: int
+          sample: 1
     taint:
       description: The module's taint flags, as in C(/proc/modules).
+      returned: always
       type: str
-      returned: always
+      sample: OEK
     identity:
-      description: What is known of its content, RV(ignore:build_id), RV(ignore:srcversion) and RV(ignore:sha256) of the file.
-      type: dict
+      description: What tells its build from another one.
       returned: always
+      type: dict
+      contains:
+        build_id:
+          description: The build-id of the module; V(null) if the kernel does not show one.
+          returned: always
+          type: str
+          sample: 12ebc946d48d5ba56740ddb2a945b2e050087bb7
+        srcversion:
+          description: The digest of its sources in the module's own information; V(null) if the kernel does not show one.
+          returned: always
+          type: str
+          sample: 533BB7E5866E52F63B9ACCB
+        sha256:
+          description: Digest of its file; V(null) if this module did not load it.
+          returned: always
+          type: str
+          sample: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
     stored_copy:
       description: Path of the copy of its file on the host; V(null) if there is none.
-      type: str
       returned: always
+      type: str
+      sample: /run/openeuler-livepatch/livepatch_cmdline-e164b957c98741ba.ko
     effective:
       description: V(full) if each of its functions is live, V(partial) if some are covered by newer patches, V(none) if all are or it is disabled.
-      type: str
       returned: always
+      type: str
       sample: full
     covered:
-      description: Its functions that are covered, each with RV(ignore:object), RV(ignore:name), RV(ignore:sympos) and RV(ignore:by), names of patches.
+      description: Its functions that are covered by newer patches.
+      returned: always
       type: list
       elements: dict
-      returned: always
+      contains:
+        object:
+          description: V(vmlinux) or the name of a module.
+          returned: always
+          type: str
+          sample: vmlinux
+        name:
+          description: The function.
+          returned: always
+          type: str
+          sample: cmdline_proc_show
+        sympos:
+          description: Its position among the symbols of that name in the object, from 1.
+          returned: always
+          type: int
+          sample: 1
+        by:
+          description: The patches that cover it, oldest first.
+          returned: always
+          type: list
+          elements: str
+          sample: [livepatch_0002]
     boot:
       description: V(accepted) if it is loaded again at boot, V(quarantined) if it was and took the host down, else V(trial).
-      type: str
       returned: always
+      type: str
+      sample: trial
     owner:
       description: The other tool that manages the patch, V(SysCare) or V(kpatch.service); V(null) if none does.
-      type: str
       returned: always
+      type: str
+      sample: SysCare
     source_patches:
       description:
         - Digests of the source patches that it was made from, as in the manifest of M(openeuler.livepatch.livepatch_build).
         - Empty if the file had no manifest beside it when this module loaded it.
+      returned: always
       type: list
       elements: str
-      returned: always
+      sample: [9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08]
     permanent:
       description: Whether the module has no exit function, so that only a reboot removes it.
-      type: bool
       returned: always
+      type: bool
+      sample: false
+    reboot_required:
+      description:
+        - Whether the patch is disabled, and can be neither unloaded nor enabled again before a reboot. It was disabled by force, its module
+          has no exit function, or the kernel loads and unloads no modules any more.
+        - V(false) on V(stop_machine) kernels, which enable a disabled patch where it is.
+      returned: always
+      type: bool
+      sample: false
 boot:
   description: As RV(patch.boot), and V(none) for a patch that is neither loaded nor accepted; in check mode what would be.
   returned: unless refused
@@ -427,41 +511,83 @@ release:
   type: str
   sample: 6.12.48-amd64
 file:
-  description: What was read in the patch file, as M(openeuler.livepatch.livepatch_file_info) returns it. The most important of it is here.
-  returned: if O(src) is given
+  description:
+    - What was read in the patch file. The most important of it is here.
+    - M(openeuler.livepatch.livepatch_file_info) documents the other keys, and returns more.
+  returned: success, if O(src) is given
   type: dict
   contains:
     name:
       description: The module's name.
-      type: str
       returned: always
+      type: str
+      sample: livepatch_cmdline
     sha256:
       description: Digest of the file.
-      type: str
       returned: always
+      type: str
+      sample: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
     vermagic:
       description: The kernel that it was built for.
-      type: str
       returned: always
+      type: str
+      sample: "6.12.48-amd64 SMP preempt mod_unload modversions "
     builder:
       description: Who made it, V(kpatch), V(kpatch-openeuler) or V(hand-written).
-      type: str
       returned: always
+      type: str
       sample: kpatch
     functions:
-      description:
-        - The functions it replaces, each with RV(ignore:object), RV(ignore:name), RV(ignore:sympos) and RV(ignore:numbered), whether the file gives
-          that position. V(null) if the file does not show them.
+      description: The functions it replaces; V(null) if the file does not show them.
+      returned: always
       type: list
       elements: dict
-      returned: always
-      sample: [{object: vmlinux, name: cmdline_proc_show, sympos: 1, numbered: false}]
+      contains:
+        object:
+          description: V(vmlinux) or the name of a module.
+          returned: always
+          type: str
+          sample: vmlinux
+        name:
+          description: The function.
+          returned: always
+          type: str
+          sample: cmdline_proc_show
+        sympos:
+          description: Its position among the symbols of that name in the object, from 1.
+          returned: always
+          type: int
+          sample: 1
+        numbered:
+          description: Whether the file gives the position. If not, the name must be the only one in the object.
+          returned: always
+          type: bool
+          sample: false
     signature:
-      description:
-        - Its signature, with RV(ignore:signer), RV(ignore:hash), RV(ignore:key_id) and RV(ignore:readable); V(null) if it has none.
-      type: dict
+      description: Its signature; V(null) if it has none.
       returned: always
-      sample: {signer: Live patches, hash: sha256, key_id: 0430a9ac5047c16daf0e8346e48444b198927b2c, readable: true}
+      type: dict
+      contains:
+        signer:
+          description: The common name of the issuer of the signer's certificate; V(null) if the signature does not tell.
+          returned: always
+          type: str
+          sample: Live patches
+        hash:
+          description: The algorithm of its digest; V(null) if the signature cannot be read.
+          returned: always
+          type: str
+          sample: sha256
+        key_id:
+          description: The serial number of that certificate, or the identifier of its key; V(null) if the signature cannot be read.
+          returned: always
+          type: str
+          sample: 0430a9ac5047c16daf0e8346e48444b198927b2c
+        readable:
+          description: Whether the signature can be read.
+          returned: always
+          type: bool
+          sample: true
 reason:
   description: Stable key of why it failed, for example V(different_build) or V(transition_stalled).
   returned: failure
@@ -471,10 +597,12 @@ cause:
   description: Why it failed, in one sentence.
   returned: failure
   type: str
+  sample: The patch is built for '6.1.0 SMP ', the kernel is '6.12.48-amd64 SMP preempt mod_unload modversions '.
 remedy:
   description: What to do about it, in one sentence.
   returned: failure
   type: str
+  sample: Build the patch for the running kernel.
 findings:
   description:
     - What was found before, during and after the change. Those of severity V(refuse) forbid the change, and come first.
@@ -485,41 +613,45 @@ findings:
   contains:
     reason:
       description: Stable key of the check that found it.
-      type: str
       returned: always
+      type: str
       sample: kprobe
     severity:
       description: V(refuse), V(warn) or V(info).
-      type: str
       returned: always
+      type: str
       sample: refuse
     cause:
       description: What was seen, and why it matters.
-      type: str
       returned: always
+      type: str
       sample: A kprobe is set in cmdline_proc_show (at +0x0). The kernel changes no function with a kprobe in it, and would answer EINVAL.
     remedy:
       description: What to do about it, in a sentence.
-      type: str
       returned: always
+      type: str
+      sample: Find its owner (/sys/kernel/debug/kprobes/list shows it) and remove it first.
 proofs:
   description: How the result of a change was proven.
-  returned: unless refused
+  returned: success
   type: list
   elements: dict
   contains:
     what:
       description: V(state), V(text), V(probe) or V(log).
-      type: str
       returned: always
+      type: str
+      sample: state
     proven:
       description: V(true), or V(null) where the host does not let one see.
-      type: bool
       returned: always
+      type: bool
+      sample: true
     how:
       description: In a sentence.
-      type: str
       returned: always
+      type: str
+      sample: The kernel shows every patch and function as planned.
 attempted:
   description: The step that failed.
   returned: when a step failed
@@ -535,22 +667,46 @@ kernel_log:
   returned: when a step failed
   type: list
   elements: str
+  sample: ["livepatch: symbol 'nosuch' not found in symbol table"]
 stalling_tasks:
-  description: The tasks that held a stalled transition, each with RV(ignore:pid), RV(ignore:tid), RV(ignore:command) and RV(ignore:stack).
+  description: The tasks that held a stalled transition.
   returned: when a step failed, or a stalled transition was left running
   type: list
   elements: dict
+  contains:
+    pid:
+      description: The number of its process.
+      returned: always
+      type: int
+      sample: 42
+    tid:
+      description: Its own number, that of its process unless it is another thread of it.
+      returned: always
+      type: int
+      sample: 42
+    command:
+      description: The name of the task, as in C(/proc/PID/comm).
+      returned: always
+      type: str
+      sample: sleep
+    stack:
+      description: The functions in which it is in the kernel, the innermost first. Empty where the kernel does not show it.
+      returned: always
+      type: list
+      elements: str
+      sample: [hrtimer_nanosleep+0x9d/0x120, do_syscall_64+0x82/0x190]
 rolled_back:
   description: The steps that led the host back.
-  sample: [disable livepatch_cmdline, unload livepatch_cmdline]
   returned: when a step failed
   type: list
   elements: str
+  sample: [disable livepatch_cmdline, unload livepatch_cmdline]
 not_restored:
   description: In what the host differs from before; empty if it does not.
   returned: when a step failed
   type: list
   elements: str
+  sample: [livepatch_cmdline is enabled and should be not loaded]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -569,9 +725,9 @@ def main() -> None:
     try:
         task = read_task(module.params, module.check_mode)
     except ImportError:
-        module.fail_json(**failure_of(no_pyelftools("to read src on the host")))
+        module.fail_json(reboot_required=False, **failure_of(no_pyelftools("to read src on the host")))
     except FindingError as error:
-        module.fail_json(**failure_of(error.finding))
+        module.fail_json(reboot_required=False, **failure_of(error.finding))
     result = manage(task, Kernel())
     for finding in result.get("findings", []):
         if finding["severity"] == WARN:

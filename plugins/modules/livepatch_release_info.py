@@ -54,52 +54,78 @@ release:
   contains:
     format:
       description: The format of the release, V(1).
+      returned: always
       type: int
       sample: 1
     fix:
       description: What is fixed.
+      returned: always
       type: dict
       contains:
         id:
           description: What the fix is called.
+          returned: always
           type: str
           sample: CVE-2026-0001
         title:
           description: What it fixes.
+          returned: always
           type: str
           sample: A missing check in the TCP stack
         severity:
           description: How severe that is.
+          returned: always
           type: str
           sample: important
         cves:
           description: The CVEs that it fixes.
+          returned: always
           type: list
           elements: str
           sample: [CVE-2026-0001]
     name:
       description: Name of the patch module, as the kernel spells it.
+      returned: always
       type: str
       sample: livepatch_cve_2026_0001
     supersedes:
       description: The patches that it takes the place of.
+      returned: always
       type: list
       elements: str
       sample: [contained]
     fixed_in:
       description: The kernels that do not need it.
+      returned: always
       type: list
       elements: str
       sample: [6.6.0-40.0.0.46.oe2403.x86_64]
     files:
-      description: The patch files, with C(kernel_release), C(machine), C(sha256) and C(path), which is relative to RV(directory).
+      description: The patch files.
+      returned: always
       type: list
       elements: dict
-      sample:
-        - kernel_release: 6.6.0-28.0.0.34.oe2403.x86_64
-          machine: x86_64
-          sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-          path: 6.6.0-28.0.0.34.oe2403.x86_64/livepatch_cve_2026_0001.ko
+      contains:
+        kernel_release:
+          description: The kernel that it is built for.
+          returned: always
+          type: str
+          sample: 6.6.0-28.0.0.34.oe2403.x86_64
+        machine:
+          description: The architecture; V(null) if the release does not tell.
+          returned: always
+          type: str
+          sample: x86_64
+        sha256:
+          description: Digest of the file.
+          returned: always
+          type: str
+          sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+        path:
+          description: Its path, relative to RV(directory).
+          returned: always
+          type: str
+          sample: 6.6.0-28.0.0.34.oe2403.x86_64/livepatch_cve_2026_0001.ko
 directory:
   description: The folder of the file; the current directory for O(release).
   returned: success

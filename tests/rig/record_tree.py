@@ -67,7 +67,11 @@ FILES = (
 )
 """Patterns of glob. The document omits what does not exist, and has the errno of what cannot be read."""
 
-OF_A_PATCH = ("/sys/module/{patch}/notes/.note.gnu.build-id", "/sys/module/{patch}/srcversion")
+OF_A_PATCH = (
+    "/sys/module/{patch}/notes/.note.gnu.build-id",
+    "/sys/module/{patch}/refcnt",
+    "/sys/module/{patch}/srcversion",
+)
 OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack")
 """The files of a task that takes part in a running transition."""
 

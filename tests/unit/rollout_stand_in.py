@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         if self._task.action.endswith("livepatch_facts"):
             return {"ansible_facts": {"ansible_livepatch": state}}
         if wanted == "enabled" and state["refuses"]:
-            return {"failed": True, "msg": state["refuses"]}
+            return {"failed": True, "msg": state["refuses"], "reboot_required": state["reboot_required"]}
         if self._task.check_mode:
             return dict(result, actions=["enable"] if result["changed"] else [], findings=[])
         if wanted == "reverted":
@@ -90,7 +90,7 @@ class Rollout:
 
     def host(self, name: str, mark: str | None = None, variables: dict | None = None, **state: object) -> None:
         kernel = {"release": "6.6", "machine": "x86_64", "trouble": []}
-        known = {**kernel, "patches": [], "refuses": "", "accepted": False}
+        known = {**kernel, "patches": [], "refuses": "", "accepted": False, "reboot_required": False}
         (self.folder / "states" / name).write_text(json.dumps({**known, **state}), encoding="utf-8")
         if mark is not None:
             (self.folder / "run" / f"openeuler-livepatch-trial-fix_1-{name}").write_text(mark, encoding="utf-8")
@@ -119,7 +119,7 @@ class Rollout:
         return {"livepatch_release_file": "release.yml"}
 
     def play(self, playbook: str, variables: dict, *options: str, returns: int = 0) -> str:
-        """What a playbook of the collection prints."""
+        """What a playbook prints, one of the collection or, with its suffix, one in the folder."""
         # Whatever runs on the controller must not become anybody: here it could not.
         everywhere = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}
         inventory = {"all": {"hosts": self.hosts, "vars": everywhere}}
@@ -128,7 +128,8 @@ class Rollout:
         mark = "/openeuler-livepatch-trial-{{ __livepatch_rollout_release.name }}-{{ inventory_hostname }}"
         ours = {"livepatch_become": False, "__livepatch_rollout_mark": str(self.folder / "run") + mark}
         every = [json.dumps({**ours, **variables}), *options]
-        command = [sys.executable, "-c", ANSIBLE_PLAYBOOK, f"openeuler.livepatch.{playbook}"]
+        name = playbook if playbook.endswith(".yml") else f"openeuler.livepatch.{playbook}"
+        command = [sys.executable, "-c", ANSIBLE_PLAYBOOK, name]
         done = subprocess.run(
             [*command, "--inventory=inventory.yml", *[f"--extra-vars={option}" for option in every]],
             cwd=self.folder,

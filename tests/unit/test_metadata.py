@@ -16,7 +16,15 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DOTTED = re.MULTILINE | re.DOTALL
 PRIVATE = ("module_utils", "plugin_utils", "doc_fragments")
-RESULTS_DOCUMENTED = ("livepatch_boot", "livepatch_build", "livepatch_file_info", "livepatch_report")
+RESULTS_DOCUMENTED = (
+    "livepatch_boot",
+    "livepatch_build",
+    "livepatch_facts",
+    "livepatch_file_info",
+    "livepatch_module",
+    "livepatch_release_info",
+    "livepatch_report",
+)
 """The modules whose RETURN is complete; one more name here holds one more module."""
 
 
@@ -83,6 +91,38 @@ def test_each_result_says_when_it_is_returned_and_what_it_looks_like(module: str
 def test_a_result_that_is_not_complete_is_found():
     inner = {"contains": {"value": {"returned": "always"}}}
     assert list(missing_of({"outer": inner})) == ["outer has no returned", "outer.value has no sample"]
+
+
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "bool": bool,
+    "dict": dict,
+    "float": (int, float),
+    "int": int,
+    "list": list,
+    "str": str,
+}
+
+
+def wrong_samples_of(values: dict[str, t.Any], above: str = "") -> t.Iterator[str]:
+    """The keys whose sample does not have the type that is documented."""
+    for name, value in values.items():
+        yield from wrong_samples_of(value.get("contains", {}), f"{above}{name}.")
+        sample = value.get("sample")
+        if "sample" in value and not isinstance(sample, TYPES[value["type"]]):
+            yield f"{above}{name}"
+        if isinstance(sample, list) and not all(isinstance(one, TYPES[value["elements"]]) for one in sample):
+            yield f"{above}{name}"
+
+
+@pytest.mark.parametrize("module", RESULTS_DOCUMENTED)
+def test_each_sample_is_of_its_type(module: str):
+    assert list(wrong_samples_of(returned_by(module))) == []
+
+
+def test_a_sample_of_another_type_is_found():
+    inner = {"contains": {"value": {"type": "str", "sample": True}}}
+    several = {"type": "list", "elements": "str", "sample": [1]}
+    assert list(wrong_samples_of({"outer": inner, "several": several})) == ["outer.value", "several"]
 
 
 def test_what_roles_do_on_the_controller_becomes_nobody():

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 SET_FACT = ("ansible.builtin.set_fact", "set_fact")
 OF_ANSIBLE = ("ansible_become",)
+RESULTS = {"rollout": {"livepatch_rollout_reboot_required"}}
+"""What a role sets for plays."""
 
 
 def load(role: str, path: str) -> dict:
@@ -46,7 +48,7 @@ def internal_variables(role: str) -> set[str]:
         for path in (ROOT / "roles" / role / folder).rglob("*.yml"):
             for task in tasks_of(yaml.safe_load(path.read_text(encoding="utf-8"))):
                 names.update(made_by(task))
-    return names - set(OF_ANSIBLE)
+    return names - set(OF_ANSIBLE) - RESULTS.get(role, set())
 
 
 def public_variables(role: str) -> set[str]:
@@ -71,6 +73,16 @@ def test_internal_variables_begin_with_underscores(role: str):
 @pytest.mark.parametrize("role", ROLES)
 def test_public_variables_begin_with_the_role(role: str):
     assert without_prefix(public_variables(role), f"livepatch_{role}_") == []
+
+
+@pytest.mark.parametrize("role", RESULTS)
+def test_what_a_role_sets_for_plays_is_documented(role: str):
+    main = load(role, "meta/argument_specs.yml")["argument_specs"]["main"]
+    readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    for name in RESULTS[role]:
+        assert name.startswith(f"livepatch_{role}_")
+        assert f"C({name})" in " ".join(main["description"])
+        assert f"`{name}`" in readme
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -64,6 +64,32 @@ def test_one_release_for_all_hosts(rollout: Rollout):
     assert "The hosts of this wave do not all have the same livepatch_rollout_release_file" in rollout.run(returns=2)
 
 
+OF_THEIR_OWN = """\
+- hosts: all
+  gather_facts: false
+  vars:
+    livepatch_rollout_release_file: release.yml
+  tasks:
+    - block:
+        - ansible.builtin.include_role:
+            name: openeuler.livepatch.rollout
+      always:
+        - ansible.builtin.debug:
+            msg: "{{ inventory_hostname }} must reboot: {{ livepatch_rollout_reboot_required is true }}"
+"""
+
+
+def test_a_play_learns_where_only_a_reboot_finishes_the_job(rollout: Rollout):
+    rollout.host("stuck", refuses="It is stuck.", reboot_required=True)
+    rollout.host("fresh")
+    rollout.write_release()
+    (rollout.folder / "own.yml").write_text(OF_THEIR_OWN, encoding="utf-8")
+    output = rollout.play("own.yml", {"livepatch_rollout_max_fail_percentage": 50}, returns=2)
+    assert "stuck: refused. It is stuck. A reboot is required." in output
+    assert '"fresh: enabled"' in output
+    assert "stuck must reboot: True" in output and "fresh must reboot: False" in output
+
+
 def test_each_gate_can_refuse(rollout: Rollout):
     gates = {
         "command": ({"command": ["false"]}, "Check the gate command: "),

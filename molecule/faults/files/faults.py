@@ -140,6 +140,8 @@ def try_prepared(fault: Plain) -> str:
     expect(not tried["changed"] and not tried.get("not_restored"), "nothing is changed", tried)
     expect(tried["reason"] == (checks[0] if checks else fault["reason"]), "the reason is right", tried)
     expect(re.search(fault["says"], tried["msg"]), f"the message says {fault['says']}", tried)
+    needs_reboot = tried.get("reboot_required", False)
+    expect(needs_reboot is fault.get("reboot", False), "it says whether only a reboot helps", tried)
     if checks:
         found = [finding["reason"] for finding in tried["findings"] if finding["severity"] == "refuse"]
         expect(set(checks) <= set(found), f"{checks} are found", tried)

@@ -34,6 +34,7 @@ _FTRACE_FAILED = Finding(
     reason="ftrace_failed",
     seen="ftrace has failed on this host, so that the kernel cannot redirect the function {symbol}.",
     remedy="Look for the first message of ftrace in the kernel's log; only a reboot brings it back.",
+    only_reboot=True,
 )
 
 _SYMBOL_VERSION = Finding(

@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import task_needs_reboot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -87,11 +88,12 @@ class Assessment:
     def unchanged(self, findings: t.Sequence[Finding] = ()) -> Plain:
         """The result of a task that is refused, has nothing to do, or runs in check mode."""
         if refusals(findings):
-            return _refused(self.before, self.task, findings)
+            needs_reboot = self.needs_reboot(findings, self.before, self.before)
+            return {**_refused(self.before, self.task, findings), "reboot_required": needs_reboot}
         books = replace(self.books, boot=self.plan.acceptance or self.books.boot)
         return self.result(predict(self.before, self.plan), books, findings)
 
-    def result(self, after: Snapshot, books: Books, findings: t.Iterable[Finding]) -> Plain:
+    def result(self, after: Snapshot, books: Books, findings: t.Sequence[Finding]) -> Plain:
         """The result with this snapshot and these books as those afterwards."""
         patch = after.patch(self.task.wanted.name)
         return {
@@ -106,12 +108,13 @@ class Assessment:
             "diff": diff(self.before, self.books, after, books),
             "findings": [finding.to_plain() for finding in (*findings, *self.plan.notes)],
             "proofs": [],
-            **_file(self.task),
+            "reboot_required": self.needs_reboot(findings, self.before, after),
+            **({"file": self.task.wanted.file.to_dict()} if self.task.wanted.file else {}),
         }
 
-
-def _file(task: Task) -> Plain:
-    return {"file": task.wanted.file.to_dict()} if task.wanted.file else {}
+    def needs_reboot(self, findings: t.Iterable[Finding], found: Snapshot, goal: Snapshot) -> bool:
+        """Whether only a reboot finishes the task."""
+        return task_needs_reboot([*findings, *self.plan.notes], self.plan, found, goal)
 
 
 def _state(snapshot: Snapshot, name: str) -> str:
@@ -135,7 +138,6 @@ def _refused(before: Snapshot, task: Task, findings: t.Sequence[Finding]) -> Pla
         "cause": refused[0].cause,
         "remedy": refused[0].remedy,
         "findings": [finding.to_plain() for finding in findings],
-        **_file(task),
         "abi": before.abi,
         "release": before.release,
     }

@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import host_needs_reboot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
@@ -64,6 +65,7 @@ def describe_host(
             }
             for option in snapshot.options
         },
+        "reboot_required": host_needs_reboot(snapshot),
         "patches": [describe_patch(patch, snapshot, books) for patch in snapshot.patches],
         "functions": [
             {

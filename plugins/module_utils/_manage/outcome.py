@@ -55,12 +55,19 @@ def _forced(name: str, is_pinned: bool) -> Finding:
         seen=f"The transition of {name} was forced: tasks may run old and new code together{stays}.",
         remedy="Plan a reboot: until then the kernel may not let live patch modules go.",
         severity=WARN,
+        only_reboot=True,
     )
 
 
-def failed_result(failure: Failure) -> Plain:
-    """What a failed run adds to the result."""
+ABOUT_SUCCESS = ("file", "patch", "proofs")
+"""What a result has for what was reached: beside a failure it would only bury the message."""
+
+
+def failed(result: Plain, failure: Failure) -> Plain:
+    """The result of a failed run."""
+    kept = {key: value for key, value in result.items() if key not in ABOUT_SUCCESS}
     return {
+        **kept,
         "failed": True,
         # Without a trace the host is unchanged; otherwise the user must know.
         "changed": bool(failure.not_restored),

@@ -19,10 +19,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     StallingTask,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import stays_until_reboot
 
 Plain = t.Dict[str, t.Any]
 
-INTERNAL = ("instance", "load_index", "refcount")
+INTERNAL = ("instance", "load_index", "pinned", "refcount")
 """What planning needs of a loaded patch, and nobody else."""
 
 
@@ -46,6 +47,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     data["objects"] = sorted({function.object for function in patch.functions})
     data["boot"] = boot_of(books.boot, snapshot, patch.name)
     data["effective"] = snapshot.effect(patch)
+    data["reboot_required"] = stays_until_reboot(patch, snapshot)
     data["covered"] = [
         dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
     ]

@@ -59,7 +59,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
     ending_of,
-    failed_result,
+    failed,
     notes_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import Recovery, left_behind, recover
@@ -262,14 +262,18 @@ class Transaction:
         if self.plan.loads or self.plan.boot or outcome.failure:
             after, books = observe(self.kernel)
         result = self._assessment.result(after, books, findings)
-        with_notes(result, after=[*notes, *notes_of(outcome)])
+        notes = [*notes, *notes_of(outcome)]
+        with_notes(result, after=notes)
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
         if outcome.stalled:
             result["stalling_tasks"] = describe_stalling_tasks(outcome.stalled.stalling_tasks)
+        goal = outcome.after
         if outcome.failure:
-            result.update(failed_result(outcome.failure))
+            notes, goal = [*notes, outcome.failure.finding], self.before
+            result = failed(result, outcome.failure)
             if self._assessment.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
+        result["reboot_required"] = self._assessment.needs_reboot([*findings, *notes], outcome.after, goal)
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
         result["actions"] = [str(step) for step in done]
         result["changed"] = result["changed"] if outcome.failure else any(step.action != Action.WAIT for step in done)
@@ -374,7 +378,5 @@ class Transaction:
 
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
         """The result where nothing was done because of something outside the kernel."""
-        result = self._assessment.result(self.before, self.books, ())
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
-        result.update(failed_result(Failure(attempted, finding, number)))
-        return result
+        return failed(self._assessment.result(self.before, self.books, ()), Failure(attempted, finding, number))

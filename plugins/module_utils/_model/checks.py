@@ -131,7 +131,7 @@ REASONS = {
     ),
     "modules_disabled": Reason(
         REFUSE,
-        "The kernel loads no modules until it is booted again.",
+        "The kernel neither loads nor unloads modules until it is booted again.",
         "Reboot the host.",
         ignorable=True,
     ),

@@ -26,6 +26,7 @@ class Finding:
 
     `reason` is a stable key. `seen`, `why` and `remedy` are sentences: what was found, why it matters, what to do.
     `severity` is REFUSE for what would fail or do harm, WARN for what may, INFO for what is good to know.
+    `only_reboot` says that nothing but a reboot of the host remedies it.
     """
 
     reason: str
@@ -33,11 +34,21 @@ class Finding:
     remedy: str
     why: str
     severity: str
+    only_reboot: bool
 
-    def __init__(self, *, reason: str, seen: str, remedy: str, why: str = "", severity: str = REFUSE) -> None:
+    def __init__(
+        self,
+        *,
+        reason: str,
+        seen: str,
+        remedy: str,
+        why: str = "",
+        severity: str = REFUSE,
+        only_reboot: bool = False,
+    ) -> None:
         # By hand: dataclasses know fields that are given by keyword only since Python 3.10.
         values = {"reason": reason, "seen": seen, "remedy": remedy, "why": why, "severity": severity}
-        for name, value in values.items():
+        for name, value in {**values, "only_reboot": only_reboot}.items():
             object.__setattr__(self, name, value)
 
     @property

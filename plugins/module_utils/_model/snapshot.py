@@ -76,7 +76,9 @@ class LoadedPatch:
     from /sys/kernel/livepatch although its module stays loaded. `replace` is `None` where the kernel does not tell.
     `load_index` counts the modules from the oldest: a patch with a higher one was loaded later.
     `instance` is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
-    `permanent` says that the module has no exit function, so that the kernel never unloads it.
+    `permanent` says that the module has no exit function, so that the kernel never unloads it. `pinned` says that the
+    kernel has dropped the patch and holds its module all the same, which it never lets go: the patch was disabled by
+    force (klp_force_transition() in kernel/livepatch/transition.c).
     `owner` names the other tool that manages the patch, if one does.
     """
 
@@ -92,6 +94,7 @@ class LoadedPatch:
     instance: int | None = None
     permanent: bool = False
     owner: str | None = None
+    pinned: bool = False
 
     @property
     def active(self) -> bool:
@@ -165,6 +168,8 @@ class Snapshot:
     `disagreements` are sentences about sources that contradict each other.
     `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
     `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
+    `modules_disabled` says that the kernel neither loads nor unloads modules until it is booted again, `ftrace_failed`
+    that its ftrace does nothing until then.
     """
 
     release: str
@@ -183,6 +188,8 @@ class Snapshot:
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None
     module_plts: bool | None = None
+    modules_disabled: bool = False
+    ftrace_failed: bool = False
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""

@@ -7,11 +7,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import (
+    FTRACE_ENABLED,
+    MODULES_DISABLED,
+    ftrace_has_failed,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
     KALLSYMS,
     Name,
@@ -21,7 +25,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
-    FTRACE_ENABLED,
     Kprobe,
     Traced,
     read_kprobes,
@@ -84,10 +87,10 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         kprobes=read_kprobes(files),
         traced=read_traced(files),
         ftrace_enabled=files.flag(FTRACE_ENABLED),
-        ftrace_failed=files.error(FTRACE_ENABLED) == errno.ENODEV,
+        ftrace_failed=ftrace_has_failed(files),
         loadable=_loadable(files, release),
         built_in=built_in,
-        modules_disabled=files.flag("/proc/sys/kernel/modules_disabled"),
+        modules_disabled=files.flag(MODULES_DISABLED),
         sig_enforce=_yes(files.text("/sys/module/module/parameters/sig_enforce")),
         lockdown=_lockdown(files),
         secure_boot=_secure_boot(files),

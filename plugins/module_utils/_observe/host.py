@@ -35,6 +35,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.confi
     read_config,
     vermagic_words,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import (
+    MODULES_DISABLED,
+    ftrace_has_failed,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
@@ -84,6 +88,8 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         disagreements=tuple(disagreements),
         vermagic_words=vermagic_words(config) if config_path is not None else None,
         module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
+        modules_disabled=bool(files.flag(MODULES_DISABLED)),
+        ftrace_failed=ftrace_has_failed(files),
     )
 
 
@@ -115,6 +121,8 @@ class _Module(t.NamedTuple):
     refcount: int | None
     taint: str
     permanent: bool
+    users: tuple[str, ...]
+    is_live: bool
 
 
 def _read_modules(files: Files) -> list[_Module]:
@@ -126,13 +134,17 @@ def _read_modules(files: Files) -> list[_Module]:
             continue
         taint = fields[-1].strip("()") if fields[-1].startswith("(") else ""
         refcount = int(fields[2]) if fields[2].isdecimal() else None
-        modules.append(_Module(fields[0], refcount, taint, permanent=PERMANENT in fields[3].split(",")))
+        users = tuple(user for user in fields[3].split(",") if user not in ("", "-", PERMANENT))
+        permanent = PERMANENT in fields[3].split(",")
+        modules.append(_Module(fields[0], refcount, taint, permanent, users, is_live=fields[4] == "Live"))
     modules.reverse()
     return modules
 
 
 def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
     sysfs = f"{SYSFS}/{module.name}"
+    # Before the rest is read: after a transition the kernel drops the patch, and lets its module go a moment later.
+    is_dropped = not files.is_dir(sysfs)
     return LoadedPatch(
         name=module.name,
         enabled=bool(files.flag(sysfs + "/enabled")),
@@ -149,7 +161,14 @@ def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mappin
         instance=files.inode(f"/sys/module/{module.name}"),
         permanent=module.permanent,
         owner=owners.get(module.name),
+        pinned=is_dropped and _is_held(files, module),
     )
+
+
+def _is_held(files: Files, module: _Module) -> bool:
+    """Whether the kernel holds the module on its own account, as it does while it loads it and if it is in use."""
+    refcount = files.number(f"/sys/module/{module.name}/refcnt") or 0
+    return module.is_live and refcount > len(module.users)
 
 
 def _read_functions(files: Files, sysfs: str) -> t.Iterator[Function]:

@@ -97,8 +97,6 @@ TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
 ENABLED_FUNCTIONS = "enabled_functions"
 
-FTRACE_ENABLED = "/proc/sys/kernel/ftrace_enabled"
-
 
 def read_kprobes(files: Files) -> tuple[Kprobe, ...] | None:
     text = files.text(KPROBES)

@@ -212,6 +212,7 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
             seen=f"{patch.name} has no exit function.",
             remedy="Set state: disabled to end its effect; only a reboot removes the module.",
             why="The kernel never unloads such a module (EBUSY).",
+            only_reboot=True,
         )
         for patch in change.snapshot.patches
         if patch.permanent and patch.name in unloaded

@@ -10,20 +10,23 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot, troubles
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import FTRACE_ENABLED
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import FTRACE_ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 
 @check("modules_disabled")
 def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
-    if circumstances.conditions.modules_disabled and circumstances.files:
+    unloads = any(step.action == Action.UNLOAD for step in circumstances.steps)
+    if circumstances.conditions.modules_disabled and (circumstances.files or unloads):
         yield Finding(
             reason="modules_disabled",
             seen="/proc/sys/kernel/modules_disabled is 1.",
-            remedy="Only a reboot switches the loading of modules on again.",
-            why="The kernel loads no modules any more (EPERM).",
+            remedy="Only a reboot lets the kernel load and unload modules again.",
+            why="The kernel neither loads nor unloads modules any more (EPERM).",
+            only_reboot=True,
         )
 
 
@@ -39,6 +42,7 @@ def ftrace_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
             seen=f"ftrace has failed on this host ({FTRACE_ENABLED} answers ENODEV).",
             remedy="Reboot the host; its log tells why, at the first message of ftrace.",
             why="This kernel patches by means of ftrace, and would answer ENODEV.",
+            only_reboot=True,
         )
     elif conditions.ftrace_enabled is None:
         yield Finding(

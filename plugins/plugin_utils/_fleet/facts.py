@@ -263,6 +263,8 @@ def _other_notes(facts: Reader) -> t.Iterator[str]:
     trouble = facts.texts("trouble")
     if trouble:
         yield f"The kernel has had {' and '.join(trouble)} since it booted."
+    if facts.flag("reboot_required", False):
+        yield "Only a reboot takes out a disabled patch, or lets the kernel patch functions again."
     yield from facts.texts("disagreements")
     unreadable = [f"{entry.text('path')} ({entry.text_or_none('reason')})" for entry in facts.each("unreadable")]
     if unreadable:

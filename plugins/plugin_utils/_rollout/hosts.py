@@ -66,6 +66,7 @@ class Host:
     `kernel` is its running kernel, `file` the path of its patch file in the release; each is empty if it is unknown.
     `is_due` says that the patch changes the host, `is_on_trial` that the patch has not passed its tests yet. `problem`
     is a sentence about why the host has failed, `not_rolled_back` one about why it could not be rolled back.
+    `reboot_required` says that only a reboot finishes what livepatch_module was to do there.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Host:
     baseline: Baseline = Baseline()
     problem: str = ""
     not_rolled_back: str = ""
+    reboot_required: bool = False
 
     @property
     def is_to_be_marked(self) -> bool:
@@ -150,7 +152,7 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
             host = replace(host, status=found, problem=result.why)
             break
     host = replace(
-        host,
+        _with_reboot(host, prediction),
         is_due=bool(prediction.content.get("actions")),
         is_on_trial=bool(marked.inner("stat").get("exists")),
     )
@@ -169,6 +171,7 @@ def mark(host: Host, marking: Result) -> Host:
 
 def apply(host: Host, applied: Result) -> Host:
     """The host after the patch was applied."""
+    host = _with_reboot(host, applied)
     return replace(host, problem=applied.why) if applied.is_bad else host
 
 
@@ -197,6 +200,7 @@ def fail(host: Host, task: str, result: Result) -> Host:
 
 def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
     """The host after its rollback, or without one, with the status that it has at the end of the wave."""
+    host = _with_reboot(host, rollback)
     if rollback.is_bad:
         return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=rollback.why)
     if rollback.is_changed:
@@ -212,7 +216,13 @@ def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
 
 def accept(host: Host, acceptance: Result) -> Host:
     """The host after its patch was accepted, or was not to be."""
+    host = _with_reboot(host, acceptance)
     return replace(host, problem=acceptance.why) if acceptance.is_bad else host
+
+
+def _with_reboot(host: Host, result: Result) -> Host:
+    """The host, with the reboot that livepatch_module says it needs."""
+    return replace(host, reboot_required=host.reboot_required or result.content.get("reboot_required") is True)
 
 
 @dataclass(frozen=True)

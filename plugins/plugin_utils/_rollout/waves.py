@@ -55,7 +55,8 @@ def _line(host: Host) -> str:
     of_kernel = f" (kernel {host.kernel})" if host.status in (Status.NO_PATCH_FILE, Status.FIXED) else ""
     problem = f". {host.problem}" if host.problem else ""
     not_rolled_back = f" It was not rolled back: {host.not_rolled_back}" if host.not_rolled_back else ""
-    return f"{host.name}: {host.status.value}{of_kernel}{problem}{not_rolled_back}"
+    line = f"{host.name}: {host.status.value}{of_kernel}{problem}{not_rolled_back}"
+    return f"{line.rstrip('.')}. A reboot is required." if host.reboot_required else line
 
 
 def stop_message(fix: str, hosts: Sequence[Host], wave: Wave, limit: str, not_begun: Sequence[str]) -> str:

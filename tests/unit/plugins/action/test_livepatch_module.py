@@ -112,7 +112,7 @@ def test_a_bad_file_does_not_reach_the_host(tmp_path):
     action = Action({"src": str(path)}, [])
     result = action.run()
     assert result["failed"]
-    assert result["reason"] == "not_elf"
+    assert (result["reason"], result["reboot_required"]) == ("not_elf", False)
     assert action.runs == []
 
 

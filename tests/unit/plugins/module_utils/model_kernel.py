@@ -229,7 +229,7 @@ class ModelKernel:
             return
         if all(patch.name != name for patch in self.patches):
             raise OSError(errno.ENOENT, "No such file or directory")
-        if self.busy_unloads or self._patch(name).enabled:
+        if self.busy_unloads or self._patch(name).enabled or self._patch(name).pinned:
             self.busy_unloads = max(0, self.busy_unloads - 1)
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
         self.patches = [patch for patch in self.patches if patch.name != name]
@@ -252,7 +252,9 @@ class ModelKernel:
 
     def force(self, name):
         self._call("force", name)
-        self._replace(dataclasses.replace(self._patch(name), in_transition=False))
+        """kernel/livepatch/transition.c: the module of a patch that is disabled in this way is never let go."""
+        patch = self._patch(name)
+        self._replace(dataclasses.replace(patch, in_transition=False, pinned=not patch.enabled))
 
     def _refuse_second_transition(self, name):
         """kernel/livepatch/core.c: EBUSY while the transition of another patch is running."""

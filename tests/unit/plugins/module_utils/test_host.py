@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import struct
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Unreadable,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import FTRACE_ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -112,6 +114,54 @@ def test_patches_in_order_of_loading(tree):
 def test_a_module_without_an_exit_function(tree):
     tree.write("/proc/modules", MODULES.replace("lp_off 12288 0 -", "lp_off 12288 0 [permanent],"))
     assert [patch.name for patch in read_snapshot(tree.files).patches if patch.permanent] == ["lp_off"]
+
+
+@pytest.mark.parametrize(
+    ("refcnt", "line", "expected"),
+    [
+        (1, "- Live", True),
+        (0, "- Live", False),
+        (None, "- Live", False),
+        (1, "- Loading", False),
+        # Another module uses it.
+        (1, "user, Live", False),
+        (2, "user, Live", True),
+        (1, "user,[permanent], Live", False),
+        (1, "[permanent], Live", True),
+    ],
+)
+def test_a_module_that_the_kernel_holds_after_it_has_dropped_the_patch(tree, refcnt, line, expected):
+    tree.patch("lp_one", [])
+    tree.write("/proc/modules", f"lp_one 12288 1 - Live 0x0 (OEK)\nlp_off 12288 1 {line} 0x0 (OEK)\n")
+    for name in ("lp_one", "lp_off") if refcnt is not None else ():
+        tree.write(f"/sys/module/{name}/refcnt", f"{refcnt}\n")
+    snapshot = read_snapshot(tree.files)
+    assert (snapshot.patch("lp_off").pinned, snapshot.patch("lp_one").pinned) == (expected, False)
+
+
+def test_what_was_disabled_by_force_is_a_fact(tree):
+    tree.patch("lp_one", [])
+    tree.patch("lp_two", [])
+    assert not gather(tree.files)["reboot_required"]
+    tree.write("/sys/module/lp_off/refcnt", "1\n")
+    facts = gather(tree.files)
+    assert [patch["name"] for patch in facts["patches"] if patch["reboot_required"]] == ["lp_off"]
+    assert facts["reboot_required"]
+
+
+def test_a_kernel_that_loads_and_unloads_no_modules_any_more(tree):
+    tree.patch("lp_one", [])
+    tree.patch("lp_two", [])
+    tree.write("/proc/sys/kernel/modules_disabled", "0\n")
+    assert not gather(tree.files)["reboot_required"]
+    tree.write("/proc/sys/kernel/modules_disabled", "1\n")
+    assert [patch["reboot_required"] for patch in gather(tree.files)["patches"]] == [False, True, False]
+
+
+def test_an_ftrace_that_has_failed(tree, monkeypatch):
+    assert not gather(tree.files)["reboot_required"]
+    monkeypatch.setattr(tree.files, "error", {FTRACE_ENABLED: errno.ENODEV}.get)
+    assert gather(tree.files)["reboot_required"]
 
 
 def test_what_a_patch_was_made_from(tree):

@@ -55,26 +55,18 @@ class SysfsKernel(ModelKernel):
 
     last = None
     marks = True
-    pinned = ()
 
     def load(self, path, sha256):
         super().load(path, sha256)
         pathlib.Path(self.root, "sys/module", self.known_files[sha256].name).mkdir(parents=True, exist_ok=True)
 
     def unload(self, name):
-        if name in self.pinned:
-            raise OSError(errno.EAGAIN, "")
         super().unload(name)
         directory = pathlib.Path(self.root, "sys/module", name)
         directory.rename(directory.with_name(f"{name} {len(self.calls)}"))
         if self.last == f"unload {name}":
             self.last = None
             raise Cut
-
-    def force(self, name):
-        if not self._patch(name).enabled:
-            self.pinned = (*self.pinned, name)
-        super().force(name)
 
     def end_transitions(self):
         self.stall = set()
@@ -165,7 +157,8 @@ def test_a_transition_that_is_still_running_is_no_change(tmp_path):
 def test_what_must_be_loaded_again_is_not_disabled_by_force(tmp_path):
     host = two(tmp_path, stall=["mid"])
     result = host.run("old", State.DISABLED, on_covered=OnCovered.UNSTACK, patience=FORCING)
-    assert (result["reason"], host.stack, host.kernel.pinned) == ("transition_stalled", ["old", "mid"], ())
+    assert (result["reason"], host.stack) == ("transition_stalled", ["old", "mid"])
+    assert not any(patch.pinned for patch in host.kernel.patches)
 
 
 def test_what_was_disabled_by_force_is_not_forgotten(tmp_path):

@@ -432,6 +432,14 @@ def test_the_kernel(abi, conditions, expected):
     assert seen(abi, **conditions) == expected
 
 
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize(("state", "expected"), [(State.ABSENT, [("modules_disabled", REFUSE)]), (State.DISABLED, [])])
+def test_a_kernel_that_unloads_no_modules(abi, state, expected):
+    """The patch would be disabled and could not be enabled again, since loading is what enables it."""
+    there = loaded(patch_file(abi=abi))
+    assert seen(abi, patches=[there], wanted=Wanted("fix", state), modules_disabled=True) == expected
+
+
 @pytest.mark.parametrize(("taint", "expected"), [(0, []), (36864, []), (1 << 7, ["taint"]), (1 << 9, ["taint"])])
 def test_earlier_trouble(taint, expected):
     assert [check for check, _severity in seen(host={"taint": taint})] == expected

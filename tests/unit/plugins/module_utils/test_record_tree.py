@@ -64,6 +64,7 @@ FILES = {
     "/sys/kernel/tracing/README": "tracing\n",
     "/sys/kernel/tracing/enabled_functions": "cmdline_proc_show (1) R I     \ttramp: 0xc0\n",
     "/sys/module/lp_one/notes/.note.gnu.build-id": b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0" + bytes(range(200, 220)),
+    "/sys/module/lp_off/refcnt": "1\n",
     "/sys/module/lp_one/srcversion": "ABCDEF\n",
     "/sys/module/module/parameters/sig_enforce": "N\n",
     "/usr/lib/syscare/patches/4f2a/lp-two.ko": "\x7fELF",
@@ -105,7 +106,9 @@ def fixture_tree(tmp_path: pathlib.Path) -> Tree:
     tree = Tree(tmp_path / "host")
     tree.write("/proc/sys/kernel/osrelease", RELEASE + "\n")
     tree.write("/proc/sys/kernel/tainted", "36864\n")
-    tree.write("/proc/modules", "lp_one 12288 1 - Live 0x0 (OEK)\next4 1163264 1 - Live 0x0\n")
+    tree.write(
+        "/proc/modules", "lp_off 12288 1 - Live 0x0 (OEK)\nlp_one 12288 1 - Live 0x0 (OEK)\next4 1163264 1 - Live 0x0\n"
+    )
     tree.patch("lp_one", ["vmlinux/cmdline_proc_show,1"], transition="1")
     for path, content in FILES.items():
         tree.write(path, content)
@@ -131,7 +134,8 @@ def test_a_recorded_host_is_read_as_the_host_is(tree: Tree, tmp_path: pathlib.Pa
     files = recorded(tree, tmp_path / "elsewhere")
     snapshot, conditions = read(files)
     assert (snapshot, conditions) == read(tree.files)
-    assert (snapshot.abi, [patch.in_transition for patch in snapshot.patches]) == (PER_TASK, [True])
+    assert (snapshot.abi, [patch.in_transition for patch in snapshot.patches]) == (PER_TASK, [True, False])
+    assert [patch.pinned for patch in snapshot.patches] == [False, True]
     assert conditions.symbols == {
         ("vmlinux", "cmdline_proc_show"): (Symbol(0xFFFFFFFF81000010, 0x30, frozenset(["an_alias"])),),
         ("ext4", "ext4_sync_file"): (Symbol(0xFFFFFFFFC0000000, 0x20),),

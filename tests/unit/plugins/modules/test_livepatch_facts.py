@@ -29,4 +29,4 @@ def test_the_host_as_facts(
     result = call(livepatch_facts, check_mode=check_mode)
     facts = result["ansible_facts"]["ansible_livepatch"]
     assert (result["changed"], facts["release"], facts["abi"]) == (False, "6.6.0-here", "stop_machine")
-    assert facts["patches"] == []
+    assert (facts["patches"], facts["reboot_required"]) == ([], False)

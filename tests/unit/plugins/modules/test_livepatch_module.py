@@ -67,3 +67,13 @@ def test_what_the_operator_should_know_is_a_warning(call: Call, kernel: ModelKer
 def test_arguments_that_do_not_fit_together_reach_no_kernel(call: Call, kernel: ModelKernel) -> None:
     result = call(livepatch_module, name="fix", state="absent", boot="accepted")
     assert (result["failed"], result["reason"], kernel.calls) == (True, "bad_arguments", [])
+    assert result["reboot_required"] is False
+
+
+def test_without_pyelftools_on_the_host_it_is_named(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_task(*_arguments: t.Any) -> t.NoReturn:
+        raise ImportError
+
+    monkeypatch.setattr(livepatch_module, "read_task", read_task)
+    result = call(livepatch_module, src="/fix.ko", remote_src=True)
+    assert (result["reason"], result["reboot_required"]) == ("no_pyelftools", False)

@@ -215,6 +215,7 @@ def test_old_facts_without_boot_and_time_are_understood():
     old = facts(patch())
     for key in ("boot", "read_at", "trouble", "unreadable", "transition", "machine"):
         del old[key]
+    assert "reboot_required" not in old
     host = host_of(old, release())
     assert host.headline == "protected"
     assert (host.age, host.notes) == (None, ("The facts do not say when they were read.",))
@@ -243,6 +244,7 @@ def test_notes():
             transition={"patch": "lp", "enabling": False, "stalling_tasks": [{"pid": 7, "command": "sleep"}] * 7},
             boot=boot(quarantined=[stored()], lost=[stored(kernel="5.10")], held=True, nothing="livepatch=off"),
             trouble=["an oops", "a warning"],
+            reboot_required=True,
             disagreements=["One says so."],
             unreadable=[{"path": "/proc/x", "reason": "EACCES"}],
         )
@@ -255,6 +257,7 @@ def test_notes():
         "Boots load no patches any more, because too many boots were unhealthy.",
         "livepatch=off",
         "The kernel has had an oops and a warning since it booted.",
+        "Only a reboot takes out a disabled patch, or lets the kernel patch functions again.",
         "One says so.",
         "These files could not be read: /proc/x (EACCES).",
     )

@@ -190,6 +190,26 @@ def test_what_does_not_work_is_noted(registered, problem):
     assert hosts.accept(TRIAL, result(registered)) == replace(TRIAL, problem=problem)
 
 
+REBOOT = {"reboot_required": True}
+
+
+@pytest.mark.parametrize("result_of", [OK, CHANGED, FAILED])
+def test_a_reboot_that_the_module_asks_for_is_noted(result_of):
+    asks, asks_not = result({**result_of, **REBOOT}), result({**result_of, "reboot_required": False})
+    nothing = result(SKIPPED)
+    for noted in (
+        hosts.check(READY, nothing, nothing, asks),
+        hosts.apply(TRIAL, asks),
+        hosts.settle(TRIAL, asks, False),
+        hosts.accept(TRIAL, asks),
+    ):
+        assert noted.reboot_required is True
+        # No later result takes it back.
+        assert hosts.accept(hosts.settle(hosts.apply(noted, asks_not), asks_not, False), nothing).reboot_required
+    assert not hosts.apply(TRIAL, asks_not).reboot_required
+    assert not hosts.apply(TRIAL, result(result_of)).reboot_required
+
+
 def test_a_test_that_fails_is_named():
     assert hosts.fail(TRIAL, "Check the gate url", result(SILENT)).problem == "Check the gate url: It failed."
 
@@ -248,7 +268,7 @@ def test_what_has_become_of_a_host(host, rollback, check_mode, status):
 
 
 def test_a_host_survives_the_way_through_ansible():
-    host = replace(TRIAL, baseline=BEFORE, problem="It broke.", not_rolled_back="No route.")
+    host = replace(TRIAL, baseline=BEFORE, problem="It broke.", not_rolled_back="No route.", reboot_required=True)
     assert hosts.read_host(hosts.host_data(host)) == host
     assert hosts.host_data(host)["baseline"] == {"disabled": False, "trouble": ["a warning"]}
 
@@ -297,6 +317,8 @@ def test_whether_a_wave_stops_and_who_is_rolled_back(kinds, limit, must_stop, to
             Host("h", Status.NOT_ROLLED_BACK, problem="It broke.", not_rolled_back="No route."),
             "h: not rolled back. It broke. It was not rolled back: No route.",
         ),
+        (Host("h", Status.ENABLED, reboot_required=True), "h: enabled. A reboot is required."),
+        (Host("h", Status.REFUSED, problem="No.", reboot_required=True), "h: refused. No. A reboot is required."),
     ],
 )
 def test_the_line_of_a_host(host, line):
