@@ -16,6 +16,7 @@ import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import describe_host
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
     Accepted,
@@ -127,13 +128,12 @@ def described(*patches: t.Any, **changes: t.Any) -> Plain:
     )
     host = snapshot(
         *patches,
-        boot=acceptance,
         options=(Option("CONFIG_LIVEPATCH", "y"),),
         unreadable=(Unreadable("/path", "EACCES"),),
         **changes,
     )
-    facts: Plain = {"read_at": "now", **describe_host(host, (STALLING,), {"results": [vars(Result("fix", "enabled"))]})}
-    return facts
+    boot_report = {"results": [vars(Result("fix", "enabled"))]}
+    return {"read_at": "now", **describe_host(host, Books(boot=acceptance), (STALLING,), boot_report)}
 
 
 def test_livepatch_facts() -> None:
