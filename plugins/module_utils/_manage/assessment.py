@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 
 def observe(kernel: KernelProtocol) -> tuple[Snapshot, Books]:
-    """What the kernel says, with the digests of what this collection loaded, and the collection's books."""
+    """The snapshot of the host, with the digests from the collection's books, and these books."""
     snapshot = kernel.snapshot()
     books = read_books(kernel.files(), snapshot)
     return books.identify(snapshot), books
@@ -94,7 +94,7 @@ class Assessment:
         return self.result(predict(self.before, self.plan), books, findings)
 
     def result(self, after: Snapshot, books: Books, findings: t.Sequence[Finding]) -> Plain:
-        """The result with this snapshot and these books as those afterwards."""
+        """The result of a task after which the host is as in this snapshot and these books."""
         patch = after.patch(self.task.wanted.name)
         return {
             "changed": self.plan.changes,

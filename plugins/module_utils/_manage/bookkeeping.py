@@ -26,12 +26,12 @@ if t.TYPE_CHECKING:
 
 
 def gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
-    """The patches that the plan, or rolling it back, has left unloaded, or with a different build."""
+    """The patches of the plan that are not loaded afterwards, or of which a different build is."""
     return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
 
 
 def going_patches(outcome: Outcome) -> list[str]:
-    """The patches that are to be unloaded by the next run, or that only a reboot removes."""
+    """The names of the patches that the next run is to unload, or that only a reboot removes."""
     return [*outcome.pinned, *(step.patch for step in outcome.skipped if step.action == Action.UNLOAD)]
 
 
@@ -43,7 +43,7 @@ def displaced_by_run(
     catalog: Catalog,
     going: t.Collection[str] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
-    """What the wanted patch has taken the place of, where that has changed; `going` is not gone yet."""
+    """What the wanted patch has displaced, if a run has changed that. Patches in `going` count as displaced."""
     if wanted.state == State.REVERTED:
         return {wanted.name: ()}
     gone = [patch for patch in before.patches if patch.name in going or patch in gone_patches(before, plan, after)]
@@ -86,7 +86,7 @@ def note_proof(files: Files, patch: LoadedPatch | None, proven: bool) -> list[Fi
 
 
 def not_accepted(name: str, error: OSError) -> Finding:
-    """What to say where the next boots could not be told to load a patch again."""
+    """The finding that a patch could not be accepted again."""
     return Finding(
         reason="not_accepted",
         seen=f"{name} is not accepted any more: {error.strerror}.",

@@ -47,7 +47,7 @@ def _remove_delivery(task: Task) -> bool:
 
 
 def _manage(task: Task, kernel: KernelProtocol) -> Plain:
-    """Assessment without the lock first: a run that changes nothing neither waits nor leaves anything."""
+    """Observe and plan without the lock first: a run that changes nothing neither waits nor writes anything."""
     assessment = Assessment(task, kernel)
     if assessment.is_settled and not journal.is_noted(kernel.files()):
         return assessment.unchanged()

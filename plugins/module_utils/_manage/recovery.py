@@ -36,10 +36,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
 
 @dataclass(frozen=True)
 class Recovery:
-    """What became of an interrupted run. `changed` says whether something had to be rolled back.
+    """What became of an interrupted run. `changed` says whether anything was rolled back.
 
-    `catalog` has the files that were at hand before it: one that it has taken out may be wanted again. `has_lost` says
-    whether something could not be brought back.
+    `catalog` has the patch files that were on the host before: the task may want a patch that the run had unloaded.
+    `has_lost` says whether a patch could not be loaded again.
     """
 
     notes: tuple[Finding, ...] = ()
@@ -81,7 +81,7 @@ class LeftBehind:
 
 
 def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
-    """What a run has left of which there is a note; None if there is none."""
+    """What the run has left whose note is on the host; None without a note."""
     note = journal.read_note(kernel.files())
     if note is None:
         return None

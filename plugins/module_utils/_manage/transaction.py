@@ -66,7 +66,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recove
 
 
 def change(assessment: Assessment) -> Plain:
-    """Check what was planned, and carry it out unless it is refused or only to be predicted."""
+    """Check the plan, and carry it out unless it is refused or the task runs in check mode."""
     task, kernel, run = assessment.task, assessment.kernel, Transaction(assessment)
     if task.check_mode:
         return _predict(assessment)
@@ -146,7 +146,7 @@ class Transaction:
         self.plan = assessment.plan
 
     def findings(self) -> list[Finding]:
-        """All that speaks against the plan, and what is good to know."""
+        """The findings of the preflight, with those that the task ignores as warnings."""
         steps = self.plan.intended
         if not steps:
             return list(self.plan.refusals)
@@ -179,19 +179,19 @@ class Transaction:
 
     @property
     def _proves(self) -> bool:
-        """Whether there is an effect to be proven."""
+        """Whether the task enables a patch, whose effect is to be proven."""
         return self.task.wanted.state == State.ENABLED
 
     @property
     def _brings_effect(self) -> bool:
-        """Whether the effect is not there before: another content, or a patch that was not enabled, is enabled."""
+        """Whether the plan makes a difference to prove: it enables a disabled patch, or another build."""
         wanted = self.task.wanted
         loaded = self.before.patch(wanted.name)
         actions = (Action.LOAD,) if loaded and loaded.enabled else (Action.LOAD, Action.ENABLE)
         return self._proves and any(step.patch == wanted.name and step.action in actions for step in self.plan.intended)
 
     def without_change(self) -> Plain:
-        """The result where nothing is done, with all that was found."""
+        """The result of a task that does nothing, with all findings."""
         result = self._assessment.unchanged(self.findings())
         if not self._assessment.lacks_proof:
             return result
@@ -232,7 +232,7 @@ class Transaction:
             self.catalog.paths[file] = copies.store(files, file.name, self.catalog.paths[file], file.sha256)
 
     def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
-        """Note what is so now: what is loaded, displaced, proven and accepted. Returns what could not be noted."""
+        """Record what is loaded, displaced, proven and accepted now. Returns what could not be recorded."""
         files = self.kernel.files()
         lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
         notes = self._accept_again(files) if outcome.failure else []
@@ -287,11 +287,11 @@ class Transaction:
 
     @property
     def _reduced(self) -> Acceptance | None:
-        """What is accepted still after a run that forgets something; None if it does not."""
+        """What stays accepted after a run that forgets a patch; None if it forgets none."""
         return self.plan.acceptance if not self.plan.accepts else None
 
     def _note_beginning(self) -> None:
-        """Note what is about to be done, and forget what the next boots shall not load. Raises OSError."""
+        """Write the note of the run, and forget what the next boots must not load. Raises OSError."""
         files = self.kernel.files()
         try:
             journal.write_note(files, self._note())
@@ -326,7 +326,7 @@ class Transaction:
         return replace(outcome, after=self.books.identify(outcome.after))
 
     def _accept(self) -> None:
-        """Let the next boots load the patch: last, so that only what has proven itself is accepted."""
+        """Accept the patch: last, so that the next boots load only a patch whose effect is proven."""
         if self.plan.acceptance is None or not self.plan.accepts:
             return
         files = self.kernel.files()
@@ -347,7 +347,7 @@ class Transaction:
             raise StepFailed(attempted, cause, error.errno) from error
 
     def _accept_again(self, files: Files) -> list[Finding]:
-        """Accept what was accepted before. Returns what could not be."""
+        """Accept again what was accepted before. Returns a finding if that failed."""
         try:
             if self.plan.acceptance is not None:
                 boot_store.restore(files, self.books.boot)
@@ -370,13 +370,13 @@ class Transaction:
         )
 
     def _digests(self) -> str:
-        """Of the files that the steps are about, as far as they are known."""
+        """The digests of the files of the steps, for the host's log."""
         brought = {file.name: file for file in (*self.plan.loads, *self.plan.accepts)}
         files = {**self.catalog.stored, **brought}
         names = dict.fromkeys(step.patch for step in self.plan.all_steps if step.patch in files)
         return "".join(f" {name} sha256={files[name].sha256}" for name in names)
 
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
-        """The result where nothing was done because of something outside the kernel."""
+        """The failed result of a run that has not begun, because of something outside of the kernel."""
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
         return failed(self._assessment.result(self.before, self.books, ()), Failure(attempted, finding, number))

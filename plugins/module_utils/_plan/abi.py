@@ -41,14 +41,14 @@ class PerTask:
         return [Step(Action.LOAD, name, file), *self.wait(name)]
 
     def enable(self, name: str) -> list[Step]:
-        """Enable a loaded patch: only one whose transition down is running can be turned back."""
+        """Enable a loaded patch. The kernel permits that only while a transition disables the patch."""
         return [Step(Action.ENABLE, name), *self.wait(name)]
 
     def disable(self, name: str) -> list[Step]:
         return [Step(Action.DISABLE, name), *self.wait(name)]
 
     def enable_again(self, name: str, file: PatchFile | None) -> list[Step]:
-        """Enable a patch that was disabled: the kernel has dropped it, so that its module is loaded anew."""
+        """Enable a disabled patch. The kernel has dropped it, so its module is unloaded and loaded again."""
         return [Step(Action.UNLOAD, name), *self.load(name, file)]
 
 
@@ -91,5 +91,5 @@ Abi = t.Union[PerTask, StopMachine]
 
 
 def abi_of(snapshot: Snapshot) -> Abi:
-    """The strategy for this host; a kernel that cannot be live-patched is refused before it matters."""
+    """The strategy for the ABI of this host. Without an ABI it does not matter: such a host is refused."""
     return StopMachine(snapshot.stacking_enforced) if snapshot.abi == STOP_MACHINE else PerTask()

@@ -38,9 +38,9 @@ class BootContext:
 
 
 def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
-    """Add what becomes of the acceptance to a plan of the same task.
+    """Add to a plan of the same task what it does about the next boots.
 
-    A patch that is taken out is not accepted any more either: it would come back by itself.
+    A patch that the plan unloads is not accepted any more: the next boot would load it again.
     """
     if plan.refusals:
         return plan
@@ -131,7 +131,7 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
 
 
 def _file(wanted: Wanted, stored: Stored) -> PatchFile | None:
-    """What is to be accepted; the copy that is on the host already, if it is of that file."""
+    """The patch file to accept: the copy on the host if it is of the same file, so that nothing is sent."""
     copy = stored.get(wanted.name)
     return copy if copy and (wanted.file is None or wanted.file.sha256 == copy.sha256) else wanted.file
 
@@ -158,10 +158,10 @@ NOTHING = "none"
 
 
 def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
-    """Whether the patch of this name is loaded again at boot: `accepted`, `quarantined`, or else `trial`.
+    """Whether the next boots load the patch of this name: `accepted`, `quarantined`, `trial` or `none`.
 
-    If a different build than the accepted one is loaded, it is on trial. `none` is said of what is neither loaded nor
-    accepted.
+    A loaded patch that is not accepted is on trial, as is a different build than the accepted one. `none` stands for a
+    patch that is neither loaded nor accepted.
     """
     entry = next((entry for entry in boot.due(snapshot.release) if entry.name == name), None)
     loaded = snapshot.patch(name)
@@ -177,7 +177,7 @@ def _identity(entry: Accepted) -> Identity:
 
 
 def describe_boot(boot: Acceptance, release: str) -> list[dict[str, t.Any]]:
-    """What a boot of this kernel loads, in order."""
+    """The patches that a boot of this kernel loads, in order, in plain types."""
     return [
         {"name": entry.name, "sha256": entry.sha256, "release": entry.release, "since": entry.since}
         for entry in boot.due(release)

@@ -38,7 +38,7 @@ class Moves:
 
 
 def moves_of(abi: Abi, loaded: LoadedPatch | None, state: str, other_build: bool) -> Moves:
-    """The moves of a patch to a state. `other_build`: the file to load is another build than the loaded one."""
+    """The moves of a patch to a state. `other_build` says that the file has another build than the loaded patch."""
     enabled = loaded is not None and loaded.enabled
     moving = loaded is not None and loaded.in_transition
     exchanged = loaded is not None and other_build and state in (State.ENABLED, State.PRESENT)
@@ -79,20 +79,20 @@ class ChangeSet:
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """What the wanted patch replaces, as far as it is known."""
+        """The functions that the wanted patch replaces: those of its file, else those that the kernel shows."""
         if self.file and self.file.functions is not None:
             return self.file.functions
         return self.loaded.functions if self.loaded else ()
 
     @property
     def keeps_stacking(self) -> bool:
-        """Whether to obey CONFIG_LIVEPATCH_STACK: where it is unknown, only if others may be moved and moved back."""
+        """Whether the plan obeys CONFIG_LIVEPATCH_STACK. Where that is unknown, only with on_covered: unstack."""
         may_move = self.wanted.on_covered == OnCovered.UNSTACK and self.wanted.state != State.DISABLED
         return bool(self.abi.stacking) or (self.abi.stacking is None and may_move)
 
     @property
     def lowers_first(self) -> bool:
-        """With CONFIG_LIVEPATCH_STACK a superseded patch blocks the way: it cannot be disabled below the new one."""
+        """Whether superseded patches are disabled first: with CONFIG_LIVEPATCH_STACK not below an enabled patch."""
         return self.abi.stacking is not False and bool(self.superseded) and self.moves.up
 
     def is_before(self, patch: LoadedPatch, other: LoadedPatch) -> bool:
@@ -120,7 +120,7 @@ class ChangeSet:
 
 
 def change_set(snapshot: Snapshot, wanted: Wanted, copies: Stored, other_build: bool) -> ChangeSet:
-    """What the task moves. Each value follows from those before it."""
+    """The change that a task asks for. Each value follows from those before it."""
     abi, loaded = abi_of(snapshot), snapshot.patch(wanted.name)
     change = ChangeSet(
         snapshot=snapshot,
@@ -155,7 +155,7 @@ def _superseded(change: ChangeSet) -> tuple[LoadedPatch, ...]:
 
 
 def _contains(change: ChangeSet, patch: LoadedPatch) -> bool:
-    """Whether the wanted patch replaces all functions of the other one, and that one does not lie above it."""
+    """Whether the wanted patch replaces all functions of the other one, which is not above it."""
     is_exchanged = change.moves.out and change.moves.in_
     return bool(
         patch.functions
@@ -165,7 +165,7 @@ def _contains(change: ChangeSet, patch: LoadedPatch) -> bool:
 
 
 def _is_above_mine(change: ChangeSet, patch: LoadedPatch) -> bool:
-    """Whether the patch has come to lie above the wanted one, both being live: then it is not covered by it."""
+    """Whether both patches are enabled and this one is above the wanted one, which then does not cover it."""
     loaded = change.loaded
     return bool(loaded and loaded.enabled and patch.enabled and change.is_before(loaded, patch))
 
@@ -179,7 +179,7 @@ def _lowered(change: ChangeSet) -> tuple[LoadedPatch, ...]:
 
 
 def _involved(change: ChangeSet) -> tuple[LoadedPatch, ...]:
-    """The enabled patches, not themselves lowered, that a change would uncover silently or that it would cover."""
+    """The other enabled patches that a change would uncover, or cover."""
     loaded = change.loaded
     names = {above.name for patch in change.lowered for above in _above(change, patch)}
     if change.moves.up and loaded and not (loaded.enabled or change.moves.back):
@@ -190,14 +190,14 @@ def _involved(change: ChangeSet) -> tuple[LoadedPatch, ...]:
 
 
 def _above(change: ChangeSet, patch: LoadedPatch) -> t.Iterator[LoadedPatch]:
-    """Who covers the patch, apart from those that are lowered too and from the one that supersedes it."""
+    """The patches that cover this one, without those that are lowered and the one that supersedes it."""
     for above in change.snapshot.covering(patch):
         if above not in change.lowered and above.name != change.wanted.name:
             yield above
 
 
 def _newer(change: ChangeSet, loaded: LoadedPatch) -> list[LoadedPatch]:
-    """Enabled patches on the same functions that were loaded after this one, which it would jump over."""
+    """The enabled patches on the same functions that were loaded later: this one would come above them."""
     return [
         patch
         for patch in change.snapshot.patches

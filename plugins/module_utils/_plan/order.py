@@ -14,7 +14,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change i
 
 
 def steps_of(change: ChangeSet) -> list[Step]:
-    """The steps: no function is without its fix longer than needed, and the kernel allows each step."""
+    """The steps of a change, in an order that the kernel permits and that leaves functions unpatched least."""
     if change.lifted or change.lowers_first:
         return _with_room_made(change)
     down = _lower(change, change.loaded) if change.moves.down and change.loaded else _settle(change)
@@ -43,10 +43,10 @@ def _with_room_made(change: ChangeSet) -> list[Step]:
 
 
 def _place_among_lifted(change: ChangeSet) -> int:
-    """How many of the lifted patches are enabled again before the wanted one is.
+    """How many of the lifted patches are enabled again before the wanted one.
 
-    A new patch belongs above all, one that was disabled below all, one that was enabled where it was.
-    With CONFIG_LIVEPATCH_STACK the kernel's list decides, and a module that comes in is its last.
+    A new patch comes above all of them, a patch that was disabled below all, and one that was enabled keeps its place.
+    With CONFIG_LIVEPATCH_STACK the kernel's list decides, in which a newly loaded module is the last.
     """
     loaded = change.loaded
     if loaded is None or (change.moves.in_ and change.keeps_stacking):

@@ -28,7 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.refusals
 
 
 def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) -> Plan:
-    """Plan the way from the snapshot to what is wanted."""
+    """Plan the steps from the snapshot to what is wanted, or refuse."""
     refusals = _refuse_host(snapshot, wanted)
     if refusals:
         return Plan(refusals=tuple(refusals))
@@ -55,7 +55,7 @@ def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[S
 
 
 def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list[Step]:
-    """The modules that a file needs to be there and that are not, if they may be loaded."""
+    """The steps that load modules which a file needs and which are not loaded; none if the task does not permit it."""
     if not wanted.load_targets:
         return []
     files = [step.file for step in steps if step.action == Action.LOAD and step.file]

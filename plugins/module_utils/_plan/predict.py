@@ -21,7 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi impo
 
 
 def predict(snapshot: Snapshot, plan: Plan) -> Snapshot:
-    """The snapshot that carrying out the plan should lead to."""
+    """The snapshot that the plan leads to."""
     for step in plan.steps:
         snapshot = replace(snapshot, patches=tuple(_after_step(snapshot, step)), modules=_modules_after(snapshot, step))
     return snapshot
@@ -72,7 +72,7 @@ def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPa
 
 
 def deviations(predicted: Snapshot, found: Snapshot) -> list[str]:
-    """In what the found snapshot is not the predicted one: what is loaded and active, and what is live."""
+    """Sentences about what differs in the found snapshot: what is loaded, what is enabled, what is live."""
     sentences = []
     for name in sorted({patch.name for patch in predicted.patches + found.patches}):
         should_be, is_now = predicted.patch(name), found.patch(name)

@@ -25,7 +25,7 @@ _ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first d
 
 
 def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
-    """All that forbids the change, which these steps would carry out."""
+    """The findings that forbid the change, which these steps would make."""
     refusals = []
     if change.moves.in_:
         refusals += _refuse_load(change)
@@ -64,9 +64,9 @@ def _refuse_load(change: ChangeSet) -> list[Finding]:
 
 
 def _refuse_enable(change: ChangeSet) -> list[Finding]:
-    """Of a module that somebody has registered: openEuler 5.10 takes one with replace, and then hangs CPUs.
+    """Refuse to enable a registered patch with the replace flag: openEuler 5.10 accepts it, and hangs CPUs then.
 
-    What gives it away is that the kernel has added the functions of other patches to it.
+    Such a patch has the functions of other patches as well: the kernel has added them.
     """
     if change.abi.loading_enables or change.moves.in_ or not (change.moves.up and change.loaded):
         return []
@@ -104,7 +104,7 @@ def _refuse_order(change: ChangeSet) -> list[Finding]:
 def _blocking(change: ChangeSet) -> list[LoadedPatch]:
     """With CONFIG_LIVEPATCH_STACK: the disabled patches before the place where the wanted one is to be enabled.
 
-    Where that is unknown the kernel is asked, unless something would have been unloaded by then.
+    Where the option is unknown there are none, and the kernel decides, unless something was unloaded before that.
     """
     takes_out_first = change.lowers_first or change.moves.out
     must_know = change.abi.stacking or (change.abi.stacking is None and takes_out_first)
@@ -234,7 +234,7 @@ def _refuse_owned(change: ChangeSet, steps: list[Step]) -> list[Finding]:
 
 
 def notes_of(change: ChangeSet) -> t.Iterator[Finding]:
-    """What the user should know of a change that is not refused."""
+    """The notes about a change that is not refused."""
     lowered_first = [patch for patch in change.superseded if patch.enabled]
     if lowered_first and change.lowers_first:
         yield Finding(
@@ -282,7 +282,7 @@ def notes_of(change: ChangeSet) -> t.Iterator[Finding]:
 
 
 def _could_be_lost(change: ChangeSet, patch: LoadedPatch) -> bool:
-    """Whether the patch goes out, and nothing is at hand to load it again with."""
+    """Whether the change unloads the patch, and the host has no file of it to load again."""
     is_exchanged = patch == change.loaded and change.moves.out and change.moves.in_
     return patch.enabled and patch.name not in change.copies and (is_exchanged or patch in change.superseded)
 
@@ -297,7 +297,7 @@ def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedP
 
 
 def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
-    """A patch with `klp_patch.replace` disables every other one; only loading their files again brings them up."""
+    """Refuse a file whose replace flag would disable other patches, which only loading their files enables again."""
     names = _names(others)
     if file.replace:
         return Finding(

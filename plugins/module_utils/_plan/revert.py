@@ -23,9 +23,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict 
 
 
 def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t.Sequence[Displaced]) -> Plan:
-    """Plan the way to where the host was before the wanted patch was loaded; nothing if another content is loaded.
+    """Plan the steps back to what the wanted patch displaced; none if a different build of it is loaded.
 
-    What it displaced is enabled first, so that the functions are never unpatched where the kernel permits that.
+    The displaced patches are enabled first, so that no function is unpatched in between where the kernel permits that.
     """
     loaded = snapshot.patch(wanted.name)
     if loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different":
@@ -55,7 +55,7 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
 
 
 def _covering(snapshot: Snapshot, displaced: t.Sequence[Displaced]) -> list[str]:
-    """The patches that what comes back was under, in their order."""
+    """The enabled patches that covered the displaced ones, in the order of the kernel."""
     names = {name for patch in displaced if patch.enabled for name in patch.under}
     return [patch.name for patch in snapshot.patches if patch.enabled and patch.name in names]
 
@@ -90,7 +90,7 @@ def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str
 
 
 def _returns(wanted: Wanted, displaced: t.Sequence[Displaced]) -> list[Wanted]:
-    """What is wanted of the displaced ones, one after the other; with the last one the patch goes."""
+    """What is wanted of each displaced patch, in turn; the last one supersedes the patch that is reverted."""
     others = sorted((patch for patch in displaced if patch.name != wanted.name), key=lambda patch: patch.enabled)
     back = [replace(wanted, name=patch.name, file=patch.file, state=_state_of(patch)) for patch in others]
     for patch in displaced:
@@ -106,7 +106,7 @@ def _state_of(displaced: Displaced) -> State:
 
 
 def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], stored: Stored) -> Plan:
-    """The plans of several tasks in one, to be carried out whole or not at all."""
+    """One plan for several tasks in turn; refused if one of them is."""
     whole = Plan()
     for task in tasks:
         plan = make_plan(snapshot, task, stored)

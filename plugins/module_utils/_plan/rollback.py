@@ -18,9 +18,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 
 def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
-    """The steps from a half-done plan back to the snapshot before, for the patches that the plan was about.
+    """The steps from a plan that was carried out in part back to the snapshot before it, for the patches of the plan.
 
-    `stored` are the files that were loaded before; without them, an unloaded patch cannot be brought back.
+    `stored` has the files that were loaded before: without its file an unloaded patch cannot be loaded again.
     """
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
     targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]

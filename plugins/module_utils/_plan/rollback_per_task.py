@@ -30,9 +30,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 
 def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
-    """What comes before rolling back: until a transition has ended, a per_task kernel starts no other (EBUSY).
+    """The steps that end a running transition before rolling back: the kernel begins no second one (EBUSY).
 
-    One of the plan's is reversed if it leads to where the patch was not, or to where it could not stay.
+    A transition of the plan is reversed if the patch was not in that state before, or could not stay in it.
     """
     moving = now.in_transition
     if moving is None or not abi_of(now).has_transitions:
@@ -57,10 +57,10 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> lis
 
 
 def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
-    """Lower from the top, load what is missing in the old order, and take out what is new.
+    """Disable from the top, load what is missing in the old order, and unload what is new.
 
-    A patch that was loaded and disabled is loaded again only where that is harmless: it enables it for a moment. What
-    is new and down does nothing; that it cannot be unloaded must not keep what was live from coming back.
+    A patch that was loaded and disabled is loaded again only where that is harmless, since loading enables it for a
+    moment. A new patch that is disabled is unloaded last: a failure there must not keep other patches from coming back.
     """
     rising = [patch.name for patch in _rising(before, now, plan, stored)]
     steps = []
@@ -84,7 +84,7 @@ def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) 
 
 
 def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bool:
-    """Whether a disabled patch may be loaded again, which enables it for a moment: it disables and covers nobody."""
+    """Whether loading a disabled patch again, which enables it for a moment, disables and covers no other patch."""
     return (
         file is not None
         and file.replace is False
@@ -127,11 +127,11 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list
 
 
 def _is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
-    """Whether loading the lower one anew would change what is live, unless the upper one is loaded after it."""
+    """Whether loading the lower patch again changes what is live, unless the upper one is loaded after it."""
     return upper.shares(lower.functions) or _replaces(lower, were_up, stored)
 
 
 def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
-    """Whether loading the patch may disable all others. It has not if something below it was still enabled."""
+    """Whether loading the patch may disable all others. It did not before if a patch below it was enabled."""
     replaces = patch.replace if patch.replace is not None else stored[patch.name].replace
     return were_up.index(patch) == 0 if replaces is None else replaces

@@ -18,7 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 
 
 def is_different_build(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> bool:
-    """Whether another content is loaded under this name than before. Where the kernel shows no mark, the plan tells."""
+    """Whether a different build than before is loaded under this name. Without marks of builds, the plan decides."""
     relation = now.identity.compare(before.identity)
     if relation != "unknown":
         return relation == "different"
@@ -29,7 +29,7 @@ def is_different_build(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> boo
 
 
 def is_gone(before: LoadedPatch, now: Snapshot, plan: Plan) -> bool:
-    """Whether the patch is not loaded any more, or another content is under its name."""
+    """Whether the patch is not loaded any more, or a different build is loaded under its name."""
     patch = now.patch(before.name)
     return patch is None or is_different_build(patch, before, plan)
 
@@ -43,10 +43,10 @@ def new_patches(plan: Plan, before: Snapshot) -> list[str]:
 
 
 def stays_out(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapshot, plan: Plan) -> bool:
-    """Whether the patch would come back above one of these and so put older code above newer.
+    """Whether loading the patch again would put its older code above the newer code of one of these.
 
-    What was not there before has come since, and is newer. That one covered the patch counts only if nothing of the
-    patch was live, or it was to go anyway: otherwise what it alone had patched would be lost.
+    A patch that was not loaded before is newer. One that covered the patch counts as newer only if nothing of the patch
+    was live, or the plan was to unload or disable it: otherwise functions that it alone had patched would be lost.
     """
     if any(before.patch(lower.name) is None and lower.shares(patch.functions) for lower in below):
         return True
@@ -60,7 +60,7 @@ def _is_to_go(patch: LoadedPatch, plan: Plan) -> bool:
 
 
 def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]:
-    """The enabled patches that somebody else has loaded since."""
+    """The enabled patches that somebody else has loaded since the snapshot before."""
     return [
         patch
         for patch in now.patches
@@ -71,7 +71,7 @@ def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatc
 def movable_of(
     names: t.Iterable[str], strangers: list[LoadedPatch], before: Snapshot, now: Snapshot, plan: Plan
 ) -> list[str]:
-    """These patches without those that are where they were, and would come above what somebody else has loaded."""
+    """These patches, without those that are as before and would come above a patch that somebody else has loaded."""
     newer = {function for patch in strangers for function in patch.functions}
     below = [
         patch.name

@@ -23,7 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 
 def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
-    """Lower what is out of place, take out what is new, bring back what is missing, raise in the old order."""
+    """Disable what is out of order, unload what is new, load what is missing, and enable in the old order."""
     changed = [patch for patch in before.patches if patch.name in plan.names]
     is_covering = any(upper.name == plan.about for patch in changed for upper in before.covering(patch))
     strangers = strangers_in(now, before, plan)

@@ -92,7 +92,7 @@ def symbols(circumstances: Circumstances) -> t.Iterator[Finding]:
 
 
 def _looked_up(circumstances: Circumstances) -> t.Iterator[tuple[PatchFile, Function, tuple[Symbol, ...]]]:
-    """Each function of the files, with the symbols of its name, as far as the kernel has its object and shows them."""
+    """Each function of the files with the symbols of its name, if the kernel has its object and shows symbols."""
     known = circumstances.conditions.symbols
     for file in circumstances.files:
         for function in file.functions or ():
@@ -171,7 +171,7 @@ def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
 
 
 def _is_in(probe: Kprobe, function: Function, symbol: Symbol | None) -> bool:
-    """By its address, as the kernel looks for it, since functions have namesakes. By its name if that is hidden."""
+    """Whether the probe is inside the function: by address, as for the kernel, or by name if those are hidden."""
     if probe.address is None or symbol is None or symbol.address is None or symbol.size is None:
         return (probe.object, probe.function) == (function.object, function.name)
     return symbol.address <= probe.address < symbol.address + symbol.size
@@ -209,7 +209,7 @@ def ftrace_users(circumstances: Circumstances) -> t.Iterator[Finding]:
 def _users_beside_patches(
     snapshot: Snapshot, known: Symbols, function: Function, entries: t.Sequence[Traced]
 ) -> t.Iterator[Finding]:
-    """The users of ftrace other than the patches, which per_task kernels enable by means of it."""
+    """The users of ftrace beside live patching, which uses it on per_task kernels."""
     # While the transition that disables a patch is running, ftrace goes on to call live patching.
     hooked = [patch for patch in snapshot.patches if patch.enabled or patch.in_transition]
     live = with_a_name_of(known, function, {theirs for patch in hooked for theirs in patch.functions})
@@ -236,7 +236,7 @@ def _users_beside_patches(
 
 
 def _described(known: Symbols, function: Function, entries: t.Sequence[Traced]) -> str:
-    """The function as ftrace shows it, which tells no position and takes one name of several, and who is there."""
+    """The function by the name that ftrace shows, and its users. ftrace shows no position and one of several names."""
     aliases = sorted({entry.function for entry in entries} - {function.name})
     namesakes = len(known.get((function.object, function.name), ()))
     name = f"{function.name} (shown as {' and '.join(aliases)})" if aliases else function.name
@@ -266,7 +266,7 @@ def stacks(circumstances: Circumstances) -> t.Iterator[Finding]:
 
 
 def _coming_above(circumstances: Circumstances) -> t.Iterator[tuple[str, tuple[Function, ...]]]:
-    """The patches that come above others which are enabled now, with their functions."""
+    """The patches that the steps put above enabled ones, with their functions."""
     for file in circumstances.files:
         yield file.name, file.functions or ()
     for step in circumstances.steps:
