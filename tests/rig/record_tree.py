@@ -96,12 +96,16 @@ class Recorder:
     def record(self) -> Plain:
         """Return the document."""
         paths = sorted({path for pattern in self.patterns() for path in self._glob(pattern)})
+        folders = [path for path in paths if os.path.isdir(self._path(path))]
         return {
             "release": self.release,
             "machine": os.uname().machine,
             "recorded_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "functions": [":".join(function) for function in self.functions],
-            "directories": [path for path in paths if os.path.isdir(self._path(path))],
+            # With the number of each: a module that is loaded again has another one.
+            "directories": {
+                path: os.stat(self._path(path)).st_ino for path in paths if os.path.isdir(self._path(path))
+            },
             "files": {path: self._file(path) for path in paths if not os.path.isdir(self._path(path))},
         }
 

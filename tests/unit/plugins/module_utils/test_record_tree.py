@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.rig import record_tree
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RecordedFiles
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_host import RELEASE, Tree
 
 CMDLINE = Function("vmlinux", "cmdline_proc_show", 1)
@@ -83,23 +84,6 @@ class NotingFiles(Files):
         return super().path(path)
 
 
-class RecordedFiles(Files):
-    """The files of a recorded host, with those that could not be read there."""
-
-    def __init__(self, root: str, errors: dict[str, int]) -> None:
-        super().__init__(root)
-        self.errors = errors
-
-    def bytes(self, path: str) -> bytes | None:
-        if path in self.errors:
-            self._note(path, OSError(self.errors[path], ""))
-            return None
-        return super().bytes(path)
-
-    def error(self, path: str) -> int | None:
-        return self.errors.get(path) or super().error(path)
-
-
 @pytest.fixture(name="tree")
 def fixture_tree(tmp_path: pathlib.Path) -> Tree:
     """A mainline host, written by hand, on which the transition of a patch is running."""
@@ -127,7 +111,7 @@ def recorded(tree: Tree, folder: pathlib.Path) -> RecordedFiles:
     """The host, recorded, written down, and unpacked elsewhere."""
     functions = [(function.object, function.name) for function in (CMDLINE, FSYNC)]
     document = json.loads(json.dumps(record_tree.Recorder(functions, str(tree.root)).record()))
-    return RecordedFiles(str(folder), record_tree.unpack(document, str(folder)))
+    return RecordedFiles(str(folder), document)
 
 
 def test_a_recorded_host_is_read_as_the_host_is(tree: Tree, tmp_path: pathlib.Path) -> None:
