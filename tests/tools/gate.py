@@ -37,9 +37,10 @@ def lint() -> None:
     """ruff, mypy, import-linter, yamllint, ansible-lint, antsibull-changelog, reuse: all, even if one fails."""
     collections = staging.COLLECTIONS
     staged, environ = staging.tree(), tool_environ(ANSIBLE_COLLECTIONS_PATH=collections, PYTHONPATH=collections)
+    packages = [f"--package=ansible_collections.openeuler.livepatch.{name}" for name in ("plugins", "tests.unit")]
     commands: dict[str, Argv] = {
         "ansible-lint": ["ansible-lint", "-q", "--nocolor", "--offline", "--strict"],
-        "mypy": ["mypy", "--package=ansible_collections.openeuler.livepatch.plugins"],
+        "mypy": ["mypy", *packages],
         **{f"mypy-{name}": ["mypy", f"--cache-dir={WORK / name}", f"tests/{name}"] for name in ("rig", "tools")},
         "reuse": ["reuse", "lint", "--lines"],
         "ruff-format": ["ruff", "format", "--check", "."],

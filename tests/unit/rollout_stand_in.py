@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import yaml
@@ -85,10 +86,12 @@ class Rollout:
             (collection / "plugins/action" / f"{name}.py").write_text(ACTION, encoding="utf-8")
         digest = hashlib.sha256(b"patch").hexdigest()
         file = {"kernel_release": "6.6", "machine": "x86_64", "path": "fix_1.ko", "sha256": digest}
-        self.release = {**RELEASE, "files": [file]}
-        self.hosts: dict[str, dict] = {}
+        self.release: dict[str, t.Any] = {**RELEASE, "files": [file]}
+        self.hosts: dict[str, dict[str, t.Any]] = {}
 
-    def host(self, name: str, mark: str | None = None, variables: dict | None = None, **state: object) -> None:
+    def host(
+        self, name: str, mark: str | None = None, variables: dict[str, t.Any] | None = None, **state: object
+    ) -> None:
         kernel = {"release": "6.6", "machine": "x86_64", "trouble": []}
         known = {**kernel, "patches": [], "refuses": "", "accepted": False, "reboot_required": False}
         (self.folder / "states" / name).write_text(json.dumps({**known, **state}), encoding="utf-8")
@@ -97,10 +100,10 @@ class Rollout:
         here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
         self.hosts[name] = {**here, **(variables or {})}
 
-    def state(self, name: str) -> dict:
+    def state(self, name: str) -> dict[str, t.Any]:
         return json.loads((self.folder / "states" / name).read_text(encoding="utf-8"))
 
-    def tasks(self, name: str) -> list[dict]:
+    def tasks(self, name: str) -> list[dict[str, t.Any]]:
         """The arguments of the modules that were run on a host."""
         lines = (self.folder / "states" / f"{name}.tasks").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
@@ -118,7 +121,7 @@ class Rollout:
         (self.folder / "release.yml").write_text(content, encoding="utf-8")
         return {"livepatch_release_file": "release.yml"}
 
-    def play(self, playbook: str, variables: dict, *options: str, returns: int = 0) -> str:
+    def play(self, playbook: str, variables: dict[str, t.Any], *options: str, returns: int = 0) -> str:
         """What a playbook prints, one of the collection or, with its suffix, one in the folder."""
         # Whatever runs on the controller must not become anybody: here it could not.
         everywhere = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-import typing as t
+import types
 from pathlib import Path
 
 import pytest
@@ -81,7 +81,7 @@ def test_another_error_ends_it_at_once(state: Path) -> None:
 
 
 @pytest.fixture(name="program")
-def _program(monkeypatch: pytest.MonkeyPatch) -> t.Any:
+def _program(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     spec = importlib.util.spec_from_file_location("apt_get", PROGRAM)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -90,7 +90,9 @@ def _program(monkeypatch: pytest.MonkeyPatch) -> t.Any:
     return module
 
 
-def test_its_patience_ends(program: t.Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_its_patience_ends(
+    program: types.ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     locked = "E: Could not get lock /l. It is held by process 7 (apt-get)\nE: Unable to lock directory /\n"
     calls = []
 

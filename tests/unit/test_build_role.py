@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import yaml
@@ -31,7 +32,7 @@ FIX = {
 }
 
 
-def play(folder: Path, playbook: str, variables: dict) -> subprocess.CompletedProcess[str]:
+def play(folder: Path, playbook: str, variables: dict[str, t.Any]) -> subprocess.CompletedProcess[str]:
     collection = folder / "ansible_collections/openeuler/livepatch"
     collection.mkdir(parents=True)
     for name in ("playbooks", "roles"):
@@ -46,7 +47,7 @@ def play(folder: Path, playbook: str, variables: dict) -> subprocess.CompletedPr
     )
 
 
-def test_the_role_hands_on_what_the_module_takes():
+def test_the_role_hands_on_what_the_module_takes() -> None:
     tasks = yaml.safe_load((ROOT / "roles/build/tasks/build.yml").read_text(encoding="utf-8"))
     (build,) = [task for task in tasks if "openeuler.livepatch.livepatch_build" in task]
     handed_on = set(build["openeuler.livepatch.livepatch_build"])
@@ -55,7 +56,7 @@ def test_the_role_hands_on_what_the_module_takes():
     assert known["__livepatch_build_known_options"] == sorted(handed_on - OWN)
 
 
-def test_an_option_that_is_not_known_is_refused(tmp_path: Path):
+def test_an_option_that_is_not_known_is_refused(tmp_path: Path) -> None:
     kernels = [{"release": "6.6", "hots": "builder", "src_dir": "/x"}]
     options = {"livepatch_become": False, "livepatch_build_options": {"cflag": ["-DX"]}}
     variables = {**FIX, **options, "livepatch_build_kernels": kernels}
@@ -64,7 +65,7 @@ def test_an_option_that_is_not_known_is_refused(tmp_path: Path):
     assert "livepatch_build_options has cflag, hots, which this role does not take" in done.stdout
 
 
-def test_the_release_is_one_that_is_read_again(tmp_path: Path):
+def test_the_release_is_one_that_is_read_again(tmp_path: Path) -> None:
     file = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/my_fix.ko", "sha256": "00"}
     fix = {"id": "CVE-2026-0001", "title": "A: 'check'", "severity": "low", "cves": ["CVE-2026-0001"]}
     more = {
@@ -105,7 +106,7 @@ def test_the_release_is_one_that_is_read_again(tmp_path: Path):
     assert release.files == (File("6.6", "x86_64", "00", "6.6/my_fix.ko"),)
 
 
-def test_the_packages_and_the_name(tmp_path: Path):
+def test_the_packages_and_the_name(tmp_path: Path) -> None:
     distributions = {
         "openEuler": {"distribution": "openEuler", "os_family": "RedHat"},
         "Rocky": {"distribution": "Rocky", "os_family": "RedHat"},

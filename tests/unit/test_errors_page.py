@@ -9,10 +9,13 @@ from __future__ import annotations
 import errno
 import importlib.util
 import re
+import types
+import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.row import Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
@@ -24,14 +27,15 @@ PRINTED = {"task": "tmux: server:7", "pid": "7", "position": "9"}
 
 
 @pytest.fixture(scope="module", name="errors_page")
-def _errors_page():
+def _errors_page() -> types.ModuleType:
     spec = importlib.util.spec_from_file_location("errors_page", ROOT / "tests/tools/errors_page.py")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def answers(errors_page, row):
+def answers(errors_page: types.ModuleType, row: Row) -> t.Iterator[tuple[t.Any, ...]]:
     """What is explained with all that the page says of a row, and what the row itself says."""
     log = [
         "livepatch: " + re.sub(r"<(\w+)>", lambda name: PRINTED.get(name[1], name[1]), line)
@@ -50,14 +54,16 @@ def answers(errors_page, row):
             yield row, number, abi, (cause.reason, cause.cause, cause.remedy), said
 
 
-def test_what_the_page_says_of_a_row_leads_to_it(errors_page):
+def test_what_the_page_says_of_a_row_leads_to_it(errors_page: types.ModuleType) -> None:
     """No row is hidden by an earlier one, and the page shows lines that its pattern matches."""
     for row in explain.ROWS:
         for *when, explained, said in answers(errors_page, row):
             assert explained == said, when
 
 
-def test_the_rows_fit_in_the_order_that_the_page_tells(errors_page, monkeypatch):
+def test_the_rows_fit_in_the_order_that_the_page_tells(
+    errors_page: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = re.sub(r"\n +", " ", errors_page.page())
     order = sorted(
         explain.ROWS,
@@ -67,7 +73,7 @@ def test_the_rows_fit_in_the_order_that_the_page_tells(errors_page, monkeypatch)
     test_what_the_page_says_of_a_row_leads_to_it(errors_page)
 
 
-def test_the_page_shows_what_the_kernel_prints(errors_page):
+def test_the_page_shows_what_the_kernel_prints(errors_page: types.ModuleType) -> None:
     page = errors_page.page()
     shown = [line for row in explain.ROWS for line in errors_page.lines(row.log)]
     assert [line for line in shown if re.search(r"[\\|^*+?]|\.\.\.", line.replace("[<module>]", ""))] == []
@@ -75,7 +81,7 @@ def test_the_page_shows_what_the_kernel_prints(errors_page):
     assert page.index("failed to add breakpoints") < page.index("Some task is in one of the functions")
 
 
-def test_the_page_is_written_from_the_table(errors_page):
+def test_the_page_is_written_from_the_table(errors_page: types.ModuleType) -> None:
     written = (ROOT / errors_page.PAGE).read_text(encoding="utf-8")
     assert errors_page.page() == written, "run tests/tools/errors_page.py"
 
@@ -92,7 +98,7 @@ def test_the_page_is_written_from_the_table(errors_page):
         "_manage/transaction",
     ],
 )
-def test_every_reason_is_on_the_page_of_reasons(name):
+def test_every_reason_is_on_the_page_of_reasons(name: str) -> None:
     source = (ROOT / f"plugins/module_utils/{name}.py").read_text(encoding="utf-8")
     reasons = set(re.findall(r'reason="(\w+)"', source))
     page = (ROOT / "docs/docsite/rst/reasons.rst").read_text(encoding="utf-8")

@@ -28,15 +28,15 @@ RESULTS_DOCUMENTED = (
 """The modules whose RETURN is complete; one more name here holds one more module."""
 
 
-def load(name: str) -> dict:
+def load(name: str) -> dict[str, t.Any]:
     return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
 
 
-def test_version_is_semantic():
+def test_version_is_semantic() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?", load("galaxy.yml")["version"])
 
 
-def test_action_group_lists_every_module():
+def test_action_group_lists_every_module() -> None:
     modules = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
     assert sorted(load("meta/runtime.yml")["action_groups"]["livepatch"]) == modules
 
@@ -52,12 +52,12 @@ def test_every_module_says_which_python_it_needs() -> None:
         assert python.startswith(f"Python {minimum} or later on the "), path.name
 
 
-def test_every_action_plugin_has_a_module():
+def test_every_action_plugin_has_a_module() -> None:
     for path in (ROOT / "plugins" / "action").glob("*.py"):
         assert (ROOT / "plugins" / "modules" / path.name).exists(), path.name
 
 
-def test_private_plugins_are_underscored():
+def test_private_plugins_are_underscored() -> None:
     for folder in PRIVATE:
         for path in (ROOT / "plugins" / folder).glob("**/*.py"):
             assert path.name.startswith("_") or path.parent.name.startswith("_"), path
@@ -82,13 +82,13 @@ def missing_of(values: dict[str, t.Any], above: str = "") -> t.Iterator[str]:
 
 
 @pytest.mark.parametrize("module", RESULTS_DOCUMENTED)
-def test_each_result_says_when_it_is_returned_and_what_it_looks_like(module: str):
+def test_each_result_says_when_it_is_returned_and_what_it_looks_like(module: str) -> None:
     values = returned_by(module)
     assert values
     assert list(missing_of(values)) == []
 
 
-def test_a_result_that_is_not_complete_is_found():
+def test_a_result_that_is_not_complete_is_found() -> None:
     inner = {"contains": {"value": {"returned": "always"}}}
     assert list(missing_of({"outer": inner})) == ["outer has no returned", "outer.value has no sample"]
 
@@ -115,17 +115,17 @@ def wrong_samples_of(values: dict[str, t.Any], above: str = "") -> t.Iterator[st
 
 
 @pytest.mark.parametrize("module", RESULTS_DOCUMENTED)
-def test_each_sample_is_of_its_type(module: str):
+def test_each_sample_is_of_its_type(module: str) -> None:
     assert list(wrong_samples_of(returned_by(module))) == []
 
 
-def test_a_sample_of_another_type_is_found():
+def test_a_sample_of_another_type_is_found() -> None:
     inner = {"contains": {"value": {"type": "str", "sample": True}}}
     several = {"type": "list", "elements": "str", "sample": [1]}
     assert list(wrong_samples_of({"outer": inner, "several": several})) == ["outer.value", "several"]
 
 
-def test_what_roles_do_on_the_controller_becomes_nobody():
+def test_what_roles_do_on_the_controller_becomes_nobody() -> None:
     """Not by the keyword alone: a variable ansible_become of the inventory has precedence over it."""
     files = sorted((ROOT / "roles").glob("*/tasks/**/*.yml"))
     tasks = [task for path in files for task in yaml.safe_load(path.read_text(encoding="utf-8"))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import types
 from pathlib import Path
 
 import pytest
@@ -17,28 +18,29 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", name="reasons_page")
-def _reasons_page():
+def _reasons_page() -> types.ModuleType:
     spec = importlib.util.spec_from_file_location("reasons_page", ROOT / "tests/tools/reasons_page.py")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture(name="written")
-def _written(reasons_page):
+def _written(reasons_page: types.ModuleType) -> str:
     return (ROOT / reasons_page.PAGE).read_text(encoding="utf-8")
 
 
-def test_the_list_of_checks_is_written_from_the_table(reasons_page, written):
+def test_the_list_of_checks_is_written_from_the_table(reasons_page: types.ModuleType, written: str) -> None:
     assert reasons_page.page(written) == written, "run make errors-page"
 
 
-def test_the_page_names_every_reason_and_says_which_can_be_ignored(written):
+def test_the_page_names_every_reason_and_says_which_can_be_ignored(written: str) -> None:
     entries = dict(re.findall(r"^\* ``(\w+)`` \((\w+s(?:; can be ignored)?)\): ", written, re.M))
     assert list(entries) == list(REASONS)
     assert [name for name, does in entries.items() if "ignored" in does] == list(IGNORABLE)
 
 
-def test_a_page_without_the_marks_is_refused(reasons_page):
+def test_a_page_without_the_marks_is_refused(reasons_page: types.ModuleType) -> None:
     with pytest.raises(ValueError):
         reasons_page.page("Reasons\n")

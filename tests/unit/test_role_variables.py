@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,19 +21,19 @@ RESULTS = {"rollout": {"livepatch_rollout_reboot_required"}}
 """What a role sets for plays."""
 
 
-def load(role: str, path: str) -> dict:
+def load(role: str, path: str) -> dict[str, t.Any]:
     file = ROOT / "roles" / role / path
     return yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def tasks_of(tasks: list[dict]) -> Iterator[dict]:
+def tasks_of(tasks: list[dict[str, t.Any]]) -> Iterator[dict[str, t.Any]]:
     for task in tasks:
         yield task
         for key in ("block", "rescue", "always"):
             yield from tasks_of(task.get(key, []))
 
 
-def made_by(task: dict) -> Iterator[str]:
+def made_by(task: dict[str, t.Any]) -> Iterator[str]:
     """The variables that a task sets."""
     for key in SET_FACT:
         yield from task.get(key, {})
@@ -59,24 +60,24 @@ def without_prefix(names: set[str], prefix: str) -> list[str]:
     return sorted(name for name in names if not name.startswith(prefix))
 
 
-def test_these_are_the_roles():
+def test_these_are_the_roles() -> None:
     assert ROLES == ["boot", "build", "report", "rollout"]
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_internal_variables_begin_with_underscores(role: str):
+def test_internal_variables_begin_with_underscores(role: str) -> None:
     names = internal_variables(role)
     assert names
     assert without_prefix(names, f"__livepatch_{role}_") == []
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_public_variables_begin_with_the_role(role: str):
+def test_public_variables_begin_with_the_role(role: str) -> None:
     assert without_prefix(public_variables(role), f"livepatch_{role}_") == []
 
 
 @pytest.mark.parametrize("role", RESULTS)
-def test_what_a_role_sets_for_plays_is_documented(role: str):
+def test_what_a_role_sets_for_plays_is_documented(role: str) -> None:
     main = load(role, "meta/argument_specs.yml")["argument_specs"]["main"]
     readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     for name in RESULTS[role]:
@@ -86,5 +87,5 @@ def test_what_a_role_sets_for_plays_is_documented(role: str):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_default_is_one_of_a_public_variable(role: str):
+def test_every_default_is_one_of_a_public_variable(role: str) -> None:
     assert set(load(role, "defaults/main.yml")) - public_variables(role) == set()

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ CASES = [
 ]
 
 
-def test_the_canaries_and_the_others(tmp_path: Path):
+def test_the_canaries_and_the_others(tmp_path: Path) -> None:
     """All cases in one run, with variables of plays where an operator gives extra variables."""
     plays = []
     for variables, _canaries, _others in CASES:
@@ -62,26 +63,26 @@ def test_the_canaries_and_the_others(tmp_path: Path):
     assert hosts_of(plays, tmp_path) == expected
 
 
-def test_a_limit(tmp_path: Path):
+def test_a_limit(tmp_path: Path) -> None:
     canaries, others = hosts_of(rollout(), tmp_path, "--extra-vars=livepatch_canary=dc1", "--limit=web")
     assert canaries == ["web1"]
     assert others == ["web2", "web3"]
 
 
 @pytest.mark.parametrize("name", ["livepatch_canary", "livepatch_hosts"])
-def test_a_pattern_without_hosts_is_an_error_for_whom_it_is_one(name: str, tmp_path: Path):
+def test_a_pattern_without_hosts_is_an_error_for_whom_it_is_one(name: str, tmp_path: Path) -> None:
     variables = ("--extra-vars=livepatch_canary=dc1", f"--extra-vars={name}=typo")
     with pytest.raises(AssertionError, match="typo"):
         hosts_of(rollout(), tmp_path, *variables, mismatch="error")
 
 
-def rollout() -> list[dict]:
+def rollout() -> list[dict[str, t.Any]]:
     """The plays without their role, which is found only in a tree of collections."""
     plays = yaml.safe_load((ROOT / "playbooks/rollout.yml").read_text(encoding="utf-8"))
     return [{key: value for key, value in play.items() if key != "roles"} for play in plays]
 
 
-def hosts_of(plays: list[dict], folder: Path, *options: str, mismatch: str = "warning") -> list[list[str]]:
+def hosts_of(plays: list[dict[str, t.Any]], folder: Path, *options: str, mismatch: str = "warning") -> list[list[str]]:
     (folder / "rollout.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     (folder / "hosts").write_text(INVENTORY, encoding="utf-8")
     command = [sys.executable, "-c", ANSIBLE_PLAYBOOK, "--list-hosts", "--inventory=hosts", "rollout.yml", *options]

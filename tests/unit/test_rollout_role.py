@@ -19,7 +19,7 @@ def fixture_rollout(tmp_path: Path) -> Rollout:
     return Rollout(tmp_path)
 
 
-def test_all_goes_well(rollout: Rollout):
+def test_all_goes_well(rollout: Rollout) -> None:
     rollout.host("fresh")
     rollout.host("done", patches=[ENABLED])
     rollout.host("fixed", release="6.7")
@@ -32,7 +32,7 @@ def test_all_goes_well(rollout: Rollout):
     assert "FAILED" not in output and "...ignoring" not in output
 
 
-def test_what_a_killed_run_has_left_is_rolled_back_if_the_wave_does_not_begin(rollout: Rollout):
+def test_what_a_killed_run_has_left_is_rolled_back_if_the_wave_does_not_begin(rollout: Rollout) -> None:
     rollout.host("left", patches=[ENABLED], mark='Fix 1\nbefore {"disabled": true, "trouble": []}\n')
     rollout.host("done", patches=[ENABLED])
     rollout.host("covered", refuses="It is covered.")
@@ -44,7 +44,7 @@ def test_what_a_killed_run_has_left_is_rolled_back_if_the_wave_does_not_begin(ro
     assert not any(rollout.state(name)["accepted"] for name in rollout.hosts)
 
 
-def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout):
+def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout) -> None:
     """And no more hosts than permitted fail."""
     rollout.host(
         "left", patches=[ENABLED], trouble=["a warning"], mark='Fix 1\nbefore {"disabled": false, "trouble": []}\n'
@@ -58,7 +58,7 @@ def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout):
     assert [rollout.state(name)["accepted"] for name in ("left", "fresh")] == [False, True]
 
 
-def test_one_release_for_all_hosts(rollout: Rollout):
+def test_one_release_for_all_hosts(rollout: Rollout) -> None:
     rollout.host("one", variables={"livepatch_rollout_directory": "/one"})
     rollout.host("other", variables={"livepatch_rollout_directory": "/other"})
     assert "The hosts of this wave do not all have the same livepatch_rollout_release_file" in rollout.run(returns=2)
@@ -79,7 +79,7 @@ OF_THEIR_OWN = """\
 """
 
 
-def test_a_play_learns_where_only_a_reboot_finishes_the_job(rollout: Rollout):
+def test_a_play_learns_where_only_a_reboot_finishes_the_job(rollout: Rollout) -> None:
     rollout.host("stuck", refuses="It is stuck.", reboot_required=True)
     rollout.host("fresh")
     rollout.write_release()
@@ -90,7 +90,7 @@ def test_a_play_learns_where_only_a_reboot_finishes_the_job(rollout: Rollout):
     assert "stuck must reboot: True" in output and "fresh must reboot: False" in output
 
 
-def test_each_gate_can_refuse(rollout: Rollout):
+def test_each_gate_can_refuse(rollout: Rollout) -> None:
     gates = {
         "command": ({"command": ["false"]}, "Check the gate command: "),
         "url": ({"url": "http://127.0.0.1:1/"}, "Check the gate url: "),
@@ -109,7 +109,7 @@ def test_each_gate_can_refuse(rollout: Rollout):
     assert re.search(r"well: rolled back(\n|\\n)", output)
 
 
-def test_every_option_reaches_the_module(rollout: Rollout):
+def test_every_option_reaches_the_module(rollout: Rollout) -> None:
     rollout.host("host")
     wanted = {
         "timeout": 61,
@@ -128,7 +128,7 @@ def test_every_option_reaches_the_module(rollout: Rollout):
     assert [{name: task[name] for name in wanted} for task in applied] == [wanted]
 
 
-def test_preflight_takes_a_release_or_a_patch_file(rollout: Rollout):
+def test_preflight_takes_a_release_or_a_patch_file(rollout: Rollout) -> None:
     rollout.host("fresh")
     rollout.host("other", release="6.5")
     output = rollout.play("preflight", rollout.write_release(), returns=2)

@@ -85,7 +85,7 @@ def runs() -> str:
 
 
 @pytest.mark.parametrize(("page", "block"), SHOWN)
-def test_a_block_is_from_a_file_that_a_test_runs(page: Path, block: str):
+def test_a_block_is_from_a_file_that_a_test_runs(page: Path, block: str) -> None:
     content = yaml.safe_load(block)
     if not is_run(content) and not block.startswith("# examples/"):
         return
@@ -103,16 +103,16 @@ def test_a_block_is_from_a_file_that_a_test_runs(page: Path, block: str):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_playbook_that_is_named_exists_and_is_run(page: Path):
+def test_a_playbook_that_is_named_exists_and_is_run(page: Path) -> None:
     for name in set(PLAYBOOK.findall(text_of(page))):
         assert (ROOT / "playbooks" / f"{name}.yml").is_file(), name
         assert re.search(rf"playbook: {name}\n|openeuler\.livepatch\.{name}\b", runs()), f"no test runs {name}"
 
 
-def test_ansible_takes_all_of_them(tmp_path: Path):
+def test_ansible_takes_all_of_them(tmp_path: Path) -> None:
     plays: list[object] = []
     for case in SHOWN:
-        content = yaml.safe_load(case.values[1])
+        content = yaml.safe_load(str(case.values[1]))
         if is_plays(content):
             plays += content
         elif is_tasks(content):
@@ -131,7 +131,7 @@ def test_ansible_takes_all_of_them(tmp_path: Path):
     assert plays
 
 
-def test_the_fix_of_the_guides_is_one_that_the_role_takes():
+def test_the_fix_of_the_guides_is_one_that_the_role_takes() -> None:
     specification = yaml.safe_load(text_of(ROOT / "roles/build/meta/argument_specs.yml"))
     options = specification["argument_specs"]["main"]["options"]
     fix = yaml.safe_load(text_of(ROOT / "examples/guides/fix.yml"))

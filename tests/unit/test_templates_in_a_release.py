@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def fixture_rollout(tmp_path: Path) -> Rollout:
         **{field: [sly(field)] for field in ("supersedes", "fixed_in")},
         "files": [{"kernel_release": sly("kernel_release"), "machine": sly("machine"), **file}],
     }
-    kernel = {"release": sly("kernel_release"), "machine": sly("machine")}
+    kernel: dict[str, t.Any] = {"release": sly("kernel_release"), "machine": sly("machine")}
     rollout.host("takes-it", trouble=[sly("trouble")], **kernel)
     rollout.host("refuses-it", refuses=sly("message"), **kernel)
     rollout.host("needs-none", **{**kernel, "release": sly("fixed_in")})
@@ -45,13 +46,13 @@ def hits(rollout: Rollout) -> list[str]:
     return sorted(path.name for path in (rollout.folder / "hits").iterdir())
 
 
-def test_a_template_of_the_operator_is_rendered(rollout: Rollout):
+def test_a_template_of_the_operator_is_rendered(rollout: Rollout) -> None:
     """Otherwise the other tests would prove nothing."""
     rollout.play("rollback", {"livepatch_name": sly("operator")})
     assert hits(rollout) == ["operator"]
 
 
-def test_a_release_is_rolled_out_as_data(rollout: Rollout):
+def test_a_release_is_rolled_out_as_data(rollout: Rollout) -> None:
     output = rollout.run("livepatch_rollout_max_fail_percentage=50 livepatch_rollout_accept=true", returns=2)
     assert hits(rollout) == []
     assert "takes-it: enabled" in output
@@ -60,7 +61,7 @@ def test_a_release_is_rolled_out_as_data(rollout: Rollout):
     assert rollout.state("takes-it")["accepted"]
 
 
-def test_a_rollout_stops_and_rolls_back_with_data(rollout: Rollout):
+def test_a_rollout_stops_and_rolls_back_with_data(rollout: Rollout) -> None:
     mark = f"{sly('id')}\nbefore {json.dumps({'disabled': False, 'trouble': [sly('before')]})}\n"
     (rollout.folder / "run" / "openeuler-livepatch-trial-fix_1-takes-it").write_text(mark, encoding="utf-8")
     output = rollout.run(returns=2)
@@ -68,14 +69,14 @@ def test_a_rollout_stops_and_rolls_back_with_data(rollout: Rollout):
     assert f"The rollout of {sly('id')} has stopped: 1 of the 3 hosts" in output
 
 
-def test_a_name_that_is_a_template_is_refused(rollout: Rollout):
+def test_a_name_that_is_a_template_is_refused(rollout: Rollout) -> None:
     rollout.release["name"] = sly("name")
     assert "has a name that is not one of a kernel module." in rollout.run(returns=2)
     assert hits(rollout) == []
 
 
 @pytest.mark.parametrize("field", ["path", "sha256"])
-def test_a_file_that_is_not_that_of_the_release_is_named_as_data(rollout: Rollout, field: str):
+def test_a_file_that_is_not_that_of_the_release_is_named_as_data(rollout: Rollout, field: str) -> None:
     rollout.release["files"][0][field] = sly(f"other_{field}")
     output = rollout.run(returns=2)
     assert hits(rollout) == []
@@ -92,8 +93,8 @@ def test_a_file_that_is_not_that_of_the_release_is_named_as_data(rollout: Rollou
     ],
 )
 def test_every_playbook_takes_a_release_as_data(
-    rollout: Rollout, playbook: str, variables: dict, returns: int, said: str
-):
+    rollout: Rollout, playbook: str, variables: dict[str, t.Any], returns: int, said: str
+) -> None:
     rollout.host("enabled", patches=[ENABLED], release=sly("kernel_release"))
     output = rollout.play(playbook, {**rollout.write_release(), **variables}, returns=returns)
     assert hits(rollout) == []
@@ -101,7 +102,7 @@ def test_every_playbook_takes_a_release_as_data(
 
 
 @pytest.mark.parametrize("playbook", ["rollout", "preflight", "check_next_boot", "rollback"])
-def test_a_release_that_cannot_be_used_is_told_in_a_sentence(rollout: Rollout, playbook: str):
+def test_a_release_that_cannot_be_used_is_told_in_a_sentence(rollout: Rollout, playbook: str) -> None:
     output = rollout.play(playbook, {"livepatch_release_file": "no/such"}, returns=2)
     assert (
         f"{rollout.folder}/no/such cannot be read: No such file or directory. Give the path of a release.yml" in output
@@ -110,6 +111,6 @@ def test_a_release_that_cannot_be_used_is_told_in_a_sentence(rollout: Rollout, p
     assert not list((rollout.folder / "states").glob("*.tasks"))
 
 
-def test_no_release_at_all(rollout: Rollout):
+def test_no_release_at_all(rollout: Rollout) -> None:
     output = rollout.play("rollout", {}, returns=2)
     assert "No release is given. Set livepatch_release_file to the path" in output

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from unittest.mock import MagicMock
 
 import pytest
@@ -19,48 +20,64 @@ STARTED = {"changed": True, "ansible_job_id": "j1", "started": 1}
 class Action(ActionModule):
     """The action plugin with a host that gives prepared answers."""
 
-    def __init__(self, arguments, answers, statuses=(), async_val=0, check_mode=False):
+    def __init__(
+        self,
+        arguments: dict[str, t.Any],
+        answers: list[dict[str, t.Any]],
+        statuses: list[dict[str, t.Any]] | tuple[t.Any, ...] = (),
+        async_val: int = 0,
+        check_mode: bool = False,
+    ) -> None:
         task = MagicMock(args=arguments, async_val=async_val, check_mode=check_mode, diff=False)
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self.answers, self.statuses = [dict(answer) for answer in answers], list(statuses)
-        self.runs, self.asked, self.shown = [], [], []
+        self.runs: list[tuple[dict[str, t.Any], int | bool, int]] = []
+        self.asked: list[tuple[str, str]] = []
+        self.shown: list[str] = []
         self._display = MagicMock(display=self.shown.append)
 
-    def _execute_module(self, module_name=None, module_args=None, task_vars=None, wrap_async=False, **kwargs):
+    def _execute_module(
+        self,
+        module_name: str | None = None,
+        module_args: dict[str, t.Any] | None = None,
+        task_vars: dict[str, t.Any] | None = None,
+        wrap_async: int = False,
+        **kwargs: t.Any,
+    ) -> dict[str, t.Any]:
         assert module_name == MODULE
-        self.runs.append((module_args, wrap_async, self._task.async_val))
+        self.runs.append((module_args or {}, wrap_async, self._task.async_val))
         return self.answers.pop(0)
 
-    def _status(self, task_vars, job, mode):
+    def _status(self, task_vars: dict[str, t.Any] | None, job: str, mode: str) -> dict[str, t.Any]:
         self.asked.append((job, mode))
         return {} if mode == "cleanup" else self.statuses.pop(0)
 
 
-def news(*entries, running=True, offset=7):
+def news(*entries: t.Any, running: bool = True, offset: int = 7) -> dict[str, t.Any]:
     return {"changed": False, "entries": list(entries), "offset": offset, "running": running}
 
 
 class Clock:
     """Time that passes only where somebody sleeps."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 1000.0
 
-    def monotonic(self):
+    def monotonic(self) -> float:
         return self.now
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: int) -> None:
         self.now += seconds
 
 
 @pytest.fixture(name="clock", autouse=True)
-def fixture_clock(monkeypatch):
+def fixture_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(livepatch_build, "time", clock)
     return clock
 
 
-def test_one_round_trip_if_nothing_is_to_be_built():
+def test_one_round_trip_if_nothing_is_to_be_built() -> None:
     action = Action({"patches": ["x"]}, [{"changed": False, "path": "/x.ko"}])
     assert action.run() == {"changed": False, "path": "/x.ko"}
     assert [run[0]["_job"] for run in action.runs] == [{"only_if_current": True}]
@@ -79,7 +96,7 @@ def test_one_round_trip_if_nothing_is_to_be_built():
         ({"patches": ["x"]}, {"async_val": 100}),
     ],
 )
-def test_what_is_not_watched_runs_as_it_is(arguments, settings):
+def test_what_is_not_watched_runs_as_it_is(arguments: dict[str, t.Any], settings: dict[str, t.Any]) -> None:
     action = Action(arguments, [{"changed": True}], **settings)
     assert action.run() == {"changed": True}
     ((sent, wrap_async, _seconds),) = action.runs
@@ -88,13 +105,13 @@ def test_what_is_not_watched_runs_as_it_is(arguments, settings):
 
 
 @pytest.mark.parametrize("arguments", [{}, {"method": "auto"}, {"method": "kpatch"}])
-def test_a_build_of_source_patches_is_watched(arguments):
+def test_a_build_of_source_patches_is_watched(arguments: dict[str, t.Any]) -> None:
     action = Action({"patches": ["x"], **arguments}, [{"changed": False}])
     action.run()
     assert [run[0]["_job"] for run in action.runs] == [{"only_if_current": True}]
 
 
-def test_a_build_is_watched_to_its_end():
+def test_a_build_is_watched_to_its_end() -> None:
     finished = {"finished": 1, "changed": True, "ansible_job_id": "j1", "path": "/x.ko", "stderr_lines": ["noise"]}
     action = Action(
         {"patches": ["x"], "timeout": 100},
@@ -118,14 +135,14 @@ def test_a_build_is_watched_to_its_end():
     assert action._task.async_val == 0
 
 
-def test_a_build_that_ends_without_a_word_is_noticed():
+def test_a_build_that_ends_without_a_word_is_noticed() -> None:
     failed = {"finished": 1, "failed": True, "msg": "no", "reason": "config"}
     action = Action({"patches": ["x"]}, [NEEDED, STARTED, news()], [failed, failed])
     result = action.run()
     assert result["failed"] and result["reason"] == "config"
 
 
-def test_a_job_that_cannot_start_is_an_error():
+def test_a_job_that_cannot_start_is_an_error() -> None:
     action = Action({"patches": ["x"]}, [NEEDED, {"failed": True, "msg": "no"}])
     result = action.run()
     assert result == {
@@ -137,12 +154,12 @@ def test_a_job_that_cannot_start_is_an_error():
     }
 
 
-def test_a_failure_of_the_modules_own_stays_as_it_is():
+def test_a_failure_of_the_modules_own_stays_as_it_is() -> None:
     failed = {"failed": True, "changed": False, "msg": "A b.", "reason": "config", "cause": "A.", "remedy": "B."}
     assert Action({"patches": ["x"]}, [failed]).run() == failed
 
 
-def test_the_result_counts_if_watching_fails():
+def test_the_result_counts_if_watching_fails() -> None:
     action = Action(
         {"patches": ["x"]}, [NEEDED, STARTED, {"failed": True, "msg": "no"}], [{"finished": 1, "changed": True}]
     )
@@ -152,7 +169,7 @@ def test_the_result_counts_if_watching_fails():
 NEVER = {"finished": 0, "started": 1}
 
 
-def test_a_job_that_was_killed_is_given_up(clock):
+def test_a_job_that_was_killed_is_given_up(clock: Clock) -> None:
     action = Action({"patches": ["x"], "timeout": 100}, [NEEDED, STARTED, news(running=False)], [NEVER] * 1000)
     result = action.run()
     assert result["failed"] and result["reason"] == "no_result"
@@ -162,18 +179,20 @@ def test_a_job_that_was_killed_is_given_up(clock):
     assert action.asked[-1] == ("j1", "cleanup")
 
 
-def test_a_result_that_comes_late_counts():
+def test_a_result_that_comes_late_counts() -> None:
     statuses = [NEVER] * 50 + [{"finished": 1, "changed": True}]
     assert Action({"patches": ["x"]}, [NEEDED, STARTED, news(running=False)], statuses).run() == {"changed": True}
 
 
 @pytest.mark.parametrize("answer", [news(), {"failed": True, "msg": "no"}], ids=["watched", "unwatched"])
-def test_no_job_is_waited_for_longer_than_it_may_take(answer, clock):
+def test_no_job_is_waited_for_longer_than_it_may_take(answer: dict[str, t.Any], clock: Clock) -> None:
     """One that never began to write looks as if it were about to."""
     action = Action({"patches": ["x"], "timeout": 100}, [NEEDED, STARTED, *[answer] * 100], [NEVER] * 1000)
     call = action._call
 
-    def watch(task_vars, job, wrap_async=False):
+    def watch(
+        task_vars: dict[str, t.Any] | None, job: dict[str, t.Any] | None, wrap_async: int | bool = False
+    ) -> dict[str, t.Any]:
         clock.now += job.get("seconds", 0)
         return call(task_vars, job, wrap_async)
 

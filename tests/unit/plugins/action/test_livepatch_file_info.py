@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import typing as t
 from unittest.mock import MagicMock
 
 import pytest
@@ -20,24 +21,26 @@ FIXTURES = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", "f
 
 
 class Action(ActionModule):
-    def __init__(self, arguments):
+    def __init__(self, arguments: dict[str, t.Any]) -> None:
         task = MagicMock(args=arguments, async_val=0, check_mode=False, diff=False)
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self._loader.get_real_file = lambda path: path
-        self.runs = []
+        self.runs: list[str | None] = []
 
-    def _find_needle(self, dirname, needle):
+    def _find_needle(self, dirname: str, needle: str) -> str:
         path = os.path.join(FIXTURES, needle)
         if not os.path.exists(path):
             raise AnsibleError("not found.")
         return path
 
-    def _execute_module(self, module_name=None, task_vars=None, wrap_async=False, **kwargs):
+    def _execute_module(
+        self, module_name: str | None = None, task_vars: t.Any = None, wrap_async: int = False, **kwargs: t.Any
+    ) -> dict[str, t.Any]:
         self.runs.append(module_name)
         return {"changed": False, "file": {}}
 
 
-def test_a_file_here_needs_no_host():
+def test_a_file_here_needs_no_host() -> None:
     action = Action({"src": "two_objects.ko"})
     result = action.run()
     assert result["file"]["name"] == "two_objects"
@@ -46,14 +49,14 @@ def test_a_file_here_needs_no_host():
     assert action.runs == []
 
 
-def test_a_file_there_is_read_there():
+def test_a_file_there_is_read_there() -> None:
     action = Action({"src": "/x.ko", "remote_src": True})
     assert action.run() == {"changed": False, "file": {}}
     assert action.runs == [MODULE]
 
 
 @pytest.mark.parametrize(("src", "reason"), [("nosuch.ko", "no_such_file"), ("two_objects.c", "not_elf")])
-def test_failures_are_explained(src, reason):
+def test_failures_are_explained(src: str, reason: str) -> None:
     result = Action({"src": src}).run()
     assert result["failed"] and result["reason"] == reason
 

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import sys
+import typing as t
 from unittest.mock import MagicMock
 
 import pytest
@@ -22,32 +24,39 @@ PATCH_FILE = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", 
 class Action(ActionModule):
     """The action plugin with a host that gives prepared answers."""
 
-    def __init__(self, arguments, answers, async_val=0):
+    def __init__(self, arguments: dict[str, t.Any], answers: list[dict[str, t.Any]], async_val: int = 0) -> None:
         task = MagicMock(args=arguments, async_val=async_val, check_mode=False, diff=False)
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self._loader.get_real_file = lambda path: path
         self._connection._shell.tmpdir = "/private"
         self._connection._shell.join_path = os.path.join
         self.answers = list(answers)
-        self.runs = []
-        self.sent = []
+        self.runs: list[dict[str, t.Any]] = []
+        self.sent: list[tuple[str, str]] = []
 
-    def _find_needle(self, dirname, needle):
+    def _find_needle(self, dirname: str, needle: str) -> str:
         return needle
 
-    def _execute_module(self, module_name=None, module_args=None, task_vars=None, wrap_async=False, **kwargs):
+    def _execute_module(
+        self,
+        module_name: str | None = None,
+        module_args: dict[str, t.Any] | None = None,
+        task_vars: t.Any = None,
+        wrap_async: int = False,
+        **kwargs: t.Any,
+    ) -> dict[str, t.Any]:
         assert module_name == MODULE
-        self.runs.append(module_args)
+        self.runs.append(module_args or {})
         return self.answers.pop(0)
 
-    def _transfer_file(self, local_path, remote_path):
+    def _transfer_file(self, local_path: str, remote_path: str) -> None:
         self.sent.append((local_path, remote_path))
 
-    def _fixup_perms2(self, remote_paths, remote_user=None, execute=True):
+    def _fixup_perms2(self, remote_paths: list[str], remote_user: t.Any = None, execute: bool = True) -> None:
         pass
 
 
-def test_one_round_trip_if_the_host_has_the_patch():
+def test_one_round_trip_if_the_host_has_the_patch() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": False}])
     assert action.run()["changed"] is False
     assert len(action.runs) == 1
@@ -56,14 +65,14 @@ def test_one_round_trip_if_the_host_has_the_patch():
     assert "path" not in action.runs[0]["_inspected"]
 
 
-def test_the_file_is_sent_if_the_host_asks_for_it():
+def test_the_file_is_sent_if_the_host_asks_for_it() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, {"changed": True}])
     assert action.run()["changed"] is True
     assert action.sent == [(PATCH_FILE, "/private/patch.ko")]
     assert action.runs[1]["_inspected"]["path"] == "/private/patch.ko"
 
 
-def test_what_the_host_did_before_it_asked_for_the_file_is_told_too():
+def test_what_the_host_did_before_it_asked_for_the_file_is_told_too() -> None:
     first = {"changed": True, "needs_file": True, "findings": ["recovered", "both"], "warnings": ["recovered", "both"]}
     second = {"changed": False, "findings": ["both", "later"], "warnings": ["both", "later"]}
     result = Action({"src": PATCH_FILE}, [first, second]).run()
@@ -72,27 +81,29 @@ def test_what_the_host_did_before_it_asked_for_the_file_is_told_too():
     assert "needs_file" not in result
 
 
-def test_it_is_told_also_if_the_second_run_is_refused():
+def test_it_is_told_also_if_the_second_run_is_refused() -> None:
     first = {"changed": True, "needs_file": True, "findings": ["recovered"], "warnings": ["recovered"]}
     result = Action({"src": PATCH_FILE}, [first, {"failed": True, "changed": False, "msg": "Refused"}]).run()
     assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["recovered"])
 
 
-def test_without_that_the_second_result_is_as_it_is():
+def test_without_that_the_second_result_is_as_it_is() -> None:
     second = {"changed": False, "state": "enabled"}
     result = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, second]).run()
     assert (result["changed"], "findings" in result, "warnings" in result) == (False, False, False)
 
 
 @pytest.mark.parametrize(("removed", "left"), [(True, None), (False, "/private")])
-def test_ansible_does_not_remove_the_directory_again_that_the_module_has_removed(removed, left):
+def test_ansible_does_not_remove_the_directory_again_that_the_module_has_removed(
+    removed: bool, left: str | None
+) -> None:
     answer = {"changed": True, "directory_removed": removed}
     action = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, answer])
     assert "directory_removed" not in action.run()
     assert action._connection._shell.tmpdir == left
 
 
-def test_an_asynchronous_job_gets_the_file_at_once():
+def test_an_asynchronous_job_gets_the_file_at_once() -> None:
     action = Action({"src": PATCH_FILE}, [{"started": 1}], async_val=30)
     action.run()
     assert len(action.runs) == 1
@@ -100,13 +111,13 @@ def test_an_asynchronous_job_gets_the_file_at_once():
 
 
 @pytest.mark.parametrize("arguments", [{"name": "fix"}, {"src": "/on/the/host.ko", "remote_src": True}])
-def test_nothing_is_read_here_without_a_local_file(arguments):
+def test_nothing_is_read_here_without_a_local_file(arguments: dict[str, t.Any]) -> None:
     action = Action(dict(arguments, _inspected={"file": {}}), [{"changed": False}])
     action.run()
     assert action.runs == [dict(arguments, _inspected=None)]
 
 
-def test_a_bad_file_does_not_reach_the_host(tmp_path):
+def test_a_bad_file_does_not_reach_the_host(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "bad.ko"
     path.write_text("text")
     action = Action({"src": str(path)}, [])

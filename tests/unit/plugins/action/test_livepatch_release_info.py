@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import os
+import pathlib
+import typing as t
 from unittest.mock import MagicMock
 
 import pytest
@@ -28,14 +30,14 @@ RELEASE = {
 }
 
 
-def read(**arguments):
+def read(**arguments: t.Any) -> dict[str, t.Any]:
     task = MagicMock(args=arguments, async_val=0, check_mode=False)
     return ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock()).run(task_vars={})
 
 
 @pytest.fixture
-def written(tmp_path):
-    def write(content):
+def written(tmp_path: pathlib.Path) -> t.Callable[[object], pathlib.Path]:
+    def write(content: object) -> pathlib.Path:
         path = tmp_path / "release.yml"
         path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
         return path
@@ -43,14 +45,16 @@ def written(tmp_path):
     return write
 
 
-def test_the_documentation_is_of_these_options():
+def test_the_documentation_is_of_these_options() -> None:
     options = yaml.safe_load(livepatch_release_info.DOCUMENTATION)["options"]
     assert {name: option["type"] for name, option in options.items()} == {
         name: option["type"] for name, option in LIVEPATCH_RELEASE_INFO["argument_spec"].items()
     }
 
 
-def test_a_release_from_a_file_its_folder_and_a_variable(written, monkeypatch):
+def test_a_release_from_a_file_its_folder_and_a_variable(
+    written: t.Callable[[object], pathlib.Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = written({"livepatch_release": RELEASE})
     found = read(file=str(path))
     assert found["changed"] is False
@@ -83,7 +87,7 @@ def test_a_release_from_a_file_its_folder_and_a_variable(written, monkeypatch):
         ({"livepatch_release": {**RELEASE, "files": [{**FILE, "path": None}]}}, "has no path for the kernel 6.6."),
     ],
 )
-def test_a_file_that_is_no_release(written, content, cause):
+def test_a_file_that_is_no_release(written: t.Callable[[object], pathlib.Path], content: object, cause: str) -> None:
     path = written(content)
     result = read(file=str(path))
     assert (result["failed"], result["reason"]) == (True, "bad_release")
@@ -94,7 +98,7 @@ def test_a_file_that_is_no_release(written, content, cause):
     assert "\n" not in result["msg"]
 
 
-def test_bytes_that_are_no_text(tmp_path):
+def test_bytes_that_are_no_text(tmp_path: pathlib.Path) -> None:
     (tmp_path / "release.yml").write_bytes(b"\xff\xfe\xff")
     assert read(file=str(tmp_path))["cause"] == f"{tmp_path}/release.yml is not YAML."
 
@@ -111,7 +115,7 @@ def test_bytes_that_are_no_text(tmp_path):
         ({"release": RELEASE, "file": "x"}, "bad_arguments", "A release is given twice"),
     ],
 )
-def test_what_is_missing_is_said(arguments, reason, cause):
+def test_what_is_missing_is_said(arguments: dict[str, t.Any], reason: str, cause: str) -> None:
     result = read(**arguments)
     assert (result["failed"], result["reason"]) == (True, reason)
     assert result["cause"].startswith(cause)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import pathlib
 import re
+import typing as t
 from unittest.mock import MagicMock
 
 import pytest
@@ -24,14 +26,14 @@ NAMES = {"livepatch.csv", "livepatch.html", "livepatch.json", "livepatch.prom"}
 
 
 class HostVars:
-    def __init__(self, **hosts):
+    def __init__(self, **hosts: t.Any) -> None:
         self.hosts = hosts
 
-    def raw_get(self, host):
+    def raw_get(self, host: str) -> t.Any:
         return self.hosts.get(host)
 
 
-def variables(facts=None, **more):
+def variables(facts: dict[str, t.Any] | None = None, **more: t.Any) -> dict[str, t.Any]:
     return {"ansible_facts": {"livepatch": facts} if facts else {}, **more}
 
 
@@ -40,12 +42,22 @@ READ = {"ansible_facts": {"ansible_livepatch": FACTS}}
 HOSTS = {"good": variables(FACTS), "silent": variables()}
 
 
-@pytest.fixture
-def report(tmp_path):
-    def run(inventory=None, check_mode=False, diff=False, **arguments):
+class Report:
+    """Makes a report in a folder, and reads it."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self,
+        inventory: dict[str, t.Any] | None = None,
+        check_mode: bool = False,
+        diff: bool = False,
+        **arguments: t.Any,
+    ) -> dict[str, t.Any]:
         inventory = inventory or HOSTS
         task = MagicMock(
-            args={"dest": str(tmp_path / "report"), "now": NOW, **arguments},
+            args={"dest": str(self.folder), "now": NOW, **arguments},
             async_val=0,
             check_mode=check_mode,
             diff=diff,
@@ -53,12 +65,16 @@ def report(tmp_path):
         action = ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         return action.run(task_vars={"hostvars": HostVars(**inventory), "ansible_play_hosts_all": list(inventory)})
 
-    run.folder = tmp_path / "report"
-    run.json = lambda: json.loads((run.folder / "livepatch.json").read_text(encoding="utf-8"))
-    return run
+    def json(self) -> t.Any:
+        return json.loads((self.folder / "livepatch.json").read_text(encoding="utf-8"))
 
 
-def test_the_files_and_the_summary(report):
+@pytest.fixture
+def report(tmp_path: pathlib.Path) -> Report:
+    return Report(tmp_path / "report")
+
+
+def test_the_files_and_the_summary(report: Report) -> None:
     result = report()
     assert result["changed"] is True
     assert set(os.listdir(report.folder)) == NAMES
@@ -68,14 +84,14 @@ def test_the_files_and_the_summary(report):
     assert "diff" not in result
 
 
-def test_a_second_run_changes_nothing(report):
+def test_a_second_run_changes_nothing(report: Report) -> None:
     report()
     before = {name: os.stat(report.folder / name).st_ino for name in NAMES}
     assert report()["changed"] is False
     assert {name: os.stat(report.folder / name).st_ino for name in NAMES} == before
 
 
-def test_only_what_differs_is_written(report):
+def test_only_what_differs_is_written(report: Report) -> None:
     report()
     (report.folder / "livepatch.csv").write_text("old")
     before = os.stat(report.folder / "livepatch.json").st_ino
@@ -86,34 +102,34 @@ def test_only_what_differs_is_written(report):
     assert set(os.listdir(report.folder)) == NAMES
 
 
-def test_check_mode_predicts_and_writes_nothing(report):
+def test_check_mode_predicts_and_writes_nothing(report: Report) -> None:
     predicted = report(check_mode=True, diff=True)
     assert not report.folder.exists()
     assert predicted == report(diff=True)
     assert report(check_mode=True, diff=True)["diff"] == []
 
 
-def test_a_large_diff_is_left_out(report):
+def test_a_large_diff_is_left_out(report: Report) -> None:
     hosts = {f"host-{number}": variables(FACTS) for number in range(400)}
     diff = report(hosts, diff=True, formats=["json"])["diff"]
     assert [list(entry) for entry in diff] == [["src_larger"]]
     assert [list(entry) for entry in report(diff=True, formats=["json"])["diff"]] == [["dst_larger"]]
 
 
-def test_formats_and_hosts_are_chosen(report):
+def test_formats_and_hosts_are_chosen(report: Report) -> None:
     result = report(formats=["csv", "csv"], hosts=["silent"])
     assert list(result["paths"]) == ["csv"]
     assert os.listdir(report.folder) == ["livepatch.csv"]
     assert result["summary"]["hosts"] == 1
 
 
-def test_now_is_the_current_time(report):
+def test_now_is_the_current_time(report: Report) -> None:
     before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     made = report(now=None)["summary"]["generated_at"]
     assert before <= datetime.datetime.fromisoformat(made.replace("Z", "+00:00"))
 
 
-def test_releases_from_a_directory_a_file_and_a_variable(report, tmp_path):
+def test_releases_from_a_directory_a_file_and_a_variable(report: Report, tmp_path: pathlib.Path) -> None:
     for place in range(2):
         (tmp_path / str(place)).mkdir()
         content = yaml.safe_dump({"livepatch_release": synthetic.release(place)})
@@ -137,14 +153,16 @@ def test_releases_from_a_directory_a_file_and_a_variable(report, tmp_path):
         ({}, FACTS, "failed", "Its facts could not be read: The reason is unknown."),
     ],
 )
-def test_why_a_host_was_not_read(report, registered, facts, headline, why):
+def test_why_a_host_was_not_read(
+    report: Report, registered: dict[str, t.Any] | None, facts: dict[str, t.Any] | None, headline: str, why: str
+) -> None:
     report({"host": variables(facts, **({"read": registered} if registered is not None else {}))}, registered="read")
     (host,) = report.json()["hosts"]
     assert (host["headline"], host["why"]) == (headline, why)
     assert host["kernel"] == (synthetic.KERNELS[4] if facts else None)
 
 
-def test_templates_from_hosts_stay_text(report):
+def test_templates_from_hosts_stay_text(report: Report) -> None:
     sly = {**FACTS, "release": "{{ lookup('pipe', 'id') }}"}
     report({"host": variables(sly)})
     assert report.json()["hosts"][0]["kernel"] == sly["release"]
@@ -165,7 +183,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("arguments", "reason"), FAILURES)
-def test_failures_are_explained(report, arguments, reason):
+def test_failures_are_explained(report: Report, arguments: dict[str, t.Any], reason: str) -> None:
     result = report(**arguments)
     assert result["failed"] is True
     assert result["reason"] == reason
@@ -175,7 +193,7 @@ def test_failures_are_explained(report, arguments, reason):
         assert text.isprintable()
 
 
-def leaves(returned):
+def leaves(returned: dict[str, t.Any]) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
     for key, value in returned.items():
         assert value["returned"], key
         if "contains" in value:
@@ -184,7 +202,7 @@ def leaves(returned):
             yield key, value
 
 
-def test_the_results_are_what_the_documentation_says(report):
+def test_the_results_are_what_the_documentation_says(report: Report) -> None:
     documented = yaml.safe_load(livepatch_report.RETURN)
     result, failure = report(), report(now="soon")
     assert set(documented) == (set(result) | set(failure)) - {"changed", "failed", "msg"}
@@ -197,11 +215,11 @@ def test_the_results_are_what_the_documentation_says(report):
     assert reasons == {reason for _arguments, reason in FAILURES}
 
 
-def test_nothing_is_left_of_a_write_that_fails(report, monkeypatch):
+def test_nothing_is_left_of_a_write_that_fails(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     report(formats=["csv"])
     (report.folder / "livepatch.csv").write_text("old")
 
-    def refuse(_source, _target):
+    def refuse(_source: str, _target: str) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)

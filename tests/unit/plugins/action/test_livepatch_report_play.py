@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ COLLECTION = Path(__file__).resolve().parents[4]
 FILES = {"livepatch.csv", "livepatch.html", "livepatch.json", "livepatch.prom"}
 # Not by its name: "ansible-test units" has no commands in its PATH.
 ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
-RELEASE = {
+RELEASE: dict[str, t.Any] = {
     "format": 1,
     "fix": {"id": "CVE-2026-0001", "cves": ["CVE-2026-0001"]},
     "name": "livepatch_cve_2026_0001",
@@ -34,31 +35,34 @@ if COLLECTION.parts[-3:] != ("ansible_collections", "openeuler", "livepatch"):
     pytest.skip("Ansible finds the collection only in a tree of collections", allow_module_level=True)
 
 
-@pytest.fixture
-def play(tmp_path):
-    """Run a playbook in an empty directory with hosts that are unreachable, here, and without a Python."""
-    no_connection = tmp_path / "no-connection"
-    no_connection.write_text("#!/bin/sh\nexit 255\n")
-    no_connection.chmod(0o755)
-    kinds = {
-        "dead": {"ansible_connection": "ssh", "ansible_ssh_executable": str(no_connection)},
-        "here": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-        "no-python": {"ansible_connection": "local", "ansible_python_interpreter": "/nonexistent/python"},
-    }
-    (tmp_path / "empty").mkdir()
+class Play:
+    """Runs a playbook in an empty directory with hosts that are unreachable, here, and without a Python."""
 
-    def run(playbook, *hosts, arguments=()):
-        inventory = {"all": {"hosts": {f"{place}-{kind}": kinds[kind] for place, kind in enumerate(hosts)}}}
-        (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory))
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path / "empty"
+        self.folder.mkdir()
+        no_connection = path / "no-connection"
+        no_connection.write_text("#!/bin/sh\nexit 255\n")
+        no_connection.chmod(0o755)
+        self.kinds = {
+            "dead": {"ansible_connection": "ssh", "ansible_ssh_executable": str(no_connection)},
+            "here": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+            "no-python": {"ansible_connection": "local", "ansible_python_interpreter": "/nonexistent/python"},
+        }
+
+    def __call__(self, playbook: str, *hosts: str, arguments: t.Sequence[str] = ()) -> str:
+        inventory = {"all": {"hosts": {f"{place}-{kind}": self.kinds[kind] for place, kind in enumerate(hosts)}}}
+        (self.path / "inventory.yml").write_text(yaml.safe_dump(inventory))
         done = subprocess.run(
             [sys.executable, "-c", ANSIBLE_PLAYBOOK, playbook, "-i", "../inventory.yml", *arguments],
-            cwd=tmp_path / "empty",
+            cwd=self.folder,
             env={
                 **os.environ,
                 "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]),
-                "ANSIBLE_HOME": str(tmp_path / "home"),
+                "ANSIBLE_HOME": str(self.path / "home"),
                 "ANSIBLE_CACHE_PLUGIN": "jsonfile",
-                "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "cache"),
+                "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.path / "cache"),
             },
             capture_output=True,
             text=True,
@@ -67,23 +71,25 @@ def play(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run.folder = tmp_path / "empty"
-    return run
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path)
 
 
-def report_of(play, *hosts, arguments=()):
+def report_of(play: Play, *hosts: str, arguments: t.Sequence[str] = ()) -> dict[str, dict[str, t.Any]]:
     variables = {"livepatch_become": False, "livepatch_release": RELEASE}
     play("openeuler.livepatch.report", *hosts, arguments=["-e", json.dumps(variables), *arguments])
     data = json.loads((play.folder / "livepatch-report" / "livepatch.json").read_text(encoding="utf-8"))
     return {host["name"]: host for host in data["hosts"]}
 
 
-def test_check_mode_works_on_the_first_run_and_writes_nothing(play):
+def test_check_mode_works_on_the_first_run_and_writes_nothing(play: Play) -> None:
     play("openeuler.livepatch.report", "dead", "here", arguments=["--check", "-e", "livepatch_become=false"])
     assert list(play.folder.iterdir()) == []
 
 
-def test_one_report_of_all_hosts_also_if_the_first_is_unreachable(play):
+def test_one_report_of_all_hosts_also_if_the_first_is_unreachable(play: Play) -> None:
     hosts = report_of(play, "dead", "here", "no-python")
     assert set(os.listdir(play.folder / "livepatch-report")) == FILES
     assert {name: host["headline"] for name, host in hosts.items()} == {
@@ -95,12 +101,12 @@ def test_one_report_of_all_hosts_also_if_the_first_is_unreachable(play):
     assert hosts["2-no-python"]["why"].startswith("Its facts could not be read: The module")
 
 
-def test_a_report_if_no_host_is_reachable(play):
+def test_a_report_if_no_host_is_reachable(play: Play) -> None:
     assert [host["headline"] for host in report_of(play, "dead", "dead").values()] == ["unreachable"] * 2
 
 
-def test_the_same_bytes_from_a_cache(play):
-    def files():
+def test_the_same_bytes_from_a_cache(play: Play) -> None:
+    def files() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (play.folder / "livepatch-report").iterdir()}
 
     now = ["-e", "livepatch_report_now=2030-01-01T00:00:00Z"]
@@ -110,13 +116,13 @@ def test_the_same_bytes_from_a_cache(play):
     assert files() == first
 
 
-def write_release(play):
+def write_release(play: Play) -> None:
     folder = play.folder / "releases" / RELEASE["fix"]["id"]
     folder.mkdir(parents=True)
     (folder / "release.yml").write_text(yaml.safe_dump({"livepatch_release": RELEASE}))
 
 
-def test_the_playbook_of_the_role(play):
+def test_the_playbook_of_the_role(play: Play) -> None:
     write_release(play)
     shutil.copy(COLLECTION / "examples/guides/report.yml", play.folder)
     variables = {"ansible_become": False, "livepatch_report_directory": "report"}
@@ -124,7 +130,7 @@ def test_the_playbook_of_the_role(play):
     assert set(os.listdir(play.folder / "report")) == FILES
 
 
-def test_the_examples_of_the_module(play):
+def test_the_examples_of_the_module(play: Play) -> None:
     tasks = yaml.safe_load(livepatch_report.EXAMPLES)
     playbook = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
     (play.folder / "examples.yml").write_text(yaml.safe_dump(playbook))

@@ -45,11 +45,11 @@ FACTS = {
         ("sort(patches[].name)", ["one", "three", "two"]),
     ],
 )
-def test_it_selects(expression, selected):
+def test_it_selects(expression: str, selected: object) -> None:
     assert query(FACTS, expression) == selected
 
 
-def test_functions_take_ansibles_own_types():
+def test_functions_take_ansibles_own_types() -> None:
     data = collections.OrderedDict({Text("names"): (Text("b"), Text("a")), "numbers": [Number(1), Number(2)]})
     assert query(data, Text("sort(names)")) == ["a", "b"]
     assert query(data, "names[0]").__class__ is str
@@ -58,7 +58,7 @@ def test_functions_take_ansibles_own_types():
 
 
 @pytest.mark.parametrize("expression", ["patches[", "sum(patches)", "no_such_function(@)"])
-def test_a_wrong_expression_is_explained(expression):
+def test_a_wrong_expression_is_explained(expression: str) -> None:
     with pytest.raises(AnsibleFilterError, match="livepatch_query: "):
         query(FACTS, expression)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -22,17 +23,17 @@ PATCH = {"name": "fix_1", "enabled": True, "effective": "full"}
 
 
 @pytest.fixture(name="host")
-def fixture_host():
+def fixture_host() -> dict[str, t.Any]:
     return rollout(READ, "choose", "h", RELEASE, is_file_required=False)
 
 
-def test_the_documentation_names_every_step():
+def test_the_documentation_names_every_step() -> None:
     sidecar = Path(livepatch_rollout.__file__).with_suffix(".yml")
     options = yaml.safe_load(sidecar.read_text(encoding="utf-8"))["DOCUMENTATION"]["options"]
     assert options["step"]["choices"] == list(livepatch_rollout.STEPS)
 
 
-def test_a_host_from_its_facts_to_its_end(host):
+def test_a_host_from_its_facts_to_its_end(host: dict[str, t.Any]) -> None:
     assert (host["status"], host["file"], host["baseline"]["trouble"]) == ("has_file", "6.6/a.ko", ["a warning"])
     checked = rollout(host, "check", marked={}, mark_read={"skipped": True}, prediction={"actions": ["enable"]})
     assert checked["is_to_be_marked"] is True
@@ -47,7 +48,7 @@ def test_a_host_from_its_facts_to_its_end(host):
     assert rollout([settled], "lines") == ["h: enabled"]
 
 
-def test_a_wave_that_stops(host):
+def test_a_wave_that_stops(host: dict[str, t.Any]) -> None:
     failed = rollout(host, "fail", "Check the gate url", {"failed": True, "msg": "It is 503."})
     wave = rollout([host, failed], "judge", "49.5")
     assert wave == {"size": 2, "must_stop": True, "failed": ["h"], "to_roll_back": []}

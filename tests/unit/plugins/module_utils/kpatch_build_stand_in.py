@@ -11,6 +11,7 @@ real one printed when it was measured, and puts a file made elsewhere where the 
 from __future__ import annotations
 
 import os
+import pathlib
 import stat
 import sys
 
@@ -56,7 +57,15 @@ OPTIONS = "-R, --non-replace\\n--skip-gcc-check\\n--skip-compiler-check\\n-d, --
 VARIABLES = "NO_PROFILING_CALLS DISABLE_AFTER_LOAD KEEP_JUMP_LABEL"
 
 
-def install(path, result, calls, variables=VARIABLES, usage=OPTIONS, then="", seconds=0):
+def install(
+    path: pathlib.Path,
+    result: pathlib.Path,
+    calls: pathlib.Path,
+    variables: str = VARIABLES,
+    usage: str = OPTIONS,
+    then: str = "",
+    seconds: float = 0,
+) -> None:
     """Make the program; `then` is what else it does before it says what it found."""
     text = STAND_IN.format(
         python=sys.executable,

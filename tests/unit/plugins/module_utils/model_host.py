@@ -6,8 +6,13 @@
 
 from __future__ import annotations
 
+import pathlib
+import typing as t
+
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -18,13 +23,15 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 class ModelHost:
     """A host with these patches; the files of those in `kept` are at hand, as if the collection had loaded them."""
 
-    kind = ModelKernel
+    kind: type[ModelKernel] = ModelKernel
 
-    def __init__(self, root, *patches, kept=(), **kernel):
+    def __init__(
+        self, root: pathlib.Path, *patches: LoadedPatch, kept: t.Collection[PatchFile] = (), **kernel: t.Any
+    ) -> None:
         self.root = root
         self.kernel = self.kind(root, *patches, **kernel)
-        for one in (*patches, *kept):
-            (root / "sys/module" / one.name).mkdir(parents=True, exist_ok=True)
+        for name in (*(patch.name for patch in patches), *(file.name for file in kept)):
+            (root / "sys/module" / name).mkdir(parents=True, exist_ok=True)
         for file in kept:
             self.kernel.add_file(file)
             source = root / "source.ko"
@@ -32,7 +39,15 @@ class ModelHost:
             copies.store(self.kernel.files(), file.name, str(source), file.sha256)
             self.kernel.note_copy(file)
 
-    def run(self, name, state=State.ENABLED, file=None, content="1", patience=None, **wanted):
+    def run(
+        self,
+        name: str,
+        state: State = State.ENABLED,
+        file: PatchFile | None = None,
+        content: str = "1",
+        patience: Patience | None = None,
+        **wanted: t.Any,
+    ) -> dict[str, t.Any]:
         path = self.root / "sent.ko"
         if file:
             self.kernel.add_file(file)
@@ -42,9 +57,9 @@ class ModelHost:
         return manage(task, self.kernel)
 
     @property
-    def stack(self):
+    def stack(self) -> list[str]:
         return [patch.name for patch in self.kernel.patches if patch.enabled]
 
     @property
-    def identities(self):
+    def identities(self) -> dict[str, str | None]:
         return {patch.name: patch.identity.build_id for patch in self.kernel.patches}

@@ -10,6 +10,7 @@ import dataclasses
 import errno
 import hashlib
 import pathlib
+import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -32,19 +33,19 @@ RELEASE = "6.12.48-amd64"
 STALLING = StallingTask(42, 42, "sleep", ("hrtimer_nanosleep+0x9d/0x120", "do_syscall_64+0x82/0x190"))
 
 
-def said(result):
+def said(result: dict[str, t.Any]) -> list[str]:
     """The findings of a result, each in its sentences."""
     return [f"{finding['cause']} {finding['remedy']}" for finding in result.get("findings", ())]
 
 
-def content_of(name="fix", content="1"):
+def content_of(name: str = "fix", content: str = "1") -> bytes:
     """The bytes of such a file."""
     return f"{name} {content}".encode()
 
 
-def patch_file(name="fix", content="1", **changes):
+def patch_file(name: str = "fix", content: str = "1", **changes: t.Any) -> PatchFile:
     """A patch file; another content has another build-id and digest."""
-    values = {
+    values: dict[str, t.Any] = {
         "path": name + ".ko",
         "name": name,
         "sha256": hashlib.sha256(content_of(name, content)).hexdigest(),
@@ -61,9 +62,9 @@ def patch_file(name="fix", content="1", **changes):
     return PatchFile(**values)
 
 
-def loaded(file, enabled=True, **changes):
+def loaded(file: PatchFile, enabled: bool = True, **changes: t.Any) -> LoadedPatch:
     """The patch of this file, as loaded. A per_task kernel does not show the functions of a disabled patch."""
-    values = {
+    values: dict[str, t.Any] = {
         "name": file.name,
         "enabled": enabled,
         "replace": file.replace,
@@ -75,9 +76,9 @@ def loaded(file, enabled=True, **changes):
     return LoadedPatch(**values)
 
 
-def snapshot(*patches, **changes):
+def snapshot(*patches: LoadedPatch, **changes: t.Any) -> Snapshot:
     """A host with these patches."""
-    values = {
+    values: dict[str, t.Any] = {
         "release": RELEASE,
         "machine": "x86_64",
         "abi": PER_TASK,
@@ -90,18 +91,18 @@ def snapshot(*patches, **changes):
 
 
 class ModelLog:
-    def __init__(self):
-        self.coming = []
-        self.lines = []
+    def __init__(self) -> None:
+        self.coming: list[str] = []
+        self.lines: list[str] = []
         self.readable = True
         self.lost = False
 
-    def new_lines(self):
+    def new_lines(self) -> tuple[str, ...]:
         lines, self.coming = tuple(self.coming), []
         self.lines += lines
         return lines
 
-    def begin(self):
+    def begin(self) -> None:
         self.new_lines()
         self.lines = []
 
@@ -116,68 +117,68 @@ class ModelKernel:
 
     def __init__(
         self,
-        root,
-        *patches,
-        abi=PER_TASK,
-        stacking_enforced=False,
-        hidden=False,
-        accepts_replace=False,
-        stall=(),
-        fail=None,
-        busy=None,
-        busy_errno=errno.EAGAIN,
-        busy_unloads=0,
-    ):
+        root: pathlib.Path | str,
+        *patches: LoadedPatch,
+        abi: str = PER_TASK,
+        stacking_enforced: bool = False,
+        hidden: bool = False,
+        accepts_replace: bool = False,
+        stall: t.Iterable[str] = (),
+        fail: dict[str, tuple[int, str]] | None = None,
+        busy: dict[str, int] | None = None,
+        busy_errno: int = errno.EAGAIN,
+        busy_unloads: int = 0,
+    ) -> None:
         self.root = str(root)
-        self.patches = list(patches)
+        self.patches: list[LoadedPatch] = list(patches)
         self.abi = abi
         self.stacking_enforced = stacking_enforced
         self.hidden = hidden
         self.accepts_replace = accepts_replace
         self.stall = set(stall)
-        self.stall_once = set()
+        self.stall_once: set[str] = set()
         self.fail = dict(fail or {})
         self.busy = dict(busy or {})
         self.busy_errno = busy_errno
         self.busy_unloads = busy_unloads
         self.log = ModelLog()
-        self.calls = []
-        self.known_files = {}
+        self.calls: list[str] = []
+        self.known_files: dict[str, PatchFile] = {}
         self.conditions_now = Conditions(kprobes=(), traced=(), ftrace_enabled=True)
-        self.journal_lines = []
+        self.journal_lines: list[str] = []
         self.clock = 0.0
         self.install_boot_program()
-        self.fail_at = None
-        self.targets = set()
+        self.fail_at: tuple[str, int] | None = None
+        self.targets: set[str] = set()
         self.newest = max([patch.load_index for patch in patches], default=0)
         self.patches = [dataclasses.replace(patch, instance=-place) for place, patch in enumerate(patches, 1)]
 
-    def install_boot_program(self):
+    def install_boot_program(self) -> None:
         for path in (boot_store.PROGRAM, boot_store.UNIT):
             place = pathlib.Path(self.files().path(path))
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch()
 
-    def note_copy(self, file):
+    def note_copy(self, file: PatchFile) -> None:
         """Note what the collection notes when it has loaded this file."""
         patch = self.snapshot().patch(file.name) or LoadedPatch(file.name, enabled=False)
         copies.note(self.files(), patch, file, (), proven=True)
 
-    def add_file(self, file):
+    def add_file(self, file: PatchFile) -> None:
         """Tell what is in a file: the model knows it by its digest."""
         self.known_files[file.sha256] = file
 
-    def conditions(self, release, name, functions):
+    def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
         symbols = {(function.object, function.name): (Symbol(0xFFFF0000, 64),) for function in functions}
         return dataclasses.replace(self.conditions_now, symbols=symbols)
 
-    def journal(self, line):
+    def journal(self, line: str) -> None:
         self.journal_lines.append(line)
 
-    def files(self):
+    def files(self) -> Files:
         return Files(self.root)
 
-    def snapshot(self):
+    def snapshot(self) -> Snapshot:
         stacking_enforced = None
         if self.abi == STOP_MACHINE:
             stacking_enforced = detect_stacking(None, {}, self.patches)[0] if self.hidden else self.stacking_enforced
@@ -189,7 +190,7 @@ class ModelKernel:
             modules=frozenset(["ext4", *self.targets, *(patch.name for patch in self.patches)]),
         )
 
-    def load(self, path, sha256):
+    def load(self, path: str, sha256: str) -> None:
         with open(self.root + path, "rb") as stream:
             content = stream.read()
         assert hashlib.sha256(content).hexdigest() == sha256
@@ -208,7 +209,7 @@ class ModelKernel:
         self.stall_once.discard(file.name)
         self.patches.append(loaded(file, in_transition=moving, load_index=self.newest, instance=self.newest))
 
-    def _register(self, file):
+    def _register(self, file: PatchFile) -> None:
         functions = list(file.functions or ())
         if file.replace or file.name.startswith("hidden_replace"):
             if not self.accepts_replace:
@@ -218,11 +219,11 @@ class ModelKernel:
         patch = loaded(file, enabled=False, load_index=self.newest, instance=self.newest, replace=None)
         self.patches.append(dataclasses.replace(patch, functions=tuple(functions)))
 
-    def load_target(self, name):
+    def load_target(self, name: str) -> None:
         self._call("load_target", name)
         self.targets.add(name)
 
-    def unload(self, name):
+    def unload(self, name: str) -> None:
         self._call("unload", name)
         if name in self.targets:
             self.targets.remove(name)
@@ -234,7 +235,7 @@ class ModelKernel:
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
         self.patches = [patch for patch in self.patches if patch.name != name]
 
-    def write_enabled(self, name, value):
+    def write_enabled(self, name: str, value: bool) -> None:
         self._call("enable" if value else "disable", name)
         patch = self._patch(name)
         if self.abi == PER_TASK and not patch.enabled and not patch.in_transition:
@@ -250,18 +251,18 @@ class ModelKernel:
         functions = patch.functions if value or moving else ()
         self._replace(dataclasses.replace(patch, enabled=value, in_transition=moving, functions=functions))
 
-    def force(self, name):
+    def force(self, name: str) -> None:
         self._call("force", name)
         """kernel/livepatch/transition.c: the module of a patch that is disabled in this way is never let go."""
         patch = self._patch(name)
         self._replace(dataclasses.replace(patch, in_transition=False, pinned=not patch.enabled))
 
-    def _refuse_second_transition(self, name):
+    def _refuse_second_transition(self, name: str) -> None:
         """kernel/livepatch/core.c: EBUSY while the transition of another patch is running."""
         if any(patch.in_transition and patch.name != name for patch in self.patches):
             raise OSError(errno.EBUSY, "Device or resource busy")
 
-    def _change_stopped(self, patch, value):
+    def _change_stopped(self, patch: LoadedPatch, value: bool) -> None:
         place = self.patches.index(patch)
         if self.stacking_enforced and value and place and not self.patches[place - 1].enabled:
             self._refuse(errno.EBUSY, "livepatch: only the first disabled patch can be enabled")
@@ -285,32 +286,32 @@ class ModelKernel:
         if value and not self.stacking_enforced:
             self.patches.append(self.patches.pop(place))
 
-    def _refuse(self, number, *lines):
+    def _refuse(self, number: int, *lines: str) -> t.NoReturn:
         self.log.coming += lines
         raise OSError(number, "")
 
-    def enabled(self, name):
+    def enabled(self, name: str) -> bool | None:
         patch = next((patch for patch in self.patches if patch.name == name), None)
         return patch.enabled if patch and (self.abi == STOP_MACHINE or patch.enabled or patch.in_transition) else None
 
-    def transition_target(self, name):
+    def transition_target(self, name: str) -> bool | None:
         patch = next((patch for patch in self.patches if patch.name == name), None)
         return patch.enabled if patch and patch.in_transition else None
 
-    def stalling_tasks(self, enabling):
+    def stalling_tasks(self, enabling: bool) -> tuple[StallingTask, ...]:
         return (STALLING,)
 
-    def now(self):
+    def now(self) -> float:
         return self.clock
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: float) -> None:
         self.clock += seconds
 
-    def fail_later(self, operation, number):
+    def fail_later(self, operation: str, number: int) -> None:
         """Let the call of this kind with this number fail, once."""
         self.fail_at = (operation, number)
 
-    def _call(self, operation, name):
+    def _call(self, operation: str, name: str) -> None:
         count = len([call for call in self.calls if call.startswith(operation + " ")])
         self.calls.append(operation + " " + name)
         if self.fail_at == (operation, count):
@@ -320,8 +321,8 @@ class ModelKernel:
             self.log.coming.append(line)
             raise OSError(number, "")
 
-    def _patch(self, name):
+    def _patch(self, name: str) -> LoadedPatch:
         return next(patch for patch in self.patches if patch.name == name)
 
-    def _replace(self, changed):
+    def _replace(self, changed: LoadedPatch) -> None:
         self.patches = [changed if patch.name == changed.name else patch for patch in self.patches]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import pathlib
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
@@ -19,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Quarantined,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
     OnStall,
@@ -42,70 +45,70 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 )
 
 
-def accepted(name, content="1", release=RELEASE, **changes):
+def accepted(name: str, content: str = "1", release: str = RELEASE, **changes: t.Any) -> Accepted:
     file = patch_file(name, content)
     return Accepted(name, file.sha256, release, "then", json.loads(json.dumps(file.to_dict())), **changes)
 
 
-def names(acceptance, release=RELEASE):
+def names(acceptance: Acceptance, release: str = RELEASE) -> list[str]:
     return [one.name for one in acceptance.due(release)]
 
 
 # ---- values ----
 
 
-def test_the_kernels_order_is_kept():
+def test_the_kernels_order_is_kept() -> None:
     acceptance = Acceptance((accepted("b"),)).with_accepted(accepted("a"), [], ["a", "b"])
     assert names(acceptance) == ["a", "b"]
 
 
-def test_what_is_superseded_is_not_due_but_comes_back():
+def test_what_is_superseded_is_not_due_but_comes_back() -> None:
     acceptance = Acceptance((accepted("a"), accepted("b"))).with_accepted(accepted("c"), ["a", "b"], ["c"])
     assert names(acceptance) == ["c"]
     assert names(acceptance.without("c", restore=True)) == ["a", "b"]
     assert acceptance.without("c", restore=False) == Acceptance()
 
 
-def test_one_level_deep():
+def test_one_level_deep() -> None:
     acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("b"), ["a"], [])
     acceptance = acceptance.with_accepted(accepted("c"), ["b"], [])
     assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("b", "c"), ("c", None)]
 
 
-def test_what_was_superseded_is_accepted_once_when_it_is_accepted_again():
+def test_what_was_superseded_is_accepted_once_when_it_is_accepted_again() -> None:
     acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("b"), ["a"], [])
     acceptance = acceptance.with_accepted(accepted("a"), [], [])
     assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("b", None), ("a", None)]
 
 
-def test_another_content_of_the_same_name_is_taken_back_too():
+def test_another_content_of_the_same_name_is_taken_back_too() -> None:
     acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("a", "2"), [], [])
     assert [one.sha256 for one in acceptance.due(RELEASE)] == [accepted("a", "2").sha256]
     assert [one.sha256 for one in acceptance.without("a", restore=True).due(RELEASE)] == [accepted("a").sha256]
 
 
-def test_other_kernels_are_left_alone():
+def test_other_kernels_are_left_alone() -> None:
     acceptance = Acceptance((accepted("a", release="1.0"),)).with_accepted(accepted("b"), ["a"], [])
     assert names(acceptance, "1.0") == ["a"]
     assert [one.name for one in acceptance.lost(RELEASE)] == ["a"]
     assert acceptance.with_accepted(accepted("a"), [], []).lost(RELEASE) == ()
 
 
-def test_an_administrators_change_ends_the_hold():
+def test_an_administrators_change_ends_the_hold() -> None:
     acceptance = Acceptance((accepted("a"),), unhealthy_boots=3)
     assert acceptance.is_held
     assert not acceptance.with_accepted(accepted("b"), [], []).is_held
     assert not acceptance.without("a", restore=False).is_held
 
 
-def test_forgetting_takes_the_quarantine_back():
+def test_forgetting_takes_the_quarantine_back() -> None:
     quarantined = Quarantined("a", accepted("a").sha256, RELEASE, "then", "It crashed.")
     acceptance = Acceptance((accepted("a"),), (quarantined,))
     assert acceptance.quarantine_of(accepted("a").sha256) == quarantined
     assert acceptance.without("a", restore=False) == Acceptance()
 
 
-def test_what_comes_back_is_still_in_quarantine():
+def test_what_comes_back_is_still_in_quarantine() -> None:
     quarantined = Quarantined("a", accepted("a").sha256, RELEASE, "then", "It crashed.")
     acceptance = Acceptance((accepted("a"),), (quarantined,)).with_accepted(accepted("a", "2"), [], ["a"])
     again = acceptance.without("a", restore=True)
@@ -113,12 +116,12 @@ def test_what_comes_back_is_still_in_quarantine():
     assert again.quarantined == (quarantined,)
 
 
-def test_accepting_again_changes_nothing():
+def test_accepting_again_changes_nothing() -> None:
     acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("b"), ["a"], ["b"])
     assert acceptance.with_accepted(accepted("b"), [], ["b"]) == acceptance
 
 
-def test_what_is_not_loaded_stays_in_its_place():
+def test_what_is_not_loaded_stays_in_its_place() -> None:
     other_kernel = (accepted("z", release="1.0"), accepted("a", release="1.0"))
     acceptance = Acceptance((*other_kernel, accepted("a"), accepted("failed"), accepted("b")))
     acceptance = acceptance.with_accepted(accepted("c"), [], ["b", "a", "c"])
@@ -129,7 +132,7 @@ def test_what_is_not_loaded_stays_in_its_place():
 # ---- on disk ----
 
 
-def test_it_is_read_as_it_was_written(tmp_path):
+def test_it_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     files = Files(str(tmp_path))
     acceptance = Acceptance(
         (accepted("a", ignore=("kprobe",)), accepted("b", superseded_by="c")),
@@ -142,7 +145,7 @@ def test_it_is_read_as_it_was_written(tmp_path):
     assert (tmp_path / "var/lib/openeuler-livepatch").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_marker_is_read_as_it_was_written(tmp_path):
+def test_a_marker_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     files = Files(str(tmp_path))
     marker = boot_store.Marker("id", RELEASE, 4096, "abc", ("def",))
     boot_store.write_marker(files, marker)
@@ -153,7 +156,7 @@ def test_a_marker_is_read_as_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"accepted": 1}', '{"accepted": [{}], "quarantined": []}'])
-def test_what_is_damaged_is_said(tmp_path, text):
+def test_what_is_damaged_is_said(tmp_path: pathlib.Path, text: str) -> None:
     files = Files(str(tmp_path))
     (tmp_path / "var/lib/openeuler-livepatch").mkdir(parents=True)
     (tmp_path / "var/lib/openeuler-livepatch/accepted").write_text(text, encoding="ascii")
@@ -167,27 +170,36 @@ def test_what_is_damaged_is_said(tmp_path, text):
 
 
 @pytest.fixture(name="host", params=[PER_TASK, STOP_MACHINE])
-def fixture_host(request, tmp_path):
+def fixture_host(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Host:
     return Host(tmp_path, request.param)
 
 
 class Host:
     """A model of a host, and tasks for it."""
 
-    def __init__(self, tmp_path, abi):
+    def __init__(self, tmp_path: pathlib.Path, abi: str) -> None:
         self.root = tmp_path
         self.abi = abi
         self.kernel = ModelKernel(tmp_path, abi=abi)
         (tmp_path / "proc/sys/kernel").mkdir(parents=True)
         (tmp_path / "proc/sys/kernel/osrelease").write_text(RELEASE, encoding="ascii")
 
-    def file(self, name, content="1"):
+    def file(self, name: str, content: str = "1") -> PatchFile:
         file = patch_file(name, content, abi=self.abi)
         self.kernel.add_file(file)
         (self.root / "sys/module" / name).mkdir(parents=True, exist_ok=True)
         return file
 
-    def run(self, name, state=State.ENABLED, content=None, check_mode=False, ignore=(), verification=None, **wanted):
+    def run(
+        self,
+        name: str,
+        state: State = State.ENABLED,
+        content: str | None = None,
+        check_mode: bool = False,
+        ignore: tuple[str, ...] = (),
+        verification: Verification | None = None,
+        **wanted: t.Any,
+    ) -> dict[str, t.Any]:
         file = self.file(name, content) if content else None
         path = self.root / "sent.ko"
         if content:
@@ -204,19 +216,19 @@ class Host:
         )
 
     @property
-    def acceptance(self):
+    def acceptance(self) -> Acceptance:
         return boot_store.read(self.kernel.files())
 
     @property
-    def due(self):
+    def due(self) -> list[str]:
         return names(self.acceptance)
 
-    def stored(self):
+    def stored(self) -> list[str]:
         directory = self.root / "var/lib/openeuler-livepatch"
         return sorted(path.name.rpartition("-")[0] for path in directory.glob("*.ko"))
 
 
-def test_accepting(host):
+def test_accepting(host: Host) -> None:
     first = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert first["changed"]
     assert first["boot"] == "accepted"
@@ -231,11 +243,11 @@ def test_accepting(host):
     assert gather_boot(host)["accepted"][0]["name"] == "fix"
 
 
-def gather_boot(host):
+def gather_boot(host: Host) -> dict[str, t.Any]:
     return gather(host.kernel.files())["boot"]
 
 
-def test_accepting_what_is_enabled_already(host):
+def test_accepting_what_is_enabled_already(host: Host) -> None:
     assert host.run("fix", content="1")["boot"] == "trial"
     assert host.due == []
     check = host.run("fix", boot=AtBoot.ACCEPTED, check_mode=True)
@@ -249,7 +261,7 @@ def test_accepting_what_is_enabled_already(host):
 
 
 @pytest.mark.parametrize(("text", "accepted_now"), [("patched", ["fix"]), ("", [])])
-def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
+def test_what_is_only_accepted_is_proven_too(host: Host, text: str, accepted_now: list[str]) -> None:
     (host.root / "proc/cmdline").write_text(text, encoding="ascii")
     host.run("fix", content="1")
     calls = list(host.kernel.calls)
@@ -266,21 +278,25 @@ def test_what_is_only_accepted_is_proven_too(host, text, accepted_now):
         assert result["msg"].endswith("The host is as it was before.")
 
 
-def test_a_kernel_in_trouble_accepts_nothing(host):
+def test_a_kernel_in_trouble_accepts_nothing(host: Host) -> None:
     host.run("fix", content="1")
-    host.kernel.sleep = lambda _seconds: (host.root / "proc/sys/kernel/tainted").write_text("128", encoding="ascii")
+
+    def oops(seconds: float) -> None:
+        (host.root / "proc/sys/kernel/tainted").write_text("128", encoding="ascii")
+
+    host.kernel.sleep = oops
     result = host.run("fix", boot=AtBoot.ACCEPTED, verification=Verification(watch=5))
     assert "got into trouble after the task began; its taint shows an oops" in result["msg"]
     assert host.due == []
 
 
-def test_accepting_alone_takes_no_time(host):
+def test_accepting_alone_takes_no_time(host: Host) -> None:
     host.run("fix", content="1")
     assert not host.run("fix", boot=AtBoot.ACCEPTED).get("failed")
     assert host.kernel.clock == 0
 
 
-def test_it_is_left_as_it_is_by_default(host):
+def test_it_is_left_as_it_is_by_default(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert not host.run("fix", content="1")["changed"]
     disabled = host.run("fix", State.DISABLED)
@@ -288,7 +304,7 @@ def test_it_is_left_as_it_is_by_default(host):
     assert host.due == ["fix"]
 
 
-def test_on_trial_again(host):
+def test_on_trial_again(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     result = host.run("fix", boot=AtBoot.TRIAL)
     assert result["actions"] == ["forget fix at the next boots"]
@@ -298,14 +314,14 @@ def test_on_trial_again(host):
     assert not host.run("fix", boot=AtBoot.TRIAL)["changed"]
 
 
-def test_what_is_taken_out_does_not_come_back(host):
+def test_what_is_taken_out_does_not_come_back(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert host.run("fix", State.ABSENT)["actions"][-1] == "forget fix at the next boots"
     assert host.due == []
     assert not host.run("fix", State.ABSENT)["changed"]
 
 
-def test_a_fix_supersedes_another_and_is_reverted(host):
+def test_a_fix_supersedes_another_and_is_reverted(host: Host) -> None:
     host.run("old", content="1", boot=AtBoot.ACCEPTED)
     host.run("new", content="1", supersedes=("old",))
     # On trial: a reboot brings back what was accepted.
@@ -318,14 +334,14 @@ def test_a_fix_supersedes_another_and_is_reverted(host):
     assert host.stored() == ["old"]
 
 
-def test_a_superseded_patch_that_is_not_loaded(host):
+def test_a_superseded_patch_that_is_not_loaded(host: Host) -> None:
     host.run("old", content="1", boot=AtBoot.ACCEPTED)
     host.kernel.patches.clear()
     host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert host.due == ["new"]
 
 
-def test_accepting_again_keeps_the_way_back(host):
+def test_accepting_again_keeps_the_way_back(host: Host) -> None:
     host.run("old", content="1", boot=AtBoot.ACCEPTED)
     host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert not host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)["changed"]
@@ -333,7 +349,7 @@ def test_accepting_again_keeps_the_way_back(host):
     assert host.due == ["old"]
 
 
-def test_another_content_is_on_trial(host):
+def test_another_content_is_on_trial(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert host.run("fix", content="2", reload=True)["boot"] == "trial"
     result = host.run("fix", content="2", boot=AtBoot.ACCEPTED)
@@ -341,7 +357,7 @@ def test_another_content_is_on_trial(host):
     assert result["diff"]["before"] != result["diff"]["after"]
 
 
-def test_a_hold_ends_when_a_patch_is_accepted_again(host):
+def test_a_hold_ends_when_a_patch_is_accepted_again(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, unhealthy_boots=3))
     assert host.run("fix", boot=AtBoot.ACCEPTED)["changed"]
@@ -349,12 +365,12 @@ def test_a_hold_ends_when_a_patch_is_accepted_again(host):
     assert not host.run("fix", boot=AtBoot.ACCEPTED)["changed"]
 
 
-def test_it_is_forgotten_before_it_is_touched(host):
+def test_it_is_forgotten_before_it_is_touched(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     due = []
     unload = host.kernel.unload
 
-    def look_and_unload(name):
+    def look_and_unload(name: str) -> None:
         due.append(host.due)
         unload(name)
 
@@ -363,7 +379,7 @@ def test_it_is_forgotten_before_it_is_touched(host):
     assert due == [[]]
 
 
-def test_what_could_not_be_taken_out_is_accepted_still(host):
+def test_what_could_not_be_taken_out_is_accepted_still(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     host.kernel.fail["unload"] = (5, "trouble")
     assert host.run("fix", State.ABSENT)["failed"]
@@ -371,7 +387,7 @@ def test_what_could_not_be_taken_out_is_accepted_still(host):
     assert host.stored() == ["fix"]
 
 
-def test_a_patch_of_another_tool_is_not_accepted(tmp_path):
+def test_a_patch_of_another_tool_is_not_accepted(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix"), owner="SysCare"))
     file = tmp_path / "sent.ko"
     file.write_bytes(content_of("fix"))
@@ -379,14 +395,16 @@ def test_a_patch_of_another_tool_is_not_accepted(tmp_path):
     assert result["reason"] == "owned"
 
 
-def test_both_in_one_task(host):
+def test_both_in_one_task(host: Host) -> None:
     host.run("old", content="1", boot=AtBoot.ACCEPTED)
     host.run("new", content="1", supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert host.due == ["new"]
 
 
 @pytest.mark.parametrize(("replace", "expected"), [(False, ["old", "new"]), (True, ["new"]), (None, ["new"])])
-def test_what_replaces_is_not_refused_at_boot_above_what_was_disabled(tmp_path, replace, expected):
+def test_what_replaces_is_not_refused_at_boot_above_what_was_disabled(
+    tmp_path: pathlib.Path, replace: bool | None, expected: list[str]
+) -> None:
     host = Host(tmp_path, PER_TASK)
     host.run("old", content="1", boot=AtBoot.ACCEPTED)
     host.run("old", State.DISABLED)
@@ -399,13 +417,13 @@ def test_what_replaces_is_not_refused_at_boot_above_what_was_disabled(tmp_path, 
     assert host.due == ["old"]
 
 
-def test_what_failed_is_not_accepted(host):
+def test_what_failed_is_not_accepted(host: Host) -> None:
     host.kernel.fail["load"] = (12, "out of memory")
     assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["failed"]
     assert host.acceptance == Acceptance()
 
 
-def test_what_is_in_transition_still_is_not_accepted(tmp_path):
+def test_what_is_in_transition_still_is_not_accepted(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, stall=["fix"])
     file = tmp_path / "sent.ko"
     file.write_bytes(content_of("fix"))
@@ -417,7 +435,7 @@ def test_what_is_in_transition_still_is_not_accepted(tmp_path):
     assert boot_store.read(kernel.files()) == Acceptance()
 
 
-def test_what_cannot_be_kept_is_undone(host):
+def test_what_cannot_be_kept_is_undone(host: Host) -> None:
     # A file where the directory should be.
     (host.root / "var/lib").mkdir(parents=True)
     (host.root / "var/lib/openeuler-livepatch").write_text("", encoding="ascii")
@@ -429,25 +447,25 @@ def test_what_cannot_be_kept_is_undone(host):
     assert host.kernel.patches == []
 
 
-def test_a_patch_of_unknown_content_needs_its_file(tmp_path):
+def test_a_patch_of_unknown_content_needs_its_file(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix")))
     result = manage(Task(Wanted("fix", State.ENABLED, boot=AtBoot.ACCEPTED)), kernel)
     assert result["reason"] == "needs_file"
 
 
-def test_the_file_of_a_patch_that_is_enabled_already_is_asked_for(tmp_path):
+def test_the_file_of_a_patch_that_is_enabled_already_is_asked_for(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix")))
     result = manage(Task(Wanted("fix", State.ENABLED, patch_file("fix"), boot=AtBoot.ACCEPTED)), kernel)
     assert result == {"changed": False, "needs_file": True}
 
 
-def test_nothing_loads_it(host):
+def test_nothing_loads_it(host: Host) -> None:
     (host.root / boot_store.UNIT[1:]).unlink()
     result = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     assert any("Apply the role openeuler.livepatch.boot" in sentence for sentence in said(result))
 
 
-def test_what_is_in_quarantine_is_not_loaded_again(host):
+def test_what_is_in_quarantine_is_not_loaded_again(host: Host) -> None:
     file = host.file("fix")
     one = Accepted("fix", file.sha256, RELEASE, "then", file.to_dict())
     quarantined = Quarantined("fix", file.sha256, RELEASE, "then", "It crashed.")
@@ -463,7 +481,7 @@ def test_what_is_in_quarantine_is_not_loaded_again(host):
     assert host.acceptance == Acceptance()
 
 
-def test_facts(host):
+def test_facts(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     elsewhere = dataclasses.replace(accepted("elsewhere"), release="1.0")
     boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, accepted=(elsewhere,)))

@@ -11,17 +11,18 @@ import sys
 import typing as t
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
     LIVEPATCH_MODULE,
     read_task,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
 
 FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
 
 
-def checked(**arguments):
+def checked(**arguments: t.Any) -> ValidationResult:
     """What Ansible makes of a task's arguments, before the module sees them."""
     spec = LIVEPATCH_MODULE
     return ArgumentSpecValidator(
@@ -29,7 +30,7 @@ def checked(**arguments):
     ).validate(arguments)
 
 
-def task(**arguments):
+def task(**arguments: t.Any) -> Task:
     result = checked(**{"name": "lp_a1", **arguments})
     assert result.error_messages == []
     return read_task(result.validated_parameters, check_mode=False)
@@ -58,14 +59,16 @@ def task(**arguments):
         ),
     ],
 )
-def test_what_does_not_fit_together_is_refused(arguments, says, instead):
+def test_what_does_not_fit_together_is_refused(
+    arguments: dict[str, t.Any], says: str, instead: dict[str, t.Any]
+) -> None:
     with pytest.raises(FindingError, match=says) as refused:
         task(**arguments)
     assert refused.value.finding.reason == "bad_arguments"
     assert task(**{**arguments, **instead}).wanted.name == "lp_a1"
 
 
-def test_a_file_that_is_on_the_host_has_to_be_named():
+def test_a_file_that_is_on_the_host_has_to_be_named() -> None:
     assert checked(name="lp_a1").error_messages == []
     (error,) = checked(name="lp_a1", remote_src=True).error_messages
     assert "remote_src is True" in error and "src" in error.split("missing")[1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import p
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import main as boot_main
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -47,25 +49,27 @@ class Machine:
     `deadly` are the patches that the machine does not survive being loaded, `refused` those that its kernel refuses.
     """
 
-    def __init__(self, root, abi=PER_TASK):
+    kernel: MortalKernel
+    program: Boot
+
+    def __init__(self, root: pathlib.Path, abi: str = PER_TASK) -> None:
         self.root = root
         self.abi = abi
-        self.deadly = set()
-        self.refused = set()
-        self.warns_at = None
-        self.said = []
+        self.deadly: set[str] = set()
+        self.refused: set[str] = set()
+        self.warns_at: str | None = None
+        self.said: list[str] = []
         self.boots = 0
         self.write("proc/cmdline", "root=/dev/vda")
         self.write("proc/sys/kernel/osrelease", RELEASE)
         self.write("proc/sys/kernel/tainted", "0")
-        self.files = {}
-        self.kernel = None
+        self.files: dict[str, PatchFile] = {}
 
-    def write(self, path, text):
+    def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text, encoding="ascii")
 
-    def accept(self, *names, release=RELEASE, supersedes=(), **changes):
+    def accept(self, *names: str, release: str = RELEASE, supersedes: t.Sequence[str] = (), **changes: t.Any) -> None:
         """Accept patches in this order, as livepatch_module does."""
         files = ModelKernel(self.root).files()
         acceptance = boot_store.read(files)
@@ -81,7 +85,7 @@ class Machine:
             )
         boot_store.write(files, acceptance)
 
-    def boot(self, cut_at=None):
+    def boot(self, cut_at: int | None = None) -> int:
         """Start the machine; `cut_at` is the call of the kernel or the write to disk at which it stops. Its status."""
         self.boots += 1
         shutil.rmtree(self.root / "run", ignore_errors=True)
@@ -95,7 +99,7 @@ class Machine:
         self.program = Boot(lambda: self.kernel, self.said.append)
         return self.program.load()
 
-    def survives(self, cut_at=None):
+    def survives(self, cut_at: int | None = None) -> bool:
         try:
             self.boot(cut_at)
         except PowerCut:
@@ -104,33 +108,33 @@ class Machine:
         return True
 
     @property
-    def enabled(self):
+    def enabled(self) -> list[str]:
         return [patch.name for patch in self.kernel.patches if patch.enabled]
 
     @property
-    def acceptance(self):
+    def acceptance(self) -> Acceptance:
         return boot_store.read(self.kernel.files())
 
     @property
-    def report(self):
+    def report(self) -> dict[str, t.Any]:
         results = boot_store.read_report(self.kernel.files())["results"]
         return {result["name"]: result["outcome"] for result in results}
 
     @property
-    def quarantined(self):
+    def quarantined(self) -> list[str]:
         return [one.name for one in self.acceptance.quarantined]
 
 
 class MortalKernel(ModelKernel):
     """It stops at a call, or at a patch that is deadly."""
 
-    def __init__(self, machine, cut_at):
+    def __init__(self, machine: Machine, cut_at: int | None) -> None:
         super().__init__(machine.root, abi=machine.abi)
         self.machine = machine
         self.cut_at = cut_at
         self.is_booting = True
 
-    def _call(self, operation, name):
+    def _call(self, operation: str, name: str) -> None:
         super()._call(operation, name)
         if not self.is_booting:
             return
@@ -149,11 +153,11 @@ class MortalKernel(ModelKernel):
 
 
 @pytest.fixture(name="machine", params=[PER_TASK, STOP_MACHINE])
-def fixture_machine(request, tmp_path):
+def fixture_machine(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Machine:
     return Machine(tmp_path, request.param)
 
 
-def test_accepted_patches_come_back_in_their_order(machine):
+def test_accepted_patches_come_back_in_their_order(machine: Machine) -> None:
     machine.accept("b", "a")
     assert machine.boot() == 0
     assert machine.enabled == ["b", "a"]
@@ -165,14 +169,14 @@ def test_accepted_patches_come_back_in_their_order(machine):
     assert boot_store.read_marker(machine.kernel.files()) is None
 
 
-def test_nothing_is_accepted(machine):
+def test_nothing_is_accepted(machine: Machine) -> None:
     assert machine.boot() == 0
     assert machine.said == []
     assert machine.program.settle() == 0
     assert not (machine.root / "var").exists()
 
 
-def test_only_for_the_kernel_that_they_were_built_for(machine):
+def test_only_for_the_kernel_that_they_were_built_for(machine: Machine) -> None:
     machine.accept("old", release="6.12.1-amd64")
     machine.accept("new")
     assert machine.boot() == 0
@@ -180,7 +184,7 @@ def test_only_for_the_kernel_that_they_were_built_for(machine):
     assert "old is accepted for the kernel 6.12.1-amd64" in machine.said[0]
 
 
-def test_a_patch_that_the_host_does_not_survive(machine):
+def test_a_patch_that_the_host_does_not_survive(machine: Machine) -> None:
     machine.accept("a", "bad", "c")
     machine.deadly.add("bad")
     assert not machine.survives()
@@ -196,7 +200,7 @@ def test_a_patch_that_the_host_does_not_survive(machine):
     assert machine.quarantined == ["bad"]
 
 
-def test_what_a_patch_in_quarantine_superseded_stays_out_and_is_named(machine):
+def test_what_a_patch_in_quarantine_superseded_stays_out_and_is_named(machine: Machine) -> None:
     machine.accept("old")
     machine.accept("bad", supersedes=["old"])
     machine.deadly.add("bad")
@@ -210,7 +214,7 @@ def test_what_a_patch_in_quarantine_superseded_stays_out_and_is_named(machine):
     assert machine.enabled == ["old"]
 
 
-def test_reverting_brings_back_what_was_superseded_before_the_boot(machine):
+def test_reverting_brings_back_what_was_superseded_before_the_boot(machine: Machine) -> None:
     machine.accept("old")
     machine.accept("new", supersedes=["old"])
     assert machine.survives()
@@ -221,7 +225,7 @@ def test_reverting_brings_back_what_was_superseded_before_the_boot(machine):
     assert [one.name for one in machine.acceptance.due(RELEASE)] == ["old"]
 
 
-def test_the_host_goes_down_soon_afterwards(machine):
+def test_the_host_goes_down_soon_afterwards(machine: Machine) -> None:
     machine.accept("a", "b")
     machine.boot()
     assert machine.boot() == 1
@@ -229,7 +233,7 @@ def test_the_host_goes_down_soon_afterwards(machine):
     assert machine.quarantined == ["a", "b"]
 
 
-def test_serious_trouble_is_not_healthy(machine):
+def test_serious_trouble_is_not_healthy(machine: Machine) -> None:
     machine.accept("a")
     machine.boot()
     machine.write("proc/sys/kernel/tainted", str(1 << 7))
@@ -240,7 +244,7 @@ def test_serious_trouble_is_not_healthy(machine):
     assert machine.quarantined == ["a"]
 
 
-def test_a_load_that_does_not_come_back(machine):
+def test_a_load_that_does_not_come_back(machine: Machine) -> None:
     machine.accept("a", "bad")
     machine.deadly.add("bad")
     with pytest.raises(PowerCut):
@@ -251,7 +255,7 @@ def test_a_load_that_does_not_come_back(machine):
     assert machine.quarantined == ["bad"]
 
 
-def test_a_warning_of_something_else_is_not_about_patches(machine):
+def test_a_warning_of_something_else_is_not_about_patches(machine: Machine) -> None:
     machine.accept("a")
     machine.boot()
     machine.write("proc/sys/kernel/tainted", str(1 << 9))
@@ -298,7 +302,7 @@ def test_what_reverting_cannot_bring_back_is_said(machine: Machine) -> None:
     assert any(line.startswith("Reverting new will not bring back old") for line in machine.said)
 
 
-def test_three_unhealthy_boots_load_nothing(machine):
+def test_three_unhealthy_boots_load_nothing(machine: Machine) -> None:
     machine.accept("a", "b", "c", "d", "e")
     machine.deadly.update("abcd")
     assert [machine.survives() for _number in range(4)] == [False, False, False, True]
@@ -314,7 +318,7 @@ def test_three_unhealthy_boots_load_nothing(machine):
     assert machine.enabled == ["d", "e", "f"]
 
 
-def test_switched_off_on_the_command_line(machine):
+def test_switched_off_on_the_command_line(machine: Machine) -> None:
     machine.accept("a")
     machine.write("proc/cmdline", "quiet livepatch=off root=/dev/vda")
     assert machine.boot() == 1
@@ -325,7 +329,7 @@ def test_switched_off_on_the_command_line(machine):
     assert machine.enabled == ["a"]
 
 
-def test_started_again_in_the_same_boot(machine):
+def test_started_again_in_the_same_boot(machine: Machine) -> None:
     machine.accept("a")
     machine.boot()
     machine.program.settle()
@@ -338,7 +342,7 @@ def test_started_again_in_the_same_boot(machine):
     assert machine.enabled == ["a", "b"]
 
 
-def test_a_file_that_has_changed_on_disk(machine):
+def test_a_file_that_has_changed_on_disk(machine: Machine) -> None:
     machine.accept("a", "b")
     path = boot_store.file_path("a", machine.files["a"].sha256)
     (machine.root / path.lstrip("/")).write_bytes(b"something else")
@@ -347,7 +351,7 @@ def test_a_file_that_has_changed_on_disk(machine):
     assert any(line.startswith("a: failed. ") and "its digest differs" in line for line in machine.said)
 
 
-def test_what_the_kernel_refuses_is_said_and_the_rest_goes_on(machine):
+def test_what_the_kernel_refuses_is_said_and_the_rest_goes_on(machine: Machine) -> None:
     machine.accept("a", "b")
     machine.refused.add("a")
     assert machine.boot() == 1
@@ -359,7 +363,7 @@ def test_what_the_kernel_refuses_is_said_and_the_rest_goes_on(machine):
     assert machine.quarantined == []
 
 
-def test_a_boot_without_patches_is_not_unhealthy_because_of_them(machine):
+def test_a_boot_without_patches_is_not_unhealthy_because_of_them(machine: Machine) -> None:
     machine.accept("a")
     machine.refused.add("a")
     for _number in range(4):
@@ -367,10 +371,10 @@ def test_a_boot_without_patches_is_not_unhealthy_because_of_them(machine):
     assert machine.acceptance.unhealthy_boots == 0
 
 
-def test_a_marker_that_cannot_be_written(machine, monkeypatch):
+def test_a_marker_that_cannot_be_written(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.accept("a")
 
-    def full(*_arguments):
+    def full(*_arguments: t.Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(boot_store, "write_marker", full)
@@ -379,12 +383,12 @@ def test_a_marker_that_cannot_be_written(machine, monkeypatch):
     assert any("a: failed. Its marker could not be written" in line for line in machine.said)
 
 
-def test_what_the_last_boot_has_taught_cannot_be_written(machine, monkeypatch):
+def test_what_the_last_boot_has_taught_cannot_be_written(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.accept("a", "b")
     machine.deadly.add("b")
     assert not machine.survives()
 
-    def broken_disk(*_arguments):
+    def broken_disk(*_arguments: t.Any) -> None:
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as now:
@@ -398,11 +402,11 @@ def test_what_the_last_boot_has_taught_cannot_be_written(machine, monkeypatch):
     assert machine.report == {"a": "enabled", "b": "quarantined"}
 
 
-def test_a_marker_that_stays_as_it_was(machine, monkeypatch):
+def test_a_marker_that_stays_as_it_was(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.accept("a", "b")
     write, calls = boot_store.write_marker, []
 
-    def full_after_the_first(*arguments):
+    def full_after_the_first(*arguments: t.Any) -> None:
         calls.append(arguments)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
@@ -414,11 +418,11 @@ def test_a_marker_that_stays_as_it_was(machine, monkeypatch):
     assert machine.program.settle() == 0
 
 
-def test_a_fault_of_the_program_concerns_one_patch(machine, monkeypatch):
+def test_a_fault_of_the_program_concerns_one_patch(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.accept("a", "b")
     load = ModelKernel.load
 
-    def broken(self, path, sha256):
+    def broken(self: MortalKernel, path: str, sha256: str) -> None:
         if sha256 == machine.files["a"].sha256:
             raise ValueError("a fault")
         load(self, path, sha256)
@@ -430,7 +434,7 @@ def test_a_fault_of_the_program_concerns_one_patch(machine, monkeypatch):
     assert machine.program.settle() == 0
 
 
-def test_a_damaged_marker_may_have_named_everything(machine):
+def test_a_damaged_marker_may_have_named_everything(machine: Machine) -> None:
     machine.accept("a")
     machine.boot()
     machine.write("var/lib/openeuler-livepatch/marker", "{")
@@ -443,7 +447,7 @@ def test_a_damaged_marker_may_have_named_everything(machine):
 @pytest.mark.parametrize(
     "text", ["{", '{"format": 2}', '{"format": 1, "accepted": [{"name": "a"}], "quarantined": []}']
 )
-def test_a_damaged_store_is_said_and_left_as_it_is(machine, text):
+def test_a_damaged_store_is_said_and_left_as_it_is(machine: Machine, text: str) -> None:
     machine.accept("a")
     machine.write("var/lib/openeuler-livepatch/accepted", text)
     assert machine.boot() == 1
@@ -453,7 +457,7 @@ def test_a_damaged_store_is_said_and_left_as_it_is(machine, text):
     assert len(list((machine.root / "var/lib/openeuler-livepatch").glob("*.ko"))) == 1
 
 
-def test_patches_of_other_tools_are_left_to_them(machine):
+def test_patches_of_other_tools_are_left_to_them(machine: Machine) -> None:
     machine.accept("a", "b")
     machine.write(f"var/lib/kpatch/{RELEASE}/a.ko", "")
     assert machine.boot() == 1
@@ -461,7 +465,7 @@ def test_patches_of_other_tools_are_left_to_them(machine):
     assert any("a: skipped. It is managed by kpatch.service" in line for line in machine.said)
 
 
-def test_a_warning_while_a_patch_is_loaded_is_not_about_it(machine):
+def test_a_warning_while_a_patch_is_loaded_is_not_about_it(machine: Machine) -> None:
     machine.accept("a", "b")
     machine.warns_at = "a"
     assert machine.boot() == 0
@@ -469,13 +473,15 @@ def test_a_warning_while_a_patch_is_loaded_is_not_about_it(machine):
 
 
 @given(data=st.data())
-def test_whatever_happens_the_host_comes_up_in_the_end(tmp_path_factory, data):
+def test_whatever_happens_the_host_comes_up_in_the_end(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     """Power cuts at any call of the kernel, and patches that are deadly: no content is loaded after it was deadly."""
     machine = Machine(tmp_path_factory.mktemp("machine"), data.draw(st.sampled_from([PER_TASK, STOP_MACHINE])))
     names = data.draw(st.lists(st.sampled_from("abcdef"), unique=True, min_size=1))
     machine.accept(*names)
     machine.deadly.update(data.draw(st.sets(st.sampled_from(names))))
-    died = set()
+    died: set[str] = set()
     for _number in range(data.draw(st.integers(1, 6))):
         survived = machine.survives(data.draw(st.one_of(st.none(), st.integers(0, 6))))
         tried = {call.split()[1] for call in machine.kernel.calls if call.startswith("load ")}
@@ -494,7 +500,7 @@ def test_whatever_happens_the_host_comes_up_in_the_end(tmp_path_factory, data):
 # ---- the program ----
 
 
-def test_the_program_is_packed_the_same_every_time(tmp_path):
+def test_the_program_is_packed_the_same_every_time(tmp_path: pathlib.Path) -> None:
     program = pack.pack()
     assert program == pack.pack()
     (tmp_path / "boot.pyz").write_bytes(program)
@@ -511,7 +517,7 @@ print("load what is accepted for the running kernel")
 
 
 @pytest.mark.parametrize("arguments", [["PROGRAM", "--help"], ["-c", IMPORT_LATE, "PROGRAM"]])
-def test_the_program_needs_nothing_but_the_standard_library(tmp_path, arguments):
+def test_the_program_needs_nothing_but_the_standard_library(tmp_path: pathlib.Path, arguments: list[str]) -> None:
     (tmp_path / "boot.pyz").write_bytes(pack.pack())
     program = str(tmp_path / "boot.pyz")
     done = subprocess.run(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import typing as t
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -17,12 +19,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.argumen
     method_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.build import run_build
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, BuildTask
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.modules.livepatch_build import BUILDERS
 
+RunBuild = t.Callable[..., t.Tuple[Plain, t.List[str]]]
 TROUBLE = Finding(reason="trouble", seen="There is trouble.", remedy="End it.")
 
 
@@ -31,20 +34,20 @@ class StandIn:
 
     name, release, forces_signatures = "fix", "6.6.0", False
 
-    def __init__(self, task, asked, trouble=None):
+    def __init__(self, task: BuildTask, asked: list[str], trouble: BuildError | None) -> None:
         self.dest = os.path.join(task.params["dest"], "fix.ko")
         self._task, self._asked, self._trouble = task, asked, trouble
 
-    def check(self):
+    def check(self) -> None:
         self._asked.append("check")
         if self._trouble:
             raise self._trouble
 
-    def inputs(self, manifest):
+    def inputs(self, manifest: Plain | None) -> Plain:
         self._asked.append("inputs")
         return {"patches": self._task.params["patches"], "last": (manifest or {}).get("made_by", "nobody")}
 
-    def build_into(self, directory, inputs):
+    def build_into(self, directory: str, inputs: Plain) -> Plain:
         self._asked.append("build")
         path = os.path.join(directory, "fix.ko")
         with open(path, "w", encoding="utf-8") as stream:
@@ -56,36 +59,36 @@ class StandIn:
 class Module:
     """What the driver uses of AnsibleModule."""
 
-    def __init__(self, folder, check_mode=False, **arguments):
+    def __init__(self, folder: Path, check_mode: bool = False, **arguments: t.Any) -> None:
         values = {"patches": ["/x.patch"], "dest": f"{folder}/out", "cache_dir": f"{folder}/cache", **arguments}
         result = ArgumentSpecValidator(LIVEPATCH_BUILD["argument_spec"]).validate(values)
         assert result.error_messages == []
         self.params, self.check_mode, self.tmpdir = result.validated_parameters, check_mode, str(folder)
-        self.run_command_environ_update = {}
+        self.run_command_environ_update: dict[str, str] = {}
 
-    def atomic_move(self, source, target):
+    def atomic_move(self, source: str, target: str) -> None:
         shutil.move(source, target)
 
-    def load_file_common_arguments(self, params, path):
+    def load_file_common_arguments(self, params: dict[str, t.Any], path: str) -> dict[str, t.Any]:
         return {"path": path}
 
-    def set_fs_attributes_if_different(self, arguments, changed):
+    def set_fs_attributes_if_different(self, arguments: dict[str, t.Any], changed: bool) -> bool:
         return changed
 
 
 @pytest.fixture(name="build")
-def fixture_build(tmp_path):
+def fixture_build(tmp_path: Path) -> RunBuild:
     """Run the driver: its result, and what it has asked of the builder."""
 
-    def build(trouble=None, **arguments):
-        asked = []
+    def build(trouble: BuildError | None = None, **arguments: t.Any) -> tuple[Plain, list[str]]:
+        asked: list[str] = []
         builders = {"kpatch": lambda task: StandIn(task, asked, trouble)}
         return run_build(Module(tmp_path, **arguments), builders), asked
 
     return build
 
 
-def test_each_method_has_a_builder():
+def test_each_method_has_a_builder() -> None:
     assert list(BUILDERS) == list(BUILDS_FROM)
     assert LIVEPATCH_BUILD["argument_spec"]["method"]["choices"] == ["auto", *BUILDERS]
 
@@ -102,11 +105,11 @@ def test_each_method_has_a_builder():
         ({"method": "another", "patches": ["x"]}, "another"),
     ],
 )
-def test_what_is_given_decides_the_method_unless_the_user_does(arguments, method):
+def test_what_is_given_decides_the_method_unless_the_user_does(arguments: dict[str, t.Any], method: str) -> None:
     assert method_of(arguments) == method
 
 
-def test_of_two_methods_that_build_from_patches_the_first_is_taken(monkeypatch):
+def test_of_two_methods_that_build_from_patches_the_first_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BUILDS_FROM, "another", "patches")
     assert method_of({"patches": ["x"]}) == "kpatch"
     assert method_of({"patches": ["x"], "method": "another"}) == "another"
@@ -122,7 +125,7 @@ def test_of_two_methods_that_build_from_patches_the_first_is_taken(monkeypatch):
         ({"method": "kbuild", "sources": []}, "method: kbuild builds from sources"),
     ],
 )
-def test_a_task_that_leaves_the_method_open_is_refused(build, arguments, says):
+def test_a_task_that_leaves_the_method_open_is_refused(build: RunBuild, arguments: dict[str, t.Any], says: str) -> None:
     result, asked = build(**{"patches": None, **arguments})
     assert (result["failed"], result["reason"], asked) == (True, "bad_arguments", [])
     assert says in result["cause"]
@@ -130,7 +133,7 @@ def test_a_task_that_leaves_the_method_open_is_refused(build, arguments, says):
     assert "method" not in result
 
 
-def test_the_driver_decides_and_the_builder_builds(build, tmp_path):
+def test_the_driver_decides_and_the_builder_builds(build: RunBuild, tmp_path: Path) -> None:
     result, asked = build()
     assert asked == ["inputs", "check", "build"]
     assert (result["changed"], result["name"], result["release"]) == (True, "fix", "6.6.0")
@@ -144,7 +147,7 @@ def test_the_driver_decides_and_the_builder_builds(build, tmp_path):
     assert result["changed"]
 
 
-def test_what_is_known_to_fail_is_told_in_check_mode_too(build, tmp_path):
+def test_what_is_known_to_fail_is_told_in_check_mode_too(build: RunBuild, tmp_path: Path) -> None:
     result, asked = build(BuildError(TROUBLE, problems=["one"]), check_mode=True)
     assert asked == ["inputs", "check"]
     assert result == {
@@ -160,7 +163,7 @@ def test_what_is_known_to_fail_is_told_in_check_mode_too(build, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_first_look_does_not_read_the_inputs_where_there_is_no_result(build):
+def test_a_first_look_does_not_read_the_inputs_where_there_is_no_result(build: RunBuild) -> None:
     result, asked = build(_job={"only_if_current": True})
     assert (result, asked) == ({"changed": False, "needs_build": True, "method": "kpatch"}, ["check"])
     build()

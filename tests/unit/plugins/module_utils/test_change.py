@@ -48,6 +48,6 @@ GOING_DOWN = LoadedPatch("fix", enabled=False, in_transition=True)
         (GOING_DOWN, "absent", False, "out", "out"),
     ],
 )
-def test_moves(loaded, state, other_build, per_task, stop_machine):
+def test_moves(loaded: LoadedPatch | None, state: str, other_build: bool, per_task: str, stop_machine: str) -> None:
     for abi, expected in ((PerTask(), per_task), (StopMachine(False), stop_machine), (StopMachine(None), stop_machine)):
         assert moves_of(abi, loaded, state, other_build) == Moves(**dict.fromkeys(expected.split(), True)), abi

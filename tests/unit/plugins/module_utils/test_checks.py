@@ -12,6 +12,8 @@ import os
 import re
 import subprocess
 import sys
+import types
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -19,15 +21,17 @@ import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, PROBE, REASONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, SEVERITIES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
+    LoadedPatch,
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Check, Circumstances, check
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import CHECKS, SUBJECTS, find
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_module
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -37,13 +41,13 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 )
 
 
-def test_a_check_of_a_reason_that_is_not_in_the_table_is_refused():
+def test_a_check_of_a_reason_that_is_not_in_the_table_is_refused() -> None:
     with pytest.raises(ValueError, match=r"REASONS of _model/checks\.py: no_such_reason"):
         check("quarantined", "no_such_reason")
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])
-def test_each_subject_declares_the_reasons_of_its_findings(subject):
+def test_each_subject_declares_the_reasons_of_its_findings(subject: types.ModuleType) -> None:
     source = inspect.getsource(subject)
     written = re.findall(r'reason="(\w+)"', source)
     assert len(written) == source.count(" Finding("), "each finding names its reason in plain text"
@@ -51,12 +55,12 @@ def test_each_subject_declares_the_reasons_of_its_findings(subject):
     assert set(written) == declared
 
 
-def test_every_reason_of_the_table_has_a_check():
+def test_every_reason_of_the_table_has_a_check() -> None:
     assert {reason for value in CHECKS for reason in value.reasons} == set(REASONS) - {PROBE}
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_the_table_tells_severity_meaning_and_remedy(reason):
+def test_the_table_tells_severity_meaning_and_remedy(reason: str) -> None:
     row = REASONS[reason]
     assert row.severity in SEVERITIES
     assert row.severity == REFUSE or not row.ignorable, "only a refusal can be ignored"
@@ -64,7 +68,7 @@ def test_the_table_tells_severity_meaning_and_remedy(reason):
     assert row.remedy.endswith(".")
 
 
-def test_the_option_ignore_offers_what_the_table_says():
+def test_the_option_ignore_offers_what_the_table_says() -> None:
     option = yaml.safe_load(livepatch_module.DOCUMENTATION)["options"]["ignore"]
     assert option["choices"] == list(IGNORABLE) == LIVEPATCH_MODULE["argument_spec"]["ignore"]["choices"]
     described = re.findall(r"V\((\w+)\)", " ".join(option["description"]))
@@ -72,7 +76,7 @@ def test_the_option_ignore_offers_what_the_table_says():
 
 
 NOTHING_READABLE = Conditions(unreadable={LOCKDOWN: "EACCES"})
-STEPS = {
+STEPS: dict[str, t.Callable[[PatchFile], list[Step]]] = {
     "load": lambda file: [Step(Action.LOAD, "fix", file)],
     "load and enable": lambda file: [Step(Action.LOAD, "fix", file), Step(Action.ENABLE, "fix")],
     "reload": lambda file: [
@@ -87,14 +91,16 @@ STEPS = {
 }
 
 
-def nothing_readable(abi, steps, functions, patches=()):
+def nothing_readable(
+    abi: str | None, steps: str, functions: tuple[Function, ...] | None, patches: t.Sequence[LoadedPatch] = ()
+) -> Circumstances:
     file = patch_file(abi=abi, functions=functions)
     snapshot = Snapshot(release=RELEASE, machine="x86_64", abi=abi, patches=tuple(patches))
     return Circumstances(snapshot, NOTHING_READABLE, tuple(STEPS[steps](file)))
 
 
 @pytest.mark.parametrize("value", CHECKS, ids=lambda value: value.name)
-def test_no_check_needs_what_cannot_be_read(value):
+def test_no_check_needs_what_cannot_be_read(value: Check) -> None:
     two = (Function("vmlinux", "a"), Function("ext4", "b", 2))
     for abi, steps, functions in itertools.product([PER_TASK, STOP_MACHINE, None], STEPS, [None, (), two]):
         for patches in ([], [loaded(patch_file(abi=abi, functions=functions or ()))]):
@@ -105,7 +111,7 @@ def test_no_check_needs_what_cannot_be_read(value):
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("steps", STEPS)
-def test_what_cannot_be_read_refuses_nothing(abi, steps):
+def test_what_cannot_be_read_refuses_nothing(abi: str, steps: str) -> None:
     found = find(nothing_readable(abi, steps, (Function("vmlinux", "a"),)))
     assert REFUSE not in {finding.severity for finding in found}
     assert bool(found) == (steps in ("load", "load and enable", "reload"))
@@ -128,7 +134,7 @@ assert checks()
 """
 
 
-def test_a_run_that_changes_nothing_imports_no_check(tmp_path):
+def test_a_run_that_changes_nothing_imports_no_check(tmp_path: Path) -> None:
     collections = str(Path(__file__).resolve().parents[7])
     paths = os.pathsep.join([collections, *filter(None, [os.environ.get("PYTHONPATH")])])
     subprocess.run([sys.executable, "-c", RUNS, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}, check=True)

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import errno
+import pathlib
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import (
     SECURE_BOOT,
+    Conditions,
     read_conditions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
@@ -21,18 +23,27 @@ RELEASE = "6.6.0-28.0.0.34.oe2403.x86_64"
 FUNCTION = Function("vmlinux", "cmdline_proc_show")
 
 
-@pytest.fixture(name="write")
-def fixture_write(tmp_path):
-    def write(path, content):
-        file = tmp_path / path.lstrip("/")
+class Write:
+    """Writes the files of a host, and reads them."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
+
+    def __call__(self, path: str, content: bytes | str) -> None:
+        file = self.root / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    write.read = lambda: read_conditions(Files(str(tmp_path)), RELEASE, "fix", [FUNCTION])
-    return write
+    def read(self) -> Conditions:
+        return read_conditions(Files(str(self.root)), RELEASE, "fix", [FUNCTION])
 
 
-def test_an_empty_host_tells_nothing(write):
+@pytest.fixture(name="write")
+def fixture_write(tmp_path: pathlib.Path) -> Write:
+    return Write(tmp_path)
+
+
+def test_an_empty_host_tells_nothing(write: Write) -> None:
     conditions = write.read()
     assert conditions.symbols is None
     assert conditions.kprobes is None
@@ -42,7 +53,7 @@ def test_an_empty_host_tells_nothing(write):
     assert "does not exist" in conditions.why("/proc/kallsyms")
 
 
-def test_a_full_host(write):
+def test_a_full_host(write: Write) -> None:
     write("/proc/kallsyms", "ffffffff81000000 t cmdline_proc_show\nffffffff81000010 t next\n")
     write("/sys/kernel/debug/kprobes/list", "ffffffff81000000  k  cmdline_proc_show+0x0    [FTRACE]\n")
     write("/sys/kernel/debug/tracing/enabled_functions", "cmdline_proc_show (1)\n")
@@ -68,47 +79,47 @@ def test_a_full_host(write):
     assert conditions.kprobes == (Kprobe("vmlinux", "cmdline_proc_show", 0, 0xFFFFFFFF81000000),)
     assert conditions.traced == (Traced("vmlinux", "cmdline_proc_show", 1),)
     assert conditions.ftrace_enabled is True
-    assert (conditions.loadable, conditions.built_in) == ({"xfs", "a_b"}, {"ext4"})
+    assert (conditions.loadable, conditions.built_in) == (frozenset(["xfs", "a_b"]), frozenset(["ext4"]))
     assert conditions.modules_disabled is False
     assert (conditions.sig_enforce, conditions.lockdown, conditions.secure_boot) == (True, "integrity", True)
-    assert (conditions.signers, conditions.key_ids) == ({"Us"}, {"6ccece7e"})
+    assert (conditions.signers, conditions.key_ids) == (frozenset(["Us"]), frozenset(["6ccece7e"]))
     assert conditions.memory == 1000 * 1024
     assert conditions.panics == ("panic_on_oops",)
     assert conditions.owner == "kpatch.service"
 
 
-def test_mounted_file_systems_without_the_files_mean_that_there_is_nothing(write):
+def test_mounted_file_systems_without_the_files_mean_that_there_is_nothing(write: Write) -> None:
     write("/sys/kernel/debug/sleep_time", "")
     write("/sys/kernel/tracing/README", "")
     conditions = write.read()
     assert (conditions.kprobes, conditions.traced) == ((), ())
 
 
-def test_what_is_there_and_cannot_be_read_is_not_nothing(write, tmp_path):
+def test_what_is_there_and_cannot_be_read_is_not_nothing(write: Write, tmp_path: pathlib.Path) -> None:
     write("/sys/kernel/tracing/README", "")
     (tmp_path / "sys/kernel/tracing/enabled_functions").mkdir()
     assert write.read().traced is None
 
 
-def test_a_dead_ftrace(write, monkeypatch):
+def test_a_dead_ftrace(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("/proc/sys/kernel/ftrace_enabled", "1\n")
     assert not write.read().ftrace_failed
     monkeypatch.setattr(Files, "error", lambda _files, _path: errno.ENODEV)
     assert write.read().ftrace_failed
 
 
-def test_why_something_cannot_be_read_is_told(write, tmp_path):
+def test_why_something_cannot_be_read_is_told(write: Write, tmp_path: pathlib.Path) -> None:
     (tmp_path / "proc/kallsyms").mkdir(parents=True)
     assert "EISDIR" in write.read().why("/proc/kallsyms")
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", None), ("nonsense", None), ("[none] integrity", "none")])
-def test_lockdown(write, text, expected):
+def test_lockdown(write: Write, text: str, expected: str | None) -> None:
     write("/sys/kernel/security/lockdown", text)
     assert write.read().lockdown == expected
 
 
 @pytest.mark.parametrize("text", ["", "MemAvailable:", "MemAvailable: much kB", "MemTotal: 1 kB"])
-def test_memory_that_is_not_told(write, text):
+def test_memory_that_is_not_told(write: Write, text: str) -> None:
     write("/proc/meminfo", text)
     assert write.read().memory is None

@@ -10,6 +10,7 @@ import errno
 import os
 import pathlib
 import re
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import ROWS, explain
@@ -30,24 +31,24 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg i
         ("\u00b26,339,5140900,-;a superscript is a digit and no number", []),
     ],
 )
-def test_records(record, lines):
+def test_records(record: str, lines: list[str]) -> None:
     assert parse_record(record) == lines
 
 
-def test_no_log_is_no_failure(tmp_path):
+def test_no_log_is_no_failure(tmp_path: pathlib.Path) -> None:
     log = KernelLog(str(tmp_path / "nosuch"))
     assert not log.readable
     assert log.new_lines() == ()
     log.close()
 
 
-def test_lost_records_are_known(tmp_path, monkeypatch):
+def test_lost_records_are_known(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "kmsg"
     path.write_text("")
     log = KernelLog(str(path))
-    records = iter([BrokenPipeError(), b"6,9,9,-;the oldest one left\n", b""])
+    records: t.Iterator[OSError | bytes] = iter([BrokenPipeError(), b"6,9,9,-;the oldest one left\n", b""])
 
-    def read(_descriptor, _length):
+    def read(_descriptor: int, _length: int) -> bytes:
         record = next(records)
         if isinstance(record, OSError):
             raise record
@@ -59,7 +60,7 @@ def test_lost_records_are_known(tmp_path, monkeypatch):
     assert log.lost
 
 
-def test_only_new_lines(tmp_path):
+def test_only_new_lines(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "kmsg"
     path.write_text("6,1,1,-;old\n")
     log = KernelLog(str(path))
@@ -203,7 +204,7 @@ BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Com
         ("unload", errno.EIO, [], "unknown", "EIO"),
     ],
 )
-def test_causes(operation, number, log, reason, said):
+def test_causes(operation: str, number: int, log: list[str], reason: str, said: str) -> None:
     cause = explain(operation, number, ["an unrelated line", *log])
     assert cause.reason == reason
     assert said in cause.cause
@@ -214,7 +215,7 @@ def test_causes(operation, number, log, reason, said):
     "line", ["livepatch: {}", "livepatch: klp_check_calltrace: {}", "livepatch: check_task_calltrace: {}", "{}"]
 )
 @pytest.mark.parametrize("task", ["bash:123", "tmux: server:123", "Web Content:7", "a:1 b:2"])
-def test_the_task_with_an_unreliable_stack(line, task):
+def test_the_task_with_an_unreliable_stack(line: str, task: str) -> None:
     log = ["livepatch: x:1 check stack failed", line.format(f"{task} has an unreliable stack, ret=-22"), "x"]
     cause = explain("enable", errno.EINVAL, log, "stop_machine")
     assert cause.cause == f"The kernel cannot tell in which functions the task {task} is."
@@ -223,7 +224,7 @@ def test_the_task_with_an_unreliable_stack(line, task):
 @pytest.mark.parametrize(
     "name", ["ENODEV", "EBUSY", "EPERM", "EACCES", "ENOMEM", "EEXIST", "EINVAL", "ENOENT", "EAGAIN"]
 )
-def test_a_callback_may_return_any_errno(name):
+def test_a_callback_may_return_any_errno(name: str) -> None:
     log = ["livepatch: pre-patch callback failed for object 'ext4'", "livepatch: failed to enable patch 'fix'"]
     cause = explain("load", getattr(errno, name), log, "per_task")
     assert (cause.reason, "the object ext4" in cause.cause) == ("callback", True)
@@ -247,7 +248,9 @@ def test_a_callback_may_return_any_errno(name):
         ("unload", errno.EBUSY, [], "module_in_use", "Some task still runs code", "Run the task again"),
     ],
 )
-def test_causes_on_stop_machine_kernels(operation, number, log, reason, said, remedy):
+def test_causes_on_stop_machine_kernels(
+    operation: str, number: int, log: list[str], reason: str, said: str, remedy: str
+) -> None:
     cause = explain(operation, number, log, "stop_machine")
     assert cause.reason == reason
     assert said in cause.cause
@@ -255,18 +258,18 @@ def test_causes_on_stop_machine_kernels(operation, number, log, reason, said, re
 
 
 @pytest.mark.parametrize("number", [errno.ENOPKG, errno.EINVAL])
-def test_what_only_stop_machine_kernels_mean(number):
+def test_what_only_stop_machine_kernels_mean(number: int) -> None:
     assert explain("load", number, [], "per_task").reason == "unknown"
 
 
 @pytest.mark.parametrize(
     ("abi", "reason"), [("per_task", "busy"), ("stop_machine", "function_busy"), (None, "function_busy")]
 )
-def test_the_abi_decides_where_errno_and_log_do_not(abi, reason):
+def test_the_abi_decides_where_errno_and_log_do_not(abi: str | None, reason: str) -> None:
     assert explain("disable", errno.EBUSY, [], abi).reason == reason
 
 
-def test_every_row_explains():
+def test_every_row_explains() -> None:
     for row in ROWS:
         assert re.compile(row.log)
         assert row.finding.seen.endswith(".")
@@ -275,7 +278,7 @@ def test_every_row_explains():
         assert captured <= set(re.compile(row.log).groupindex), row
 
 
-def test_errno_names():
+def test_errno_names() -> None:
     assert errno_name(errno.ENOEXEC) == "ENOEXEC"
     assert errno_name(99999) == "99999"
 

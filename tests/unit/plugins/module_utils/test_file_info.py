@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pathlib
 import struct
+import typing as t
 
 import pytest
 
@@ -31,15 +32,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.si
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 
 
-def info(name):
+def info(name: str) -> dict[str, t.Any]:
     return read_file_info(str(FIXTURES / name))
 
 
-def function(object_name, name, sympos=1, numbered=False, force=0, **sizes):
+def function(
+    object_name: str, name: str, sympos: int = 1, numbered: bool = False, force: int = 0, **sizes: int
+) -> dict[str, t.Any]:
     return {"object": object_name, "name": name, "sympos": sympos, "numbered": numbered, "force": force, **sizes}
 
 
-def test_a_file_of_upstreams_kpatch_build():
+def test_a_file_of_upstreams_kpatch_build() -> None:
     """Built by kpatch-build 0.9.10 from the seed's example; debug information removed."""
     file = info("livepatch_0001_test.ko")
     assert file["builder"] == "kpatch"
@@ -54,7 +57,7 @@ def test_a_file_of_upstreams_kpatch_build():
     assert file["callbacks"] == file["hooks"] == []
 
 
-def test_a_file_laid_out_as_openeulers_kpatch_build_does():
+def test_a_file_laid_out_as_openeulers_kpatch_build_does() -> None:
     file = info("openeuler_layout.ko")
     assert file["builder"] == "kpatch-openeuler"
     assert file["abi"] == "stop_machine"
@@ -65,7 +68,7 @@ def test_a_file_laid_out_as_openeulers_kpatch_build_does():
     assert file["callbacks"] == ["post_unpatch"]
 
 
-def test_the_number_1_is_a_number(tmp_path):
+def test_the_number_1_is_a_number(tmp_path: pathlib.Path) -> None:
     """0 in the file says that the name is the only one, and is shown as position 1 by the kernel, and here."""
     content = (FIXTURES / "openeuler_layout.ko").read_bytes()
     # new_addr, new_size, old_addr, old_size, sympos
@@ -80,7 +83,7 @@ def test_the_number_1_is_a_number(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.ko")), ids=lambda path: path.name)
-def test_every_result_says_the_same_of_a_file(path):
+def test_every_result_says_the_same_of_a_file(path: pathlib.Path) -> None:
     """What livepatch_module and livepatch_build return of it is in what livepatch_file_info returns."""
     plain, details = read_patch_file(str(path)).to_dict(), read_file_info(str(path))
     functions = plain.pop("functions")
@@ -90,7 +93,7 @@ def test_every_result_says_the_same_of_a_file(path):
     assert all(details[key] == value for key, value in plain.items())
 
 
-def test_a_hand_written_file():
+def test_a_hand_written_file() -> None:
     file = info("two_objects.ko")
     assert file["builder"] == "hand-written"
     assert [(entry["object"], entry["name"], entry["sympos"]) for entry in file["functions"]] == [
@@ -103,7 +106,7 @@ def test_a_hand_written_file():
     assert file["replace"] is True
 
 
-def test_a_file_for_another_architecture():
+def test_a_file_for_another_architecture() -> None:
     """Built by the rig for arm64, see molecule/build/tasks/cross.yml; debug information removed."""
     file, native = info("livepatch_cmdline_aarch64.ko"), info("livepatch_cmdline.ko")
     assert (file["machine"], native["machine"]) == ("aarch64", "x86_64")
@@ -112,7 +115,7 @@ def test_a_file_for_another_architecture():
     assert file["abi"] == "per_task"
 
 
-def test_the_manifest_says_what_the_file_does_not(tmp_path):
+def test_the_manifest_says_what_the_file_does_not(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "fix.ko"
     path.write_bytes((FIXTURES / "livepatch_0001_test.ko").read_bytes())
     sha256 = read_patch_file(str(path)).sha256
@@ -130,12 +133,12 @@ def test_the_manifest_says_what_the_file_does_not(tmp_path):
         assert read_file_info(str(path))["replace"] is replace
 
 
-def signed(name):
+def signed(name: str) -> bytes:
     signature = (FIXTURES / name).read_bytes()
     return b"a module" + signature + signing.trailer(len(signature))
 
 
-def test_signatures():
+def test_signatures() -> None:
     assert read_signature(io.BytesIO(b"a module")) is None
     assert read_signature(io.BytesIO(b"")) is None
     assert read_signature(io.BytesIO(signed("signature_issuer.der"))) == Signature(
@@ -157,31 +160,31 @@ def test_signatures():
         b"\x30\x80" * 50 + signing.trailer(100),
     ],
 )
-def test_signatures_that_cannot_be_read(content):
+def test_signatures_that_cannot_be_read(content: bytes) -> None:
     assert read_signature(io.BytesIO(content)) == Signature(readable=False)
 
 
-def test_a_signer_whose_name_is_in_another_encoding():
+def test_a_signer_whose_name_is_in_another_encoding() -> None:
     content = signed("signature_issuer.der").replace(b"Signer of tests", b"Signer of t\xe9sts")
     assert read_signature(io.BytesIO(content)).signer == "Signer of t\ufffdsts"
 
 
-def test_a_truncated_signature_is_no_error():
+def test_a_truncated_signature_is_no_error() -> None:
     content = (FIXTURES / "signature_issuer.der").read_bytes()
     for length in range(1, len(content)):
         stream = io.BytesIO(content[:length] + signing.trailer(length))
         assert isinstance(read_signature(stream), Signature)
 
 
-def test_signing_with_the_kernels_program(tmp_path):
+def test_signing_with_the_kernels_program(tmp_path: pathlib.Path) -> None:
     module, key, cert = (tmp_path / name for name in ("x.ko", "secret-key.pem", "cert.pem"))
     for path in (module, key, cert):
         path.write_text(path.name)
     seal = signing.prepare({"key": str(key), "cert": str(cert), "hash": "sha256"}, "no such release")
-    assert seal.program is None
-    commands = []
+    assert seal is not None and seal.program is None
+    commands: list[list[str]] = []
 
-    def run(command):
+    def run(command: list[str]) -> tuple[int, str, str]:
         commands.append(command)
         return 1, "", f"cannot read {key}"
 
@@ -197,7 +200,7 @@ def test_signing_with_the_kernels_program(tmp_path):
     assert failure.value.finding.reason == "no_such_file"
 
 
-def test_what_is_too_big_is_not_read(tmp_path):
+def test_what_is_too_big_is_not_read(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "big.ko"
     with path.open("wb") as stream:
         stream.write((FIXTURES / "two_objects.ko").read_bytes())

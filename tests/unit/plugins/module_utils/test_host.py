@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import gzip
+import pathlib
 import struct
+import typing as t
 from datetime import datetime, timezone
 
 import pytest
@@ -61,16 +63,16 @@ mbcache 16384 1 ext4, Live 0x0000000000000000
 
 
 class Tree:
-    def __init__(self, root):
+    def __init__(self, root: pathlib.Path) -> None:
         self.root = root
         self.files = Files(str(root))
 
-    def write(self, path, content):
+    def write(self, path: str, content: bytes | str) -> None:
         file = self.root / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    def patch(self, name, functions, enabled="1", transition="0"):
+    def patch(self, name: str, functions: list[str], enabled: str = "1", transition: str = "0") -> None:
         self.write(f"/sys/kernel/livepatch/{name}/enabled", enabled + "\n")
         self.write(f"/sys/kernel/livepatch/{name}/transition", transition + "\n")
         self.write(f"/sys/kernel/livepatch/{name}/replace", "0\n")
@@ -79,7 +81,7 @@ class Tree:
 
 
 @pytest.fixture(name="tree")
-def fixture_tree(tmp_path):
+def fixture_tree(tmp_path: pathlib.Path) -> Tree:
     """A mainline host without patches."""
     tree = Tree(tmp_path)
     tree.write("/proc/sys/kernel/osrelease", RELEASE + "\n")
@@ -90,7 +92,7 @@ def fixture_tree(tmp_path):
     return tree
 
 
-def test_patches_in_order_of_loading(tree):
+def test_patches_in_order_of_loading(tree: Tree) -> None:
     tree.patch("lp_one", ["vmlinux/cmdline_proc_show,1", "ext4/ext4_sync_file,2"])
     tree.patch("lp_two", ["vmlinux/cmdline_proc_show,1"])
     snapshot = read_snapshot(tree.files)
@@ -111,7 +113,7 @@ def test_patches_in_order_of_loading(tree):
     assert [patch.name for patch in stack] == ["lp_one", "lp_two"]
 
 
-def test_a_module_without_an_exit_function(tree):
+def test_a_module_without_an_exit_function(tree: Tree) -> None:
     tree.write("/proc/modules", MODULES.replace("lp_off 12288 0 -", "lp_off 12288 0 [permanent],"))
     assert [patch.name for patch in read_snapshot(tree.files).patches if patch.permanent] == ["lp_off"]
 
@@ -130,7 +132,9 @@ def test_a_module_without_an_exit_function(tree):
         (1, "[permanent], Live", True),
     ],
 )
-def test_a_module_that_the_kernel_holds_after_it_has_dropped_the_patch(tree, refcnt, line, expected):
+def test_a_module_that_the_kernel_holds_after_it_has_dropped_the_patch(
+    tree: Tree, refcnt: int | None, line: str, expected: bool
+) -> None:
     tree.patch("lp_one", [])
     tree.write("/proc/modules", f"lp_one 12288 1 - Live 0x0 (OEK)\nlp_off 12288 1 {line} 0x0 (OEK)\n")
     for name in ("lp_one", "lp_off") if refcnt is not None else ():
@@ -139,7 +143,7 @@ def test_a_module_that_the_kernel_holds_after_it_has_dropped_the_patch(tree, ref
     assert (snapshot.patch("lp_off").pinned, snapshot.patch("lp_one").pinned) == (expected, False)
 
 
-def test_what_was_disabled_by_force_is_a_fact(tree):
+def test_what_was_disabled_by_force_is_a_fact(tree: Tree) -> None:
     tree.patch("lp_one", [])
     tree.patch("lp_two", [])
     assert not gather(tree.files)["reboot_required"]
@@ -149,7 +153,7 @@ def test_what_was_disabled_by_force_is_a_fact(tree):
     assert facts["reboot_required"]
 
 
-def test_a_kernel_that_loads_and_unloads_no_modules_any_more(tree):
+def test_a_kernel_that_loads_and_unloads_no_modules_any_more(tree: Tree) -> None:
     tree.patch("lp_one", [])
     tree.patch("lp_two", [])
     tree.write("/proc/sys/kernel/modules_disabled", "0\n")
@@ -158,23 +162,25 @@ def test_a_kernel_that_loads_and_unloads_no_modules_any_more(tree):
     assert [patch["reboot_required"] for patch in gather(tree.files)["patches"]] == [False, True, False]
 
 
-def test_an_ftrace_that_has_failed(tree, monkeypatch):
+def test_an_ftrace_that_has_failed(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not gather(tree.files)["reboot_required"]
     monkeypatch.setattr(tree.files, "error", {FTRACE_ENABLED: errno.ENODEV}.get)
     assert gather(tree.files)["reboot_required"]
 
 
-def test_what_a_patch_was_made_from(tree):
+def test_what_a_patch_was_made_from(tree: Tree) -> None:
     tree.patch("lp_one", [])
     tree.write("/sys/module/lp_one/refcnt", "1\n")
     snapshot = read_snapshot(tree.files)
     for name, made_from in (("lp_one", ("1" * 64,)), ("lp_two", ())):
-        copies.note(tree.files, snapshot.patch(name), patch_file(name, source_patches=made_from), (), proven=True)
+        patch = snapshot.patch(name)
+        assert patch
+        copies.note(tree.files, patch, patch_file(name, source_patches=made_from), (), proven=True)
     patches = {patch["name"]: patch["source_patches"] for patch in gather(tree.files)["patches"]}
     assert patches == {"lp_one": ["1" * 64], "lp_two": [], "lp_off": []}
 
 
-def test_identity_marks(tree):
+def test_identity_marks(tree: Tree) -> None:
     tree.patch("lp_one", [])
     note = struct.pack("<3I", 4, 20, 3) + b"GNU\0" + bytes(range(20))
     tree.write("/sys/module/lp_one/notes/.note.gnu.build-id", note)
@@ -186,7 +192,7 @@ def test_identity_marks(tree):
     assert str(snapshot.patch("lp_two").identity) == "no mark"
 
 
-def test_running_transition_and_its_holders(tree):
+def test_running_transition_and_its_holders(tree: Tree) -> None:
     tree.patch("lp_two", ["vmlinux/do_nanosleep,1"], enabled="1", transition="1")
     for pid, tid, state in ((7, 7, "1"), (42, 42, "0"), (42, 43, "0"), (50, 50, "-1")):
         task = f"/proc/{pid}/task/{tid}"
@@ -207,13 +213,13 @@ def test_running_transition_and_its_holders(tree):
     assert [str(holder) for holder in disabling] == ["task7 (pid 7) in hrtimer_nanosleep+0x9d/0x120"]
 
 
-def test_facts_tell_when_they_were_read(tree):
+def test_facts_tell_when_they_were_read(tree: Tree) -> None:
     before = datetime.now(timezone.utc).replace(microsecond=0)
     read_at = datetime.strptime(gather(tree.files)["read_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     assert before <= read_at <= datetime.now(timezone.utc)
 
 
-def test_facts_of_a_quiet_host(tree):
+def test_facts_of_a_quiet_host(tree: Tree) -> None:
     tree.patch("lp_one", ["vmlinux/cmdline_proc_show,1"])
     tree.patch("lp_two", ["vmlinux/cmdline_proc_show,1"])
     facts = gather(tree.files)
@@ -245,7 +251,7 @@ def test_facts_of_a_quiet_host(tree):
         ("CONFIG_LIVEPATCH_SAMPLE=y\n", None, "CONFIG_LIVEPATCH is not set"),
     ],
 )
-def test_abi_by_configuration(tree, config, abi, said):
+def test_abi_by_configuration(tree: Tree, config: str, abi: str | None, said: str) -> None:
     tree.write(f"/boot/config-{RELEASE}", config)
     facts = gather(tree.files)
     assert facts["abi"] == abi
@@ -264,7 +270,7 @@ Index\tPatch                     \tState  \x20
 
 
 @pytest.fixture(name="stop_machine_tree")
-def fixture_stop_machine_tree(tree):
+def fixture_stop_machine_tree(tree: Tree) -> Tree:
     """An openEuler host on which an old patch was enabled again above a newer one."""
     tree.write(f"/boot/config-{RELEASE}", OPENEULER_CONFIG)
     tree.write("/proc/livepatch/state", STATE.format(two="enabled "))
@@ -274,7 +280,7 @@ def fixture_stop_machine_tree(tree):
     return tree
 
 
-def test_the_state_file_tells_the_order(stop_machine_tree):
+def test_the_state_file_tells_the_order(stop_machine_tree: Tree) -> None:
     facts = gather(stop_machine_tree.files)
     assert [(patch["name"], patch["effective"]) for patch in facts["patches"]] == [
         ("lp_two", "none"),
@@ -297,7 +303,7 @@ def test_the_state_file_tells_the_order(stop_machine_tree):
         (None, "cannot be read"),
     ],
 )
-def test_disagreements_are_facts(stop_machine_tree, state, said):
+def test_disagreements_are_facts(stop_machine_tree: Tree, state: str | None, said: str) -> None:
     if state is None:
         (stop_machine_tree.root / "proc/livepatch/state").unlink()
     else:
@@ -316,7 +322,7 @@ def test_disagreements_are_facts(stop_machine_tree, state, said):
         ("", False, False),
     ],
 )
-def test_list_order(stop_machine_tree, stack, config, expected):
+def test_list_order(stop_machine_tree: Tree, stack: str, config: bool, expected: bool) -> None:
     path = f"/boot/config-{RELEASE}"
     stop_machine_tree.write(path, OPENEULER_CONFIG.replace("# CONFIG_LIVEPATCH_STACK is not set\n", stack))
     if not config:
@@ -336,7 +342,7 @@ def test_list_order(stop_machine_tree, stack, config, expected):
         (MODULES, False),
     ],
 )
-def test_list_order_may_be_unknown(stop_machine_tree, modules, expected):
+def test_list_order_may_be_unknown(stop_machine_tree: Tree, modules: str, expected: bool | None) -> None:
     stop_machine_tree.write("/proc/modules", modules)
     (stop_machine_tree.root / f"boot/config-{RELEASE}").unlink()
     stop_machine_tree.write("/proc/livepatch/state", STATE.format(two="enabled ").replace("disabled", "enabled "))
@@ -346,7 +352,7 @@ def test_list_order_may_be_unknown(stop_machine_tree, modules, expected):
     assert facts["stacking_enforced"] is expected
 
 
-def test_owners(tree):
+def test_owners(tree: Tree) -> None:
     tree.patch("lp_one", [])
     tree.patch("lp_two", [])
     tree.write("/usr/lib/syscare/patches/4f2a/lp-one.ko", "")
@@ -359,7 +365,7 @@ def test_owners(tree):
     ("config", "expected"),
     [("CONFIG_LIVEPATCH=y\n", False), ("CONFIG_ARM64_MODULE_PLTS=y\n", True), (None, None)],
 )
-def test_far_jumps_of_arm64(tree, config, expected):
+def test_far_jumps_of_arm64(tree: Tree, config: str | None, expected: bool | None) -> None:
     path = f"/boot/config-{RELEASE}"
     if config:
         tree.write(path, config)
@@ -368,7 +374,7 @@ def test_far_jumps_of_arm64(tree, config, expected):
     assert read_snapshot(tree.files).module_plts is expected
 
 
-def test_proc_config_is_preferred_and_a_damaged_one_skipped(tree):
+def test_proc_config_is_preferred_and_a_damaged_one_skipped(tree: Tree) -> None:
     tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode()))
     assert read_snapshot(tree.files).abi == STOP_MACHINE
     tree.write("/proc/config.gz", gzip.compress(OPENEULER_CONFIG.encode())[:-20])
@@ -386,7 +392,7 @@ def test_proc_config_is_preferred_and_a_damaged_one_skipped(tree):
         ([], None),
     ],
 )
-def test_abi_by_symbols(tree, symbols, abi):
+def test_abi_by_symbols(tree: Tree, symbols: list[str], abi: str | None) -> None:
     (tree.root / f"boot/config-{RELEASE}").unlink()
     tree.write("/proc/kallsyms", "".join(f"0000000000000000 T {name}\n" for name in [*symbols, "schedule"]))
     facts = gather(tree.files)
@@ -394,7 +400,7 @@ def test_abi_by_symbols(tree, symbols, abi):
     assert facts["config"]["CONFIG_LIVEPATCH"]["set"] is None
 
 
-def test_a_kernel_without_livepatch_is_no_failure(tmp_path):
+def test_a_kernel_without_livepatch_is_no_failure(tmp_path: pathlib.Path) -> None:
     tree = Tree(tmp_path)
     facts = gather(tree.files)
     assert not facts["supported"]
@@ -402,10 +408,10 @@ def test_a_kernel_without_livepatch_is_no_failure(tmp_path):
     assert "/sys/kernel/livepatch" in facts["why_unsupported"]
 
 
-def test_what_cannot_be_read_is_named(tree, monkeypatch):
+def test_what_cannot_be_read_is_named(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tree.patch("lp_one", [])
 
-    def refuse(path, *args, **kwargs):
+    def refuse(path: str, *args: t.Any, **kwargs: t.Any) -> None:
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr("builtins.open", refuse)
@@ -414,6 +420,6 @@ def test_what_cannot_be_read_is_named(tree, monkeypatch):
 
 
 @pytest.mark.parametrize("modules", ["", "\n", "one two\n", "x 1 - - Live 0x0\n", "\0\xff garbage (((\n"])
-def test_odd_module_lists(tree, modules):
+def test_odd_module_lists(tree: Tree, modules: str) -> None:
     tree.write("/proc/modules", modules)
     assert read_snapshot(tree.files).patches == ()

@@ -31,7 +31,7 @@ SECONDS = 2
 MEGABYTES = 200
 
 
-def read(path):
+def read(path: pathlib.Path) -> None:
     """A result or a PatchFileError; anything else fails the test."""
     started = time.process_time()
     try:
@@ -41,13 +41,13 @@ def read(path):
     assert time.process_time() - started < SECONDS
 
 
-def header(content):
+def header(content: bytes | bytearray) -> tuple[int, ...]:
     """Offset, size and number of the section headers."""
     (start,), (size, count) = struct.unpack_from("<Q", content, 40), struct.unpack_from("<HH", content, 58)
     return start, size, count
 
 
-def boundaries(content):
+def boundaries(content: bytes) -> list[int]:
     start, size, count = header(content)
     places = {0, 64, start}
     for number in range(count):
@@ -57,7 +57,7 @@ def boundaries(content):
 
 
 @pytest.mark.parametrize("name", sorted(CORPUS))
-def test_truncated_at_every_boundary(name, tmp_path):
+def test_truncated_at_every_boundary(name: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.ko"
     for place in boundaries(CORPUS[name]):
         for length in (place - 1, place, place + 1):
@@ -65,7 +65,7 @@ def test_truncated_at_every_boundary(name, tmp_path):
             read(path)
 
 
-def fields(name):
+def fields(name: str) -> list[int]:
     """The offsets of all fields of all headers."""
     start, size, count = header(CORPUS[name])
     return [*range(16, 64, 4), *range(start, start + size * count, 4)]
@@ -75,7 +75,7 @@ FIELDS = [(name, offset, value) for name in SMALL[:2] for offset in fields(name)
 
 
 @given(field=st.sampled_from(FIELDS))
-def test_a_field_of_a_header(tmp_path_factory, field):
+def test_a_field_of_a_header(tmp_path_factory: pytest.TempPathFactory, field: tuple[str, int, int]) -> None:
     """The long profile tries all of them."""
     name, offset, value = field
     changed = bytearray(CORPUS[name])
@@ -89,7 +89,9 @@ CHANGE = st.tuples(st.integers(0, 1 << 16), st.binary(min_size=1, max_size=8))
 
 
 @given(name=st.sampled_from(SMALL), changes=st.lists(CHANGE, min_size=1, max_size=6), cut=st.integers(0, 1 << 16))
-def test_changed_bytes(tmp_path_factory, name, changes, cut):
+def test_changed_bytes(
+    tmp_path_factory: pytest.TempPathFactory, name: str, changes: list[tuple[int, bytes]], cut: int
+) -> None:
     content = bytearray(CORPUS[name])
     for place, data in changes:
         at = place % len(content)
@@ -114,7 +116,7 @@ print(usage.ru_maxrss // 1024, usage.ru_utime + usage.ru_stime)
 """
 
 
-def absurd(field, value, section=None):
+def absurd(field: int, value: int, section: int | None = None) -> bytes:
     """The smallest file, as long as may be, with one field of one section header (or of all) set."""
     content = bytearray(CORPUS[SMALL[0]])
     start, size, count = header(content)
@@ -135,7 +137,7 @@ def absurd(field, value, section=None):
     ],
     ids=["1 GiB", "250 MiB", "huge sections", "big sections", "impossible sections", "tiny entries"],
 )
-def test_memory_and_time_are_bounded(content, length, tmp_path):
+def test_memory_and_time_are_bounded(content: bytes, length: int | None, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.ko"
     with path.open("wb") as stream:
         stream.write(content)

@@ -10,6 +10,7 @@ import json
 import pathlib
 import tempfile
 import time
+import typing as t
 
 import pytest
 
@@ -86,13 +87,13 @@ RECORDED = json.dumps({"sysfs_inode": None, "sha256": "0" * 64, "patch_file": {}
 MANIFEST = json.dumps({"format": 1, "inputs": {}, "sha256": "0" * 64, "replace": False})
 
 
-def damaged(*texts):
+def damaged(*texts: str) -> st.SearchStrategy[str]:
     """These texts with pieces changed, taken out, doubled, swapped or cut off; and any text at all."""
     return st.one_of(st.sampled_from(texts).flatmap(_damage), st.text(max_size=200))
 
 
 @st.composite
-def _damage(draw, text):
+def _damage(draw: st.DrawFn, text: str) -> str:
     for _time in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
         end = draw(st.integers(start, min(len(text), start + 40)))
@@ -107,10 +108,10 @@ def _damage(draw, text):
     return text
 
 
-def as_file(path, read):
+def as_file(path: str, read: t.Callable[[Files, str], object]) -> t.Callable[[str], object]:
     """A parser of a file below a root, as one of a text."""
 
-    def parse(text):
+    def parse(text: str) -> object:
         with tempfile.TemporaryDirectory() as root:
             file = pathlib.Path(root) / path.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +134,7 @@ PARSERS = {
     "trouble in the log": ([LOG], lambda text: trouble.trouble(text.splitlines())),
     "causes": (
         [LOG],
-        lambda text: [explain.explain(row.operation or "load", row.number, [text]) for row in explain.ROWS],
+        lambda text: [explain.explain(row.operation or "load", row.number or 0, [text]) for row in explain.ROWS],
     ),
     "modinfo": ([MODINFO], lambda text: parse_modinfo(text.encode("utf-8", "replace"))),
     "kpatch-build's log": (
@@ -151,7 +152,7 @@ PARSERS = {
 
 @pytest.mark.parametrize("name", PARSERS)
 @given(data=st.data())
-def test_damaged_text(name, data):
+def test_damaged_text(name: str, data: st.DataObject) -> None:
     texts, parse = PARSERS[name]
     text = data.draw(damaged(*texts))
     begin = time.process_time()
@@ -160,7 +161,7 @@ def test_damaged_text(name, data):
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_long_text(name):
+def test_long_text(name: str) -> None:
     """A text that is a thousand times as long takes no more than about as many times as long."""
     texts, parse = PARSERS[name]
     begin = time.process_time()
@@ -170,7 +171,7 @@ def test_long_text(name):
 
 @pytest.mark.parametrize("filling", [" ", "[X]", "f+0x0", "k ", "\t", "M"])
 @pytest.mark.parametrize("name", ["kprobes", "enabled_functions", "keys", "kernel log records"])
-def test_a_long_line(name, filling):
+def test_a_long_line(name: str, filling: str) -> None:
     """A line that is longer than any that a kernel writes, in each of its places, takes no more than its length."""
     (text,), parse = PARSERS[name]
     line = text.splitlines()[0]

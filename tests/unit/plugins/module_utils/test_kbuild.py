@@ -10,10 +10,11 @@ import hashlib
 import json
 import pathlib
 import shutil
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import parse_errors
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     MANIFEST_FORMAT,
@@ -47,13 +48,13 @@ make[2]: *** [scripts/Makefile.build:229: /tmp/x/fix.o] Error 1
 """
 
 
-def run(command):
+def run(command: list[str]) -> tuple[int, str, str]:
     """A compiler and a make that say little, named so: no build is done here."""
     return (0, "", f"{command[0]} version 14") if command[1:] == ["-v"] else (127, "", "")
 
 
 @pytest.fixture(name="tree")
-def fixture_tree(tmp_path):
+def fixture_tree(tmp_path: pathlib.Path) -> pathlib.Path:
     tree = tmp_path / "tree"
     (tree / "include/config").mkdir(parents=True)
     (tree / "include/config/kernel.release").write_text(RELEASE + "\n")
@@ -63,13 +64,20 @@ def fixture_tree(tmp_path):
 
 
 @pytest.fixture(name="source")
-def fixture_source(tmp_path):
+def fixture_source(tmp_path: pathlib.Path) -> pathlib.Path:
     source = tmp_path / "fix-1.c"
     source.write_text("int x;\n")
     return source
 
 
-def prepare(tree, sources, dest, name=None, release=None, cflags=()):
+def prepare(
+    tree: pathlib.Path,
+    sources: list[pathlib.Path],
+    dest: pathlib.Path | str,
+    name: str | None = None,
+    release: str | None = None,
+    cflags: t.Sequence[str] = (),
+) -> kbuild.Build:
     return kbuild.prepare_build(
         name=name,
         sources=[str(source) for source in sources],
@@ -80,7 +88,7 @@ def prepare(tree, sources, dest, name=None, release=None, cflags=()):
     )
 
 
-def test_defaults(tree, source, tmp_path):
+def test_defaults(tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path) -> None:
     build = prepare(tree, [source], tmp_path)
     assert build.name == "fix_1"
     assert build.release == RELEASE
@@ -88,7 +96,7 @@ def test_defaults(tree, source, tmp_path):
     assert manifest_path(build.dest) == str(tmp_path / "fix_1.ko.json")
 
 
-def test_a_directory_stands_for_its_sources(tree, tmp_path):
+def test_a_directory_stands_for_its_sources(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
     sources = tmp_path / "sources"
     sources.mkdir()
     for name in ("a.c", "b.c", "c.h", "README"):
@@ -113,7 +121,9 @@ def test_a_directory_stands_for_its_sources(tree, tmp_path):
         (["a.c"], {"release": "6.1"}, "wrong_release"),
     ],
 )
-def test_bad_input(tree, tmp_path, names, more, reason):
+def test_bad_input(
+    tree: pathlib.Path, tmp_path: pathlib.Path, names: list[str], more: dict[str, t.Any], reason: str
+) -> None:
     for name in ("a.c", "b.c", "x.h", "x.txt"):
         (tmp_path / name).write_text("")
     with pytest.raises(BuildError) as failure:
@@ -130,7 +140,9 @@ def test_bad_input(tree, tmp_path, names, more, reason):
         ("Makefile", None, "no_build_tree"),
     ],
 )
-def test_bad_trees(tree, source, tmp_path, path, content, reason):
+def test_bad_trees(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path, path: str, content: str | None, reason: str
+) -> None:
     (tree / path).unlink()
     if content:
         (tree / path).write_text(content)
@@ -139,7 +151,7 @@ def test_bad_trees(tree, source, tmp_path, path, content, reason):
     assert failure.value.finding.reason == reason
 
 
-def made(build, headers):
+def made(build: kbuild.Build, headers: list[str]) -> None:
     """A result and its manifest, as a build leaves them."""
     with open(build.dest, "w", encoding="utf-8") as stream:
         stream.write("module")
@@ -153,7 +165,7 @@ def made(build, headers):
         json.dump(manifest, stream)
 
 
-def is_current(build, run=run):
+def is_current(build: kbuild.Build, run: Run = run) -> bool:
     manifest = read_manifest(manifest_path(build.dest)) or {}
     compiler = manifest.get("inputs", {}).get("compiler", {}).get("program", "")
     wanted = kbuild.inputs(build, manifest.get("headers", []), compiler, run)
@@ -161,7 +173,7 @@ def is_current(build, run=run):
 
 
 @pytest.mark.parametrize("change", ["source", "header", "config", "symvers", "result", "manifest", "no header"])
-def test_content_decides(tree, source, tmp_path, change):
+def test_content_decides(tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path, change: str) -> None:
     header = tmp_path / "used.h"
     header.write_text("old")
     build = prepare(tree, [source], tmp_path)
@@ -184,27 +196,31 @@ def test_content_decides(tree, source, tmp_path, change):
     assert not is_current(build)
 
 
-def test_flags_and_compiler_decide(tree, source, tmp_path):
+def test_flags_and_compiler_decide(tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path) -> None:
     build = prepare(tree, [source], tmp_path)
     made(build, [])
     assert not is_current(prepare(tree, [source], tmp_path, cflags=["-O1"]))
     assert not is_current(build, lambda command: (0, "", "another version"))
 
 
-def test_variables_of_the_environment_decide(tree, source, tmp_path, monkeypatch):
+def test_variables_of_the_environment_decide(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build = prepare(tree, [source], tmp_path)
     made(build, [])
     monkeypatch.setenv("LLVM", "1")
     assert not is_current(build)
 
 
-def test_the_manifest_names_the_source_that_was_compiled(tree, source, tmp_path):
+def test_the_manifest_names_the_source_that_was_compiled(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     build = prepare(tree, [source], tmp_path)
     compiled = hashlib.sha256(source.read_bytes()).hexdigest()
     directory = tmp_path / "directory"
     directory.mkdir()
 
-    def make_that_takes_time(command):
+    def make_that_takes_time(command: list[str]) -> tuple[int, str, str]:
         if command[0] == "make":
             source.write_text("int another;\n")
             shutil.copy(FIXTURE, directory / f"{build.name}.ko")
@@ -215,7 +231,7 @@ def test_the_manifest_names_the_source_that_was_compiled(tree, source, tmp_path)
     assert manifest["inputs"]["sources"] == {source.name: compiled}
 
 
-def test_what_the_compiler_read():
+def test_what_the_compiler_read() -> None:
     assert kbuild.parse_compiler(CMD_FILE) == "x86_64-linux-gnu-gcc-14"
     assert kbuild.parse_compiler("cmd_/tmp/fix.o := ccache gcc -c") == "gcc"
     assert kbuild.parse_compiler("") == ""
@@ -225,7 +241,7 @@ def test_what_the_compiler_read():
     ]
 
 
-def test_compiler_errors():
+def test_compiler_errors() -> None:
     assert parse_errors(STDERR) == [
         {
             "file": "/tmp/x/fix.c",
@@ -247,7 +263,9 @@ def test_compiler_errors():
         (2, "", "build_failed", "no output"),
     ],
 )
-def test_failed_builds(tree, source, tmp_path, rc, stderr, reason, said):
+def test_failed_builds(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path, rc: int, stderr: str, reason: str, said: str
+) -> None:
     build = prepare(tree, [source], tmp_path)
     work = tmp_path / "work"
     work.mkdir()
@@ -261,12 +279,14 @@ def test_failed_builds(tree, source, tmp_path, rc, stderr, reason, said):
         assert failure.value.details["errors"][0]["file"] == str(source)
 
 
-def test_a_result_that_is_no_live_patch_tells_what_made_it(tree, source, tmp_path):
+def test_a_result_that_is_no_live_patch_tells_what_made_it(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     build = prepare(tree, [source], tmp_path)
     work = tmp_path / "work"
     work.mkdir()
 
-    def make(command):
+    def make(command: list[str]) -> tuple[int, str, str]:
         (work / f"{build.name}.ko").write_text("not a module")
         return 0, "  LD [M]  fix.ko", ""
 
@@ -276,7 +296,7 @@ def test_a_result_that_is_no_live_patch_tells_what_made_it(tree, source, tmp_pat
     assert (failure.value.details["cmd"][0], failure.value.details["rc"]) == ("make", 0)
 
 
-def test_the_kbuild_file_names_all_parts(tree, tmp_path):
+def test_the_kbuild_file_names_all_parts(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
     for name in ("a.c", "b.c"):
         (tmp_path / name).write_text("")
     build = prepare(tree, [tmp_path / "a.c", tmp_path / "b.c"], tmp_path, name="fix", cflags=["-DX"])
@@ -289,5 +309,5 @@ def test_the_kbuild_file_names_all_parts(tree, tmp_path):
     assert lines[2].endswith("-DX")
 
 
-def test_description():
+def test_description() -> None:
     assert describe(None) == "none\n"

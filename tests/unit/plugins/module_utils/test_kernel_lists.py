@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol, find_symbols
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
@@ -49,23 +51,23 @@ ffffffffc0500000 t ext4_sync_fs\t[other]
         (("ext4", "next"), []),
     ],
 )
-def test_symbols_and_their_lengths(name, expected):
+def test_symbols_and_their_lengths(name: tuple[str, str], expected: list[t.Any]) -> None:
     assert find_symbols(KALLSYMS, [name]) == {name: tuple(Symbol(*symbol) for symbol in expected)}
 
 
-def test_hidden_addresses():
+def test_hidden_addresses() -> None:
     name = ("vmlinux", "name")
     hidden = b"0000000000000000 d name\n0000000000000000 t name\n0000000000000000 t last\n"
     assert find_symbols(hidden, [name]) == {name: (Symbol(None, None), Symbol(None, None))}
 
 
-def test_aliases_where_addresses_are_short():
+def test_aliases_where_addresses_are_short() -> None:
     name = ("vmlinux", "one")
     (symbol,) = find_symbols(b"c0100000 T one\nc0100000 T two\nc0100010 T three\n", [name])[name]
     assert symbol == Symbol(0xC0100000, 16, frozenset(["two"]))
 
 
-def test_kprobes():
+def test_kprobes() -> None:
     text = """\
 ffffffff814c0d20  k  cmdline_proc_show+0x0    [FTRACE]
 ffffffff814c0d30  r  loadavg_proc_show+0x10    [DISABLED][OPTIMIZED]
@@ -88,12 +90,12 @@ ffffffff814c0d31  k  ffffffff814c0d31
         ("ffffffffc0400010  k  f+0x4  ext4 [FTRACE]", Kprobe("ext4", "f", 4, 0xFFFFFFFFC0400010)),
     ],
 )
-def test_the_last_kprobe_of_a_stripped_text(line, expected):
+def test_the_last_kprobe_of_a_stripped_text(line: str, expected: Kprobe) -> None:
     assert parse_kprobes(f"{line}\n{line}\n".strip()) == (expected, expected)
     assert parse_kprobes(line.replace("f+0x", "f+0xg")) == ()
 
 
-def test_traced_functions():
+def test_traced_functions() -> None:
     text = """\
 cmdline_proc_show (1) R I     \ttramp: 0xffffffffc0400000 (klp_ftrace_handler+0x0/0x250) ->klp_ftrace_handler+0x0/0x250
 loadavg_proc_show (2)           \ttramp: 0xffffffffc0401000 (function_trace_call+0x0/0x170)
@@ -118,7 +120,7 @@ ext4_sync_fs [ext4] (3)   I
     assert module == Traced("ext4", "ext4_sync_fs", 3, ip_modify=True)
 
 
-def test_signers():
+def test_signers() -> None:
     text = """\
 0a6ddda2 I------     1 perm 1f010000     0     0 keyring   .builtin_trusted_keys: 4
 1ed2b2c5 I------     1 perm 1f030000     0     0 asymmetri Debian Secure Boot CA: 6ccece7e4c6c: X509.rsa 5cbb419e []

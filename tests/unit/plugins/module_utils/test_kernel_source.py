@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
@@ -26,13 +28,15 @@ CONFIG_M=m
 """
 
 
-def read(tmp_path, text):
+def read(tmp_path: pathlib.Path, text: str) -> kernel_source.Config:
     path = tmp_path / "config"
     path.write_text(text)
-    return kernel_source.read_config(str(path))
+    config = kernel_source.read_config(str(path))
+    assert config is not None
+    return config
 
 
-def test_configuration(tmp_path):
+def test_configuration(tmp_path: pathlib.Path) -> None:
     config = read(tmp_path, CONFIG)
     assert config.options["CONFIG_LIVEPATCH"] == "y"
     assert config.options["CONFIG_LOCALVERSION"] == '"-klp"'
@@ -60,11 +64,11 @@ def test_configuration(tmp_path):
         "CONFIG_X=y ",
     ],
 )
-def test_what_a_shell_would_run_is_not_plain(tmp_path, line):
+def test_what_a_shell_would_run_is_not_plain(tmp_path: pathlib.Path, line: str) -> None:
     assert read(tmp_path, CONFIG + line + "\n").odd_line == len(CONFIG.splitlines()) + 1
 
 
-def test_vmlinux(tmp_path):
+def test_vmlinux(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "vmlinux"
     path.write_bytes(tiny_elf.vmlinux("6.12.48-klp", "GCC: (Debian 14.2.0-19) 14.2.0"))
     vmlinux = kernel_source.read_vmlinux(str(path))
@@ -74,7 +78,7 @@ def test_vmlinux(tmp_path):
     assert vmlinux.has_debug_info
 
 
-def test_vmlinux_that_says_little(tmp_path):
+def test_vmlinux_that_says_little(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "vmlinux"
     path.write_bytes(tiny_elf.elf({".text": b"x"}))
     vmlinux = kernel_source.read_vmlinux(str(path))
@@ -83,7 +87,7 @@ def test_vmlinux_that_says_little(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x7fELF", tiny_elf.vmlinux("6.12")[:100]])
-def test_what_is_no_vmlinux(tmp_path, content):
+def test_what_is_no_vmlinux(tmp_path: pathlib.Path, content: bytes) -> None:
     path = tmp_path / "vmlinux"
     path.write_bytes(content)
     assert kernel_source.read_vmlinux(str(path)) is None
@@ -99,7 +103,7 @@ def test_what_is_no_vmlinux(tmp_path, content):
         (None, None),
     ],
 )
-def test_version_of_a_source(tmp_path, makefile, version):
+def test_version_of_a_source(tmp_path: pathlib.Path, makefile: str | None, version: str | None) -> None:
     if makefile is not None:
         (tmp_path / "Makefile").write_text(makefile)
     assert kernel_source.source_version(str(tmp_path)) == version

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import pathlib
 import struct
 
 import pytest
@@ -32,7 +33,7 @@ FUNCTION = Function("vmlinux", "cmdline_proc_show")
 KALLSYMS = f"{OLD:016x} t cmdline_proc_show\n{NEW:016x} t new\t[fix]\n{NEW + 64:016x} t other\t[another]\n"
 
 
-def kcore(memory, address=OLD):
+def kcore(memory: bytes, address: int = OLD) -> bytes:
     """An ELF core file with one segment behind two others that are not it."""
     segments = [(4, 0, 0x100), (1, 0x1000, 0x100), (1, address, len(memory))]
     table = b"".join(struct.pack("<IIQQQQQQ", kind, 7, 0x1000, at, 0, size, size, 1) for kind, at, size in segments)
@@ -40,7 +41,7 @@ def kcore(memory, address=OLD):
     return (header + table).ljust(0x1000, b"\0") + memory
 
 
-def jump(to):
+def jump(to: int) -> bytes:
     return (b"\xe9" + struct.pack("<i", to - OLD - 5)).ljust(32, b"\x90")
 
 
@@ -57,16 +58,16 @@ def jump(to):
         ("aarch64", struct.pack("<4I", 0x929DB970, 0xF2AACF10, 0xF2D00010, 0xD503201F), None),
     ],
 )
-def test_jumps(machine, code, expected):
+def test_jumps(machine: str, code: bytes, expected: int | None) -> None:
     assert jump_target(machine, 0x1000, code) == expected
 
 
-def test_jumps_of_other_architectures_cannot_be_told():
+def test_jumps_of_other_architectures_cannot_be_told() -> None:
     with pytest.raises(CannotTell, match="sparc64"):
         jump_target("sparc64", 0x1000, bytes(16))
 
 
-def test_memory():
+def test_memory() -> None:
     assert read_memory(io.BytesIO(kcore(b"0123456789")), OLD + 2, 3) == b"234"
     for core, address in ((kcore(b"0123456789"), OLD + 8), (kcore(b""), OLD), (b"", OLD), (b"\x7fELF\1", OLD)):
         with pytest.raises(CannotTell):
@@ -74,7 +75,7 @@ def test_memory():
 
 
 @pytest.fixture(name="tree")
-def fixture_tree(tmp_path):
+def fixture_tree(tmp_path: pathlib.Path) -> pathlib.Path:
     (tmp_path / "proc").mkdir()
     (tmp_path / "sys/kernel/tracing").mkdir(parents=True)
     (tmp_path / "proc/kallsyms").write_text(KALLSYMS)
@@ -90,14 +91,14 @@ def fixture_tree(tmp_path):
         (bytes(32), ["does not begin with a jump"]),
     ],
 )
-def test_stop_machine(tree, memory, expected):
+def test_stop_machine(tree: pathlib.Path, memory: bytes, expected: list[str]) -> None:
     (tree / "proc/kcore").write_bytes(kcore(memory))
     found = unreached(Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION])
     assert len(found) == len(expected)
     assert all(text in sentence for text, sentence in zip(expected, found))
 
 
-def test_stop_machine_where_nothing_can_be_seen(tree):
+def test_stop_machine_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
     look = (Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION])
     with pytest.raises(CannotTell, match="kcore cannot be read"):
         unreached(*look)
@@ -116,7 +117,7 @@ def test_stop_machine_where_nothing_can_be_seen(tree):
         ("", 1),
     ],
 )
-def test_per_task(tree, text, expected):
+def test_per_task(tree: pathlib.Path, text: str, expected: int) -> None:
     (tree / "sys/kernel/tracing/enabled_functions").write_text(text)
     assert len(unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])) == expected
 
@@ -141,7 +142,9 @@ NAMELESS = "show_stat (1) R I     \n"
         (HOOK + NAMELESS, (SECOND,), (FIRST,), None),
     ],
 )
-def test_per_task_where_functions_have_one_name(tree, text, others, asked, expected):
+def test_per_task_where_functions_have_one_name(
+    tree: pathlib.Path, text: str, others: tuple[Function, ...], asked: tuple[Function, ...], expected: int | None
+) -> None:
     (tree / "sys/kernel/tracing/enabled_functions").write_text(text)
     host = snapshot(loaded(patch_file("other", functions=others)), loaded(patch_file(functions=asked)))
     look = (Files(str(tree)), host, "fix", asked)
@@ -152,7 +155,7 @@ def test_per_task_where_functions_have_one_name(tree, text, others, asked, expec
         assert len(unreached(*look)) == expected
 
 
-def test_per_task_where_ftrace_shows_another_name_of_the_function(tree):
+def test_per_task_where_ftrace_shows_another_name_of_the_function(tree: pathlib.Path) -> None:
     (tree / "proc/kallsyms").write_text("ffffffff81000000 T __ia32_sys_getpid\nffffffff81000000 T __x64_sys_getpid\n")
     hook = HOOK.replace("show_stat", "__ia32_sys_getpid")
     (tree / "sys/kernel/tracing/enabled_functions").write_text(hook)
@@ -161,7 +164,7 @@ def test_per_task_where_ftrace_shows_another_name_of_the_function(tree):
         assert unreached(Files(str(tree)), snapshot(), "fix", functions) == []
 
 
-def test_per_task_where_the_kernel_does_not_name_who_is_called(tree):
+def test_per_task_where_the_kernel_does_not_name_who_is_called(tree: pathlib.Path) -> None:
     other = Function("vmlinux", "loadavg_proc_show")
     (tree / "sys/kernel/tracing/enabled_functions").write_text("cmdline_proc_show (1) R I     \n")
     with pytest.raises(CannotTell, match="vmlinux/cmdline_proc_show,1"):
@@ -170,6 +173,6 @@ def test_per_task_where_the_kernel_does_not_name_who_is_called(tree):
     assert "loadavg_proc_show" in sentence
 
 
-def test_per_task_where_nothing_can_be_seen(tree):
+def test_per_task_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
     with pytest.raises(CannotTell, match="enabled_functions"):
         unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])

@@ -12,12 +12,14 @@ import os
 import pathlib
 import shutil
 import time
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import find_tool, read_tool
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
@@ -43,7 +45,7 @@ STOP_MACHINE_CONFIG = PER_TASK_CONFIG + "CONFIG_LIVEPATCH_WO_FTRACE=y\nCONFIG_LI
 class Place:
     """A kernel's source and what belongs to it, in a directory."""
 
-    def __init__(self, path):
+    def __init__(self, path: pathlib.Path) -> None:
         self.path = path
         self.source, self.cache, self.calls = path / "source", path / "cache", path / "calls"
         (self.source / "kernel").mkdir(parents=True)
@@ -59,17 +61,17 @@ class Place:
         self.tool = path / "kpatch-build"
         self.install()
 
-    def install(self, **changes):
+    def install(self, **changes: t.Any) -> None:
         kpatch_build_stand_in.install(self.tool, FIXTURE, self.calls, **changes)
 
-    def run(self, command):
+    def run(self, command: list[str]) -> tuple[int, str, str]:
         """The compiler is a stand-in as well; everything else is the real program."""
         if command[0].endswith("gcc"):
             pathlib.Path(command[3]).write_bytes(tiny_elf.elf({".comment": COMPILER.encode() + b"\0"}, True))
             return 0, "", ""
         return run(command)
 
-    def request(self, **changes):
+    def request(self, **changes: t.Any) -> Request:
         values = {
             "patches": (str(self.patch),),
             "source": str(self.source),
@@ -78,12 +80,12 @@ class Place:
             "kpatch_build": str(self.tool),
             "cache_dir": str(self.cache),
         }
-        return request.Request(**{**values, **changes})
+        return Request(**{**values, **changes})
 
-    def prepare(self, **changes):
+    def prepare(self, **changes: t.Any) -> Build:
         return request.prepare_build(self.request(**changes), self.run)
 
-    def build(self, reporter=None, **changes):
+    def build(self, reporter: Recorder | None = None, **changes: t.Any) -> dict[str, t.Any]:
         build = self.prepare(**changes)
         assert build.problems == ()
         content = builder.origin(build, keep=True)
@@ -93,12 +95,12 @@ class Place:
             build, content, builder.inputs(build, content), str(directory), reporter or Reporter()
         )
 
-    def called(self):
+    def called(self) -> list[dict[str, t.Any]]:
         return [json.loads(line) for line in self.calls.read_text().splitlines()] if self.calls.exists() else []
 
 
 @pytest.fixture(name="place", autouse=True)
-def fixture_place(tmp_path, monkeypatch):
+def fixture_place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("bc", "bison", "flex", "gawk", "lsdiff", "make", "ld", "objcopy", "readelf", "strings", "patch"):
@@ -110,11 +112,11 @@ def fixture_place(tmp_path, monkeypatch):
     return Place(tmp_path)
 
 
-def value_of(call, option):
+def value_of(call: dict[str, t.Any], option: str) -> str:
     return call["arguments"][call["arguments"].index(option) + 1]
 
 
-def test_stop_machine_kernels_get_what_they_need(place):
+def test_stop_machine_kernels_get_what_they_need(place: Place) -> None:
     manifest = place.build()
     (call,) = place.called()
     assert "-R" in call["arguments"]
@@ -143,7 +145,7 @@ def test_the_make_above_does_not_decide_what_kpatch_build_builds(place: Place, m
     assert call["environ"]["KCFLAGS"] == "-O2"
 
 
-def test_per_task_kernels_get_none_of_it(place):
+def test_per_task_kernels_get_none_of_it(place: Place) -> None:
     place.config.write_text(PER_TASK_CONFIG)
     manifest = place.build()
     (call,) = place.called()
@@ -154,7 +156,7 @@ def test_per_task_kernels_get_none_of_it(place):
     assert "-R" in place.called()[1]["arguments"]
 
 
-def test_every_option_reaches_the_tool(place):
+def test_every_option_reaches_the_tool(place: Place) -> None:
     place.build(
         name="klp-x",
         jobs=3,
@@ -173,13 +175,13 @@ def test_every_option_reaches_the_tool(place):
     assert call["environ"]["NO_PROFILING_CALLS"] == "mine"
 
 
-def test_an_older_tool_is_called_in_its_own_words(place):
+def test_an_older_tool_is_called_in_its_own_words(place: Place) -> None:
     place.install(usage="-R, --non-replace\\n--skip-gcc-check")
     place.build(skip_compiler_check=True)
     assert "--skip-gcc-check" in place.called()[0]["arguments"]
 
 
-def test_the_release_says_what_the_source_does_not(place):
+def test_the_release_says_what_the_source_does_not(place: Place) -> None:
     place.build()
     assert place.called()[0]["environ"]["LOCALVERSION"] == "-60.18.0.50.oe2203.x86_64"
     (place.source / "localversion").write_text("-60.18.0.50.oe2203.x86_64\n")
@@ -187,7 +189,7 @@ def test_the_release_says_what_the_source_does_not(place):
     assert place.called()[1]["environ"]["LOCALVERSION"] == ""
 
 
-def checks(build):
+def checks(build: Build) -> list[str]:
     return [problem.reason for problem in build.problems]
 
 
@@ -204,12 +206,14 @@ def checks(build):
         ({}, PER_TASK_CONFIG + 'CONFIG_LOCALVERSION="-other"\n', ["version_mismatch"]),
     ],
 )
-def test_problems_are_found_before_the_build(place, changes, config, expected):
+def test_problems_are_found_before_the_build(
+    place: Place, changes: dict[str, t.Any], config: str, expected: list[str]
+) -> None:
     place.config.write_text(config)
     assert checks(place.prepare(**changes)) == expected
 
 
-def test_upstreams_tool_is_refused_for_stop_machine_kernels(place):
+def test_upstreams_tool_is_refused_for_stop_machine_kernels(place: Place) -> None:
     place.install(variables="")
     build = place.prepare()
     assert checks(build) == ["tool_not_for_abi"]
@@ -218,12 +222,12 @@ def test_upstreams_tool_is_refused_for_stop_machine_kernels(place):
     assert checks(place.prepare()) == []
 
 
-def test_a_tool_that_always_sets_replace_is_refused_for_stop_machine_kernels(place):
+def test_a_tool_that_always_sets_replace_is_refused_for_stop_machine_kernels(place: Place) -> None:
     place.install(usage="--skip-gcc-check")
     assert checks(place.prepare()) == ["tool_too_old"]
 
 
-def test_vmlinux_must_fit(place):
+def test_vmlinux_must_fit(place: Place) -> None:
     place.vmlinux.write_bytes(tiny_elf.vmlinux("6.6.0-1", COMPILER, debug=False))
     assert checks(place.prepare()) == ["no_debug_info", "version_mismatch"]
     place.vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, "GCC: (GNU) 7.3.0"))
@@ -234,7 +238,7 @@ def test_vmlinux_must_fit(place):
 
 
 @pytest.mark.parametrize("path", ["lib/x.c", "arch/x86/kernel/x.S", "arch/x86/entry/vdso/x.c"])
-def test_what_cannot_be_patched_is_named(place, path):
+def test_what_cannot_be_patched_is_named(place: Place, path: str) -> None:
     target = place.source / path
     target.parent.mkdir(parents=True)
     target.write_text(FILE)
@@ -242,7 +246,7 @@ def test_what_cannot_be_patched_is_named(place, path):
     assert checks(place.prepare()) == ["unsupported_path"]
 
 
-def messages(build: request.Build) -> str:
+def messages(build: Build) -> str:
     return "\n".join(problem.cause for problem in build.problems)
 
 
@@ -395,7 +399,7 @@ def test_what_belongs_to_kpatch_build_is_part_of_its_identity(
         before = after
 
 
-def test_all_problems_are_reported_at_once(place):
+def test_all_problems_are_reported_at_once(place: Place) -> None:
     place.install(variables="")
     place.patch.write_text(PATCH.replace("return 2;", "return 9;"))
     build = place.prepare(replace="yes")
@@ -423,7 +427,7 @@ def test_all_problems_are_reported_at_once(place):
         ({"dest": "/tmp/other.ko"}, "bad_dest"),
     ],
 )
-def test_what_cannot_be_looked_at_is_an_error(place, changes, reason):
+def test_what_cannot_be_looked_at_is_an_error(place: Place, changes: dict[str, t.Any], reason: str) -> None:
     with pytest.raises(BuildError) as failure:
         place.prepare(**changes)
     assert failure.value.finding.reason == reason
@@ -438,15 +442,15 @@ def test_what_cannot_be_looked_at_is_an_error(place, changes, reason):
         (["a.patch", "b.patch"], "livepatch-patch"),
     ],
 )
-def test_names_are_made_as_kpatch_makes_them(place, patches, name):
+def test_names_are_made_as_kpatch_makes_them(place: Place, patches: list[str], name: str) -> None:
     for number, patch in enumerate(patches):
         (place.path / patch).write_text(PATCH if number == 0 else PATCH.replace(" 2;", " 22;").replace(" 22;", " 222;"))
     build = place.prepare(patches=tuple(str(place.path / patch) for patch in patches))
     assert build.name == name
 
 
-def test_content_decides(place, monkeypatch):
-    def wanted(**changes):
+def test_content_decides(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wanted(**changes: t.Any) -> dict[str, t.Any]:
         build = place.prepare(**changes)
         return builder.inputs(build, builder.origin(build, keep=True))
 
@@ -471,12 +475,12 @@ def test_content_decides(place, monkeypatch):
     assert wanted() != fourth
 
 
-def tree_of(place):
+def tree_of(place: Place) -> pathlib.Path:
     (tree,) = (place.cache / "trees").iterdir()
     return tree
 
 
-def test_the_users_source_is_only_read(place):
+def test_the_users_source_is_only_read(place: Place) -> None:
     before = {path: path.stat().st_mtime_ns for path in place.source.rglob("*")}
     place.build()
     assert {path: path.stat().st_mtime_ns for path in place.source.rglob("*")} == before
@@ -486,17 +490,17 @@ def test_the_users_source_is_only_read(place):
     assert not (copy / "old.o").exists()
 
 
-def compiled(place, name="kernel/.x.o.cmd", text=None):
+def compiled(place: Place, name: str = "kernel/.x.o.cmd", text: str | None = None) -> None:
     path = tree_of(place) / "source" / name
     path.write_text(text or "savedcmd_x := gcc -c\n\ndeps_x := \\\n  kernel/x.c \\\n  include/x.h \\\n")
 
 
-def targets_of(call):
+def targets_of(call: dict[str, t.Any]) -> list[str]:
     arguments = call["arguments"]
     return [arguments[at + 1] for at, word in enumerate(arguments) if word == "-t"]
 
 
-def test_the_second_build_makes_only_what_the_patch_concerns(place):
+def test_the_second_build_makes_only_what_the_patch_concerns(place: Place) -> None:
     place.build()
     compiled(place)
     assert place.build()["targets"] == ["kernel/x.o"]
@@ -504,7 +508,7 @@ def test_the_second_build_makes_only_what_the_patch_concerns(place):
     assert (tree_of(place) / "source/Module.symvers").read_text() == "original"
 
 
-def test_the_whole_kernel_is_made_where_that_may_not_be_enough(place):
+def test_the_whole_kernel_is_made_where_that_may_not_be_enough(place: Place) -> None:
     place.build()
     assert targets_of_next(place) == []  # nothing is known about x.c
     compiled(place, text="savedcmd_x := gcc -DMODULE -c\n  kernel/x.c \\\n")
@@ -519,12 +523,12 @@ def test_the_whole_kernel_is_made_where_that_may_not_be_enough(place):
     assert targets_of_next(place) == []
 
 
-def targets_of_next(place):
+def targets_of_next(place: Place) -> list[str]:
     place.build()
     return targets_of(place.called()[-1])
 
 
-def test_the_whole_kernel_is_made_again_when_its_source_is_another(place):
+def test_the_whole_kernel_is_made_again_when_its_source_is_another(place: Place) -> None:
     place.build()
     compiled(place)
     (place.source / "kernel/y.c").write_text("int y;\n")
@@ -532,7 +536,7 @@ def test_the_whole_kernel_is_made_again_when_its_source_is_another(place):
     assert targets_of_next(place) == ["kernel/x.o"]
 
 
-def test_a_source_that_others_include_concerns_their_objects_too(place):
+def test_a_source_that_others_include_concerns_their_objects_too(place: Place) -> None:
     place.build()
     compiled(place)
     compiled(
@@ -542,7 +546,7 @@ def test_a_source_that_others_include_concerns_their_objects_too(place):
     assert targets_of_next(place) == ["kernel/x.o", "kernel/y.o"]
 
 
-def test_exported_symbols_need_the_whole_kernel_where_they_have_versions(place):
+def test_exported_symbols_need_the_whole_kernel_where_they_have_versions(place: Place) -> None:
     place.config.write_text(STOP_MACHINE_CONFIG + "CONFIG_MODVERSIONS=y\n")
     place.build()
     compiled(place)
@@ -552,7 +556,7 @@ def test_exported_symbols_need_the_whole_kernel_where_they_have_versions(place):
     assert targets_of_next(place) == [], "its source is known by now"
 
 
-def test_what_an_interrupted_build_left_is_put_back(place):
+def test_what_an_interrupted_build_left_is_put_back(place: Place) -> None:
     place.build()
     copy = tree_of(place) / "source"
     (copy / "kernel/x.c").write_text("patched")
@@ -585,7 +589,7 @@ def test_links_of_the_source_are_links_of_the_copy(place: Place) -> None:
     assert os.readlink(copy) == "../Makefile"
 
 
-def test_a_file_that_an_interrupted_patch_made_is_removed(place):
+def test_a_file_that_an_interrupted_patch_made_is_removed(place: Place) -> None:
     place.patch.write_text(PATCH + "--- /dev/null\n+++ b/kernel/new.c\n@@ -0,0 +1 @@\n+int x;\n")
     place.build()
     (tree_of(place) / "source/kernel/new.c").write_text("int x;\n")
@@ -594,7 +598,7 @@ def test_a_file_that_an_interrupted_patch_made_is_removed(place):
     assert not (tree_of(place) / "source/kernel/new.c").exists()
 
 
-def test_the_copy_follows_the_source(place):
+def test_the_copy_follows_the_source(place: Place) -> None:
     place.build()
     copy = tree_of(place) / "source"
     first = (copy / "kernel/x.c").stat().st_mtime_ns
@@ -610,18 +614,19 @@ def test_the_copy_follows_the_source(place):
 
 
 class Recorder(Reporter):
-    def __init__(self):
-        self.stages, self.lines = [], []
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.lines: list[str] = []
 
-    def stage(self, title):
+    def stage(self, title: str) -> None:
         self.stages.append(title)
 
-    def line(self, text):
+    def line(self, text: str) -> None:
         self.lines.append(text)
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text("int other;\n"), pathlib.Path.unlink])
-def test_a_source_that_changes_while_it_is_copied(place, change):
+def test_a_source_that_changes_while_it_is_copied(place: Place, change: t.Callable[[pathlib.Path], object]) -> None:
     build = place.prepare()
     content = builder.origin(build, keep=True)
     change(place.source / "kernel/x.c")
@@ -634,7 +639,7 @@ def test_a_source_that_changes_while_it_is_copied(place, change):
     assert (tree_of(place) / "source/kernel/x.c").read_text() == FILE
 
 
-def test_a_patch_that_changes_during_the_build(place):
+def test_a_patch_that_changes_during_the_build(place: Place) -> None:
     place.install(then=f"open({str(place.patch)!r}, 'a').write({PATCH.replace('x.c', 'y.c')!r})")
     with pytest.raises(BuildError) as failure:
         place.build()
@@ -642,7 +647,7 @@ def test_a_patch_that_changes_during_the_build(place):
     assert_what_ran_is_told(place, failure.value, 0)
 
 
-def test_the_operator_sees_the_stages(place):
+def test_the_operator_sees_the_stages(place: Place) -> None:
     recorder = Recorder()
     place.build(recorder)
     assert recorder.stages == [
@@ -656,7 +661,7 @@ def test_the_operator_sees_the_stages(place):
     assert recorder.lines == ["cgroup.o: changed function: cgroup_exit", "Patched objects: vmlinux vmlinux"]
 
 
-def assert_what_ran_is_told(place, error, rc):
+def assert_what_ran_is_told(place: Place, error: BuildError, rc: int | None) -> None:
     """Command, exit status and log of kpatch-build are in the result."""
     assert error.details["cmd"][0] == str(place.tool)
     assert error.details["cmd"][1:] == place.called()[-1]["arguments"]
@@ -666,7 +671,7 @@ def assert_what_ran_is_told(place, error, rc):
     assert expected in pathlib.Path(error.details["log"]).read_text()
 
 
-def test_a_failure_leaves_its_log_and_no_result(place):
+def test_a_failure_leaves_its_log_and_no_result(place: Place) -> None:
     place.install(then='say("ERROR: no functional changes found."); sys.exit(1)')
     with pytest.raises(BuildError) as failure:
         place.build()
@@ -675,7 +680,7 @@ def test_a_failure_leaves_its_log_and_no_result(place):
     assert not list(place.path.glob("made-*/*"))
 
 
-def test_a_build_that_takes_too_long_is_killed(place):
+def test_a_build_that_takes_too_long_is_killed(place: Place) -> None:
     place.install(seconds=60)
     started = time.monotonic()
     with pytest.raises(BuildError) as failure:
@@ -685,7 +690,7 @@ def test_a_build_that_takes_too_long_is_killed(place):
     assert_what_ran_is_told(place, failure.value, None)
 
 
-def test_a_log_that_cannot_be_written_does_not_hide_the_failure(place):
+def test_a_log_that_cannot_be_written_does_not_hide_the_failure(place: Place) -> None:
     place.install(then='say("ERROR: no functional changes found."); sys.exit(1)')
     place.cache.mkdir()
     (place.cache / "logs").write_text("not a directory")
@@ -703,7 +708,7 @@ while not os.path.exists({go_on!r}) and time.monotonic() < deadline:
 
 
 @contextlib.contextmanager
-def build_under_way(place):
+def build_under_way(place: Place) -> t.Iterator[pathlib.Path]:
     """A build that has the tree. It goes on when the file exists whose path this yields, and ends well."""
     begun, go_on = place.path / "begun", place.path / "go-on"
     place.install(then=UNTIL_IT_MAY_GO_ON.format(begun=str(begun), go_on=str(go_on)))
@@ -720,11 +725,11 @@ def build_under_way(place):
         build.result()
 
 
-def test_builds_of_one_source_queue_up(place):
+def test_builds_of_one_source_queue_up(place: Place) -> None:
     with build_under_way(place) as go_on:
 
         class Waiting(Recorder):
-            def stage(self, title):
+            def stage(self, title: str) -> None:
                 super().stage(title)
                 if title.startswith("waiting"):
                     go_on.touch()
@@ -734,7 +739,7 @@ def test_builds_of_one_source_queue_up(place):
     assert recorder.stages[0].startswith("waiting for the build of livepatch-0001-test by process ")
 
 
-def test_waiting_for_another_build_ends_as_well(place):
+def test_waiting_for_another_build_ends_as_well(place: Place) -> None:
     with build_under_way(place):
         with pytest.raises(BuildError) as failure:
             place.build(timeout=0.3)
@@ -743,13 +748,13 @@ def test_waiting_for_another_build_ends_as_well(place):
     assert "Another build of this kernel did not end within 0 s" in str(failure.value)
 
 
-def test_kernels_that_load_signed_modules_only(place):
+def test_kernels_that_load_signed_modules_only(place: Place) -> None:
     assert not place.prepare().forces_signatures
     place.config.write_text(STOP_MACHINE_CONFIG + "CONFIG_MODULE_SIG_FORCE=y\n")
     assert place.prepare().forces_signatures
 
 
-def test_a_module_outside_of_the_kernels_source(place):
+def test_a_module_outside_of_the_kernels_source(place: Place) -> None:
     """Its source has neither a version nor a configuration."""
     (place.source / "Makefile").write_text("obj-m := x.o\n")
     config = place.path / "config"
@@ -763,11 +768,11 @@ def test_a_module_outside_of_the_kernels_source(place):
     assert value_of(call, "-t") == "default"
 
 
-def schema():
+def schema() -> dict[str, t.Any]:
     return json.loads((pathlib.Path(__file__).parents[4] / "docs/manifest.schema.json").read_text())
 
 
-def test_a_manifest_is_as_the_documented_schema_says(place):
+def test_a_manifest_is_as_the_documented_schema_says(place: Place) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed for this Python")
     manifest = json.loads(json.dumps(place.build()))
     jsonschema.Draft202012Validator.check_schema(schema())
@@ -776,7 +781,7 @@ def test_a_manifest_is_as_the_documented_schema_says(place):
     assert set(schema()["required"]) <= set(manifest)
 
 
-def test_the_schema_refuses_another_manifest(place):
+def test_the_schema_refuses_another_manifest(place: Place) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed for this Python")
     manifest = place.build()
     for key, value in {"format": 2, "abi": "other", "sha256": "x", "replace": "yes"}.items():
@@ -784,7 +789,7 @@ def test_the_schema_refuses_another_manifest(place):
             jsonschema.Draft202012Validator(schema()).validate({**manifest, key: value})
 
 
-def test_a_module_for_another_kernel_is_no_result(place):
+def test_a_module_for_another_kernel_is_no_result(place: Place) -> None:
     kpatch_build_stand_in.install(place.tool, FIXTURE.with_name("livepatch_cmdline.ko"), place.calls)
     with pytest.raises(BuildError) as failure:
         place.build()
@@ -792,7 +797,7 @@ def test_a_module_for_another_kernel_is_no_result(place):
     assert_what_ran_is_told(place, failure.value, 0)
 
 
-def test_a_result_that_is_no_patch_file_is_explained(place, tmp_path):
+def test_a_result_that_is_no_patch_file_is_explained(place: Place, tmp_path: pathlib.Path) -> None:
     (tmp_path / "text.ko").write_text("not a module")
     kpatch_build_stand_in.install(place.tool, tmp_path / "text.ko", place.calls)
     with pytest.raises(BuildError) as failure:

@@ -147,7 +147,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("reason", "printed", "log", "says"), CASES)
-def test_failures(reason, printed, log, says):
+def test_failures(reason: str, printed: str, log: str, says: str) -> None:
     error = explain_build(printed, log, cmd=["kpatch-build"], rc=1, log_path="/cache/logs/x.log")
     assert error.finding.reason == reason
     assert says in str(error)
@@ -156,7 +156,7 @@ def test_failures(reason, printed, log, says):
     assert (error.details["cmd"], error.details["rc"]) == (["kpatch-build"], 1)
 
 
-def test_the_lines_that_decide():
+def test_the_lines_that_decide() -> None:
     text = "  CC  a.o\nERROR: x\n  CC  b.o\nERROR: x\n" + "".join(f"error: {number}\n" for number in range(40))
     lines = decisive_lines(text)
     assert len(lines) == LAST_LINES
@@ -164,7 +164,7 @@ def test_the_lines_that_decide():
     assert decisive_lines("ERROR: x\nERROR: x\n  CC  a.o\n") == ["ERROR: x"]
 
 
-def test_changed_functions():
+def test_changed_functions() -> None:
     printed = "Patched objects: vmlinux\ncgroup.o: changed function: cgroup_exit\ncgroup.o: new function: helper\n"
     assert changed_functions(printed) == [
         {"object": "cgroup.o", "name": "cgroup_exit", "new": False},

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import typing as t
+
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
@@ -15,7 +18,7 @@ NEEDED = {"patches": ["/x.patch"], "dest": "/out/", "kernel_release": "6.6.0-nos
 MODULE = {"oot_module": "/m/x.ko", "oot_module_src": "/m"}
 
 
-def checked(arguments):
+def checked(arguments: dict[str, t.Any]) -> dict[str, t.Any]:
     """The module's parameters, as Ansible makes them of a task's arguments."""
     spec = LIVEPATCH_BUILD
     validator = ArgumentSpecValidator(spec["argument_spec"], required_together=spec["required_together"])
@@ -42,12 +45,12 @@ def checked(arguments):
         ({**MODULE, "src_dir": "/src"}, {"oot_module": "/m/x.ko", "source": "/m"}),
     ],
 )
-def test_every_option_gets_into_the_request(arguments, expected):
+def test_every_option_gets_into_the_request(arguments: dict[str, t.Any], expected: dict[str, t.Any]) -> None:
     request = read_request(checked(arguments))
     assert {name: getattr(request, name) for name in expected} == expected
 
 
-def test_the_first_of_the_usual_files_that_is_there(tmp_path):
+def test_the_first_of_the_usual_files_that_is_there(tmp_path: pathlib.Path) -> None:
     request = read_request(checked({"src_dir": str(tmp_path)}))
     assert request.vmlinux == "/usr/lib/debug/lib/modules/6.6.0-nosuch/vmlinux"
     assert request.config == f"{tmp_path}/.config"

@@ -9,9 +9,11 @@ import dataclasses
 import errno
 import os
 import pathlib
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
     OnCovered,
@@ -26,10 +28,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
     Identity,
+    LoadedPatch,
+    Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
@@ -53,14 +58,14 @@ class SysfsKernel(ModelKernel):
     The run is gone after the call `last`. Without `marks` the kernel shows neither build-id nor srcversion.
     """
 
-    last = None
+    last: str | None = None
     marks = True
 
-    def load(self, path, sha256):
+    def load(self, path: str, sha256: str) -> None:
         super().load(path, sha256)
         pathlib.Path(self.root, "sys/module", self.known_files[sha256].name).mkdir(parents=True, exist_ok=True)
 
-    def unload(self, name):
+    def unload(self, name: str) -> None:
         super().unload(name)
         directory = pathlib.Path(self.root, "sys/module", name)
         directory.rename(directory.with_name(f"{name} {len(self.calls)}"))
@@ -68,17 +73,17 @@ class SysfsKernel(ModelKernel):
             self.last = None
             raise Cut
 
-    def end_transitions(self):
+    def end_transitions(self) -> None:
         self.stall = set()
         self.patches = [dataclasses.replace(patch, in_transition=False) for patch in self.patches]
 
-    def snapshot(self):
+    def snapshot(self) -> Snapshot:
         snapshot = super().snapshot()
         return (
             snapshot if self.marks else dataclasses.replace(snapshot, patches=tuple(map(self._unmarked, self.patches)))
         )
 
-    def _unmarked(self, patch):
+    def _unmarked(self, patch: LoadedPatch) -> LoadedPatch:
         return dataclasses.replace(patch, identity=Identity())
 
 
@@ -86,21 +91,22 @@ class Host(ModelHost):
     """The model of a host with such a kernel."""
 
     kind = SysfsKernel
+    kernel: SysfsKernel
 
-    def will_fail(self, operation, number):
+    def will_fail(self, operation: str, number: int) -> None:
         self.kernel.calls.clear()
         self.kernel.fail_at = (operation, number)
 
     @property
-    def copies(self):
+    def copies(self) -> list[str]:
         return sorted(path.name for path in (self.root / "run/openeuler-livepatch").glob("*.ko"))
 
 
-def patched(name, *functions, **changes):
+def patched(name: str, *functions: Function, **changes: t.Any) -> PatchFile:
     return patch_file(name, functions=functions or (F,), **changes)
 
 
-def two(root, **kernel):
+def two(root: pathlib.Path, **kernel: t.Any) -> Host:
     """A host on which mid covers old."""
     abi = {"abi": kernel.get("abi", PER_TASK)}
     files = [patched("old", **abi), patched("mid", **abi)]
@@ -110,13 +116,13 @@ def two(root, **kernel):
 # ---- on_stall: report, and force ----
 
 
-def test_what_must_be_loaded_again_is_not_left_to_the_next_run(tmp_path):
+def test_what_must_be_loaded_again_is_not_left_to_the_next_run(tmp_path: pathlib.Path) -> None:
     host = two(tmp_path, stall=["mid"])
     result = host.run("old", State.DISABLED, on_covered=OnCovered.UNSTACK, patience=REPORTING)
     assert (result["reason"], host.stack) == ("transition_stalled", ["old", "mid"])
 
 
-def test_what_was_superseded_by_two_runs_can_be_brought_back(tmp_path):
+def test_what_was_superseded_by_two_runs_can_be_brought_back(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.run("old", file=patched("old"))
     host.kernel.stall = {"old"}
@@ -128,7 +134,7 @@ def test_what_was_superseded_by_two_runs_can_be_brought_back(tmp_path):
     assert host.stack == ["old"]
 
 
-def test_reverting_by_half_is_undone(tmp_path):
+def test_reverting_by_half_is_undone(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.run("a", file=patched("a", F))
     host.run("b", file=patched("b", G))
@@ -140,7 +146,7 @@ def test_reverting_by_half_is_undone(tmp_path):
     assert host.stack == ["a", "b"]
 
 
-def test_a_patch_on_its_way_down_is_turned_back(tmp_path):
+def test_a_patch_on_its_way_down_is_turned_back(tmp_path: pathlib.Path) -> None:
     file = patched("fix")
     host = Host(tmp_path, loaded(file), kept=[file], stall=["fix"])
     host.run("fix", State.DISABLED, patience=REPORTING)
@@ -148,20 +154,20 @@ def test_a_patch_on_its_way_down_is_turned_back(tmp_path):
     assert (result["actions"], host.stack) == (["enable fix", "wait for the transition of fix"], ["fix"])
 
 
-def test_a_transition_that_is_still_running_is_no_change(tmp_path):
+def test_a_transition_that_is_still_running_is_no_change(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path, stall=["fix"])
     assert host.run("fix", file=patched("fix"), patience=REPORTING)["changed"]
     assert not host.run("fix", file=patched("fix"), patience=REPORTING)["changed"]
 
 
-def test_what_must_be_loaded_again_is_not_disabled_by_force(tmp_path):
+def test_what_must_be_loaded_again_is_not_disabled_by_force(tmp_path: pathlib.Path) -> None:
     host = two(tmp_path, stall=["mid"])
     result = host.run("old", State.DISABLED, on_covered=OnCovered.UNSTACK, patience=FORCING)
     assert (result["reason"], host.stack) == ("transition_stalled", ["old", "mid"])
     assert not any(patch.pinned for patch in host.kernel.patches)
 
 
-def test_what_was_disabled_by_force_is_not_forgotten(tmp_path):
+def test_what_was_disabled_by_force_is_not_forgotten(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.run("old", file=patched("old"))
     host.kernel.stall = {"old"}
@@ -174,14 +180,14 @@ def test_what_was_disabled_by_force_is_not_forgotten(tmp_path):
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_the_newest_that_can_come_back_is_live(tmp_path, hidden):
+def test_the_newest_that_can_come_back_is_live(tmp_path: pathlib.Path, hidden: bool) -> None:
     """With CONFIG_LIVEPATCH_STACK, known or not, old can only come back above mid."""
     host = two(tmp_path, abi=STOP_MACHINE, stacking_enforced=True, hidden=hidden, busy={"new": 99})
     host.run("new", file=patched("new", abi=STOP_MACHINE), supersedes=("old",), on_covered=OnCovered.UNSTACK)
     assert host.stack == ["mid"]
 
 
-def test_what_could_not_be_enabled_again_is_not_taken_out(tmp_path):
+def test_what_could_not_be_enabled_again_is_not_taken_out(tmp_path: pathlib.Path) -> None:
     """The kernel may have CONFIG_LIVEPATCH_STACK: the new content would come behind a disabled patch."""
     first, other = patched("fix", abi=STOP_MACHINE), patched("other", G, abi=STOP_MACHINE)
     patches = [loaded(first, load_index=1), loaded(other, False, load_index=2)]
@@ -191,13 +197,13 @@ def test_what_could_not_be_enabled_again_is_not_taken_out(tmp_path):
     assert host.kernel.calls == []
 
 
-def test_one_that_cannot_come_back_does_not_keep_another_down(tmp_path):
+def test_one_that_cannot_come_back_does_not_keep_another_down(tmp_path: pathlib.Path) -> None:
     files = {name: patched(name, function, abi=STOP_MACHINE) for name, function in (("a", F), ("b", G))}
     patches = [loaded(file, load_index=place) for place, file in enumerate(files.values())]
     host = Host(tmp_path, *patches, kept=files.values(), abi=STOP_MACHINE)
     write_enabled = host.kernel.write_enabled
 
-    def busy_from_then_on(name, value):
+    def busy_from_then_on(name: str, value: bool) -> None:
         write_enabled(name, value)
         if (name, value) == ("a", False):
             host.kernel.busy = {"a": 99}
@@ -208,7 +214,7 @@ def test_one_that_cannot_come_back_does_not_keep_another_down(tmp_path):
     assert (host.stack, result["not_restored"][0]) == (["b"], "a is disabled and should be enabled")
 
 
-def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path):
+def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path: pathlib.Path) -> None:
     """Of new there is no copy, so that it cannot be loaded again above old, a part of which it covers."""
     old, new = patched("old", F, G), patched("new", F)
     host = Host(tmp_path, loaded(old, load_index=1), loaded(new, load_index=2), kept=[old])
@@ -218,7 +224,7 @@ def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path):
 
 
 @pytest.mark.parametrize(("abi", "replace"), [(PER_TASK, False), (STOP_MACHINE, False), (PER_TASK, True)])
-def test_what_somebody_else_has_loaded_meanwhile_stays_above(tmp_path, abi, replace):
+def test_what_somebody_else_has_loaded_meanwhile_stays_above(tmp_path: pathlib.Path, abi: str, replace: bool) -> None:
     first = patched("fix", abi=abi, replace=replace)
     host = Host(tmp_path, loaded(first, load_index=1), kept=[first], abi=abi)
     host.kernel.last = "unload fix"
@@ -231,7 +237,9 @@ def test_what_somebody_else_has_loaded_meanwhile_stays_above(tmp_path, abi, repl
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_what_is_in_its_place_is_not_moved_above_what_somebody_else_has_loaded(tmp_path, abi):
+def test_what_is_in_its_place_is_not_moved_above_what_somebody_else_has_loaded(
+    tmp_path: pathlib.Path, abi: str
+) -> None:
     """New covers mid. It would have to come above that again, and would cover the hotfix then."""
     functions = {"old": (F,), "mid": (F,), "new": (F, G)}
     files = {name: patched(name, *functions[name], abi=abi) for name in functions}
@@ -245,7 +253,7 @@ def test_what_is_in_its_place_is_not_moved_above_what_somebody_else_has_loaded(t
     assert host.stack == ["old", "new", "hotfix", "other"]
 
 
-def test_the_file_of_what_recovery_could_not_load_stays(tmp_path):
+def test_the_file_of_what_recovery_could_not_load_stays(tmp_path: pathlib.Path) -> None:
     file = patched("fix")
     host = Host(tmp_path, loaded(file), kept=[file])
     host.kernel.last = "unload fix"
@@ -256,11 +264,11 @@ def test_the_file_of_what_recovery_could_not_load_stays(tmp_path):
     assert f"fix-{file.sha256[:16]}.ko" in host.copies
 
 
-def test_the_file_of_what_could_not_be_loaded_again_stays(tmp_path):
+def test_the_file_of_what_could_not_be_loaded_again_stays(tmp_path: pathlib.Path) -> None:
     file = patched("fix")
     host = Host(tmp_path, loaded(file), kept=[file])
 
-    def refuse(_path, _sha256):
+    def refuse(path: str, sha256: str) -> None:
         raise OSError(errno.ENOMEM, "")
 
     host.kernel.load = refuse
@@ -270,7 +278,9 @@ def test_the_file_of_what_could_not_be_loaded_again_stays(tmp_path):
     assert "until the next run" in said(result)[-1]
 
 
-def test_a_run_that_fails_after_another_was_undone_tells_both(tmp_path, monkeypatch):
+def test_a_run_that_fails_after_another_was_undone_tells_both(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = patched("fix")
     host = Host(tmp_path)
     with monkeypatch.context() as patch:
@@ -284,10 +294,10 @@ def test_a_run_that_fails_after_another_was_undone_tells_both(tmp_path, monkeypa
     assert "what an interrupted run had left was rolled back" in result["msg"]
 
 
-def dies_after_loading(kernel):
+def dies_after_loading(kernel: SysfsKernel) -> t.Callable[[], Files]:
     files = kernel.files
 
-    def checked():
+    def checked() -> Files:
         if kernel.patches:
             raise Cut
         return files()
@@ -295,14 +305,14 @@ def dies_after_loading(kernel):
     return checked
 
 
-def full_disk(*_arguments, **_keywords):
+def full_disk(*_arguments: t.Any, **_keywords: t.Any) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
 # ---- what is kept, and what is accepted ----
 
 
-def test_what_the_way_back_has_loaded_is_known_afterwards(tmp_path):
+def test_what_the_way_back_has_loaded_is_known_afterwards(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.run("base", file=patched("base"))
     host.run("old", file=patched("old"), supersedes=("base",))
@@ -315,17 +325,17 @@ def test_what_the_way_back_has_loaded_is_known_afterwards(tmp_path):
     assert host.stack == ["base"]
 
 
-def test_a_content_that_could_not_be_undone_is_not_taken_for_the_earlier_one(tmp_path):
+def test_a_content_that_could_not_be_undone_is_not_taken_for_the_earlier_one(tmp_path: pathlib.Path) -> None:
     first, second = (patch_file("fix", content, build_id=None, abi=STOP_MACHINE, functions=(F,)) for content in "12")
     host = Host(tmp_path, loaded(first), kept=[first], abi=STOP_MACHINE)
     host.kernel.marks = False
     unload = host.kernel.unload
     answers = iter([unload])
 
-    def once(name):
+    def once(name: str) -> None:
         next(answers, refuse)(name)
 
-    def refuse(_name):
+    def refuse(_name: str) -> None:
         raise OSError(errno.EBUSY, "")
 
     host.kernel.unload = once
@@ -334,20 +344,20 @@ def test_a_content_that_could_not_be_undone_is_not_taken_for_the_earlier_one(tmp
     assert copies.read(host.kernel.files(), "fix").sha256 == second.sha256
 
 
-def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path):
+def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     (tmp_path / "run/openeuler-livepatch/backup.ko").mkdir(parents=True)
     assert "failed" not in host.run("fix", file=patched("fix"))
     assert host.stack == ["fix"]
 
 
-def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
+def test_what_was_undone_is_not_accepted(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(tmp_path)
     host.run("old", file=patched("old"), boot=AtBoot.ACCEPTED)
     sync_directory = durable.sync_directory
-    calls = []
+    calls: list[str] = []
 
-    def fails_second(directory):
+    def fails_second(directory: str) -> None:
         calls.append(directory)
         if len(calls) == 2:
             raise OSError(errno.EIO, "Input/output error", directory)
@@ -363,18 +373,20 @@ def test_what_was_undone_is_not_accepted(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: path.mkdir()])
-def test_what_was_put_into_the_place_of_the_file_is_not_read(tmp_path, put):
+def test_what_was_put_into_the_place_of_the_file_is_not_read(
+    tmp_path: pathlib.Path, put: t.Callable[[pathlib.Path], object]
+) -> None:
     kernel, file, path = SysfsKernel(tmp_path), patched("fix"), tmp_path / "sent.ko"
     put(path)
     result = manage(Task(Wanted("fix", State.ENABLED, file), str(path)), kernel)
     assert (result["reason"], kernel.calls) == ("file_changed", [])
 
 
-def test_no_copy_stays_of_what_somebody_else_has_loaded_in_that_moment(tmp_path):
+def test_no_copy_stays_of_what_somebody_else_has_loaded_in_that_moment(tmp_path: pathlib.Path) -> None:
     host, file = Host(tmp_path), patched("fix")
     load = host.kernel.load
 
-    def too_late(path, sha256):
+    def too_late(path: str, sha256: str) -> None:
         host.kernel.patches.append(loaded(file, load_index=7))
         load(path, sha256)
 

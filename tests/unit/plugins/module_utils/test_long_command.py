@@ -28,26 +28,27 @@ run_long(["sh", "-c", "sleep 600 & echo $!; wait"], os.environ, 600, tell, lambd
 """
 
 
-def run(script, timeout=30, tick=1):
-    lines, ticks = [], []
+def run(script: str, timeout: float = 30, tick: float = 1) -> tuple[int | None, str, list[str], list[float]]:
+    lines: list[str] = []
+    ticks: list[float] = []
     done = command.run_long(
         ["sh", "-c", script], os.environ, timeout, lines.append, lambda: ticks.append(time.monotonic()), tick
     )
     return (*done, lines, ticks)
 
 
-def test_output_and_status():
+def test_output_and_status() -> None:
     rc, printed, lines, _ticks = run("echo one; echo two >&2; printf three; exit 3")
     assert rc == 3
     assert lines == ["one", "two", "three"]
     assert printed == "one\ntwo\nthree\n"
 
 
-def test_ticks():
+def test_ticks() -> None:
     assert len(run("sleep 2", tick=0.1)[3]) >= 3
 
 
-def gone(pid):
+def gone(pid: int) -> bool:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
@@ -60,14 +61,14 @@ def gone(pid):
     return False
 
 
-def test_no_child_outlives_the_time(tmp_path):
+def test_no_child_outlives_the_time(tmp_path: pathlib.Path) -> None:
     pid = tmp_path / "pid"
     with pytest.raises(programs.TimedOut):
         run(f"sleep 600 & echo $! > {pid}; wait", timeout=5)
     assert gone(int(pid.read_text()))
 
 
-def test_no_child_outlives_the_module(tmp_path):
+def test_no_child_outlives_the_module(tmp_path: pathlib.Path) -> None:
     """The process that started the command is killed, and can do nothing about it."""
     pid = tmp_path / "pid"
     with subprocess.Popen([sys.executable, "-c", RUN.format(path=sys.path, pid=str(pid))]) as module:
@@ -78,7 +79,7 @@ def test_no_child_outlives_the_module(tmp_path):
     assert gone(int(pid.read_text()))
 
 
-def test_a_short_program_is_ended_when_its_time_is_up(tmp_path):
+def test_a_short_program_is_ended_when_its_time_is_up(tmp_path: pathlib.Path) -> None:
     pid = tmp_path / "pid"
     assert programs.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")
     with pytest.raises(programs.TimedOut):
@@ -86,10 +87,10 @@ def test_a_short_program_is_ended_when_its_time_is_up(tmp_path):
     assert gone(int(pid.read_text()))
 
 
-def test_an_error_of_the_listener_ends_the_command(tmp_path):
+def test_an_error_of_the_listener_ends_the_command(tmp_path: pathlib.Path) -> None:
     pid = tmp_path / "pid"
 
-    def fail(line):
+    def fail(line: str) -> None:
         raise KeyError(line)
 
     with pytest.raises(KeyError):

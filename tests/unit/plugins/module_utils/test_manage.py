@@ -15,6 +15,7 @@ import typing as t
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
@@ -22,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
     Identity,
     LoadedPatch,
+    Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
@@ -40,7 +42,7 @@ OTHER = loaded(patch_file("other"))
 
 
 @pytest.fixture(name="sent")
-def fixture_sent(tmp_path):
+def fixture_sent(tmp_path: pathlib.Path) -> str:
     """A file that was sent to the host."""
     path = tmp_path / "sent.ko"
     path.write_bytes(content_of("fix"))
@@ -48,14 +50,14 @@ def fixture_sent(tmp_path):
 
 
 @pytest.fixture(name="other_sent")
-def fixture_other_sent(tmp_path):
+def fixture_other_sent(tmp_path: pathlib.Path) -> str:
     """A file of the same name and another content."""
     path = tmp_path / "other.ko"
     path.write_bytes(content_of("fix", "2"))
     return str(path)
 
 
-def keep(kernel, tmp_path, file):
+def keep(kernel: ModelKernel, tmp_path: pathlib.Path, file: PatchFile) -> None:
     """What the collection leaves behind when it has loaded a file."""
     source = tmp_path / "source.ko"
     source.write_bytes(content_of(file.name))
@@ -65,11 +67,11 @@ def keep(kernel, tmp_path, file):
     kernel.add_file(file)
 
 
-def names(kernel):
+def names(kernel: ModelKernel) -> list[tuple[str, bool]]:
     return [(patch.name, patch.enabled) for patch in kernel.patches]
 
 
-def test_enable(tmp_path, sent):
+def test_enable(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path, OTHER)
     kernel.add_file(FIX)
     (tmp_path / "sys/module/fix").mkdir(parents=True)
@@ -82,7 +84,7 @@ def test_enable(tmp_path, sent):
     assert copies.read(kernel.files(), "fix").sha256 == FIX.sha256
 
 
-def test_enabled_is_left_alone(tmp_path):
+def test_enabled_is_left_alone(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     result = manage(Task(Wanted("fix", State.ENABLED, FIX)), kernel)
     assert not result["changed"]
@@ -90,14 +92,16 @@ def test_enabled_is_left_alone(tmp_path):
     assert result["diff"]["before"] == result["diff"]["after"]
 
 
-def test_the_file_is_asked_for_only_if_needed(tmp_path):
+def test_the_file_is_asked_for_only_if_needed(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path)
     assert manage(Task(Wanted("fix", State.ENABLED, FIX)), kernel) == {"changed": False, "needs_file": True}
     assert kernel.calls == []
 
 
 @pytest.mark.parametrize("others", [[], ["AnsiballZ_livepatch_module.py"]])
-def test_a_delivered_file_is_removed_and_its_directory_if_nothing_else_is_in_it(tmp_path, others):
+def test_a_delivered_file_is_removed_and_its_directory_if_nothing_else_is_in_it(
+    tmp_path: pathlib.Path, others: list[str]
+) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     directory = tmp_path / "ansible-tmp"
     directory.mkdir()
@@ -110,13 +114,13 @@ def test_a_delivered_file_is_removed_and_its_directory_if_nothing_else_is_in_it(
     assert result.get("directory_removed", False) != bool(others)
 
 
-def test_a_file_of_the_user_stays(tmp_path, sent):
+def test_a_file_of_the_user_stays(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     assert "directory_removed" not in manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert (tmp_path / "sent.ko").exists()
 
 
-def test_check_mode_touches_nothing(tmp_path):
+def test_check_mode_touches_nothing(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path)
     before = list(tmp_path.rglob("*"))
     result = manage(Task(Wanted("fix", State.ENABLED, FIX), check_mode=True), kernel)
@@ -127,7 +131,7 @@ def test_check_mode_touches_nothing(tmp_path):
     assert list(tmp_path.rglob("*")) == before
 
 
-def test_disable_and_enable_again_by_name(tmp_path):
+def test_disable_and_enable_again_by_name(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
     assert manage(Task(Wanted("fix", State.DISABLED)), kernel)["state"] == "disabled"
@@ -137,29 +141,30 @@ def test_disable_and_enable_again_by_name(tmp_path):
     assert names(kernel) == [("fix", True)]
 
 
-def test_a_record_of_another_load_is_not_believed(tmp_path):
+def test_a_record_of_another_load_is_not_believed(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
     (patch,) = kernel.snapshot().patches
     assert read_books(kernel.files(), kernel.snapshot()).copy_of(patch)
+    assert patch.instance is not None
     kernel.patches = [dataclasses.replace(patch, instance=patch.instance + 1)]
     assert read_books(kernel.files(), kernel.snapshot()).copy_of(kernel.patches[0]) is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"sysfs_inode": 1}'])
-def test_a_damaged_record_is_no_record(tmp_path, damage):
+def test_a_damaged_record_is_no_record(tmp_path: pathlib.Path, damage: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
     (tmp_path / "run/openeuler-livepatch/fix.json").write_text(damage)
     assert copies.read(kernel.files(), "fix") is None
 
 
-def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_path, sent):
+def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path)
     kernel.add_file(FIX)
     load = kernel.load
 
-    def lose_the_race(path, sha256):
+    def lose_the_race(path: str, sha256: str) -> None:
         kernel.patches.append(loaded(FIX))
         load(path, sha256)
 
@@ -170,14 +175,14 @@ def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_p
     assert names(kernel) == [("fix", True)]
 
 
-def test_absent_forgets_the_copy(tmp_path):
+def test_absent_forgets_the_copy(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX), busy_unloads=3)
     keep(kernel, tmp_path, FIX)
     assert manage(Task(Wanted("fix", State.ABSENT)), kernel)["state"] == "absent"
     assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
 
 
-def test_the_kernel_refuses_to_load(tmp_path, sent):
+def test_the_kernel_refuses_to_load(tmp_path: pathlib.Path, sent: str) -> None:
     line = "livepatch: symbol 'nosuch' not found in symbol table"
     kernel = ModelKernel(tmp_path, OTHER, fail={"load": (errno.EINVAL, line)})
     kernel.add_file(FIX)
@@ -191,7 +196,7 @@ def test_the_kernel_refuses_to_load(tmp_path, sent):
     assert names(kernel) == [("other", True)]
 
 
-def test_a_stalled_load_is_taken_back(tmp_path, sent):
+def test_a_stalled_load_is_taken_back(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path, OTHER, stall=["fix"])
     kernel.add_file(FIX)
     result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent, patience=Patience(timeout=3)), kernel)
@@ -204,7 +209,7 @@ def test_a_stalled_load_is_taken_back(tmp_path, sent):
     assert kernel.clock == pytest.approx(3, abs=0.2)
 
 
-def test_a_stalled_disable_is_taken_back(tmp_path):
+def test_a_stalled_disable_is_taken_back(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX), stall=["fix"])
     result = manage(Task(Wanted("fix", State.ABSENT), patience=Patience(timeout=3)), kernel)
     assert result["rolled_back"] == ["enable fix"]
@@ -213,13 +218,16 @@ def test_a_stalled_disable_is_taken_back(tmp_path):
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_whatever_is_raised_a_half_done_change_is_rolled_back(tmp_path, sent, monkeypatch, abi):
+def test_whatever_is_raised_a_half_done_change_is_rolled_back(
+    tmp_path: pathlib.Path, sent: str, monkeypatch: pytest.MonkeyPatch, abi: str
+) -> None:
     file = dataclasses.replace(FIX, abi=abi)
     kernel = ModelKernel(tmp_path, OTHER, abi=abi)
     kernel.add_file(file)
-    snapshot, reads = kernel.snapshot, []
+    snapshot = kernel.snapshot
+    reads: list[Snapshot] = []
 
-    def broken_once_loaded():
+    def broken_once_loaded() -> Snapshot:
         now = snapshot()
         if now.patch("fix") and not reads:
             reads.append(now)
@@ -234,7 +242,7 @@ def test_whatever_is_raised_a_half_done_change_is_rolled_back(tmp_path, sent, mo
     assert names(kernel) == [("other", True)]
 
 
-def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
+def test_a_failed_reload_brings_the_old_content_back(tmp_path: pathlib.Path, other_sent: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOENT, "fix: Unknown symbol klp_x (err -2)")})
     keep(kernel, tmp_path, FIX)
     kernel.add_file(OTHER_FIX)
@@ -246,7 +254,9 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path, other_sent):
     assert copies.read(kernel.files(), "fix").sha256 == FIX.sha256
 
 
-def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(tmp_path, other_sent):
+def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(
+    tmp_path: pathlib.Path, other_sent: str
+) -> None:
     old, new = (patch_file("fix", content, build_id=None) for content in ("1", "2"))
     kernel = ModelKernel(tmp_path, loaded(old), fail={"load": (errno.ENOMEM, "")})
     keep(kernel, tmp_path, old)
@@ -257,7 +267,7 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(t
     assert copies.read(kernel.files(), "fix").sha256 == old.sha256
 
 
-def test_what_cannot_be_brought_back_is_said(tmp_path, other_sent):
+def test_what_cannot_be_brought_back_is_said(tmp_path: pathlib.Path, other_sent: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOMEM, "")})
     kernel.add_file(OTHER_FIX)
     result = manage(Task(Wanted("fix", State.ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
@@ -266,7 +276,7 @@ def test_what_cannot_be_brought_back_is_said(tmp_path, other_sent):
     assert "not as it was before" in result["msg"]
 
 
-def test_success_is_not_believed_without_proof(tmp_path, sent):
+def test_success_is_not_believed_without_proof(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path)
     kernel.add_file(FIX)
     kernel.load = lambda path, sha256: None
@@ -275,7 +285,7 @@ def test_success_is_not_believed_without_proof(tmp_path, sent):
     assert "fix is not loaded and should be enabled" in result["msg"]
 
 
-def test_without_room_in_run_nothing_is_begun(tmp_path, sent):
+def test_without_room_in_run_nothing_is_begun(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path)
     kernel.add_file(FIX)
     (tmp_path / "run").write_text("no directory")
@@ -284,7 +294,7 @@ def test_without_room_in_run_nothing_is_begun(tmp_path, sent):
     assert (result["state"], result["changed"], kernel.calls) == ("absent", False, [])
 
 
-def test_another_file_than_the_inspected_one_is_not_loaded(tmp_path, other_sent):
+def test_another_file_than_the_inspected_one_is_not_loaded(tmp_path: pathlib.Path, other_sent: str) -> None:
     kernel = ModelKernel(tmp_path)
     result = manage(Task(Wanted("fix", State.ENABLED, FIX), other_sent), kernel)
     assert result["reason"] == "file_changed"
@@ -294,7 +304,7 @@ def test_another_file_than_the_inspected_one_is_not_loaded(tmp_path, other_sent)
 STOP_FIX = patch_file("fix", abi=STOP_MACHINE)
 
 
-def stop_machine_kernel(tmp_path, *patches, **changes):
+def stop_machine_kernel(tmp_path: pathlib.Path, *patches: LoadedPatch, **changes: t.Any) -> ModelKernel:
     kernel = ModelKernel(tmp_path, *patches, abi=STOP_MACHINE, **changes)
     kernel.add_file(STOP_FIX)
     return kernel
@@ -302,7 +312,9 @@ def stop_machine_kernel(tmp_path, *patches, **changes):
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EBUSY])
 @pytest.mark.parametrize(("times", "succeeds"), [(2, True), (4, False)])
-def test_a_busy_function_is_tried_again(tmp_path, sent, number, times, succeeds):
+def test_a_busy_function_is_tried_again(
+    tmp_path: pathlib.Path, sent: str, number: int, times: int, succeeds: bool
+) -> None:
     kernel = stop_machine_kernel(tmp_path, busy={"fix": times}, busy_errno=number)
     task = Task(Wanted("fix", State.ENABLED, STOP_FIX), sent, patience=Patience(retries=3, delay=1))
     result = manage(task, kernel)
@@ -318,7 +330,7 @@ def test_a_busy_function_is_tried_again(tmp_path, sent, number, times, succeeds)
         assert names(kernel) == []
 
 
-def test_the_list_order_is_not_tried_again(tmp_path, sent):
+def test_the_list_order_is_not_tried_again(tmp_path: pathlib.Path, sent: str) -> None:
     first = loaded(patch_file("first", abi=STOP_MACHINE), enabled=False)
     kernel = stop_machine_kernel(tmp_path, first, stacking_enforced=True, hidden=True)
     result = manage(Task(Wanted("fix", State.ENABLED, STOP_FIX), sent), kernel)
@@ -327,7 +339,7 @@ def test_the_list_order_is_not_tried_again(tmp_path, sent):
     assert names(kernel) == [("first", False)]
 
 
-def test_a_hidden_replace_is_caught_before_it_is_enabled(tmp_path, sent):
+def test_a_hidden_replace_is_caught_before_it_is_enabled(tmp_path: pathlib.Path, sent: str) -> None:
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(Function("vmlinux", "loadavg_proc_show"),)))
     file = patch_file("hidden_replace", abi=STOP_MACHINE)
     pathlib.Path(sent).write_bytes(content_of("hidden_replace"))
@@ -340,11 +352,11 @@ def test_a_hidden_replace_is_caught_before_it_is_enabled(tmp_path, sent):
     assert names(kernel) == [("other", True)]
 
 
-def test_early_kernels_enable_what_they_load(tmp_path, sent):
+def test_early_kernels_enable_what_they_load(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = stop_machine_kernel(tmp_path)
     register = kernel.load
 
-    def load_and_enable(path, sha256):
+    def load_and_enable(path: str, sha256: str) -> None:
         register(path, sha256)
         kernel.write_enabled("fix", True)
 

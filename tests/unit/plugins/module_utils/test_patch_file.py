@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import random
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
@@ -24,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.re
     PatchFileError,
     read_patch_file,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
@@ -33,12 +36,12 @@ CMDLINE = os.path.join(FIXTURES, "livepatch_cmdline.ko")
 TWO_OBJECTS = os.path.join(FIXTURES, "two_objects.ko")
 
 
-def content(path=CMDLINE):
+def content(path: str = CMDLINE) -> bytes:
     with open(path, "rb") as stream:
         return stream.read()
 
 
-def reason_of(path):
+def reason_of(path: pathlib.Path) -> str:
     with pytest.raises(PatchFileError) as failure:
         read_patch_file(str(path))
     assert str(path) in str(failure.value)
@@ -46,7 +49,7 @@ def reason_of(path):
     return failure.value.finding.reason
 
 
-def test_a_module_of_one_function():
+def test_a_module_of_one_function() -> None:
     file = read_patch_file(CMDLINE)
     assert file.name == "livepatch_cmdline"
     assert file.abi == PER_TASK
@@ -55,18 +58,18 @@ def test_a_module_of_one_function():
     assert file.functions == (Function("vmlinux", "cmdline_proc_show", 1),)
     assert file.replace is False
     assert file.builder == "hand-written"
-    assert len(file.build_id) == 40
+    assert len(file.build_id or "") == 40
     assert file.size == os.path.getsize(CMDLINE)
     assert file.signature is None
 
 
-def test_dependencies_are_named_as_the_kernel_names_them(tmp_path):
+def test_dependencies_are_named_as_the_kernel_names_them(tmp_path: pathlib.Path) -> None:
     modinfo = b"name=fix\0vermagic=6.1.0 SMP \0livepatch=Y\0depends=dm-mod,ext4\0"
     (tmp_path / "fix.ko").write_bytes(tiny_elf.elf({".modinfo": modinfo}, True))
     assert read_patch_file(str(tmp_path / "fix.ko")).depends == ("dm_mod", "ext4")
 
 
-def test_an_absurd_manifest_is_none(tmp_path):
+def test_an_absurd_manifest_is_none(tmp_path: pathlib.Path) -> None:
     (tmp_path / "livepatch_cmdline.ko").write_bytes(content())
     (tmp_path / "livepatch_cmdline.ko.json").write_text("[" * 200_000)
     assert read_patch_file(str(tmp_path / "livepatch_cmdline.ko")).source_patches == ()
@@ -82,7 +85,9 @@ def test_an_absurd_manifest_is_none(tmp_path):
         ([], ()),
     ],
 )
-def test_what_a_file_was_made_from_is_in_its_own_manifest(tmp_path, manifest, expected):
+def test_what_a_file_was_made_from_is_in_its_own_manifest(
+    tmp_path: pathlib.Path, manifest: dict[str, t.Any] | list[t.Any], expected: tuple[str, ...]
+) -> None:
     copy = tmp_path / "livepatch_cmdline.ko"
     copy.write_bytes(content())
     if isinstance(manifest, dict) and manifest["sha256"] is None:
@@ -91,7 +96,7 @@ def test_what_a_file_was_made_from_is_in_its_own_manifest(tmp_path, manifest, ex
     assert read_patch_file(str(copy)).source_patches == expected
 
 
-def test_a_module_of_two_objects():
+def test_a_module_of_two_objects() -> None:
     file = read_patch_file(TWO_OBJECTS)
     assert file.functions == (
         Function("vmlinux", "one", 1),
@@ -102,7 +107,7 @@ def test_a_module_of_two_objects():
     assert file.replace is True
 
 
-def test_the_way_to_the_host_and_back():
+def test_the_way_to_the_host_and_back() -> None:
     file = read_patch_file(TWO_OBJECTS, "known as")
     assert file.path == "known as"
     plain = file.to_dict()
@@ -111,7 +116,7 @@ def test_the_way_to_the_host_and_back():
     assert PatchFile.from_dict(json.loads(json.dumps(plain))) == file
 
 
-def test_a_signature_is_seen(tmp_path):
+def test_a_signature_is_seen(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "signed.ko"
     path.write_bytes(content() + b"signature~Module signature appended~\n")
     file = read_patch_file(str(path))
@@ -127,7 +132,7 @@ def test_a_signature_is_seen(tmp_path):
         ("signature_keyid.der", Signature(None, "sha512", "5ad6cc70fc8ceb35156173005bd2e055311695b8")),
     ],
 )
-def test_who_signed_it(tmp_path, name, signature):
+def test_who_signed_it(tmp_path: pathlib.Path, name: str, signature: Signature) -> None:
     appended = content(os.path.join(FIXTURES, name))
     path = tmp_path / "signed.ko"
     path.write_bytes(content() + appended + signing.trailer(len(appended)))
@@ -146,7 +151,7 @@ def test_who_signed_it(tmp_path, name, signature):
         {"signed": True},
     ],
 )
-def test_a_record_of_another_shape_is_not_read(changes):
+def test_a_record_of_another_shape_is_not_read(changes: dict[str, t.Any]) -> None:
     with pytest.raises((KeyError, TypeError)):
         PatchFile.from_dict(dict(read_patch_file(CMDLINE).to_dict(), **changes))
 
@@ -162,18 +167,17 @@ def test_a_record_of_another_shape_is_not_read(changes):
         (b"\x28\xb5\x2f\xfd\x04", "compressed_file"),
     ],
 )
-def test_what_is_no_module(tmp_path, start, reason):
+def test_what_is_no_module(tmp_path: pathlib.Path, start: bytes, reason: str) -> None:
     path = tmp_path / "file.ko"
     path.write_bytes(start)
     assert reason_of(path) == reason
 
 
-def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
+def test_a_file_that_changes_while_it_is_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "fix.ko"
     path.write_bytes(content())
-    read_signature = reader.read_signature
 
-    def while_somebody_writes(stream):
+    def while_somebody_writes(stream: t.BinaryIO) -> Signature | None:
         path.write_bytes(content(TWO_OBJECTS))
         return read_signature(stream)
 
@@ -181,7 +185,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     assert reason_of(path) == "file_changed"
 
 
-def test_what_is_not_there(tmp_path):
+def test_what_is_not_there(tmp_path: pathlib.Path) -> None:
     assert reason_of(tmp_path / "nosuch.ko") == "unreadable_file"
     assert reason_of(tmp_path) == "unreadable_file"
     os.mkfifo(tmp_path / "pipe.ko")
@@ -192,21 +196,21 @@ def test_what_is_not_there(tmp_path):
     ("old", "new", "reason"),
     [(b"livepatch=Y", b"livepatch=N", "not_a_live_patch"), (b"vermagic=", b"verMagic=", "not_a_module")],
 )
-def test_another_module(tmp_path, old, new, reason):
+def test_another_module(tmp_path: pathlib.Path, old: bytes, new: bytes, reason: str) -> None:
     path = tmp_path / "file.ko"
     path.write_bytes(content().replace(old, new))
     assert reason_of(path) == reason
 
 
 @pytest.mark.parametrize("length", range(1, 8200, 400))
-def test_truncated(tmp_path, length):
+def test_truncated(tmp_path: pathlib.Path, length: int) -> None:
     path = tmp_path / "file.ko"
     path.write_bytes(content()[:length])
     assert reason_of(path) in ("damaged_file", "not_elf")
 
 
 @pytest.mark.parametrize("path", [CMDLINE, TWO_OBJECTS])
-def test_flipped_bytes_are_read_or_refused(tmp_path, path):
+def test_flipped_bytes_are_read_or_refused(tmp_path: pathlib.Path, path: str) -> None:
     dice = random.Random(20260101)
     original = content(path)
     damaged = tmp_path / "damaged.ko"
@@ -237,10 +241,10 @@ def test_flipped_bytes_are_read_or_refused(tmp_path, path):
         ("a-b", False),
     ],
 )
-def test_names(name, good):
+def test_names(name: str, good: bool) -> None:
     assert is_module_name(name) is good
 
 
-def test_the_kernels_spelling():
+def test_the_kernels_spelling() -> None:
     assert module_name("/tmp/livepatch-0001-test.ko") == "livepatch_0001_test"
     assert module_name("plain") == "plain"

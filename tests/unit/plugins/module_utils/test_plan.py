@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -16,6 +18,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
     Identity,
+    LoadedPatch,
+    Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
@@ -46,11 +50,11 @@ UNLOAD = [*DISABLE, "unload fix"]
 WAIT = ["wait fix"]
 
 
-def steps(plan):
+def steps(plan: Plan) -> list[str]:
     return [f"{step.action} {step.patch}" for step in plan.steps]
 
 
-def reasons(plan):
+def reasons(plan: Plan) -> list[str]:
     return [refusal.reason for refusal in plan.refusals]
 
 
@@ -95,7 +99,7 @@ def reasons(plan):
         ([OFF, OTHER_MOVING], State.ABSENT, None, ["unload fix"]),
     ],
 )
-def test_steps(patches, state, file, expected):
+def test_steps(patches: list[LoadedPatch], state: State, file: PatchFile | None, expected: list[str]) -> None:
     plan = make_plan(snapshot(*patches), Wanted("fix", state, file))
     assert not plan.refusals
     assert steps(plan) == expected
@@ -110,13 +114,13 @@ def test_steps(patches, state, file, expected):
         (STAYS, Wanted("other", State.ENABLED, OTHER_FILE, supersedes=("fix",))),
     ],
 )
-def test_a_module_without_an_exit_function_is_not_disabled_to_be_unloaded(patch, wanted):
+def test_a_module_without_an_exit_function_is_not_disabled_to_be_unloaded(patch: LoadedPatch, wanted: Wanted) -> None:
     plan = make_plan(snapshot(patch), wanted)
     assert reasons(plan) == ["module_not_removable"]
     assert not plan.steps
 
 
-def test_a_module_without_an_exit_function_can_be_disabled():
+def test_a_module_without_an_exit_function_can_be_disabled() -> None:
     assert steps(make_plan(snapshot(STAYS), Wanted("fix", State.DISABLED))) == DISABLE
 
 
@@ -130,11 +134,11 @@ def test_a_module_without_an_exit_function_can_be_disabled():
         ([ON], State.ENABLED, FIX, []),
     ],
 )
-def test_reload(patches, state, file, expected):
+def test_reload(patches: list[LoadedPatch], state: State, file: PatchFile | None, expected: list[str]) -> None:
     assert steps(make_plan(snapshot(*patches), Wanted("fix", state, file, reload=True))) == expected
 
 
-def test_stored_copy_is_loaded_again():
+def test_stored_copy_is_loaded_again() -> None:
     plan = make_plan(snapshot(OFF), Wanted("fix", State.ENABLED), stored={"fix": FIX})
     assert steps(plan) == ["unload fix", *LOAD]
     assert plan.loads == (FIX,)
@@ -160,39 +164,39 @@ def test_stored_copy_is_loaded_again():
         (snapshot(ON, privileged=False), Wanted("fix", State.DISABLED), ["not_root"]),
     ],
 )
-def test_refusals(host, wanted, expected):
+def test_refusals(host: Snapshot, wanted: Wanted, expected: list[str]) -> None:
     plan = make_plan(host, wanted)
     assert reasons(plan) == expected
     assert not plan.steps
 
 
 @pytest.mark.parametrize("state", [State.ABSENT, State.DISABLED])
-def test_nothing_is_loaded_on_a_kernel_that_cannot_load(state):
+def test_nothing_is_loaded_on_a_kernel_that_cannot_load(state: State) -> None:
     assert make_plan(snapshot(abi=None), Wanted("fix", state)) == Plan()
 
 
-def test_replace_is_harmless_alone():
+def test_replace_is_harmless_alone() -> None:
     assert steps(make_plan(snapshot(), Wanted("fix", State.ENABLED, patch_file(replace=True)))) == LOAD
 
 
-def test_unprivileged_may_look():
+def test_unprivileged_may_look() -> None:
     assert make_plan(snapshot(ON, privileged=False), Wanted("fix", State.ENABLED)) == Plan()
 
 
-def test_unknown_identity_is_said():
+def test_unknown_identity_is_said() -> None:
     plan = make_plan(snapshot(NO_MARKS), Wanted("fix", State.ENABLED, UNKNOWN_FIX))
     assert not plan.steps
     assert plan.notes[0].reason == "build_unknown"
 
 
-def test_waiting_is_no_change():
+def test_waiting_is_no_change() -> None:
     assert not make_plan(snapshot(STARTING), Wanted("fix", State.ENABLED, FIX)).changes
     assert make_plan(snapshot(), Wanted("fix", State.ENABLED, FIX)).changes
 
 
 @pytest.mark.parametrize("state", [State.ENABLED, State.DISABLED, State.PRESENT, State.ABSENT])
 @pytest.mark.parametrize("patches", [[], [ON], [OFF], [STARTING], [STOPPING], [OTHER, ON]])
-def test_a_second_plan_is_empty(patches, state):
+def test_a_second_plan_is_empty(patches: list[t.Any], state: State) -> None:
     before = snapshot(*patches)
     after = predict(before, make_plan(before, Wanted("fix", state, FIX)))
     assert not make_plan(after, Wanted("fix", state, FIX)).steps
@@ -219,13 +223,15 @@ def test_a_second_plan_is_empty(patches, state):
         ([OFF], [OFF], None, []),
     ],
 )
-def test_way_back(before, now, kept, expected):
+def test_way_back(
+    before: list[LoadedPatch], now: list[LoadedPatch], kept: PatchFile | None, expected: list[str]
+) -> None:
     plan = Plan(steps=(Step(Action.DISABLE, "fix"), Step(Action.WAIT, "other")))
     back = whole_rollback(snapshot(OTHER, *before), snapshot(OTHER, *now), plan, {"fix": kept} if kept else {})
     assert [f"{step.action} {step.patch}" for step in back] == expected
 
 
-def whole_rollback(before, now, plan, kept):
+def whole_rollback(before: Snapshot, now: Snapshot, plan: Plan, kept: dict[str, PatchFile]) -> list[Step]:
     first = settling(before, now, plan, kept)
     return [*first, *rollback_steps(before, predict(now, Plan(steps=tuple(first))), plan, kept)]
 
@@ -234,14 +240,14 @@ def whole_rollback(before, now, plan, kept):
     ("abi", "expected"),
     [(PER_TASK, ["load target crc32c"]), (STOP_MACHINE, ["load target crc32c", "load target xfs"])],
 )
-def test_the_modules_that_a_kernel_wants_before_the_patch(abi, expected):
+def test_the_modules_that_a_kernel_wants_before_the_patch(abi: str, expected: list[str]) -> None:
     functions = (Function("xfs", "xfs_sync_fs"), Function("ext4", "ext4_sync_fs"), Function("vmlinux", "one"))
     file = patch_file(abi=abi, depends=("crc32c",), functions=functions)
     plan = make_plan(snapshot(abi=abi), Wanted("fix", State.ENABLED, file, load_targets=True))
     assert [step for step in steps(plan) if step.startswith("load target")] == expected
 
 
-def test_deviations_name_the_patch_and_its_condition():
+def test_deviations_name_the_patch_and_its_condition() -> None:
     assert deviations(snapshot(ON), snapshot(ON)) == []
     assert deviations(snapshot(ON, OTHER), snapshot(STARTING)) == [
         "fix is enabled and in transition and should be enabled",
@@ -273,6 +279,6 @@ def test_deviations_name_the_stack_of_a_function_where_every_patch_is_as_it_shou
         (Identity(build_id="1", srcversion="2"), Identity(srcversion="2"), "same"),
     ],
 )
-def test_identity(mine, theirs, expected):
+def test_identity(mine: Identity, theirs: Identity, expected: str) -> None:
     assert mine.compare(theirs) == expected
     assert theirs.compare(mine) == expected

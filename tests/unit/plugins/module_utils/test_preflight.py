@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
@@ -20,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     REFUSE,
     SEVERITIES,
     WARN,
+    Finding,
     allow,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
@@ -28,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     PER_TASK,
     STOP_MACHINE,
     Function,
+    LoadedPatch,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
@@ -66,18 +69,25 @@ FINE = Conditions(
 )
 
 
-def rank(severity):
+def rank(severity: str) -> int:
     return SEVERITIES.index(severity)
 
 
-def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, boot=NOTHING_ACCEPTED, **conditions):
-    file = patch_file(abi=abi, **(file or {}))
-    wanted = wanted or Wanted("fix", State.ENABLED, file)
+def findings(
+    abi: str = PER_TASK,
+    patches: t.Sequence[LoadedPatch] = (),
+    host: dict[str, t.Any] | None = None,
+    file: dict[str, t.Any] | None = None,
+    wanted: Wanted | None = None,
+    boot: Acceptance = NOTHING_ACCEPTED,
+    **conditions: t.Any,
+) -> list[Finding]:
+    wanted = wanted or Wanted("fix", State.ENABLED, patch_file(abi=abi, **(file or {})))
     before = snapshot(*patches, abi=abi, stacking_enforced=False, **(host or {}))
     plan = make_plan(before, wanted)
     assert not plan.refusals, plan.refusals
-    conditions = dataclasses.replace(FINE, **conditions)
-    circumstances = Circumstances(before, conditions, plan.intended, wanted.load_targets, boot)
+    observed = dataclasses.replace(FINE, **conditions)
+    circumstances = Circumstances(before, observed, plan.intended, wanted.load_targets, boot)
     for value in CHECKS:
         for finding in value(circumstances):
             assert finding.reason in value.reasons, finding
@@ -86,16 +96,16 @@ def findings(abi=PER_TASK, patches=(), host=None, file=None, wanted=None, boot=N
     return find(circumstances)
 
 
-def seen(*args, **keywords):
+def seen(*args: t.Any, **keywords: t.Any) -> list[tuple[str, str]]:
     return [(finding.reason, finding.severity) for finding in findings(*args, **keywords)]
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_nothing_is_found_on_a_host_that_is_fine(abi):
+def test_nothing_is_found_on_a_host_that_is_fine(abi: str) -> None:
     assert not seen(abi)
 
 
-def test_a_build_in_quarantine():
+def test_a_build_in_quarantine() -> None:
     quarantined = Quarantined("fix", patch_file().sha256, RELEASE, "then", "The host went down.")
     (finding,) = findings(boot=Acceptance(quarantined=(quarantined,)))
     assert (finding.reason, finding.severity, finding.why) == ("quarantined", REFUSE, "The host went down.")
@@ -119,15 +129,15 @@ TWO = Function("vmlinux", "two", 1)
         ({"depends": ("nowhere",)}, "dependency"),
     ],
 )
-def test_files_that_do_not_fit(abi, file, expected):
+def test_files_that_do_not_fit(abi: str, file: dict[str, t.Any], expected: str) -> None:
     assert (expected, REFUSE) in seen(abi, file=file)
 
 
-def test_a_number_tells_which_of_several_functions_is_replaced():
+def test_a_number_tells_which_of_several_functions_is_replaced() -> None:
     assert seen(file={"functions": (TWO,)}) == []
 
 
-def test_the_other_abi():
+def test_the_other_abi() -> None:
     assert (findings(PER_TASK, file={})) == []
     file = patch_file(abi=STOP_MACHINE)
     wanted = Wanted("fix", State.ENABLED, file)
@@ -142,14 +152,14 @@ def test_the_other_abi():
         (["SMP", "preempt_rt", "mod_unload", "modversions"], "and lacks preempt_rt, which the kernel has"),
     ],
 )
-def test_the_exact_difference_of_the_vermagic_is_shown(words, text):
+def test_the_exact_difference_of_the_vermagic_is_shown(words: list[str], text: str) -> None:
     (finding,) = findings(host={"vermagic_words": frozenset(words), "config_path": "/boot/config"})
     assert finding.reason == "wrong_vermagic"
     assert text in finding.seen
     assert "/boot/config" in finding.seen
 
 
-def test_an_equal_vermagic():
+def test_an_equal_vermagic() -> None:
     words = frozenset(["SMP", "preempt", "mod_unload", "modversions"])
     assert not findings(host={"vermagic_words": words})
     assert not findings(
@@ -183,7 +193,7 @@ BY_A_KEY = {"signature": Signature(hash="sha256", key_id="5ad6cc70")}
         ({"signature": Signature(readable=False)}, {"sig_enforce": True}, REFUSE),
     ],
 )
-def test_signatures(file, conditions, expected):
+def test_signatures(file: dict[str, t.Any], conditions: dict[str, t.Any], expected: str | None) -> None:
     assert seen(file=file, **conditions) == ([("signature", expected)] if expected else [])
 
 
@@ -196,7 +206,7 @@ def test_signatures(file, conditions, expected):
         (PER_TASK, "x86_64", "short", None),
     ],
 )
-def test_short_functions(abi, machine, name, expected):
+def test_short_functions(abi: str, machine: str, name: str, expected: str | None) -> None:
     found = seen(abi, host={"machine": machine}, file={"machine": machine, "functions": (Function("vmlinux", name),)})
     assert found == ([("function_too_short", expected)] if expected else [])
 
@@ -210,14 +220,14 @@ def test_short_functions(abi, machine, name, expected):
         ("6.6.0-28.0.0.34.oe2403.aarch64", False, [("function_too_short", REFUSE)]),
     ],
 )
-def test_short_functions_of_arm64(release, module_plts, expected):
+def test_short_functions_of_arm64(release: str, module_plts: bool | None, expected: list[tuple[str, str]]) -> None:
     host = {"machine": "aarch64", "release": release, "module_plts": module_plts}
     words = "SMP preempt mod_unload modversions aarch64"
     file = {"machine": "aarch64", "vermagic": f"{release} {words}", "functions": (Function("vmlinux", "short"),)}
     assert seen(STOP_MACHINE, host=host, file=file) == expected
 
 
-def test_what_the_file_or_the_kernel_does_not_show_is_said():
+def test_what_the_file_or_the_kernel_does_not_show_is_said() -> None:
     assert seen(file={"functions": None}) == [("symbols", WARN)]
     assert seen(symbols=None) == [("symbols", WARN)]
     assert seen(STOP_MACHINE, kprobes=None, traced=None) == [("kprobe", WARN), ("ftrace_user", WARN)]
@@ -231,20 +241,20 @@ def test_what_the_file_or_the_kernel_does_not_show_is_said():
     ("abi", "load_targets", "expected"),
     [(PER_TASK, False, INFO), (STOP_MACHINE, False, REFUSE), (STOP_MACHINE, True, INFO)],
 )
-def test_targets_that_are_not_loaded(abi, load_targets, expected):
+def test_targets_that_are_not_loaded(abi: str, load_targets: bool, expected: str) -> None:
     file = patch_file(abi=abi, functions=(IN_ABSENT_MODULE,))
     wanted = Wanted("fix", State.ENABLED, file, load_targets=load_targets)
     assert seen(abi, wanted=wanted) == [("target_not_loaded", expected)]
 
 
-def test_targets_that_are_not_even_installed():
+def test_targets_that_are_not_even_installed() -> None:
     file = patch_file(abi=STOP_MACHINE, functions=(Function("zfs", "zfs_sync"),))
     (finding,) = findings(STOP_MACHINE, wanted=Wanted("fix", State.ENABLED, file, load_targets=True))
     assert (finding.reason, finding.severity) == ("target_not_loaded", REFUSE)
     assert "not installed" in finding.seen
 
 
-def test_dependencies_may_be_loaded_or_built_in():
+def test_dependencies_may_be_loaded_or_built_in() -> None:
     needs = patch_file(depends=("crc32c",))
     assert not seen(wanted=Wanted("fix", State.ENABLED, needs, load_targets=True))
     assert not seen(wanted=Wanted("fix", State.ENABLED, needs), built_in=frozenset(["crc32c"]))
@@ -252,7 +262,7 @@ def test_dependencies_may_be_loaded_or_built_in():
 
 @pytest.mark.parametrize(("abi", "expected"), [(PER_TASK, WARN), (STOP_MACHINE, REFUSE)])
 @pytest.mark.parametrize("state", [State.ENABLED, State.DISABLED])
-def test_kprobes(abi, expected, state):
+def test_kprobes(abi: str, expected: str, state: State) -> None:
     probes = (Kprobe("vmlinux", "cmdline_proc_show", 0x10), Kprobe("ext4", "cmdline_proc_show"))
     patches = [loaded(patch_file(abi=abi))] if state == State.DISABLED else []
     wanted = Wanted("fix", state, patch_file(abi=abi))
@@ -270,13 +280,13 @@ def test_kprobes(abi, expected, state):
         ("cmdline_proc_show", 0xFFFF2000, False),
     ],
 )
-def test_the_address_of_a_kprobe_decides(name, address, expected):
+def test_the_address_of_a_kprobe_decides(name: str, address: int, expected: bool) -> None:
     probes = (Kprobe("vmlinux", name, 0, address),)
     assert seen(STOP_MACHINE, kprobes=probes) == ([("kprobe", REFUSE)] if expected else [])
 
 
 @pytest.mark.parametrize(("abi", "expected"), [(PER_TASK, [("ftrace_disabled", REFUSE)]), (STOP_MACHINE, [])])
-def test_a_dead_ftrace(abi, expected):
+def test_a_dead_ftrace(abi: str, expected: list[tuple[str, str]]) -> None:
     dead = {"ftrace_failed": True, "ftrace_enabled": None}
     assert seen(abi, **dead) == expected
     assert seen(abi, file={"functions": None}, **dead) == [*expected, ("symbols", WARN)]
@@ -293,12 +303,12 @@ def test_a_dead_ftrace(abi, expected):
         (PER_TASK, Traced("vmlinux", "cmdline_proc_show", 2), INFO),
     ],
 )
-def test_ftrace(abi, traced, expected):
+def test_ftrace(abi: str, traced: Traced, expected: str | None) -> None:
     assert seen(abi, traced=(traced,)) == ([("ftrace_user", expected)] if expected else [])
 
 
 @pytest.mark.parametrize("name", ["fix", "older"])
-def test_a_patch_that_is_being_disabled_is_no_other_user_of_ftrace(name):
+def test_a_patch_that_is_being_disabled_is_no_other_user_of_ftrace(name: str) -> None:
     file = patch_file(name)
     going = loaded(file, enabled=False, in_transition=True, functions=file.functions)
     hook = Traced("vmlinux", "cmdline_proc_show", 1, ip_modify=True)
@@ -322,7 +332,9 @@ HOOK, TRACER = Traced("vmlinux", "two", 1, ip_modify=True), Traced("vmlinux", "t
         ((), (TRACER, HOOK), REFUSE),
     ],
 )
-def test_all_entries_of_a_name_count(live, traced, expected):
+def test_all_entries_of_a_name_count(
+    live: tuple[Function, ...], traced: tuple[Traced, ...], expected: str | None
+) -> None:
     below = loaded(patch_file("older", functions=live))
     found = findings(patches=[below], file={"functions": (SECOND,)}, traced=traced)
     users = [finding for finding in found if finding.reason == "ftrace_user"]
@@ -330,13 +342,13 @@ def test_all_entries_of_a_name_count(live, traced, expected):
     assert all("another of the 2 symbols of that name" in finding.seen for finding in users)
 
 
-def test_a_tracer_of_a_namesake_keeps_a_stop_machine_kernel_from_being_patched():
+def test_a_tracer_of_a_namesake_keeps_a_stop_machine_kernel_from_being_patched() -> None:
     (finding,) = findings(STOP_MACHINE, file={"functions": (SECOND,)}, traced=(TRACER,))
     assert (finding.reason, finding.severity) == ("ftrace_user", REFUSE)
     assert "another of the 2 symbols of that name" in finding.seen
 
 
-def test_a_patch_that_is_only_registered_may_have_a_kprobe_and_a_tracer_in_its_functions():
+def test_a_patch_that_is_only_registered_may_have_a_kprobe_and_a_tracer_in_its_functions() -> None:
     users = {"kprobes": (Kprobe("vmlinux", "cmdline_proc_show"),), "traced": (Traced("vmlinux", CMDLINE.name, 1),)}
     file = patch_file(abi=STOP_MACHINE)
     assert not seen(STOP_MACHINE, wanted=Wanted("fix", State.PRESENT, file), **users)
@@ -348,7 +360,7 @@ def test_a_patch_that_is_only_registered_may_have_a_kprobe_and_a_tracer_in_its_f
 
 
 @pytest.mark.parametrize("name", ["one", "cmdline_proc_show"])
-def test_a_reload_changes_the_functions_of_both_contents(name):
+def test_a_reload_changes_the_functions_of_both_contents(name: str) -> None:
     before = loaded(patch_file(abi=STOP_MACHINE, functions=(Function("vmlinux", "one"),)))
     wanted = Wanted("fix", State.ENABLED, patch_file(content="2", abi=STOP_MACHINE), reload=True)
     found = seen(STOP_MACHINE, patches=[before], wanted=wanted, kprobes=(Kprobe("vmlinux", name),))
@@ -363,7 +375,7 @@ AT_ONE_ADDRESS = {
 
 
 @pytest.mark.parametrize(("abi", "users", "expected"), [(STOP_MACHINE, 1, REFUSE), (PER_TASK, 2, INFO)])
-def test_a_tracer_is_found_by_any_name_of_the_function(abi, users, expected):
+def test_a_tracer_is_found_by_any_name_of_the_function(abi: str, users: int, expected: str) -> None:
     traced = (Traced("vmlinux", ALIAS.name, users),)
     (finding,) = findings(abi, file={"functions": (GETPID,)}, traced=traced, symbols=AT_ONE_ADDRESS)
     assert (finding.reason, finding.severity) == ("ftrace_user", expected)
@@ -371,19 +383,19 @@ def test_a_tracer_is_found_by_any_name_of_the_function(abi, users, expected):
     assert ALIAS.name in finding.seen
 
 
-def test_an_alias_in_another_object_is_another_function():
+def test_an_alias_in_another_object_is_another_function() -> None:
     traced = (Traced("ext4", ALIAS.name, 1),)
     assert not seen(STOP_MACHINE, file={"functions": (GETPID,)}, traced=traced, symbols=AT_ONE_ADDRESS)
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_a_patch_on_the_same_function_by_another_name(abi):
+def test_a_patch_on_the_same_function_by_another_name(abi: str) -> None:
     below = loaded(patch_file("older", abi=abi, functions=(ALIAS,)), owner="SysCare")
     file = {"functions": (GETPID,)}
     assert seen(abi, patches=[below], file=file, symbols=AT_ONE_ADDRESS) == [("already_patched", WARN)]
 
 
-def test_live_patching_itself_is_no_other_user_of_ftrace():
+def test_live_patching_itself_is_no_other_user_of_ftrace() -> None:
     below = loaded(patch_file("older"))
     hook = Traced("vmlinux", "cmdline_proc_show", 1, ip_modify=True)
     assert seen(patches=[below], traced=(hook,)) == [("already_patched", INFO)]
@@ -392,25 +404,25 @@ def test_live_patching_itself_is_no_other_user_of_ftrace():
 
 
 @pytest.mark.parametrize(("owner", "expected"), [(None, INFO), ("SysCare", WARN)])
-def test_who_patches_the_function_already(owner, expected):
+def test_who_patches_the_function_already(owner: str | None, expected: str) -> None:
     (finding,) = findings(patches=[loaded(patch_file("older"), owner=owner)])
     assert (finding.reason, finding.severity) == ("already_patched", expected)
     assert "older" in finding.seen
 
 
 @pytest.mark.parametrize(("enabled", "expected"), [(False, [("already_patched", WARN)]), (True, [])])
-def test_a_registered_patch_comes_above_as_well(enabled, expected):
+def test_a_registered_patch_comes_above_as_well(enabled: bool, expected: list[tuple[str, str]]) -> None:
     below = loaded(patch_file("older", abi=STOP_MACHINE), owner="SysCare")
     registered = loaded(patch_file(abi=STOP_MACHINE), enabled=enabled)
     assert seen(STOP_MACHINE, patches=[below, registered]) == expected
 
 
-def test_an_unrelated_patch_of_the_other_tool():
+def test_an_unrelated_patch_of_the_other_tool() -> None:
     other = loaded(patch_file("other", functions=(IN_MODULE,)), owner="kpatch.service")
     assert seen(patches=[other], owner="kpatch.service") == [("owned", WARN)]
 
 
-def test_a_patch_that_the_other_tool_has_loaded_itself():
+def test_a_patch_that_the_other_tool_has_loaded_itself() -> None:
     file = patch_file(content="2")
     own = loaded(patch_file(), owner="kpatch.service")
     wanted = Wanted("fix", State.ENABLED, file, reload=True, force_owner=True)
@@ -428,34 +440,34 @@ def test_a_patch_that_the_other_tool_has_loaded_itself():
         (PER_TASK, {"owner": "kpatch.service"}, [("owned", WARN)]),
     ],
 )
-def test_the_kernel(abi, conditions, expected):
+def test_the_kernel(abi: str, conditions: dict[str, t.Any], expected: list[tuple[str, str]]) -> None:
     assert seen(abi, **conditions) == expected
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize(("state", "expected"), [(State.ABSENT, [("modules_disabled", REFUSE)]), (State.DISABLED, [])])
-def test_a_kernel_that_unloads_no_modules(abi, state, expected):
+def test_a_kernel_that_unloads_no_modules(abi: str, state: State, expected: list[tuple[str, str]]) -> None:
     """The patch would be disabled and could not be enabled again, since loading is what enables it."""
     there = loaded(patch_file(abi=abi))
     assert seen(abi, patches=[there], wanted=Wanted("fix", state), modules_disabled=True) == expected
 
 
 @pytest.mark.parametrize(("taint", "expected"), [(0, []), (36864, []), (1 << 7, ["taint"]), (1 << 9, ["taint"])])
-def test_earlier_trouble(taint, expected):
+def test_earlier_trouble(taint: int, expected: list[str]) -> None:
     assert [check for check, _severity in seen(host={"taint": taint})] == expected
 
 
-def test_another_transition():
+def test_another_transition() -> None:
     moving = loaded(patch_file("other", functions=()), in_transition=True)
     assert seen(patches=[moving]) == [("transition", INFO)]
 
 
-def test_all_findings_at_once_refusals_first():
+def test_all_findings_at_once_refusals_first() -> None:
     found = seen(STOP_MACHINE, file={"machine": "aarch64"}, panics=("panic_on_oops",), sig_enforce=True, kprobes=None)
     assert [severity for _check, severity in found] == [REFUSE, REFUSE, WARN, INFO]
 
 
-def test_ignored_checks_become_warnings_that_say_so():
+def test_ignored_checks_become_warnings_that_say_so() -> None:
     found = findings(sig_enforce=True, modules_disabled=True)
     allowed = allow(found, ["signature"])
     assert [(finding.reason, finding.severity) for finding in allowed] == [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import time
 
 import pytest
@@ -19,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progres
 )
 
 
-def test_stages_lines_and_the_end(tmp_path):
+def test_stages_lines_and_the_end(tmp_path: pathlib.Path) -> None:
     path = progress_path(str(tmp_path), "abc")
     progress = ProgressFile(path)
     progress.stage("building")
@@ -39,7 +40,7 @@ def test_stages_lines_and_the_end(tmp_path):
     assert not os.path.exists(path)
 
 
-def test_ticks_are_ten_seconds_apart(tmp_path, monkeypatch):
+def test_ticks_are_ten_seconds_apart(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     path = str(tmp_path / "progress/x")
@@ -53,7 +54,7 @@ def test_ticks_are_ten_seconds_apart(tmp_path, monkeypatch):
     assert told == [10, 20, 30]
 
 
-def test_a_build_that_was_killed_is_over(tmp_path):
+def test_a_build_that_was_killed_is_over(tmp_path: pathlib.Path) -> None:
     path = str(tmp_path / "progress/x")
     os.makedirs(os.path.dirname(path))
     with open(path, "w", encoding="utf-8") as stream:
@@ -63,15 +64,15 @@ def test_a_build_that_was_killed_is_over(tmp_path):
     assert news["entries"] == [{"pid": 999999999}]
 
 
-def test_a_build_that_has_not_begun_may_begin(tmp_path):
+def test_a_build_that_has_not_begun_may_begin(tmp_path: pathlib.Path) -> None:
     assert watch(str(tmp_path / "nosuch"), 0, 0.2) == {"entries": [], "offset": 0, "running": True}
 
 
-def test_the_identifier_leads_nowhere_else():
+def test_the_identifier_leads_nowhere_else() -> None:
     assert progress_path("/cache", "../../etc/passwd") == "/cache/progress/passwd"
 
 
-def test_old_files_are_forgotten(tmp_path):
+def test_old_files_are_forgotten(tmp_path: pathlib.Path) -> None:
     old = tmp_path / "progress/old"
     old.parent.mkdir()
     old.write_text("")
@@ -81,14 +82,14 @@ def test_old_files_are_forgotten(tmp_path):
 
 
 @pytest.mark.parametrize("reporter", [Reporter()])
-def test_nobody_needs_to_be_told(reporter):
+def test_nobody_needs_to_be_told(reporter: Reporter) -> None:
     reporter.stage("x")
     reporter.tick(1, 2)
     reporter.line("x")
     reporter.end()
 
 
-def test_a_full_disk_does_not_end_the_build(tmp_path):
+def test_a_full_disk_does_not_end_the_build(tmp_path: pathlib.Path) -> None:
     os.symlink("/dev/full", tmp_path / "job")
     progress = ProgressFile(str(tmp_path / "job"))
     progress.stage("build")

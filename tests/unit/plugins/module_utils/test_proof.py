@@ -10,6 +10,7 @@ import errno
 import os
 import pathlib
 import sys
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
@@ -24,8 +25,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import prover
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    LoadedPatch,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text as prover_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.trouble import trouble
@@ -39,17 +44,23 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     snapshot,
 )
 
+Enable = t.Callable[..., t.Dict[str, t.Any]]
 FIX = patch_file("fix")
 
 
 @pytest.fixture(name="enable")
-def fixture_enable(tmp_path):
+def fixture_enable(tmp_path: pathlib.Path) -> Enable:
     """Enable the fix on a kernel, with a way to prove it."""
     path = tmp_path / "sent.ko"
     path.write_bytes(content_of("fix"))
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
 
-    def enable(kernel, verification=None, supersedes=(), **changes):
+    def enable(
+        kernel: ModelKernel,
+        verification: Verification | None = None,
+        supersedes: tuple[str, ...] = (),
+        **changes: t.Any,
+    ) -> dict[str, t.Any]:
         kernel.add_file(FIX)
         wanted = Wanted("fix", State.ENABLED, FIX, supersedes=supersedes)
         return manage(Task(wanted, str(path), verification=verification or Verification(), **changes), kernel)
@@ -60,12 +71,22 @@ def fixture_enable(tmp_path):
 class Effective(ModelKernel):
     """A kernel on which loading a patch changes /proc/cmdline, in `delay` seconds, and prints something."""
 
-    def __init__(self, root, *patches, text="patched\n", prints=(), taints=None, delay=0.0, **kind):
+    def __init__(
+        self,
+        root: pathlib.Path,
+        *patches: LoadedPatch,
+        text: str = "patched\n",
+        prints: t.Sequence[str] = (),
+        taints: str | None = None,
+        delay: float = 0.0,
+        **kind: t.Any,
+    ) -> None:
         super().__init__(root, *patches, **kind)
-        self.text, self.prints, self.taints, self.due = text, prints, taints, None
+        self.text, self.prints, self.taints = text, prints, taints
+        self.due: float | None = None
         self.delay = delay
 
-    def load(self, path, sha256):
+    def load(self, path: str, sha256: str) -> None:
         super().load(path, sha256)
         self.log.coming += self.prints
         self.due = self.clock + self.delay
@@ -74,14 +95,14 @@ class Effective(ModelKernel):
                 stream.write(self.taints)
         self._take_effect()
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
         self._take_effect()
 
-    def settle(self):
+    def settle(self) -> None:
         self.patches = [dataclasses.replace(patch, in_transition=False) for patch in self.patches]
 
-    def _take_effect(self):
+    def _take_effect(self) -> None:
         if self.due is not None and self.clock >= self.due:
             with open(self.root + "/proc/cmdline", "w", encoding="utf-8") as stream:
                 stream.write(self.text)
@@ -91,15 +112,15 @@ CMDLINE = Probe(path="/proc/cmdline", expect="^patched$")
 
 
 @pytest.fixture(name="cmdline", autouse=True)
-def fixture_cmdline(tmp_path, enable):
+def fixture_cmdline(tmp_path: pathlib.Path, enable: Enable) -> None:
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
 
 
-def proofs(result):
+def proofs(result: dict[str, t.Any]) -> dict[str, t.Any]:
     return {proof["what"]: proof["proven"] for proof in result["proofs"]}
 
 
-def test_a_probe_that_changes_as_declared(tmp_path, enable):
+def test_a_probe_that_changes_as_declared(tmp_path: pathlib.Path, enable: Enable) -> None:
     result = enable(Effective(tmp_path), Verification(probe=CMDLINE))
     assert "failed" not in result
     assert proofs(result) == {"state": True, "probe": True, "log": True}
@@ -109,7 +130,7 @@ def test_a_probe_that_changes_as_declared(tmp_path, enable):
     "probe",
     [CMDLINE, Probe(path="/proc/cmdline", reject="root="), Probe(argv=(sys.executable, "-c", "raise SystemExit(1)"))],
 )
-def test_a_probe_that_does_not_change_rolls_back(tmp_path, enable, probe):
+def test_a_probe_that_does_not_change_rolls_back(tmp_path: pathlib.Path, enable: Enable, probe: Probe) -> None:
     kernel = Effective(tmp_path, text="root=/dev/vda\n")
     result = enable(kernel, Verification(probe=probe))
     assert (result["reason"], result["rolled_back"], result["changed"]) == (
@@ -120,7 +141,7 @@ def test_a_probe_that_does_not_change_rolls_back(tmp_path, enable, probe):
     assert kernel.patches == []
 
 
-def test_a_probe_that_holds_already_proves_nothing(tmp_path, enable):
+def test_a_probe_that_holds_already_proves_nothing(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     (tmp_path / "proc/cmdline").write_text("patched\n")
     result = enable(kernel, Verification(probe=CMDLINE))
@@ -128,15 +149,17 @@ def test_a_probe_that_holds_already_proves_nothing(tmp_path, enable):
     assert "failed" not in enable(kernel, Verification(probe=CMDLINE), ignore=("probe",))
 
 
-def task_for(kernel, verification, **wanted):
+def task_for(kernel: ModelKernel, verification: Verification, **wanted: t.Any) -> dict[str, t.Any]:
     return manage(Task(Wanted("fix", State.ENABLED, **wanted), verification=verification), kernel)
 
 
 @pytest.mark.parametrize(("text", "reason"), [("patched\n", None), ("root=/dev/vda\n", "probe_failed")])
-def test_the_run_after_a_reported_stall_finds_the_effect_there(tmp_path, enable, text, reason):
+def test_the_run_after_a_reported_stall_finds_the_effect_there(
+    tmp_path: pathlib.Path, enable: Enable, text: str, reason: str | None
+) -> None:
     kernel = Effective(tmp_path, text=text, stall=["fix"])
     assert enable(kernel, Verification(probe=CMDLINE), patience=Patience(timeout=5, on_stall=OnStall.REPORT))["changed"]
-    kernel.sleep = lambda _seconds: kernel.settle()
+    kernel.sleep = lambda seconds: kernel.settle()
     result = enable(kernel, Verification(probe=CMDLINE))
     assert result.get("reason") == reason
     assert [patch.active for patch in kernel.patches] == [True]
@@ -151,7 +174,9 @@ def test_the_run_after_a_reported_stall_finds_the_effect_there(tmp_path, enable,
         (STOP_MACHINE, True, ["disable fix", "disable old", "unload old", "enable fix"]),
     ],
 )
-def test_where_only_superseded_patches_are_left_the_probe_may_hold(tmp_path, abi, enabled, expected):
+def test_where_only_superseded_patches_are_left_the_probe_may_hold(
+    tmp_path: pathlib.Path, abi: str, enabled: bool, expected: list[str]
+) -> None:
     (tmp_path / "proc/cmdline").write_text("patched\n")
     old, fix = (loaded(patch_file(name, abi=abi), load_index=place) for place, name in enumerate(("old", "fix")))
     old = dataclasses.replace(old, enabled=enabled)
@@ -161,7 +186,7 @@ def test_where_only_superseded_patches_are_left_the_probe_may_hold(tmp_path, abi
     assert result["proofs"][1]["how"] == f"{CMDLINE} holds now."
 
 
-def test_a_log_that_was_overwritten_proves_nothing(tmp_path, enable):
+def test_a_log_that_was_overwritten_proves_nothing(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     kernel.log.lost = True
     result = enable(kernel, Verification(watch=3))
@@ -172,7 +197,7 @@ def test_a_log_that_was_overwritten_proves_nothing(tmp_path, enable):
     )
 
 
-def test_another_content_must_show_a_difference(tmp_path, enable):
+def test_another_content_must_show_a_difference(tmp_path: pathlib.Path, enable: Enable) -> None:
     (tmp_path / "proc/cmdline").write_text("patched\n")
     kernel = Effective(tmp_path, loaded(patch_file("fix", "0")))
     kernel.add_file(FIX)
@@ -181,7 +206,7 @@ def test_another_content_must_show_a_difference(tmp_path, enable):
     assert (result["reason"], kernel.calls) == ("probe", [])
 
 
-def test_check_mode_runs_no_command(tmp_path, enable):
+def test_check_mode_runs_no_command(tmp_path: pathlib.Path, enable: Enable) -> None:
     ran = tmp_path / "ran"
     probe = Probe(argv=("touch", str(ran)))
     result = enable(Effective(tmp_path), Verification(probe=probe), check_mode=True)
@@ -190,7 +215,7 @@ def test_check_mode_runs_no_command(tmp_path, enable):
 
 
 @pytest.mark.parametrize(("retries", "succeeds"), [(1, False), (3, True)])
-def test_a_probe_may_need_some_tries(tmp_path, enable, retries, succeeds):
+def test_a_probe_may_need_some_tries(tmp_path: pathlib.Path, enable: Enable, retries: int, succeeds: bool) -> None:
     kernel = Effective(tmp_path, delay=2.5)
     result = enable(kernel, Verification(probe=dataclasses.replace(CMDLINE, retries=retries)))
     assert ("failed" not in result) == succeeds
@@ -212,7 +237,7 @@ def test_a_probe_may_need_some_tries(tmp_path, enable, retries, succeeds):
         (Probe(path="/never", expect="yes", timeout=0.2), False),
     ],
 )
-def test_probes(tmp_path, probe, expected):
+def test_probes(tmp_path: pathlib.Path, probe: Probe, expected: bool) -> None:
     (tmp_path / "file").write_text("yes\n")
     os.mkfifo(tmp_path / "never")
     assert holds(probe, ModelKernel(tmp_path))[0] is expected
@@ -255,7 +280,7 @@ def test_probes(tmp_path, probe, expected):
         ('audit: type=1701 audit(1.5:7): auid=1000 uid=1000 pid=7 comm="Oops: 0 [#1]" exe="/x" sig=11 res=1', False),
     ],
 )
-def test_trouble_in_the_log(line, bad):
+def test_trouble_in_the_log(line: str, bad: bool) -> None:
     assert trouble([line]) == ((line,) if bad else ())
 
 
@@ -266,27 +291,29 @@ def test_trouble_in_the_log(line, bad):
         ({"taints": "128"}, "an oops"),
     ],
 )
-def test_a_kernel_in_trouble_is_rolled_back(tmp_path, enable, kernel, text):
-    kernel = Effective(tmp_path, **kernel)
-    result = enable(kernel, Verification(watch=5))
+def test_a_kernel_in_trouble_is_rolled_back(
+    tmp_path: pathlib.Path, enable: Enable, kernel: dict[str, t.Any], text: str
+) -> None:
+    in_trouble = Effective(tmp_path, **kernel)
+    result = enable(in_trouble, Verification(watch=5))
     assert (result["reason"], result["rolled_back"]) == ("kernel_trouble", ["disable fix", "unload fix"])
     assert text in result["msg"]
-    assert kernel.patches == []
+    assert in_trouble.patches == []
 
 
-def test_trouble_from_before_the_change_is_not_blamed_on_it(tmp_path, enable):
+def test_trouble_from_before_the_change_is_not_blamed_on_it(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     kernel.log.coming = ["BUG: kernel NULL pointer dereference, while another run was waited for"]
     assert proofs(enable(kernel))["log"] is True
 
 
-def test_the_first_line_of_the_trouble_is_shown(tmp_path, enable):
+def test_the_first_line_of_the_trouble_is_shown(tmp_path: pathlib.Path, enable: Enable) -> None:
     oops = ["BUG: kernel NULL pointer dereference", "RIP: 0010:new_func+0x1/0x2 [fix]"]
     kernel = Effective(tmp_path, prints=["fix: loading", *oops, *(f" f{number}+0x1/0x2" for number in range(70))])
     assert enable(kernel)["kernel_log"][:2] == oops
 
 
-def test_the_soak_time_passes(tmp_path, enable):
+def test_the_soak_time_passes(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     assert "5 s after the change" in enable(kernel, Verification(watch=5))["proofs"][-1]["how"]
     assert kernel.clock == 5
@@ -302,6 +329,8 @@ class SmallLog(ModelLog):
 
 class Talking(ModelKernel):
     """A kernel that prints a line a second."""
+
+    log: SmallLog
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
@@ -345,30 +374,32 @@ def test_only_a_taint_that_is_new_and_tells_of_trouble_counts(
         assert f"its taint shows {trouble_is}." in failed.value.finding.cause
 
 
-def test_a_hidden_log_is_told(tmp_path, enable):
+def test_a_hidden_log_is_told(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     kernel.log.readable = False
     assert proofs(enable(kernel)) == {"state": True, "log": None}
 
 
-def test_what_the_host_hides_is_not_called_proven(tmp_path, enable):
+def test_what_the_host_hides_is_not_called_proven(tmp_path: pathlib.Path, enable: Enable) -> None:
     assert proofs(enable(Effective(tmp_path), Verification(text=True)))["text"] is None
 
 
-def test_an_ineffective_patch_is_rolled_back(tmp_path, enable, monkeypatch):
-    monkeypatch.setattr(prover.text, "unreached", lambda *_arguments: ["x does not begin with a jump"])
+def test_an_ineffective_patch_is_rolled_back(
+    tmp_path: pathlib.Path, enable: Enable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prover_text, "unreached", lambda *_arguments: ["x does not begin with a jump"])
     kernel = Effective(tmp_path)
     result = enable(kernel, Verification(text=True))
     assert (result["reason"], kernel.patches) == ("not_effective", [])
 
 
-def test_disabling_needs_no_probe(tmp_path):
+def test_disabling_needs_no_probe(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     result = manage(Task(Wanted("fix", State.DISABLED), verification=Verification(probe=CMDLINE)), kernel)
     assert "failed" not in result
 
 
-def test_a_change_leaves_a_line_in_the_hosts_log(tmp_path, enable):
+def test_a_change_leaves_a_line_in_the_hosts_log(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     enable(kernel)
     (line,) = kernel.journal_lines
@@ -385,7 +416,7 @@ class Dying(Effective):
 
     dies = True
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
         if self.dies and seconds == 1:
             self.dies = False
@@ -393,7 +424,9 @@ class Dying(Effective):
 
 
 @pytest.mark.parametrize("text", ["patched\n", ""])
-def test_what_a_run_that_was_cut_off_has_not_proven_is_proven_by_the_next_one(tmp_path, enable, text):
+def test_what_a_run_that_was_cut_off_has_not_proven_is_proven_by_the_next_one(
+    tmp_path: pathlib.Path, enable: Enable, text: str
+) -> None:
     kernel = Dying(tmp_path, text="patched\n")
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     (tmp_path / "sys/module/fix").mkdir(parents=True)
@@ -408,7 +441,9 @@ def test_what_a_run_that_was_cut_off_has_not_proven_is_proven_by_the_next_one(tm
 
 
 @pytest.mark.parametrize("text", ["patched\n", ""])
-def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp_path, enable, text):
+def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(
+    tmp_path: pathlib.Path, enable: Enable, text: str
+) -> None:
     kernel = Effective(tmp_path, text=text, stall=["fix"])
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     (tmp_path / "sys/module/fix").mkdir(parents=True)
@@ -428,7 +463,7 @@ def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(tmp
         assert [enable(kernel, verification)["reason"], result["reason"]] == ["probe_failed"] * 2
 
 
-def test_what_was_not_done_is_not_told_as_done(tmp_path, enable):
+def test_what_was_not_done_is_not_told_as_done(tmp_path: pathlib.Path, enable: Enable) -> None:
     stalled = ModelKernel(tmp_path, loaded(patch_file("old"), load_index=1), stall=["fix"])
     result = enable(stalled, patience=Patience(timeout=1, on_stall=OnStall.REPORT), supersedes=("old",))
     assert result["actions"] == ["load fix"]
@@ -438,7 +473,9 @@ def test_what_was_not_done_is_not_told_as_done(tmp_path, enable):
     assert enable(refusing)["actions"] == []
 
 
-def test_the_journal_names_what_is_accepted_and_what_could_not_be_undone(tmp_path, enable):
+def test_the_journal_names_what_is_accepted_and_what_could_not_be_undone(
+    tmp_path: pathlib.Path, enable: Enable
+) -> None:
     kernel = Effective(tmp_path, text="", fail={"unload": (errno.EPERM, "")})
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
     assert enable(kernel, Verification(probe=CMDLINE))["failed"]
@@ -450,7 +487,7 @@ def test_the_journal_names_what_is_accepted_and_what_could_not_be_undone(tmp_pat
     assert accepting.journal_lines[1].endswith(f": accept fix for the next boots: fix sha256={FIX.sha256} done")
 
 
-def test_the_soak_time_passes_after_disabling_too(tmp_path):
+def test_the_soak_time_passes_after_disabling_too(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     result = manage(Task(Wanted("fix", State.DISABLED), verification=Verification(watch=5)), kernel)
     assert "5 s after the change" in result["proofs"][-1]["how"]
@@ -459,26 +496,26 @@ def test_the_soak_time_passes_after_disabling_too(tmp_path):
 class Slow(ModelKernel):
     """A kernel whose transition takes 100 seconds."""
 
-    def transition_target(self, name):
+    def transition_target(self, name: str) -> bool | None:
         if self.clock >= 100:
             self._replace(dataclasses.replace(self._patch(name), in_transition=False))
         return super().transition_target(name)
 
 
-def test_on_stall_revert(tmp_path, enable):
+def test_on_stall_revert(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = ModelKernel(tmp_path, stall=["fix"])
     result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.ROLL_BACK))
     assert (result["reason"], kernel.patches) == ("transition_stalled", [])
     assert kernel.clock < 6
 
 
-def test_on_stall_wait(tmp_path, enable):
+def test_on_stall_wait(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Slow(tmp_path, stall=["fix"])
     result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.WAIT))
     assert (result["state"], kernel.clock >= 100) == ("enabled", True)
 
 
-def test_on_stall_report(tmp_path, enable):
+def test_on_stall_report(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = ModelKernel(tmp_path, stall=["fix"])
     result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.REPORT))
     assert "failed" not in result
@@ -487,7 +524,7 @@ def test_on_stall_report(tmp_path, enable):
     assert "is still running; it is held by sleep (pid 42) in hrtimer_nanosleep" in said(result)[-1]
 
 
-def test_what_was_disabled_by_force_stays_loaded(tmp_path):
+def test_what_was_disabled_by_force_stays_loaded(tmp_path: pathlib.Path) -> None:
     kernel = Slow(tmp_path, loaded(FIX), stall=["fix"])
     result = manage(
         Task(Wanted("fix", State.ABSENT), None, patience=Patience(timeout=5, on_stall=OnStall.FORCE)), kernel
@@ -497,13 +534,13 @@ def test_what_was_disabled_by_force_stays_loaded(tmp_path):
     assert "and its module stays loaded. Plan a reboot" in said(result)[-1]
 
 
-def test_on_stall_force(tmp_path, enable):
+def test_on_stall_force(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Slow(tmp_path, stall=["fix"])
     result = enable(kernel, patience=Patience(timeout=5, on_stall=OnStall.FORCE))
     assert (result["state"], kernel.calls) == ("enabled", ["load fix", "force fix"])
     assert "was forced: tasks may run old and new code together. Plan a reboot" in said(result)[-1]
 
 
-def test_nothing_of_this_is_needed_on_stop_machine_kernels(tmp_path):
+def test_nothing_of_this_is_needed_on_stop_machine_kernels(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix", abi=STOP_MACHINE)), abi=STOP_MACHINE)
     assert proofs(manage(Task(Wanted("fix", State.DISABLED)), kernel)) == {"state": True, "log": True}

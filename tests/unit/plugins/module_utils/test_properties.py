@@ -9,9 +9,11 @@ import dataclasses
 import errno
 import pathlib
 import tempfile
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     OnCovered,
     Patience,
@@ -23,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     PER_TASK,
     STOP_MACHINE,
     Function,
+    LoadedPatch,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
@@ -38,11 +41,12 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed for this P
 from hypothesis import given
 from hypothesis import strategies as st
 
+Situation = t.Tuple[t.Dict[str, t.Any], t.Dict[str, PatchFile], t.List[LoadedPatch], Wanted]
 NAMES = ("p1", "p2", "p3", "p4")
 FUNCTIONS = st.sets(st.sampled_from("abc"), min_size=1).map(
     lambda letters: tuple(Function("vmlinux", letter) for letter in sorted(letters))
 )
-KERNELS = st.sampled_from(
+KERNELS: st.SearchStrategy[dict[str, t.Any]] = st.sampled_from(
     [
         {"abi": PER_TASK},
         {"abi": STOP_MACHINE, "stacking_enforced": False},
@@ -57,7 +61,7 @@ TROUBLE = st.one_of(
 
 
 @st.composite
-def situations(draw, kernels=KERNELS):
+def situations(draw: st.DrawFn, kernels: st.SearchStrategy[dict[str, t.Any]] = KERNELS) -> Situation:
     """A kernel with up to four patches, the files of all four, and a verification for one of them."""
     kind = draw(kernels)
     files = {name: patch_file(name, abi=kind["abi"], functions=draw(FUNCTIONS)) for name in NAMES}
@@ -89,7 +93,13 @@ class Case:
     Copies of the files of what is loaded are at hand, as far as their patches are named in `kept`.
     """
 
-    def __init__(self, root, situation, trouble=None, kept=NAMES):
+    def __init__(
+        self,
+        root: str,
+        situation: Situation,
+        trouble: tuple[str, int] | None = None,
+        kept: set[str] | tuple[str, ...] = NAMES,
+    ) -> None:
         kind, files, patches, self.wanted = situation
         self.kernel = ModelKernel(root, *patches, **kind)
         self.files = files
@@ -103,25 +113,25 @@ class Case:
         if trouble:
             self.kernel.fail_later(*trouble)
 
-    def keep_files(self, kept):
+    def keep_files(self, kept: set[str] | tuple[str, ...]) -> None:
         for name in kept:
             if name in self.before:
                 file = self.files[name]
                 copies.store(self.kernel.files(), name, f"{self.kernel.root}/{name}.ko", file.sha256)
                 self.kernel.note_copy(file)
 
-    def manage(self, check_mode=False):
+    def manage(self, check_mode: bool = False) -> dict[str, t.Any]:
         path = f"{self.kernel.root}/{self.wanted.name}.ko" if self.wanted.file else None
         return manage(Task(self.wanted, path, patience=Patience(3, 2, 0.1), check_mode=check_mode), self.kernel)
 
-    def conditions(self):
+    def conditions(self) -> dict[str, bool]:
         return {patch.name: patch.enabled for patch in self.kernel.patches}
 
-    def stacks(self):
+    def stacks(self) -> dict[Function, list[str]]:
         stacks = self.kernel.snapshot().stacks()
         return {function: [patch.name for patch in stack] for function, stack in stacks.items()}
 
-    def reached(self):
+    def reached(self) -> bool:
         condition = self.conditions().get(self.wanted.name)
         return {
             "enabled": condition is True,
@@ -131,25 +141,25 @@ class Case:
             "reverted": condition is None,
         }[self.wanted.state]
 
-    def others(self, conditions):
+    def others(self, conditions: dict[str, bool]) -> dict[str, bool]:
         """The patches that the task is not about."""
         mine = {self.wanted.name, *self.superseded()}
         return {name: condition for name, condition in conditions.items() if name not in mine}
 
-    def superseded(self):
+    def superseded(self) -> set[str]:
         verification = set(self.wanted.supersedes)
-        functions = set(self.files[self.wanted.name].functions)
-        contained = [name for name, file in self.files.items() if functions.issuperset(file.functions)]
+        functions = set(self.files[self.wanted.name].functions or ())
+        contained = [name for name, file in self.files.items() if functions.issuperset(file.functions or ())]
         return verification.union(contained if "contained" in verification else [])
 
 
-def shown(result):
+def shown(result: dict[str, t.Any]) -> list[str]:
     """The diff's new side, without the identity: the model does not tell the digest of what it has loaded."""
     return [line for line in result["diff"]["after"].splitlines() if "identity" not in line]
 
 
 @given(situations())
-def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
+def test_it_succeeds_or_refuses_and_touches_nobody_else(situation: Situation) -> None:
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation)
         predicted = case.manage(check_mode=True)
@@ -176,7 +186,7 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation):
 
 
 @given(situations(), TROUBLE)
-def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
+def test_trouble_in_the_middle_is_undone_or_told(situation: Situation, trouble: tuple[str, int] | None) -> None:
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation, trouble)
         result = case.manage()
@@ -194,7 +204,9 @@ def test_trouble_in_the_middle_is_undone_or_told(situation, trouble):
 
 
 @given(situations(), TROUBLE, st.sets(st.sampled_from(NAMES)))
-def test_no_older_code_comes_above_what_was_live_and_stays(situation, trouble, kept):
+def test_no_older_code_comes_above_what_was_live_and_stays(
+    situation: Situation, trouble: tuple[str, int] | None, kept: set[str]
+) -> None:
     """Whatever files are at hand to undo with."""
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation, trouble, kept)
@@ -206,7 +218,7 @@ def test_no_older_code_comes_above_what_was_live_and_stays(situation, trouble, k
 
 
 @given(situations(st.just({"abi": PER_TASK})), st.sampled_from(NAMES), st.booleans())
-def test_after_a_stall_everything_that_was_live_is_live_again(situation, name, always):
+def test_after_a_stall_everything_that_was_live_is_live_again(situation: Situation, name: str, always: bool) -> None:
     """The files of all that was loaded are at hand: nothing is a reason to lose a patch, or the order of two."""
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation)
@@ -218,7 +230,9 @@ def test_after_a_stall_everything_that_was_live_is_live_again(situation, name, a
 
 
 @given(situations(), st.sampled_from(OnCovered))
-def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(situation, on_covered):
+def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(
+    situation: Situation, on_covered: OnCovered
+) -> None:
     with tempfile.TemporaryDirectory() as root:
         case = Case(root, situation)
         name = case.wanted.name
@@ -255,11 +269,11 @@ class Cut(BaseException):
 class Scissors:
     """Cuts a run off before the event of this number: a call of the kernel, or a change of the collection's files."""
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         self.left = number
 
-    def __call__(self, call):
-        def counted(*args, **keywords):
+    def __call__(self, call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        def counted(*args: t.Any, **keywords: t.Any) -> t.Any:
             if self.left == 0:
                 raise Cut
             self.left -= 1
@@ -269,7 +283,7 @@ class Scissors:
 
 
 @given(situations(), st.integers(0, 30))
-def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
+def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation: Situation, number: int) -> None:
     """Cut off anywhere, then run again: what comes out is what comes out without the cut."""
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as other_root:
         undisturbed = Case(other_root, situation)
@@ -303,9 +317,9 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation, number):
         assert any("interrupted" in sentence for sentence in said(again)) == noted or again.get("failed")
 
 
-def test_the_model_can_fail():
+def test_the_model_can_fail() -> None:
     with tempfile.TemporaryDirectory() as root:
         file = patch_file("p1", abi=STOP_MACHINE)
-        situation = ({"abi": STOP_MACHINE}, {"p1": file}, [], Wanted("p1", State.ENABLED, file))
+        situation: Situation = ({"abi": STOP_MACHINE}, {"p1": file}, [], Wanted("p1", State.ENABLED, file))
         result = Case(root, situation, ("enable", 0)).manage()
         assert result["errno"] == errno.errorcode[errno.EIO]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import pathlib
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain
@@ -21,7 +23,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Task,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    LoadedPatch,
+    Snapshot,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import (
     host_needs_reboot,
     stays_until_reboot,
@@ -68,7 +75,7 @@ ABOUT_BOTH = Plan((Step(Action.DISABLE, "other"), Step(Action.UNLOAD, "other")),
         (OFF, {"abi": STOP_MACHINE, "modules_disabled": True}, False),
     ],
 )
-def test_what_stays_until_a_reboot(patch, host, expected):
+def test_what_stays_until_a_reboot(patch: LoadedPatch, host: dict[str, t.Any], expected: bool) -> None:
     now = snapshot(patch, **host)
     assert stays_until_reboot(patch, now) is expected
     assert host_needs_reboot(now) is expected
@@ -84,7 +91,7 @@ def test_what_stays_until_a_reboot(patch, host, expected):
         ({"modules_disabled": True}, False),
     ],
 )
-def test_a_host_without_such_a_patch(host, expected):
+def test_a_host_without_such_a_patch(host: dict[str, t.Any], expected: bool) -> None:
     assert host_needs_reboot(snapshot(ON, **host)) is expected
 
 
@@ -110,7 +117,9 @@ def test_a_host_without_such_a_patch(host, expected):
         ([], ABOUT_FIX, [PERMANENT], [loaded(patch_file("fix", "2"))], True),
     ],
 )
-def test_a_task(findings, plan, found, goal, expected):
+def test_a_task(
+    findings: list[Finding], plan: Plan, found: list[LoadedPatch], goal: list[LoadedPatch], expected: bool
+) -> None:
     assert task_needs_reboot(findings, plan, snapshot(*found), snapshot(*goal)) is expected
 
 
@@ -123,18 +132,18 @@ def test_a_task(findings, plan, found, goal, expected):
         (errno.EPERM, "", False),
     ],
 )
-def test_an_answer_of_the_kernel(number, line, expected):
+def test_an_answer_of_the_kernel(number: int, line: str, expected: bool) -> None:
     assert explain(Action.LOAD, number, [line], PER_TASK).only_reboot is expected
 
 
 # ---- the result of livepatch_module ----
 
 
-def enable(host, **keywords):
+def enable(host: ModelHost, **keywords: t.Any) -> dict[str, t.Any]:
     return host.run("fix", file=FIX, **keywords)
 
 
-def test_a_result_always_says_it(tmp_path):
+def test_a_result_always_says_it(tmp_path: pathlib.Path) -> None:
     host = ModelHost(tmp_path)
     host.kernel.add_file(FIX)
     (tmp_path / "sent.ko").write_bytes(content_of("fix"))
@@ -161,7 +170,7 @@ def test_a_result_always_says_it(tmp_path):
         ({"ftrace_enabled": False}, False),
     ],
 )
-def test_a_refusal(tmp_path, check_mode, conditions, expected):
+def test_a_refusal(tmp_path: pathlib.Path, check_mode: bool, conditions: dict[str, t.Any], expected: bool) -> None:
     kernel = ModelKernel(tmp_path)
     kernel.conditions_now = dataclasses.replace(kernel.conditions_now, **conditions)
     result = manage(Task(Wanted("fix", State.ENABLED, FIX), "/sent.ko", check_mode=check_mode), kernel)
@@ -170,7 +179,7 @@ def test_a_refusal(tmp_path, check_mode, conditions, expected):
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("state", [State.ABSENT, State.REVERTED])
-def test_a_module_without_an_exit_function_is_to_go(tmp_path, abi, state):
+def test_a_module_without_an_exit_function_is_to_go(tmp_path: pathlib.Path, abi: str, state: State) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file(abi=abi), permanent=True), abi=abi)
     result = manage(Task(Wanted("fix", state)), kernel)
     assert (result["reason"], result["reboot_required"]) == ("module_not_removable", True)
@@ -178,7 +187,9 @@ def test_a_module_without_an_exit_function_is_to_go(tmp_path, abi, state):
 
 @pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize(("abi", "expected"), [(PER_TASK, True), (STOP_MACHINE, False)])
-def test_a_module_without_an_exit_function_is_disabled(tmp_path, abi, expected, check_mode):
+def test_a_module_without_an_exit_function_is_disabled(
+    tmp_path: pathlib.Path, abi: str, expected: bool, check_mode: bool
+) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file(abi=abi), permanent=True), abi=abi)
     result = manage(Task(Wanted("fix", State.DISABLED), check_mode=check_mode), kernel)
     assert (result["changed"], result["reboot_required"], result["patch"]["reboot_required"]) == (
@@ -188,16 +199,16 @@ def test_a_module_without_an_exit_function_is_disabled(tmp_path, abi, expected, 
     )
 
 
-def test_a_module_without_an_exit_function_that_was_loaded_cannot_be_rolled_back(tmp_path):
+def test_a_module_without_an_exit_function_that_was_loaded_cannot_be_rolled_back(tmp_path: pathlib.Path) -> None:
     class Stays(ModelKernel):
-        def load(self, path, sha256):
+        def load(self, path: str, sha256: str) -> None:
             super().load(path, sha256)
             self.patches = [dataclasses.replace(patch, permanent=True) for patch in self.patches]
 
-        def unload(self, name):
+        def unload(self, name: str) -> None:
             raise OSError(errno.EBUSY, "")
 
-        def snapshot(self):
+        def snapshot(self) -> Snapshot:
             now = super().snapshot()
             # The proof of the result fails.
             return dataclasses.replace(
@@ -216,14 +227,14 @@ def test_a_module_without_an_exit_function_that_was_loaded_cannot_be_rolled_back
 FORCED = Patience(timeout=1, on_stall=OnStall.FORCE)
 
 
-def test_a_transition_that_is_forced(tmp_path):
+def test_a_transition_that_is_forced(tmp_path: pathlib.Path) -> None:
     host = ModelHost(tmp_path, stall=["fix"])
     result = enable(host, patience=FORCED)
     assert (result["state"], result["reboot_required"]) == ("enabled", True)
     assert [finding["severity"] for finding in result["findings"] if finding["reason"] == "forced"] == [WARN]
 
 
-def test_what_was_disabled_by_force_never_goes(tmp_path):
+def test_what_was_disabled_by_force_never_goes(tmp_path: pathlib.Path) -> None:
     host = ModelHost(tmp_path, ON, kept=[FIX], stall=["fix"])
     first = host.run("fix", State.ABSENT, patience=FORCED)
     assert (first["state"], first["reboot_required"], first["patch"]["reboot_required"]) == ("disabled", True, True)
@@ -233,6 +244,6 @@ def test_what_was_disabled_by_force_never_goes(tmp_path):
     assert host.run("other", State.DISABLED)["reboot_required"] is False
 
 
-def test_a_transition_that_is_left_running(tmp_path):
+def test_a_transition_that_is_left_running(tmp_path: pathlib.Path) -> None:
     host = ModelHost(tmp_path, stall=["fix"])
     assert enable(host, patience=Patience(timeout=1, on_stall=OnStall.REPORT))["reboot_required"] is False

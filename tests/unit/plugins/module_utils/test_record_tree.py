@@ -44,7 +44,7 @@ ffffffffc0200000 t new_cmdline\t[lp_one]
 
 CONFIG = "CONFIG_SMP=y\nCONFIG_FOREIGN=y\nCONFIG_KALLSYMS=y\nCONFIG_LIVEPATCH=y\n# CONFIG_PREEMPT is not set\n"
 
-FILES = {
+FILES: dict[str, bytes | str] = {
     "/proc/config.gz": gzip.compress(CONFIG.encode()),
     "/proc/kallsyms": SYMBOLS,
     "/proc/keys": "1ed2b2c5 I------     1 perm 1f030000     0     0 asymmetri Us: 6ccece7e: X509.rsa 6ccece7e []\n",
@@ -124,7 +124,7 @@ def test_a_recorded_host_is_read_as_the_host_is(tree: Tree, tmp_path: pathlib.Pa
         ("vmlinux", "cmdline_proc_show"): (Symbol(0xFFFFFFFF81000010, 0x30, frozenset(["an_alias"])),),
         ("ext4", "ext4_sync_file"): (Symbol(0xFFFFFFFFC0000000, 0x20),),
     }
-    assert conditions.loadable == {"ext4"}
+    assert conditions.loadable == frozenset(["ext4"])
     assert [holder.command for holder in read_stalling_tasks(files, enabling=True)] == ["sleep"]
 
 

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import pathlib
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
+    Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
@@ -29,44 +31,46 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 A, B = Function("vmlinux", "a"), Function("vmlinux", "b")
 
 
-def steps(plan):
+def steps(plan: Plan) -> list[str]:
     assert not plan.refusals, plan.refusals
     return [str(step) for step in plan.steps if step.action != "wait"]
 
 
-def host(*names, abi=PER_TASK, **changes):
+def host(*names: str, abi: str = PER_TASK, **changes: t.Any) -> Snapshot:
     patches = [loaded(patch_file(name, abi=abi), load_index=place) for place, name in enumerate(names, 1)]
     return snapshot(*patches, abi=abi, **changes)
 
 
-def revert(state, displaced, kept=(), **verification):
+def revert(
+    state: Snapshot, displaced: tuple[Displaced, ...], kept: tuple[str, ...] = (), **verification: t.Any
+) -> Plan:
     files = {name: patch_file(name, abi=state.abi) for name in kept}
     return plan_revert(state, Wanted("new", State.REVERTED, **verification), files, displaced)
 
 
-def back(name, abi=PER_TASK, enabled=True, **changes):
+def back(name: str, abi: str = PER_TASK, enabled: bool = True, **changes: t.Any) -> Displaced:
     return Displaced(name, enabled, patch_file(name, abi=abi), **changes)
 
 
-def test_nothing_is_to_be_done_where_it_is_not_loaded():
+def test_nothing_is_to_be_done_where_it_is_not_loaded() -> None:
     assert steps(revert(host("other"), ())) == []
 
 
-def test_another_content_of_the_name_is_not_what_is_reverted():
+def test_another_content_of_the_name_is_not_what_is_reverted() -> None:
     assert steps(revert(host("new"), (), file=patch_file("new", content="2"))) == []
 
 
-def test_what_displaced_nothing_just_goes():
+def test_what_displaced_nothing_just_goes() -> None:
     assert steps(revert(host("new"), ())) == ["disable new", "unload new"]
 
 
 @pytest.mark.parametrize("abi, enable", [(PER_TASK, []), (STOP_MACHINE, ["enable old"])])
-def test_what_was_superseded_is_active_before_the_patch_goes(abi, enable):
+def test_what_was_superseded_is_active_before_the_patch_goes(abi: str, enable: list[str]) -> None:
     plan = revert(host("new", abi=abi, stacking_enforced=False), (back("old", abi),))
     assert steps(plan) == ["load old", *enable, "disable new", "unload new"]
 
 
-def test_with_livepatch_stack_the_patch_must_go_first():
+def test_with_livepatch_stack_the_patch_must_go_first() -> None:
     plan = revert(host("new", abi=STOP_MACHINE, stacking_enforced=True), (back("old", STOP_MACHINE),))
     assert steps(plan) == ["load old", "disable new", "unload new", "enable old"]
 
@@ -86,12 +90,12 @@ def test_with_livepatch_stack_the_patch_must_go_first():
         ),
     ],
 )
-def test_several_come_back_in_their_order(abi, stacking_enforced, expected):
+def test_several_come_back_in_their_order(abi: str, stacking_enforced: bool | None, expected: list[str]) -> None:
     plan = revert(host("new", abi=abi, stacking_enforced=stacking_enforced), (back("one", abi), back("two", abi)))
     assert steps(plan) == expected
 
 
-def test_what_was_disabled_comes_back_disabled():
+def test_what_was_disabled_comes_back_disabled() -> None:
     plan = revert(
         host("new", abi=STOP_MACHINE, stacking_enforced=False),
         (back("one", STOP_MACHINE), back("two", STOP_MACHINE, enabled=False)),
@@ -99,7 +103,7 @@ def test_what_was_disabled_comes_back_disabled():
     assert steps(plan) == ["load two", "load one", "enable one", "disable new", "unload new"]
 
 
-def test_only_disabled_ones_come_back():
+def test_only_disabled_ones_come_back() -> None:
     plan = revert(
         host("new", abi=STOP_MACHINE, stacking_enforced=False),
         (back("one", STOP_MACHINE, enabled=False),),
@@ -107,20 +111,20 @@ def test_only_disabled_ones_come_back():
     assert steps(plan) == ["load one", "disable new", "unload new"]
 
 
-def test_the_earlier_content_of_the_name_comes_back():
+def test_the_earlier_content_of_the_name_comes_back() -> None:
     plan = revert(host("new"), (Displaced("new", True, patch_file("new", content="0")),))
     assert steps(plan) == ["disable new", "unload new", "load new"]
     assert plan.loads == (patch_file("new", content="0"),)
 
 
-def test_what_is_not_kept_cannot_come_back():
+def test_what_is_not_kept_cannot_come_back() -> None:
     plan = revert(host("new"), (Displaced("old", True, None),))
     (refusal,) = plan.refusals
     assert refusal.reason == "needs_file"
     assert refusal.seen == "new took the place of old, which could not be brought back."
 
 
-def test_a_patch_that_was_above_the_superseded_one_stays_above():
+def test_a_patch_that_was_above_the_superseded_one_stays_above() -> None:
     state = host("above", "new", abi=STOP_MACHINE, stacking_enforced=False)
     displaced = (back("old", STOP_MACHINE, under=("above",)),)
     (refusal,) = revert(state, displaced, on_covered=OnCovered.REFUSE).refusals
@@ -141,13 +145,13 @@ def test_a_patch_that_was_above_the_superseded_one_stays_above():
     ]
 
 
-def test_a_patch_under_another_one_is_refused():
+def test_a_patch_under_another_one_is_refused() -> None:
     state = host("new", "above", abi=STOP_MACHINE, stacking_enforced=False)
     (refusal,) = revert(state, (back("old", STOP_MACHINE),)).refusals
     assert refusal.reason == "covered"
 
 
-def run(kernel, wanted, content="1"):
+def run(kernel: ModelKernel, wanted: Wanted, content: str = "1") -> dict[str, t.Any]:
     path = None
     if wanted.file:
         path = f"{kernel.root}/{wanted.name}.source"
@@ -159,11 +163,11 @@ def run(kernel, wanted, content="1"):
     return result
 
 
-def kept(kernel):
+def kept(kernel: ModelKernel) -> list[str]:
     return sorted(path.name for path in pathlib.Path(kernel.root, "run/openeuler-livepatch").iterdir())
 
 
-def test_a_superseded_patch_is_kept_as_long_as_the_one_that_took_its_place(tmp_path):
+def test_a_superseded_patch_is_kept_as_long_as_the_one_that_took_its_place(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path)
     old, new = patch_file("old"), patch_file("new")
     run(kernel, Wanted("old", State.ENABLED, old))
@@ -176,7 +180,7 @@ def test_a_superseded_patch_is_kept_as_long_as_the_one_that_took_its_place(tmp_p
     assert kept(kernel) == []
 
 
-def test_an_earlier_content_comes_back_once(tmp_path):
+def test_an_earlier_content_comes_back_once(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path)
     run(kernel, Wanted("fix", State.ENABLED, patch_file("fix")))
     run(kernel, Wanted("fix", State.ENABLED, patch_file("fix", content="2"), reload=True), content="2")
@@ -186,7 +190,7 @@ def test_an_earlier_content_comes_back_once(tmp_path):
     assert not run(kernel, Wanted("fix", State.REVERTED, patch_file("fix", content="2")), content="2")["changed"]
 
 
-def test_what_a_loaded_patch_supersedes_later_is_remembered_too(tmp_path):
+def test_what_a_loaded_patch_supersedes_later_is_remembered_too(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path)
     run(kernel, Wanted("one", State.ENABLED, patch_file("one")))
     run(kernel, Wanted("new", State.ENABLED, patch_file("new"), supersedes=("one",)))
@@ -196,7 +200,7 @@ def test_what_a_loaded_patch_supersedes_later_is_remembered_too(tmp_path):
     assert {patch.name: patch.enabled for patch in kernel.patches} == {"one": True, "two": True}
 
 
-def test_what_is_superseded_twice_comes_back_once(tmp_path):
+def test_what_is_superseded_twice_comes_back_once(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path)
     for _time in range(2):
         run(kernel, Wanted("one", State.ENABLED, patch_file("one")))
@@ -205,6 +209,6 @@ def test_what_is_superseded_twice_comes_back_once(tmp_path):
     assert [patch.name for patch in kernel.patches] == ["one"]
 
 
-def test_plans_that_revert_nothing_are_as_before():
+def test_plans_that_revert_nothing_are_as_before() -> None:
     state = host("new")
     assert make_plan(state, Wanted("new", State.ENABLED)).steps == ()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import pathlib
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
@@ -32,7 +34,7 @@ F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
 AS_BEFORE = "The host is as it was before."
 
 
-def files(abi, functions=None, **changes):
+def files(abi: str, functions: dict[str, t.Any] | None = None, **changes: t.Any) -> dict[str, t.Any]:
     """A file for each name, with the functions given, or with the function f."""
     functions = functions or {}
     return {
@@ -42,13 +44,13 @@ def files(abi, functions=None, **changes):
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_what_was_live_comes_back_although_the_new_patch_does_not_go(tmp_path, abi):
+def test_what_was_live_comes_back_although_the_new_patch_does_not_go(tmp_path: pathlib.Path, abi: str) -> None:
     old, new = files(abi)["old"], files(abi)["new"]
     host = ModelHost(tmp_path, loaded(old), abi=abi, kept=[old])
     host.kernel.fail = {"unload": (errno.EIO, "")}
     unload = host.kernel.unload
 
-    def unload_all_but_new(name):
+    def unload_all_but_new(name: str) -> None:
         if name == "new":
             raise OSError(errno.EBUSY, "")
         unload(name)
@@ -64,7 +66,7 @@ def test_what_was_live_comes_back_although_the_new_patch_does_not_go(tmp_path, a
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_a_content_that_failed_does_not_stay(tmp_path, abi):
+def test_a_content_that_failed_does_not_stay(tmp_path: pathlib.Path, abi: str) -> None:
     first, second = patch_file("fix", abi=abi), patch_file("fix", "2", abi=abi)
     host = ModelHost(tmp_path, loaded(first), abi=abi)
     if abi == STOP_MACHINE:
@@ -79,7 +81,7 @@ def test_a_content_that_failed_does_not_stay(tmp_path, abi):
     assert AS_BEFORE not in result["msg"]
 
 
-def test_what_could_be_lost_is_said_before():
+def test_what_could_be_lost_is_said_before() -> None:
     second = patch_file("fix", "2")
     plan = make_plan(snapshot(loaded(patch_file("fix"))), Wanted("fix", State.ENABLED, second, reload=True))
     assert "If this fails, fix cannot be loaded again." in plan.notes[0].seen
@@ -89,7 +91,7 @@ def test_what_could_be_lost_is_said_before():
     ).notes
 
 
-def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_path):
+def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_path: pathlib.Path) -> None:
     first = patch_file("hidden_replace", abi=STOP_MACHINE, functions=(F,))
     second = patch_file("hidden_replace", "2", abi=STOP_MACHINE, functions=(F,))
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)))
@@ -102,7 +104,7 @@ def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_pat
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("instances", [(1, 2), (1, 1), (None, None)])
-def test_without_a_mark_the_plan_tells_contents_apart(abi, instances):
+def test_without_a_mark_the_plan_tells_contents_apart(abi: str, instances: tuple[int | None, int | None]) -> None:
     first, second = patch_file("fix", build_id=None, abi=abi), patch_file("fix", "2", build_id=None, abi=abi)
     kept = dataclasses.replace(loaded(first), identity=Identity(sha256=first.sha256))
     before = dataclasses.replace(kept, instance=instances[0])
@@ -119,7 +121,7 @@ def test_without_a_mark_the_plan_tells_contents_apart(abi, instances):
 # ---- per_task: one transition at a time, and no patch is enabled without being loaded ----
 
 
-def test_a_superseded_patch_that_does_not_go_comes_back(tmp_path):
+def test_a_superseded_patch_that_does_not_go_comes_back(tmp_path: pathlib.Path) -> None:
     file = files(PER_TASK)
     host = ModelHost(tmp_path, loaded(file["old"]), kept=[file["old"]], stall=["old"])
     result = host.run("new", file=file["new"], supersedes=("old",))
@@ -128,7 +130,7 @@ def test_a_superseded_patch_that_does_not_go_comes_back(tmp_path):
     assert result["rolled_back"] == ["enable old", "disable new", "unload new"]
 
 
-def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
+def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path: pathlib.Path) -> None:
     file = files(PER_TASK)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
@@ -138,7 +140,7 @@ def test_a_lifted_patch_that_does_not_rise_is_not_in_the_way(tmp_path):
     assert (host.stack, result["not_restored"]) == (["old", "mid"], [])
 
 
-def test_what_was_disabled_is_not_loaded_again(tmp_path):
+def test_what_was_disabled_is_not_loaded_again(tmp_path: pathlib.Path) -> None:
     file = files(PER_TASK, replace=True)
     host = ModelHost(tmp_path, loaded(file["old"], enabled=False), loaded(file["mid"]), kept=[file["old"], file["mid"]])
     plan = Plan(steps=(Step(Action.UNLOAD, "old"),))
@@ -147,7 +149,7 @@ def test_what_was_disabled_is_not_loaded_again(tmp_path):
     assert rollback_steps(before, host.kernel.snapshot(), plan, file) == []
 
 
-def test_the_order_comes_back(tmp_path):
+def test_the_order_comes_back(tmp_path: pathlib.Path) -> None:
     file = files(PER_TASK)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
@@ -157,7 +159,7 @@ def test_the_order_comes_back(tmp_path):
     assert (host.stack, result["not_restored"]) == (["old", "mid"], [])
 
 
-def test_what_has_nothing_to_do_with_it_is_left_alone(tmp_path):
+def test_what_has_nothing_to_do_with_it_is_left_alone(tmp_path: pathlib.Path) -> None:
     file = files(PER_TASK, {"mid": (G,)})
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
@@ -170,7 +172,7 @@ def test_what_has_nothing_to_do_with_it_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("operation", ["disable", "unload"])
-def test_what_was_covered_comes_back_below_what_superseded_it(tmp_path, abi, operation):
+def test_what_was_covered_comes_back_below_what_superseded_it(tmp_path: pathlib.Path, abi: str, operation: str) -> None:
     """Also where nothing but the superseded patches was to change: the wanted one was enabled already."""
     file = files(abi)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid", "new"))]
@@ -182,7 +184,7 @@ def test_what_was_covered_comes_back_below_what_superseded_it(tmp_path, abi, ope
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path, abi):
+def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path: pathlib.Path, abi: str) -> None:
     """Nobody's patch but the wanted one may be moved, which covers the one that does not come back."""
     file = files(abi)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
@@ -193,7 +195,7 @@ def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path, abi):
     assert host.stack == ["mid"]
 
 
-def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path):
+def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path: pathlib.Path) -> None:
     """The configuration is hidden: that the order of the list decides is learned on the way back."""
     file = files(STOP_MACHINE)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
@@ -208,7 +210,7 @@ def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path):
     assert why.startswith("to enable old failed as well (The kernel has CONFIG_LIVEPATCH_STACK: ")
 
 
-def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
+def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path: pathlib.Path) -> None:
     """With CONFIG_LIVEPATCH_STACK it is the last of the list, so that it would come above."""
     file = files(STOP_MACHINE)
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
@@ -223,7 +225,7 @@ def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path):
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_a_newer_patch_is_not_covered(abi):
+def test_a_newer_patch_is_not_covered(abi: str) -> None:
     big = patch_file("big", abi=abi, functions=(F, G))
     hotfix = patch_file("hotfix", abi=abi, functions=(F,))
     wanted = Wanted("big", State.ENABLED, big, supersedes=("contained",))
@@ -240,7 +242,7 @@ def test_a_newer_patch_is_not_covered(abi):
 
 
 @pytest.mark.parametrize("operation", ["enable", "disable", "unload"])
-def test_a_stack_that_cannot_be_read_at_the_moment(tmp_path, operation):
+def test_a_stack_that_cannot_be_read_at_the_moment(tmp_path: pathlib.Path, operation: str) -> None:
     old, new = files(STOP_MACHINE)["old"], files(STOP_MACHINE)["new"]
     host = ModelHost(tmp_path, loaded(old), abi=STOP_MACHINE, kept=[old])
     host.kernel.fail = {operation: (errno.EINVAL, "livepatch: bash:123 has an unreliable stack, ret=-22")}
@@ -254,7 +256,7 @@ def test_a_stack_that_cannot_be_read_at_the_moment(tmp_path, operation):
 
 
 @pytest.mark.parametrize(("replace", "functions"), [(True, (F,)), (None, (F, G))])
-def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
+def test_a_registered_patch_with_replace_is_not_enabled(replace: bool | None, functions: tuple[Function, ...]) -> None:
     file = patch_file("fix", abi=STOP_MACHINE, functions=(F,), replace=replace)
     registered = loaded(file, False, functions=functions, replace=None)
     plan = make_plan(
@@ -266,7 +268,9 @@ def test_a_registered_patch_with_replace_is_not_enabled(replace, functions):
 @pytest.mark.parametrize(
     ("functions", "enabled", "expected"), [((F, G), False, ["needs_file"]), ((F,), False, []), ((F, G), True, [])]
 )
-def test_what_somebody_registered_may_have_replace(functions, enabled, expected):
+def test_what_somebody_registered_may_have_replace(
+    functions: tuple[Function, ...], enabled: bool, expected: list[str]
+) -> None:
     below = loaded(patch_file("below", abi=STOP_MACHINE, functions=(G,)), load_index=1)
     above = loaded(patch_file("above", abi=STOP_MACHINE, functions=functions, replace=None), enabled, load_index=2)
     plan = make_plan(snapshot(below, above, abi=STOP_MACHINE, stacking_enforced=False), Wanted("above", State.ENABLED))
@@ -276,7 +280,7 @@ def test_what_somebody_registered_may_have_replace(functions, enabled, expected)
 @pytest.mark.parametrize(
     ("replace", "expected"), [(False, []), (True, ["replaces_others"]), (None, ["replaces_others"])]
 )
-def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
+def test_what_replaces_is_not_loaded_above_what_is_wanted(replace: bool | None, expected: list[str]) -> None:
     fix = patch_file("fix", functions=(F,), replace=False)
     upper = patch_file("upper", functions=(F,), replace=replace)
     host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=None))
@@ -284,7 +288,7 @@ def test_what_replaces_is_not_loaded_above_what_is_wanted(replace, expected):
     assert [refusal.reason for refusal in plan.refusals] == expected
 
 
-def test_what_may_have_replace_is_not_exchanged_beside_others():
+def test_what_may_have_replace_is_not_exchanged_beside_others() -> None:
     first, second = (patch_file("fix", content, abi=STOP_MACHINE, replace=None) for content in "12")
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)), load_index=2)
     mine, verification = loaded(first, load_index=1), Wanted("fix", State.ENABLED, second, reload=True)

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import pathlib
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
@@ -61,7 +62,7 @@ BOOT = Acceptance((ACCEPTED_FIX,), (Quarantined("fix", "abc", "6.6.0", "then", "
 
 
 @pytest.mark.parametrize("note", [NOTE, dataclasses.replace(NOTE, boot=BOOT)])
-def test_a_note_is_read_as_it_was_written(tmp_path, note):
+def test_a_note_is_read_as_it_was_written(tmp_path: pathlib.Path, note: journal.Note) -> None:
     files = Files(str(tmp_path))
     assert journal.read_note(files) is None
     journal.write_note(files, note)
@@ -72,7 +73,7 @@ def test_a_note_is_read_as_it_was_written(tmp_path, note):
     assert journal.read_note(files) is None
 
 
-def test_the_note_of_an_older_version_is_read(tmp_path):
+def test_the_note_of_an_older_version_is_read(tmp_path: pathlib.Path) -> None:
     files = Files(str(tmp_path))
     journal.write_note(files, NOTE)
     path = tmp_path / "run/openeuler-livepatch/run"
@@ -83,7 +84,7 @@ def test_the_note_of_an_older_version_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"who": 1, "what": 1, "started": 1, "before": [{}]}'])
-def test_a_damaged_note_is_none_and_does_not_stay(tmp_path, damage):
+def test_a_damaged_note_is_none_and_does_not_stay(tmp_path: pathlib.Path, damage: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
     (tmp_path / "run/openeuler-livepatch/run").write_text(damage)
@@ -93,7 +94,7 @@ def test_a_damaged_note_is_none_and_does_not_stay(tmp_path, damage):
     assert not (tmp_path / "run/openeuler-livepatch/run").exists()
 
 
-def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path):
+def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
         journal.write_note(kernel.files(), NOTE)
@@ -103,14 +104,14 @@ def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path):
     assert "root, process 1 since 2026-01-01T00:00:00Z: load fix" in result["msg"]
 
 
-def test_the_second_run_goes_on_when_the_first_has_ended(tmp_path):
+def test_the_second_run_goes_on_when_the_first_has_ended(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
         pass
     assert manage(Task(Wanted("fix", State.ABSENT)), kernel)["state"] == "absent"
 
 
-def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path):
+def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
         assert not manage(Task(Wanted("fix", State.ENABLED, FIX)), kernel)["changed"]
@@ -123,7 +124,7 @@ def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path):
     assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
 
 
-def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path):
+def test_check_mode_tells_of_a_run_that_was_cut_off(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
     result = manage(Task(Wanted("fix", State.ENABLED, FIX), check_mode=True), kernel)
@@ -138,25 +139,25 @@ class Cut(BaseException):
 class MortalKernel(ModelKernel):
     """A kernel during whose call `last` the process dies; a module has another inode each time that it is loaded."""
 
-    last = None
+    last: str | None = None
 
-    def load(self, path, sha256):
+    def load(self, path: str, sha256: str) -> None:
         name = self.known_files[sha256].name
         super().load(path, sha256)
         pathlib.Path(self.root, "sys/module", name).mkdir(parents=True)
         self._die_after(f"load {name}")
 
-    def unload(self, name):
+    def unload(self, name: str) -> None:
         super().unload(name)
         gone = pathlib.Path(self.root, "sys/module", name)
         gone.rename(gone.with_name(f"{name} {len(self.calls)}"))
         self._die_after(f"unload {name}")
 
-    def write_enabled(self, name, value):
+    def write_enabled(self, name: str, value: bool) -> None:
         super().write_enabled(name, value)
         self._die_after(f"{'enable' if value else 'disable'} {name}")
 
-    def _die_after(self, call):
+    def _die_after(self, call: str) -> None:
         if call == self.last:
             self.last = None
             raise Cut
@@ -165,11 +166,18 @@ class MortalKernel(ModelKernel):
 class Host:
     """A model of a host, with tasks for it and runs that are cut off."""
 
-    def __init__(self, tmp_path, abi=PER_TASK):
+    def __init__(self, tmp_path: pathlib.Path, abi: str = PER_TASK) -> None:
         self.root = tmp_path
         self.kernel = MortalKernel(tmp_path, abi=abi)
 
-    def run(self, name, state=State.ENABLED, sent=True, task=None, **wanted):
+    def run(
+        self,
+        name: str,
+        state: State = State.ENABLED,
+        sent: bool = True,
+        task: dict[str, t.Any] | None = None,
+        **wanted: t.Any,
+    ) -> dict[str, t.Any]:
         file = patch_file(name, abi=self.kernel.abi)
         self.kernel.add_file(file)
         path = self.root / f"{name}.ko"
@@ -177,21 +185,23 @@ class Host:
         verification = Wanted(name, state, file if state == State.ENABLED else None, **wanted)
         return manage(Task(verification, str(path) if sent else None, **(task or {})), self.kernel)
 
-    def dies_after(self, call, *arguments, **wanted):
+    def dies_after(self, call: str, *arguments: t.Any, **wanted: t.Any) -> None:
         self.kernel.last = call
         with pytest.raises(Cut):
             self.run(*arguments, **wanted)
 
     @property
-    def acceptance(self):
+    def acceptance(self) -> Acceptance:
         return boot_store.read(self.kernel.files())
 
-    def conditions(self):
+    def conditions(self) -> dict[str, bool]:
         return {patch.name: patch.enabled for patch in self.kernel.patches}
 
 
 @pytest.mark.parametrize(("call", "base"), [("unload new", True), ("load new", False)])
-def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_off(tmp_path, call, base):
+def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_off(
+    tmp_path: pathlib.Path, call: str, base: bool
+) -> None:
     host = Host(tmp_path)
     host.run("base")
     host.run("old")
@@ -203,7 +213,7 @@ def test_what_a_patch_displaced_is_known_after_a_run_that_took_it_out_was_cut_of
     assert host.conditions() == {"base": base, "old": True}
 
 
-def test_what_was_disabled_comes_back_after_a_run_that_was_cut_off(tmp_path):
+def test_what_was_disabled_comes_back_after_a_run_that_was_cut_off(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.run("new")
     host.run("new", State.DISABLED)
@@ -213,7 +223,9 @@ def test_what_was_disabled_comes_back_after_a_run_that_was_cut_off(tmp_path):
 
 
 @pytest.mark.parametrize(("abi", "call"), [(PER_TASK, "disable fix"), (STOP_MACHINE, "disable fix")])
-def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, abi, call):
+def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(
+    tmp_path: pathlib.Path, abi: str, call: str
+) -> None:
     host = Host(tmp_path, abi)
     host.run("fix", boot=AtBoot.ACCEPTED)
     before = host.acceptance
@@ -232,7 +244,9 @@ def test_what_was_forgotten_is_accepted_again_when_the_run_is_undone(tmp_path, a
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_what_cannot_be_accepted_again_is_told(tmp_path, monkeypatch, damaged):
+def test_what_cannot_be_accepted_again_is_told(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
     host = Host(tmp_path)
     host.run("fix", boot=AtBoot.ACCEPTED)
     host.dies_after("disable fix", "fix", State.ABSENT)
@@ -246,14 +260,14 @@ def test_what_cannot_be_accepted_again_is_told(tmp_path, monkeypatch, damaged):
     assert (store.read_text() == "{") == damaged
 
 
-def fail_with(number):
-    def fail(*_arguments, **_keywords):
+def fail_with(number: int) -> t.Callable[..., None]:
+    def fail(*_arguments: t.Any, **_keywords: t.Any) -> None:
         raise OSError(number, os.strerror(number))
 
     return fail
 
 
-def test_what_a_run_has_forgotten_and_taken_out_stays_forgotten(tmp_path):
+def test_what_a_run_has_forgotten_and_taken_out_stays_forgotten(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.run("fix", boot=AtBoot.ACCEPTED)
     host.dies_after("unload fix", "fix", State.ABSENT)
@@ -266,14 +280,14 @@ def test_what_a_run_has_forgotten_and_taken_out_stays_forgotten(tmp_path):
 class Scissors:
     """Cuts a run off before the change of this number: of the kernel, or of the collection's files."""
 
-    def __init__(self, patched, host, number):
+    def __init__(self, patched: pytest.MonkeyPatch, host: Host, number: int) -> None:
         self.left = number
         places = ((host.kernel, "_call"), (durable, "write"), (journal, "write"), (journal, "remove_note"))
         for place, name in (*places, (boot_store, "prune")):
             patched.setattr(place, name, self._counted(getattr(place, name)))
 
-    def _counted(self, call):
-        def counted(*arguments, **keywords):
+    def _counted(self, call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        def counted(*arguments: t.Any, **keywords: t.Any) -> t.Any:
             if self.left == 0:
                 raise Cut
             self.left -= 1
@@ -285,7 +299,9 @@ class Scissors:
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.parametrize("stalls", [False, True])
-def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(tmp_path, abi, number, stalls):
+def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(
+    tmp_path: pathlib.Path, abi: str, number: int, stalls: bool
+) -> None:
     host = Host(tmp_path, abi)
     host.run("fix", boot=AtBoot.ACCEPTED)
     host.kernel.stall = {"fix"} if stalls else set()
@@ -308,7 +324,9 @@ def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(tmp_p
     ("state", "boot"), [(State.ABSENT, None), (State.REVERTED, None), (State.ENABLED, AtBoot.TRIAL)]
 )
 @pytest.mark.parametrize("place", ["journal", "boot store"])
-def test_where_nothing_can_be_written_nothing_is_forgotten(tmp_path, monkeypatch, state, boot, place):
+def test_where_nothing_can_be_written_nothing_is_forgotten(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, state: State, boot: AtBoot | None, place: str
+) -> None:
     host = Host(tmp_path)
     host.run("fix", boot=AtBoot.ACCEPTED)
     before = host.acceptance
@@ -325,17 +343,17 @@ def test_where_nothing_can_be_written_nothing_is_forgotten(tmp_path, monkeypatch
     assert not journal.is_noted(host.kernel.files())
 
 
-def fail_once(number):
+def fail_once(number: int) -> t.Callable[..., None]:
     numbers = [number]
 
-    def fail(*_arguments):
+    def fail(*_arguments: t.Any) -> None:
         if numbers:
             fail_with(numbers.pop())()
 
     return fail
 
 
-def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_file(tmp_path):
+def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_file(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path, STOP_MACHINE)
     host.dies_after("load fix", "fix")
     first = host.run("fix", sent=False)
@@ -344,7 +362,9 @@ def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_fi
     assert host.run("fix")["state"] == "enabled"
 
 
-def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_it_fails(tmp_path, monkeypatch):
+def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_it_fails(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = Host(tmp_path, STOP_MACHINE)
     host.dies_after("load fix", "fix")
     result = host.run("fix", State.ABSENT)
@@ -356,14 +376,14 @@ def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_i
     assert "it was rolled back: unload fix." in said(result)[0]
 
 
-def test_a_run_that_was_cut_off_before_its_first_step_is_no_change(tmp_path):
+def test_a_run_that_was_cut_off_before_its_first_step_is_no_change(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.run("fix")
     journal.write_note(host.kernel.files(), dataclasses.replace(NOTE, before=tuple(host.kernel.patches)))
     assert not host.run("fix")["changed"]
 
 
-def test_the_directory_of_somebody_else_is_not_used(tmp_path):
+def test_the_directory_of_somebody_else_is_not_used(tmp_path: pathlib.Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run").mkdir()
     (tmp_path / "run/openeuler-livepatch").symlink_to(tmp_path / "elsewhere")
@@ -373,7 +393,7 @@ def test_the_directory_of_somebody_else_is_not_used(tmp_path):
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_files_are_for_root_alone(tmp_path):
+def test_files_are_for_root_alone(tmp_path: pathlib.Path) -> None:
     files = Files(str(tmp_path))
     source = tmp_path / "source.ko"
     source.write_bytes(b"fix 1")

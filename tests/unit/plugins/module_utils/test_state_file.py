@@ -14,7 +14,7 @@ LINE = "-" * 47 + "\n"
 HEADER = "{:<5}\t{:<26}\t{:<8}\n".format("Index", "Patch", "State")
 
 
-def table(*rows):
+def table(*rows: tuple[int, str, str]) -> str:
     return HEADER + LINE + "".join("{:<5d}\t{:<26}\t{:<8}\n".format(*row) for row in rows) + LINE
 
 
@@ -33,18 +33,18 @@ def table(*rows):
         ([(1, "lp_a", "UNDEF")], [Entry("lp_a", "UNDEF", None)]),
     ],
 )
-def test_the_kernel_s_table(rows, expected):
+def test_the_kernel_s_table(rows: list[tuple[int, str, str]], expected: list[Entry]) -> None:
     assert parse(table(*rows)) == (tuple(expected), ())
 
 
-def test_many_patches():
+def test_many_patches() -> None:
     rows = [(number, f"patch_{number}", "enabled") for number in range(1, 501)]
     state = parse(table(*rows))
     assert [entry.name for entry in state.entries] == [name for _number, name, _state in rows]
     assert state.problems == ()
 
 
-def test_the_variant_of_the_article():
+def test_the_variant_of_the_article() -> None:
     line = "-" * 52 + "\n"
     text = "Index Patch State\n" + line + "1 livepatch_0001_test disabled\n" + line
     assert parse(text) == ((Entry("livepatch_0001_test", "disabled", False),), ())
@@ -53,17 +53,17 @@ def test_the_variant_of_the_article():
 @pytest.mark.parametrize(
     "line", ["1\tlp_a", "1\tlp_a\tbroken", "x\tlp_a\tenabled", "1\tlp_a\tenabled\tmore", "--", "\0\ufffd"]
 )
-def test_garbage_is_reported_and_the_rest_is_read(line):
+def test_garbage_is_reported_and_the_rest_is_read(line: str) -> None:
     state = parse(table((1, "good", "enabled")) + line + "\n")
     assert [entry.name for entry in state.entries] == ["good"]
     assert len(state.problems) == 1
 
 
-def test_a_patch_that_is_listed_twice_is_reported():
+def test_a_patch_that_is_listed_twice_is_reported() -> None:
     state = parse(table((1, "lp_a", "enabled"), (2, "lp_a", "disabled")))
     assert state == ((Entry("lp_a", "enabled", True),), ("lp_a is listed twice.",))
 
 
 @given(st.text())
-def test_nothing_crashes_it(text):
+def test_nothing_crashes_it(text: str) -> None:
     parse(text)

@@ -8,12 +8,17 @@ Patches are written as "a1+ b1-": in the kernel's order, + enabled, - disabled. 
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
+    Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -24,12 +29,12 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 )
 
 
-def file_of(name, content="1", abi=STOP_MACHINE, **changes):
+def file_of(name: str, content: str = "1", abi: str = STOP_MACHINE, **changes: t.Any) -> PatchFile:
     functions = tuple(Function("vmlinux", letter) for letter in name if letter.isalpha())
     return patch_file(name, content, abi=abi, functions=functions, **changes)
 
 
-def host(text, abi=STOP_MACHINE, **changes):
+def host(text: str, abi: str = STOP_MACHINE, **changes: t.Any) -> Snapshot:
     """A host with the patches of the text; the number in a name is its place in the order of loading."""
     patches = []
     for word in text.split():
@@ -39,14 +44,14 @@ def host(text, abi=STOP_MACHINE, **changes):
     return snapshot(*patches, abi=abi, **changes)
 
 
-def show(plan):
+def show(plan: Plan) -> str:
     """The steps, or the reasons of the refusals."""
     if plan.refusals:
         return "! " + " ".join(refusal.reason for refusal in plan.refusals)
     return ", ".join(f"{step.action} {step.patch}" for step in plan.steps)
 
 
-def result(before, plan):
+def result(before: Snapshot, plan: Plan) -> str:
     after = predict(before, plan)
     return " ".join(patch.name + ("+" if patch.enabled else "-") for patch in after.patches)
 
@@ -139,7 +144,15 @@ UNKNOWN_LIST_ORDER = [
     + [(True, *row) for row in WITH_LIST_ORDER]
     + [(None, *row) for row in UNKNOWN_LIST_ORDER],
 )
-def test_states(stacking_enforced, before, name, state, on_covered, steps, after):
+def test_states(
+    stacking_enforced: bool | None,
+    before: str,
+    name: str,
+    state: State,
+    on_covered: OnCovered,
+    steps: str,
+    after: str | None,
+) -> None:
     start = host(before, stacking_enforced=stacking_enforced)
     plan = make_plan(start, Wanted(name, state, file_of(name), on_covered=on_covered))
     assert show(plan) == steps
@@ -181,7 +194,9 @@ SUPERSEDING = [
 
 
 @pytest.mark.parametrize(("stacking_enforced", "before", "name", "names", "on_covered", "steps"), SUPERSEDING)
-def test_supersedes(stacking_enforced, before, name, names, on_covered, steps):
+def test_supersedes(
+    stacking_enforced: bool | None, before: str, name: str, names: list[str], on_covered: OnCovered, steps: str | None
+) -> None:
     start = host(before, stacking_enforced=stacking_enforced)
     wanted = Wanted(name, State.ENABLED, file_of(name), on_covered=on_covered, supersedes=tuple(names))
     plan = make_plan(start, wanted)
@@ -193,7 +208,7 @@ def test_supersedes(stacking_enforced, before, name, names, on_covered, steps):
         assert not make_plan(predict(start, plan), wanted).steps
 
 
-def test_covered_means_all_functions():
+def test_covered_means_all_functions() -> None:
     start = host("a1+ ab2+")
     plan = make_plan(start, Wanted("ab3", State.ENABLED, file_of("ab3"), supersedes=("contained",)))
     assert result(start, plan) == "ab3+"
@@ -201,7 +216,7 @@ def test_covered_means_all_functions():
     assert result(start, plan) == "a1+ ab2+ b3+"
 
 
-def test_a_gap_is_announced():
+def test_a_gap_is_announced() -> None:
     wanted = Wanted("a2", State.ENABLED, file_of("a2"), supersedes=("a1",))
     kept = {"a1": file_of("a1")}
     assert make_plan(host("a1+"), wanted, kept).notes == ()
@@ -220,13 +235,13 @@ def test_a_gap_is_announced():
         (True, "a1+ a2+", OnCovered.UNSTACK, "! stacking"),
     ],
 )
-def test_reload(stacking_enforced, before, on_covered, expected):
+def test_reload(stacking_enforced: bool | None, before: str, on_covered: OnCovered, expected: str) -> None:
     wanted = Wanted("a1", State.ENABLED, file_of("a1", "2"), reload=True, on_covered=on_covered)
     assert show(make_plan(host(before, stacking_enforced=stacking_enforced), wanted)) == expected
 
 
 @pytest.mark.parametrize(("before", "expected"), [("a1+", "a1+"), ("a1-", "a1-")])
-def test_reload_for_present_does_not_change_whether_it_is_active(before, expected):
+def test_reload_for_present_does_not_change_whether_it_is_active(before: str, expected: str) -> None:
     start = host(before)
     assert result(start, make_plan(start, Wanted("a1", State.PRESENT, file_of("a1", "2"), reload=True))) == expected
 
@@ -249,7 +264,9 @@ PER_TASK_STACKS = [
 
 
 @pytest.mark.parametrize(("before", "name", "state", "on_covered", "kept", "expected"), PER_TASK_STACKS)
-def test_per_task_kernels_obey_the_same_rule(before, name, state, on_covered, kept, expected):
+def test_per_task_kernels_obey_the_same_rule(
+    before: str, name: str, state: State, on_covered: OnCovered, kept: dict[str, t.Any] | list[str], expected: str
+) -> None:
     files = {other: file_of(other, abi=PER_TASK) for other in kept}
     wanted = Wanted(name, state, file_of(name, abi=PER_TASK), on_covered=on_covered)
     assert show(make_plan(host(before, abi=PER_TASK), wanted, files)) == expected
@@ -264,7 +281,7 @@ def test_per_task_kernels_obey_the_same_rule(before, name, state, on_covered, ke
         (None, [], "! may_replace_others"),
     ],
 )
-def test_supersedes_on_per_task_kernels(replace, names, expected):
+def test_supersedes_on_per_task_kernels(replace: bool | None, names: list[str], expected: str) -> None:
     file = file_of("a2", abi=PER_TASK, replace=replace)
     start = host("a1+", abi=PER_TASK)
     plan = make_plan(start, Wanted("a2", State.ENABLED, file, supersedes=tuple(names)))
@@ -273,17 +290,17 @@ def test_supersedes_on_per_task_kernels(replace, names, expected):
         assert result(start, plan) == "a2+"
 
 
-def test_a_superseded_patch_that_came_later_is_disabled_although_the_wanted_one_replaces():
+def test_a_superseded_patch_that_came_later_is_disabled_although_the_wanted_one_replaces() -> None:
     wanted = Wanted("a1", State.ENABLED, file_of("a1", abi=PER_TASK, replace=True), supersedes=("b2",))
     assert show(make_plan(host("a1+ b2+", abi=PER_TASK), wanted)) == "disable b2, wait b2, unload b2"
 
 
-def test_replace_is_refused_where_it_is_not_implemented():
+def test_replace_is_refused_where_it_is_not_implemented() -> None:
     plan = make_plan(host(""), Wanted("a1", State.ENABLED, file_of("a1", replace=True)))
     assert show(plan) == "! replace_not_supported"
 
 
-def owned(text, owner):
+def owned(text: str, owner: str) -> Snapshot:
     start = host(text)
     first, *others = start.patches
     return snapshot(
@@ -301,10 +318,10 @@ def owned(text, owner):
         ("a1+", Wanted("a2", State.ENABLED, file_of("a2"), supersedes=("contained",)), "! owned"),
     ],
 )
-def test_patches_of_other_tools_are_left_alone(text, wanted, expected):
+def test_patches_of_other_tools_are_left_alone(text: str, wanted: Wanted, expected: str) -> None:
     assert show(make_plan(owned(text, "SysCare"), wanted)) == expected
 
 
-def test_a_refusal_names_patches_and_functions():
+def test_a_refusal_names_patches_and_functions() -> None:
     plan = make_plan(host("ab1+ b2+ ab3+"), Wanted("ab1", State.DISABLED))
     assert plan.refusals[0].seen == "Newer patches cover vmlinux/a,1 of ab1 by ab3; vmlinux/b,1 of ab1 by b2, ab3."

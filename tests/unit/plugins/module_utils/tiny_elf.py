@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import struct
+import typing as t
 
 PROGBITS, STRTAB, NOTE = 1, 3, 7
 
 
-def elf(sections, relocatable=False):
+def elf(sections: dict[str, t.Any], relocatable: bool = False) -> bytes:
     """A little-endian x86_64 ELF file: name -> content, or name -> (type, content)."""
     everything = {**sections, ".shstrtab": b""}
     strings = b"\0" + b"".join(name.encode() + b"\0" for name in everything)
@@ -30,11 +31,11 @@ def elf(sections, relocatable=False):
     return ident + header + content + b"".join(headers)
 
 
-def build_id_note(digest):
+def build_id_note(digest: bytes) -> tuple[int, bytes]:
     return NOTE, struct.pack("<III4s", 4, len(digest), 3, b"GNU\0") + digest
 
 
-def vmlinux(release, compiler="GCC: (Test) 1.0", build_id=b"\1" * 20, debug=True):
+def vmlinux(release: str, compiler: str = "GCC: (Test) 1.0", build_id: bytes = b"\1" * 20, debug: bool = True) -> bytes:
     """What livepatch_build reads of a vmlinux."""
     sections = {
         ".rodata": b"Linux version %s (" + b"\0" + f"Linux version {release} (builder@host) (gcc)\0".encode(),

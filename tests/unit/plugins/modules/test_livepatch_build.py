@@ -158,7 +158,7 @@ def test_whatever_decides_the_result_is_a_reason_to_build(host: BuildHost, what:
     if what in changes:
         path, content = changes[what]
         path.write_text(content, encoding="utf-8")
-    result = host.build(**({"cflags": ["-DX"]} if what == "flags" else {}))
+    result = host.build(cflags=["-DX"] if what == "flags" else [])
     assert (result["changed"], host.builds) == (True, 2)
     assert digest(host.dest) == digest(FIXTURE)
 
@@ -194,13 +194,13 @@ def test_the_attributes_of_the_result_are_kept_as_wanted(host: BuildHost) -> Non
 
 
 def test_a_job_that_asks_first_whether_there_is_anything_to_build(host: BuildHost) -> None:
-    ask = {"_job": {"only_if_current": True}}
-    assert host.build(**ask)["needs_build"]
+    ask = {"only_if_current": True}
+    assert host.build(_job=ask)["needs_build"]
     host.build()
-    result = host.build(**ask)
+    result = host.build(_job=ask)
     assert ("needs_build" in result, result["changed"]) == (False, False)
     host.source.write_text("int y;\n", encoding="utf-8")
-    assert host.build(**ask)["needs_build"]
+    assert host.build(_job=ask)["needs_build"]
     assert host.builds == 1
 
 

@@ -126,7 +126,9 @@ def random_state(dice: random.Random, fix: str, kernel: str, fate: float, *, may
 def random_host(dice: random.Random) -> Plain:
     """One host: a kernel, and patches in all conditions, the good ones more often."""
     kernel = dice.choices(KERNELS, (30, 4, 40, 20, 6))[0]
-    patches, functions, notes = [], [], {}
+    patches: list[Plain] = []
+    functions: list[Plain] = []
+    notes: Plain = {}
     boot: Plain = {"accepted": [], "quarantined": [], "lost": [], "held": False, "nothing": None}
     is_well = dice.random() < 0.75
     has_hotfix_over_tcp = not is_well and dice.random() < 0.4

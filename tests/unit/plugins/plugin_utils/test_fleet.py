@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import random
+import typing as t
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
@@ -25,7 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts i
     time_of,
     time_text,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Host, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
@@ -34,35 +35,37 @@ SHA, OTHER_SHA = "a" * 64, "b" * 64
 FORMATS = (as_json, as_csv, as_prometheus, as_html)
 
 
-def release(fix="fix-1", name="lp", cves=(), **more):
+def release(fix: str = "fix-1", name: str = "lp", cves: t.Sequence[str] = (), **more: t.Any) -> dict[str, t.Any]:
     files = [{"kernel_release": KERNEL, "machine": "x86_64", "sha256": SHA}]
     return {"format": 1, "fix": {"id": fix, "cves": list(cves)}, "name": name, "files": files, **more}
 
 
-def patch(name="lp", sha256=SHA, **more):
+def patch(name: str = "lp", sha256: str | None = SHA, **more: t.Any) -> dict[str, t.Any]:
     return synthetic.patch("any", KERNEL, **{"name": name, "identity": {"sha256": sha256}, **more})
 
 
-def facts(*patches, **more):
+def facts(*patches: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
     return synthetic.host_facts(KERNEL, list(patches), [], **more)
 
 
-def stored(name="lp", sha256=SHA, kernel=KERNEL):
+def stored(name: str = "lp", sha256: str | None = SHA, kernel: str = KERNEL) -> dict[str, str | None]:
     return {"name": name, "sha256": sha256, "release": kernel, "since": "", "why": "It fell over."}
 
 
-def boot(**more):
+def boot(**more: t.Any) -> dict[str, t.Any]:
     return {"accepted": [], "quarantined": [], "lost": [], **more}
 
 
-def host_of(data, *releases, problem=None, kind="unreachable"):
+def host_of(
+    data: dict[str, t.Any] | None, *releases: dict[str, t.Any], problem: str | None = None, kind: str = "unreachable"
+) -> Host:
     answers = {"host": Answer(data, problem, kind)}
     (host,) = fleet_of(answers, read_releases(("here", data) for data in releases), synthetic.NOW).hosts
     return host
 
 
-COVERED_BY_NEW = {"effective": "none", "covered": [{"by": ["new"]}]}
-HAS_PART = {"effective": "partial", "covered": [{"by": ["new"]}]}
+COVERED_BY_NEW: dict[str, t.Any] = {"effective": "none", "covered": [{"by": ["new"]}]}
+HAS_PART: dict[str, t.Any] = {"effective": "partial", "covered": [{"by": ["new"]}]}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ HAS_PART = {"effective": "partial", "covered": [{"by": ["new"]}]}
         ({**facts(), "supported": False, "release": "6.6.0-100"}, ["fixed_in"]),
     ],
 )
-def test_the_statuses_of_a_host_for_a_fix(data, expected):
+def test_the_statuses_of_a_host_for_a_fix(data: dict[str, t.Any], expected: list[str]) -> None:
     (standing,) = host_of(data, release(fixed_in=["6.6.0-100"])).standings
     assert list(standing.statuses) == expected
     assert standing.headline == expected[0]
@@ -113,13 +116,13 @@ def test_the_statuses_of_a_host_for_a_fix(data, expected):
         ({}, {"supersedes": []}, "not_applied"),
     ],
 )
-def test_a_fix_that_another_one_contains_is_no_gap(old, new, expected):
+def test_a_fix_that_another_one_contains_is_no_gap(old: dict[str, t.Any], new: dict[str, t.Any], expected: str) -> None:
     host = host_of(facts(patch("new")), release("old", "lp_old", **old), release("new", "new", **new))
     assert {standing.fix: standing.headline for standing in host.standings} == {"old": expected, "new": "protected"}
     assert host.is_protected == (expected == "superseded")
 
 
-def test_supersedes_is_followed_and_may_go_in_circles():
+def test_supersedes_is_followed_and_may_go_in_circles() -> None:
     chain = [
         release("a", "a", supersedes=["c"]),
         release("b", "b", supersedes=["a"]),
@@ -132,7 +135,7 @@ def test_supersedes_is_followed_and_may_go_in_circles():
     assert {standing.headline for standing in without} == {"not_applied"}
 
 
-def test_the_worst_fix_gives_the_headline():
+def test_the_worst_fix_gives_the_headline() -> None:
     host = host_of(facts(patch()), release(), release("fix-2", "other"))
     assert host.headline == "not_applied"
     assert host.why == "fix-2: other is not loaded."
@@ -140,7 +143,7 @@ def test_the_worst_fix_gives_the_headline():
     assert host.is_protected is False
 
 
-def test_patches_of_no_release_are_statuses_and_no_headline():
+def test_patches_of_no_release_are_statuses_and_no_headline() -> None:
     others = [patch("other", **COVERED_BY_NEW), patch("gone", enabled=False, in_transition=True)]
     host = host_of(facts(patch(), *others, boot=boot(quarantined=[stored("third", OTHER_SHA)])), release())
     assert host.headline == "protected"
@@ -158,7 +161,7 @@ def test_patches_of_no_release_are_statuses_and_no_headline():
         ({**facts(), "supported": False}, ["unsupported"]),
     ],
 )
-def test_without_releases_the_loaded_patches_count(data, expected):
+def test_without_releases_the_loaded_patches_count(data: dict[str, t.Any], expected: list[str]) -> None:
     host = host_of(data)
     assert list(host.statuses) == expected
     assert host.headline == expected[0]
@@ -166,14 +169,14 @@ def test_without_releases_the_loaded_patches_count(data, expected):
     assert host.is_protected is None
 
 
-def test_a_host_without_facts_is_unreachable():
+def test_a_host_without_facts_is_unreachable() -> None:
     host = host_of(None, release())
     assert (host.headline, host.why, host.age) == ("unreachable", "There are no facts about it.", None)
     assert [standing.headline for standing in host.standings] == ["unreachable"]
     assert host.is_protected is False
 
 
-def test_what_was_known_about_a_host_is_shown_and_does_not_count():
+def test_what_was_known_about_a_host_is_shown_and_does_not_count() -> None:
     host = host_of(facts(patch()), release(), problem="No route\nto host")
     assert host.statuses == ("unreachable", "protected", "accepted")
     assert (host.headline, host.why) == ("unreachable", "No route to host")
@@ -202,7 +205,7 @@ def test_what_was_known_about_a_host_is_shown_and_does_not_count():
         ({"boot": []}, "boot in ansible_facts.livepatch is not a dictionary."),
     ],
 )
-def test_facts_that_are_not_valid_make_their_host_failed(damage, cause):
+def test_facts_that_are_not_valid_make_their_host_failed(damage: dict[str, t.Any], cause: str) -> None:
     broken = {**facts(), **damage}
     with pytest.raises(DataError, match=cause.replace(".", r"\.")):
         read_facts(broken)
@@ -211,7 +214,7 @@ def test_facts_that_are_not_valid_make_their_host_failed(damage, cause):
     assert host.why.endswith(cause)
 
 
-def test_old_facts_without_boot_and_time_are_understood():
+def test_old_facts_without_boot_and_time_are_understood() -> None:
     old = facts(patch())
     for key in ("boot", "read_at", "trouble", "unreadable", "transition", "machine"):
         del old[key]
@@ -221,7 +224,7 @@ def test_old_facts_without_boot_and_time_are_understood():
     assert (host.age, host.notes) == (None, ("The facts do not say when they were read.",))
 
 
-def test_age_and_a_clock_that_is_ahead():
+def test_age_and_a_clock_that_is_ahead() -> None:
     assert host_of(facts()).age == 120
     slightly = host_of(facts(read_at=time_text(synthetic.NOW + timedelta(seconds=10))))
     assert (slightly.age, slightly.notes) == (0, ())
@@ -234,11 +237,11 @@ def test_age_and_a_clock_that_is_ahead():
 @pytest.mark.parametrize(
     "text", ["2026-11-25T08:00:00Z", "2026-11-25T09:00:00+01:00", "2026-11-25 08:00:00", synthetic.NOW]
 )
-def test_times_in_several_spellings(text):
+def test_times_in_several_spellings(text: str | datetime) -> None:
     assert time_text(time_of(text)) == "2026-11-25T08:00:00Z"
 
 
-def test_notes():
+def test_notes() -> None:
     host = host_of(
         facts(
             transition={"patch": "lp", "enabling": False, "stalling_tasks": [{"pid": 7, "command": "sleep"}] * 7},
@@ -263,7 +266,7 @@ def test_notes():
     )
 
 
-def test_texts_that_could_disguise_themselves():
+def test_texts_that_could_disguise_themselves() -> None:
     assert printable("a\x00b\u202ec\ud800") == "a\ufffdb\ufffdc\ufffd"
     assert printable("one\r\ntwo") == "one two"
     assert len(printable("x" * 1000)) == LONGEST_TEXT
@@ -281,17 +284,17 @@ def test_texts_that_could_disguise_themselves():
         ({"livepatch_release": []}, "is not a dictionary"),
     ],
 )
-def test_releases_that_are_none(data, cause):
+def test_releases_that_are_none(data: dict[str, t.Any] | list[t.Any], cause: str) -> None:
     with pytest.raises(DataError, match=cause):
         read_releases([("here", data)])
 
 
-def test_a_second_release_of_a_fix():
+def test_a_second_release_of_a_fix() -> None:
     with pytest.raises(DataError, match="there is a second release with the id fix-1"):
         read_releases([("here", release()), ("there", {"livepatch_release": release()})])
 
 
-def test_the_best_release_counts_for_a_cve():
+def test_the_best_release_counts_for_a_cve() -> None:
     cves = ["CVE-1"]
     releases = read_releases([("a", release("a", "a", cves=cves)), ("b", release("b", "b", cves=cves))])
     fleet = fleet_of({"x": Answer(facts(patch("a"))), "y": Answer(facts()), "z": Answer()}, releases, synthetic.NOW)
@@ -300,14 +303,14 @@ def test_the_best_release_counts_for_a_cve():
     assert [tally.protected for tally in fleet.by_fix().values()] == [1, 0]
 
 
-def test_every_number_adds_up():
+def test_every_number_adds_up() -> None:
     fleet = synthetic.fleet(400)
     with_facts = sum(host.facts is not None for host in fleet.hosts)
     kernels = fleet.by_kernel().values()
     assert sum(tally.hosts for tally in kernels) == with_facts
     for tally in (fleet.tally(), *fleet.by_fix().values(), *fleet.by_cve().values(), *kernels):
         assert sum(tally.headlines.values()) == tally.hosts
-        assert tally.protected + tally.unprotected + tally.unknown == tally.hosts
+        assert (tally.protected or 0) + (tally.unprotected or 0) + tally.unknown == tally.hosts
     for status, count in fleet.with_status().items():
         assert count >= fleet.tally().headlines.get(status, 0)
     seen = {status for status, count in fleet.with_status().items() if count}
@@ -315,7 +318,7 @@ def test_every_number_adds_up():
 
 
 @pytest.mark.parametrize("write", FORMATS)
-def test_the_same_bytes_whatever_the_order(write):
+def test_the_same_bytes_whatever_the_order(write: t.Callable[..., t.Any]) -> None:
     answers = list(synthetic.answers(60).items())
     sources = [("a release", data) for data in synthetic.releases()]
     expected = write(fleet_of(dict(answers), read_releases(sources), synthetic.NOW))
@@ -325,8 +328,8 @@ def test_the_same_bytes_whatever_the_order(write):
         assert write(fleet_of(dict(answers), read_releases(sources), synthetic.NOW)) == expected
 
 
-def test_the_order_of_the_keys_of_facts_does_not_matter():
-    def turned(data):
+def test_the_order_of_the_keys_of_facts_does_not_matter() -> None:
+    def turned(data: t.Any) -> t.Any:
         if isinstance(data, dict):
             return {key: turned(data[key]) for key in reversed(list(data))}
         return [turned(entry) for entry in data] if isinstance(data, list) else data
@@ -337,7 +340,7 @@ def test_the_order_of_the_keys_of_facts_does_not_matter():
         assert write(fleet_of(answers, (), synthetic.NOW)) == write(fleet_of(others, (), synthetic.NOW))
 
 
-def test_what_is_written_can_be_encoded():
+def test_what_is_written_can_be_encoded() -> None:
     name = "h\ud800\x00"
     fleet = fleet_of({name: Answer({**facts(), "release": "\udfff"})}, (), synthetic.NOW)
     for write in FORMATS:

@@ -13,6 +13,7 @@ import html.parser
 import io
 import json
 import re
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prom
     MOST_KERNELS,
     as_prometheus,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
@@ -45,7 +46,7 @@ HOSTILE = (
 SAMPLE = re.compile(r'(livepatch_[a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+)')
 
 
-def hostile_fleet():
+def hostile_fleet() -> Fleet:
     """A fleet whose names, of hosts and of releases, are an attack on each format."""
     answers = {
         name: Answer(
@@ -80,21 +81,21 @@ of_each_fleet = pytest.mark.parametrize("fleet", FLEETS.values(), ids=FLEETS)
 
 
 @of_each_fleet
-def test_json_is_what_the_schema_says(fleet):
+def test_json_is_what_the_schema_says(fleet: Fleet) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed for this Python")
     schema = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(json.loads(as_json(fleet)))
 
 
-def test_the_schema_knows_the_statuses():
+def test_the_schema_knows_the_statuses() -> None:
     schema = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
     keys = [status.key for status in statuses.STATUSES]
     assert schema["$defs"]["statuses"]["items"]["enum"] == keys
     assert schema["$defs"]["headline"]["enum"] == [key for key in keys if key not in statuses.NEVER_HEADLINE]
 
 
-def test_the_guide_defines_the_statuses():
+def test_the_guide_defines_the_statuses() -> None:
     guide = (ROOT / "docs" / "docsite" / "rst" / "report.rst").read_text(encoding="utf-8")
     rows = re.findall(r"^   \* - ``([a-z_]+)``\n     - (.+)$", guide, re.MULTILINE)
     assert [key for key, _meaning in rows] == [status.key for status in statuses.STATUSES]
@@ -103,7 +104,7 @@ def test_the_guide_defines_the_statuses():
 
 
 @of_each_fleet
-def test_csv_has_a_line_for_each_host_and_fix(fleet):
+def test_csv_has_a_line_for_each_host_and_fix(fleet: Fleet) -> None:
     lines = list(csv.reader(io.StringIO(as_csv(fleet))))
     assert tuple(lines[0]) == COLUMNS
     assert len(lines) == 1 + len(fleet.hosts) * max(1, len(fleet.releases))
@@ -111,21 +112,21 @@ def test_csv_has_a_line_for_each_host_and_fix(fleet):
 
 
 @of_each_fleet
-def test_no_cell_of_csv_is_a_formula(fleet):
+def test_no_cell_of_csv_is_a_formula(fleet: Fleet) -> None:
     for line in csv.reader(io.StringIO(as_csv(fleet))):
         assert not [cell for cell in line if cell.strip()[:1] in ("=", "+", "-", "@")]
 
 
-def test_csv_keeps_what_is_harmless():
+def test_csv_keeps_what_is_harmless() -> None:
     fleet = fleet_of({"a=1": Answer(), "=1": Answer()}, (), synthetic.NOW)
     assert [line[0] for line in csv.reader(io.StringIO(as_csv(fleet)))][1:] == ["'=1", "a=1"]
 
 
-def metrics(fleet):
+def metrics(fleet: Fleet) -> dict[str, t.Any]:
     """The samples by metric. Each line is checked by the rules of the exposition format."""
     text = as_prometheus(fleet)
     assert text.endswith("\n")
-    found: dict = {}
+    found: dict[str, t.Any] = {}
     for line in text.splitlines():
         if line.startswith("# HELP "):
             name = line.split()[2]
@@ -143,7 +144,7 @@ def metrics(fleet):
 
 
 @of_each_fleet
-def test_prometheus_counts_every_host_once(fleet):
+def test_prometheus_counts_every_host_once(fleet: Fleet) -> None:
     found = metrics(fleet)
     for name in ("livepatch_hosts", *(["livepatch_protection"] if fleet.releases else [])):
         assert sum(found[name].values()) == len(fleet.hosts)
@@ -156,7 +157,7 @@ def test_prometheus_counts_every_host_once(fleet):
             assert sum(counts) == len(fleet.hosts)
 
 
-def test_prometheus_has_no_more_series_than_it_says():
+def test_prometheus_has_no_more_series_than_it_says() -> None:
     answers = {
         f"host-{number}": Answer(synthetic.host_facts(f"kernel-{number}", [], []))
         for number in range(MOST_KERNELS + 20)
@@ -168,7 +169,7 @@ def test_prometheus_has_no_more_series_than_it_says():
     assert kernels['kernel="other"'] == 20
 
 
-def test_prometheus_has_the_times_of_the_facts():
+def test_prometheus_has_the_times_of_the_facts() -> None:
     found = metrics(synthetic.fleet(50))
     assert found["livepatch_report_timestamp_seconds"] == {None: int(synthetic.NOW.timestamp())}
     oldest = found["livepatch_oldest_facts_timestamp_seconds"][None]
@@ -178,28 +179,32 @@ def test_prometheus_has_the_times_of_the_facts():
 class Page(html.parser.HTMLParser):
     """What a browser would find in a page."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.tags, self.inside, self.scripts, self.styles, self.texts = [], [], [], [], []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside: list[str] = []
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.texts: list[str] = []
         self.feed(text)
         self.close()
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         if tag in ("script", "style"):
             self.inside.append(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         if self.inside and tag == self.inside[-1]:
             self.inside.pop()
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         kinds = {"script": self.scripts, "style": self.styles}
         kinds.get(self.inside[-1] if self.inside else "", self.texts).append(data)
 
 
 @of_each_fleet
-def test_the_page_is_whole_and_asks_for_nothing(fleet):
+def test_the_page_is_whole_and_asks_for_nothing(fleet: Fleet) -> None:
     page = Page(as_html(fleet))
     tags = [tag for tag, _attributes in page.tags]
     assert (tags.count("script"), tags.count("style")) == (2, 1)
@@ -210,9 +215,9 @@ def test_the_page_is_whole_and_asks_for_nothing(fleet):
 
 
 @of_each_fleet
-def test_the_policy_allows_just_this_script_and_this_style(fleet):
+def test_the_policy_allows_just_this_script_and_this_style(fleet: Fleet) -> None:
     page = Page(as_html(fleet))
-    (policy,) = (values["content"] for _tag, values in page.tags if "http-equiv" in values)
+    (policy,) = (str(values["content"]) for _tag, values in page.tags if "http-equiv" in values)
     for kind, texts in (("script", page.scripts[-1:]), ("style", page.styles)):
         digest = base64.b64encode(hashlib.sha256("".join(texts).encode()).digest()).decode()
         assert f"{kind}-src 'sha256-{digest}';" in policy
@@ -221,13 +226,13 @@ def test_the_policy_allows_just_this_script_and_this_style(fleet):
 
 
 @of_each_fleet
-def test_the_data_of_the_page_are_all_hosts(fleet):
+def test_the_data_of_the_page_are_all_hosts(fleet: Fleet) -> None:
     data = json.loads(Page(as_html(fleet)).scripts[0])
     assert [host[0] for host in data["hosts"]] == [host.name for host in fleet.hosts]
     assert data["fixes"] == [release.id for release in fleet.releases]
 
 
-def test_names_in_the_summary_are_text():
+def test_names_in_the_summary_are_text() -> None:
     fleet = FLEETS["hostile"]
     page = Page(as_html(fleet))
     kernels = {host.facts.release for host in fleet.hosts if host.facts}
@@ -237,22 +242,23 @@ def test_names_in_the_summary_are_text():
         assert all(name in "".join(page.texts) for name in names)
 
 
-def test_no_name_ends_the_data_of_the_page():
+def test_no_name_ends_the_data_of_the_page() -> None:
     fleet = FLEETS["hostile"]
-    data = re.search(r'id="data">(.*?)</script>', as_html(fleet), re.DOTALL)[1]
+    (data,) = re.findall(r'id="data">(.*?)</script>', as_html(fleet), re.DOTALL)
     assert not set("<>&").intersection(data)
     assert [host[0] for host in json.loads(data)["hosts"]] == [host.name for host in fleet.hosts]
 
 
-def test_the_answer_comes_first():
-    def sentences(fleet):
-        return re.search(r'class="answer">(.*?)</h2>', as_html(fleet))[1]
+def test_the_answer_comes_first() -> None:
+    def sentences(fleet: Fleet) -> str:
+        (answer,) = re.findall(r'class="answer">(.*?)</h2>', as_html(fleet))
+        return str(answer)
 
     good = Answer(synthetic.host_facts(synthetic.KERNELS[4], [], []))
     bad = Answer(synthetic.host_facts(synthetic.KERNELS[0], [], []))
     releases = read_releases([("a release", synthetic.release(0))])
 
-    def of(*answers):
+    def of(*answers: Answer) -> str:
         return sentences(
             fleet_of({str(number): answer for number, answer in enumerate(answers)}, releases, synthetic.NOW)
         )

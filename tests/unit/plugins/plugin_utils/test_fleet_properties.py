@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
@@ -30,7 +31,7 @@ ANYTHING = st.recursive(
 )
 
 
-def places_in(data, path=()):
+def places_in(data: t.Any, path: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[t.Any, ...]]:
     """The paths of all values in nested data."""
     yield path
     keys = data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
@@ -38,7 +39,7 @@ def places_in(data, path=()):
         yield from places_in(data[key], (*path, key))
 
 
-def with_value(data, path, value):
+def with_value(data: t.Any, path: tuple[t.Any, ...], value: t.Any) -> t.Any:
     """Copies of nested data, but for what is at the path."""
     if not path:
         return value
@@ -48,7 +49,7 @@ def with_value(data, path, value):
 
 
 @st.composite
-def damaged(draw, source):
+def damaged(draw: st.DrawFn, source: t.Callable[[st.DrawFn], t.Any]) -> t.Any:
     """Good data with something else in up to three places."""
     data = source(draw)
     for _number in range(draw(st.integers(1, 3))):
@@ -61,7 +62,7 @@ RELEASES = damaged(lambda draw: synthetic.release(draw(st.integers(0, 3))))
 
 
 @st.composite
-def fleets(draw):
+def fleets(draw: st.DrawFn) -> dict[str, Answer]:
     facts = draw(st.dictionaries(st.text(min_size=1), HOSTS | ANYTHING, max_size=4))
     problem = st.none() | st.text(min_size=1)
     kinds = st.sampled_from(["unreachable", "failed"])
@@ -69,7 +70,7 @@ def fleets(draw):
 
 
 @given(fleets(), st.booleans())
-def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
+def test_whatever_hosts_send_there_is_a_report(answers: dict[str, Answer], with_releases: bool) -> None:
     sources = [("a release", data) for data in synthetic.releases()] if with_releases else []
     fleet = fleet_of(answers, read_releases(sources), synthetic.NOW)
     assert len(fleet.hosts) == len(answers)
@@ -86,7 +87,7 @@ def test_whatever_hosts_send_there_is_a_report(answers, with_releases):
 
 
 @given(RELEASES)
-def test_a_release_is_read_or_refused_with_a_sentence(data):
+def test_a_release_is_read_or_refused_with_a_sentence(data: t.Any) -> None:
     try:
         releases = read_releases([("here", data)])
     except DataError as error:

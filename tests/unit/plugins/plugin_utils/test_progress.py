@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress import describe
 
@@ -22,5 +24,5 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress impo
         ({"text": "x.o: changed function: f", "elapsed": 3}, "x.o: changed function: f"),
     ],
 )
-def test_lines(entry, line):
+def test_lines(entry: dict[str, t.Any], line: str | None) -> None:
     assert describe(entry) == line

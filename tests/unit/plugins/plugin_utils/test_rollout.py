@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import base64
+import typing as t
 from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, waves
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Baseline, Host, Status
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, read_result
 
 OK, CHANGED, SKIPPED = {"changed": False}, {"changed": True}, {"skipped": True}
 FAILED, SILENT = {"failed": True, "msg": "It broke."}, {"failed": True}
@@ -29,20 +30,22 @@ READY = Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko")
 TRIAL = replace(READY, is_due=True, is_on_trial=True)
 
 
-def facts(*patches, release="6.6", machine="x86_64", trouble=()):
+def facts(
+    *patches: dict[str, t.Any], release: str | None = "6.6", machine: str = "x86_64", trouble: t.Sequence[str] = ()
+) -> dict[str, t.Any]:
     known = {"release": release, "machine": machine, "patches": list(patches), "trouble": list(trouble)}
     return {"ansible_facts": {"ansible_livepatch": known}}
 
 
-def patch(name="fix_1", **more):
+def patch(name: str = "fix_1", **more: t.Any) -> dict[str, t.Any]:
     return {"name": name, "enabled": True, "effective": "full", "in_transition": False, **more}
 
 
-def result(registered):
+def result(registered: dict[str, t.Any]) -> Result:
     return read_result(registered)
 
 
-def marked(text):
+def marked(text: str) -> dict[str, str]:
     return {"content": base64.b64encode(text.encode()).decode()}
 
 
@@ -75,7 +78,7 @@ def marked(text):
         ),
     ],
 )
-def test_which_file_fits_a_host(read, required, expected):
+def test_which_file_fits_a_host(read: dict[str, t.Any], required: bool, expected: Host) -> None:
     assert hosts.choose("h", result(read), RELEASE, required) == expected
 
 
@@ -88,7 +91,9 @@ def test_which_file_fits_a_host(read, required, expected):
         ((patch("other", enabled=False),), (), Baseline()),
     ],
 )
-def test_what_a_host_was_like_before(patches, trouble, baseline):
+def test_what_a_host_was_like_before(
+    patches: tuple[dict[str, t.Any], ...], trouble: tuple[str, ...], baseline: Baseline
+) -> None:
     assert hosts.choose("h", result(facts(*patches, trouble=trouble)), RELEASE, False).baseline == baseline
 
 
@@ -131,13 +136,15 @@ DAMAGED = "The mark of the trial is damaged, so the state before the trial is un
         (SILENT, SKIPPED, FAILED, {"status": Status.REFUSED, "problem": "It broke."}),
     ],
 )
-def test_what_is_due_and_why_a_host_would_not_take_it(mark, mark_read, prediction, expected):
+def test_what_is_due_and_why_a_host_would_not_take_it(
+    mark: dict[str, t.Any], mark_read: dict[str, t.Any], prediction: dict[str, t.Any], expected: dict[str, t.Any]
+) -> None:
     host = replace(READY, baseline=BEFORE)
     checked = hosts.check(host, result(mark), result(mark_read), result(prediction))
     assert checked == replace(host, **expected)
 
 
-def test_a_host_that_needs_no_file_keeps_its_problem():
+def test_a_host_that_needs_no_file_keeps_its_problem() -> None:
     host = Host("h", Status.NO_PATCH_FILE, "6.5", problem="None.")
     assert hosts.check(host, result(SKIPPED), result({}), result(SKIPPED)) == host
 
@@ -154,7 +161,9 @@ def test_a_host_that_needs_no_file_keeps_its_problem():
         (Host("h", Status.NO_PATCH_FILE), False, False, False),
     ],
 )
-def test_what_is_to_be_done_with_a_host(host, is_to_be_marked, is_to_be_applied, is_to_be_tested):
+def test_what_is_to_be_done_with_a_host(
+    host: Host, is_to_be_marked: bool, is_to_be_applied: bool, is_to_be_tested: bool
+) -> None:
     data = hosts.host_data(host)
     assert data["is_to_be_marked"] is is_to_be_marked
     assert data["is_to_be_applied"] is is_to_be_applied
@@ -171,12 +180,12 @@ def test_what_is_to_be_done_with_a_host(host, is_to_be_marked, is_to_be_applied,
         ({"unreachable": True}, False, "It could not be reached."),
     ],
 )
-def test_a_host_is_on_trial_if_it_could_be_marked(registered, trial, problem):
+def test_a_host_is_on_trial_if_it_could_be_marked(registered: dict[str, t.Any], trial: bool, problem: str) -> None:
     expected = replace(READY, is_due=True, is_on_trial=trial, problem=problem)
     assert hosts.mark(replace(READY, is_due=True), result(registered)) == expected
 
 
-def test_marking_that_is_skipped_keeps_a_problem_and_a_trial():
+def test_marking_that_is_skipped_keeps_a_problem_and_a_trial() -> None:
     host = replace(TRIAL, problem="It broke.")
     assert hosts.mark(host, result(SKIPPED)) == host
 
@@ -185,7 +194,7 @@ def test_marking_that_is_skipped_keeps_a_problem_and_a_trial():
     ("registered", "problem"),
     [(CHANGED, ""), (SKIPPED, ""), (FAILED, "It broke."), (SILENT, "It failed."), (UNREACHABLE, "No route.")],
 )
-def test_what_does_not_work_is_noted(registered, problem):
+def test_what_does_not_work_is_noted(registered: dict[str, t.Any], problem: str) -> None:
     assert hosts.apply(TRIAL, result(registered)) == replace(TRIAL, problem=problem)
     assert hosts.accept(TRIAL, result(registered)) == replace(TRIAL, problem=problem)
 
@@ -194,7 +203,7 @@ REBOOT = {"reboot_required": True}
 
 
 @pytest.mark.parametrize("result_of", [OK, CHANGED, FAILED])
-def test_a_reboot_that_the_module_asks_for_is_noted(result_of):
+def test_a_reboot_that_the_module_asks_for_is_noted(result_of: dict[str, t.Any]) -> None:
     asks, asks_not = result({**result_of, **REBOOT}), result({**result_of, "reboot_required": False})
     nothing = result(SKIPPED)
     for noted in (
@@ -210,7 +219,7 @@ def test_a_reboot_that_the_module_asks_for_is_noted(result_of):
     assert not hosts.apply(TRIAL, result(result_of)).reboot_required
 
 
-def test_a_test_that_fails_is_named():
+def test_a_test_that_fails_is_named() -> None:
     assert hosts.fail(TRIAL, "Check the gate url", result(SILENT)).problem == "Check the gate url: It failed."
 
 
@@ -236,7 +245,7 @@ def test_a_test_that_fails_is_named():
         ),
     ],
 )
-def test_whether_a_patch_on_trial_passes(read, problem):
+def test_whether_a_patch_on_trial_passes(read: dict[str, t.Any], problem: str) -> None:
     assert hosts.effect(replace(TRIAL, baseline=BEFORE), result(read), "fix-1") == problem
 
 
@@ -258,7 +267,7 @@ def test_whether_a_patch_on_trial_passes(read, problem):
         ],
     ],
 )
-def test_what_has_become_of_a_host(host, rollback, check_mode, status):
+def test_what_has_become_of_a_host(host: Host, rollback: dict[str, t.Any], check_mode: bool, status: Status) -> None:
     settled = hosts.settle(host, result(rollback), check_mode)
     assert settled.status is status
     assert bool(settled.not_rolled_back) == (status is Status.NOT_ROLLED_BACK)
@@ -267,13 +276,13 @@ def test_what_has_become_of_a_host(host, rollback, check_mode, status):
     assert hosts.host_data(settled)["is_acceptable"] == (status in passed)
 
 
-def test_a_host_survives_the_way_through_ansible():
+def test_a_host_survives_the_way_through_ansible() -> None:
     host = replace(TRIAL, baseline=BEFORE, problem="It broke.", not_rolled_back="No route.", reboot_required=True)
     assert hosts.read_host(hosts.host_data(host)) == host
     assert hosts.host_data(host)["baseline"] == {"disabled": False, "trouble": ["a warning"]}
 
 
-def fleet(*kinds):
+def fleet(*kinds: str) -> list[Host]:
     """Hosts by a letter: b has failed, t is on trial, T is on trial and has failed, anything else is well."""
     on_trial = {"t": True, "T": True}
     bad = {"b": "It broke.", "T": "It broke."}
@@ -297,7 +306,9 @@ def fleet(*kinds):
         ("", 0, False, ""),
     ],
 )
-def test_whether_a_wave_stops_and_who_is_rolled_back(kinds, limit, must_stop, to_roll_back):
+def test_whether_a_wave_stops_and_who_is_rolled_back(
+    kinds: str, limit: float, must_stop: bool, to_roll_back: str
+) -> None:
     wave = waves.judge(fleet(*kinds), limit)
     assert wave.must_stop is must_stop
     assert wave.to_roll_back == tuple(to_roll_back.split())
@@ -321,12 +332,12 @@ def test_whether_a_wave_stops_and_who_is_rolled_back(kinds, limit, must_stop, to
         (Host("h", Status.REFUSED, problem="No.", reboot_required=True), "h: refused. No. A reboot is required."),
     ],
 )
-def test_the_line_of_a_host(host, line):
+def test_the_line_of_a_host(host: Host, line: str) -> None:
     assert waves.lines([host]) == [line]
 
 
 @pytest.mark.parametrize(("not_begun", "last"), [((), "none"), (("x", "y"), "x, y")])
-def test_why_the_rollout_stops(not_begun, last):
+def test_why_the_rollout_stops(not_begun: tuple[str, ...], last: str) -> None:
     wave = fleet("w", "b")
     assert waves.stop_message("Fix 1", wave, waves.judge(wave, 0), "0", not_begun).splitlines() == [
         (
