@@ -132,6 +132,7 @@ def tool_environ(**more: str | Path) -> dict[str, str]:
         "PATH": f"{path / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "VIRTUAL_ENV": str(path),
         "PYTHONPYCACHEPREFIX": str(WORK / "pycache"),
+        "PYTHONDONTWRITEBYTECODE": "",
         "COVERAGE_FILE": str(WORK / "coverage"),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(WORK / "hypothesis"),
         "MYPY_CACHE_DIR": str(WORK / "mypy"),
