@@ -12,14 +12,15 @@ SCENARIOS ?= build stop_machine default boot faults
 LONGER := rollout
 CORES ?=
 TESTS ?=
-export SCENARIOS CORES TESTS
+FOLDERS ?=
+export SCENARIOS CORES TESTS FOLDERS
 
 OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10 or later, or name one: make PYTHON=python3.12"
 GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix errors-page shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix mutants errors-page shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -34,7 +35,8 @@ test: ## the nine targets from lint to molecule; this is what CI runs
 	$(GATE) lint unit sanity docs-lint docs collection galaxy browser molecule
 
 full: test ## everything of "make test", and then what takes longer (some hours)
-	export SCENARIOS='$(LONGER)'; $(GATE) fuzz matrix demo demo-kpatch stand-in molecule
+	$(GATE) fuzz matrix mutants demo demo-kpatch stand-in
+	for name in $(LONGER); do (export SCENARIOS=$$name; $(GATE) molecule) || exit; done
 
 lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
 	$(GATE) lint
@@ -77,6 +79,9 @@ bench-kpatch: ## measure livepatch_build beside bare kpatch-build (about 20 minu
 
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix
+
+mutants: ## change what decides about a host, and see that unit tests notice (hours); FOLDERS="_plan" names folders
+	$(GATE) mutants
 
 errors-page: ## write the page about the kernel's errors and the list of checks from their tables
 	$(GATE) errors-page

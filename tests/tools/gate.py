@@ -25,6 +25,7 @@ import galaxy
 import serving
 import staging
 from matrix import matrix
+from mutants import mutants
 from runner import ansible_test, versions
 from side_by_side import side_by_side
 from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Argv, Stop, chromium, run, tool_environ, tools, venv
@@ -280,6 +281,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "lint": lint,
     "matrix": matrix,
     "molecule": molecule,
+    "mutants": mutants,
     "prepare": prepare,
     "sanity": sanity,
     "shell": shell,
