@@ -103,10 +103,8 @@ class Recorder:
             "recorded_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "functions": [":".join(function) for function in self.functions],
             # With the number of each: a module that is loaded again has another one.
-            "directories": {
-                path: os.stat(self._path(path)).st_ino for path in paths if os.path.isdir(self._path(path))
-            },
-            "files": {path: self._file(path) for path in paths if not os.path.isdir(self._path(path))},
+            "directories": {path: os.stat(self._path(path)).st_ino for path in folders},
+            "files": {path: self._file(path) for path in paths if path not in folders},
         }
 
     def patterns(self) -> t.Iterator[str]:

@@ -11,14 +11,22 @@ import os
 import re
 import shutil
 import subprocess
+import typing as t
 from collections import Counter
 from pathlib import Path
 
 import staging
 from toolbox import REQUIREMENTS, WORK, Stop, tool_environ, venv
 
-# The most that may survive in each folder; tests/README.md says what they are.
-FOLDERS = {"_apply": None, "_boot": None, "_model": None, "_plan": None, "_store": None, "_verify": None}
+# The most that may survive in each folder; None where that is not measured yet.
+FOLDERS: dict[str, int | None] = {
+    "_apply": None,
+    "_boot": None,
+    "_model": None,
+    "_plan": None,
+    "_store": None,
+    "_verify": None,
+}
 TESTS = "tests/unit/plugins/module_utils"
 # They build modules, and touch nothing of these folders.
 WITHOUT = ("test_kbuild.py", "test_kpatch.py", "test_kpatch_request.py", "test_long_command.py", "test_signing.py")
@@ -70,7 +78,7 @@ def write_settings(collection: Path, folders: list[str]) -> None:
     (PLACE / "pyproject.toml").write_text("\n".join(["[tool.mutmut]", *lines, ""]), encoding="utf-8")
 
 
-def run_mutmut(argv: list[str], stdout: int | object = subprocess.PIPE) -> str:
+def run_mutmut(argv: list[str], stdout: t.IO[str] | int = subprocess.PIPE) -> str:
     environ = tool_environ(PYTHONPATH=str(PLACE / "mutants"))
     done = subprocess.run(
         argv,
@@ -79,7 +87,7 @@ def run_mutmut(argv: list[str], stdout: int | object = subprocess.PIPE) -> str:
         stdout=stdout,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,  # type: ignore[call-overload]
+        check=False,
     )
     if done.returncode:
         raise Stop(f"mutmut ended with status {done.returncode}; see {LOG}.")
