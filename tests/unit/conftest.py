@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many examples the property tests try: few in "make unit", many in "make fuzz", which names the other profile."""
+"""How many examples the property tests try, and in what order the tests run."""
 
 from __future__ import annotations
 
 import importlib.util
+
+import pytest
 
 if importlib.util.find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
@@ -16,5 +18,10 @@ if importlib.util.find_spec("hypothesis"):
         settings.register_profile(
             name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         )
-    # An option of pytest comes later, and wins: --hypothesis-profile=long.
+    # "make fuzz" names the other one: an option of pytest comes later, and wins.
     settings.load_profile("unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that run whole playbooks: at the end, one process would wait for the other."""
+    items.sort(key=lambda item: "plugins" in item.path.parts)

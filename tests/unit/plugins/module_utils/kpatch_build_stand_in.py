@@ -16,7 +16,7 @@ import stat
 import sys
 
 STAND_IN = """\
-#!{python}
+#!{python} -IS
 import json, os, shutil, sys, time
 # environment: {variables}
 arguments = sys.argv[1:]

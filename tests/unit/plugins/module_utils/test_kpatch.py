@@ -18,10 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, command, request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import find_tool, read_tool
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
 
 FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
@@ -680,11 +681,13 @@ def test_a_failure_leaves_its_log_and_no_result(place: Place) -> None:
     assert not list(place.path.glob("made-*/*"))
 
 
-def test_a_build_that_takes_too_long_is_killed(place: Place) -> None:
-    place.install(seconds=60)
+def test_a_build_that_takes_too_long_is_killed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = place.path / "begun"
+    place.install(then=f'open({str(begun)!r}, "w").close(); say("It has begun."); time.sleep(60)')
+    monkeypatch.setattr(command, "time", HurriedClock(begun.exists))
     started = time.monotonic()
     with pytest.raises(BuildError) as failure:
-        place.build(timeout=5)
+        place.build(timeout=60)
     assert failure.value.finding.reason == "timeout"
     assert time.monotonic() - started < 30
     assert_what_ran_is_told(place, failure.value, None)

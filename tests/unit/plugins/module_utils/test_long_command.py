@@ -16,6 +16,7 @@ import time
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import command
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
 
 RUN = """\
 import os, sys
@@ -23,7 +24,7 @@ sys.path[:] = {path!r}
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import run_long
 def tell(line):
     with open({pid!r}, "w") as stream:
-        stream.write(line)
+        print(line, file=stream)
 run_long(["sh", "-c", "sleep 600 & echo $!; wait"], os.environ, 600, tell, lambda: None)
 """
 
@@ -45,7 +46,11 @@ def test_output_and_status() -> None:
 
 
 def test_ticks() -> None:
-    assert len(run("sleep 2", tick=0.1)[3]) >= 3
+    assert len(run("sleep 0.5", tick=0.05)[3]) >= 3
+
+
+def is_written(pid: pathlib.Path) -> bool:
+    return pid.exists() and pid.read_text().endswith("\n")
 
 
 def gone(pid: int) -> bool:
@@ -61,10 +66,11 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_no_child_outlives_the_time(tmp_path: pathlib.Path) -> None:
+def test_no_child_outlives_the_time(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
+    monkeypatch.setattr(command, "time", HurriedClock(lambda: is_written(pid)))
     with pytest.raises(programs.TimedOut):
-        run(f"sleep 600 & echo $! > {pid}; wait", timeout=5)
+        run(f"sleep 600 & echo $! > {pid}; wait", timeout=60, tick=0.05)
     assert gone(int(pid.read_text()))
 
 
@@ -73,7 +79,7 @@ def test_no_child_outlives_the_module(tmp_path: pathlib.Path) -> None:
     pid = tmp_path / "pid"
     with subprocess.Popen([sys.executable, "-c", RUN.format(path=sys.path, pid=str(pid))]) as module:
         deadline = time.monotonic() + 20
-        while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < deadline:
+        while not is_written(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         module.send_signal(signal.SIGKILL)
     assert gone(int(pid.read_text()))
@@ -82,8 +88,11 @@ def test_no_child_outlives_the_module(tmp_path: pathlib.Path) -> None:
 def test_a_short_program_is_ended_when_its_time_is_up(tmp_path: pathlib.Path) -> None:
     pid = tmp_path / "pid"
     assert programs.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")
-    with pytest.raises(programs.TimedOut):
-        programs.run(["sh", "-c", f"echo $$ > {pid}; exec sleep 600"], timeout=2)
+    for seconds in (0.2, 1, 5):
+        with pytest.raises(programs.TimedOut):
+            programs.run(["sh", "-c", f"echo $$ > {pid}; exec sleep 600"], timeout=seconds)
+        if is_written(pid):
+            break
     assert gone(int(pid.read_text()))
 
 
@@ -99,15 +108,20 @@ def test_an_error_of_the_listener_ends_the_command(tmp_path: pathlib.Path) -> No
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_group_is_ended_although_its_leader_has_gone(tmp_path: pathlib.Path, fails: bool) -> None:
+def test_the_group_is_ended_although_its_leader_has_gone(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
     """Nobody else would end what is left, and waiting for the leader does not show it."""
     pid = tmp_path / "pid"
+    monkeypatch.setattr(command, "time", HurriedClock(lambda: is_written(pid) and not fails))
     expected = KeyError if fails else programs.TimedOut
 
     def on_tick() -> None:
-        if fails:
+        if fails and is_written(pid):
             raise KeyError
 
     with pytest.raises(expected):
-        command.run_long(["sh", "-c", f"sleep 60 & echo $! > {pid}"], os.environ, 2, lambda line: None, on_tick, tick=1)
+        command.run_long(
+            ["sh", "-c", f"sleep 60 & echo $! > {pid}"], os.environ, 60, lambda line: None, on_tick, tick=0.05
+        )
     assert gone(int(pid.read_text()))

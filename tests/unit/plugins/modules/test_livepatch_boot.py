@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import pathlib
 import sys
@@ -16,6 +17,13 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_boot
 
 Call = t.Callable[..., t.Dict[str, t.Any]]
+PACK_ONCE = functools.lru_cache(maxsize=None)(livepatch_boot.pack)
+
+
+@pytest.fixture(autouse=True)
+def fixture_pack_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests install the same program."""
+    monkeypatch.setattr(livepatch_boot, "pack", PACK_ONCE)
 
 
 @pytest.fixture(name="path")
