@@ -122,7 +122,7 @@ def test_the_packages_and_the_name(tmp_path: Path) -> None:
     # Some versions of Ansible show such a text as the list that it is.
     named = [json.loads(found) if isinstance(found, str) else found for found in texts]
     assert {name for name, _packages in named} == {"my_fix"}
-    packages = {name: set(values[1]) for name, values in zip(distributions, named)}
+    packages = {name: set(named[place][1]) for place, name in enumerate(distributions)}
     assert {"kpatch", "kernel-source-6.6"} < packages["openEuler"]
     assert "kpatch-build" in packages["Rocky"] and "kpatch" not in packages["Rocky"]
     assert "linux-headers-6.6" in packages["Debian"]

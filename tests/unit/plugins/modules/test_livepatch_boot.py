@@ -14,10 +14,11 @@ import typing as t
 import zipfile
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.pack import pack
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_boot
 
 Call = t.Callable[..., t.Dict[str, t.Any]]
-PACK_ONCE = functools.lru_cache(maxsize=None)(livepatch_boot.pack)
+PACK_ONCE = functools.lru_cache(maxsize=None)(pack)
 
 
 @pytest.fixture(autouse=True)
