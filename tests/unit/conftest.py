@@ -14,7 +14,7 @@ if importlib.util.find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
 
     # How long an example takes depends on what else the machine does: tests that bound a time measure the processor's.
-    for name, examples in (("unit", 100), ("long", 5000)):
+    for name, examples in (("unit", 50), ("long", 5000)):
         settings.register_profile(
             name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         )
