@@ -7,9 +7,10 @@
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PYTHON ?= python3
-SCENARIOS ?= build stop_machine default boot faults
-# What "make full" adds to these. It runs alone: rollout has six VMs.
-LONGER := rollout
+# The longest come first: as many run at a time as there are cores.
+SCENARIOS ?= build default faults stop_machine
+# What "make full" adds to these, one after the other: rollout has six VMs.
+LONGER := boot rollout
 CORES ?=
 TESTS ?=
 FOLDERS ?=
