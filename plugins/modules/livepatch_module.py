@@ -253,6 +253,10 @@ options:
       path:
         description: Where it lies on the host, if it was sent.
         type: path
+  _packed:
+    description:
+      - A small file itself, packed by the action plugin. Not for use in tasks; a value given there is ignored.
+    type: str
 seealso:
   - module: openeuler.livepatch.livepatch_build
   - module: openeuler.livepatch.livepatch_facts

@@ -69,6 +69,8 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "i_accept_inconsistency": {"type": "bool", "default": False},
         "boot": {"type": "str", "choices": AtBoot.values()},
         "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
+        # Not in _inspected: only at the top the value is kept out of the host's log (AnsibleModule._log_invocation).
+        "_packed": {"type": "str", "no_log": True},
     },
     "required_one_of": [("name", "src")],
     "required_if": [("remote_src", True, ("src",))],
@@ -111,6 +113,7 @@ def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
         # A link is followed once, here: what it leads to later may be something else.
         file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,
         delivered=bool(delivered),
+        packed=params["_packed"],
         patience=Patience(params["timeout"], params["retries"], params["delay"], OnStall(params["on_stall"])),
         check_mode=check_mode,
         verification=Verification(params["verify"] == "text", _probe(params), params["watch"]),

@@ -56,6 +56,8 @@ class Assessment:
         # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is rolled back.
         if file and task.file_path and (file in self._needed_files or file not in self.catalog.paths):
             self.catalog.paths[file] = task.file_path
+        if file and task.packed and file in self._needed_files:
+            self.catalog.packed[file] = task.packed
 
     def _make_plan(self, wanted: Wanted) -> Plan:
         displaced = self.catalog.displaced_by(wanted.name)
@@ -69,7 +71,7 @@ class Assessment:
 
     @property
     def lacks_file(self) -> bool:
-        return not all(file in self.catalog.paths for file in self._needed_files)
+        return not all(self.catalog.has(file) for file in self._needed_files)
 
     @property
     def _needed_files(self) -> tuple[PatchFile, ...]:

@@ -227,9 +227,8 @@ class Transaction:
 
     def _stage_files(self) -> None:
         """Copy what is to be loaded to where only root can change it. Raises FileChanged, OSError."""
-        files = self.kernel.files()
         for file in self.plan.loads:
-            self.catalog.paths[file] = copies.store(files, file.name, self.catalog.paths[file], file.sha256)
+            self.catalog.store(file)
 
     def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
         """Record what is loaded, displaced, proven and accepted now. Returns what could not be recorded."""
@@ -333,7 +332,7 @@ class Transaction:
         attempted = "; ".join(str(step) for step in self.plan.boot)
         try:
             for file in self.plan.accepts:
-                path = copies.store(files, file.name, self.catalog.paths[file], file.sha256)
+                path = self.catalog.store(file)
                 boot_store.keep_file(files, file.name, file.sha256, files.path(path))
             boot_store.write(files, self.plan.acceptance)
         except FileChanged as error:

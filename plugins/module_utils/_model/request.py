@@ -136,12 +136,14 @@ class Task:
     """The arguments of one task.
 
     `file_path` is where its file lies on the host; None if it was not sent. `delivered` says that Ansible has put
-    it there for this task only. `ignore` names the checks whose refusals are only warned about.
+    it there for this task only. `packed` is the file itself (`_patch_file.packed`) where it came with the arguments.
+    `ignore` names the checks whose refusals are only warned about.
     """
 
     wanted: Wanted
     file_path: str | None = None
     delivered: bool = False
+    packed: str | None = field(default=None, repr=False)
     patience: Patience = field(default_factory=Patience)
     check_mode: bool = False
     verification: Verification = field(default_factory=Verification)

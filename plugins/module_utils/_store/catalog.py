@@ -14,6 +14,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 
 if t.TYPE_CHECKING:
@@ -26,14 +28,16 @@ class Catalog:
     """The patch files on the host: the copies of what is loaded, and the files that the task has brought.
 
     `files` makes a new reader of the host for each call, so that no reader repeats what an earlier one could not read.
-    `stored` has the files of the copies by their patches, `paths` the path of each file, and `unproven` the names of
-    the patches whose effect is not proven yet.
+    `stored` has the files of the copies by their patches, `paths` the path of each file that lies on the host,
+    `packed` the text of one that came with the task's arguments, and `unproven` the names of the patches whose
+    effect is not proven yet.
     """
 
     def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot, books: Books) -> None:
         self._files = files
         self.stored: dict[str, PatchFile] = {}
         self.paths: dict[PatchFile, str] = {}
+        self.packed: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
         for patch in snapshot.patches:
@@ -50,6 +54,20 @@ class Catalog:
         for other in copy.displaced:
             if other.file:
                 self.paths.setdefault(other.file, copies.copy_path(other.name, other.file.sha256))
+
+    def has(self, file: PatchFile) -> bool:
+        """Whether the bytes of this file are at hand."""
+        return file in self.paths or file in self.packed
+
+    def store(self, file: PatchFile) -> str:
+        """Copy a file that is at hand to where only root can change it, and return its path there.
+
+        Raises FileChanged if it is not the file that was inspected any more, and OSError.
+        """
+        packed = self.packed.pop(file, None)
+        source = unpack(packed, MAX_BYTES) if packed else self.paths[file]
+        self.paths[file] = copies.store(self._files(), file.name, source, file.sha256)
+        return self.paths[file]
 
     def displaced_by(self, name: str) -> tuple[Displaced, ...]:
         """What the loaded patch of this name displaced."""

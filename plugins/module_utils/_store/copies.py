@@ -75,17 +75,18 @@ def copy_path(name: str, sha256: str, directory: str = DIRECTORY) -> str:
     return f"{directory}/{name}-{sha256[:16]}.ko"
 
 
-def store(files: Files, name: str, source: str, sha256: str, directory: str = DIRECTORY) -> str:
+def store(files: Files, name: str, source: str | bytes, sha256: str, directory: str = DIRECTORY) -> str:
     """Copy a file that is about to be loaded to where only root can change it, and return the path of the copy.
 
-    Raises FileChanged if its digest is another one, so that the inspected file is the one that is loaded; OSError.
+    `source` is its path or its content. Raises FileChanged if its digest is another one, so that the inspected file is
+    the one that is loaded; OSError.
     In another directory than `DIRECTORY` the copy is on disk (fsync) when this returns.
     """
     path = copy_path(name, sha256, directory)
     is_stored = source == path
-    content = _read_regular(files.path(path) if is_stored else source)
+    content = source if isinstance(source, bytes) else _read_regular(files.path(path) if is_stored else source)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise FileChanged(source)
+        raise FileChanged(name if isinstance(source, bytes) else source)
     if not is_stored:
         durable.write(files, path, content, sync=directory != DIRECTORY)
     return path

@@ -14,7 +14,10 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible_collections.openeuler.livepatch.plugins.action import livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
@@ -24,8 +27,10 @@ PATCH_FILE = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", 
 class Action(ActionModule):
     """The action plugin with a host that gives prepared answers."""
 
-    def __init__(self, arguments: dict[str, t.Any], answers: list[dict[str, t.Any]], async_val: int = 0) -> None:
-        task = MagicMock(args=arguments, async_val=async_val, check_mode=False, diff=False)
+    def __init__(
+        self, arguments: dict[str, t.Any], answers: list[dict[str, t.Any]], async_val: int = 0, check_mode: bool = False
+    ) -> None:
+        task = MagicMock(args=arguments, async_val=async_val, check_mode=check_mode, diff=False)
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self._loader.get_real_file = lambda path: path
         self._connection._shell.tmpdir = "/private"
@@ -56,6 +61,35 @@ class Action(ActionModule):
         pass
 
 
+@pytest.fixture(name="large")
+def fixture_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is small enough to travel with the module."""
+    monkeypatch.setattr(livepatch_module, "MOST_PACKED", 10)
+
+
+@pytest.mark.parametrize("async_val", [0, 30])
+def test_a_small_file_travels_with_the_module(async_val: int) -> None:
+    action = Action({"src": PATCH_FILE, "_packed": "a user's"}, [{"changed": True}], async_val)
+    assert action.run()["changed"] is True
+    assert action.sent == []
+    (arguments,) = action.runs
+    assert unpack(arguments["_packed"], MAX_BYTES) == pathlib.Path(PATCH_FILE).read_bytes()
+
+
+def test_check_mode_sends_no_file() -> None:
+    action = Action({"src": PATCH_FILE}, [{"changed": True}], check_mode=True)
+    action.run()
+    assert (action.sent, action.runs[0]["_packed"]) == ([], None)
+
+
+def test_a_file_that_cannot_get_small_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livepatch_module, "WORTH_PACKING", 10)
+    action = Action({"src": PATCH_FILE}, [{"changed": False}])
+    action.run()
+    assert action.runs[0]["_packed"] is None
+
+
+@pytest.mark.usefixtures("large")
 def test_one_round_trip_if_the_host_has_the_patch() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": False}])
     assert action.run()["changed"] is False
@@ -63,8 +97,10 @@ def test_one_round_trip_if_the_host_has_the_patch() -> None:
     assert action.sent == []
     assert action.runs[0]["_inspected"]["file"]["name"] == "livepatch_cmdline"
     assert "path" not in action.runs[0]["_inspected"]
+    assert action.runs[0]["_packed"] is None
 
 
+@pytest.mark.usefixtures("large")
 def test_the_file_is_sent_if_the_host_asks_for_it() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, {"changed": True}])
     assert action.run()["changed"] is True
@@ -72,6 +108,7 @@ def test_the_file_is_sent_if_the_host_asks_for_it() -> None:
     assert action.runs[1]["_inspected"]["path"] == "/private/patch.ko"
 
 
+@pytest.mark.usefixtures("large")
 def test_what_the_host_did_before_it_asked_for_the_file_is_told_too() -> None:
     first = {"changed": True, "needs_file": True, "findings": ["recovered", "both"], "warnings": ["recovered", "both"]}
     second = {"changed": False, "findings": ["both", "later"], "warnings": ["both", "later"]}
@@ -81,18 +118,21 @@ def test_what_the_host_did_before_it_asked_for_the_file_is_told_too() -> None:
     assert "needs_file" not in result
 
 
+@pytest.mark.usefixtures("large")
 def test_it_is_told_also_if_the_second_run_is_refused() -> None:
     first = {"changed": True, "needs_file": True, "findings": ["recovered"], "warnings": ["recovered"]}
     result = Action({"src": PATCH_FILE}, [first, {"failed": True, "changed": False, "msg": "Refused"}]).run()
     assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["recovered"])
 
 
+@pytest.mark.usefixtures("large")
 def test_without_that_the_second_result_is_as_it_is() -> None:
     second = {"changed": False, "state": "enabled"}
     result = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, second]).run()
     assert (result["changed"], "findings" in result, "warnings" in result) == (False, False, False)
 
 
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize(("removed", "left"), [(True, None), (False, "/private")])
 def test_ansible_does_not_remove_the_directory_again_that_the_module_has_removed(
     removed: bool, left: str | None
@@ -103,6 +143,7 @@ def test_ansible_does_not_remove_the_directory_again_that_the_module_has_removed
     assert action._connection._shell.tmpdir == left
 
 
+@pytest.mark.usefixtures("large")
 def test_an_asynchronous_job_gets_the_file_at_once() -> None:
     action = Action({"src": PATCH_FILE}, [{"started": 1}], async_val=30)
     action.run()
@@ -114,7 +155,7 @@ def test_an_asynchronous_job_gets_the_file_at_once() -> None:
 def test_nothing_is_read_here_without_a_local_file(arguments: dict[str, t.Any]) -> None:
     action = Action(dict(arguments, _inspected={"file": {}}), [{"changed": False}])
     action.run()
-    assert action.runs == [dict(arguments, _inspected=None)]
+    assert action.runs == [dict(arguments, _inspected=None, _packed=None)]
 
 
 def test_a_bad_file_does_not_reach_the_host(tmp_path: pathlib.Path) -> None:

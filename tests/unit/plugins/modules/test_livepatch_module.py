@@ -11,6 +11,8 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible.module_utils import basic
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import pack
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_module
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -43,6 +45,34 @@ def test_a_file_that_was_sent_is_enabled(call: Call, kernel: ModelKernel, tmp_pa
     assert (result["changed"], result["name"], result["state"]) == (True, "fix", "enabled")
     assert kernel.calls == ["load fix"]
     assert not call(livepatch_module, src="fix.ko", **inspected(tmp_path))["changed"]
+
+
+def packed(content: bytes = content_of("fix")) -> dict[str, t.Any]:
+    """What the action plugin hands on of a small file."""
+    return {"_inspected": {"file": FIX.to_dict(), "path": None}, "_packed": pack(content)}
+
+
+def test_a_file_that_came_with_the_arguments_is_enabled(call: Call, kernel: ModelKernel) -> None:
+    result = call(livepatch_module, src="fix.ko", **packed())
+    assert (result["changed"], result["state"], kernel.calls) == (True, "enabled", ["load fix"])
+    assert not call(livepatch_module, src="fix.ko", **packed())["changed"]
+
+
+def test_another_file_that_came_with_them_is_not_loaded(call: Call, kernel: ModelKernel) -> None:
+    result = call(livepatch_module, src="fix.ko", **packed(content_of("other")))
+    assert (result["reason"], result["changed"], kernel.calls) == ("file_changed", False, [])
+
+
+def test_the_bytes_are_in_no_result_and_in_no_log(
+    call: Call, kernel: ModelKernel, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "log", lambda _module, *text, **more: logged.append(f"{text} {more}"))
+    result = call(livepatch_module, src="fix.ko", **packed())
+    assert logged
+    for text in (str(result), *logged):
+        assert packed()["_packed"] not in text
+    assert list((tmp_path / "ansible-tmp").iterdir()) == []
 
 
 def test_check_mode_reaches_the_plan(call: Call, kernel: ModelKernel, tmp_path: pathlib.Path) -> None:
