@@ -362,8 +362,31 @@ ansible_facts:
           type: list
           elements: str
           sample: [a warning]
+        undecided:
+          description:
+            - What decides which patches are loaded, enabled and live, and could not be read. RV(ansible_facts.ansible_livepatch.unreadable) has
+              it as well.
+            - If this or RV(ansible_facts.ansible_livepatch.disagreements) is not empty, nobody can tell whether a patch is effective. Then
+              RV(ansible_facts.ansible_livepatch.functions) is V(null), as are V(enabled), V(in_transition), V(effective), V(covered) and
+              V(reboot_required) of each patch, and M(openeuler.livepatch.livepatch_module) refuses to change anything.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            path:
+              description: The file or directory.
+              returned: always
+              type: str
+              sample: /proc/modules
+            reason:
+              description: The name of the errno, or V(damaged).
+              returned: always
+              type: str
+              sample: EACCES
         disagreements:
-          description: In what the kernel's sources contradict each other, C(/proc/livepatch/state) and sysfs, as sentences.
+          description:
+            - In what the kernel's sources contradict each other, as sentences. They are C(/proc/modules), sysfs and C(/proc/livepatch/state).
+            - A moment in which a patch comes or goes is not one of them. It is read again then.
           returned: always
           type: list
           elements: str

@@ -344,7 +344,9 @@ reboot_required:
   type: bool
   sample: false
 state:
-  description: The state found afterwards, V(enabled), V(disabled), V(absent) or V(in transition). In check mode the state that would be reached.
+  description:
+    - The state found afterwards, V(enabled), V(disabled), V(absent) or V(in transition). In check mode the state that would be reached.
+    - V(unknown) where the host does not tell; then the task fails, or a transition was left running.
   returned: unless the arguments or the file are wrong
   type: str
   sample: enabled

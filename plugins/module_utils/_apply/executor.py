@@ -14,8 +14,10 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError, sentence
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
+    UNTOLD,
     Failure,
     FileChanged,
     Outcome,
@@ -29,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     Snapshot,
+    StallingTask,
     added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
@@ -106,7 +109,7 @@ class Executor:
         skipped = list(plan.steps)
         try:
             self._carry_out_steps(skipped, done)
-            after = self._kernel.snapshot()
+            after = self._observe()
             plan = replace(plan, steps=tuple(step for step in plan.steps if not self._stays(step)))
             self._prove(predict(before, plan), after)
             return Outcome(after, plan, tuple(done), proofs=prove(after))
@@ -169,6 +172,8 @@ class Executor:
             self._raise(step, error, self._kernel.log.new_lines())
         except FileChanged as error:
             raise StepFailed(str(step), file_changed(error)) from error
+        except FindingError as error:
+            raise StepFailed(str(step), error.finding) from error
 
     def _raise(self, step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
         number = error.errno or 0
@@ -187,7 +192,7 @@ class Executor:
         """
         if file.abi != STOP_MACHINE or (file.functions is None and file.replace is False):
             return
-        now = self._kernel.snapshot()
+        now = self._observe()
         patch = now.patch(step.patch)
         if patch is None:
             return
@@ -251,17 +256,7 @@ class Executor:
                     # kernel/livepatch/transition.c, klp_force_transition(): its module is never put.
                     self._pinned.append(step.patch)
                 return
-        who = ", ".join(str(holder) for holder in stalling_tasks[:5]) or "no task that could be found"
-        more = f" and {len(stalling_tasks) - 5} more" if len(stalling_tasks) > 5 else ""
-        raise StepFailed(
-            str(step),
-            Finding(
-                reason="transition_stalled",
-                seen=f"The transition did not end within {self._patience.timeout:g} s; it is held by {who}{more}.",
-                remedy="End or wake those tasks, or set a longer timeout, then run the task again.",
-            ),
-            stalling_tasks=stalling_tasks,
-        )
+        raise _stall(step, self._patience.timeout, stalling_tasks)
 
     def _ends(self, name: str, seconds: float) -> bool:
         """Whether no transition of the patch is running, or it ends within these seconds."""
@@ -298,13 +293,22 @@ class Executor:
         finally:
             self._patience = patience
         now = self._kernel.snapshot()
+        if not now.is_known:
+            return tuple(done), (UNTOLD, *trouble)
         return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
+
+    def _observe(self) -> Snapshot:
+        """The host now. Raises StepFailed if it does not tell what is loaded, enabled and live."""
+        now = self._kernel.snapshot()
+        for doubt in doubts(now):
+            raise StepFailed("read the host", doubt)
+        return now
 
     def _carry_out_rollback(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
         trouble = []
         while True:
-            for step in rollback_steps(before, self._kernel.snapshot(), plan, stored):
+            for step in rollback_steps(before, self._observe(), plan, stored):
                 try:
                     self._carry_out_all([step], done)
                 except StepFailed as failed:
@@ -316,11 +320,12 @@ class Executor:
 
     def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> None:
         """Let a running transition end on the right side, unless it ends by itself at that moment."""
-        steps = settling(before, self._kernel.snapshot(), plan, stored)
+        steps = settling(before, self._observe(), plan, stored)
         try:
             self._carry_out_all(steps, done)
         except StepFailed:
-            if any(self._kernel.transition_target(step.patch) is not None for step in steps):
+            moving = self._observe().in_transition
+            if moving and moving.name in [step.patch for step in steps]:
                 raise
 
     def _carry_out_all(self, steps: t.Iterable[Step], done: list[Step]) -> None:
@@ -328,6 +333,21 @@ class Executor:
             self._carry_out_step(step)
             if step.action != Action.WAIT:
                 done.append(step)
+
+
+def _stall(step: Step, seconds: float, stalling_tasks: tuple[StallingTask, ...]) -> StepFailed:
+    """What is said of a transition that did not end in time."""
+    who = ", ".join(str(holder) for holder in stalling_tasks[:5]) or "no task that could be found"
+    more = f" and {len(stalling_tasks) - 5} more" if len(stalling_tasks) > 5 else ""
+    return StepFailed(
+        str(step),
+        Finding(
+            reason="transition_stalled",
+            seen=f"The transition did not end within {seconds:g} s; it is held by {who}{more}.",
+            remedy="End or wake those tasks, or set a longer timeout, then run the task again.",
+        ),
+        stalling_tasks=stalling_tasks,
+    )
 
 
 def _failed_as_well(failed: StepFailed) -> str:

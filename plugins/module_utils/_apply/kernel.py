@@ -16,7 +16,10 @@ import syslog
 import time
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable, known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import SYSFS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
@@ -71,7 +74,7 @@ class Kernel:
 
     def load_target(self, name: str) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""
-        modprobe = self.files().text("/proc/sys/kernel/modprobe") or "/sbin/modprobe"
+        modprobe = known(self.files().text("/proc/sys/kernel/modprobe")) or "/sbin/modprobe"
         returned, printed = programs.run([modprobe, "--", name])
         if returned:
             raise OSError(errno.ENOENT, printed.strip())
@@ -96,11 +99,18 @@ class Kernel:
 
     def enabled(self, name: str) -> bool | None:
         """What the kernel says of the patch; None if it does not know the patch (per_task: it is disabled)."""
-        return self.files().flag(f"{SYSFS}/{name}/enabled")
+        return self._flag(f"{SYSFS}/{name}/enabled")
 
     def transition_target(self, name: str) -> bool | None:
         """Whether the running transition of the patch enables it; None if none is running."""
-        return self.enabled(name) if self.files().flag(f"{SYSFS}/{name}/transition") else None
+        return self.enabled(name) if self._flag(f"{SYSFS}/{name}/transition") else None
+
+    def _flag(self, path: str) -> bool | None:
+        """The value; None if there is no such file. Raises FindingError if it cannot be read."""
+        flag = self.files().flag(path)
+        if isinstance(flag, Unreadable):
+            raise FindingError(cannot_read([flag]))
+        return known(flag)
 
     def stalling_tasks(self, enabling: bool) -> tuple[StallingTask, ...]:
         return read_stalling_tasks(self.files(), enabling)

@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     Patience,
     State,
@@ -126,8 +127,8 @@ class Boot:
         self._kernel = kernel
         self._files: Files = kernel().files()
         self._say = say
-        self._boot_id = self._files.text(boot_store.BOOT_ID) or ""
-        self._release = self._files.text("/proc/sys/kernel/osrelease") or ""
+        self._boot_id = known_or(self._files.text(boot_store.BOOT_ID), "")
+        self._release = known_or(self._files.text("/proc/sys/kernel/osrelease"), "")
 
     def load(self) -> int:
         """Load the patches accepted for the running kernel, once in a boot. Returns 0 if all are enabled, else 1."""
@@ -191,7 +192,7 @@ class Boot:
     def _why_nothing(self, acceptance: Acceptance) -> str:
         if acceptance.damaged:
             return acceptance.damaged
-        if OFF in (self._files.text("/proc/cmdline") or "").split():
+        if OFF in known_or(self._files.text("/proc/cmdline"), "").split():
             return f"{OFF} is on the kernel's command line."
         if acceptance.is_held:
             return (
@@ -201,7 +202,7 @@ class Boot:
         return ""
 
     def _load_all(self, acceptance: Acceptance, due: t.Iterable[Accepted]) -> list[Result]:
-        taint = self._files.number("/proc/sys/kernel/tainted") or 0
+        taint = known_or(self._files.number("/proc/sys/kernel/tainted"), 0)
         marker = Marker(self._boot_id, self._release, taint)
         owners = read_owners(self._files, self._release)
         results = []
@@ -269,7 +270,7 @@ class Boot:
         """Record what the loaded patch had superseded before the reboot, so that reverting it enables that again."""
         try:
             patch = self._kernel().snapshot().patch(entry.name)
-            copy = copies.read(self._files, entry.name)
+            copy = known(copies.read(self._files, entry.name))
             if not (patch and copy and copy.file and superseded):
                 return
             displaced = []
@@ -294,7 +295,7 @@ class Boot:
         if marker.loading:
             self._say("The loading of a patch did not end: the next boot does not load it.")
             return 1
-        taint = self._files.number("/proc/sys/kernel/tainted") or 0
+        taint = known_or(self._files.number("/proc/sys/kernel/tainted"), 0)
         trouble = troubles(taint & ~marker.taint & SERIOUS_TAINTS)
         if trouble:
             self._say(

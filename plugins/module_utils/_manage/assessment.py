@@ -104,7 +104,7 @@ class Assessment:
             "state": _state(after, self.task.wanted.name),
             "actions": [str(step) for step in self.plan.all_steps],
             "boot": boot_of(books.boot, after, self.task.wanted.name),
-            "patch": describe_patch(patch, after, books) if patch else None,
+            "patch": describe_patch(patch, after, books) if patch and after.is_known else None,
             "abi": after.abi,
             "release": after.release,
             "diff": diff(self.before, self.books, after, books),
@@ -120,6 +120,8 @@ class Assessment:
 
 
 def _state(snapshot: Snapshot, name: str) -> str:
+    if not snapshot.is_known:
+        return "unknown"
     patch = snapshot.patch(name)
     if patch is None:
         return "absent"

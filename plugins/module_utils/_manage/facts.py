@@ -76,7 +76,9 @@ def describe_host(
                 "live": stack[-1].name,
             }
             for function, stack in sorted(snapshot.stacks().items(), key=lambda item: str(item[0]))
-        ],
+        ]
+        if snapshot.is_known
+        else None,
         "transition": {
             "patch": moving.name,
             "enabling": moving.enabled,
@@ -96,6 +98,7 @@ def describe_host(
         },
         "taint": snapshot.taint,
         "trouble": troubles(snapshot.taint),
+        "undecided": [asdict(unreadable) for unreadable in snapshot.undecided],
         "disagreements": list(snapshot.disagreements),
         "unreadable": [asdict(unreadable) for unreadable in snapshot.unreadable],
     }

@@ -49,7 +49,7 @@ def _remove_delivery(task: Task) -> bool:
 def _manage(task: Task, kernel: KernelProtocol) -> Plain:
     """Observe and plan without the lock first: a run that changes nothing neither waits nor writes anything."""
     assessment = Assessment(task, kernel)
-    if assessment.is_settled and not journal.is_noted(kernel.files()):
+    if assessment.is_settled and not (assessment.before.privileged and journal.is_noted(kernel.files())):
         return assessment.unchanged()
     # Here and not above: most runs change nothing, and do not load what only a change needs.
     from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import change

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read, doubts
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
@@ -80,13 +82,17 @@ class LeftBehind:
         return not (self.arrived or self.untouched)
 
 
-def left_behind(kernel: KernelProtocol) -> LeftBehind | None:
-    """What the run has left whose note is on the host; None without a note."""
+def left_behind(kernel: KernelProtocol) -> LeftBehind | Absent | Unreadable:
+    """What the run has left whose note is on the host. Raises FindingError if the host or the note cannot be read."""
     note = journal.read_note(kernel.files())
-    if note is None:
-        return None
+    if isinstance(note, Unreadable) and note.reason != "damaged":
+        raise FindingError(cannot_read([note]))
+    if not isinstance(note, journal.Note):
+        return note
     plan = Plan(note.steps, about=note.name)
     now, books = observe(kernel)
+    for doubt in doubts(now):
+        raise FindingError(doubt)
     catalog = Catalog(kernel.files, now, books)
     catalog.add_of(note)
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
@@ -103,10 +109,9 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
     """Roll back what an interrupted run has left half done. The host's lock must be held."""
     files = kernel.files()
     left = left_behind(kernel)
-    if left is None:
-        unknown = journal.is_noted(files)
+    if not isinstance(left, LeftBehind):
         journal.remove_note(files)
-        return Recovery((_UNKNOWN_RUN,) if unknown else ())
+        return Recovery((_UNKNOWN_RUN,) if isinstance(left, Unreadable) else ())
     note, plan, before, catalog, arrived = left.note, left.plan, left.before, left.catalog, left.arrived
     rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
@@ -122,6 +127,9 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
         kernel.journal(f"{journal.who_am_i()}: an earlier run was interrupted ({note}); {outcome}")
     after, _books = observe(kernel)
+    for doubt in doubts(after):
+        # The note stays: the next run that can read the host goes on.
+        raise FindingError(doubt)
     has_lost = bool(not_restored and gone_patches(before, plan, after))
     displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog)
     notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)

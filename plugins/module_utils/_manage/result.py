@@ -51,6 +51,8 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     data["covered"] = [
         dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
     ]
+    if not snapshot.is_known:
+        data.update(dict.fromkeys(("enabled", "in_transition", "effective", "covered", "reboot_required")))
     return data
 
 

@@ -20,10 +20,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     with_notes,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import PROBE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
     WARN,
     Finding,
+    FindingError,
     allow,
     refusals,
 )
@@ -35,6 +37,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     StepFailed,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -62,16 +65,24 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcom
     failed,
     notes_of,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import Recovery, left_behind, recover
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
+    LeftBehind,
+    Recovery,
+    left_behind,
+    recover,
+)
 
 
 def change(assessment: Assessment) -> Plain:
     """Check the plan, and carry it out unless it is refused or the task runs in check mode."""
     task, kernel, run = assessment.task, assessment.kernel, Transaction(assessment)
+    if not assessment.before.is_known:
+        return assessment.unchanged(run.plan.refusals)
     if task.check_mode:
         return _predict(assessment)
     # What an interrupted run has taken out is a reason to roll that back, and not to refuse.
-    if not (run.plan.all_steps or assessment.lacks_proof or journal.read_note(kernel.files())):
+    may_recover = assessment.before.privileged and journal.is_noted(kernel.files())
+    if not (run.plan.all_steps or assessment.lacks_proof or may_recover):
         return run.without_change()
     if assessment.lacks_file:
         return {"changed": False, "needs_file": True}
@@ -80,6 +91,8 @@ def change(assessment: Assessment) -> Plain:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = recover(task, kernel)
             result = Transaction(Assessment(task, kernel, recovery.catalog)).carry_out(prune=not recovery.has_lost)
+    except FindingError as error:
+        return run.failed_before(error.finding)
     except lock.Locked as holder:
         if not run.plan.all_steps:
             return with_notes(run.without_change(), after=[_other_run(holder)])
@@ -116,8 +129,11 @@ def _other_run(who: object) -> Finding:
 
 def _predict(assessment: Assessment) -> Plain:
     """The result of check mode: what would be done after an interrupted run has been rolled back."""
-    left = left_behind(assessment.kernel)
-    if left is None:
+    try:
+        left = left_behind(assessment.kernel) if assessment.before.privileged else Absent()
+    except FindingError as error:
+        return Transaction(assessment).failed_before(error.finding)
+    if not isinstance(left, LeftBehind):
         return Transaction(assessment).without_change()
     if left.has_to_go:
         assessment = Assessment(assessment.task, assessment.kernel, left.catalog, left.recovered)
@@ -233,8 +249,11 @@ class Transaction:
     def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
         """Record what is loaded, displaced, proven and accepted now. Returns what could not be recorded."""
         files = self.kernel.files()
-        lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
         notes = self._accept_again(files) if outcome.failure else []
+        if not outcome.after.is_known:
+            # The note stays as well: the next run that can read the host finds out what this one has left.
+            return [*notes, *(replace(doubt, severity=WARN) for doubt in doubts(outcome.after)), COPIES_STAY]
+        lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
         notes += self.catalog.update(
             outcome.reached,
             self.before,

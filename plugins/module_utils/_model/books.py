@@ -38,11 +38,12 @@ class StoredCopy:
 class Books:
     """What the collection keeps on a host.
 
-    `copies` are the stored copies by the names of their patches, `boot` is what is kept for the next boots, and
-    `has_boot_program` says whether something loads that.
+    `copies` are the stored copies by the names of their patches, `unreadable_copies` the names of patches whose record
+    cannot be read. `boot` is what is kept for the next boots, and `has_boot_program` says whether something loads that.
     """
 
     copies: t.Mapping[str, StoredCopy] = field(default_factory=dict)
+    unreadable_copies: frozenset[str] = frozenset()
     boot: Acceptance = NOTHING_ACCEPTED
     has_boot_program: bool = False
 

@@ -22,6 +22,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     StallingTask,
 )
 
+UNTOLD = "what it shows cannot be read"
+"""In place of what a host differs in, where it cannot be told."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -43,7 +46,9 @@ class Failure:
     def message(self) -> str:
         answer = f" ({errno_name(self.errno)})" if self.errno is not None else ""
         parts = [f"Failed to {self.attempted}{answer}. {self.finding}"]
-        if self.not_restored:
+        if UNTOLD in self.not_restored:
+            parts.append("The host may not be as it was before: {}.".format("; ".join(self.not_restored)))
+        elif self.not_restored:
             parts.append("The host is not as it was before: {}.".format("; ".join(self.not_restored)))
         else:
             parts.append("The host is as it was before.")

@@ -15,6 +15,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
+
 PER_TASK = "per_task"
 """Mainline: insmod activates the patch and starts a transition, task by task."""
 
@@ -147,14 +149,6 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """A file that would have told more, and why it could not be read (the name of an errno)."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """One reading of a host.
 
@@ -165,7 +159,8 @@ class Snapshot:
     `modules` are the names of all loaded modules. `taint` is /proc/sys/kernel/tainted.
     `stacking_enforced` says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only
     the first disabled patch and disables only the last enabled one; `None` where that is not known.
-    `disagreements` are sentences about sources that contradict each other.
+    `undecided` are the sources that decide and could not be read: the loaded modules, sysfs, the state file.
+    `disagreements` are sentences about such sources that contradict each other. With either, nothing can be planned.
     `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
     `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
     `modules_disabled` says that the kernel neither loads nor unloads modules until it is booted again, `ftrace_failed`
@@ -185,11 +180,17 @@ class Snapshot:
     privileged: bool = True
     unreadable: tuple[Unreadable, ...] = ()
     stacking_enforced: bool | None = None
+    undecided: tuple[Unreadable, ...] = ()
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None
     module_plts: bool | None = None
     modules_disabled: bool = False
     ftrace_failed: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether everything could be read that decides what is loaded, enabled and live, and fits together."""
+        return not (self.undecided or self.disagreements)
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -47,9 +48,9 @@ def detect_abi(files: Files, config_path: str | None, config: dict[str, str]) ->
     """The ABI of the kernel, from the best evidence that it shows: its configuration, its symbols, or its files."""
     if config_path is not None:
         return _by_config(config_path, config)
-    if not files.is_dir(SYSFS):
+    if isinstance(files.names(SYSFS), Absent):
         return None, [], f"The kernel has no {SYSFS} and no readable configuration."
-    has_state_file = files.inode(STATE_FILE) is not None
+    has_state_file = not isinstance(files.inode(STATE_FILE), Absent)
     detected = _by_symbols(_livepatch_symbols(files), has_state_file) or _by_files(files, has_state_file)
     return detected or (
         None,
@@ -81,14 +82,14 @@ def _by_symbols(symbols: set[str], has_state_file: bool) -> Detected | None:
 def _by_files(files: Files, has_state_file: bool) -> Detected | None:
     if has_state_file:
         return STOP_MACHINE, [f"{STATE_FILE} exists"], None
-    for name in files.names(SYSFS):
-        if files.inode(f"{SYSFS}/{name}/transition") is not None:
+    for name in known_or(files.names(SYSFS), []):
+        if known(files.inode(f"{SYSFS}/{name}/transition")) is not None:
             return PER_TASK, [f"{SYSFS}/{name}/transition exists"], None
-        if files.inode(f"{SYSFS}/{name}/enabled") is not None:
+        if known(files.inode(f"{SYSFS}/{name}/enabled")) is not None:
             return STOP_MACHINE, [f"{SYSFS}/{name} has no transition"], None
     return None
 
 
 def _livepatch_symbols(files: Files) -> set[str]:
-    kallsyms = files.bytes("/proc/kallsyms") or b""
+    kallsyms = known_or(files.bytes("/proc/kallsyms"), b"")
     return {name.decode("ascii", "replace") for name in re.findall(rb" [tT] (klp_\w+)$", kallsyms, re.M)}

@@ -11,6 +11,7 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import (
     FTRACE_ENABLED,
     MODULES_DISABLED,
@@ -78,37 +79,37 @@ class Conditions:
 
 def read_conditions(files: Files, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
     """Read the conditions for a patch of this name that replaces these functions."""
-    kallsyms = files.bytes(KALLSYMS)
+    kallsyms = known(files.bytes(KALLSYMS))
     names = {(function.object, function.name) for function in functions}
     built_in = _built_in(files, release)
-    keys = files.text("/proc/keys")
+    keys = known(files.text("/proc/keys"))
     return Conditions(
         symbols=None if kallsyms is None else find_symbols(kallsyms, names),
         kprobes=read_kprobes(files),
         traced=read_traced(files),
-        ftrace_enabled=files.flag(FTRACE_ENABLED),
+        ftrace_enabled=known(files.flag(FTRACE_ENABLED)),
         ftrace_failed=ftrace_has_failed(files),
         loadable=_loadable(files, release),
         built_in=built_in,
-        modules_disabled=files.flag(MODULES_DISABLED),
-        sig_enforce=_yes(files.text("/sys/module/module/parameters/sig_enforce")),
+        modules_disabled=known(files.flag(MODULES_DISABLED)),
+        sig_enforce=_yes(known(files.text("/sys/module/module/parameters/sig_enforce"))),
         lockdown=_lockdown(files),
         secure_boot=_secure_boot(files),
         signers=None if keys is None else parse_signers(keys),
         key_ids=parse_key_ids(keys or ""),
         memory=_available_memory(files),
-        panics=tuple(panic for panic in PANICS if files.flag("/proc/sys/kernel/" + panic)),
+        panics=tuple(panic for panic in PANICS if known(files.flag("/proc/sys/kernel/" + panic))),
         owner=read_owners(files, release).get(name),
         unreadable={unreadable.path: unreadable.reason for unreadable in files.unreadable},
     )
 
 
 def _built_in(files: Files, release: str) -> frozenset[str]:
-    return _module_names(files.text(f"/lib/modules/{release}/modules.builtin") or "")
+    return _module_names(known_or(files.text(f"/lib/modules/{release}/modules.builtin"), ""))
 
 
 def _loadable(files: Files, release: str) -> frozenset[str] | None:
-    dependencies = files.text(f"/lib/modules/{release}/modules.dep")
+    dependencies = known(files.text(f"/lib/modules/{release}/modules.dep"))
     if dependencies is None:
         return None
     return _module_names("\n".join(line.partition(":")[0] for line in dependencies.splitlines()))
@@ -125,18 +126,18 @@ def _yes(text: str | None) -> bool | None:
 
 def _lockdown(files: Files) -> str | None:
     """The lockdown in force, `none`, `integrity` or `confidentiality`: the word in brackets."""
-    _before, bracket, rest = (files.text(LOCKDOWN) or "").partition("[")
+    _before, bracket, rest = known_or(files.text(LOCKDOWN), "").partition("[")
     return rest.partition("]")[0] if bracket else None
 
 
 def _secure_boot(files: Files) -> bool | None:
     """Whether Secure Boot is on: the byte after four of attributes (Documentation/filesystems/efivarfs.rst)."""
-    content = files.bytes(SECURE_BOOT)
+    content = known(files.bytes(SECURE_BOOT))
     return content[4] == 1 if content and len(content) == 5 else None
 
 
 def _available_memory(files: Files) -> int | None:
-    for line in (files.text("/proc/meminfo") or "").splitlines():
+    for line in known_or(files.text("/proc/meminfo"), "").splitlines():
         name, _colon, value = line.partition(":")
         if name == "MemAvailable" and value.split()[:1] and value.split()[0].isdecimal():
             return int(value.split()[0]) * 1024

@@ -15,7 +15,6 @@ import zlib
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
-    Unreadable,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
@@ -49,13 +48,13 @@ def read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]]
     """The path of the running kernel's configuration and its options of interest; (None, {}) if there is none."""
     for path in ("/proc/config.gz", "/boot/config-" + release, f"/lib/modules/{release}/config"):
         content = files.bytes(path)
-        if content is None:
+        if not isinstance(content, bytes):
             continue
         if path.endswith(".gz"):
             try:
                 content = gzip.decompress(content)
             except (OSError, EOFError, zlib.error):
-                files.unreadable.append(Unreadable(path, "damaged"))
+                files.damaged(path)
                 continue
         return path, parse_config(content.decode("utf-8", "replace"))
     return None, {}

@@ -12,8 +12,16 @@ Every function takes a `Files`, which may have another root than `/`: tests use 
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
+    Absent,
+    Reading,
+    Unreadable,
+    known,
+    known_or,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
     Function,
@@ -49,23 +57,61 @@ PERMANENT = "[permanent]"
 """/proc/modules shows this among the users of a module that has no exit function (kernel/module/procfs.c)."""
 
 
-def read_snapshot(files: Files | None = None) -> Snapshot:
-    """Read the kernel's release, configuration, ABI and live patches."""
+MODULES = "/proc/modules"
+
+READS = 3
+
+READ_AGAIN_SECONDS = 0.1
+
+_Value = t.TypeVar("_Value")
+
+
+def read_snapshot(files: Files | None = None, pause: t.Callable[[float], None] = time.sleep) -> Snapshot:
+    """Read the kernel's release, configuration, ABI and live patches.
+
+    A patch that is loaded or unloaded meanwhile makes the sources contradict each other for a moment, and memory may be
+    short for one: then this reads again, `READS` times in all.
+    """
     files = files or Files()
-    release = files.text("/proc/sys/kernel/osrelease") or os.uname().release
+    snapshot = _read_once(files)
+    for _again in range(READS - 1):
+        if snapshot.is_known or _stays_unreadable(snapshot):
+            break
+        pause(READ_AGAIN_SECONDS)
+        del files.unreadable[:]
+        snapshot = _read_once(files)
+    return snapshot
+
+
+def _stays_unreadable(snapshot: Snapshot) -> bool:
+    return any(problem.reason in ("EACCES", "EPERM") for problem in snapshot.undecided)
+
+
+class _Sources:
+    """Reads what a plan relies on. Remembers what could not be read, and what contradicts something else."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.undecided: list[Unreadable] = []
+        self.disagreements: list[str] = []
+        self.registered: list[str] = []
+
+    def known_or(self, reading: Reading[_Value], default: _Value) -> _Value:
+        if isinstance(reading, Unreadable):
+            self.undecided.append(reading)
+        return known_or(reading, default)
+
+
+def _read_once(files: Files) -> Snapshot:
+    release = known(files.text("/proc/sys/kernel/osrelease")) or os.uname().release
     config_path, config = read_config(files, release)
     abi, evidence, why = detect_abi(files, config_path, config)
-    modules = _read_modules(files)
-    owners = read_owners(files, release)
-    patches = [
-        _read_patch(files, module, index, owners)
-        for index, module in enumerate(modules)
-        if LIVEPATCH_TAINT in module.taint
-    ]
-    disagreements: list[str] = []
+    sources = _Sources(files)
+    modules = _read_modules(sources, has_modules=abi is not None)
+    patches = _read_patches(sources, modules, read_owners(files, release))
     stacking_enforced = None
     if abi == STOP_MACHINE:
-        patches, disagreements = _order_by_state_file(files, patches)
+        patches = _order_by_state_file(sources, patches)
         stacking_enforced, reason = detect_stacking(config_path, config, patches)
         evidence.append(reason)
     return Snapshot(
@@ -81,39 +127,58 @@ def read_snapshot(files: Files | None = None) -> Snapshot:
         config_path=config_path,
         patches=tuple(patches),
         modules=frozenset(module.name for module in modules),
-        taint=files.number("/proc/sys/kernel/tainted"),
+        taint=known(files.number("/proc/sys/kernel/tainted")),
         privileged=os.geteuid() == 0,
         unreadable=tuple(files.unreadable),
         stacking_enforced=stacking_enforced,
-        disagreements=tuple(disagreements),
+        undecided=tuple(sources.undecided),
+        disagreements=tuple(sources.disagreements),
         vermagic_words=vermagic_words(config) if config_path is not None else None,
         module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
-        modules_disabled=bool(files.flag(MODULES_DISABLED)),
+        modules_disabled=bool(known(files.flag(MODULES_DISABLED))),
         ftrace_failed=ftrace_has_failed(files),
     )
 
 
-def _order_by_state_file(files: Files, patches: list[LoadedPatch]) -> tuple[list[LoadedPatch], list[str]]:
-    """The patches in the kernel's order, and sentences about contradictions of the state file and sysfs.
+def _read_patches(sources: _Sources, modules: list[_Module], owners: t.Mapping[str, str]) -> list[LoadedPatch]:
+    """The loaded live patch modules, in the order in which they were loaded."""
+    # Before the rest is read: after a transition the kernel drops the patch, and lets its module go a moment later.
+    sources.registered = sources.known_or(sources.files.folders(SYSFS), [])
+    patches = [
+        _read_patch(sources, module, index, owners)
+        for index, module in enumerate(modules)
+        if LIVEPATCH_TAINT in module.taint
+    ]
+    for name in sorted(set(sources.registered).difference(patch.name for patch in patches)):
+        sources.disagreements.append(f"{SYSFS} has {name}, which {MODULES} does not show as a live patch module.")
+    return patches
 
-    A module that is loaded but not registered (its registration is running, or it was removed) is not in the file.
+
+def _order_by_state_file(sources: _Sources, patches: list[LoadedPatch]) -> list[LoadedPatch]:
+    """The patches in the kernel's order.
+
+    A module that is loaded but not registered (its registration is running, or it was removed) is neither in the file
+    nor in sysfs.
     """
-    text = files.text(STATE_FILE)
-    if text is None:
-        return patches, [f"{STATE_FILE} cannot be read: the order of the patches is taken from /proc/modules."]
-    state = state_file.parse(text)
-    sentences = [f"{STATE_FILE}: {problem}" for problem in state.problems]
+    text = sources.files.text(STATE_FILE)
+    if isinstance(text, Absent):
+        # Without it nothing tells in which order the patches cover each other.
+        text = Unreadable(STATE_FILE, text.reason) if patches else ""
+    state = state_file.parse(sources.known_or(text, ""))
+    sources.disagreements += [f"{STATE_FILE}: {problem}" for problem in state.problems]
     by_name = {patch.name: patch for patch in patches}
     for entry in state.entries:
         patch = by_name.get(entry.name)
         if patch is None:
-            sentences.append(f"{STATE_FILE} lists {entry.name}, which is not a loaded live patch module.")
+            sources.disagreements.append(f"{STATE_FILE} lists {entry.name}, which is not a loaded live patch module.")
         elif entry.enabled is not None and entry.enabled != patch.enabled:
             sysfs = "enabled" if patch.enabled else "disabled"
-            sentences.append(f"{STATE_FILE} shows {entry.name} as {entry.state}, sysfs as {sysfs}.")
+            sources.disagreements.append(f"{STATE_FILE} shows {entry.name} as {entry.state}, sysfs as {sysfs}.")
     listed = [entry.name for entry in state.entries]
-    sentences += [f"{STATE_FILE} does not list the loaded patch {name}." for name in by_name if name not in listed]
-    return sorted(patches, key=lambda patch: listed.index(patch.name) if patch.name in listed else -1), sentences
+    if not isinstance(text, Unreadable):
+        missing = [name for name in sources.registered if name in by_name and name not in listed]
+        sources.disagreements += [f"{STATE_FILE} does not list the loaded patch {name}." for name in missing]
+    return sorted(patches, key=lambda patch: listed.index(patch.name) if patch.name in listed else -1)
 
 
 class _Module(t.NamedTuple):
@@ -125,12 +190,16 @@ class _Module(t.NamedTuple):
     is_live: bool
 
 
-def _read_modules(files: Files) -> list[_Module]:
+def _read_modules(sources: _Sources, has_modules: bool) -> list[_Module]:
     """All modules in the order in which they were loaded: /proc/modules has the newest first."""
     modules = []
-    for line in (files.text("/proc/modules") or "").splitlines():
+    text = sources.files.text(MODULES)
+    if isinstance(text, Absent) and has_modules:
+        text = Unreadable(MODULES, text.reason)
+    for line in sources.known_or(text, "").splitlines():
         fields = line.split()
         if len(fields) < 6:
+            sources.undecided.append(sources.files.damaged(MODULES))
             continue
         taint = fields[-1].strip("()") if fields[-1].startswith("(") else ""
         refcount = int(fields[2]) if fields[2].isdecimal() else None
@@ -141,46 +210,50 @@ def _read_modules(files: Files) -> list[_Module]:
     return modules
 
 
-def _read_patch(files: Files, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
-    sysfs = f"{SYSFS}/{module.name}"
-    # Before the rest is read: after a transition the kernel drops the patch, and lets its module go a moment later.
-    is_dropped = not files.is_dir(sysfs)
+def _read_patch(sources: _Sources, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
+    files, sysfs, is_registered = sources.files, f"{SYSFS}/{module.name}", module.name in sources.registered
     return LoadedPatch(
         name=module.name,
-        enabled=bool(files.flag(sysfs + "/enabled")),
-        in_transition=bool(files.flag(sysfs + "/transition")),
-        replace=files.flag(sysfs + "/replace"),
-        functions=tuple(_read_functions(files, sysfs)),
+        enabled=is_registered and _read_enabled(sources, sysfs),
+        in_transition=is_registered and sources.known_or(files.flag(sysfs + "/transition"), False),
+        replace=known(files.flag(sysfs + "/replace")) if is_registered else None,
+        functions=tuple(_read_functions(sources, sysfs)) if is_registered else (),
         refcount=module.refcount,
         taint=module.taint,
         identity=Identity(
             build_id=_read_build_id(files, module.name),
-            srcversion=files.text(f"/sys/module/{module.name}/srcversion"),
+            srcversion=known(files.text(f"/sys/module/{module.name}/srcversion")),
         ),
         load_index=load_index,
-        instance=files.inode(f"/sys/module/{module.name}"),
+        instance=known(files.inode(f"/sys/module/{module.name}")),
         permanent=module.permanent,
         owner=owners.get(module.name),
-        pinned=is_dropped and _is_held(files, module),
+        pinned=not is_registered and _is_held(files, module),
     )
+
+
+def _read_enabled(sources: _Sources, sysfs: str) -> bool:
+    enabled = sources.files.flag(sysfs + "/enabled")
+    if isinstance(enabled, Absent):
+        sources.disagreements.append(f"{sysfs} has no file enabled.")
+    return sources.known_or(enabled, False)
 
 
 def _is_held(files: Files, module: _Module) -> bool:
     """Whether the kernel holds the module on its own account, as it does while it loads it and if it is in use."""
-    refcount = files.number(f"/sys/module/{module.name}/refcnt") or 0
+    refcount = known_or(files.number(f"/sys/module/{module.name}/refcnt"), 0)
     return module.is_live and refcount > len(module.users)
 
 
-def _read_functions(files: Files, sysfs: str) -> t.Iterator[Function]:
-    for object_name in files.names(sysfs):
-        if files.is_dir(f"{sysfs}/{object_name}"):
-            for entry in files.names(f"{sysfs}/{object_name}"):
-                name, comma, sympos = entry.rpartition(",")
-                if comma and sympos.isdecimal():
-                    yield Function(object_name, name, int(sympos))
+def _read_functions(sources: _Sources, sysfs: str) -> t.Iterator[Function]:
+    for object_name in sources.known_or(sources.files.folders(sysfs), []):
+        for entry in sources.known_or(sources.files.names(f"{sysfs}/{object_name}"), []):
+            name, comma, sympos = entry.rpartition(",")
+            if comma and sympos.isdecimal():
+                yield Function(object_name, name, int(sympos))
 
 
 def _read_build_id(files: Files, module: str) -> str | None:
     """The build-id in the ELF note that the kernel shows; the note is three 32 bit words, the name "GNU", the id."""
-    note = files.bytes(f"/sys/module/{module}/notes/.note.gnu.build-id")
+    note = known(files.bytes(f"/sys/module/{module}/notes/.note.gnu.build-id"))
     return note[16:].hex() if note and len(note) > 16 and note[12:16] == b"GNU\0" else None

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-import errno
 import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -22,4 +23,4 @@ MODULES_DISABLED = "/proc/sys/kernel/modules_disabled"
 
 def ftrace_has_failed(files: Files) -> bool:
     """Whether ftrace has met a fault of its own and has given up (kernel/trace/ftrace.c, ftrace_enable_sysctl)."""
-    return files.error(FTRACE_ENABLED) == errno.ENODEV
+    return files.bytes(FTRACE_ENABLED) == Absent("ENODEV")

@@ -12,14 +12,12 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
-import typing as t
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbols, names_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbols, names_of
 
 
 @dataclass(frozen=True)
@@ -99,21 +97,21 @@ ENABLED_FUNCTIONS = "enabled_functions"
 
 
 def read_kprobes(files: Files) -> tuple[Kprobe, ...] | None:
-    text = files.text(KPROBES)
+    text = known(files.text(KPROBES))
     if text is not None:
         return parse_kprobes(text)
     # A mounted debugfs without that directory is that of a kernel without kprobes.
-    mounted = bool(files.names("/sys/kernel/debug"))
-    return () if mounted and not files.is_dir("/sys/kernel/debug/kprobes") else None
+    mounted = bool(known(files.names("/sys/kernel/debug")))
+    return () if mounted and isinstance(files.inode("/sys/kernel/debug/kprobes"), Absent) else None
 
 
 def read_traced(files: Files) -> tuple[Traced, ...] | None:
     """The functions in which ftrace calls a user; None if tracefs cannot be read."""
     for tracefs in TRACEFS:
-        text = files.text(f"{tracefs}/{ENABLED_FUNCTIONS}")
+        text = known(files.text(f"{tracefs}/{ENABLED_FUNCTIONS}"))
         if text is not None:
             return parse_traced(text)
-        if files.inode(tracefs + "/README") is not None:
+        if known(files.inode(tracefs + "/README")) is not None:
             # A mounted tracefs without that file is that of a kernel without dynamic ftrace.
-            return () if files.inode(f"{tracefs}/{ENABLED_FUNCTIONS}") is None else None
+            return () if isinstance(files.inode(f"{tracefs}/{ENABLED_FUNCTIONS}"), Absent) else None
     return None

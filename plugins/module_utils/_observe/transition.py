@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     StallingTask,
 )
@@ -24,14 +25,15 @@ def read_stalling_tasks(files: Files, enabling: bool) -> tuple[StallingTask, ...
     """
     holding = 0 if enabling else 1
     stalling_tasks = []
-    for pid in files.names("/proc"):
+    for pid in known_or(files.names("/proc"), []):
         if pid.isdecimal():
-            for tid in files.names(f"/proc/{pid}/task"):
+            for tid in known_or(files.names(f"/proc/{pid}/task"), []):
                 task = f"/proc/{pid}/task/{tid}"
                 if files.number(task + "/patch_state") == holding:
-                    stack = files.text(task + "/stack") or ""
+                    stack = known_or(files.text(task + "/stack"), "")
                     frames = tuple(_frame(line) for line in stack.splitlines())
-                    stalling_tasks.append(StallingTask(int(pid), int(tid), files.text(task + "/comm") or "?", frames))
+                    command = known_or(files.text(task + "/comm"), "?")
+                    stalling_tasks.append(StallingTask(int(pid), int(tid), command, frames))
     return tuple(stalling_tasks)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
@@ -29,7 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.refusals
 
 def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) -> Plan:
     """Plan the steps from the snapshot to what is wanted, or refuse."""
-    refusals = _refuse_host(snapshot, wanted)
+    refusals = doubts(snapshot) or _refuse_host(snapshot, wanted)
     if refusals:
         return Plan(refusals=tuple(refusals))
     loaded = snapshot.patch(wanted.name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Plan, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
@@ -27,6 +28,8 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
 
     The displaced patches are enabled first, so that no function is unpatched in between where the kernel permits that.
     """
+    if not snapshot.is_known:
+        return Plan(refusals=tuple(doubts(snapshot)))
     loaded = snapshot.patch(wanted.name)
     if loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different":
         return Plan()

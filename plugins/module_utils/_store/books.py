@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot, copies
 
 if t.TYPE_CHECKING:
@@ -21,7 +22,8 @@ def read_books(files: Files, snapshot: Snapshot) -> Books:
     """The stored copies of the patches that are loaded, and what is kept for the next boots."""
     read = {patch.name: copies.read(files, patch.name) for patch in snapshot.patches}
     return Books(
-        copies={name: copy for name, copy in read.items() if copy},
+        copies={name: copy for name, copy in read.items() if isinstance(copy, StoredCopy)},
+        unreadable_copies=frozenset(name for name, copy in read.items() if isinstance(copy, Unreadable)),
         boot=boot.read(files),
         has_boot_program=boot.is_installed(files),
     )

@@ -22,7 +22,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Accepted,
     Quarantined,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
+    Absent,
+    Unreadable,
+    known,
+    known_or,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
@@ -122,7 +127,7 @@ def from_plain(data: t.Mapping[str, t.Any]) -> Acceptance:
 def prune(files: Files, acceptance: Acceptance) -> None:
     """Remove the patch files that no accepted patch needs."""
     needed = {os.path.basename(file_path(entry.name, entry.sha256)) for entry in acceptance.accepted}
-    for name in files.names(DIRECTORY):
+    for name in known_or(files.names(DIRECTORY), []):
         if name.endswith((".ko", ".part")) and name not in needed:
             with contextlib.suppress(OSError):
                 os.unlink(files.path(f"{DIRECTORY}/{name}"))
@@ -169,17 +174,16 @@ def read_report(files: Files) -> dict[str, t.Any]:
 
 def is_installed(files: Files) -> bool:
     """Whether the boot program and its unit are installed."""
-    return files.inode(PROGRAM) is not None and os.path.lexists(files.path(UNIT))
+    return known(files.inode(PROGRAM)) is not None and os.path.lexists(files.path(UNIT))
 
 
 def _read_json(files: Files, path: str) -> dict[str, t.Any] | None:
     """The object in a JSON file; None if there is no such file. Raises Damaged."""
     text = files.text(path)
-    if text is None:
-        problems = [problem.reason for problem in files.unreadable if problem.path == path]
-        if problems:
-            raise Damaged(problems[0])
+    if isinstance(text, Absent):
         return None
+    if isinstance(text, Unreadable):
+        raise Damaged(text.reason)
     try:
         data = json.loads(text)
     except ValueError as error:

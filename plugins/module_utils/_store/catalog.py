@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
@@ -42,6 +43,8 @@ class Catalog:
         self.unproven: set[str] = set()
         for patch in snapshot.patches:
             self._add(patch.name, books.copy_of(patch))
+        # Whether these were proven is not known: it is proven again.
+        self.unproven.update(books.unreadable_copies)
 
     def _add(self, name: str, copy: StoredCopy | None) -> None:
         if not copy or not copy.file:
@@ -87,7 +90,7 @@ class Catalog:
     def add_of(self, note: Note) -> None:
         """Add the files of an interrupted run: the copies from before it, and the files that it brought."""
         for name, sha256 in note.stored.items():
-            copy = copies.read(self._files(), name)
+            copy = known(copies.read(self._files(), name))
             self._add(name, copy if copy and copy.sha256 == sha256 else None)
         for step in note.steps:
             if step.file:

@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading, known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
@@ -35,17 +36,18 @@ if t.TYPE_CHECKING:
 DIRECTORY = "/run/openeuler-livepatch"
 
 
-def read(files: Files, name: str) -> StoredCopy | None:
-    """The record of the module that was last loaded under this name from a copy; None without one.
+def read(files: Files, name: str) -> Reading[StoredCopy]:
+    """The record of the module that was last loaded under this name from a copy.
 
     `instance` tells whether that module is loaded now. Each load has another sysfs inode: kernfs gives the number of a
     removed directory to another one only after the numbers have wrapped around.
     """
     path = f"{DIRECTORY}/{name}.json"
-    if files.inode(path) is None:
-        return None
+    text = files.text(path)
+    if not isinstance(text, str):
+        return text
     try:
-        data = json.loads(files.text(path) or "")
+        data = json.loads(text)
         return StoredCopy(
             path=copy_path(name, data["sha256"]),
             sha256=data["sha256"],
@@ -55,7 +57,7 @@ def read(files: Files, name: str) -> StoredCopy | None:
             proven=data.get("proven", True),
         )
     except (ValueError, KeyError, TypeError):
-        return None
+        return files.damaged(path)
 
 
 def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
@@ -120,7 +122,7 @@ def note(files: Files, patch: LoadedPatch, file: PatchFile, displaced: t.Iterabl
 
 def note_proof(files: Files, patch: LoadedPatch, proven: bool) -> None:
     """Record whether the effect of this patch was proven, if there is a record of it. Raises OSError."""
-    copy = read(files, patch.name)
+    copy = known(read(files, patch.name))
     if copy and copy.file and copy.instance == patch.instance and copy.proven != proven:
         note(files, patch, copy.file, copy.displaced, proven)
 
@@ -129,11 +131,11 @@ def prune(files: Files, loaded: t.Iterable[LoadedPatch]) -> None:
     """Remove the records of modules that are not loaded, or were loaded again, and the copies that no record names."""
     patches = {f"{patch.name}.json": patch for patch in loaded}
     needed = set()
-    entries = files.names(DIRECTORY)
+    entries = known_or(files.names(DIRECTORY), [])
     for entry in entries:
         if entry.endswith(".json"):
             patch = patches.get(entry)
-            copy = read(files, patch.name) if patch else None
+            copy = known(read(files, patch.name)) if patch else None
             if patch is None or copy is None or copy.instance != patch.instance:
                 _remove(files, entry)
             else:

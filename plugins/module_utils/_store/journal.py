@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity, LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -70,8 +71,8 @@ def who_am_i() -> str:
 
 
 def is_noted(files: Files) -> bool:
-    """Whether a run is changing the host, or was interrupted."""
-    return files.inode(NOTE) is not None
+    """Whether a run is changing the host, or was interrupted, or nobody can tell."""
+    return not isinstance(files.inode(NOTE), Absent)
 
 
 def write_note(files: Files, note: Note) -> None:
@@ -94,15 +95,16 @@ def remove_note(files: Files) -> None:
         os.unlink(files.path(NOTE))
 
 
-def read_note(files: Files) -> Note | None:
-    """The note on the host; None without one or if it is damaged.
+def read_note(files: Files) -> Reading[Note]:
+    """The note on the host.
 
     It is of the run that has the lock. If that is the caller, it is of an interrupted run.
     """
-    if not is_noted(files):
-        return None
+    text = files.text(NOTE)
+    if not isinstance(text, str):
+        return text
     try:
-        data = json.loads(files.text(NOTE) or "")
+        data = json.loads(text)
         return Note(
             who=data["who"],
             what=data["what"],
@@ -117,7 +119,7 @@ def read_note(files: Files) -> Note | None:
             proven=data.get("proven") is True,
         )
     except (ValueError, KeyError, TypeError, AttributeError, boot_store.Damaged):
-        return None
+        return files.damaged(NOTE)
 
 
 def _patches(data: t.Iterable[dict[str, t.Any]]) -> tuple[LoadedPatch, ...]:

@@ -17,6 +17,7 @@ import os
 import time
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import read_note
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import make_directory
@@ -44,7 +45,7 @@ def lock(files: Files, seconds: float) -> t.Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    note = read_note(files)
+                    note = known(read_note(files))
                     raise Locked(str(note) if note else "a run that has not said what it does") from None
                 time.sleep(POLL_SECONDS)
         yield

@@ -11,8 +11,14 @@ from __future__ import annotations
 import errno
 import os
 import time
+import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading, Unreadable
+
+_Value = t.TypeVar("_Value")
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV)
+"""A task or a patch may end while it is being read: these are answers, not failures."""
 
 
 class Files:
@@ -25,59 +31,68 @@ class Files:
     def path(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip("/"))
 
-    def bytes(self, path: str) -> bytes | None:
-        """The content; None if there is no such file, or if it cannot be read, which `unreadable` then says."""
-        try:
-            with open(self.path(path), "rb") as stream:
-                return stream.read()
-        except OSError as error:
-            self._note(path, error)
-            return None
+    def bytes(self, path: str) -> Reading[bytes]:
+        """The content of a file."""
+        return self._read(path, _content)
 
-    def text(self, path: str) -> str | None:
+    def text(self, path: str) -> Reading[str]:
+        """The content as text, without blanks and line breaks around it."""
         content = self.bytes(path)
-        return None if content is None else content.decode("utf-8", "replace").strip()
+        return content.decode("utf-8", "replace").strip() if isinstance(content, bytes) else content
 
-    def number(self, path: str) -> int | None:
+    def number(self, path: str) -> Reading[int]:
+        """The number that is the content."""
+        text = self.text(path)
+        if not isinstance(text, str):
+            return text
         try:
-            return int(self.text(path) or "")
+            return int(text)
         except ValueError:
-            return None
+            return self.damaged(path)
 
-    def flag(self, path: str) -> bool | None:
+    def flag(self, path: str) -> Reading[bool]:
+        """Whether the number that is the content is not 0."""
         number = self.number(path)
-        return None if number is None else number != 0
+        return number != 0 if isinstance(number, int) else number
 
-    def error(self, path: str) -> int | None:
-        """The errno with which reading a file fails; None if it succeeds."""
+    def names(self, path: str) -> Reading[list[str]]:
+        """The sorted entries of a directory; Absent if it is none."""
+        return self._read(path, lambda place: sorted(os.listdir(place)))
+
+    def folders(self, path: str) -> Reading[list[str]]:
+        """The sorted names of the directories in a directory; Absent if it is none."""
+        return self._read(path, _folders)
+
+    def inode(self, path: str) -> Reading[int]:
+        """The number of a file's or directory's inode."""
+        return self._read(path, lambda place: os.stat(place).st_ino)
+
+    def damaged(self, path: str) -> Unreadable:
+        """What is said of a file whose content makes no sense."""
+        problem = Unreadable(path, "damaged")
+        self.unreadable.append(problem)
+        return problem
+
+    def _read(self, path: str, read: t.Callable[[str], _Value]) -> Reading[_Value]:
         try:
-            with open(self.path(path), "rb") as stream:
-                stream.read()
+            return read(self.path(path))
         except OSError as error:
-            return error.errno
-        return None
+            reason = errno.errorcode.get(error.errno or 0, str(error))
+            if error.errno in GONE:
+                return Absent(reason)
+            problem = Unreadable(path, reason)
+            self.unreadable.append(problem)
+            return problem
 
-    def names(self, path: str) -> list[str]:
-        """The sorted entries of a directory; none if there is no such directory."""
-        try:
-            return sorted(os.listdir(self.path(path)))
-        except OSError as error:
-            self._note(path, error)
-            return []
 
-    def is_dir(self, path: str) -> bool:
-        return os.path.isdir(self.path(path))
+def _content(place: str) -> bytes:
+    with open(place, "rb") as stream:
+        return stream.read()
 
-    def inode(self, path: str) -> int | None:
-        try:
-            return os.stat(self.path(path)).st_ino
-        except OSError:
-            return None
 
-    def _note(self, path: str, error: OSError) -> None:
-        # A task or a patch may end while it is being read: ESRCH, ENOENT and ENODEV are answers, not failures.
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV):
-            self.unreadable.append(Unreadable(path, errno.errorcode.get(error.errno or 0, str(error))))
+def _folders(place: str) -> list[str]:
+    with os.scandir(place) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
 
 def time_now() -> str:

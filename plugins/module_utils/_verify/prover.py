@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof, StepFailed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Probe, Verification
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     SERIOUS_TAINTS,
@@ -44,6 +45,7 @@ class Prover:
         self._before = before
         self._verification = verification
         self._since = since
+        self._knows_taint = False
 
     def prove(self, after: Snapshot) -> tuple[Proof, ...]:
         """Return the proofs of the result, `after` being the host now. Raises StepFailed if one fails."""
@@ -61,11 +63,12 @@ class Prover:
             self._kernel.log.new_lines()
         self._check_trouble()
         log = self._kernel.log
+        taint = "its taint is unchanged" if self._knows_taint else "its taint cannot be read"
         how = "The kernel's log shows no trouble"
         if not log.readable:
-            how = "The kernel's log cannot be read; its taint is unchanged"
+            how = f"The kernel's log cannot be read; {taint}"
         elif log.lost:
-            how = "Some of the kernel's log was overwritten before it was read; its taint is unchanged"
+            how = f"Some of the kernel's log was overwritten before it was read; {taint}"
         proven = True if log.readable and not log.lost else None
         proofs.append(Proof("log", proven, f"{how}, {self._verification.watch:g} s after {self._since}."))
         return tuple(proofs)
@@ -76,7 +79,9 @@ class Prover:
         log.new_lines()
         lines = trouble.trouble(log.lines, self._verification.warnings)
         first = log.lines.index(lines[0]) if lines else 0
-        new = (self._kernel.files().number("/proc/sys/kernel/tainted") or 0) & ~(self._before.taint or 0)
+        taint = known(self._kernel.files().number("/proc/sys/kernel/tainted"))
+        self._knows_taint = taint is not None and self._before.taint is not None
+        new = (taint or 0) & ~(self._before.taint or 0)
         taints = troubles(new if self._verification.warnings else new & SERIOUS_TAINTS)
         if lines or taints:
             seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"

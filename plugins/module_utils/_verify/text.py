@@ -11,6 +11,7 @@ import re
 import struct
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Function,
     Snapshot,
@@ -65,7 +66,7 @@ def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -
     if traced is None:
         raise CannotTell(f"{TRACEFS[0]}/{ENABLED_FUNCTIONS} cannot be read")
     replaced = {*functions, *snapshot.stacks()}
-    kallsyms = files.bytes(KALLSYMS) or b""
+    kallsyms = known_or(files.bytes(KALLSYMS), b"")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in replaced})
     sentences, unnamed = [], []
     for function in functions:
@@ -94,7 +95,7 @@ def _unhooked(function: Function, hooks: t.Sequence[Traced], count: int, wanted:
 
 
 def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> list[str]:
-    kallsyms = files.bytes(KALLSYMS)
+    kallsyms = known(files.bytes(KALLSYMS))
     if kallsyms is None:
         raise CannotTell(f"{KALLSYMS} cannot be read")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in functions})

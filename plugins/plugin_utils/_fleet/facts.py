@@ -67,7 +67,11 @@ class StoredPatch:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about the kernel of a host. `read_at` is None if the facts do not say it. `notes` are sentences."""
+    """What is known about the kernel of a host.
+
+    `read_at` is None if the facts do not say it. `notes` are sentences. `doubt` is a sentence on why nobody can tell
+    whether a patch is effective, None if that can be told.
+    """
 
     release: str
     machine: str
@@ -80,6 +84,7 @@ class Facts:
     accepted: tuple[StoredPatch, ...] = ()
     quarantined: tuple[StoredPatch, ...] = ()
     notes: tuple[str, ...] = ()
+    doubt: str | None = None
 
     def patch(self, name: str) -> Patch | None:
         """The loaded patch of this name, or None."""
@@ -187,6 +192,7 @@ def read_facts(data: t.Any) -> Facts:
     """The facts of a host. Raises DataError if they are not valid, because a guess is worse than no facts."""
     facts = Reader(data, "ansible_facts.livepatch")
     boot = facts.inner("boot")
+    doubt = _doubt(facts)
     read_at, notes = _read_at(facts)
     return Facts(
         release=facts.text("release"),
@@ -195,11 +201,12 @@ def read_facts(data: t.Any) -> Facts:
         supported=facts.flag("supported"),
         why_unsupported=facts.text_or_none("why_unsupported"),
         read_at=read_at,
-        patches=tuple(_patch(patch) for patch in facts.each("patches")),
+        patches=() if doubt else tuple(_patch(patch) for patch in facts.each("patches")),
         stacks=tuple(_stack(function) for function in facts.each("functions")),
         accepted=tuple(_stored(patch) for patch in boot.each("accepted")),
         quarantined=tuple(_stored(patch) for patch in boot.each("quarantined")),
         notes=(*notes, *_transition_notes(facts), *_boot_notes(boot), *_other_notes(facts)),
+        doubt=doubt,
     )
 
 
@@ -210,6 +217,18 @@ def _read_at(facts: Reader) -> tuple[datetime | None, list[str]]:
         return time_of(facts.value("read_at")).replace(microsecond=0), []
     except ValueError:
         return None, ["The facts contain a time that is not valid."]
+
+
+def _doubt(facts: Reader) -> str | None:
+    undecided = _unreadable(facts, "undecided")
+    if undecided:
+        return f"What is loaded and enabled cannot be told: cannot read {listed(undecided)}."
+    disagreements = facts.texts("disagreements")
+    return f"What its kernel shows contradicts itself: {disagreements[0]}" if disagreements else None
+
+
+def _unreadable(facts: Reader, key: str) -> list[str]:
+    return [f"{entry.text('path')} ({entry.text_or_none('reason')})" for entry in facts.each(key)]
 
 
 def _patch(patch: Reader) -> Patch:
@@ -266,7 +285,7 @@ def _other_notes(facts: Reader) -> t.Iterator[str]:
     if facts.flag("reboot_required", False):
         yield "Only a reboot takes out a disabled patch, or lets the kernel patch functions again."
     yield from facts.texts("disagreements")
-    unreadable = [f"{entry.text('path')} ({entry.text_or_none('reason')})" for entry in facts.each("unreadable")]
+    unreadable = _unreadable(facts, "unreadable")
     if unreadable:
         yield f"These files could not be read: {listed(unreadable)}."
 

@@ -166,9 +166,14 @@ def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetim
             facts = read_facts(answer.facts)
         except DataError as error:
             problem, kind = problem or f"Its facts are not valid: {error}", kind if problem else words.FAILED
+        else:
+            problem, kind = problem or facts.doubt, kind if problem else words.FAILED
     elif problem is None:
         problem = "There are no facts about it."
-    host = _known_host(printable(name), facts, releases, now) if facts else Host(printable(name), (), "")
+    if facts and facts.doubt:
+        host = Host(printable(name), (), "", facts, notes=facts.notes)
+    else:
+        host = _known_host(printable(name), facts, releases, now) if facts else Host(printable(name), (), "")
     if problem is None:
         return host
     return _unknown_host(host, printable(problem), kind, releases)

@@ -44,7 +44,12 @@ ACCEPTED = "accepted"
 
 STATUSES = (
     Status(UNREACHABLE, "unreachable", UNKNOWN, "The host did not answer, or there are no facts about it."),
-    Status(FAILED, "failed", UNKNOWN, "The host answered, but its facts could not be read or are not valid."),
+    Status(
+        FAILED,
+        "failed",
+        UNKNOWN,
+        "The host answered, but its facts could not be read, are not valid or do not tell what is enabled.",
+    ),
     Status(UNSUPPORTED, "unsupported", BAD, "The running kernel does not support live patching."),
     Status(NO_PATCH_FILE, "no patch file", BAD, "The release has no patch file for the running kernel."),
     Status(QUARANTINED, "quarantined", BAD, "A boot that loaded the patch crashed, and later boots do not load it."),

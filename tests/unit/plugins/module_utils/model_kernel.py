@@ -13,6 +13,7 @@ import pathlib
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -164,6 +165,11 @@ class ModelKernel:
         patch = self.snapshot().patch(file.name) or LoadedPatch(file.name, enabled=False)
         copies.note(self.files(), patch, file, (), proven=True)
 
+    def stored_digest(self, name: str) -> str | None:
+        """The digest of the copy that the collection has noted for this patch."""
+        copy = known(copies.read(self.files(), name))
+        return copy.sha256 if copy else None
+
     def add_file(self, file: PatchFile) -> None:
         """Tell what is in a file: the model knows it by its digest."""
         self.known_files[file.sha256] = file
@@ -186,7 +192,7 @@ class ModelKernel:
             *self.patches,
             abi=self.abi,
             stacking_enforced=stacking_enforced,
-            taint=self.files().number("/proc/sys/kernel/tainted") or 0,
+            taint=known_or(self.files().number("/proc/sys/kernel/tainted"), 0),
             modules=frozenset(["ext4", *self.targets, *(patch.name for patch in self.patches)]),
         )
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.rig import record_tree
+
+_Value = t.TypeVar("_Value")
 
 
 class RecordedFiles(Files):
@@ -20,14 +23,13 @@ class RecordedFiles(Files):
         self.errors = record_tree.unpack(document, root)
         self._inodes: dict[str, int] = document["directories"]
 
-    def bytes(self, path: str) -> bytes | None:
-        if path in self.errors:
-            self._note(path, OSError(self.errors[path], ""))
-            return None
-        return super().bytes(path)
+    def _read(self, path: str, read: t.Callable[[str], _Value]) -> Reading[_Value]:
+        def as_recorded(place: str) -> _Value:
+            if path in self.errors:
+                raise OSError(self.errors[path], "")
+            return read(place)
 
-    def error(self, path: str) -> int | None:
-        return self.errors.get(path) or super().error(path)
+        return super()._read(path, as_recorded)
 
-    def inode(self, path: str) -> int | None:
+    def inode(self, path: str) -> Reading[int]:
         return self._inodes.get(path) or super().inode(path)

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import errno
 import pathlib
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import (
     SECURE_BOOT,
@@ -104,7 +104,7 @@ def test_what_is_there_and_cannot_be_read_is_not_nothing(write: Write, tmp_path:
 def test_a_dead_ftrace(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("/proc/sys/kernel/ftrace_enabled", "1\n")
     assert not write.read().ftrace_failed
-    monkeypatch.setattr(Files, "error", lambda _files, _path: errno.ENODEV)
+    monkeypatch.setattr(Files, "bytes", lambda _files, _path: Absent("ENODEV"))
     assert write.read().ftrace_failed
 
 

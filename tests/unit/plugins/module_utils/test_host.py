@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import pathlib
 import struct
@@ -15,11 +14,11 @@ from datetime import datetime, timezone
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
-    Unreadable,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import FTRACE_ENABLED
@@ -164,7 +163,9 @@ def test_a_kernel_that_loads_and_unloads_no_modules_any_more(tree: Tree) -> None
 
 def test_an_ftrace_that_has_failed(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not gather(tree.files)["reboot_required"]
-    monkeypatch.setattr(tree.files, "error", {FTRACE_ENABLED: errno.ENODEV}.get)
+    bytes_of = tree.files.bytes
+    failed = {FTRACE_ENABLED: Absent("ENODEV")}
+    monkeypatch.setattr(tree.files, "bytes", lambda path: failed.get(path) or bytes_of(path))
     assert gather(tree.files)["reboot_required"]
 
 
@@ -300,17 +301,51 @@ def test_the_state_file_tells_the_order(stop_machine_tree: Tree) -> None:
         (STATE.format(two="enabled ").replace("lp_off", "lp_new"), "lists lp_new, which is not a loaded"),
         (STATE.format(two="enabled ").replace("lp_off", "lp_new"), "does not list the loaded patch lp_off"),
         (STATE.format(two="broken  "), "is not understood"),
-        (None, "cannot be read"),
     ],
 )
-def test_disagreements_are_facts(stop_machine_tree: Tree, state: str | None, said: str) -> None:
-    if state is None:
-        (stop_machine_tree.root / "proc/livepatch/state").unlink()
-    else:
-        stop_machine_tree.write("/proc/livepatch/state", state)
+def test_disagreements_are_facts(stop_machine_tree: Tree, state: str, said: str) -> None:
+    stop_machine_tree.write("/proc/livepatch/state", state)
     facts = gather(stop_machine_tree.files)
     assert any(said in sentence for sentence in facts["disagreements"])
     assert len(facts["patches"]) == 3
+    assert {patch["effective"] for patch in facts["patches"]} == {facts["functions"]} == {None}
+
+
+def test_without_the_state_file_nothing_tells_the_order(stop_machine_tree: Tree) -> None:
+    (stop_machine_tree.root / "proc/livepatch/state").unlink()
+    facts = gather(stop_machine_tree.files)
+    assert facts["undecided"] == [{"path": "/proc/livepatch/state", "reason": "ENOENT"}]
+    assert (facts["disagreements"], facts["functions"]) == ([], None)
+
+
+def test_a_patch_that_only_sysfs_shows_is_a_contradiction(tree: Tree) -> None:
+    tree.patch("lp_new", [])
+    assert read_snapshot(tree.files).disagreements == (
+        "/sys/kernel/livepatch has lp_new, which /proc/modules does not show as a live patch module.",
+    )
+
+
+def test_a_moment_in_which_a_patch_comes_is_read_again(tree: Tree) -> None:
+    tree.patch("lp_new", [])
+    modules = (tree.root / "proc/modules").read_text()
+    waited: list[float] = []
+
+    def come(seconds: float) -> None:
+        waited.append(seconds)
+        tree.write("/proc/modules", "lp_new 12288 1 - Live 0x0 (OEK)\n" + modules)
+
+    snapshot = read_snapshot(tree.files, come)
+    assert (snapshot.is_known, len(waited)) == (True, 1)
+    assert snapshot.patch("lp_new")
+
+
+@pytest.mark.parametrize(("reason", "times"), [("EACCES", 0), ("ENOMEM", 2)])
+def test_what_stays_unreadable_is_not_read_again(tree: Tree, reason: str, times: int) -> None:
+    waited: list[float] = []
+    bytes_of, problem = tree.files.bytes, Unreadable("/proc/modules", reason)
+    tree.files.bytes = lambda path: problem if path == "/proc/modules" else bytes_of(path)  # type: ignore[method-assign]
+    snapshot = read_snapshot(tree.files, waited.append)
+    assert (snapshot.undecided, len(waited)) == ((problem,), times)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
@@ -341,7 +340,7 @@ def test_a_content_that_could_not_be_undone_is_not_taken_for_the_earlier_one(tmp
     host.kernel.unload = once
     host.will_fail("enable", 0)
     host.run("fix", file=second, content="2", reload=True)
-    assert copies.read(host.kernel.files(), "fix").sha256 == second.sha256
+    assert host.kernel.stored_digest("fix") == second.sha256
 
 
 def test_bookkeeping_that_fails_is_not_called_a_failed_change(tmp_path: pathlib.Path) -> None:

@@ -81,7 +81,7 @@ def test_enable(tmp_path: pathlib.Path, sent: str) -> None:
     assert result["state"] == "enabled"
     assert result["actions"] == ["load fix", "wait for the transition of fix"]
     assert names(kernel) == [("other", True), ("fix", True)]
-    assert copies.read(kernel.files(), "fix").sha256 == FIX.sha256
+    assert kernel.stored_digest("fix") == FIX.sha256
 
 
 def test_enabled_is_left_alone(tmp_path: pathlib.Path) -> None:
@@ -156,7 +156,7 @@ def test_a_damaged_record_is_no_record(tmp_path: pathlib.Path, damage: str) -> N
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep(kernel, tmp_path, FIX)
     (tmp_path / "run/openeuler-livepatch/fix.json").write_text(damage)
-    assert copies.read(kernel.files(), "fix") is None
+    assert kernel.stored_digest("fix") is None
 
 
 def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_path: pathlib.Path, sent: str) -> None:
@@ -251,7 +251,7 @@ def test_a_failed_reload_brings_the_old_content_back(tmp_path: pathlib.Path, oth
     assert result["rolled_back"] == ["load fix"]
     assert result["not_restored"] == []
     assert kernel.patches[0].identity.build_id == FIX.build_id
-    assert copies.read(kernel.files(), "fix").sha256 == FIX.sha256
+    assert kernel.stored_digest("fix") == FIX.sha256
 
 
 def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(
@@ -264,7 +264,7 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(
     kernel.patches = [dataclasses.replace(kernel.patches[0], identity=Identity())]
     result = manage(Task(Wanted("fix", State.ENABLED, new, reload=True), other_sent), kernel)
     assert result["rolled_back"] == ["load fix"]
-    assert copies.read(kernel.files(), "fix").sha256 == old.sha256
+    assert kernel.stored_digest("fix") == old.sha256
 
 
 def test_what_cannot_be_brought_back_is_said(tmp_path: pathlib.Path, other_sent: str) -> None:

@@ -303,7 +303,7 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation: Situation,
                 cut = False
             except Cut:
                 cut = True
-        noted = journal.read_note(case.kernel.files()) is not None
+        noted = journal.is_noted(case.kernel.files())
         assert cut or not noted
         predicted = case.manage(check_mode=True)
         again = case.manage()
@@ -313,7 +313,7 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation: Situation,
         assert bool(again.get("failed")) == bool(expected.get("failed")), (again, expected)
         assert case.conditions() == undisturbed.conditions()
         assert case.stacks() == undisturbed.stacks()
-        assert journal.read_note(case.kernel.files()) is None or again.get("failed")
+        assert not journal.is_noted(case.kernel.files()) or again.get("failed")
         assert any("interrupted" in sentence for sentence in said(again)) == noted or again.get("failed")
 
 

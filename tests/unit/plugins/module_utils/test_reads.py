@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pathlib
+import typing as t
 from collections import Counter
 
 import pytest
@@ -15,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -67,18 +69,15 @@ def fixture_file_of(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> d
 def fixture_read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts how often each file or directory is read."""
     read: Counter[str] = Counter()
-    content_of, names_in = Files.bytes, Files.names
+    read_one = Files._read
 
-    def count_content(files: Files, path: str) -> bytes | None:
-        read[path] += 1
-        return content_of(files, path)
+    def count(files: Files, path: str, how: t.Callable[[str], t.Any]) -> Reading[t.Any]:
+        # Asking whether a file is there is no reading of it.
+        if "inode" not in how.__qualname__:
+            read[path] += 1
+        return read_one(files, path, how)
 
-    def count_names(files: Files, path: str) -> list[str]:
-        read[path] += 1
-        return names_in(files, path)
-
-    monkeypatch.setattr(Files, "bytes", count_content)
-    monkeypatch.setattr(Files, "names", count_names)
+    monkeypatch.setattr(Files, "_read", count)
     return read
 
 

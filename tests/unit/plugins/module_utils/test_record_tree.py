@@ -15,6 +15,7 @@ import pathlib
 import re
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions, read_conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
@@ -177,7 +178,7 @@ def test_what_could_not_be_read_is_recorded_with_its_errno(tree: Tree, tmp_path:
     files = recorded(tree, tmp_path / "elsewhere")
     assert files.errors == {"/proc/sys/kernel/ftrace_enabled": errno.EIO}
     assert read(files)[1].unreadable["/proc/sys/kernel/ftrace_enabled"] == "EIO"
-    assert files.error("/proc/sys/kernel/ftrace_enabled") == errno.EIO
+    assert files.bytes("/proc/sys/kernel/ftrace_enabled") == Unreadable("/proc/sys/kernel/ftrace_enabled", "EIO")
 
 
 @pytest.mark.parametrize("transition", ["0", None])

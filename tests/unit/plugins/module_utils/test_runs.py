@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Quarantined,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
     OnCovered,
@@ -64,13 +65,13 @@ BOOT = Acceptance((ACCEPTED_FIX,), (Quarantined("fix", "abc", "6.6.0", "then", "
 @pytest.mark.parametrize("note", [NOTE, dataclasses.replace(NOTE, boot=BOOT)])
 def test_a_note_is_read_as_it_was_written(tmp_path: pathlib.Path, note: journal.Note) -> None:
     files = Files(str(tmp_path))
-    assert journal.read_note(files) is None
+    assert isinstance(journal.read_note(files), (Absent, Unreadable))
     journal.write_note(files, note)
     assert journal.read_note(files) == note
     assert (tmp_path / "run/openeuler-livepatch/run").stat().st_mode & 0o777 == 0o600
     journal.remove_note(files)
     journal.remove_note(files)
-    assert journal.read_note(files) is None
+    assert isinstance(journal.read_note(files), (Absent, Unreadable))
 
 
 def test_the_note_of_an_older_version_is_read(tmp_path: pathlib.Path) -> None:

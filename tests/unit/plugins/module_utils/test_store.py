@@ -13,6 +13,7 @@ import pathlib
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
@@ -55,14 +56,14 @@ def test_a_link_in_the_place_of_the_source_is_not_followed(files: Files, source:
     link.symlink_to(source)
     with pytest.raises(FileChanged, match=r"link\.ko"):
         copies.store(files, "fix", str(link), SHA256)
-    assert files.names(RUN) == []
+    assert files.names(RUN) == Absent()
 
 
 def test_a_source_with_another_digest_is_not_copied(files: Files, source: pathlib.Path) -> None:
     source.write_bytes(b"another")
     with pytest.raises(FileChanged):
         copies.store(files, "fix", str(source), SHA256)
-    assert files.names(RUN) == []
+    assert files.names(RUN) == Absent()
 
 
 def test_a_source_that_is_gone_is_an_error_of_its_own(files: Files, source: pathlib.Path) -> None:

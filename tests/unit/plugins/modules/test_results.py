@@ -23,8 +23,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Quarantined,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Option, Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Option
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_facts, livepatch_module
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (

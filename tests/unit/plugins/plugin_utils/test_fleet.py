@@ -248,7 +248,6 @@ def test_notes() -> None:
             boot=boot(quarantined=[stored()], lost=[stored(kernel="5.10")], held=True, nothing="livepatch=off"),
             trouble=["an oops", "a warning"],
             reboot_required=True,
-            disagreements=["One says so."],
             unreadable=[{"path": "/proc/x", "reason": "EACCES"}],
         )
     )
@@ -261,9 +260,30 @@ def test_notes() -> None:
         "livepatch=off",
         "The kernel has had an oops and a warning since it booted.",
         "Only a reboot takes out a disabled patch, or lets the kernel patch functions again.",
-        "One says so.",
         "These files could not be read: /proc/x (EACCES).",
     )
+
+
+@pytest.mark.parametrize(
+    ("doubt", "why"),
+    [
+        (
+            {"undecided": [{"path": "/proc/modules", "reason": "EACCES"}]},
+            "What is loaded and enabled cannot be told: cannot read /proc/modules (EACCES).",
+        ),
+        ({"disagreements": ["One says so."]}, "What its kernel shows contradicts itself: One says so."),
+    ],
+)
+@pytest.mark.parametrize("releases", [True, False])
+def test_a_host_that_does_not_tell_what_is_enabled_is_not_protected(
+    doubt: dict[str, t.Any], why: str, releases: bool
+) -> None:
+    unknown = dict.fromkeys(("enabled", "in_transition", "effective", "covered"))
+    data = facts(patch(), patch("other", **unknown), **doubt)
+    host = host_of(dict(data, functions=None), *([release()] if releases else []))
+    is_protected = False if releases else None
+    assert (host.headline, host.why, host.is_known, host.is_protected) == ("failed", why, False, is_protected)
+    assert [standing.why for standing in host.standings] == ([why] if releases else [])
 
 
 def test_texts_that_could_disguise_themselves() -> None:
