@@ -46,6 +46,17 @@ def _carry_over(first: Result, result: Result) -> None:
         result["changed"] = True
 
 
+def _too_short(async_val: int, arguments: Result) -> str | None:
+    """A warning if Ansible would end the job while it still waits, as it may."""
+    waits = arguments["timeout"] + arguments["retries"] * arguments["delay"] + arguments["watch"]
+    if not async_val or async_val > waits:
+        return None
+    return (
+        f"async is {async_val} s, and the task may wait for {waits:g} s (timeout, retries times delay, watch). Ansible "
+        "ends it then in the middle of a change, which the next run rolls back. Set a longer async."
+    )
+
+
 def _pack(path: str) -> str | None:
     """The file as text; None if that is too long to travel with the module."""
     if os.path.getsize(path) > WORTH_PACKING:
@@ -69,6 +80,9 @@ class ActionModule(ActionBase):
                 result.update(self._run_with_file(task_vars, arguments["src"]))
         except FindingError as error:
             result.update(failure_of(error.finding), reboot_required=False)
+        warning = _too_short(self._task.async_val, arguments)
+        if warning:
+            result.setdefault("warnings", []).append(warning)
         return result
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:

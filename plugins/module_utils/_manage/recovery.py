@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -82,8 +83,12 @@ class LeftBehind:
         return not (self.arrived or self.untouched)
 
 
-def left_behind(kernel: KernelProtocol) -> LeftBehind | Absent | Unreadable:
-    """What the run has left whose note is on the host. Raises FindingError if the host or the note cannot be read."""
+def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unreadable:
+    """What the run has left whose note is on the host. Raises FindingError if the host or the note cannot be read.
+
+    Where it has arrived and has not proven that, and what is live is what this task wants, the task proves it: to roll
+    back first would open a hole.
+    """
     note = journal.read_note(kernel.files())
     if isinstance(note, Unreadable) and note.reason != "damaged":
         raise FindingError(cannot_read([note]))
@@ -101,14 +106,20 @@ def left_behind(kernel: KernelProtocol) -> LeftBehind | Absent | Unreadable:
     unproven = arrived and note.state == State.ENABLED and not note.proven
     recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, catalog.stored))))
     if unproven and not deviations(before, recovered):
-        arrived = False
+        arrived = _has_arrived_for(task.wanted, note, now, catalog)
     return LeftBehind(note, plan, before, recovered, catalog, arrived, unproven, untouched=not deviations(before, now))
+
+
+def _has_arrived_for(wanted: Wanted, note: journal.Note, now: Snapshot, catalog: Catalog) -> bool:
+    """Whether nothing is left to be done for a task that wants what the run has enabled."""
+    plan = make_plan(now, wanted, catalog.stored)
+    return (wanted.name, wanted.state) == (note.name, note.state) and not (plan.steps or plan.refusals)
 
 
 def recover(task: Task, kernel: KernelProtocol) -> Recovery:
     """Roll back what an interrupted run has left half done. The host's lock must be held."""
     files = kernel.files()
-    left = left_behind(kernel)
+    left = left_behind(task, kernel)
     if not isinstance(left, LeftBehind):
         journal.remove_note(files)
         return Recovery((_UNKNOWN_RUN,) if isinstance(left, Unreadable) else ())

@@ -130,7 +130,7 @@ def _other_run(who: object) -> Finding:
 def _predict(assessment: Assessment) -> Plain:
     """The result of check mode: what would be done after an interrupted run has been rolled back."""
     try:
-        left = left_behind(assessment.kernel) if assessment.before.privileged else Absent()
+        left = left_behind(assessment.task, assessment.kernel) if assessment.before.privileged else Absent()
     except FindingError as error:
         return Transaction(assessment).failed_before(error.finding)
     if not isinstance(left, LeftBehind):

@@ -76,6 +76,23 @@ def test_a_small_file_travels_with_the_module(async_val: int) -> None:
     assert unpack(arguments["_packed"], MAX_BYTES) == pathlib.Path(PATCH_FILE).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("async_val", "options", "warns"),
+    [
+        (0, {}, False),
+        (70, {}, True),
+        (71, {}, False),
+        (71, {"watch": 5}, True),
+        (30, {"timeout": 20, "retries": 2}, False),
+        (600, {"timeout": 900}, True),
+    ],
+)
+def test_a_job_that_may_be_ended_while_it_waits(async_val: int, options: dict[str, t.Any], warns: bool) -> None:
+    result = Action({"name": "fix", **options}, [{"started": 1}], async_val).run()
+    assert bool(result.get("warnings")) == warns
+    assert not warns or f"async is {async_val} s" in result["warnings"][0]
+
+
 def test_check_mode_sends_no_file() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": True}], check_mode=True)
     action.run()
