@@ -61,6 +61,36 @@ ansible_facts:
           returned: always
           type: str
           sample: "2026-11-25T07:33:31Z"
+        unfinished_run:
+          description:
+            - The run of M(openeuler.livepatch.livepatch_module) that is changing the host, or was interrupted. V(null) if there is none.
+            - The next run of M(openeuler.livepatch.livepatch_module) rolls back what an interrupted one has left, or proves it where it is what
+              the task wants. Until then nobody should rely on its patches.
+            - Only root can read it. Where it cannot be read its keys are V(null).
+          returned: always
+          type: dict
+          contains:
+            who:
+              description: The user, the one who called sudo, and the process.
+              returned: always
+              type: str
+              sample: root (admin by sudo), process 4711
+            what:
+              description: Its steps.
+              returned: always
+              type: str
+              sample: load livepatch_cmdline
+            since:
+              description: When it began, in UTC.
+              returned: always
+              type: str
+              sample: "2026-11-25T07:33:31Z"
+            patches:
+              description: The patches that it is about.
+              returned: always
+              type: list
+              elements: str
+              sample: [livepatch_cmdline]
         supported:
           description: Whether the running kernel can be live-patched.
           returned: always
@@ -236,6 +266,16 @@ ansible_facts:
               returned: always
               type: bool
               sample: true
+            version:
+              description: The version of the collection that has made the boot program; V(null) if there is none, or it does not tell.
+              returned: always
+              type: str
+              sample: 1.0.0
+            outdated:
+              description: Whether the boot program is installed, and older than the collection that reads these facts.
+              returned: always
+              type: bool
+              sample: false
             accepted:
               description:
                 - What the next boot of the running kernel loads, in order, if RV(ansible_facts.ansible_livepatch.boot.installed) and not

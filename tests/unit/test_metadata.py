@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
 
 ROOT = Path(__file__).resolve().parents[2]
 DOTTED = re.MULTILINE | re.DOTALL
@@ -34,6 +35,18 @@ def load(name: str) -> dict[str, t.Any]:
 
 def test_version_is_semantic() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?", load("galaxy.yml")["version"])
+
+
+def test_hosts_get_the_version_of_the_collection() -> None:
+    assert load("galaxy.yml")["version"] == VERSION
+
+
+@pytest.mark.parametrize(
+    ("version", "older"),
+    [("0.9.9", True), ("1.0.0", False), ("1.0.0-rc1", False), ("10.0.0", False), ("", True), ("x.1", True)],
+)
+def test_versions_are_compared_as_numbers(version: str, older: bool) -> None:
+    assert is_older(version, "1.0.0") == older
 
 
 def test_action_group_lists_every_module() -> None:

@@ -14,6 +14,8 @@ import zipfile
 from importlib.util import find_spec
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import program
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import VERSION_ENTRY
 
 PACKAGE = program.__name__.rsplit(".", 2)[0]
 
@@ -37,7 +39,7 @@ def pack() -> bytes:
 
 def _files() -> dict[str, str]:
     """The sources by their paths in the zip file: the program, all that it imports, and the packages around them."""
-    files = {"__main__.py": MAIN}
+    files = {"__main__.py": MAIN, VERSION_ENTRY: VERSION}
     coming = [program.__name__]
     while coming:
         name = coming.pop()

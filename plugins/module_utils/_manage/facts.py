@@ -16,16 +16,19 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     describe_stalling_tasks,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
     StallingTask,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import host_needs_reboot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 
@@ -37,18 +40,34 @@ def gather(files: Files) -> Plain:
     moving = snapshot.in_transition
     stalling_tasks = read_stalling_tasks(files, moving.enabled) if moving else ()
     books = read_books(files, snapshot)
+    unfinished = describe_unfinished(journal.read_note(files))
     report = boot_store.read_report(files)
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
-    facts = describe_host(snapshot, books, stalling_tasks, report)
+    facts = describe_host(snapshot, books, stalling_tasks, report, unfinished)
     return {"read_at": read_at, **facts}
 
 
+def describe_unfinished(note: Reading[journal.Note]) -> Plain | None:
+    """The run that is changing the host or was interrupted, of which nothing may be known; None without one."""
+    if isinstance(note, Absent):
+        return None
+    if isinstance(note, Unreadable):
+        return dict.fromkeys(("who", "what", "since", "patches"))
+    patches = sorted({note.name, *(step.patch for step in note.steps)})
+    return {"who": note.who, "what": note.what, "since": note.started, "patches": patches}
+
+
 def describe_host(
-    snapshot: Snapshot, books: Books, stalling_tasks: tuple[StallingTask, ...], boot_report: Plain
+    snapshot: Snapshot,
+    books: Books,
+    stalling_tasks: tuple[StallingTask, ...],
+    boot_report: Plain,
+    unfinished: Plain | None,
 ) -> Plain:
     """All facts about a host."""
     moving = snapshot.in_transition
     return {
+        "unfinished_run": unfinished,
         "supported": snapshot.abi is not None,
         "why_unsupported": snapshot.why_unsupported,
         "abi": snapshot.abi,
@@ -88,6 +107,8 @@ def describe_host(
         else None,
         "boot": {
             "installed": books.has_boot_program,
+            "version": books.boot_program_version,
+            "outdated": books.has_boot_program and is_older(books.boot_program_version or ""),
             "accepted": describe_boot(books.boot, snapshot.release),
             "quarantined": [asdict(entry) for entry in books.boot.quarantined],
             "lost": [{"name": entry.name, "release": entry.release} for entry in books.boot.lost(snapshot.release)],

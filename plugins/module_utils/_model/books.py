@@ -40,12 +40,14 @@ class Books:
 
     `copies` are the stored copies by the names of their patches, `unreadable_copies` the names of patches whose record
     cannot be read. `boot` is what is kept for the next boots, and `has_boot_program` says whether something loads that.
+    `boot_program_version` is the version of the collection that has made the program, None where that is not known.
     """
 
     copies: t.Mapping[str, StoredCopy] = field(default_factory=dict)
     unreadable_copies: frozenset[str] = frozenset()
     boot: Acceptance = NOTHING_ACCEPTED
     has_boot_program: bool = False
+    boot_program_version: str | None = None
 
     def copy_of(self, patch: LoadedPatch) -> StoredCopy | None:
         """The copy that this patch was loaded from; None if somebody else loaded it, or loaded it anew."""

@@ -17,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
@@ -124,6 +125,15 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
             reason="no_boot_program",
             seen="Nothing loads accepted patches at boot.",
             remedy="Apply the role openeuler.livepatch.boot to the host.",
+        )
+    elif is_older(context.books.boot_program_version or ""):
+        plan = _warn(
+            plan,
+            reason="old_boot_program",
+            seen=f"The version of the boot program is {context.books.boot_program_version or 'unknown'}, that of the "
+            f"collection {VERSION}.",
+            remedy="Apply the role openeuler.livepatch.boot to the host again.",
+            why="At boot it would load the patch by older rules.",
         )
     if acceptance.keeps_the_same_as(boot) and not boot.is_held:
         return plan

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable, known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot, copies
 
 if t.TYPE_CHECKING:
@@ -26,4 +26,5 @@ def read_books(files: Files, snapshot: Snapshot) -> Books:
         unreadable_copies=frozenset(name for name, copy in read.items() if isinstance(copy, Unreadable)),
         boot=boot.read(files),
         has_boot_program=boot.is_installed(files),
+        boot_program_version=known(boot.program_version(files)),
     )

@@ -12,9 +12,11 @@ at any moment.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import typing as t
+import zipfile
 from dataclasses import asdict, dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
@@ -24,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
     Absent,
+    Reading,
     Unreadable,
     known,
     known_or,
@@ -44,6 +47,9 @@ REPORT = f"{copies.DIRECTORY}/boot"
 """The report of the boot program on the current boot. It is in /run, so the next boot begins without one."""
 
 PROGRAM = "/usr/local/lib/openeuler-livepatch/boot.pyz"
+
+VERSION_ENTRY = "VERSION"
+"""In the zip file that the program is: the version of the collection that has made it."""
 
 UNIT = "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service"
 """The link that starts the unit at boot. The role `boot` installs it, and `PROGRAM`."""
@@ -175,6 +181,18 @@ def read_report(files: Files) -> dict[str, t.Any]:
 def is_installed(files: Files) -> bool:
     """Whether the boot program and its unit are installed."""
     return known(files.inode(PROGRAM)) is not None and os.path.lexists(files.path(UNIT))
+
+
+def program_version(files: Files) -> Reading[str]:
+    """The version of the collection that has made the boot program."""
+    content = files.bytes(PROGRAM)
+    if not isinstance(content, bytes):
+        return content
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.read(VERSION_ENTRY).decode("ascii", "replace").strip()
+    except (zipfile.BadZipFile, KeyError, RuntimeError):
+        return files.damaged(PROGRAM)
 
 
 def _read_json(files: Files, path: str) -> dict[str, t.Any] | None:

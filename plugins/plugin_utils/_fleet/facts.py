@@ -66,11 +66,23 @@ class StoredPatch:
 
 
 @dataclass(frozen=True)
+class UnfinishedRun:
+    """A run that is changing a host, or was interrupted. `patches` are those that it is about, None if not known."""
+
+    why: str
+    patches: tuple[str, ...] | None = None
+
+    def concerns(self, name: str) -> bool:
+        return self.patches is None or name in self.patches
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known about the kernel of a host.
 
     `read_at` is None if the facts do not say it. `notes` are sentences. `doubt` is a sentence on why nobody can tell
-    whether a patch is effective, None if that can be told.
+    whether a patch is effective, None if that can be told. `unfinished` is a run that has not ended.
+    `loads_at_boot` says whether the next boot loads what is accepted.
     """
 
     release: str
@@ -85,6 +97,8 @@ class Facts:
     quarantined: tuple[StoredPatch, ...] = ()
     notes: tuple[str, ...] = ()
     doubt: str | None = None
+    unfinished: UnfinishedRun | None = None
+    loads_at_boot: bool = True
 
     def patch(self, name: str) -> Patch | None:
         """The loaded patch of this name, or None."""
@@ -207,6 +221,8 @@ def read_facts(data: t.Any) -> Facts:
         quarantined=tuple(_stored(patch) for patch in boot.each("quarantined")),
         notes=(*notes, *_transition_notes(facts), *_boot_notes(boot), *_other_notes(facts)),
         doubt=doubt,
+        unfinished=_unfinished(facts),
+        loads_at_boot=boot.flag("installed", False) and not boot.flag("held", False),
     )
 
 
@@ -217,6 +233,16 @@ def _read_at(facts: Reader) -> tuple[datetime | None, list[str]]:
         return time_of(facts.value("read_at")).replace(microsecond=0), []
     except ValueError:
         return None, ["The facts contain a time that is not valid."]
+
+
+def _unfinished(facts: Reader) -> UnfinishedRun | None:
+    if not facts.has("unfinished_run"):
+        return None
+    run = facts.inner("unfinished_run")
+    if not run.has("patches"):
+        return UnfinishedRun("Whether a run has changed it by half cannot be told: the note of a run cannot be read.")
+    who, since, what = (run.text_or_none(key) or "not known" for key in ("who", "since", "what"))
+    return UnfinishedRun(f"A run of {who} since {since} has not ended: {what}.", run.texts("patches"))
 
 
 def _doubt(facts: Reader) -> str | None:
@@ -272,6 +298,10 @@ def _boot_notes(boot: Reader) -> t.Iterator[str]:
         yield f"{patch.name} is in quarantine on kernel {patch.release}: {patch.reason}"
     for patch in map(_stored, boot.each("lost")):
         yield f"{patch.name} is accepted for kernel {patch.release}, but not for the running kernel."
+    if boot.each("accepted") and not boot.flag("installed", False):
+        yield "Patches are accepted, and no boot loads them: the boot program is not installed."
+    if boot.flag("outdated", False):
+        yield f"The boot program is of version {boot.text_or_none('version') or 'unknown'}, older than the collection."
     if boot.flag("held", False):
         yield "Boots load no patches any more, because too many boots were unhealthy."
     if boot.has("nothing"):

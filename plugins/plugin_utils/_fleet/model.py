@@ -224,18 +224,25 @@ def _standing(release: Release, facts: Facts) -> Standing:
     if patch and patch.enabled:
         found.update(_effect(patch))
         if patch.boot in (words.ACCEPTED, "trial"):
-            found[words.ACCEPTED if patch.boot == words.ACCEPTED else words.ON_TRIAL] = ""
+            found[_at_boot(patch, facts)] = ""
     else:
         if not has_fix:
             found.update(_absence(release, facts, file))
         if patch and patch.in_transition:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
     found.update(_drift(release, facts, file, patch))
-    if words.DRIFTED in found:
+    if facts.unfinished and facts.unfinished.concerns(release.name):
+        found[words.UNFINISHED] = facts.unfinished.why
+    if not {words.DRIFTED, words.UNFINISHED}.isdisjoint(found):
         found.pop(words.PROTECTED, None)
     found.update(_quarantine(release, facts, file, patch))
     ordered = words.in_order(set(found))
     return Standing(release.id, ordered, found[ordered[0]])
+
+
+def _at_boot(patch: Patch, facts: Facts) -> str:
+    """`accepted` if the next boot loads the patch: if something does that, and does not hold."""
+    return words.ACCEPTED if patch.boot == words.ACCEPTED and facts.loads_at_boot else words.ON_TRIAL
 
 
 def _effect(patch: Patch) -> dict[str, str]:
@@ -327,10 +334,12 @@ def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: b
             continue
         if patch.enabled:
             found.update(_effect(patch))
-            found[words.ACCEPTED if patch.boot == words.ACCEPTED else words.ON_TRIAL] = ""
+            found[_at_boot(patch, facts)] = ""
         elif patch.in_transition:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
     found.pop(words.PROTECTED, None)
+    if facts.unfinished and not names_of_releases.issuperset(facts.unfinished.patches or ("",)):
+        found[words.UNFINISHED] = facts.unfinished.why
     for stored in facts.quarantined:
         if stored.release == facts.release and stored.name not in names_of_releases:
             found.update(_in_quarantine(stored))

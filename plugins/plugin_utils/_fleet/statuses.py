@@ -34,6 +34,7 @@ NOT_EFFECTIVE = "not_effective"
 PARTLY_EFFECTIVE = "partly_effective"
 DRIFTED = "drifted"
 IN_TRANSITION = "in_transition"
+UNFINISHED = "unfinished"
 PROTECTED = "protected"
 SUPERSEDED = "superseded"
 FIXED_IN = "fixed_in"
@@ -74,6 +75,12 @@ STATUSES = (
         "in transition",
         CAUTION,
         "The patch is being enabled or disabled, and some tasks still run the code from before.",
+    ),
+    Status(
+        UNFINISHED,
+        "unfinished run",
+        CAUTION,
+        "A run that changes the patch has not ended, and the next one may roll it back.",
     ),
     Status(PROTECTED, "protected", GOOD, "The release's patch is enabled, and all of its functions are live."),
     Status(SUPERSEDED, "superseded", GOOD, "Another fix of the report replaces this one and protects the host."),

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import pathlib
 import typing as t
+import zipfile
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
@@ -22,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     StallingTask,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import detect_stacking
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
@@ -154,11 +156,14 @@ class ModelKernel:
         self.newest = max([patch.load_index for patch in patches], default=0)
         self.patches = [dataclasses.replace(patch, instance=-place) for place, patch in enumerate(patches, 1)]
 
-    def install_boot_program(self) -> None:
+    def install_boot_program(self, version: str = VERSION) -> None:
+        root = Files(self.root)
         for path in (boot_store.PROGRAM, boot_store.UNIT):
-            place = pathlib.Path(self.files().path(path))
+            place = pathlib.Path(root.path(path))
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch()
+        with zipfile.ZipFile(root.path(boot_store.PROGRAM), "w") as archive:
+            archive.writestr(boot_store.VERSION_ENTRY, version)
 
     def note_copy(self, file: PatchFile) -> None:
         """Note what the collection notes when it has loaded this file."""

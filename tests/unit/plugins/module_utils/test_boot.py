@@ -23,12 +23,18 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import pack, program
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import main as boot_main
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
@@ -506,6 +512,26 @@ def test_the_program_is_packed_the_same_every_time(tmp_path: pathlib.Path) -> No
     (tmp_path / "boot.pyz").write_bytes(program)
     with zipfile.ZipFile(tmp_path / "boot.pyz") as archive:
         assert archive.testzip() is None
+
+
+def test_the_program_tells_of_which_version_it_is(tmp_path: pathlib.Path) -> None:
+    files = Files(str(tmp_path))
+    assert boot_store.program_version(files) == Absent()
+    durable.write(files, boot_store.PROGRAM, pack.pack())
+    assert boot_store.program_version(files) == VERSION
+    durable.write(files, boot_store.PROGRAM, b"PK")
+    assert boot_store.program_version(files) == Unreadable(boot_store.PROGRAM, "damaged")
+
+
+@pytest.mark.parametrize(("version", "old"), [(VERSION, False), ("0.9.9", True), ("", True)])
+def test_an_older_program_is_told_of(tmp_path: pathlib.Path, version: str, old: bool) -> None:
+    host = ModelHost(tmp_path)
+    host.kernel.install_boot_program(version)
+    result = host.run("fix", file=patch_file(), boot=AtBoot.ACCEPTED)
+    assert (result["boot"], result["state"]) == ("accepted", "enabled")
+    assert [finding["reason"] for finding in result["findings"]] == (["old_boot_program"] if old else [])
+    facts = gather(host.kernel.files())["boot"]
+    assert (facts["installed"], facts["version"], facts["outdated"]) == (True, version, old)
 
 
 IMPORT_LATE = f"""

@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import read_conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RecordedFiles
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
@@ -45,7 +46,8 @@ def files_of(abi: str, folder: pathlib.Path) -> RecordedFiles:
 def test_facts_of_a_recorded_host(abi: str, tmp_path: pathlib.Path) -> None:
     facts = gather(files_of(abi, tmp_path))
     assert (facts["abi"], facts["release"], facts["disagreements"]) == (abi, RELEASE, [])
-    assert facts["unreadable"] == []
+    # The content of programs is not recorded.
+    assert facts["unreadable"] == [{"path": boot_store.PROGRAM, "reason": "damaged"}]
     patches = facts["patches"]
     assert {patch["name"]: [function["name"] for function in patch["functions"]] for patch in patches} == {
         name: [function] for name, function in PATCHES.items()

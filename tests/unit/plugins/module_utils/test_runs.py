@@ -14,6 +14,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
@@ -27,8 +28,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     OnCovered,
     OnStall,
     Patience,
+    Probe,
     State,
     Task,
+    Verification,
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
@@ -36,6 +39,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
     content_of,
@@ -183,8 +187,8 @@ class Host:
         self.kernel.add_file(file)
         path = self.root / f"{name}.ko"
         path.write_bytes(content_of(name))
-        verification = Wanted(name, state, file if state == State.ENABLED else None, **wanted)
-        return manage(Task(verification, str(path) if sent else None, **(task or {})), self.kernel)
+        wish = Wanted(name, state, file if state == State.ENABLED else None, **wanted)
+        return manage(Task(wish, str(path) if sent else None, **(task or {})), self.kernel)
 
     def dies_after(self, call: str, *arguments: t.Any, **wanted: t.Any) -> None:
         self.kernel.last = call
@@ -278,6 +282,77 @@ def test_what_a_run_has_forgotten_and_taken_out_stays_forgotten(tmp_path: pathli
     assert (host.conditions(), host.acceptance) == ({}, Acceptance())
 
 
+def test_facts_tell_of_a_run_that_has_not_ended(tmp_path: pathlib.Path) -> None:
+    files = Files(str(tmp_path))
+    assert gather(files)["unfinished_run"] is None
+    journal.write_note(files, NOTE)
+    assert gather(files)["unfinished_run"] == {
+        "who": "root, process 1",
+        "what": "load fix",
+        "since": "2026-01-01T00:00:00Z",
+        "patches": ["fix"],
+    }
+    (tmp_path / "run/openeuler-livepatch/run").write_text("{")
+    facts = gather(files)
+    assert facts["unfinished_run"] == dict.fromkeys(("who", "what", "since", "patches"))
+    assert {"path": journal.NOTE, "reason": "damaged"} in facts["unreadable"]
+
+
+def dies_before_the_proof(monkeypatch: pytest.MonkeyPatch, host: Host, name: str, **wanted: t.Any) -> None:
+    """Run a task whose process is gone when the patch is enabled and not proven."""
+
+    def die(*_arguments: t.Any) -> t.NoReturn:
+        raise Cut
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Prover, "prove", die)
+        with pytest.raises(Cut):
+            host.run(name, **wanted)
+    assert host.conditions()[name]
+    host.kernel.calls.clear()
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_is_live_and_wanted_is_proven_and_stays(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, abi: str
+) -> None:
+    host = Host(tmp_path, abi)
+    dies_before_the_proof(monkeypatch, host, "fix")
+    assert not host.run("fix", task={"check_mode": True})["changed"]
+    result = host.run("fix")
+    assert (result["changed"], result["state"], host.kernel.calls) == (False, "enabled", [])
+    assert [proof["what"] for proof in result["proofs"]] == ["state", "log"]
+    assert "it had carried out its steps, and not proven the result." in said(result)[0]
+    assert not host.run("fix")["proofs"]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_is_live_and_wanted_and_cannot_be_proven_is_no_success(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, abi: str
+) -> None:
+    host = Host(tmp_path, abi)
+    dies_before_the_proof(monkeypatch, host, "fix")
+    probe = Verification(probe=Probe(argv=("false",)))
+    result = host.run("fix", task={"verification": probe})
+    assert (result["failed"], result["reason"], host.kernel.calls) == (True, "probe_failed", [])
+    assert "fix, which an earlier run has enabled, stays so." in result["msg"]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize(
+    ("name", "state"), [("other", State.ENABLED), ("other", State.ABSENT), ("fix", State.DISABLED)]
+)
+def test_any_other_task_first_takes_back_what_is_not_proven(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, abi: str, name: str, state: State
+) -> None:
+    host = Host(tmp_path, abi)
+    dies_before_the_proof(monkeypatch, host, "fix")
+    result = host.run(name, state)
+    assert "it was rolled back: disable fix, unload fix." in said(result)[0]
+    assert host.kernel.calls[:2] == ["disable fix", "unload fix"]
+    assert "fix" not in host.conditions()
+
+
 class Scissors:
     """Cuts a run off before the change of this number: of the kernel, or of the collection's files."""
 
@@ -318,7 +393,7 @@ def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(
     if was_noted:
         assert host.conditions().get("fix", False) == ([one.name for one in host.acceptance.accepted] == ["fix"])
     for one in host.acceptance.accepted:
-        assert host.kernel.files().bytes(boot_store.file_path(one.name, one.sha256)) is not None
+        assert isinstance(host.kernel.files().bytes(boot_store.file_path(one.name, one.sha256)), bytes)
 
 
 @pytest.mark.parametrize(

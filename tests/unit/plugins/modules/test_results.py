@@ -15,7 +15,10 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Result
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import describe_host
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import (
+    describe_host,
+    describe_unfinished,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
@@ -26,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Option
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_facts, livepatch_module
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -120,6 +124,9 @@ def test_what_is_documented_of_a_patch_that_is_covered() -> None:
     assert list(differences(inner, covered)) == []
 
 
+NOTE = journal.Note("root", "load fix", "then", (), (), (), {}, "fix", State.ENABLED)
+
+
 def described(*patches: t.Any, **changes: t.Any) -> Plain:
     """The facts of a host with something under each key."""
     one = Accepted("fix", "00", "6.1", "then", {})
@@ -134,7 +141,8 @@ def described(*patches: t.Any, **changes: t.Any) -> Plain:
         **changes,
     )
     boot_report = {"results": [vars(Result("fix", "enabled"))]}
-    return {"read_at": "now", **describe_host(host, Books(boot=acceptance), (STALLING,), boot_report)}
+    unfinished = describe_unfinished(NOTE)
+    return {"read_at": "now", **describe_host(host, Books(boot=acceptance), (STALLING,), boot_report, unfinished)}
 
 
 def test_livepatch_facts() -> None:
@@ -142,6 +150,9 @@ def test_livepatch_facts() -> None:
     facts = described(loaded(FIX, in_transition=True))
     assert all(facts["boot"][key] for key in ("accepted", "quarantined", "lost", "results"))
     assert list(differences(values, facts)) == []
+    doubtful = described(loaded(FIX), undecided=(Unreadable("/path", "EACCES"),))
+    assert set(doubtful["undecided"][0]) == set(values["undecided"]["contains"])
+    assert (doubtful["functions"], doubtful["patches"][0]["enabled"]) == (None, None)
 
 
 def test_the_samples_of_the_facts() -> None:

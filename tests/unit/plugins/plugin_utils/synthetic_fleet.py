@@ -94,6 +94,7 @@ def patch(fix: str, kernel: str, **more: t.Any) -> Plain:
 def host_facts(kernel: str, patches: list[Plain], functions: list[Plain], **more: t.Any) -> Plain:
     return {
         "read_at": time_text(NOW - timedelta(minutes=2)),
+        "unfinished_run": None,
         "supported": True,
         "why_unsupported": None,
         "abi": "per_task",
@@ -102,7 +103,16 @@ def host_facts(kernel: str, patches: list[Plain], functions: list[Plain], **more
         "patches": patches,
         "functions": functions,
         "transition": None,
-        "boot": {"accepted": [], "quarantined": [], "lost": [], "held": False, "nothing": None},
+        "boot": {
+            "installed": True,
+            "version": "1.0.0",
+            "outdated": False,
+            "accepted": [],
+            "quarantined": [],
+            "lost": [],
+            "held": False,
+            "nothing": None,
+        },
         "trouble": [],
         "disagreements": [],
         "unreadable": [],
@@ -176,7 +186,9 @@ def random_host(dice: random.Random) -> Plain:
     if dice.random() < 0.05:
         notes["trouble"] = ["a warning"]
     age = timedelta(minutes=dice.choice([1, 2, 3, 5, 9, 60, 300, 4000]))
-    return host_facts(kernel, patches, functions, boot=boot, read_at=time_text(NOW - age), **notes)
+    return host_facts(
+        kernel, patches, functions, boot={"installed": True, **boot}, read_at=time_text(NOW - age), **notes
+    )
 
 
 def answers(hosts: int, seed: int = 1) -> dict[str, Answer]:

@@ -53,7 +53,7 @@ def stored(name: str = "lp", sha256: str | None = SHA, kernel: str = KERNEL) -> 
 
 
 def boot(**more: t.Any) -> dict[str, t.Any]:
-    return {"accepted": [], "quarantined": [], "lost": [], **more}
+    return {"installed": True, "accepted": [], "quarantined": [], "lost": [], **more}
 
 
 def host_of(
@@ -62,6 +62,51 @@ def host_of(
     answers = {"host": Answer(data, problem, kind)}
     (host,) = fleet_of(answers, read_releases(("here", data) for data in releases), synthetic.NOW).hosts
     return host
+
+
+def unfinished(*patches: str) -> dict[str, t.Any]:
+    return {"who": "root, process 1", "what": "load lp", "since": "2026-11-25T07:00:00Z", "patches": list(patches)}
+
+
+def test_a_run_that_has_not_ended_protects_from_nothing() -> None:
+    data = facts(patch(), patch("other"), unfinished_run=unfinished("lp"))
+    host = host_of(data, release())
+    assert (host.headline, host.is_protected) == ("unfinished", False)
+    assert host.why == "fix-1: A run of root, process 1 since 2026-11-25T07:00:00Z has not ended: load lp."
+    assert host_of(data, release(name="other")).is_protected
+    assert host_of(data).headline == "unfinished"
+    elsewhere = facts(patch(), unfinished_run=unfinished("new"))
+    assert (host_of(elsewhere, release()).headline, host_of(elsewhere).headline) == ("protected", "unfinished")
+    assert "unfinished" in host_of(elsewhere, release()).statuses
+    fixed = host_of(facts(unfinished_run=unfinished("lp")), release(fixed_in=[KERNEL]))
+    assert fixed.is_protected
+
+
+def test_a_note_that_cannot_be_read_protects_from_nothing() -> None:
+    unknown = dict.fromkeys(("who", "what", "since", "patches"))
+    host = host_of(facts(patch(), unfinished_run=unknown), release())
+    assert (host.headline, host.is_protected) == ("unfinished", False)
+    assert "cannot be told" in host.why
+    assert host_of(facts(patch(), unfinished_run=unknown)).headline == "unfinished"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "note"),
+    [
+        ({}, "accepted", None),
+        ({"installed": False}, "on_trial", "no boot loads them: the boot program is not installed"),
+        ({"held": True}, "on_trial", "too many boots were unhealthy"),
+        ({"outdated": True, "version": "0.9.0"}, "accepted", "of version 0.9.0, older than the collection"),
+        ({"outdated": True, "version": None}, "accepted", "of version unknown, older than the collection"),
+    ],
+)
+def test_what_the_next_boot_does_not_load_is_not_accepted(
+    more: dict[str, t.Any], status: str, note: str | None
+) -> None:
+    data = facts(patch(), boot=boot(accepted=[stored()], **more))
+    for host in (host_of(data, release()), host_of(data)):
+        assert {"accepted", "on_trial"}.intersection(host.statuses) == {status}
+        assert [note in text for text in host.notes] == [True] if note else not host.notes
 
 
 COVERED_BY_NEW: dict[str, t.Any] = {"effective": "none", "covered": [{"by": ["new"]}]}
@@ -334,7 +379,8 @@ def test_every_number_adds_up() -> None:
     for status, count in fleet.with_status().items():
         assert count >= fleet.tally().headlines.get(status, 0)
     seen = {status for status, count in fleet.with_status().items() if count}
-    assert seen >= {status.key for status in statuses.STATUSES} - {"superseded", "effective", "no_patches"}
+    left_out = {"superseded", "effective", "no_patches", "unfinished"}
+    assert seen >= {status.key for status in statuses.STATUSES} - left_out
 
 
 @pytest.mark.parametrize("write", FORMATS)
