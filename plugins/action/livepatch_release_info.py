@@ -9,11 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
-    ReleaseError,
-    find_release,
-    release_data,
-)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release, release_data
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 Result = dict[str, t.Any]
@@ -30,7 +27,7 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(**LIVEPATCH_RELEASE_INFO)[1]
         try:
-            found = find_release(arguments["file"], arguments["release"])
+            found = find_release(arguments["file"], arguments["release"], task_vars or {})
         except ReleaseError as error:
             told = {"msg": str(error), "reason": error.reason, "cause": error.cause, "remedy": error.remedy}
             result.update(as_data({"failed": True, **told}))

@@ -27,11 +27,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prom
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
-    ReleaseError,
-    load_yaml,
-    release_path,
-)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError, release_trouble
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import load_yaml, release_path
 
 Result = dict[str, t.Any]
 
@@ -66,6 +63,7 @@ class ActionModule(ActionBase):
 
     def _report(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         now = _now(arguments["now"])
+        _check_given(arguments["releases"], task_vars)
         releases = _releases(arguments["releases"])
         hosts = arguments["hosts"]
         if hosts is None:
@@ -111,6 +109,12 @@ def _now(text: str | None) -> datetime:
             cause=f"now is {text}, which is not a time.",
             remedy="Write it like 2026-11-25T07:33:31Z, in UTC.",
         ) from error
+
+
+def _check_given(entries: list[t.Any], variables: Mapping[str, t.Any]) -> None:
+    error = None if entries else release_trouble(variables.keys())
+    if error:
+        raise ReportError(reason=error.reason, cause=error.cause, remedy=error.remedy)
 
 
 def _releases(entries: list[t.Any]) -> tuple[Release, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, waves
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given, hosts, order, outcome, waves
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
@@ -64,14 +65,72 @@ def judge(of_wave: Sequence[Data], max_fail_percentage: t.Any) -> Data:
     return waves.wave_data(waves.judge(_hosts(of_wave), float(max_fail_percentage)))
 
 
-def lines(of_wave: Sequence[Data]) -> list[str]:
-    """A line about each host."""
-    return waves.lines(_hosts(of_wave))
+def survey(read: Data, name: str, release: Data) -> Data:
+    """What is known of a host before the first wave."""
+    chosen = hosts.choose(name, read_result(read), read_release(release, "the release"), is_file_required=False)
+    return {"name": name, "is_needless": chosen.is_needless}
 
 
-def stop_message(of_wave: Sequence[Data], release: Data, wave: Data, limit: t.Any, not_begun: Sequence[str]) -> str:
-    """The message with which the rollout stops."""
-    return waves.stop_message(release["fix"]["id"], _hosts(of_wave), waves.read_wave(wave), str(limit), not_begun)
+def canaries(names: Sequence[str], wanted: Sequence[str], surveys: Sequence[Data]) -> list[str]:
+    """The hosts of the first wave, if canaries are wanted."""
+    return order.canaries(_fleet(names, wanted, surveys))
+
+
+def others(names: Sequence[str], wanted: Sequence[str], surveys: Sequence[Data]) -> list[str]:
+    """The hosts of the other waves, in their order."""
+    return order.others(_fleet(names, wanted, surveys))
+
+
+def _fleet(names: Sequence[str], wanted: Sequence[str], surveys: Sequence[Data]) -> order.Fleet:
+    found = [survey["name"] for survey in surveys if survey]
+    return order.fleet_of(names, wanted, found, _needless(surveys))
+
+
+def _needless(surveys: Sequence[Data]) -> list[str]:
+    return [survey["name"] for survey in surveys if survey and survey["is_needless"]]
+
+
+def conclude(
+    of_wave: Sequence[Data],
+    release: Data,
+    wave: Data,
+    *,
+    limit: t.Any,
+    on_empty_wave: str,
+    names: Sequence[str],
+    known: Sequence[Data],
+    surveys: Sequence[Data],
+    gone: Sequence[str],
+    is_check_mode: bool,
+) -> Data:
+    """The end of the wave. `known` are all hosts of the rollout, an empty dictionary for each that has not begun."""
+    batch, fix = tuple(_hosts(of_wave)), release["fix"]["id"]
+    in_batch = {host.name for host in batch}
+    # Another rollout of the same playbook leaves hosts as well.
+    earlier = (hosts.read_host(host) for host in known if host and host["fix"] == fix)
+    rollout = outcome.Rollout(
+        fix=fix,
+        limit=str(limit),
+        names=tuple(names),
+        batch=batch,
+        earlier=tuple(host for host in earlier if host.name not in in_batch),
+        gone=frozenset(gone),
+        needless=frozenset(_needless(surveys)),
+        stops_on_empty_wave=on_empty_wave == "stop",
+        is_check_mode=is_check_mode,
+    )
+    return outcome.outcome_data(outcome.conclude(rollout, waves.read_wave(wave)), rollout)
+
+
+def end(host: Data, concluded: Data) -> Data:
+    """The host with its shortfall."""
+    ended = replace(hosts.read_host(host), shortfall=concluded["shortfalls"][host["name"]])
+    return hosts.host_data(ended)
+
+
+def fix_trouble(names: Sequence[str]) -> str:
+    """Why the playbook build cannot begin with variables of these names, as a sentence; empty if it can."""
+    return given.fix_trouble(names)
 
 
 def _hosts(of_wave: Sequence[Data]) -> list[hosts.Host]:
@@ -80,7 +139,23 @@ def _hosts(of_wave: Sequence[Data]) -> list[hosts.Host]:
 
 STEPS: dict[str, t.Callable[..., t.Any]] = {
     step.__name__: step
-    for step in (choose, check, mark, apply, effect, fail, settle, accept, judge, lines, stop_message)
+    for step in (
+        survey,
+        canaries,
+        others,
+        choose,
+        check,
+        mark,
+        apply,
+        effect,
+        fail,
+        settle,
+        accept,
+        judge,
+        conclude,
+        end,
+        fix_trouble,
+    )
 }
 
 

@@ -109,9 +109,9 @@ class Rollout:
         return [json.loads(line) for line in lines]
 
     def run(self, *options: str, returns: int = 0, as_variable: bool = False) -> str:
-        """What the playbook rollout prints."""
-        given = {"livepatch_release": self.release} if as_variable else self.write_release()
-        output = self.play("rollout", {**given, "livepatch_waves": "100%"}, *options, returns=returns)
+        """What the playbook rollout prints. Options that begin with two hyphens are of the command line."""
+        given = {"livepatch_rollout_release": self.release} if as_variable else self.write_release()
+        output = self.play("rollout", {"livepatch_waves": "100%", **given}, *options, returns=returns)
         assert [path.name for path in (self.folder / "run").iterdir()] == []
         return output
 
@@ -129,18 +129,25 @@ class Rollout:
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
         # Precedes the variable of the role. All hosts have the same /run.
         mark = "/openeuler-livepatch-trial-{{ __livepatch_rollout_release.name }}-{{ inventory_hostname }}"
-        ours = {"livepatch_become": False, "__livepatch_rollout_mark": str(self.folder / "run") + mark}
-        every = [json.dumps({**ours, **variables}), *options]
+        ours = {
+            "livepatch_become": False,
+            "livepatch_rollout_soak": 0,
+            "__livepatch_rollout_mark": str(self.folder / "run") + mark,
+        }
+        every = [json.dumps({**ours, **variables}), *[option for option in options if not option.startswith("--")]]
+        flags = [option for option in options if option.startswith("--")]
         name = playbook if playbook.endswith(".yml") else f"openeuler.livepatch.{playbook}"
         command = [sys.executable, "-c", ANSIBLE_PLAYBOOK, name]
         done = subprocess.run(
-            [*command, "--inventory=inventory.yml", *[f"--extra-vars={option}" for option in every]],
+            [*command, "--inventory=inventory.yml", *[f"--extra-vars={option}" for option in every], *flags],
             cwd=self.folder,
             env={
                 **os.environ,
                 "ANSIBLE_COLLECTIONS_PATH": str(self.folder),
                 "ANSIBLE_HOME": str(self.folder / "home"),
                 "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_PIPELINING": "1",
+                "ANSIBLE_SHOW_CUSTOM_STATS": "1",
                 "STATES": str(self.folder / "states"),
                 "HIT": str(self.folder / "hits") + os.sep,
             },

@@ -47,6 +47,9 @@ class Status(str, Enum):
 PASSED = frozenset({Status.ENABLED, Status.ENABLED_BEFORE, Status.WOULD_BE_ENABLED})
 """The statuses of hosts whose patch may be accepted."""
 
+_NOT_PROVEN = frozenset({"unproven", "interrupted_run"})
+"""The findings of a patch that is enabled and not proven: the module proves it where it runs without check mode."""
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -64,9 +67,11 @@ class Host:
     """A host in a rollout.
 
     `kernel` is its running kernel, `file` the path of its patch file in the release; each is empty if it is unknown.
-    `is_due` says that the patch changes the host, `is_on_trial` that the patch has not passed its tests yet. `problem`
-    is a sentence about why the host has failed, `not_rolled_back` one about why it could not be rolled back.
-    `reboot_required` says that only a reboot finishes what livepatch_module was to do there.
+    `is_due` says that the patch is still to be applied or proven, `is_on_trial` that it has not passed its tests yet.
+    `flaw` is a sentence about why the patch was not effective before. `problem` is one about why the host has failed,
+    `not_rolled_back` about why it could not be rolled back, `shortfall` about why it ends without the patch.
+    `reboot_required` says that only a reboot finishes what livepatch_module was to do there. `fix` is that of the
+    release.
     """
 
     name: str
@@ -79,6 +84,14 @@ class Host:
     problem: str = ""
     not_rolled_back: str = ""
     reboot_required: bool = False
+    fix: str = ""
+    flaw: str = ""
+    shortfall: str = ""
+
+    @property
+    def is_needless(self) -> bool:
+        """Whether the release has no file for it, so that it cannot show what the patch does."""
+        return self.status in (Status.NO_PATCH_FILE, Status.FIXED)
 
     @property
     def is_to_be_marked(self) -> bool:
@@ -96,6 +109,11 @@ class Host:
     def is_acceptable(self) -> bool:
         """Whether its patch may be accepted, so that boots load it."""
         return self.status in PASSED
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether its patch is enabled and proven."""
+        return self.is_acceptable and not self.problem
 
     @property
     def is_decided(self) -> bool:
@@ -125,13 +143,16 @@ def read_host(data: Mapping[str, t.Any]) -> Host:
 
 def choose(name: str, read: Result, release: Release, is_file_required: bool) -> Host:
     """The host after its facts were read: with the file for its kernel, and with its state as the baseline."""
+    host = Host(name, Status.FAILED, fix=release.id)
     if read.is_bad:
-        return Host(name, Status.UNREACHABLE if read.is_unreachable else Status.FAILED, problem=read.why)
+        return replace(host, status=Status.UNREACHABLE if read.is_unreachable else Status.FAILED, problem=read.why)
     try:
         facts = _read_facts(read, release.name)
     except DataError as error:
-        return Host(name, Status.FAILED, problem=f"Its facts are not valid: {error}")
-    host = Host(name, Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline)
+        return replace(host, problem=f"Its facts are not valid: {error}")
+    host = replace(
+        host, status=Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline, flaw=_flaw(facts)
+    )
     file = release.file_for(facts.kernel, facts.machine)
     if facts.kernel in release.fixed_in:
         return replace(host, status=Status.FIXED)
@@ -153,13 +174,22 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
             break
     host = replace(
         _with_reboot(host, prediction),
-        is_due=bool(prediction.content.get("actions")),
+        is_due=bool(prediction.content.get("actions")) or _is_unproven(prediction),
         is_on_trial=bool(marked.inner("stat").get("exists")),
     )
     try:
-        return replace(host, baseline=_marked_baseline(mark_read) or host.baseline)
+        host = replace(host, baseline=_marked_baseline(mark_read) or host.baseline)
     except DataError as error:
         return host if host.problem else replace(host, status=Status.FAILED, problem=str(error))
+    if host.status is Status.HAS_FILE and not (host.is_due or host.is_on_trial) and host.flaw:
+        return replace(host, status=Status.FAILED, problem=host.flaw)
+    return host
+
+
+def _is_unproven(prediction: Result) -> bool:
+    """Whether check mode has found that the patch is enabled and that no run has proven it to the end."""
+    findings = prediction.content.get("findings")
+    return any(mapping(finding).get("reason") in _NOT_PROVEN for finding in findings or ())
 
 
 def mark(host: Host, marking: Result) -> Host:
@@ -184,8 +214,11 @@ def effect(host: Host, read: Result, patch_name: str) -> str:
     except DataError as error:
         return f"Its facts are not valid: {error}"
     new = [trouble for trouble in facts.baseline.trouble if trouble not in host.baseline.trouble]
-    if new:
-        return f"The kernel has had {' and '.join(new)} since."
+    return f"The kernel has had {' and '.join(new)} since." if new else _flaw(facts)
+
+
+def _flaw(facts: _Facts) -> str:
+    """Why the patch is not effective, as a sentence; empty if it is."""
     if facts.effective is None:
         return "The patch is not loaded any more."
     if facts.is_in_transition:

@@ -11,25 +11,22 @@ from __future__ import annotations
 import os
 import re
 import typing as t
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import FORMAT, Release, read_release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import (
+    FIX,
+    KEY,
+    ReleaseError,
+    not_given,
+    refuse_variables,
+)
 
 FILE_NAME = "release.yml"
-KEY = "livepatch_release"
 _MODULE_NAME = re.compile(r"[A-Za-z0-9_]+")
-
-
-class ReleaseError(Exception):
-    """A release cannot be used. `reason` is a stable key, `cause` and `remedy` are sentences."""
-
-    def __init__(self, *, reason: str, cause: str, remedy: str) -> None:
-        super().__init__(f"{cause} {remedy}")
-        self.reason = reason
-        self.cause = cause
-        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,12 @@ class Found:
     folder: str
 
 
-def find_release(file: str | None, data: t.Any) -> Found:
-    """The release in the file or in the data, of which one is given. Raises ReleaseError."""
+def find_release(file: str | None, data: t.Any, variables: Collection[str] = ()) -> Found:
+    """The release in the file or in the data, of which one is given. Raises ReleaseError.
+
+    `variables` are the names of all variables: they show in which other way a release may have been given.
+    """
+    refuse_variables(variables)
     if file and data:
         raise ReleaseError(
             reason="bad_arguments",
@@ -52,19 +53,11 @@ def find_release(file: str | None, data: t.Any) -> Found:
         path = release_path(file)
         content = load_yaml(path)
         if not isinstance(content, dict) or KEY not in content:
-            raise ReleaseError(
-                reason="bad_release",
-                cause=f"{path} is not a release: it has no key {KEY}.",
-                remedy="Give the release.yml that the role build has written.",
-            )
+            raise _not_a_release(path, content)
         return Found(_complete(content, path), os.path.dirname(path))
     if data:
         return Found(_complete(data, "the release"), os.getcwd())
-    raise ReleaseError(
-        reason="no_release",
-        cause="No release is given.",
-        remedy="Set livepatch_release_file to the path of the release.yml that the role build has written.",
-    )
+    raise not_given(variables)
 
 
 def release_data(release: Release) -> dict[str, t.Any]:
@@ -87,6 +80,13 @@ def release_path(file: str) -> str:
 
 def load_yaml(path: str) -> t.Any:
     """The content of a YAML file. Raises ReleaseError."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        # Reading a pipe would not end.
+        raise ReleaseError(
+            reason="bad_release",
+            cause=f"{path} is not a file.",
+            remedy="Give the path of a release.yml on the controller, or of its folder.",
+        )
     try:
         with open(path, encoding="utf-8") as handle:
             return yaml.safe_load(handle)
@@ -102,6 +102,20 @@ def load_yaml(path: str) -> t.Any:
             cause=f"{path} is not YAML{_place(error)}.",
             remedy="Give the release.yml that the role build has written, unchanged.",
         ) from error
+
+
+def _not_a_release(path: str, content: t.Any) -> ReleaseError:
+    if isinstance(content, dict) and FIX in content:
+        return ReleaseError(
+            reason="bad_release",
+            cause=f"{path} is a fix and not a release.",
+            remedy="Build it with the playbook build, and give the release.yml that this writes.",
+        )
+    return ReleaseError(
+        reason="bad_release",
+        cause=f"{path} is not a release: it has no key {KEY}.",
+        remedy="Give the release.yml that the role build has written.",
+    )
 
 
 def _place(error: Exception) -> str:

@@ -59,8 +59,8 @@ def _line(host: Host) -> str:
     return f"{line.rstrip('.')}. A reboot is required." if host.reboot_required else line
 
 
-def stop_message(fix: str, hosts: Sequence[Host], wave: Wave, limit: str, not_begun: Sequence[str]) -> str:
-    """Why the rollout of a fix stops, what became of each host of the wave, and which hosts were not begun."""
+def stop_sentence(fix: str, wave: Wave, limit: str, is_check_mode: bool) -> str:
+    """Why the rollout of a fix stops, or would stop, since too many hosts of a wave have failed."""
+    stops = "would stop here" if is_check_mode else "has stopped"
     count = f"{len(wave.failed)} of the {wave.size} hosts of this wave did not pass"
-    why = f"The rollout of {fix} has stopped: {count} (livepatch_rollout_max_fail_percentage is {limit})."
-    return "\n".join([why, *lines(hosts), f"Not begun: {', '.join(not_begun) or 'none'}"])
+    return f"The rollout of {fix} {stops}: {count} (livepatch_rollout_max_fail_percentage is {limit})."

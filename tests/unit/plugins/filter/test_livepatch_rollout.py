@@ -45,14 +45,44 @@ def test_a_host_from_its_facts_to_its_end(host: dict[str, t.Any]) -> None:
     assert rollout([applied], "judge", 0)["to_roll_back"] == []
     settled = rollout(applied, "settle", {"skipped": True}, is_check_mode=False)
     assert rollout(rollout(settled, "accept", {"skipped": True}), "accept", {})["is_acceptable"] is True
-    assert rollout([settled], "lines") == ["h: enabled"]
+    concluded = rollout([settled], "conclude", RELEASE, rollout([settled], "judge", 0), **END)
+    assert concluded["lines"][0] == "h: enabled"
+    assert concluded["summary"]["totals"]["patched"] == 1
+    assert rollout(settled, "end", concluded)["shortfall"] == ""
+
+
+END: dict[str, t.Any] = {
+    "limit": "49.5",
+    "on_empty_wave": "stop",
+    "names": ["h", "x"],
+    "known": [{}, {}],
+    "surveys": [{}, {"name": "x", "is_needless": True}],
+    "gone": [],
+    "is_check_mode": False,
+}
 
 
 def test_a_wave_that_stops(host: dict[str, t.Any]) -> None:
     failed = rollout(host, "fail", "Check the gate url", {"failed": True, "msg": "It is 503."})
     wave = rollout([host, failed], "judge", "49.5")
     assert wave == {"size": 2, "must_stop": True, "failed": ["h"], "to_roll_back": []}
-    message = rollout([host, failed], "stop_message", RELEASE, wave, "49.5", not_begun=["x"])
-    assert message.startswith("The rollout of Fix 1 has stopped: 1 of the 2 hosts of this wave did not pass")
-    assert "h: has_file. Check the gate url: It is 503." in message
-    assert message.endswith("Not begun: x")
+    concluded = rollout([failed], "conclude", RELEASE, wave, **END)
+    assert concluded["lines"][0].startswith("The rollout of Fix 1 has stopped: 1 of the 2 hosts of this wave did not")
+    assert concluded["lines"][1:3] == ["h: has_file. Check the gate url: It is 503.", "Not begun: x"]
+    assert rollout(failed, "end", concluded)["shortfall"] == "Check the gate url: It is 503."
+
+
+def test_an_earlier_rollout_of_another_fix_counts_for_nothing(host: dict[str, t.Any]) -> None:
+    of_other = {**host, "name": "x", "fix": "Fix 0", "status": "enabled"}
+    wave = rollout([host], "judge", 0)
+    of_same = {**of_other, "fix": "Fix 1"}
+    for known, patched in ((of_other, 0), (of_same, 1)):
+        concluded = rollout([host], "conclude", RELEASE, wave, **{**END, "known": [host, known]})
+        assert concluded["summary"]["totals"]["patched"] == patched
+
+
+def test_who_comes_first() -> None:
+    needless = rollout({"ansible_facts": {"ansible_livepatch": {**FACTS, "release": "6.5"}}}, "survey", "a", RELEASE)
+    surveys = [needless, rollout(READ, "survey", "b", RELEASE), rollout({"failed": True}, "survey", "c", RELEASE), {}]
+    assert rollout(["a", "b", "c", "d"], "canaries", ["a", "b"], surveys) == ["b"]
+    assert rollout(["a", "b", "c", "d"], "others", ["a", "b"], surveys) == ["c", "a"]

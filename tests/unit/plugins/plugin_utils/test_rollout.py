@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, waves
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, order, outcome, waves
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Baseline, Host, Status
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, read_result
 
@@ -79,7 +79,8 @@ def marked(text: str) -> dict[str, str]:
     ],
 )
 def test_which_file_fits_a_host(read: dict[str, t.Any], required: bool, expected: Host) -> None:
-    assert hosts.choose("h", result(read), RELEASE, required) == expected
+    chosen = hosts.choose("h", result(read), RELEASE, required)
+    assert replace(chosen, flaw="") == replace(expected, fix="Fix 1")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +135,9 @@ DAMAGED = "The mark of the trial is damaged, so the state before the trial is un
         (UNREACHABLE, SKIPPED, OK, {"status": Status.UNREACHABLE, "problem": "No route."}),
         (MARKED, FAILED, OK, {"status": Status.FAILED, "is_on_trial": True, "problem": "It broke."}),
         (SILENT, SKIPPED, FAILED, {"status": Status.REFUSED, "problem": "It broke."}),
+        (NOT_MARKED, SKIPPED, {"actions": [], "findings": [{"reason": "unproven"}]}, {"is_due": True}),
+        (NOT_MARKED, SKIPPED, {"actions": [], "findings": [{"reason": "interrupted_run"}]}, {"is_due": True}),
+        (NOT_MARKED, SKIPPED, {"actions": [], "findings": [{"reason": "taint"}]}, {}),
     ],
 )
 def test_what_is_due_and_why_a_host_would_not_take_it(
@@ -142,6 +146,38 @@ def test_what_is_due_and_why_a_host_would_not_take_it(
     host = replace(READY, baseline=BEFORE)
     checked = hosts.check(host, result(mark), result(mark_read), result(prediction))
     assert checked == replace(host, **expected)
+
+
+FLAW = "Not all of its functions are live."
+
+
+@pytest.mark.parametrize(
+    ("patches", "flaw"),
+    [
+        ((patch(),), ""),
+        ((patch(effective="none"),), FLAW),
+        ((patch(in_transition=True),), "The patch is in transition."),
+        ((), "The patch is not loaded any more."),
+    ],
+)
+def test_whether_the_patch_was_effective_before(patches: tuple[dict[str, t.Any], ...], flaw: str) -> None:
+    assert hosts.choose("h", result(facts(*patches)), RELEASE, False).flaw == flaw
+
+
+@pytest.mark.parametrize(
+    ("mark", "prediction", "status"),
+    [
+        (NOT_MARKED, OK, Status.FAILED),
+        (NOT_MARKED, WOULD, Status.HAS_FILE),
+        # It is tested as well, and rolled back if it is not effective then.
+        (MARKED, OK, Status.HAS_FILE),
+    ],
+)
+def test_what_is_enabled_and_not_effective_has_failed(
+    mark: dict[str, t.Any], prediction: dict[str, t.Any], status: Status
+) -> None:
+    checked = hosts.check(replace(READY, flaw=FLAW), result(mark), result(SKIPPED), result(prediction))
+    assert (checked.status, checked.problem) == (status, FLAW if status is Status.FAILED else "")
 
 
 def test_a_host_that_needs_no_file_keeps_its_problem() -> None:
@@ -278,6 +314,7 @@ def test_what_has_become_of_a_host(host: Host, rollback: dict[str, t.Any], check
 
 def test_a_host_survives_the_way_through_ansible() -> None:
     host = replace(TRIAL, baseline=BEFORE, problem="It broke.", not_rolled_back="No route.", reboot_required=True)
+    host = replace(host, fix="Fix 1", flaw=FLAW, shortfall="It broke.")
     assert hosts.read_host(hosts.host_data(host)) == host
     assert hosts.host_data(host)["baseline"] == {"disabled": False, "trouble": ["a warning"]}
 
@@ -336,15 +373,153 @@ def test_the_line_of_a_host(host: Host, line: str) -> None:
     assert waves.lines([host]) == [line]
 
 
-@pytest.mark.parametrize(("not_begun", "last"), [((), "none"), (("x", "y"), "x, y")])
-def test_why_the_rollout_stops(not_begun: tuple[str, ...], last: str) -> None:
-    wave = fleet("w", "b")
-    assert waves.stop_message("Fix 1", wave, waves.judge(wave, 0), "0", not_begun).splitlines() == [
-        (
-            "The rollout of Fix 1 has stopped: 1 of the 2 hosts of this wave did not pass "
-            "(livepatch_rollout_max_fail_percentage is 0)."
-        ),
-        "w0: has_file",
-        "b1: has_file. It broke.",
-        f"Not begun: {last}",
+@pytest.mark.parametrize(
+    ("canaries", "needless", "found", "first", "then"),
+    [
+        ("", "", "", "", "a b c d"),
+        ("", "a c", "a b c d", "", "b d a c"),
+        ("a b", "", "", "a b", "c d"),
+        ("a b", "a", "a b c d", "b", "c d a"),
+        # Their wave stops the rollout, since it patches nobody.
+        ("a b", "a b d", "a b c d", "a b", "c d"),
+        ("b x", "", "", "b", "a c d"),
+        # As with --limit, which does not come into the patterns.
+        ("a b", "b", "b c", "b", "c"),
+        ("a", "c", "b c", "", "b c"),
+    ],
+)
+def test_who_comes_first(canaries: str, needless: str, found: str, first: str, then: str) -> None:
+    fleet = order.fleet_of(list("abcd"), canaries.split(), found.split(), needless.split())
+    assert order.canaries(fleet) == first.split()
+    assert order.others(fleet) == then.split()
+
+
+ENDS = {
+    "p": Host("", Status.ENABLED),
+    "w": Host("", Status.WOULD_BE_ENABLED),
+    "e": Host("", Status.ENABLED_BEFORE),
+    "a": Host("", Status.ENABLED, problem="It was not accepted."),
+    "x": Host("", Status.FIXED),
+    "n": Host("", Status.NO_PATCH_FILE),
+    "N": Host("", Status.NO_PATCH_FILE, problem="None."),
+    "u": Host("", Status.UNREACHABLE, problem="No route."),
+    "f": Host("", Status.FAILED, problem="It broke."),
+    "r": Host("", Status.REFUSED, problem="It is covered."),
+    "t": Host("", Status.UNTOUCHED),
+    "b": Host("", Status.ROLLED_BACK),
+    "B": Host("", Status.AS_BEFORE, problem="It broke."),
+    "s": Host("", Status.NOT_ROLLED_BACK, problem="It broke.", not_rolled_back="No route."),
+}
+KINDS = {"p": 1, "w": 1, "e": 2, "x": 3, "n": 4, "N": 4, "a": 5, "u": 5, "f": 5, "r": 5, "s": 5, "b": 6, "B": 6, "t": 7}
+
+
+def ended(letters: str, start: int = 0) -> tuple[Host, ...]:
+    """Hosts by a letter each, named by it and by their place."""
+    return tuple(replace(ENDS[kind], name=f"{kind}{start + place}") for place, kind in enumerate(letters))
+
+
+def a_rollout(batch: str, earlier: str = "", following: int = 0, needless: int = 0, **more: t.Any) -> outcome.Rollout:
+    """A rollout whose last hosts the release has no file for."""
+    before, now = ended(earlier), ended(batch, len(earlier))
+    later = [f"l{place}" for place in range(following)]
+    names = (*(host.name for host in (*before, *now)), *later)
+    of_no_use = frozenset(later[following - needless :])
+    return outcome.Rollout("Fix 1", "0", names, now, before, needless=of_no_use, **more)
+
+
+PASSES = waves.Wave(1, False, (), ())
+FAILS = waves.Wave(2, True, ("r1",), ())
+
+
+@pytest.mark.parametrize("letter", ENDS)
+def test_each_host_is_counted_once(letter: str) -> None:
+    """Also one that has a problem and is rolled back, or lacks a file and has failed for it."""
+    totals = outcome.count(["h", "later"], {"h": ENDS[letter]})
+    assert sum(totals.values()) == 4
+    found = list(totals.values())
+    found[-1] -= 1
+    assert found.index(1) == KINDS[letter]
+    assert "2 hosts: " in outcome.totals_line("Fix 1", totals, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "stops"),
+    [
+        (a_rollout("p"), ""),
+        (a_rollout("p", following=2), ""),
+        (a_rollout("en", following=2), ""),
+        (a_rollout("w", following=2, is_check_mode=True), ""),
+        (a_rollout("n", following=1), "No host of this wave was patched, or had the patch already"),
+        (a_rollout("x", following=1), "No host of this wave was patched, or had the patch already"),
+        (a_rollout("a", following=1), "No host of this wave was patched, or had the patch already"),
+        (a_rollout("rn", "p", following=1), "No host of this wave was patched, or had the patch already"),
+        (a_rollout("n", following=1, is_check_mode=True), "No host of this wave would be patched"),
+        (a_rollout("n", following=1, stops_on_empty_wave=False), ""),
+        # Nobody is left whom the patch could harm.
+        (a_rollout("n", "p"), ""),
+        (a_rollout("n", "e", following=2, needless=2), ""),
+        (a_rollout("n", following=2, needless=2), ""),
+        (a_rollout("n", following=1, gone=frozenset(["l0"])), "No host was patched, and none had"),
+        (a_rollout("n", "x"), "No host was patched, and none had the patch already"),
+        (a_rollout("n", "x", is_check_mode=True), "No host would be patched, and none has the patch already"),
+        (a_rollout("n", "x", stops_on_empty_wave=False), ""),
+        (a_rollout("x", "x"), ""),
+    ],
+)
+def test_a_wave_that_shows_nothing_stops_the_rollout(given: outcome.Rollout, stops: str) -> None:
+    concluded = outcome.conclude(given, PASSES)
+    assert concluded.stop.startswith(stops) and bool(concluded.stop) == bool(stops)
+    assert all(host.shortfall == (host.problem or concluded.stop) for host in concluded.hosts)
+    assert outcome.outcome_data(concluded, given)["stops"] == (bool(stops) and not given.is_check_mode)
+
+
+def test_who_ends_without_the_patch_after_a_wave_that_stops() -> None:
+    given = a_rollout("trbBxne", following=1)
+    concluded = outcome.conclude(given, FAILS)
+    stop = "The rollout of Fix 1 has stopped: 1 of the 2 hosts of this wave did not pass"
+    assert concluded.stop == f"{stop} (livepatch_rollout_max_fail_percentage is 0)."
+    assert [host.shortfall for host in concluded.hosts] == [
+        concluded.stop,
+        "It is covered.",
+        concluded.stop,
+        "It broke.",
+        "",
+        "",
+        "",
     ]
+    assert concluded.lines[0] == concluded.stop
+    assert concluded.lines[1] == "t0: untouched"
+    assert concluded.lines[-2] == "Not begun: l0"
+    assert concluded.lines[-1] == (
+        "Totals of the rollout of Fix 1, 8 hosts: 0 patched, 1 already enabled, 1 with a kernel that has the fix, "
+        "1 without a patch file, 1 failed, 2 rolled back, 2 not begun."
+    )
+
+
+def test_check_mode_stops_nowhere_and_lists_all_hosts_at_the_end() -> None:
+    given = a_rollout("tr", is_check_mode=True, following=1)
+    concluded = outcome.conclude(given, FAILS)
+    assert concluded.stop.startswith("The rollout of Fix 1 would stop here: 1 of the 2 hosts")
+    assert [line[:2] for line in concluded.lines[1:-1]] == ["t0", "r1"]
+    assert not outcome.outcome_data(concluded, given)["stops"]
+    last = outcome.Rollout("Fix 1", "0", ("w2", "t0", "r1"), ended("w", 2), concluded.hosts, is_check_mode=True)
+    concluded = outcome.conclude(last, PASSES)
+    data = outcome.outcome_data(concluded, last)
+    assert [line[:2] for line in concluded.lines[:-1]] == ["w2", "t0", "r1"]
+    assert concluded.lines[-1].startswith("What check mode predicts for the rollout of Fix 1, 3 hosts: 1 patched, ")
+    assert (data["summary"]["is_finished"], data["summary"]["stopped"]) == (False, data["of_earlier_waves"])
+    assert data["is_last"] and data["of_earlier_waves"] == "Hosts of earlier waves would not get the patch: t0, r1."
+
+
+def test_the_summary_names_every_host_in_its_order() -> None:
+    given = a_rollout("pf", "e", following=1)
+    data = outcome.outcome_data(outcome.conclude(given, PASSES), given)
+    assert {key: data["file"][key] for key in data["summary"]} == data["summary"]
+    assert [(host["name"], host["end"]) for host in data["file"]["hosts"]] == [
+        ("e0", "already"),
+        ("p1", "patched"),
+        ("f2", "failed"),
+        ("l0", "not_begun"),
+    ]
+    assert data["file"]["hosts"][2]["problem"] == "It broke."
+    assert (data["summary"]["is_finished"], data["summary"]["stopped"]) == (False, "")
