@@ -10,7 +10,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release, release_data
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
+    find_release,
+    release_data,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 Result = dict[str, t.Any]

@@ -19,7 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     describe_stalling_tasks,
     with_notes,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import PROBE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import BUILD, OF_OTHER_KERNELS, PROBE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -171,7 +171,9 @@ class Transaction:
         functions.update(function for file in files for function in file.functions or ())
         conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
         found = find(Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot))
-        return [*self.plan.refusals, *allow([*found, *self._probe_beforehand()], self.task.ignore)]
+        found = allow([*found, *self._probe_beforehand()], self.task.ignore)
+        is_misfit = any(finding.reason in OF_OTHER_KERNELS for finding in refusals(found))
+        return [*(refusal for refusal in self.plan.refusals if not (is_misfit and refusal.reason == BUILD)), *found]
 
     def _probe_beforehand(self) -> t.Iterator[Finding]:
         probe = self.task.verification.probe

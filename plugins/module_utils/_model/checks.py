@@ -14,6 +14,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 PROBE = "probe"
 """The one reason that no function of `_preflight` finds: the probe runs a command of the user's."""
 
+BUILD = "different_build"
+"""The reason of the plan that a patch of the name is loaded in a different build."""
+
+OF_OTHER_KERNELS = frozenset({"wrong_architecture", "wrong_vermagic"})
+"""The reasons of a file for another kernel. They tell more of it than BUILD."""
+
 
 @dataclass(frozen=True)
 class Reason:

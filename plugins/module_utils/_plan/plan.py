@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import BUILD
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -36,7 +37,7 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
     loaded = snapshot.patch(wanted.name)
     relation = loaded.identity.compare(wanted.file.identity) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
-        return Plan(refusals=(_different_build(loaded, wanted.file),))
+        return Plan(refusals=(_different_build(loaded, wanted.file),), intended=_misfit(snapshot, wanted, stored or {}))
     change = change_set(snapshot, wanted, stored or {}, other_build=relation == "different")
     steps = steps_of(change)
     refusals = refusals_of(change, steps)
@@ -89,9 +90,17 @@ def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
     return []
 
 
+def _misfit(snapshot: Snapshot, wanted: Wanted, stored: Stored) -> tuple[Step, ...]:
+    """The steps to look at where the file is for another kernel: that is what is wrong with it, not its build."""
+    file = wanted.file
+    if file is None or (file.release, file.machine) == (snapshot.release, snapshot.machine):
+        return ()
+    return tuple(steps_of(change_set(snapshot, wanted, stored, other_build=True)))
+
+
 def _different_build(loaded: LoadedPatch, file: PatchFile) -> Finding:
     return Finding(
-        reason="different_build",
+        reason=BUILD,
         seen=f"A patch named {loaded.name} is loaded in a different build: "
         f"loaded is {loaded.identity}; the file {file.path} is {file.identity}.",
         remedy="Build the patch under another name, or set reload: true to unload the loaded one and load the file.",

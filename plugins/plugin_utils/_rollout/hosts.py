@@ -150,9 +150,7 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
         facts = _read_facts(read, release.name)
     except DataError as error:
         return replace(host, problem=f"Its facts are not valid: {error}")
-    host = replace(
-        host, status=Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline, flaw=_flaw(facts)
-    )
+    host = replace(host, status=Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline, flaw=_flaw(facts))
     file = release.file_for(facts.kernel, facts.machine)
     if facts.kernel in release.fixed_in:
         return replace(host, status=Status.FIXED)

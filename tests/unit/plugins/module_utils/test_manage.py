@@ -242,6 +242,34 @@ def test_whatever_is_raised_a_half_done_change_is_rolled_back(
     assert names(kernel) == [("other", True)]
 
 
+@pytest.mark.parametrize(
+    ("changed", "ignore", "reasons"),
+    [
+        ({}, (), ["different_build"]),
+        ({"vermagic": "6.1.0-other SMP "}, (), ["wrong_vermagic"]),
+        ({"machine": "aarch64"}, (), ["wrong_architecture"]),
+        # What the task ignores does not make the file replace another build unasked.
+        ({"vermagic": "6.1.0-other SMP "}, ("wrong_vermagic",), ["different_build"]),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_file_for_another_kernel_is_named_as_that_where_another_build_is_loaded(
+    tmp_path: pathlib.Path,
+    other_sent: str,
+    changed: dict[str, str],
+    ignore: tuple[str, ...],
+    reasons: list[str],
+    check_mode: bool,
+) -> None:
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    file = dataclasses.replace(OTHER_FIX, **changed)
+    task = Task(Wanted("fix", State.ENABLED, file), other_sent, ignore=ignore, check_mode=check_mode)
+    result = manage(task, kernel)
+    assert result["failed"] and result["reason"] == reasons[0]
+    assert [entry["reason"] for entry in result["findings"] if entry["severity"] == "refuse"] == reasons
+    assert kernel.calls == []
+
+
 def test_a_failed_reload_brings_the_old_content_back(tmp_path: pathlib.Path, other_sent: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOENT, "fix: Unknown symbol klp_x (err -2)")})
     keep(kernel, tmp_path, FIX)
