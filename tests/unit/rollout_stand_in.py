@@ -105,7 +105,8 @@ class Rollout:
 
     def tasks(self, name: str) -> list[dict[str, t.Any]]:
         """The arguments of the modules that were run on a host."""
-        lines = (self.folder / "states" / f"{name}.tasks").read_text(encoding="utf-8").splitlines()
+        path = self.folder / "states" / f"{name}.tasks"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [json.loads(line) for line in lines]
 
     def run(self, *options: str, returns: int = 0, as_variable: bool = False) -> str:

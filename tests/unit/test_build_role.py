@@ -37,7 +37,7 @@ FIX = {
 def play(folder: Path, playbook: str, variables: dict[str, t.Any]) -> subprocess.CompletedProcess[str]:
     collection = folder / "ansible_collections/openeuler/livepatch"
     collection.mkdir(parents=True)
-    for name in ("playbooks", "roles"):
+    for name in ("playbooks", "plugins", "roles"):
         (collection / name).symlink_to(ROOT / name)
     return subprocess.run(
         [sys.executable, "-c", ANSIBLE_PLAYBOOK, playbook, "--inventory=localhost,", "-e", json.dumps(variables)],

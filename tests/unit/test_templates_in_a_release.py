@@ -102,16 +102,34 @@ def test_every_playbook_takes_a_release_as_data(
     assert said in output
 
 
-@pytest.mark.parametrize("playbook", ["rollout", "preflight", "check_next_boot", "rollback"])
+@pytest.mark.parametrize("playbook", ["rollout", "preflight", "check_next_boot", "rollback", "report", "build"])
+def test_a_release_that_is_loaded_as_variables_is_refused_unread(rollout: Rollout, playbook: str) -> None:
+    rollout.write_release()
+    output = rollout.play(playbook, {}, "@release.yml", returns=2)
+    assert hits(rollout) == []
+    if playbook == "build":
+        assert "A release is given, and no fix. Give the fix with -e @fix.yml." in output
+    else:
+        assert "The release was loaded into the variable livepatch_release (-e @release.yml does that)" in output
+        assert "Give its path instead: -e livepatch_release_file=release.yml." in output
+    assert not [host for host in rollout.hosts if any("src" in task for task in rollout.tasks(host))]
+
+
+BAD = {
+    "rollout": ({}, "release.yml", "No release is given: an option -e has a text without an equals sign"),
+    "preflight": ({"livepatch_release_file": "states"}, "", "/states/release.yml cannot be read: No such file"),
+    "check_next_boot": ({"livepatch_release_file": "new.yml"}, "", "this collection reads the format 1."),
+    "rollback": ({"livepatch_release_file": "fix.yml"}, "", "/fix.yml is a fix and not a release. Build it"),
+    "report": ({"livepatch_release_file": "fix_1.ko"}, "", "/fix_1.ko is not a release: it has no key"),
+    "build": ({}, "fix.yml", "No fix is given: an option -e has a file name without @"),
+}
+
+
+@pytest.mark.parametrize("playbook", BAD)
 def test_a_release_that_cannot_be_used_is_told_in_a_sentence(rollout: Rollout, playbook: str) -> None:
-    output = rollout.play(playbook, {"livepatch_release_file": "no/such"}, returns=2)
-    assert (
-        f"{rollout.folder}/no/such cannot be read: No such file or directory. Give the path of a release.yml" in output
-    )
-    assert '"reason": "no_such_release"' in output
-    assert not list((rollout.folder / "states").glob("*.tasks"))
-
-
-def test_no_release_at_all(rollout: Rollout) -> None:
-    output = rollout.play("rollout", {}, returns=2)
-    assert "No release is given. Set livepatch_release_file to the path" in output
+    variables, option, said = BAD[playbook]
+    (rollout.folder / "new.yml").write_text("livepatch_release: {format: 2}", encoding="utf-8")
+    (rollout.folder / "fix.yml").write_text("livepatch_build_fix: {id: Fix 1}", encoding="utf-8")
+    output = rollout.play(playbook, variables, *([option] if option else []), returns=2)
+    assert said in output
+    assert not [host for host in rollout.hosts if any("src" in task for task in rollout.tasks(host))]

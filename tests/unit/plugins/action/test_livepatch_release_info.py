@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import typing as t
@@ -18,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.action.livepatch_release_in
     ActionModule,
 )
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_release_info
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given
 
 FILE = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/a.ko", "sha256": "00"}
 RELEASE = {
@@ -30,9 +32,16 @@ RELEASE = {
 }
 
 
-def read(**arguments: t.Any) -> dict[str, t.Any]:
+def read(variables: t.Sequence[str] = (), **arguments: t.Any) -> dict[str, t.Any]:
+    """The result of the task. The values of these variables raise, since nothing may read them."""
     task = MagicMock(args=arguments, async_val=0, check_mode=False)
-    return ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock()).run(task_vars={})
+    action = ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    return action.run(task_vars=Unreadable.fromkeys(variables, ""))
+
+
+class Unreadable(dict):
+    def __getitem__(self, key: str) -> t.NoReturn:
+        raise AssertionError(key)
 
 
 @pytest.fixture
@@ -73,7 +82,8 @@ def test_a_release_from_a_file_its_folder_and_a_variable(
         ("- 1", "is not a release: it has no key livepatch_release."),
         ("text", "is not a release: it has no key livepatch_release."),
         ("", "is not a release: it has no key livepatch_release."),
-        ({"livepatch_build_fix": {}}, "is not a release: it has no key livepatch_release."),
+        ({"livepatch_build_fix": {}}, "is a fix and not a release."),
+        ({"format": 1, "modules": []}, "is not a release: it has no key livepatch_release."),
         ({"livepatch_release": []}, "is not a dictionary."),
         ({"livepatch_release": {**RELEASE, "format": 2}}, "this collection reads the format 1."),
         ({"livepatch_release": {**RELEASE, "format": None}}, "is not a number."),
@@ -101,6 +111,62 @@ def test_a_file_that_is_no_release(written: t.Callable[[object], pathlib.Path], 
 def test_bytes_that_are_no_text(tmp_path: pathlib.Path) -> None:
     (tmp_path / "release.yml").write_bytes(b"\xff\xfe\xff")
     assert read(file=str(tmp_path))["cause"] == f"{tmp_path}/release.yml is not YAML."
+
+
+def test_what_is_no_file(tmp_path: pathlib.Path) -> None:
+    """Reading a pipe would never end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "release.yml").mkdir()
+    for path in (tmp_path / "pipe", tmp_path):
+        result = read(file=str(path))
+        assert result["reason"] == "bad_release" and result["cause"].endswith(" is not a file.")
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "reason", "said"),
+    [
+        (["livepatch_release"], {}, "bad_arguments", "(-e @release.yml does that)"),
+        (["livepatch_release"], {"file": "release.yml"}, "bad_arguments", "(-e @release.yml does that)"),
+        (["_raw_params"], {"file": ""}, "no_release", "a text without an equals sign"),
+        (["livepatch_build_fix"], {}, "no_release", "A fix is given, and no release. Build the fix with the playbook"),
+        (["other"], {}, "no_release", "No release is given. Set livepatch_release_file to the path"),
+    ],
+)
+def test_a_release_that_is_given_in_another_way(
+    variables: list[str], arguments: dict[str, str], reason: str, said: str
+) -> None:
+    result = read(variables, **arguments)
+    assert (result["failed"], result["reason"]) == (True, reason)
+    assert said in result["msg"] and "livepatch_release_file" in result["msg"]
+    assert "\n" not in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (["livepatch_build_fix", "_raw_params"], ""),
+        ([], "No fix is given. Give the fix with -e @fix.yml."),
+        (["_raw_params"], "No fix is given: an option -e has a file name without @, which sets no variable. Give the"),
+        (["livepatch_release"], "A release is given, and no fix. Give the fix with -e @fix.yml."),
+        (["livepatch_release_file"], "A release is given, and no fix. Give the fix with -e @fix.yml."),
+        (["livepatch_build_kernels"], "The fix has no livepatch_build_fix."),
+    ],
+)
+def test_a_fix_that_is_given_in_another_way(variables: list[str], said: str) -> None:
+    trouble = given.fix_trouble(variables)
+    assert trouble.startswith(said) and bool(trouble) == bool(said)
+
+
+@pytest.mark.parametrize("of_file", [errno.EACCES, errno.EIO])
+def test_a_file_that_cannot_be_read(
+    written: t.Callable[[object], pathlib.Path], monkeypatch: pytest.MonkeyPatch, of_file: int
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> t.NoReturn:
+        raise OSError(of_file, os.strerror(of_file))
+
+    path = written({"livepatch_release": RELEASE})
+    monkeypatch.setattr("builtins.open", refuse)
+    assert read(file=str(path))["cause"] == f"{path} cannot be read: {os.strerror(of_file)}."
 
 
 @pytest.mark.parametrize(
