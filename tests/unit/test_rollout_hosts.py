@@ -58,7 +58,8 @@ def test_the_canaries_and_the_others(tmp_path: Path) -> None:
     plays = []
     for variables, _canaries, _others in CASES:
         for play in rollout():
-            plays.append({**play, "vars": {f"livepatch_{name}": value for name, value in variables.items()}})
+            given = {f"livepatch_{name}": value for name, value in variables.items()}
+            plays.append({**play, "vars": {**play["vars"], **given}})
     expected = [sorted(hosts.split()) for _variables, canaries, others in CASES for hosts in (canaries, others)]
     assert hosts_of(plays, tmp_path) == expected
 
@@ -77,18 +78,20 @@ def test_a_pattern_without_hosts_is_an_error_for_whom_it_is_one(name: str, tmp_p
 
 
 def rollout() -> list[dict[str, t.Any]]:
-    """The plays without their role, which is found only in a tree of collections."""
-    plays = yaml.safe_load((ROOT / "playbooks/rollout.yml").read_text(encoding="utf-8"))
+    """The plays of the canaries and of the others, without their role."""
+    plays = yaml.safe_load((ROOT / "playbooks/rollout.yml").read_text(encoding="utf-8"))[1:3]
     return [{key: value for key, value in play.items() if key != "roles"} for play in plays]
 
 
 def hosts_of(plays: list[dict[str, t.Any]], folder: Path, *options: str, mismatch: str = "warning") -> list[list[str]]:
     (folder / "rollout.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     (folder / "hosts").write_text(INVENTORY, encoding="utf-8")
+    (folder / "ansible_collections/openeuler").mkdir(parents=True)
+    (folder / "ansible_collections/openeuler/livepatch").symlink_to(ROOT)
     command = [sys.executable, "-c", ANSIBLE_PLAYBOOK, "--list-hosts", "--inventory=hosts", "rollout.yml", *options]
     # ansible-test sets it to "error".
     environ = {"ANSIBLE_HOST_PATTERN_MISMATCH": mismatch, "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
-    environ = {**os.environ, **environ}
+    environ = {**os.environ, **environ, "ANSIBLE_COLLECTIONS_PATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.findall(r"    hosts \(\d+\):\n((?:      .*\n)*)", done.stdout)

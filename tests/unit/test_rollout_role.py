@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -37,8 +36,7 @@ def test_what_a_killed_run_has_left_is_rolled_back_if_the_wave_does_not_begin(ro
     rollout.host("done", patches=[ENABLED])
     rollout.host("covered", refuses="It is covered.")
     output = rollout.run("livepatch_rollout_accept=true", returns=2)
-    # Some versions of Ansible show the line breaks of a message, others write them as \n.
-    assert re.search(r"left: rolled back(\n|\\n)", output)
+    assert '"left: rolled back"' in output
     assert "covered: refused. It is covered." in output
     assert rollout.state("left")["patches"] == [DISABLED]
     assert not any(rollout.state(name)["accepted"] for name in rollout.hosts)
@@ -61,7 +59,7 @@ def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout) -> None:
 def test_one_release_for_all_hosts(rollout: Rollout) -> None:
     rollout.host("one", variables={"livepatch_rollout_directory": "/one"})
     rollout.host("other", variables={"livepatch_rollout_directory": "/other"})
-    assert "The hosts of this wave do not all have the same livepatch_rollout_release_file" in rollout.run(returns=2)
+    assert "The hosts of this play do not all have the same livepatch_rollout_release_file" in rollout.run(returns=2)
 
 
 OF_THEIR_OWN = """\
@@ -106,7 +104,7 @@ def test_each_gate_can_refuse(rollout: Rollout) -> None:
     for name, (_gate, problem) in gates.items():
         assert f"{name}: rolled back. {problem}" in output
         assert rollout.state(name)["patches"] == []
-    assert re.search(r"well: rolled back(\n|\\n)", output)
+    assert '"well: rolled back"' in output
 
 
 def test_every_option_reaches_the_module(rollout: Rollout) -> None:
