@@ -10,16 +10,21 @@ import time
 import typing as t
 import uuid
 
-from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.errors import AnsibleActionFail
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import method_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import (
+    LIVEPATCH_BUILD,
+    method_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     Finding,
     FindingError,
     failure_of,
     sentence,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress import describe
 
 MODULE = "openeuler.livepatch.livepatch_build"
@@ -53,39 +58,45 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        if not self._is_watched():
-            result.update(self._call(task_vars, None, wrap_async=self._task.async_val))
+        try:
+            arguments = check_arguments(self, LIVEPATCH_BUILD)
+        except AnsibleActionFail as error:
+            return _explained({**result, "failed": True, "changed": False, "msg": str(error)})
+        if not self._is_watched(arguments):
+            result.update(self._call(task_vars, {}, wrap_async=self._task.async_val))
             return _explained(result)
         first = self._call(task_vars, {"only_if_current": True})
-        result.update(self._build_and_watch(task_vars) if first.pop("needs_build", False) else first)
+        seconds = arguments["timeout"] + GRACE_SECONDS
+        result.update(self._build_and_watch(task_vars, seconds) if first.pop("needs_build", False) else first)
         return _explained(result)
 
-    def _is_watched(self) -> bool:
+    def _is_watched(self, arguments: Result) -> bool:
         """Whether to watch a build. Check mode builds nothing, and Ansible itself waits for an async task."""
         try:
-            method = method_of(self._task.args)
+            method = method_of(arguments)
         except FindingError:
             return False  # The module refuses the task.
         return (
             method != "kbuild"
-            and boolean(self._task.args.get("progress", True), strict=False)
+            and arguments["progress"]
             and not self._task.check_mode
             and not self._task.async_val
         )
 
-    def _call(self, task_vars: dict[str, t.Any] | None, job: Result | None, wrap_async: int | bool = False) -> Result:
-        arguments = dict(self._task.args, _job=job)
+    def _call(self, task_vars: dict[str, t.Any] | None, job: Result, wrap_async: int | bool = False) -> Result:
+        arguments = hand_over(self._task.args, job)
         return t.cast(
             Result,
             self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars, wrap_async=wrap_async),
         )
 
-    def _build_and_watch(self, task_vars: dict[str, t.Any] | None) -> Result:
+    def _build_and_watch(self, task_vars: dict[str, t.Any] | None, seconds: int) -> Result:
+        """Build as a job that may take these seconds, and show how it goes."""
         identifier = uuid.uuid4().hex
-        job = self._start(task_vars, identifier)
+        job = self._start(task_vars, identifier, seconds)
         if job.get("failed") or "ansible_job_id" not in job:
             return job
-        deadline = time.monotonic() + self._seconds()
+        deadline = time.monotonic() + seconds
         offset, running = 0, True
         while running and time.monotonic() < deadline:
             wanted = {"progress": identifier, "offset": offset, "seconds": WATCH_SECONDS}
@@ -100,13 +111,9 @@ class ActionModule(ActionBase):
             deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
         return self._wait_for_result(task_vars, job["ansible_job_id"], deadline)
 
-    def _seconds(self) -> int:
-        """How many seconds the job may take."""
-        return int(self._task.args.get("timeout", 7200)) + GRACE_SECONDS
-
-    def _start(self, task_vars: dict[str, t.Any] | None, identifier: str) -> Result:
+    def _start(self, task_vars: dict[str, t.Any] | None, identifier: str, seconds: int) -> Result:
         """Start the build as a job on the host. It ends within its timeout, also if the controller is gone."""
-        self._task.async_val = self._seconds()
+        self._task.async_val = seconds
         try:
             return self._call(task_vars, {"progress": identifier}, wrap_async=True)
         finally:

@@ -17,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.ar
     no_such_file,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 
 MODULE = "openeuler.livepatch.livepatch_file_info"
 
@@ -29,7 +30,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = self.validate_argument_spec(**LIVEPATCH_FILE_INFO)[1]
+        arguments = check_arguments(self, LIVEPATCH_FILE_INFO)
         if arguments["remote_src"]:
             result.update(
                 self._execute_module(module_name=MODULE, task_vars=task_vars, wrap_async=self._task.async_val)

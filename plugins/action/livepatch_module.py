@@ -26,6 +26,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.pa
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     read_patch_file,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 
 MODULE = "openeuler.livepatch.livepatch_module"
 # The length of a file as text. At 100 Mbit/s it takes 0.02 s. A second run of the module takes some 0.3 s: so this
@@ -72,7 +74,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = self.validate_argument_spec(**LIVEPATCH_MODULE)[1]
+        arguments = check_arguments(self, LIVEPATCH_MODULE)
         try:
             if not arguments["src"] or arguments["remote_src"]:
                 result.update(self._run_module(task_vars))
@@ -87,18 +89,18 @@ class ActionModule(ActionBase):
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:
         path = self._find(src)
-        inspected = {"file": self._read(path, src).to_dict()}
+        read = {"file": self._read(path, src).to_dict()}
         if self._task.check_mode:
-            return self._run_module(task_vars, inspected)
+            return self._run_module(task_vars, read)
         packed = _pack(path)
         if packed:
-            return self._run_module(task_vars, inspected, packed)
+            return self._run_module(task_vars, dict(read, packed=packed))
         if self._task.async_val:
             # No action plugin runs any more when the job finds that it needs the file.
-            return self._run_module(task_vars, dict(inspected, path=self._send(path)))
-        result = self._run_module(task_vars, inspected)
+            return self._run_module(task_vars, dict(read, path=self._send(path)))
+        result = self._run_module(task_vars, read)
         if result.get("needs_file"):
-            first, result = result, self._run_module(task_vars, dict(inspected, path=self._send(path)))
+            first, result = result, self._run_module(task_vars, dict(read, path=self._send(path)))
             if result.pop("directory_removed", False):
                 self._connection._shell.tmpdir = None
             _carry_over(first, result)
@@ -125,10 +127,8 @@ class ActionModule(ActionBase):
         self._fixup_perms2([directory, remote], execute=False)
         return remote
 
-    def _run_module(
-        self, task_vars: dict[str, t.Any] | None, inspected: Result | None = None, packed: str | None = None
-    ) -> Result:
-        arguments = dict(self._task.args, _inspected=inspected, _packed=packed)
+    def _run_module(self, task_vars: dict[str, t.Any] | None, handed_over: Result | None = None) -> Result:
+        arguments = hand_over(self._task.args, handed_over or {})
         return t.cast(
             Result,
             self._execute_module(

@@ -188,24 +188,6 @@ options:
     type: list
     elements: str
     default: []
-  _job:
-    description:
-      - How the action plugin splits the work into a build and watching it. Not for use in tasks; the plugin ignores a value there.
-    type: dict
-    suboptions:
-      only_if_current:
-        description: Whether to return instead of building.
-        type: bool
-        default: false
-      progress:
-        description: The name of the progress file of the build.
-        type: str
-      offset:
-        description: Where in that file to go on reading, if the task is to watch.
-        type: int
-      seconds:
-        description: How many seconds to wait for new lines.
-        type: float
 seealso:
   - module: openeuler.livepatch.livepatch_module
 """
@@ -421,12 +403,12 @@ stderr:
   sample: "livepatch_cmdline.c:7:3: error: 'x' undeclared"
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.build import run_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Prepare
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder as kpatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import Module
 
 BUILDERS: dict[str, Prepare] = {
     "kpatch": kpatch.prepare,
@@ -436,8 +418,8 @@ BUILDERS: dict[str, Prepare] = {
 
 
 def main() -> None:
-    module = AnsibleModule(supports_check_mode=True, **LIVEPATCH_BUILD)
-    result = run_build(module, BUILDERS)
+    module = Module(supports_check_mode=True, **LIVEPATCH_BUILD)
+    result = run_build(module, BUILDERS, module.handed_over)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -242,21 +242,6 @@ options:
       - The role P(openeuler.livepatch.boot#role) installs what loads accepted patches; without it a finding says that nothing does.
     type: str
     choices: [trial, accepted]
-  _inspected:
-    description:
-      - What the action plugin read in O(src), and where it put the file. Not for use in tasks; a value given there is ignored.
-    type: dict
-    suboptions:
-      file:
-        description: What is in the file.
-        type: dict
-      path:
-        description: Where it lies on the host, if it was sent.
-        type: path
-  _packed:
-    description:
-      - A small file itself, packed by the action plugin. Not for use in tasks; a value given there is ignored.
-    type: str
 seealso:
   - module: openeuler.livepatch.livepatch_build
   - module: openeuler.livepatch.livepatch_facts
@@ -715,7 +700,6 @@ not_restored:
   sample: [livepatch_cmdline is enabled and should be not loaded]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
     LIVEPATCH_MODULE,
@@ -724,12 +708,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.argume
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import Module
 
 
 def main() -> None:
-    module = AnsibleModule(supports_check_mode=True, **LIVEPATCH_MODULE)
+    module = Module(supports_check_mode=True, **LIVEPATCH_MODULE)
     try:
-        task = read_task(module.params, module.check_mode)
+        task = read_task(module.params, module.check_mode, module.handed_over)
     except ImportError:
         module.fail_json(reboot_required=False, **failure_of(no_pyelftools("to read src on the host")))
     except FindingError as error:

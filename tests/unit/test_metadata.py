@@ -49,17 +49,27 @@ def test_versions_are_compared_as_numbers(version: str, older: bool) -> None:
     assert is_older(version, "1.0.0") == older
 
 
+def documentation_of(path: Path) -> dict[str, t.Any]:
+    """DOCUMENTATION of a module."""
+    (text,) = re.findall(r'^DOCUMENTATION = r"""\n(.*?)^"""', path.read_text(encoding="utf-8"), DOTTED)
+    return yaml.safe_load(text)
+
+
 def test_action_group_lists_every_module() -> None:
     modules = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
     assert sorted(load("meta/runtime.yml")["action_groups"]["livepatch"]) == modules
 
 
+def test_no_option_is_private() -> None:
+    """What an action plugin hands over is in no documentation, as `ansible-doc -s` shows it."""
+    for path in (ROOT / "plugins" / "modules").glob("*.py"):
+        assert not [name for name in documentation_of(path)["options"] if name.startswith("_")], path.name
+
+
 def test_every_module_says_which_python_it_needs() -> None:
     floor = load("tests/config.yml")["modules"]["python_requires"].removeprefix(">=")
     for path in (ROOT / "plugins" / "modules").glob("*.py"):
-        documentation = re.search(r'^DOCUMENTATION = r"""\n(.*?)^"""', path.read_text(encoding="utf-8"), DOTTED)
-        assert documentation, path.name
-        (python, *_others) = yaml.safe_load(documentation[1])["requirements"]
+        (python, *_others) = documentation_of(path)["requirements"]
         # Reports are made, and releases read, on the controller: they have no part that runs on a host.
         minimum = "3.10" if path.stem in ("livepatch_release_info", "livepatch_report") else floor
         assert python.startswith(f"Python {minimum} or later on the "), path.name

@@ -54,15 +54,6 @@ LIVEPATCH_BUILD: dict[str, t.Any] = {
         "kernel_release": {"type": "str"},
         "kernel_build": {"type": "path"},
         "cflags": {"type": "list", "elements": "str", "default": []},
-        "_job": {
-            "type": "dict",
-            "options": {
-                "only_if_current": {"type": "bool", "default": False},
-                "progress": {"type": "str"},
-                "offset": {"type": "int"},
-                "seconds": {"type": "float"},
-            },
-        },
     },
     "required_together": [("oot_module", "oot_module_src")],
     "add_file_common_args": True,

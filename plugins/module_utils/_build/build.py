@@ -55,10 +55,13 @@ NEEDS_BUILD = {"changed": False, "needs_build": True}
 """The result if the action plugin asks only whether a build is needed, and one is."""
 
 
-def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare]) -> Plain:
-    """Build if that is needed, with the builder of the task's method. Returns the result of the task."""
+def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare], job: Plain) -> Plain:
+    """Build if that is needed, with the builder of the task's method. Returns the result of the task.
+
+    `job` is how the action plugin splits the work: `only_if_current` returns instead of building; `progress` names the
+    progress file of the build; `offset` in that file and `seconds` only watch it. Empty for the whole work.
+    """
     params = module.params
-    job = params["_job"] or {}
     if job.get("offset") is not None:
         return _watch(params["cache_dir"], job)
     try:

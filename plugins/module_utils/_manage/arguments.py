@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import typing as t
+from types import MappingProxyType
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
@@ -68,21 +69,21 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "on_stall": {"type": "str", "choices": OnStall.values(), "default": OnStall.ROLL_BACK.value},
         "i_accept_inconsistency": {"type": "bool", "default": False},
         "boot": {"type": "str", "choices": AtBoot.values()},
-        "_inspected": {"type": "dict", "options": {"file": {"type": "dict"}, "path": {"type": "path"}}},
-        # Not in _inspected: only at the top the value is kept out of the host's log (AnsibleModule._log_invocation).
-        "_packed": {"type": "str", "no_log": True},
     },
     "required_one_of": [("name", "src")],
     "required_if": [("remote_src", True, ("src",))],
 }
 
 
-def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
+def read_task(
+    params: t.Mapping[str, t.Any], check_mode: bool, handed_over: t.Mapping[str, t.Any] = MappingProxyType({})
+) -> Task:
     """The task that these arguments describe.
 
-    Raises FindingError where they do not fit together or the file cannot be read, ImportError without pyelftools.
+    What the action plugin has handed over: `file`, what it read in the file; `path`, where it put the file on the host;
+    `packed`, a small file itself. Raises FindingError where they do not fit together or the file cannot be read, ImportError without pyelftools.
     """
-    file = _patch_file(params)
+    file = _patch_file(params, handed_over)
     name = kernel_name(params["name"]) if params["name"] else file.name if file else ""
     if not is_module_name(name):
         raise FindingError(
@@ -97,7 +98,7 @@ def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
             )
         )
     _check_combinations(params)
-    delivered = (params["_inspected"] or {}).get("path")
+    delivered = handed_over.get("path")
     return Task(
         wanted=Wanted(
             name=name,
@@ -113,7 +114,7 @@ def read_task(params: t.Mapping[str, t.Any], check_mode: bool) -> Task:
         # A link is followed once, here: what it leads to later may be something else.
         file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,
         delivered=bool(delivered),
-        packed=params["_packed"],
+        packed=handed_over.get("packed"),
         patience=Patience(params["timeout"], params["retries"], params["delay"], OnStall(params["on_stall"])),
         check_mode=check_mode,
         verification=Verification(params["verify"] == "text", _probe(params), params["watch"]),
@@ -153,7 +154,7 @@ def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
     return Probe(**dict(values, argv=tuple(values["argv"] or ())))
 
 
-def _patch_file(params: t.Mapping[str, t.Any]) -> PatchFile | None:
-    if params["_inspected"]:
-        return PatchFile.from_dict(params["_inspected"]["file"])
+def _patch_file(params: t.Mapping[str, t.Any], handed_over: t.Mapping[str, t.Any]) -> PatchFile | None:
+    if handed_over:
+        return PatchFile.from_dict(handed_over["file"])
     return read_patch_file(params["src"]) if params["src"] else None

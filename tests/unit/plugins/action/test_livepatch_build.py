@@ -28,7 +28,7 @@ class Action(ActionModule):
         async_val: int = 0,
         check_mode: bool = False,
     ) -> None:
-        task = MagicMock(args=arguments, async_val=async_val, check_mode=check_mode, diff=False)
+        task = MagicMock(args={"dest": "/out/", **arguments}, async_val=async_val, check_mode=check_mode, diff=False)
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self.answers, self.statuses = [dict(answer) for answer in answers], list(statuses)
         self.runs: list[tuple[dict[str, t.Any], int | bool, int]] = []
@@ -51,6 +51,15 @@ class Action(ActionModule):
     def _status(self, task_vars: dict[str, t.Any] | None, job: str, mode: str) -> dict[str, t.Any]:
         self.asked.append((job, mode))
         return {} if mode == "cleanup" else self.statuses.pop(0)
+
+
+def test_what_the_plugin_hands_over_is_no_option() -> None:
+    """Neither for a task, which could then say what is in a file, nor in the list of those that there are."""
+    action = Action({"patches": ["x"], "_handed_over": {"only_if_current": True}}, [])
+    result = action.run()
+    assert (result["failed"], result["reason"], action.runs) == (True, "module_failed", [])
+    assert "_handed_over. Supported parameters include: arch," in result["msg"]
+    assert "_" not in {name.strip()[:1] for name in result["msg"].split("include:")[1].split(",")}
 
 
 def news(*entries: t.Any, running: bool = True, offset: int = 7) -> dict[str, t.Any]:
@@ -80,7 +89,7 @@ def fixture_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_one_round_trip_if_nothing_is_to_be_built() -> None:
     action = Action({"patches": ["x"]}, [{"changed": False, "path": "/x.ko"}])
     assert action.run() == {"changed": False, "path": "/x.ko"}
-    assert [run[0]["_job"] for run in action.runs] == [{"only_if_current": True}]
+    assert [run[0]["_handed_over"] for run in action.runs] == [{"only_if_current": True}]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +109,7 @@ def test_what_is_not_watched_runs_as_it_is(arguments: dict[str, t.Any], settings
     action = Action(arguments, [{"changed": True}], **settings)
     assert action.run() == {"changed": True}
     ((sent, wrap_async, _seconds),) = action.runs
-    assert sent == {**arguments, "_job": None}
+    assert sent == {**arguments, "dest": "/out/", "_handed_over": {}}
     assert bool(wrap_async) == ("async_val" in settings)
 
 
@@ -108,7 +117,7 @@ def test_what_is_not_watched_runs_as_it_is(arguments: dict[str, t.Any], settings
 def test_a_build_of_source_patches_is_watched(arguments: dict[str, t.Any]) -> None:
     action = Action({"patches": ["x"], **arguments}, [{"changed": False}])
     action.run()
-    assert [run[0]["_job"] for run in action.runs] == [{"only_if_current": True}]
+    assert [run[0]["_handed_over"] for run in action.runs] == [{"only_if_current": True}]
 
 
 def test_a_build_is_watched_to_its_end() -> None:
@@ -127,10 +136,10 @@ def test_a_build_is_watched_to_its_end() -> None:
     result = action.run(task_vars={"inventory_hostname": "build1"})
     assert result == {"changed": True, "path": "/x.ko"}
     assert action.shown == ["[build1] building, 12 s"]
-    identifier = action.runs[1][0]["_job"]["progress"]
+    identifier = action.runs[1][0]["_handed_over"]["progress"]
     assert action.runs[1][1:] == (True, 160)
-    assert [run[0]["_job"]["offset"] for run in action.runs[2:]] == [0, 7, 7]
-    assert {run[0]["_job"]["progress"] for run in action.runs[2:]} == {identifier}
+    assert [run[0]["_handed_over"]["offset"] for run in action.runs[2:]] == [0, 7, 7]
+    assert {run[0]["_handed_over"]["progress"] for run in action.runs[2:]} == {identifier}
     assert action.asked == [("j1", "status")] * 3 + [("j1", "cleanup")]
     assert action._task.async_val == 0
 

@@ -13,7 +13,7 @@ import typing as t
 from unittest.mock import MagicMock
 
 import pytest
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
@@ -69,11 +69,11 @@ def fixture_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("async_val", [0, 30])
 def test_a_small_file_travels_with_the_module(async_val: int) -> None:
-    action = Action({"src": PATCH_FILE, "_packed": "a user's"}, [{"changed": True}], async_val)
+    action = Action({"src": PATCH_FILE}, [{"changed": True}], async_val)
     assert action.run()["changed"] is True
     assert action.sent == []
     (arguments,) = action.runs
-    assert unpack(arguments["_packed"], MAX_BYTES) == pathlib.Path(PATCH_FILE).read_bytes()
+    assert unpack(arguments["_handed_over"]["packed"], MAX_BYTES) == pathlib.Path(PATCH_FILE).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_a_job_that_may_be_ended_while_it_waits(async_val: int, options: dict[st
 def test_check_mode_sends_no_file() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": True}], check_mode=True)
     action.run()
-    assert (action.sent, action.runs[0]["_packed"]) == ([], None)
+    assert (action.sent, "packed" in action.runs[0]["_handed_over"]) == ([], False)
 
 
 def test_a_file_that_cannot_get_small_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(livepatch_module, "WORTH_PACKING", 10)
     action = Action({"src": PATCH_FILE}, [{"changed": False}])
     action.run()
-    assert action.runs[0]["_packed"] is None
+    assert "packed" not in action.runs[0]["_handed_over"]
 
 
 @pytest.mark.usefixtures("large")
@@ -112,9 +112,9 @@ def test_one_round_trip_if_the_host_has_the_patch() -> None:
     assert action.run()["changed"] is False
     assert len(action.runs) == 1
     assert action.sent == []
-    assert action.runs[0]["_inspected"]["file"]["name"] == "livepatch_cmdline"
-    assert "path" not in action.runs[0]["_inspected"]
-    assert action.runs[0]["_packed"] is None
+    assert action.runs[0]["_handed_over"]["file"]["name"] == "livepatch_cmdline"
+    assert "path" not in action.runs[0]["_handed_over"]
+    assert "packed" not in action.runs[0]["_handed_over"]
 
 
 @pytest.mark.usefixtures("large")
@@ -122,7 +122,7 @@ def test_the_file_is_sent_if_the_host_asks_for_it() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, {"changed": True}])
     assert action.run()["changed"] is True
     assert action.sent == [(PATCH_FILE, "/private/patch.ko")]
-    assert action.runs[1]["_inspected"]["path"] == "/private/patch.ko"
+    assert action.runs[1]["_handed_over"]["path"] == "/private/patch.ko"
 
 
 @pytest.mark.usefixtures("large")
@@ -165,14 +165,23 @@ def test_an_asynchronous_job_gets_the_file_at_once() -> None:
     action = Action({"src": PATCH_FILE}, [{"started": 1}], async_val=30)
     action.run()
     assert len(action.runs) == 1
-    assert action.runs[0]["_inspected"]["path"] == "/private/patch.ko"
+    assert action.runs[0]["_handed_over"]["path"] == "/private/patch.ko"
 
 
 @pytest.mark.parametrize("arguments", [{"name": "fix"}, {"src": "/on/the/host.ko", "remote_src": True}])
 def test_nothing_is_read_here_without_a_local_file(arguments: dict[str, t.Any]) -> None:
-    action = Action(dict(arguments, _inspected={"file": {}}), [{"changed": False}])
+    action = Action(arguments, [{"changed": False}])
     action.run()
-    assert action.runs == [dict(arguments, _inspected=None, _packed=None)]
+    assert action.runs == [dict(arguments, _handed_over={})]
+
+
+def test_what_the_plugin_hands_over_is_no_option() -> None:
+    """Neither for a task, which could then say what is in a file, nor in the list of those that there are."""
+    action = Action({"name": "fix", "_handed_over": {"file": {}}}, [])
+    with pytest.raises(AnsibleActionFail, match="Unsupported parameters") as refused:
+        action.run()
+    assert action.runs == []
+    assert "_" not in {name.strip()[:1] for name in str(refused.value).split("include:")[1].split(",")}
 
 
 def test_a_bad_file_does_not_reach_the_host(tmp_path: pathlib.Path) -> None:

@@ -80,10 +80,12 @@ class Module:
 def fixture_build(tmp_path: Path) -> RunBuild:
     """Run the driver: its result, and what it has asked of the builder."""
 
-    def build(trouble: BuildError | None = None, **arguments: t.Any) -> tuple[Plain, list[str]]:
+    def build(
+        trouble: BuildError | None = None, job: Plain | None = None, **arguments: t.Any
+    ) -> tuple[Plain, list[str]]:
         asked: list[str] = []
         builders = {"kpatch": lambda task: StandIn(task, asked, trouble)}
-        return run_build(Module(tmp_path, **arguments), builders), asked
+        return run_build(Module(tmp_path, **arguments), builders, job or {}), asked
 
     return build
 
@@ -164,8 +166,8 @@ def test_what_is_known_to_fail_is_told_in_check_mode_too(build: RunBuild, tmp_pa
 
 
 def test_a_first_look_does_not_read_the_inputs_where_there_is_no_result(build: RunBuild) -> None:
-    result, asked = build(_job={"only_if_current": True})
+    result, asked = build(job={"only_if_current": True})
     assert (result, asked) == ({"changed": False, "needs_build": True, "method": "kpatch"}, ["check"])
     build()
-    result, asked = build(_job={"only_if_current": True})
+    result, asked = build(job={"only_if_current": True})
     assert (result["changed"], asked) == (False, ["inputs"])

@@ -195,12 +195,12 @@ def test_the_attributes_of_the_result_are_kept_as_wanted(host: BuildHost) -> Non
 
 def test_a_job_that_asks_first_whether_there_is_anything_to_build(host: BuildHost) -> None:
     ask = {"only_if_current": True}
-    assert host.build(_job=ask)["needs_build"]
+    assert host.build(_handed_over=ask)["needs_build"]
     host.build()
-    result = host.build(_job=ask)
+    result = host.build(_handed_over=ask)
     assert ("needs_build" in result, result["changed"]) == (False, False)
     host.source.write_text("int y;\n", encoding="utf-8")
-    assert host.build(_job=ask)["needs_build"]
+    assert host.build(_handed_over=ask)["needs_build"]
     assert host.builds == 1
 
 
@@ -364,7 +364,7 @@ def test_kpatch_in_check_mode_leaves_nothing(kpatch: KpatchHost) -> None:
     assert not (kpatch.place.path / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [{}, {"_job": {"only_if_current": True}}])
+@pytest.mark.parametrize("arguments", [{}, {"_handed_over": {"only_if_current": True}}])
 def test_what_would_make_the_build_fail_is_found_before_it(kpatch: KpatchHost, arguments: Plain) -> None:
     kpatch.place.config.write_text(STOP_MACHINE_CONFIG.replace("CONFIG_LIVEPATCH=y\n", ""), encoding="utf-8")
     result = kpatch.build(**arguments)
@@ -374,18 +374,18 @@ def test_what_would_make_the_build_fail_is_found_before_it(kpatch: KpatchHost, a
 
 
 def test_whoever_watches_is_told_how_the_build_goes(kpatch: KpatchHost) -> None:
-    assert kpatch.build(_job={"progress": "job-1"})["changed"]
+    assert kpatch.build(_handed_over={"progress": "job-1"})["changed"]
     watch = {"progress": "job-1", "offset": 0, "seconds": 0.1}
-    news = kpatch.build(_job=watch)
+    news = kpatch.build(_handed_over=watch)
     assert (news["changed"], news["running"]) == (False, False)
     stages = [entry["stage"] for entry in news["entries"] if "stage" in entry]
     assert stages[-1] == "building the module"
     assert "end" in news["entries"][-1]
     # What is over is told once.
-    assert kpatch.build(_job=watch)["entries"] == []
+    assert kpatch.build(_handed_over=watch)["entries"] == []
 
 
 def test_a_build_goes_on_although_nobody_can_be_told(kpatch: KpatchHost) -> None:
     kpatch.place.cache.mkdir()
     (kpatch.place.cache / "progress").write_text("not a directory", encoding="utf-8")
-    assert kpatch.build(_job={"progress": "job-1"})["changed"]
+    assert kpatch.build(_handed_over={"progress": "job-1"})["changed"]

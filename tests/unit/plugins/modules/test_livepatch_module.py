@@ -37,7 +37,7 @@ def fixture_kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> M
 
 def inspected(tmp_path: pathlib.Path) -> dict[str, t.Any]:
     """What the action plugin hands on when it has sent the file."""
-    return {"_inspected": {"file": FIX.to_dict(), "path": str(tmp_path / "sent.ko")}}
+    return {"_handed_over": {"file": FIX.to_dict(), "path": str(tmp_path / "sent.ko")}}
 
 
 def test_a_file_that_was_sent_is_enabled(call: Call, kernel: ModelKernel, tmp_path: pathlib.Path) -> None:
@@ -49,7 +49,7 @@ def test_a_file_that_was_sent_is_enabled(call: Call, kernel: ModelKernel, tmp_pa
 
 def packed(content: bytes = content_of("fix")) -> dict[str, t.Any]:
     """What the action plugin hands on of a small file."""
-    return {"_inspected": {"file": FIX.to_dict(), "path": None}, "_packed": pack(content)}
+    return {"_handed_over": {"file": FIX.to_dict(), "packed": pack(content)}}
 
 
 def test_a_file_that_came_with_the_arguments_is_enabled(call: Call, kernel: ModelKernel) -> None:
@@ -71,7 +71,7 @@ def test_the_bytes_are_in_no_result_and_in_no_log(
     result = call(livepatch_module, src="fix.ko", **packed())
     assert logged
     for text in (str(result), *logged):
-        assert packed()["_packed"] not in text
+        assert packed()["_handed_over"]["packed"] not in text
     assert list((tmp_path / "ansible-tmp").iterdir()) == []
 
 

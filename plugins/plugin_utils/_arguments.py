@@ -1,0 +1,25 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What an action plugin does with the arguments of its task before the module runs."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
+from ansible.plugins.action import ActionBase
+
+
+def check_arguments(action: ActionBase, spec: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The arguments, checked as the module would check them. `spec` is what the module gives to AnsibleModule.
+
+    Raises AnsibleActionFail.
+    """
+    spec = dict(spec)
+    if spec.pop("add_file_common_args", False):
+        spec["argument_spec"] = {**FILE_COMMON_ARGUMENTS, **spec["argument_spec"]}
+    return t.cast(dict[str, t.Any], action.validate_argument_spec(**spec)[1])
