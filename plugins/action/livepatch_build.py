@@ -59,9 +59,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
         try:
-            arguments = check_arguments(self, LIVEPATCH_BUILD)
+            arguments = check_arguments(self, MODULE, LIVEPATCH_BUILD)
         except AnsibleActionFail as error:
             return _explained({**result, "failed": True, "changed": False, "msg": str(error)})
+        except FindingError as error:
+            return {**result, **failure_of(error.finding)}
         if not self._is_watched(arguments):
             result.update(self._call(task_vars, {}, wrap_async=self._task.async_val))
             return _explained(result)

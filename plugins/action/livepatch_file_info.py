@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = check_arguments(self, LIVEPATCH_FILE_INFO)
+        arguments = check_arguments(self, MODULE, LIVEPATCH_FILE_INFO)
         if arguments["remote_src"]:
             result.update(
                 self._execute_module(module_name=MODULE, task_vars=task_vars, wrap_async=self._task.async_val)

@@ -74,8 +74,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = check_arguments(self, LIVEPATCH_MODULE)
         try:
+            arguments = check_arguments(self, MODULE, LIVEPATCH_MODULE)
             if not arguments["src"] or arguments["remote_src"]:
                 result.update(self._run_module(task_vars))
             else:

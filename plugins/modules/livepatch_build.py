@@ -40,7 +40,7 @@ options:
   method:
     description:
       - V(auto) is V(kpatch) where O(patches) are given, and V(kbuild) where O(sources) are given.
-        The module refuses a task that gives both or neither, with the reason V(bad_arguments).
+        The module refuses a task that gives both or neither, with the reason V(bad_argument).
       - V(kpatch) builds from source patches with C(kpatch-build).
       - V(kbuild) builds a hand-written module with the kernel's build system.
       - What this page says of a method also applies if V(auto) chooses it.
@@ -77,7 +77,9 @@ options:
     elements: str
     default: []
   jobs:
-    description: How many commands make runs at once (option C(-j)). Used with O(method=kpatch) only. Default is the number of processors.
+    description:
+      - How many commands make runs at once (option C(-j)). Used with O(method=kpatch) only. Default is the number of processors.
+      - From V(1) to V(4096).
     type: int
   arch:
     description: Architecture to build for, in the kernel's words, for example V(arm64). Default is the build host's.
@@ -106,7 +108,7 @@ options:
     choices: [auto, 'yes', 'no']
     default: auto
   debug:
-    description: How many times C(kpatch-build) gets the option C(-d).
+    description: How many times C(kpatch-build) gets the option C(-d). From V(0) to V(10).
     type: int
     default: 0
   env:
@@ -124,7 +126,7 @@ options:
     type: path
     default: /var/cache/livepatch_build
   timeout:
-    description: How many seconds a build may take. Used with O(method=kpatch) only.
+    description: How many seconds a build may take. Used with O(method=kpatch) only. From V(1) to V(604800).
     type: int
     default: 7200
   progress:

@@ -86,16 +86,20 @@ options:
       - How long a transition may take, in seconds. After that the tasks that hold it are reported and the transition is reversed.
       - The kernel itself nudges the tasks that hold a transition every 15 seconds.
       - Kernels of the ABI V(stop_machine) have no transitions.
+      - From V(0) to V(86400).
     type: float
     default: 60
   retries:
     description:
       - How often to try again when a V(stop_machine) kernel finds a task in one of the functions (C(EAGAIN), or C(EBUSY) on older
         kernels). The kernel has changed nothing then.
+      - From V(0) to V(1000).
     type: int
     default: 10
   delay:
-    description: How long to wait between two tries, in seconds; each wait is up to a half longer or shorter, at random.
+    description:
+      - How long to wait between two tries, in seconds; each wait is up to a half longer or shorter, at random.
+      - From V(0) to V(3600).
     type: float
     default: 1
   on_covered:
@@ -197,17 +201,18 @@ options:
         description: A regular expression that must not be found in the output.
         type: str
       retries:
-        description: How often to try again, after a second each, before the probe has failed.
+        description: How often to try again, after a second each, before the probe has failed. From V(0) to V(1000).
         type: int
         default: 0
       timeout:
-        description: How long the command, or reading the file, may take, in seconds.
+        description: How long the command, or reading the file, may take, in seconds. From V(0.1) to V(3600).
         type: float
         default: 10
   watch:
     description:
       - How long the module watches the kernel's log and taint after the change, in seconds. An oops, a bug, a warning, a hung task or a
         lockup rolls the patch back.
+      - From V(0) to V(86400).
     type: float
     default: 0
   on_stall:

@@ -133,7 +133,7 @@ directory:
   type: str
   sample: /srv/releases/CVE-2026-0001
 reason:
-  description: Stable key of why it failed. One of V(no_release), V(no_such_release), V(bad_release), V(bad_arguments).
+  description: Stable key of why it failed. One of V(no_release), V(no_such_release), V(bad_release), V(bad_argument).
   returned: failure
   type: str
   sample: no_such_release

@@ -12,14 +12,25 @@ import typing as t
 
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import BOUNDS, check_numbers
 
 
-def check_arguments(action: ActionBase, spec: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The arguments, checked as the module would check them. `spec` is what the module gives to AnsibleModule.
+def check_arguments(action: ActionBase, module: str, spec: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The arguments, checked as the module would check them. `spec` is what it gives to AnsibleModule.
 
-    Raises AnsibleActionFail.
+    Raises AnsibleActionFail, FindingError for a number that is out of its bounds.
     """
     spec = dict(spec)
+    # Before Ansible converts them, since some of its versions fail with a traceback where a number is too large.
+    _check_numbers(module, action._task.args)
     if spec.pop("add_file_common_args", False):
         spec["argument_spec"] = {**FILE_COMMON_ARGUMENTS, **spec["argument_spec"]}
-    return t.cast(dict[str, t.Any], action.validate_argument_spec(**spec)[1])
+    arguments = t.cast(dict[str, t.Any], action.validate_argument_spec(**spec)[1])
+    _check_numbers(module, arguments)
+    return arguments
+
+
+def _check_numbers(module: str, arguments: dict[str, t.Any]) -> None:
+    name = module.rpartition(".")[2]
+    if name in BOUNDS:
+        check_numbers(name, arguments)

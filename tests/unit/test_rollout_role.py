@@ -56,6 +56,22 @@ def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout) -> None:
     assert [rollout.state(name)["accepted"] for name in ("left", "fresh")] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("livepatch_rollout_soak=-1", "livepatch_rollout_soak is -1, and must be a number from 0 to 604800."),
+        ("livepatch_rollout_timeout=nan", "livepatch_rollout_timeout is nan, and must be a number from 0 to 86400."),
+    ],
+)
+def test_a_number_out_of_its_bounds_stops_the_rollout_before_a_host_is_read(
+    rollout: Rollout, options: str, says: str
+) -> None:
+    rollout.host("one")
+    output = rollout.run(options, returns=2)
+    assert f"bad_argument: {says}" in output
+    assert "Read the release" not in output
+
+
 def test_one_release_for_all_hosts(rollout: Rollout) -> None:
     rollout.host("one", variables={"livepatch_rollout_directory": "/one"})
     rollout.host("other", variables={"livepatch_rollout_directory": "/other"})
@@ -93,7 +109,7 @@ def test_each_gate_can_refuse(rollout: Rollout) -> None:
         "command": ({"command": ["false"]}, "Check the gate command: "),
         "url": ({"url": "http://127.0.0.1:1/"}, "Check the gate url: "),
         "services": ({"services": ["no-such.service"]}, "Check the gate services: "),
-        "load": ({"load_average": -1}, "Check the gate load_average: The load is "),
+        "load": ({"load_average": 0}, "Check the gate load_average: The load is "),
         "that": ({"that": ["ansible_facts.livepatch.patches == []"]}, "Check the gate that: "),
     }
     for name, (gate, _problem) in gates.items():

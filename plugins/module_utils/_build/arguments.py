@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import bad_argument
 
 AUTO = "auto"
 
@@ -67,7 +67,7 @@ def method_of(params: t.Mapping[str, t.Any]) -> str:
         return _method_by_what_is_given(params)
     option = BUILDS_FROM.get(method)
     if option and not params.get(option):
-        raise _bad_arguments(f"method: {method} builds from {option}, and the task gives none.", f"Give {option}.")
+        raise bad_argument(f"method: {method} builds from {option}, and the task gives none.", f"Give {option}.")
     return str(method)
 
 
@@ -76,15 +76,12 @@ def _method_by_what_is_given(params: t.Mapping[str, t.Any]) -> str:
     if len({BUILDS_FROM[method] for method in methods}) == 1:
         return methods[0]
     if methods:
-        raise _bad_arguments(
+        raise bad_argument(
             "The task gives both patches and sources.",
             "Give patches to build with kpatch-build, or sources to build a hand-written module.",
         )
-    raise _bad_arguments(
+    raise bad_argument(
         "The task gives neither patches nor sources.",
         "Give patches, the source patches for kpatch-build, or sources, the files of a hand-written module.",
     )
 
-
-def _bad_arguments(seen: str, remedy: str) -> FindingError:
-    return FindingError(Finding(reason="bad_arguments", seen=seen, remedy=remedy))

@@ -39,6 +39,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progres
     progress_path,
     watch,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import check_numbers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     Finding,
     FindingError,
@@ -65,6 +66,7 @@ def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare], job: Pla
     if job.get("offset") is not None:
         return _watch(params["cache_dir"], job)
     try:
+        check_numbers("livepatch_build", params)
         method = method_of(params)
     except FindingError as error:
         return failure_of(error.finding)

@@ -13,8 +13,13 @@ import re
 import typing as t
 from types import MappingProxyType
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import check_numbers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    Finding,
+    FindingError,
+    bad_argument,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
@@ -83,6 +88,7 @@ def read_task(
     What the action plugin has handed over: `file`, what it read in the file; `path`, where it put the file on the host;
     `packed`, a small file itself. Raises FindingError where they do not fit together or the file cannot be read, ImportError without pyelftools.
     """
+    check_numbers("livepatch_module", params)
     file = _patch_file(params, handed_over)
     name = kernel_name(params["name"]) if params["name"] else file.name if file else ""
     if not is_module_name(name):
@@ -124,18 +130,15 @@ def read_task(
 
 def _check_combinations(params: t.Mapping[str, t.Any]) -> None:
     if params["supersedes"] and params["state"] != State.ENABLED:
-        raise _bad_arguments("supersedes goes with state: enabled only.", "Set state: enabled, or leave it out.")
+        raise bad_argument("supersedes goes with state: enabled only.", "Set state: enabled, or leave it out.")
     if params["boot"] == AtBoot.ACCEPTED and params["state"] != State.ENABLED:
-        raise _bad_arguments("boot: accepted goes with state: enabled only.", "Set state: enabled, or leave it out.")
+        raise bad_argument("boot: accepted goes with state: enabled only.", "Set state: enabled, or leave it out.")
     if params["on_stall"] == OnStall.FORCE and not params["i_accept_inconsistency"]:
-        raise _bad_arguments(
+        raise bad_argument(
             "on_stall: force can leave the kernel inconsistent; it needs i_accept_inconsistency: true.",
             "Set that as well, or choose another on_stall.",
         )
 
-
-def _bad_arguments(seen: str, remedy: str) -> FindingError:
-    return FindingError(Finding(reason="bad_arguments", seen=seen, remedy=remedy))
 
 
 def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
@@ -146,11 +149,11 @@ def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise _bad_arguments(
+            raise bad_argument(
                 f"{pattern!r} in probe is not a regular expression: {error}.", "Correct it."
             ) from error
     if values["path"] and values["expect"] is None and values["reject"] is None:
-        raise _bad_arguments("A probe of a path needs expect or reject.", "Say what the file shows.")
+        raise bad_argument("A probe of a path needs expect or reject.", "Say what the file shows.")
     return Probe(**dict(values, argv=tuple(values["argv"] or ())))
 
 

@@ -77,6 +77,11 @@ class FindingError(Exception):
         self.finding = finding
 
 
+def bad_argument(seen: str, remedy: str) -> FindingError:
+    """The error for arguments that a task may not have, alone or together."""
+    return FindingError(Finding(reason="bad_argument", seen=seen, remedy=remedy))
+
+
 def failure_of(finding: Finding) -> dict[str, t.Any]:
     """What every failed result of a module or an action plugin has: `msg`, `reason`, `cause`, `remedy`."""
     return {

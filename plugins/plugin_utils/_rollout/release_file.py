@@ -45,7 +45,7 @@ def find_release(file: str | None, data: t.Any, variables: Collection[str] = ())
     refuse_variables(variables)
     if file and data:
         raise ReleaseError(
-            reason="bad_arguments",
+            reason="bad_argument",
             cause="A release is given twice, as a file and as a variable.",
             remedy="Give only livepatch_release_file.",
         )

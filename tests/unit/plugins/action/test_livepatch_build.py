@@ -62,6 +62,14 @@ def test_what_the_plugin_hands_over_is_no_option() -> None:
     assert "_" not in {name.strip()[:1] for name in result["msg"].split("include:")[1].split(",")}
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", -5, 0, 10**400], ids=lambda value: f"{value!s:.9}")
+def test_a_number_out_of_its_bounds_does_not_reach_the_host(value: t.Any) -> None:
+    action = Action({"patches": ["x"], "timeout": value}, [])
+    result = action.run()
+    assert (result["failed"], result["reason"], action.runs) == (True, "bad_argument", [])
+    assert "must be a number from 1 to 604800" in result["msg"]
+
+
 def news(*entries: t.Any, running: bool = True, offset: int = 7) -> dict[str, t.Any]:
     return {"changed": False, "entries": list(entries), "offset": offset, "running": running}
 

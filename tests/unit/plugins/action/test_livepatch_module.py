@@ -184,6 +184,16 @@ def test_what_the_plugin_hands_over_is_no_option() -> None:
     assert "_" not in {name.strip()[:1] for name in str(refused.value).split("include:")[1].split(",")}
 
 
+@pytest.mark.parametrize(
+    "arguments", [{"timeout": "nan"}, {"delay": -1}, {"watch": 10**400}, {"probe": '{"argv": ["true"], "timeout": -1}'}]
+)
+def test_a_number_out_of_its_bounds_is_refused_before_the_file_is_read(arguments: dict[str, t.Any]) -> None:
+    action = Action({"src": "/nosuch.ko", **arguments}, [])
+    result = action.run()
+    assert (result["reason"], result["reboot_required"], action.runs) == ("bad_argument", False, [])
+    assert "must be a number from " in result["msg"]
+
+
 def test_a_bad_file_does_not_reach_the_host(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "bad.ko"
     path.write_text("text")

@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_read(
         ({"file": "~/no/such"}, "no_such_release", os.path.expanduser("~/no/such") + " cannot be read: "),
         ({"file": "/dev/null/x"}, "no_such_release", "/dev/null/x cannot be read: Not a directory."),
         ({"release": {"name": "x"}}, "bad_release", "Format in the release is not a number."),
-        ({"release": RELEASE, "file": "x"}, "bad_arguments", "A release is given twice"),
+        ({"release": RELEASE, "file": "x"}, "bad_argument", "A release is given twice"),
     ],
 )
 def test_what_is_missing_is_said(arguments: dict[str, t.Any], reason: str, cause: str) -> None:

@@ -64,7 +64,7 @@ def test_what_does_not_fit_together_is_refused(
 ) -> None:
     with pytest.raises(FindingError, match=says) as refused:
         task(**arguments)
-    assert refused.value.finding.reason == "bad_arguments"
+    assert refused.value.finding.reason == "bad_argument"
     assert task(**{**arguments, **instead}).wanted.name == "lp_a1"
 
 

@@ -129,7 +129,7 @@ def test_of_two_methods_that_build_from_patches_the_first_is_taken(monkeypatch: 
 )
 def test_a_task_that_leaves_the_method_open_is_refused(build: RunBuild, arguments: dict[str, t.Any], says: str) -> None:
     result, asked = build(**{"patches": None, **arguments})
-    assert (result["failed"], result["reason"], asked) == (True, "bad_arguments", [])
+    assert (result["failed"], result["reason"], asked) == (True, "bad_argument", [])
     assert says in result["cause"]
     assert result["msg"] == f"{result['cause']} {result['remedy']}"
     assert "method" not in result

@@ -96,7 +96,7 @@ def test_what_the_operator_should_know_is_a_warning(call: Call, kernel: ModelKer
 
 def test_arguments_that_do_not_fit_together_reach_no_kernel(call: Call, kernel: ModelKernel) -> None:
     result = call(livepatch_module, name="fix", state="absent", boot="accepted")
-    assert (result["failed"], result["reason"], kernel.calls) == (True, "bad_arguments", [])
+    assert (result["failed"], result["reason"], kernel.calls) == (True, "bad_argument", [])
     assert result["reboot_required"] is False
 
 
