@@ -84,4 +84,3 @@ def _method_by_what_is_given(params: t.Mapping[str, t.Any]) -> str:
         "The task gives neither patches nor sources.",
         "Give patches, the source patches for kpatch-build, or sources, the files of a hand-written module.",
     )
-

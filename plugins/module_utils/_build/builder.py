@@ -46,6 +46,15 @@ class BuildTask:
     reporter: Reporter
 
 
+def missing(what: str, option: str) -> Finding:
+    """The finding that a file which a task names is not on this host. `what` begins the sentence."""
+    return Finding(
+        reason="no_such_file",
+        seen=f"{what} does not exist on the build host {os.uname().nodename}.",
+        remedy=f"Correct {option}, or copy the file there first.",
+    )
+
+
 class Builder(Protocol):
     """Builds one live patch by one method. The driver decides whether to build, signs, and puts the result in place."""
 

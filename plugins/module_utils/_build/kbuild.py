@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
     BuildError,
     BuildTask,
     Run,
+    missing,
     result_path,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import compile_error, parse_errors
@@ -186,9 +187,7 @@ def _default_name(files: t.Sequence[str]) -> str:
 def _check_sources(name: str, files: t.Sequence[str]) -> None:
     for path in files:
         if not os.path.isfile(path):
-            raise BuildError(
-                Finding(reason="no_such_file", seen=f"The source {path} does not exist.", remedy="Correct sources.")
-            )
+            raise BuildError(missing(f"The source {path}", "sources"))
         if not path.endswith((".c", ".h")):
             raise BuildError(
                 Finding(reason="bad_source", seen=f"{path} is neither a .c nor a .h file.", remedy="Correct sources.")
@@ -221,7 +220,7 @@ def _check_tree(tree: str) -> str:
         raise BuildError(
             Finding(
                 reason="no_build_tree",
-                seen=f"{tree} is not a configured kernel build tree.",
+                seen=f"{tree} on the build host {os.uname().nodename} is not a configured kernel build tree.",
                 remedy="Install the development package (kernel-devel, linux-headers), or correct kernel_build.",
             ),
         )

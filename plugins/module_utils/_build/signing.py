@@ -13,7 +13,7 @@ import struct
 import tempfile
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run, missing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
@@ -42,13 +42,7 @@ def prepare(options: Plain | None, release: str) -> Seal | None:
         return None
     for option in ("key", "cert"):
         if not os.path.isfile(options[option]):
-            raise BuildError(
-                Finding(
-                    reason="no_such_file",
-                    seen=f"The file sign.{option} does not exist.",
-                    remedy=f"Correct sign.{option}.",
-                )
-            )
+            raise BuildError(missing(f"The file sign.{option}", f"sign.{option}"))
     program = f"/lib/modules/{release}/build/scripts/sign-file"
     return Seal(
         key=options["key"],

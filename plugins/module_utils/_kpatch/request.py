@@ -16,7 +16,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run, result_path
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
+    BuildError,
+    Run,
+    missing,
+    result_path,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
@@ -133,15 +138,16 @@ class Build:
 
 def prepare_build(request: Request, run: Run) -> Build:
     """Read everything that the build needs. Raises BuildError where that cannot be read."""
-    missing = _missing_files(request)
-    if missing:
-        raise _refused(missing)
+    absent = _missing_files(request)
+    if absent:
+        raise _refused(absent)
     tool_path = find_tool(request.kpatch_build)
     if tool_path is None:
+        here = os.uname().nodename
         raise BuildError(
             Finding(
                 reason="no_kpatch_build",
-                seen=f"There is no kpatch-build in {request.kpatch_build or 'PATH'}.",
+                seen=f"There is no kpatch-build in {request.kpatch_build or 'PATH'} on the build host {here}.",
                 remedy="Install kpatch-build (package kpatch or kpatch-build), or name it with kpatch_build.",
             ),
         )
@@ -153,7 +159,9 @@ def prepare_build(request: Request, run: Run) -> Build:
     vmlinux = kernel_source.read_vmlinux(_vmlinux_path(request))
     unreadable = [
         Finding(
-            reason="unreadable_file", seen=f"{path} cannot be read, or has another format.", remedy="Correct the path."
+            reason="unreadable_file",
+            seen=f"{path} on the build host {os.uname().nodename} cannot be read, or has another format.",
+            remedy="Correct the path.",
         )
         for path, content in (
             (config_path, config),
@@ -185,16 +193,12 @@ def prepare_build(request: Request, run: Run) -> Build:
 def _missing_files(request: Request) -> list[Finding]:
     wanted = [(path, "patches") for path in request.patches]
     wanted += [(_vmlinux_path(request), "vmlinux"), (_config_path(request), "config")]
-    problems = [
-        Finding(reason="no_such_file", seen=f"{path} does not exist.", remedy=f"Correct {option}.")
-        for path, option in wanted
-        if not os.path.isfile(path)
-    ]
+    problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
     if not os.path.isdir(request.source):
         problems.append(
             Finding(
                 reason="no_source",
-                seen=f"{request.source} is not a directory.",
+                seen=f"{request.source} is not a directory on the build host {os.uname().nodename}.",
                 remedy="Install the kernel's source, or correct src_dir.",
             )
         )

@@ -351,6 +351,7 @@ def test_a_source_that_is_not_there_is_told_with_all_else_that_is_missing(place:
         place.prepare(source=f"{place.path}/nosuch", vmlinux="/nosuch")
     found = [problem["reason"] for problem in failure.value.details["problems"]]
     assert found == ["no_such_file", "no_such_file", "no_source"]
+    assert str(failure.value).count(f" on the build host {os.uname().nodename}") == 3
 
 
 # ---- where kpatch-build is ----
@@ -432,6 +433,9 @@ def test_what_cannot_be_looked_at_is_an_error(place: Place, changes: dict[str, t
     with pytest.raises(BuildError) as failure:
         place.prepare(**changes)
     assert failure.value.finding.reason == reason
+    if reason in ("no_such_file", "unreadable_file", "no_kpatch_build"):
+        # A path that is right on the controller is often wrong here.
+        assert f" on the build host {os.uname().nodename}" in failure.value.finding.seen
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
 import pathlib
 import struct
 
@@ -93,7 +94,9 @@ def test_a_program_that_says_nothing_is_told_by_its_status(seal: Seal, module: s
 @pytest.mark.parametrize("missing", ["key", "cert"])
 def test_a_file_that_is_not_there_is_named_by_its_option(seal: Seal, missing: str) -> None:
     wanted = {"key": seal.key, "cert": seal.cert, "hash": "sha512", missing: "/nowhere/secret.pem"}
-    with pytest.raises(BuildError, match=f"sign.{missing} does not exist") as failed:
+    with pytest.raises(
+        BuildError, match=f"sign.{missing} does not exist on the build host {os.uname().nodename}"
+    ) as failed:
         signing.prepare(wanted, "6.6.0")
     assert (failed.value.finding.reason, "/nowhere" in str(failed.value)) == ("no_such_file", False)
 
