@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress import describe
 
 MODULE = "openeuler.livepatch.livepatch_build"
@@ -65,6 +66,8 @@ class ActionModule(ActionBase):
         except FindingError as error:
             return {**result, **failure_of(error.finding)}
         if not self._is_watched(arguments):
+            if self._task.async_val:
+                fix_async_dir(self)
             result.update(self._call(task_vars, {}, wrap_async=self._task.async_val))
             return _explained(result)
         first = self._call(task_vars, {"only_if_current": True})
@@ -78,12 +81,7 @@ class ActionModule(ActionBase):
             method = method_of(arguments)
         except FindingError:
             return False  # The module refuses the task.
-        return (
-            method != "kbuild"
-            and arguments["progress"]
-            and not self._task.check_mode
-            and not self._task.async_val
-        )
+        return method != "kbuild" and arguments["progress"] and not self._task.check_mode and not self._task.async_val
 
     def _call(self, task_vars: dict[str, t.Any] | None, job: Result, wrap_async: int | bool = False) -> Result:
         arguments = hand_over(self._task.args, job)
@@ -116,12 +114,15 @@ class ActionModule(ActionBase):
     def _start(self, task_vars: dict[str, t.Any] | None, identifier: str, seconds: int) -> Result:
         """Start the build as a job on the host. It ends within its timeout, also if the controller is gone."""
         self._task.async_val = seconds
+        fix_async_dir(self)
         try:
             return self._call(task_vars, {"progress": identifier}, wrap_async=True)
         finally:
             self._task.async_val = 0
 
     def _show(self, entries: list[Result], task_vars: dict[str, t.Any] | None) -> None:
+        if self._task.no_log:
+            return
         host = (task_vars or {}).get("inventory_hostname", "")
         for entry in entries:
             line = describe(entry)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import (
     LIVEPATCH_FILE_INFO,
     no_pyelftools,
-    no_such_file,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import find_source_file
 
 MODULE = "openeuler.livepatch.livepatch_file_info"
 
@@ -32,6 +31,8 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         arguments = check_arguments(self, MODULE, LIVEPATCH_FILE_INFO)
         if arguments["remote_src"]:
+            if self._task.async_val:
+                fix_async_dir(self)
             result.update(
                 self._execute_module(module_name=MODULE, task_vars=task_vars, wrap_async=self._task.async_val)
             )
@@ -44,11 +45,9 @@ class ActionModule(ActionBase):
             # Here and not above: without pyelftools the error is to be a plain one.
             from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
 
-            path = self._loader.get_real_file(self._find_needle("files", src))
+            path = find_source_file(self, src)
             return {"changed": False, "file": read_file_info(path, src)}
         except ImportError:
             return failure_of(no_pyelftools("to read src on the controller"))
-        except PatchFileError as error:
+        except FindingError as error:
             return failure_of(error.finding)
-        except AnsibleError as error:
-            return failure_of(no_such_file(error))

@@ -13,21 +13,19 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import (
-    no_pyelftools,
-    no_such_file,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import pack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     read_patch_file,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import find_source_file
 
 MODULE = "openeuler.livepatch.livepatch_module"
 # The length of a file as text. At 100 Mbit/s it takes 0.02 s. A second run of the module takes some 0.3 s: so this
@@ -88,7 +86,7 @@ class ActionModule(ActionBase):
         return result
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:
-        path = self._find(src)
+        path = find_source_file(self, src)
         read = {"file": self._read(path, src).to_dict()}
         if self._task.check_mode:
             return self._run_module(task_vars, read)
@@ -106,13 +104,6 @@ class ActionModule(ActionBase):
             _carry_over(first, result)
         return result
 
-    def _find(self, src: str) -> str:
-        """The path of the file on the controller, decrypted if it is vaulted. Raises FindingError."""
-        try:
-            return t.cast(str, self._loader.get_real_file(self._find_needle("files", src)))
-        except AnsibleError as error:
-            raise FindingError(no_such_file(error)) from error
-
     def _read(self, path: str, src: str) -> PatchFile:
         try:
             return read_patch_file(path, src)
@@ -128,6 +119,8 @@ class ActionModule(ActionBase):
         return remote
 
     def _run_module(self, task_vars: dict[str, t.Any] | None, handed_over: Result | None = None) -> Result:
+        if self._task.async_val:
+            fix_async_dir(self)
         arguments = hand_over(self._task.args, handed_over or {})
         return t.cast(
             Result,

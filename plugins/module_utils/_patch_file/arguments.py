@@ -13,6 +13,8 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
 
+VAULT_HEADER = b"$ANSIBLE_VAULT;"
+
 LIVEPATCH_FILE_INFO: dict[str, t.Any] = {
     "argument_spec": {
         "src": {"type": "path", "required": True},
@@ -31,5 +33,20 @@ def no_pyelftools(purpose: str) -> Finding:
 
 
 def no_such_file(error: Exception) -> Finding:
-    """The finding that Ansible does not find `src` on the controller, or cannot read it."""
+    """The finding that Ansible does not find `src` on the controller."""
     return Finding(reason="no_such_file", seen=sentence(str(error)), remedy="Correct src, or set remote_src: true.")
+
+
+def not_opened(path: str, start: bytes, error: Exception) -> Finding:
+    """The finding that Ansible finds `src` on the controller and cannot read it. `start` is how the file begins."""
+    if start.startswith(VAULT_HEADER):
+        return Finding(
+            reason="vaulted_file",
+            seen=f"{path} is encrypted with Ansible Vault, and was not decrypted: {sentence(str(error))}",
+            remedy="Give the password of that vault, for example with --vault-password-file, or decrypt the file.",
+        )
+    return Finding(
+        reason="unreadable_file",
+        seen=f"{path} cannot be read: {sentence(str(error))}",
+        remedy="Check the path and its permissions.",
+    )

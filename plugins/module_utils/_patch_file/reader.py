@@ -48,13 +48,7 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
         stream = open_regular(path)
         start = stream.read(8)
     except OSError as error:
-        raise PatchFileError(
-            Finding(
-                reason="unreadable_file",
-                seen=f"{known_as} cannot be read: {error.strerror}.",
-                remedy="Check the path and its permissions.",
-            ),
-        ) from error
+        raise PatchFileError(_not_opened(known_as, path, error)) from error
     with stream:
         _check_magic(known_as, start)
         _check_size(known_as, stream.seek(0, os.SEEK_END))
@@ -73,6 +67,17 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
                 )
             )
         return _complete(patch_file, path)
+
+
+def _not_opened(known_as: str, path: str, error: OSError) -> Finding:
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = "a directory" if os.path.isdir(path) else "not a regular file"
+        return Finding(reason="not_a_file", seen=f"{known_as} is {what}.", remedy="Give the .ko file itself.")
+    return Finding(
+        reason="unreadable_file",
+        seen=f"{known_as} cannot be read: {error.strerror}.",
+        remedy="Check the path and its permissions.",
+    )
 
 
 def damaged(path: str, error: Exception) -> PatchFileError:

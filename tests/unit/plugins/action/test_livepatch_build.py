@@ -28,7 +28,9 @@ class Action(ActionModule):
         async_val: int = 0,
         check_mode: bool = False,
     ) -> None:
-        task = MagicMock(args={"dest": "/out/", **arguments}, async_val=async_val, check_mode=check_mode, diff=False)
+        task = MagicMock(
+            args={"dest": "/out/", **arguments}, async_val=async_val, check_mode=check_mode, diff=False, no_log=False
+        )
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
         self.answers, self.statuses = [dict(answer) for answer in answers], list(statuses)
         self.runs: list[tuple[dict[str, t.Any], int | bool, int]] = []
@@ -47,6 +49,9 @@ class Action(ActionModule):
         assert module_name == MODULE
         self.runs.append((module_args or {}, wrap_async, self._task.async_val))
         return self.answers.pop(0)
+
+    def _remote_expand_user(self, path: t.Any, sudoable: bool = True, pathsep: t.Any = None) -> str:
+        return "/root/.ansible_async"
 
     def _status(self, task_vars: dict[str, t.Any] | None, job: str, mode: str) -> dict[str, t.Any]:
         self.asked.append((job, mode))
@@ -150,6 +155,21 @@ def test_a_build_is_watched_to_its_end() -> None:
     assert {run[0]["_handed_over"]["progress"] for run in action.runs[2:]} == {identifier}
     assert action.asked == [("j1", "status")] * 3 + [("j1", "cleanup")]
     assert action._task.async_val == 0
+    # Whoever waits looks where the job writes, whatever HOME it has.
+    action._connection._shell.set_option.assert_called_once_with("async_dir", "/root/.ansible_async")
+
+
+def test_nothing_of_a_task_with_no_log_is_displayed() -> None:
+    entries = [{"stage": "building", "elapsed": 12}, {"text": "embargoed.patch: warning", "elapsed": 13}]
+    for no_log, lines in ((False, 2), (True, 0)):
+        action = Action(
+            {"patches": ["/srv/embargoed.patch"]},
+            [NEEDED, STARTED, news(*entries), news({"end": True, "elapsed": 15}, running=False)],
+            [{"finished": 1, "changed": True}],
+        )
+        action._task.no_log = no_log
+        assert action.run() == {"changed": True}
+        assert len(action.shown) == lines
 
 
 def test_a_build_that_ends_without_a_word_is_noticed() -> None:

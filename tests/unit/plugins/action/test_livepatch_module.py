@@ -54,6 +54,9 @@ class Action(ActionModule):
         self.runs.append(module_args or {})
         return self.answers.pop(0)
 
+    def _remote_expand_user(self, path: t.Any, sudoable: bool = True, pathsep: t.Any = None) -> str:
+        return "/root/.ansible_async"
+
     def _transfer_file(self, local_path: str, remote_path: str) -> None:
         self.sent.append((local_path, remote_path))
 
@@ -214,6 +217,36 @@ def test_a_file_that_is_not_found_does_not_reach_the_host() -> None:
     assert (result["failed"], result["changed"], result["reason"]) == (True, False, "no_such_file")
     assert "Could not find nosuch.ko" in result["msg"]
     assert action.runs == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "says"),
+    [
+        (
+            "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+            "vaulted_file",
+            "is encrypted with Ansible Vault, and was not decrypted: No.",
+        ),
+        ("anything", "unreadable_file", "x.ko cannot be read: No."),
+        (None, "not_a_file", "x.ko is a directory."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_not_called_missing(
+    tmp_path: pathlib.Path, content: str | None, reason: str, says: str
+) -> None:
+    def get_real_file(path: str) -> str:
+        raise AnsibleError("No")
+
+    path = tmp_path / "x.ko"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content, encoding="utf-8")
+    action = Action({"src": str(path)}, [])
+    action._loader.get_real_file = get_real_file
+    result = action.run()
+    assert (result["reason"], action.runs) == (reason, [])
+    assert says in result["msg"]
 
 
 def test_without_pyelftools_here_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,9 +187,9 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: pathlib.Path, monkeypatc
 
 def test_what_is_not_there(tmp_path: pathlib.Path) -> None:
     assert reason_of(tmp_path / "nosuch.ko") == "unreadable_file"
-    assert reason_of(tmp_path) == "unreadable_file"
+    assert reason_of(tmp_path) == "not_a_file"
     os.mkfifo(tmp_path / "pipe.ko")
-    assert reason_of(tmp_path / "pipe.ko") == "unreadable_file"
+    assert reason_of(tmp_path / "pipe.ko") == "not_a_file"
 
 
 @pytest.mark.parametrize(
