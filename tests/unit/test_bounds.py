@@ -25,7 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 
 ROOT = Path(__file__).resolve().parents[2]
-Options = t.Dict[str, t.Dict[str, t.Any]]
+Options = dict[str, dict[str, t.Any]]
 SPECS: dict[str, Options] = {
     "livepatch_module": LIVEPATCH_MODULE["argument_spec"],
     "livepatch_build": LIVEPATCH_BUILD["argument_spec"],

@@ -86,7 +86,8 @@ def read_task(
     """The task that these arguments describe.
 
     What the action plugin has handed over: `file`, what it read in the file; `path`, where it put the file on the host;
-    `packed`, a small file itself. Raises FindingError where they do not fit together or the file cannot be read, ImportError without pyelftools.
+    `packed`, a small file itself.
+    Raises FindingError where they do not fit together or the file cannot be read, ImportError without pyelftools.
     """
     check_numbers("livepatch_module", params)
     file = _patch_file(params, handed_over)
@@ -140,7 +141,6 @@ def _check_combinations(params: t.Mapping[str, t.Any]) -> None:
         )
 
 
-
 def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
     values = params["probe"]
     if values is None:
@@ -149,9 +149,7 @@ def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise bad_argument(
-                f"{pattern!r} in probe is not a regular expression: {error}.", "Correct it."
-            ) from error
+            raise bad_argument(f"{pattern!r} in probe is not a regular expression: {error}.", "Correct it.") from error
     if values["path"] and values["expect"] is None and values["reject"] is None:
         raise bad_argument("A probe of a path needs expect or reject.", "Say what the file shows.")
     return Probe(**dict(values, argv=tuple(values["argv"] or ())))
