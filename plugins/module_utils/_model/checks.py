@@ -135,6 +135,11 @@ REASONS = {
         "Another enabled patch replaces the same function.",
         "Make sure that the new patch contains the earlier fix.",
     ),
+    "no_capability": Reason(
+        REFUSE,
+        "The task runs as root and may not load or unload modules (`CAP_SYS_MODULE`), as in a container.",
+        "Run the task on the host itself.",
+    ),
     "modules_disabled": Reason(
         REFUSE,
         "The kernel neither loads nor unloads modules until it is booted again.",

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from dataclasses import dataclass, field
@@ -38,6 +39,14 @@ if t.TYPE_CHECKING:
 
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
+STATUS = "/proc/self/status"
+
+CAP_SYS_MODULE = 16
+
+UID_MAP = "/proc/self/uid_map"
+
+ALL_USERS = ["0", "0", "4294967295"]
+
 LOCKDOWN = "/sys/kernel/security/lockdown"
 
 PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic")
@@ -51,7 +60,8 @@ class Conditions:
     `ftrace_failed` says that ftrace has disabled itself. `loadable` has the modules that modprobe finds or that are
     built in, `built_in` only the latter. `signers` are the names of the certificates in the keyrings, `key_ids` the
     identifiers of their keys. `panics` names the settings in /proc/sys/kernel that turn trouble into a panic. `memory`
-    is MemAvailable in bytes. `owner` is the other tool that has a file for the patch.
+    is MemAvailable in bytes. `incapable` says what shows that this process may not load modules, though it is
+    root's. `owner` is the other tool that has a file for the patch.
     """
 
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
@@ -68,6 +78,7 @@ class Conditions:
     signers: frozenset[str] | None = None
     key_ids: frozenset[str] = frozenset()
     memory: int | None = None
+    incapable: str | None = None
     panics: tuple[str, ...] = ()
     owner: str | None = None
     unreadable: t.Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +109,7 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         signers=None if keys is None else parse_signers(keys),
         key_ids=parse_key_ids(keys or ""),
         memory=_available_memory(files),
+        incapable=_incapable(files),
         panics=tuple(panic for panic in PANICS if known(files.flag("/proc/sys/kernel/" + panic))),
         owner=read_owners(files, release).get(name),
         unreadable={unreadable.path: unreadable.reason for unreadable in files.unreadable},
@@ -134,6 +146,19 @@ def _secure_boot(files: Files) -> bool | None:
     """Whether Secure Boot is on: the byte after four of attributes (Documentation/filesystems/efivarfs.rst)."""
     content = known(files.bytes(SECURE_BOOT))
     return content[4] == 1 if content and len(content) == 5 else None
+
+
+def _incapable(files: Files) -> str | None:
+    """What shows that this process lacks CAP_SYS_MODULE (include/uapi/linux/capability.h) outside of any namespace."""
+    for line in known_or(files.text(STATUS), "").splitlines():
+        name, _colon, value = line.partition(":")
+        if name == "CapEff":
+            with contextlib.suppress(ValueError):
+                if not int(value, 16) >> CAP_SYS_MODULE & 1:
+                    return f"CapEff in {STATUS} lacks CAP_SYS_MODULE"
+    # In a user namespace root has every capability, and the kernel asks for that of the first one (capable()).
+    users = known_or(files.text(UID_MAP), "").split()
+    return f"{UID_MAP} is that of a user namespace" if users and users != ALL_USERS else None
 
 
 def _available_memory(files: Files) -> int | None:

@@ -17,10 +17,21 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi impo
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 
+@check("no_capability")
+def no_capability(circumstances: Circumstances) -> t.Iterator[Finding]:
+    incapable = circumstances.conditions.incapable
+    if incapable and circumstances.snapshot.privileged and _moves_modules(circumstances):
+        yield Finding(
+            reason="no_capability",
+            seen=f"The task runs as root and may not load modules: {incapable}.",
+            remedy="Run the task on the host itself, not in a container.",
+            why="The kernel would answer EPERM, as it does in a container.",
+        )
+
+
 @check("modules_disabled")
 def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
-    unloads = any(step.action == Action.UNLOAD for step in circumstances.steps)
-    if circumstances.conditions.modules_disabled and (circumstances.files or unloads):
+    if circumstances.conditions.modules_disabled and _moves_modules(circumstances):
         yield Finding(
             reason="modules_disabled",
             seen="/proc/sys/kernel/modules_disabled is 1.",
@@ -28,6 +39,11 @@ def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
             why="The kernel neither loads nor unloads modules any more (EPERM).",
             only_reboot=True,
         )
+
+
+def _moves_modules(circumstances: Circumstances) -> bool:
+    """Whether a module is loaded or unloaded."""
+    return bool(circumstances.files) or any(step.action == Action.UNLOAD for step in circumstances.steps)
 
 
 @check("ftrace_disabled")

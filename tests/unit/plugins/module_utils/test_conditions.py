@@ -53,6 +53,23 @@ def test_an_empty_host_tells_nothing(write: Write) -> None:
     assert "does not exist" in conditions.why("/proc/kallsyms")
 
 
+@pytest.mark.parametrize(
+    ("effective", "users", "says"),
+    [
+        ("000001ffffffffff", "         0          0 4294967295", None),
+        ("000001fffffeffff", "         0          0 4294967295", "CapEff in /proc/self/status lacks CAP_SYS_MODULE"),
+        ("00000000a80425fb", "0 0 4294967295", "CapEff in /proc/self/status lacks CAP_SYS_MODULE"),
+        ("000001ffffffffff", "0 100000 65536", "/proc/self/uid_map is that of a user namespace"),
+        ("nonsense", "", None),
+    ],
+    ids=["host", "without it", "docker", "user namespace", "nonsense"],
+)
+def test_root_in_a_container(write: Write, effective: str, users: str, says: str | None) -> None:
+    write("/proc/self/status", f"Name:\tpython3\nCapPrm:\t000001ffffffffff\nCapEff:\t{effective}\n")
+    write("/proc/self/uid_map", users + "\n")
+    assert write.read().incapable == says
+
+
 def test_a_full_host(write: Write) -> None:
     write("/proc/kallsyms", "ffffffff81000000 t cmdline_proc_show\nffffffff81000010 t next\n")
     write("/sys/kernel/debug/kprobes/list", "ffffffff81000000  k  cmdline_proc_show+0x0    [FTRACE]\n")

@@ -435,6 +435,8 @@ def test_a_patch_that_the_other_tool_has_loaded_itself() -> None:
         (PER_TASK, {"ftrace_enabled": False}, [("ftrace_disabled", REFUSE)]),
         (STOP_MACHINE, {"ftrace_enabled": False}, []),
         (PER_TASK, {"modules_disabled": True}, [("modules_disabled", REFUSE)]),
+        (PER_TASK, {"incapable": "x"}, [("no_capability", REFUSE)]),
+        (STOP_MACHINE, {"incapable": "x"}, [("no_capability", REFUSE)]),
         (PER_TASK, {"memory": 1 << 20}, [("memory", WARN)]),
         (PER_TASK, {"panics": ("panic_on_oops", "panic_on_warn")}, [("panic", INFO)]),
         (PER_TASK, {"owner": "kpatch.service"}, [("owned", WARN)]),
@@ -450,6 +452,12 @@ def test_a_kernel_that_unloads_no_modules(abi: str, state: State, expected: list
     """The patch would be disabled and could not be enabled again, since loading is what enables it."""
     there = loaded(patch_file(abi=abi))
     assert seen(abi, patches=[there], wanted=Wanted("fix", state), modules_disabled=True) == expected
+
+
+@pytest.mark.parametrize(("state", "expected"), [(State.ABSENT, [("no_capability", REFUSE)]), (State.DISABLED, [])])
+def test_root_in_a_container_unloads_no_module(state: State, expected: list[tuple[str, str]]) -> None:
+    there = loaded(patch_file(abi=STOP_MACHINE))
+    assert seen(STOP_MACHINE, patches=[there], wanted=Wanted("fix", state), incapable="x") == expected
 
 
 @pytest.mark.parametrize(("taint", "expected"), [(0, []), (36864, []), (1 << 7, ["taint"]), (1 << 9, ["taint"])])
