@@ -27,7 +27,14 @@ attributes:
     support: N/A
 seealso:
   - module: openeuler.livepatch.livepatch_module
-options: {}
+options:
+  next_kernel:
+    description:
+      - Whether to find out which kernel the host boots next, RV(ansible_facts.ansible_livepatch.boot.next_kernel).
+      - If the program C(grubby) is there, this runs it.
+    type: bool
+    default: false
+    version_added: 1.1.0
 """
 
 EXAMPLES = r"""
@@ -276,6 +283,26 @@ ansible_facts:
               returned: always
               type: bool
               sample: false
+            next_kernel:
+              description: Which kernel the host boots next. V(null) unless O(next_kernel=true).
+              returned: always
+              type: dict
+              version_added: 1.1.0
+              contains:
+                release:
+                  description:
+                    - Its release; V(null) if nothing tells, or what would tell cannot be read.
+                  returned: if O(next_kernel=true)
+                  type: str
+                  sample: 6.6.0-98.oe2403.x86_64
+                source:
+                  description:
+                    - What tells it. V(grubby), if it is there; else V(bls), the entries in C(/boot/loader/entries); else V(grubenv), what GRUB
+                      is told to boot; else V(names), the newest kernel in C(/boot).
+                    - V(null) if nothing does.
+                  returned: if O(next_kernel=true)
+                  type: str
+                  sample: grubby
             accepted:
               description:
                 - What the next boot of the running kernel loads, in order, if RV(ansible_facts.ansible_livepatch.boot.installed) and not
@@ -453,10 +480,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
+LIVEPATCH_FACTS = {"next_kernel": {"type": "bool", "default": False}}
+
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, ansible_facts={"ansible_livepatch": gather(Files())})
+    module = AnsibleModule(argument_spec=LIVEPATCH_FACTS, supports_check_mode=True)
+    facts = gather(Files(), module.params["next_kernel"])
+    module.exit_json(changed=False, ansible_facts={"ansible_livepatch": facts})
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 
 
-def gather(files: Files) -> Plain:
-    """Read a host and describe it, with the moment in UTC."""
+def gather(files: Files, next_kernel: bool = False) -> Plain:
+    """Read a host and describe it, with the moment in UTC. `next_kernel` asks which kernel boots next as well."""
     read_at = time_now()
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
@@ -43,7 +43,8 @@ def gather(files: Files) -> Plain:
     unfinished = describe_unfinished(journal.read_note(files))
     report = boot_store.read_report(files)
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
-    facts = describe_host(snapshot, books, stalling_tasks, report, unfinished)
+    following = _next_kernel(files) if next_kernel else None
+    facts = describe_host(snapshot, books, stalling_tasks, report, unfinished, following)
     return {"read_at": read_at, **facts}
 
 
@@ -57,12 +58,20 @@ def describe_unfinished(note: Reading[journal.Note]) -> Plain | None:
     return {"who": note.who, "what": note.what, "since": note.started, "patches": patches}
 
 
+def _next_kernel(files: Files) -> Plain:
+    # Here and not above: few runs ask for it.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.next_kernel import read_next_kernel
+
+    return asdict(read_next_kernel(files))
+
+
 def describe_host(
     snapshot: Snapshot,
     books: Books,
     stalling_tasks: tuple[StallingTask, ...],
     boot_report: Plain,
     unfinished: Plain | None,
+    next_kernel: Plain | None = None,
 ) -> Plain:
     """All facts about a host."""
     moving = snapshot.in_transition
@@ -109,6 +118,7 @@ def describe_host(
             "installed": books.has_boot_program,
             "version": books.boot_program_version,
             "outdated": books.has_boot_program and is_older(books.boot_program_version or ""),
+            "next_kernel": next_kernel,
             "accepted": describe_boot(books.boot, snapshot.release),
             "quarantined": [asdict(entry) for entry in books.boot.quarantined],
             "lost": [{"name": entry.name, "release": entry.release} for entry in books.boot.lost(snapshot.release)],

@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Option
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.next_kernel import NextKernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_facts, livepatch_module
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
@@ -141,8 +142,15 @@ def described(*patches: t.Any, **changes: t.Any) -> Plain:
         **changes,
     )
     boot_report = {"results": [vars(Result("fix", "enabled"))]}
-    unfinished = describe_unfinished(NOTE)
-    return {"read_at": "now", **describe_host(host, Books(boot=acceptance), (STALLING,), boot_report, unfinished)}
+    facts = describe_host(
+        host,
+        Books(boot=acceptance),
+        (STALLING,),
+        boot_report,
+        describe_unfinished(NOTE),
+        vars(NextKernel("6.12.48-amd64", "names")),
+    )
+    return {"read_at": "now", **facts}
 
 
 def test_livepatch_facts() -> None:
