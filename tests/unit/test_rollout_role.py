@@ -72,6 +72,24 @@ def test_a_number_out_of_its_bounds_stops_the_rollout_before_a_host_is_read(
     assert "Read the release" not in output
 
 
+@pytest.mark.parametrize(
+    ("release", "says"),
+    [
+        (None, "which kernel will boot is unknown: name it with -e livepatch_boot_kernel."),
+        ("9.9", "the kernel 9.9 will boot, for which the release has no file: build one before the reboot."),
+    ],
+)
+def test_a_host_that_would_lose_its_fix_fails_before_the_reboot(
+    rollout: Rollout, release: str | None, says: str
+) -> None:
+    boot = {"next_kernel": {"release": release}}
+    rollout.host("enabled", patches=[ENABLED], boot=boot)
+    rollout.host("other", boot=boot)
+    output = rollout.play("check_next_boot", rollout.write_release(), returns=2)
+    assert says in output
+    assert "is not active on this host." in output
+
+
 def test_one_release_for_all_hosts(rollout: Rollout) -> None:
     rollout.host("one", variables={"livepatch_rollout_directory": "/one"})
     rollout.host("other", variables={"livepatch_rollout_directory": "/other"})
