@@ -11,11 +11,6 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 attributes:
-  action_group:
-    description: Use C(group/openeuler.livepatch.livepatch) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - openeuler.livepatch.livepatch
   check_mode:
     description: Can run in C(check_mode) and return the changed status prediction without modifying the target.
     support: full
@@ -37,4 +32,29 @@ attributes:
   facts:
     description: Action returns an C(ansible_facts) dictionary that will update existing host facts.
     support: full
+"""
+
+    ATTRIBUTES_GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/openeuler.livepatch.livepatch_attributes) in C(module_defaults) to set defaults for the modules that
+        write a file on a host. All of them have O(attributes), O(group), O(mode), O(owner), O(selevel), O(serole),
+        O(setype), O(seuser) and O(unsafe_writes).
+    support: full
+    membership:
+      - openeuler.livepatch.livepatch_attributes
+"""
+
+    SRC_GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/openeuler.livepatch.livepatch_src) in C(module_defaults) to set defaults for the modules that read a
+        patch file. All of them have O(remote_src) and O(src).
+    support: full
+    membership:
+      - openeuler.livepatch.livepatch_src
 """

@@ -20,6 +20,7 @@ author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
   - openeuler.livepatch._attributes
+  - openeuler.livepatch._attributes.attributes_group
   - ansible.builtin.files
 options:
   path:

@@ -26,6 +26,7 @@ author:
 extends_documentation_fragment:
   - ansible.builtin.files
   - openeuler.livepatch._attributes
+  - openeuler.livepatch._attributes.attributes_group
 attributes:
   safe_file_operations:
     description: Uses Ansible's strict file operation functions to ensure proper permissions and avoid data corruption.

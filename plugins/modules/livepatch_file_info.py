@@ -18,6 +18,7 @@ author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
   - openeuler.livepatch._attributes
+  - openeuler.livepatch._attributes.src_group
 attributes:
   diff_mode:
     support: N/A

@@ -28,6 +28,7 @@ author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
   - openeuler.livepatch._attributes
+  - openeuler.livepatch._attributes.src_group
 attributes:
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,9 +56,38 @@ def documentation_of(path: Path) -> dict[str, t.Any]:
     return yaml.safe_load(text)
 
 
-def test_action_group_lists_every_module() -> None:
-    modules = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
-    assert sorted(load("meta/runtime.yml")["action_groups"]["livepatch"]) == modules
+GROUPS = load("meta/runtime.yml")["action_groups"]
+
+
+def fragments() -> dict[str, dict[str, t.Any]]:
+    source = (ROOT / "plugins/doc_fragments/_attributes.py").read_text(encoding="utf-8")
+    parts = re.findall(r'^    (\w+) = r"""\n(.*?)^"""', source, DOTTED)
+    return {name: yaml.safe_load(text)["attributes"] for name, text in parts}
+
+
+def options_of(module: str) -> set[str]:
+    documentation = documentation_of(ROOT / f"plugins/modules/{module}.py")
+    own = set(documentation["options"])
+    has_attributes = "ansible.builtin.files" in documentation["extends_documentation_fragment"]
+    return own | set(FILE_COMMON_ARGUMENTS) if has_attributes else own
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_members_of_an_action_group_share_the_options_that_it_names(group: str) -> None:
+    """A default of the group goes to all members, and a module refuses an option that it does not have."""
+    attribute = fragments()[group.removeprefix("livepatch_").upper() + "_GROUP"]["action_group"]
+    shared = set.intersection(*(options_of(module) for module in GROUPS[group]))
+    assert set(re.findall(r"O\((\w+)\)", " ".join(attribute["description"]))) == shared != set()
+    assert attribute["membership"] == [f"openeuler.livepatch.{group}"]
+
+
+def test_each_module_names_the_action_groups_that_it_is_in() -> None:
+    for path in (ROOT / "plugins" / "modules").glob("*.py"):
+        used = documentation_of(path)["extends_documentation_fragment"]
+        named = {
+            f"livepatch_{text.rpartition('.')[2].removesuffix('_group')}" for text in used if text.endswith("_group")
+        }
+        assert named == {group for group, members in GROUPS.items() if path.stem in members}, path.name
 
 
 def test_no_option_is_private() -> None:
