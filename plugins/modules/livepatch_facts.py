@@ -34,7 +34,6 @@ options:
       - If the program C(grubby) is there, this runs it.
     type: bool
     default: false
-    version_added: 1.1.0
 """
 
 EXAMPLES = r"""
@@ -287,7 +286,6 @@ ansible_facts:
               description: Which kernel the host boots next. V(null) unless O(next_kernel=true).
               returned: always
               type: dict
-              version_added: 1.1.0
               contains:
                 release:
                   description:

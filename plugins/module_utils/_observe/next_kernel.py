@@ -19,6 +19,7 @@ import shutil
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
 
 if t.TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _release_of_image(text: str) -> str | None:
 def _entries(files: Files) -> dict[str, str]:
     """The entries of the Boot Loader Specification: the name of each file without its suffix -> release."""
     found = {}
-    for name in files.names(ENTRIES):
+    for name in known_or(files.names(ENTRIES), []):
         if not name.endswith(".conf"):
             continue
         text = files.text(f"{ENTRIES}/{name}")
@@ -124,10 +125,14 @@ def _releases(files: Files) -> list[str]:
 
     A name that goes on behind another one is a copy of it, unless there are modules for it.
     """
-    matches = (IMAGE.fullmatch(name) for name in files.names("/boot"))
+    matches = (IMAGE.fullmatch(name) for name in known_or(files.names("/boot"), []))
     found = [match.group(1) for match in matches if match and not NO_KERNEL.search(match.group(1))]
     copies = {name for name in found if any(name != other and name.startswith(other) for other in found)}
-    return newest_first(name for name in found if name not in copies or files.is_dir(f"/lib/modules/{name}"))
+    return newest_first(name for name in found if name not in copies or _has_modules(files, name))
+
+
+def _has_modules(files: Files, release: str) -> bool:
+    return not isinstance(files.inode(f"/lib/modules/{release}"), Absent)
 
 
 def _wanted(files: Files) -> str | None:
