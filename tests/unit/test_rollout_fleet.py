@@ -116,7 +116,8 @@ def test_all_hosts_of_a_wave_refuse(rollout: Rollout) -> None:
 
 def test_a_rollout_that_patches_nobody(rollout: Rollout) -> None:
     for name in NAMES:
-        rollout.host(name, **(FIXED if name == "h0" else NO_FILE))
+        answer: dict[str, t.Any] = {**(FIXED if name == "h0" else NO_FILE)}
+        rollout.host(name, **answer)
     output = rollout.run(returns=2)
     assert "No host was patched, and none had the patch already (livepatch_rollout_on_empty_wave is stop)." in output
     assert totals(output) == counts(fixed=1, no_patch_file=9)

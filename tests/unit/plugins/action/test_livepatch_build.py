@@ -227,10 +227,8 @@ def test_no_job_is_waited_for_longer_than_it_may_take(answer: dict[str, t.Any], 
     action = Action({"patches": ["x"], "timeout": 100}, [NEEDED, STARTED, *[answer] * 100], [NEVER] * 1000)
     call = action._call
 
-    def watch(
-        task_vars: dict[str, t.Any] | None, job: dict[str, t.Any] | None, wrap_async: int | bool = False
-    ) -> dict[str, t.Any]:
-        clock.now += job.get("seconds", 0)
+    def watch(task_vars: dict[str, t.Any] | None, job: t.Any, wrap_async: int | bool = False) -> dict[str, t.Any]:
+        clock.now += (job or {}).get("seconds", 0)
         return call(task_vars, job, wrap_async)
 
     action._call = watch

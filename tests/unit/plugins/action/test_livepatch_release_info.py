@@ -39,7 +39,7 @@ def read(variables: t.Sequence[str] = (), **arguments: t.Any) -> dict[str, t.Any
     return action.run(task_vars=Unreadable.fromkeys(variables, ""))
 
 
-class Unreadable(dict):
+class Unreadable(dict[str, t.Any]):
     def __getitem__(self, key: str) -> t.NoReturn:
         raise AssertionError(key)
 

@@ -145,7 +145,7 @@ def test_a_host_that_turns_unreadable_is_left_to_the_next_run(tmp_path: pathlib.
         unload(name)
         host.kernel.trouble = Trouble(errno.EACCES, "/proc/modules")
 
-    host.kernel.unload = turn  # type: ignore[method-assign]
+    host.kernel.unload = turn
     result = host.run(NAME, State.ABSENT)
     assert (result["failed"], result["reason"], result["state"]) == (True, "unreadable", "unknown")
     assert "The host may not be as it was before" in result["msg"]

@@ -343,7 +343,7 @@ def test_a_moment_in_which_a_patch_comes_is_read_again(tree: Tree) -> None:
 def test_what_stays_unreadable_is_not_read_again(tree: Tree, reason: str, times: int) -> None:
     waited: list[float] = []
     bytes_of, problem = tree.files.bytes, Unreadable("/proc/modules", reason)
-    tree.files.bytes = lambda path: problem if path == "/proc/modules" else bytes_of(path)  # type: ignore[method-assign]
+    tree.files.bytes = lambda path: problem if path == "/proc/modules" else bytes_of(path)
     snapshot = read_snapshot(tree.files, waited.append)
     assert (snapshot.undecided, len(waited)) == ((problem,), times)
 

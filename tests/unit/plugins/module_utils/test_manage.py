@@ -256,7 +256,7 @@ def test_whatever_is_raised_a_half_done_change_is_rolled_back(
 def test_a_file_for_another_kernel_is_named_as_that_where_another_build_is_loaded(
     tmp_path: pathlib.Path,
     other_sent: str,
-    changed: dict[str, str],
+    changed: dict[str, t.Any],
     ignore: tuple[str, ...],
     reasons: list[str],
     check_mode: bool,

@@ -12,6 +12,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import next_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.next_kernel import (
     UNKNOWN,
@@ -20,6 +21,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.next_
     read_next_kernel,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+
+_Value = t.TypeVar("_Value")
 
 OLD, NEW = "5.10.0-60.oe2203.x86_64", "5.10.0-136.oe2203.x86_64"
 ENTRIES = {
@@ -123,11 +126,11 @@ def test_nothing_tells(tmp_path: pathlib.Path) -> None:
 
 def test_what_cannot_be_read_may_tell_something_else(tmp_path: pathlib.Path) -> None:
     class Denied(Files):
-        def bytes(self, path: str) -> bytes | None:
-            if path.endswith("grubenv"):
-                self._note(path, OSError(errno.EACCES, ""))
-                return None
-            return super().bytes(path)
+        def _read(self, path: str, read: t.Callable[[str], _Value]) -> Reading[_Value]:
+            def denied(_place: str) -> _Value:
+                raise OSError(errno.EACCES, "")
+
+            return super()._read(path, denied if path.endswith("grubenv") else read)
 
     read(tmp_path, KERNELS)
     assert read_next_kernel(Denied(str(tmp_path)), lambda: None) == UNKNOWN
