@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, read_facts
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_boot import judge as judge_boot
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given, hosts, order, outcome, waves
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
@@ -128,6 +130,15 @@ def end(host: Data, concluded: Data) -> Data:
     return hosts.host_data(ended)
 
 
+def next_boot(facts: Data, release: Data, kernel: str, follows: t.Any) -> Data:
+    """Whether the next boot keeps the fix of the release, and why."""
+    try:
+        verdict = judge_boot(read_facts(facts), read_release(release, "the release"), kernel, bool(follows))
+    except DataError as error:
+        return {"is_safe": False, "says": f"The facts of the host are not valid: {error}"}
+    return asdict(verdict)
+
+
 def fix_trouble(names: Sequence[str]) -> str:
     """Why the playbook build cannot begin with variables of these names, as a sentence; empty if it can."""
     return given.fix_trouble(names)
@@ -155,6 +166,7 @@ STEPS: dict[str, t.Callable[..., t.Any]] = {
         conclude,
         end,
         fix_trouble,
+        next_boot,
     )
 }
 

@@ -92,7 +92,7 @@ class Rollout:
     def host(
         self, name: str, mark: str | None = None, variables: dict[str, t.Any] | None = None, **state: object
     ) -> None:
-        kernel = {"release": "6.6", "machine": "x86_64", "trouble": []}
+        kernel = {"release": "6.6", "machine": "x86_64", "supported": True, "trouble": []}
         known = {**kernel, "patches": [], "refuses": "", "accepted": False, "reboot_required": False}
         (self.folder / "states" / name).write_text(json.dumps({**known, **state}), encoding="utf-8")
         if mark is not None:

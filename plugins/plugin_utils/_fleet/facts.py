@@ -82,7 +82,7 @@ class Facts:
 
     `read_at` is None if the facts do not say it. `notes` are sentences. `doubt` is a sentence on why nobody can tell
     whether a patch is effective, None if that can be told. `unfinished` is a run that has not ended.
-    `loads_at_boot` says whether the next boot loads what is accepted.
+    `has_boot_program` says whether the boot program is installed, `loads_at_boot` whether it loads what is accepted.
     """
 
     release: str
@@ -98,6 +98,7 @@ class Facts:
     notes: tuple[str, ...] = ()
     doubt: str | None = None
     unfinished: UnfinishedRun | None = None
+    has_boot_program: bool = True
     loads_at_boot: bool = True
 
     def patch(self, name: str) -> Patch | None:
@@ -222,6 +223,7 @@ def read_facts(data: t.Any) -> Facts:
         notes=(*notes, *_transition_notes(facts), *_boot_notes(boot), *_other_notes(facts)),
         doubt=doubt,
         unfinished=_unfinished(facts),
+        has_boot_program=boot.flag("installed", False),
         loads_at_boot=boot.flag("installed", False) and not boot.flag("held", False),
     )
 

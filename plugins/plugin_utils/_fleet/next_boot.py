@@ -1,0 +1,73 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Whether the next boot of a host keeps a fix that the host has now. A pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
+
+ACCEPT = "Accept it (boot: accepted) before the reboot."
+APPLY_ROLE = "Apply the role openeuler.livepatch.boot before the reboot."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the host can be booted without losing the fix, and why in sentences."""
+
+    is_safe: bool
+    says: str
+
+
+def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict:
+    """The verdict on a boot of this kernel, an empty text if that is not known.
+
+    `follows` says that the release is rolled out after the boot: then a file for another kernel is enough.
+    """
+    if facts.doubt:
+        return Verdict(False, facts.doubt)
+    patch = facts.patch(release.name)
+    if patch is None or not patch.enabled:
+        return Verdict(True, f"{release.id} is not active on this host.")
+    has_now = f"{release.id} is active on the kernel {facts.release}, and"
+    if not kernel:
+        return Verdict(False, f"{has_now} which kernel will boot is unknown: name it with -e livepatch_boot_kernel.")
+    boots = f"the kernel {kernel} will boot"
+    if kernel in release.fixed_in:
+        return Verdict(True, f"{has_now} {boots}, which contains the fix.")
+    if release.file_for(kernel, facts.machine) is None:
+        return Verdict(False, f"{has_now} {boots}, for which the release has no file: build one before the reboot.")
+    if kernel != facts.release:
+        return _on_another_kernel(f"{has_now} {boots}", release, follows)
+    lost = _why_lost(patch, facts)
+    if lost:
+        return Verdict(follows, f"{has_now} {boots} again without it: {lost}")
+    return Verdict(True, f"{has_now} {boots} again and load it.")
+
+
+def _on_another_kernel(begins: str, release: Release, follows: bool) -> Verdict:
+    has_file = f"{begins}, for which the release has a file that nothing loads at that boot"
+    if follows:
+        return Verdict(True, f"{has_file}: roll {release.id} out again after it.")
+    return Verdict(
+        False, f"{has_file}. If you roll it out again after the boot, say so: -e livepatch_rollout_follows=true."
+    )
+
+
+def _why_lost(patch: Patch, facts: Facts) -> str:
+    """Why a boot of the running kernel does not load the patch again, with what to do; empty if it does."""
+    if patch.boot == "quarantined":
+        return f"{patch.name} is in quarantine. Build a better one."
+    if patch.boot != "accepted":
+        return f"{patch.name} is on trial. {ACCEPT}"
+    if not facts.has_boot_program:
+        return f"{patch.name} is accepted, and nothing loads it at boot. {APPLY_ROLE}"
+    if not facts.loads_at_boot:
+        return f"too many boots were unhealthy. {ACCEPT}"
+    return ""

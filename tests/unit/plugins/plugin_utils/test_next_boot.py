@@ -1,0 +1,70 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the next boot keeps a fix: a table."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.filter.livepatch_rollout import livepatch_rollout
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_boot import judge
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
+
+RELEASE = Release("fix-1", "lp", fixed_in=("6.9",), files=(File("6.6", "x86_64"), File("6.7", "x86_64")))
+ACCEPTED = Patch("lp", enabled=True, effective="full", boot="accepted")
+TRIAL = Patch("lp", enabled=True, effective="full", boot="trial")
+QUARANTINED = Patch("lp", enabled=True, effective="full", boot="quarantined")
+HELD = {"loads_at_boot": False}
+NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
+
+
+@pytest.mark.parametrize(
+    ("patch", "more", "kernel", "is_safe", "says"),
+    [
+        (ACCEPTED, {}, "6.6", True, "the kernel 6.6 will boot again and load it."),
+        (TRIAL, {}, "6.6", False, "again without it: lp is on trial. Accept it (boot: accepted) before the reboot."),
+        (QUARANTINED, {}, "6.6", False, "again without it: lp is in quarantine."),
+        (
+            ACCEPTED,
+            NOT_INSTALLED,
+            "6.6",
+            False,
+            "and nothing loads it at boot. Apply the role openeuler",
+        ),
+        (ACCEPTED, HELD, "6.6", False, "too many boots were unhealthy."),
+        (
+            ACCEPTED,
+            {},
+            "6.7",
+            False,
+            "the release has a file that nothing loads at that boot. If you roll",
+        ),
+        (ACCEPTED, {}, "6.8", False, "the kernel 6.8 will boot, for which the release has no file: build one"),
+        (TRIAL, {}, "6.9", True, "the kernel 6.9 will boot, which contains the fix."),
+        (ACCEPTED, {}, "", False, "which kernel will boot is unknown: name it with -e livepatch_boot_kernel."),
+        (None, {}, "", True, "fix-1 is not active on this host."),
+        (Patch("lp", enabled=False), {}, "6.8", True, "fix-1 is not active on this host."),
+        (None, {"doubt": "It cannot be told."}, "6.9", False, "It cannot be told."),
+    ],
+)
+def test_a_boot(patch: Patch | None, more: dict[str, t.Any], kernel: str, is_safe: bool, says: str) -> None:
+    facts = Facts("6.6", "x86_64", patches=(patch,) if patch else (), **more)
+    verdict = judge(facts, RELEASE, kernel, follows=False)
+    assert verdict.is_safe == is_safe
+    assert says in verdict.says
+
+
+@pytest.mark.parametrize(("kernel", "is_safe"), [("6.6", True), ("6.7", True), ("6.8", False), ("", False)])
+def test_a_rollout_that_follows_needs_a_file(kernel: str, is_safe: bool) -> None:
+    assert judge(Facts("6.6", "x86_64", patches=(TRIAL,)), RELEASE, kernel, follows=True).is_safe == is_safe
+
+
+def test_facts_that_are_not_valid_are_no_good_news() -> None:
+    release = {"format": 1, "fix": {"id": "fix-1"}, "name": "lp", "files": []}
+    verdict = livepatch_rollout({"release": "6.6"}, "next_boot", release, "6.6", False)
+    assert not verdict["is_safe"]
+    assert "are not valid" in verdict["says"]
