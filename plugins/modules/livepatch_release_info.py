@@ -12,7 +12,7 @@ short_description: Read a release on the controller, as data
 version_added: 1.0.0
 description:
   - Reads the C(release.yml) that the role P(openeuler.livepatch.build#role) has written, and checks that it is complete.
-  - Ansible renders no template in the file. In a file that is given with C(-e @release.yml) it would, whoever wrote the file: a
+  - Ansible renders no template in the file. In a file that is given with C(-e @release.yml) it would, whoever wrote the file. A
     release in the variable C(livepatch_release) is refused, and its texts are not read.
   - The roles and playbooks of this collection use it for C(livepatch_release_file).
   - Runs on the controller, without a connection to the host.
