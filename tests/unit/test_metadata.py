@@ -183,6 +183,6 @@ def test_what_roles_do_on_the_controller_becomes_nobody() -> None:
     files = sorted((ROOT / "roles").glob("*/tasks/**/*.yml"))
     tasks = [task for path in files for task in yaml.safe_load(path.read_text(encoding="utf-8"))]
     delegated = [task for task in tasks if "delegate_to" in task]
-    assert len(delegated) == 4
+    assert len(delegated) == 5
     for task in delegated:
         assert task["become"] is False and task["vars"]["ansible_become"] is False, task["name"]
