@@ -114,6 +114,11 @@ class Assessment:
             **({"file": self.task.wanted.file.to_dict()} if self.task.wanted.file else {}),
         }
 
+    def standing(self) -> Plain:
+        """How the patch stands, for a result that was made earlier."""
+        name = self.task.wanted.name
+        return {"state": _state(self.before, name), "boot": boot_of(self.books.boot, self.before, name)}
+
     def needs_reboot(self, findings: t.Iterable[Finding], found: Snapshot, goal: Snapshot) -> bool:
         """Whether only a reboot finishes the task."""
         return task_needs_reboot([*findings, *self.plan.notes], self.plan, found, goal)

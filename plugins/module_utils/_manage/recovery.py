@@ -42,13 +42,15 @@ class Recovery:
     """What became of an interrupted run. `changed` says whether anything was rolled back.
 
     `catalog` has the patch files that were on the host before: the task may want a patch that the run had unloaded.
-    `has_lost` says whether a patch could not be loaded again.
+    `has_lost` says whether a patch could not be loaded again. `unproven` is the run whose result this one is to prove,
+    and takes back if that fails.
     """
 
     notes: tuple[Finding, ...] = ()
     changed: bool = False
     catalog: Catalog | None = None
     has_lost: bool = False
+    unproven: LeftBehind | None = None
 
 
 _UNKNOWN_RUN = Finding(
@@ -66,7 +68,7 @@ class LeftBehind:
 
     `before` is the host before it, `recovered` the host after it has been rolled back. `catalog` has the files that
     were at hand. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
-    `untouched` that it has not changed the kernel.
+    `untouched` that it has not changed the kernel, `is_wanted` that the task at hand goes on where it has arrived.
     """
 
     note: journal.Note
@@ -77,6 +79,7 @@ class LeftBehind:
     arrived: bool
     unproven: bool
     untouched: bool
+    is_wanted: bool = False
 
     @property
     def has_to_go(self) -> bool:
@@ -105,9 +108,11 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
     arrived = not deviations(replace(now, patches=note.goal), settled)
     unproven = arrived and note.state == State.ENABLED and not note.proven
     recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, catalog.stored))))
+    is_wanted = False
     if unproven and not deviations(before, recovered):
-        arrived = _has_arrived_for(task.wanted, note, now, catalog)
-    return LeftBehind(note, plan, before, recovered, catalog, arrived, unproven, untouched=not deviations(before, now))
+        arrived = is_wanted = _has_arrived_for(task.wanted, note, now, catalog)
+    untouched = not deviations(before, now)
+    return LeftBehind(note, plan, before, recovered, catalog, arrived, unproven, untouched, is_wanted)
 
 
 def _has_arrived_for(wanted: Wanted, note: journal.Note, now: Snapshot, catalog: Catalog) -> bool:
@@ -123,6 +128,16 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
     if not isinstance(left, LeftBehind):
         journal.remove_note(files)
         return Recovery((_UNKNOWN_RUN,) if isinstance(left, Unreadable) else ())
+    return _clear_up(task, kernel, left)
+
+
+def take_back(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
+    """Roll back the interrupted run whose result could not be proven either. The host's lock must be held."""
+    return _clear_up(task, kernel, replace(left, arrived=False, is_wanted=False))
+
+
+def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
+    files = kernel.files()
     note, plan, before, catalog, arrived = left.note, left.plan, left.before, left.catalog, left.arrived
     rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
@@ -144,6 +159,9 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
     has_lost = bool(not_restored and gone_patches(before, plan, after))
     displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog)
     notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
+    if left.is_wanted:
+        # Also where that cannot be noted.
+        catalog.unproven.add(note.name)
     if arrived and left.unproven:
         notes += note_proof(files, after.patch(note.name), False)
     accepted_again = False
@@ -154,7 +172,9 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
         notes.append(not_accepted(note.name, error))
     if accepted_again:
         outcome += " What is accepted for the next boots is as before it."
-    journal.remove_note(files)
+    if not left.is_wanted:
+        # Else it stays until the result is proven: this run may be interrupted as well.
+        journal.remove_note(files)
     interrupted = Finding(
         reason="interrupted_run",
         seen=f"An earlier run was interrupted ({note}); {outcome}",
@@ -162,4 +182,5 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
         severity=WARN,
     )
     notes = [interrupted, *notes, *([COPIES_STAY] if has_lost else [])]
-    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, has_lost)
+    unproven = left if left.is_wanted else None
+    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, has_lost, unproven)

@@ -38,7 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
@@ -50,6 +50,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 
 if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
@@ -70,6 +71,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recove
     Recovery,
     left_behind,
     recover,
+    take_back,
 )
 
 
@@ -90,7 +92,10 @@ def change(assessment: Assessment) -> Plain:
     try:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = recover(task, kernel)
-            result = Transaction(Assessment(task, kernel, recovery.catalog)).carry_out(prune=not recovery.has_lost)
+            going_on = Transaction(Assessment(task, kernel, recovery.catalog), stays=not recovery.unproven)
+            result = going_on.carry_out(prune=not recovery.has_lost)
+            if recovery.unproven and result.get("failed"):
+                result, recovery = _taken_back(task, kernel, recovery.unproven, result)
     except FindingError as error:
         return run.failed_before(error.finding)
     except lock.Locked as holder:
@@ -113,9 +118,16 @@ def change(assessment: Assessment) -> Plain:
             error.errno,
         )
     if recovery.changed and result.get("failed"):
-        result["msg"] += " Before that, what an interrupted run had left was rolled back (see findings)."
+        result["msg"] += " Besides, what an interrupted run had left was rolled back (see findings)."
     result["changed"] = result["changed"] or recovery.changed
     return with_notes(result, before=recovery.notes)
+
+
+def _taken_back(task: Task, kernel: KernelProtocol, left: LeftBehind, result: Plain) -> tuple[Plain, Recovery]:
+    """The result of a failed proof of what an interrupted run had enabled, after that was rolled back as well."""
+    recovery = take_back(task, kernel, left)
+    after = Assessment(task, kernel, recovery.catalog)
+    return {**result, **after.standing()}, recovery
 
 
 def _other_run(who: object) -> Finding:
@@ -150,10 +162,14 @@ def _predict(assessment: Assessment) -> Plain:
 
 
 class Transaction:
-    """Carries out what an assessment has found to be done."""
+    """Carries out what an assessment has found to be done.
 
-    def __init__(self, assessment: Assessment) -> None:
+    `stays` says that a patch which an earlier run has enabled stays so if its proof fails.
+    """
+
+    def __init__(self, assessment: Assessment, stays: bool = True) -> None:
         self._assessment = assessment
+        self._stays = stays
         self.task = assessment.task
         self.kernel = assessment.kernel
         self.before = assessment.before
@@ -291,7 +307,7 @@ class Transaction:
         if outcome.failure:
             notes, goal = [*notes, outcome.failure.finding], self.before
             result = failed(result, outcome.failure)
-            if self._assessment.lacks_proof and not self.plan.steps:
+            if self._stays and self._assessment.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         result["reboot_required"] = self._assessment.needs_reboot([*findings, *notes], outcome.after, goal)
         done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))

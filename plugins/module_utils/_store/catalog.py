@@ -78,11 +78,11 @@ class Catalog:
 
     def take_over(self, earlier: Catalog) -> None:
         """Add what `earlier` has of patches that are not loaded now, as after the recovery from an interrupted run."""
+        self.unproven.update(earlier.unproven)
         for name in set(earlier.stored).difference(self.stored):
             file = self.stored[name] = earlier.stored[name]
             self.paths[file] = earlier.paths[file]
             self._displaced[name] = earlier.displaced_by(name)
-            self.unproven.update(earlier.unproven.intersection([name]))
             for other in self._displaced[name]:
                 if other.file:
                     self.paths.setdefault(other.file, earlier.paths[other.file])

@@ -287,10 +287,30 @@ def test_a_run_that_fails_after_another_was_undone_tells_both(
         with pytest.raises(Cut):
             host.run("fix", file=file)
     assert host.stack == ["fix"]
-    monkeypatch.setattr(durable, "write", full_disk)
-    result = host.run("fix", file=file)
-    assert (result["reason"], result["state"], result["changed"], host.stack) == ("no_room", "absent", True, [])
-    assert "what an interrupted run had left was rolled back" in result["msg"]
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "write", full_disk)
+        result = host.run("other", file=patched("other"))
+        assert (result["reason"], result["state"], result["changed"], host.stack) == ("no_room", "absent", True, [])
+        assert "what an interrupted run had left was rolled back" in result["msg"]
+
+
+def test_what_is_to_be_proven_is_proven_also_where_it_cannot_be_noted(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = patched("fix")
+    host = Host(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(host.kernel, "files", dies_after_loading(host.kernel))
+        with pytest.raises(Cut):
+            host.run("fix", file=file)
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "write", full_disk)
+        result = host.run("fix", file=file)
+        assert (result["state"], result["changed"], host.stack) == ("enabled", False, ["fix"])
+        assert [proof["what"] for proof in result["proofs"]] == ["state", "log"]
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "write", full_disk)
+        assert not host.run("fix", file=file)["proofs"]
 
 
 def dies_after_loading(kernel: SysfsKernel) -> t.Callable[[], Files]:

@@ -334,8 +334,11 @@ def test_what_is_live_and_wanted_and_cannot_be_proven_is_no_success(
     dies_before_the_proof(monkeypatch, host, "fix")
     probe = Verification(probe=Probe(argv=("false",)))
     result = host.run("fix", task={"verification": probe})
-    assert (result["failed"], result["reason"], host.kernel.calls) == (True, "probe_failed", [])
-    assert "fix, which an earlier run has enabled, stays so." in result["msg"]
+    assert (result["failed"], result["reason"], result["state"]) == (True, "probe_failed", "absent")
+    assert host.kernel.calls == ["disable fix", "unload fix"]
+    assert "what an interrupted run had left was rolled back" in result["msg"]
+    assert (result["changed"], "stays so" in result["msg"]) == (True, False)
+    assert not journal.is_noted(host.kernel.files())
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
