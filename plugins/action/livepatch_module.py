@@ -78,11 +78,11 @@ class ActionModule(ActionBase):
                 result.update(self._run_module(task_vars))
             else:
                 result.update(self._run_with_file(task_vars, arguments["src"]))
+            warning = _too_short(self._task.async_val, arguments)
+            if warning:
+                result.setdefault("warnings", []).append(warning)
         except FindingError as error:
             result.update(failure_of(error.finding), reboot_required=False)
-        warning = _too_short(self._task.async_val, arguments)
-        if warning:
-            result.setdefault("warnings", []).append(warning)
         return result
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:

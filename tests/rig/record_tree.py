@@ -41,6 +41,8 @@ FILES = (
     "/proc/keys",
     "/proc/livepatch/state",
     "/proc/meminfo",
+    "/proc/self/status",
+    "/proc/self/uid_map",
     "/proc/modules",
     "/proc/sys/kernel/ftrace_enabled",
     "/proc/sys/kernel/hung_task_panic",

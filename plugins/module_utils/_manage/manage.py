@@ -52,6 +52,6 @@ def _manage(task: Task, kernel: KernelProtocol) -> Plain:
     if assessment.is_settled and not (assessment.before.privileged and journal.is_noted(kernel.files())):
         return assessment.unchanged()
     # Here and not above: most runs change nothing, and do not load what only a change needs.
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import change
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.change import change
 
     return change(assessment)

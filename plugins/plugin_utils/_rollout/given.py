@@ -34,7 +34,7 @@ def refuse_variables(names: Collection[str]) -> None:
     """Refuse a release whose texts are variables: Ansible would render them. Raises ReleaseError."""
     if KEY in names:
         raise ReleaseError(
-            reason="bad_arguments",
+            reason="bad_argument",
             cause=f"The release was loaded into the variable {KEY} (-e @release.yml does that), where its texts are "
             "templates.",
             remedy="Give its path instead: -e livepatch_release_file=release.yml.",

@@ -78,7 +78,9 @@ def play(tmp_path: Path) -> Play:
 
 
 def report_of(play: Play, *hosts: str, arguments: t.Sequence[str] = ()) -> dict[str, dict[str, t.Any]]:
-    variables = {"livepatch_become": False, "livepatch_release": RELEASE}
+    release = play.folder / "release.yml"
+    release.write_text(yaml.safe_dump({"livepatch_release": RELEASE}), encoding="utf-8")
+    variables = {"livepatch_become": False, "livepatch_release_file": str(release)}
     play("openeuler.livepatch.report", *hosts, arguments=["-e", json.dumps(variables), *arguments])
     data = json.loads((play.folder / "livepatch-report" / "livepatch.json").read_text(encoding="utf-8"))
     return {host["name"]: host for host in data["hosts"]}

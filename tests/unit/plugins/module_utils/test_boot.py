@@ -537,7 +537,7 @@ def test_an_older_program_is_told_of(tmp_path: pathlib.Path, version: str, old: 
 IMPORT_LATE = f"""
 import sys
 sys.path.insert(0, sys.argv[1])
-import {pack.PACKAGE}._manage.transaction, {pack.PACKAGE}._observe.conditions
+import {pack.PACKAGE}._manage.change, {pack.PACKAGE}._observe.conditions
 print("load what is accepted for the running kernel")
 """
 

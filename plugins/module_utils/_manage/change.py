@@ -1,0 +1,115 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""A run that changes something: one at a time on a host, after what an interrupted one has left is cleared up."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
+    LeftBehind,
+    Recovery,
+    left_behind,
+    recover,
+    take_back,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, with_notes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import Transaction
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
+
+if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
+
+
+def change(assessment: Assessment) -> Plain:
+    """Check the plan, and carry it out unless it is refused or the task runs in check mode."""
+    task, kernel, run = assessment.task, assessment.kernel, Transaction(assessment)
+    if not assessment.before.is_known:
+        return assessment.unchanged(run.plan.refusals)
+    if task.check_mode:
+        return _predict(assessment)
+    # What an interrupted run has taken out is a reason to roll that back, and not to refuse.
+    may_recover = assessment.before.privileged and journal.is_noted(kernel.files())
+    if not (run.plan.all_steps or assessment.lacks_proof or may_recover):
+        return run.without_change()
+    if assessment.lacks_file:
+        return {"changed": False, "needs_file": True}
+    recovery = Recovery()
+    try:
+        with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
+            recovery = recover(task, kernel)
+            going_on = Transaction(Assessment(task, kernel, recovery.catalog), stays=not recovery.unproven)
+            result = going_on.carry_out(prune=not recovery.has_lost)
+            if recovery.unproven and result.get("failed"):
+                result, recovery = _taken_back(task, kernel, recovery.unproven, result)
+    except FindingError as error:
+        return run.failed_before(error.finding)
+    except lock.Locked as holder:
+        if not run.plan.all_steps:
+            return with_notes(run.without_change(), after=[_other_run(holder)])
+        return run.failed_before(
+            Finding(
+                reason="locked",
+                seen=f"Another run has been changing this host for more than {task.patience.timeout:g} s: {holder}.",
+                remedy="Wait until it has ended, then run the task again.",
+            )
+        )
+    except OSError as error:
+        result = Transaction(Assessment(task, kernel, recovery.catalog)).failed_before(
+            Finding(
+                reason="no_room",
+                seen=f"{error.filename or copies.DIRECTORY} cannot be written: {error.strerror}.",
+                remedy="See that /run is writable and has room, then run the task again.",
+            ),
+            error.errno,
+        )
+    if recovery.changed and result.get("failed"):
+        result["msg"] += " Besides, what an interrupted run had left was rolled back (see findings)."
+    result["changed"] = result["changed"] or recovery.changed
+    return with_notes(result, before=recovery.notes)
+
+
+def _taken_back(task: Task, kernel: KernelProtocol, left: LeftBehind, result: Plain) -> tuple[Plain, Recovery]:
+    """The result of a failed proof of what an interrupted run had enabled, after that was rolled back as well."""
+    recovery = take_back(task, kernel, left)
+    after = Assessment(task, kernel, recovery.catalog)
+    return {**result, **after.standing()}, recovery
+
+
+def _other_run(who: object) -> Finding:
+    return Finding(
+        reason="other_run",
+        seen=f"Another run is changing this host ({who}).",
+        remedy="Run the task again when it has ended.",
+        severity=WARN,
+    )
+
+
+def _predict(assessment: Assessment) -> Plain:
+    """The result of check mode: what would be done after an interrupted run has been rolled back."""
+    try:
+        left = left_behind(assessment.task, assessment.kernel) if assessment.before.privileged else Absent()
+    except FindingError as error:
+        return Transaction(assessment).failed_before(error.finding)
+    if not isinstance(left, LeftBehind):
+        return Transaction(assessment).without_change()
+    if left.has_to_go:
+        assessment = Assessment(assessment.task, assessment.kernel, left.catalog, left.recovered)
+    result = Transaction(assessment).without_change()
+    result["changed"] = result["changed"] or left.has_to_go
+    note = Finding(
+        reason="interrupted_run",
+        seen=f"Another run is changing this host, or was interrupted ({left.note}).",
+        remedy="Nothing needs to be done.",
+        why="If it was interrupted, its partial changes would be rolled back first." if left.has_to_go else "",
+        severity=WARN,
+    )
+    return with_notes(result, before=[note])
