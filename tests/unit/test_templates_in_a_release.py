@@ -120,7 +120,11 @@ BAD = {
     "preflight": ({"livepatch_release_file": "states"}, "", "/states/release.yml cannot be read: No such file"),
     "check_next_boot": ({"livepatch_release_file": "new.yml"}, "", "this collection reads the format 1."),
     "rollback": ({"livepatch_release_file": "fix.yml"}, "", "/fix.yml is a fix and not a release. Build it"),
-    "report": ({"livepatch_release_file": "fix_1.ko"}, "", "/fix_1.ko is not a release: it has no key"),
+    "report": (
+        {"livepatch_release_file": "fix_1.ko"},
+        "",
+        "/fix_1.ko is not a dictionary. List releases that the role",
+    ),
     "build": ({}, "fix.yml", "No fix is given: an option -e has a file name without @"),
 }
 

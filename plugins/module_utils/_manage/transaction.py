@@ -35,7 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     Proof,
     StepFailed,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -49,6 +49,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
@@ -219,7 +220,9 @@ class Transaction:
         result["changed"] = result["changed"] if outcome.failure else any(step.action != Action.WAIT for step in done)
         if done or outcome.failure:
             steps = "; ".join(result["actions"]) or "nothing"
-            self.kernel.journal(f"{journal.who_am_i()}: {steps}:{self._digests()} {ending_of(outcome)}")
+            self.kernel.journal(
+                f"{journal.who_am_i()}: {steps}:{_digests(self.plan, self.catalog)} {ending_of(outcome)}"
+            )
         return result
 
     def _boot_is_done(self, outcome: Outcome) -> bool:
@@ -309,14 +312,15 @@ class Transaction:
             boot=self.books.boot if self.plan.acceptance is not None else None,
         )
 
-    def _digests(self) -> str:
-        """The digests of the files of the steps, for the host's log."""
-        brought = {file.name: file for file in (*self.plan.loads, *self.plan.accepts)}
-        files = {**self.catalog.stored, **brought}
-        names = dict.fromkeys(step.patch for step in self.plan.all_steps if step.patch in files)
-        return "".join(f" {name} sha256={files[name].sha256}" for name in names)
-
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
         """The failed result of a run that has not begun, because of something outside of the kernel."""
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
         return failed(self._assessment.result(self.before, self.books, ()), Failure(attempted, finding, number))
+
+
+def _digests(plan: Plan, catalog: Catalog) -> str:
+    """The digests of the files of the steps, for the host's log."""
+    brought = {file.name: file for file in (*plan.loads, *plan.accepts)}
+    files = {**catalog.stored, **brought}
+    names = dict.fromkeys(step.patch for step in plan.all_steps if step.patch in files)
+    return "".join(f" {name} sha256={files[name].sha256}" for name in names)

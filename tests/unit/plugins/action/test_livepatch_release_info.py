@@ -125,8 +125,8 @@ def test_what_is_no_file(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "arguments", "reason", "said"),
     [
-        (["livepatch_release"], {}, "bad_arguments", "(-e @release.yml does that)"),
-        (["livepatch_release"], {"file": "release.yml"}, "bad_arguments", "(-e @release.yml does that)"),
+        (["livepatch_release"], {}, "bad_argument", "(-e @release.yml does that)"),
+        (["livepatch_release"], {"file": "release.yml"}, "bad_argument", "(-e @release.yml does that)"),
         (["_raw_params"], {"file": ""}, "no_release", "a text without an equals sign"),
         (["livepatch_build_fix"], {}, "no_release", "A fix is given, and no release. Build the fix with the playbook"),
         (["other"], {}, "no_release", "No release is given. Set livepatch_release_file to the path"),
