@@ -43,8 +43,9 @@ class Catalog:
         self.unproven: set[str] = set()
         for patch in snapshot.patches:
             self._add(patch.name, books.copy_of(patch))
-        # Whether these were proven is not known: it is proven again.
-        self.unproven.update(books.unreadable_copies)
+        if snapshot.privileged:
+            # Whether these were proven is not known: it is proven again. Only root can read them, and prove anything.
+            self.unproven.update(books.unreadable_copies)
 
     def _add(self, name: str, copy: StoredCopy | None) -> None:
         if not copy or not copy.file:

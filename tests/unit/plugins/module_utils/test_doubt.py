@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import pathlib
 import tempfile
 import typing as t
@@ -168,6 +169,19 @@ def test_what_the_collection_noted_and_cannot_read_is_proven_again(tmp_path: pat
     result = host.run(NAME, State.ENABLED)
     assert (result["state"], result["changed"]) == ("enabled", False)
     assert [proof["what"] for proof in result["proofs"]] == ["state", "log"]
+
+
+@pytest.mark.parametrize("abi", ABIS)
+def test_who_is_not_root_sees_that_nothing_is_to_be_done(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, abi: str
+) -> None:
+    host = host_with(tmp_path, abi)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for path in ("/run/openeuler-livepatch/fix.json", journal.NOTE):
+        host.kernel.trouble = Trouble(errno.EACCES, path)
+        result = host.run(NAME, State.ENABLED)
+        assert (result["state"], result["changed"], result.get("failed")) == ("enabled", False, None)
+    assert host.run(NAME, State.ABSENT)["reason"] == "not_root"
 
 
 @given(
