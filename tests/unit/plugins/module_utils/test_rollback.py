@@ -30,7 +30,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     snapshot,
 )
 
-F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
+F, G, H = (Function("vmlinux", name) for name in "fgh")
 AS_BEFORE = "The host is as it was before."
 
 
@@ -41,6 +41,10 @@ def files(abi: str, functions: dict[str, t.Any] | None = None, **changes: t.Any)
         name: patch_file(name, abi=abi, functions=functions.get(name, (F,)), **changes)
         for name in ("old", "mid", "new")
     }
+
+
+def shown(steps: t.Iterable[Step]) -> list[str]:
+    return [str(step) for step in steps if step.action != Action.WAIT]
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
@@ -118,6 +122,31 @@ def test_without_a_mark_the_plan_tells_contents_apart(abi: str, instances: tuple
     assert (Step(Action.LOAD, "fix", first) in back) == (instances == (1, 2))
 
 
+@pytest.mark.parametrize(
+    ("was_enabled", "is_kept", "others", "per_task", "stop_machine"),
+    [
+        (True, True, (), "disable, unload, load", "disable, unload, load, enable"),
+        (False, True, (), "disable, unload, load, disable", "disable, unload, load"),
+        (True, False, (), "disable, unload", "disable, unload"),
+        # Somebody else has patched the same function meanwhile: that stays above.
+        (True, True, ("hotfix",), "disable, unload", "disable, unload, load"),
+    ],
+)
+def test_a_different_build_without_a_mark_goes(
+    was_enabled: bool, is_kept: bool, others: tuple[str, ...], per_task: str, stop_machine: str
+) -> None:
+    for abi, expected in ((PER_TASK, per_task), (STOP_MACHINE, stop_machine)):
+        first, second = (patch_file("fix", content, build_id=None, abi=abi, functions=(F,)) for content in "12")
+        before = loaded(first, was_enabled, identity=Identity(sha256=first.sha256), instance=1)
+        now = [loaded(second, identity=Identity(), instance=2)]
+        now += [loaded(patch_file(name, abi=abi, functions=(F,))) for name in others]
+        plan = Plan(steps=(Step(Action.UNLOAD, "fix"), Step(Action.LOAD, "fix", second)))
+        kept = {"fix": first} if is_kept else {}
+        steps = rollback_steps(snapshot(before, abi=abi), snapshot(*now, abi=abi), plan, kept)
+        assert {step.patch for step in steps} == {"fix"}
+        assert ", ".join(step.action for step in steps if step.action != Action.WAIT) == expected, abi
+
+
 # ---- per_task: one transition at a time, and no patch is enabled without being loaded ----
 
 
@@ -147,6 +176,92 @@ def test_what_was_disabled_is_not_loaded_again(tmp_path: pathlib.Path) -> None:
     before = host.kernel.snapshot()
     host.kernel.patches = host.kernel.patches[1:]
     assert rollback_steps(before, host.kernel.snapshot(), plan, file) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["load old", "disable old"]),
+        ({"functions": (G,)}, []),
+        ({"functions": None}, []),
+        ({"replace": True}, []),
+        ({"replace": None}, []),
+        (None, []),
+    ],
+)
+def test_what_was_disabled_is_loaded_again_only_where_that_is_harmless(
+    changes: dict[str, t.Any] | None, expected: list[str]
+) -> None:
+    kept = {} if changes is None else {"old": patch_file("old", **{"functions": (F,), **changes})}
+    old, other = loaded(patch_file("old"), enabled=False), loaded(patch_file("other", functions=(G,)))
+    plan = Plan(steps=(Step(Action.UNLOAD, "old"),))
+    assert shown(rollback_steps(snapshot(old, other), snapshot(other), plan, kept)) == expected
+
+
+def test_several_new_patches_go_from_the_top() -> None:
+    new = [patch_file(name) for name in ("one", "two")]
+    plan = Plan(steps=tuple(Step(Action.LOAD, file.name, file) for file in new))
+    steps = rollback_steps(snapshot(), snapshot(*map(loaded, new)), plan, {})
+    assert shown(steps) == ["disable two", "disable one", "unload two", "unload one"]
+
+
+@pytest.mark.parametrize(
+    ("in_kernel", "in_file", "below", "is_moved"),
+    [
+        (False, False, (), False),
+        (True, True, (), True),
+        # The kernel's word counts more than that of the file.
+        (False, None, (), False),
+        (True, None, (), True),
+        (None, False, (), False),
+        (None, True, (), True),
+        # Nobody tells: beside a patch below it, it would have disabled that one.
+        (None, None, (), True),
+        (None, None, ("below",), False),
+    ],
+)
+def test_what_may_replace_comes_back_below_all_others(
+    in_kernel: bool | None, in_file: bool | None, below: tuple[str, ...], is_moved: bool
+) -> None:
+    old, new = patch_file("old", functions=(F,), replace=in_file), patch_file("new", functions=(G,))
+    others = [loaded(patch_file(name, functions=(H,))) for name in below]
+    before = snapshot(*others, loaded(old, replace=in_kernel), loaded(new))
+    plan = Plan(steps=(Step(Action.DISABLE, "old"), Step(Action.UNLOAD, "old")), about="new")
+    steps = rollback_steps(before, snapshot(*others, loaded(new)), plan, {"old": old, "new": new})
+    assert shown(steps) == (["disable new", "unload new", "load old", "load new"] if is_moved else ["load old"])
+
+
+@pytest.mark.parametrize(
+    ("above", "now", "expected"),
+    [
+        ([], [], ["load old"]),
+        (["mid"], ["mid"], []),
+        # Top was unloaded as well, and there is no copy of it.
+        (["mid", "top"], ["mid"], []),
+        (["top"], [], ["load old"]),
+        # Somebody else has loaded it.
+        ([], ["mid"], []),
+    ],
+)
+def test_what_replaces_stays_out_where_it_would_disable_what_stays(
+    above: list[str], now: list[str], expected: list[str]
+) -> None:
+    old = patch_file("old", functions=(F,), replace=True)
+    others = {name: loaded(patch_file(name, functions=(G,))) for name in ("mid", "top")}
+    plan = Plan(steps=tuple(Step(Action.UNLOAD, name) for name in ("old", "top")))
+    before = snapshot(loaded(old), *(others[name] for name in above))
+    steps = rollback_steps(before, snapshot(*(others[name] for name in now)), plan, {"old": old})
+    assert shown(steps) == expected
+
+
+def test_what_replaces_comes_back_below_what_was_a_different_build_without_a_mark() -> None:
+    old = patch_file("old", functions=(F,), replace=True)
+    first, second = (patch_file("fix", content, build_id=None, functions=(G,)) for content in "12")
+    before = snapshot(loaded(old), loaded(first, identity=Identity(sha256=first.sha256), instance=1))
+    now = snapshot(loaded(second, identity=Identity(), instance=2))
+    plan = Plan(steps=(Step(Action.UNLOAD, "old"), Step(Action.UNLOAD, "fix"), Step(Action.LOAD, "fix", second)))
+    steps = rollback_steps(before, now, plan, {"old": old, "fix": first})
+    assert shown(steps) == ["disable fix", "unload fix", "load old", "load fix"]
 
 
 def test_the_order_comes_back(tmp_path: pathlib.Path) -> None:
@@ -193,6 +308,58 @@ def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path: pathlib.
     result = host.run("old", State.ABSENT, on_covered=OnCovered.ALLOW)
     assert result["not_restored"] == ["old is disabled and should be enabled"]
     assert host.stack == ["mid"]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize(
+    ("functions", "actions", "comes_back"),
+    [
+        # Nothing of it was live.
+        ((F,), [Action.DISABLE, Action.UNLOAD, Action.LOAD], False),
+        # It alone patched G, and was to be loaded again.
+        ((F, G), [Action.DISABLE, Action.UNLOAD, Action.LOAD], True),
+        # It was to go, whatever was to happen to other patches after that.
+        ((F, G), [Action.DISABLE], False),
+        ((F, G), [Action.DISABLE, Action.UNLOAD], False),
+    ],
+)
+def test_what_was_covered_comes_back_above_what_stays_only_if_something_would_be_lost(
+    abi: str, functions: tuple[Function, ...], actions: list[Action], comes_back: bool
+) -> None:
+    file = files(abi, {"old": functions, "new": (H,)})
+    mid = loaded(file["mid"])
+    plan = Plan(steps=(*(Step(action, "old") for action in actions), Step(Action.LOAD, "new", file["new"])))
+    before, now = snapshot(loaded(file["old"]), mid, abi=abi), snapshot(loaded(file["old"], False), mid, abi=abi)
+    steps = rollback_steps(before, now, plan, {"old": file["old"]})
+    assert any(step.action in (Action.LOAD, Action.ENABLE) for step in steps) == comes_back
+
+
+@pytest.mark.parametrize(("function", "expected"), [(F, []), (H, ["enable old"])])
+def test_what_covered_nothing_of_the_superseded_ones_is_not_moved(function: Function, expected: list[str]) -> None:
+    """Where mid covers old, old stays disabled, and new has no part in that."""
+    file = files(STOP_MACHINE, {"mid": (function,), "new": (G,)})
+    before = [loaded(file[name]) for name in ("old", "mid", "new")]
+    now = [loaded(file["old"], False), *before[1:]]
+    kernel = {"abi": STOP_MACHINE, "stacking_enforced": False}
+    plan = Plan(steps=(Step(Action.DISABLE, "old"), Step(Action.UNLOAD, "old")), about="new")
+    assert shown(rollback_steps(snapshot(*before, **kernel), snapshot(*now, **kernel), plan, file)) == expected
+
+
+@pytest.mark.parametrize(
+    ("stacking_enforced", "expected"),
+    [
+        (False, ["enable old", "unload new"]),
+        # It may be in the way of what comes behind it.
+        (True, ["unload new", "enable old"]),
+        (None, ["unload new", "enable old"]),
+    ],
+)
+def test_a_new_patch_that_is_disabled_goes_once(stacking_enforced: bool | None, expected: list[str]) -> None:
+    file = files(STOP_MACHINE)
+    plan = Plan(steps=(Step(Action.LOAD, "new", file["new"]), Step(Action.DISABLE, "old"), Step(Action.ENABLE, "new")))
+    kernel = {"abi": STOP_MACHINE, "stacking_enforced": stacking_enforced}
+    before, now = [loaded(file["old"])], [loaded(file["old"], False), loaded(file["new"], False)]
+    assert shown(rollback_steps(snapshot(*before, **kernel), snapshot(*now, **kernel), plan, file)) == expected
 
 
 def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path: pathlib.Path) -> None:
@@ -278,12 +445,21 @@ def test_what_somebody_registered_may_have_replace(
 
 
 @pytest.mark.parametrize(
-    ("replace", "expected"), [(False, []), (True, ["replaces_others"]), (None, ["replaces_others"])]
+    ("in_kernel", "replace", "expected"),
+    [
+        (None, False, []),
+        (None, True, ["replaces_others"]),
+        (None, None, ["replaces_others"]),
+        (False, None, []),
+        (True, None, ["replaces_others"]),
+    ],
 )
-def test_what_replaces_is_not_loaded_above_what_is_wanted(replace: bool | None, expected: list[str]) -> None:
+def test_what_replaces_is_not_loaded_above_what_is_wanted(
+    in_kernel: bool | None, replace: bool | None, expected: list[str]
+) -> None:
     fix = patch_file("fix", functions=(F,), replace=False)
     upper = patch_file("upper", functions=(F,), replace=replace)
-    host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=None))
+    host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=in_kernel))
     plan = make_plan(host, Wanted("fix", State.ENABLED, fix, on_covered=OnCovered.UNSTACK), {"upper": upper})
     assert [refusal.reason for refusal in plan.refusals] == expected
 
