@@ -56,12 +56,29 @@ def test_nothing_is_to_be_done_where_it_is_not_loaded() -> None:
     assert steps(revert(host("other"), ())) == []
 
 
+def test_what_was_displaced_does_not_come_back_where_it_is_not_loaded() -> None:
+    assert steps(revert(host("other"), (back("old"),))) == []
+
+
 def test_another_content_of_the_name_is_not_what_is_reverted() -> None:
     assert steps(revert(host("new"), (), file=patch_file("new", content="2"))) == []
 
 
 def test_what_displaced_nothing_just_goes() -> None:
     assert steps(revert(host("new"), ())) == ["disable new", "unload new"]
+
+
+def test_what_covers_it_is_loaded_again_from_its_copy() -> None:
+    plan = revert(host("new", "above"), (), kept=("above",), on_covered=OnCovered.UNSTACK)
+    assert steps(plan) == ["disable above", "disable new", "unload new", "unload above", "load above"]
+
+
+@pytest.mark.parametrize("displaced", [(), (back("old", STOP_MACHINE, enabled=False),)])
+def test_whether_the_file_is_what_goes_does_not_matter(displaced: tuple[Displaced, ...]) -> None:
+    file = patch_file("new", build_id=None, abi=STOP_MACHINE)
+    plan = revert(host("new", abi=STOP_MACHINE, stacking_enforced=False), displaced, file=file)
+    assert steps(plan)[-2:] == ["disable new", "unload new"]
+    assert plan.notes == ()
 
 
 @pytest.mark.parametrize("abi, enable", [(PER_TASK, []), (STOP_MACHINE, ["enable old"])])
@@ -122,6 +139,35 @@ def test_what_is_not_kept_cannot_come_back() -> None:
     (refusal,) = plan.refusals
     assert refusal.reason == "needs_file"
     assert refusal.seen == "new took the place of old, which could not be brought back."
+    assert [str(step) for step in plan.intended if step.action != "wait"] == ["disable new", "unload new"]
+
+
+def test_what_may_be_lost_on_the_way_is_said() -> None:
+    assert [note.reason for note in revert(host("new"), (back("old"),)).notes] == ["no_copy"]
+    plan = revert(host("new"), (back("old"),), kept=("new",))
+    assert plan.notes == ()
+    assert plan.intended == plan.steps != ()
+
+
+@pytest.mark.parametrize(
+    ("displaced", "reason", "intended"),
+    [
+        # It would disable the other one, and what has come back before it.
+        (
+            (back("one"), Displaced("two", True, patch_file("two", replace=True))),
+            "replaces_others",
+            ["load one", "load two", "unload new"],
+        ),
+        # Somebody has loaded another build of it meanwhile.
+        ((Displaced("other", True, patch_file("other", "2")),), "different_build", []),
+    ],
+)
+def test_what_cannot_come_back_is_not_brought_back_by_half(
+    displaced: tuple[Displaced, ...], reason: str, intended: list[str]
+) -> None:
+    plan = revert(host("other", "new"), displaced)
+    assert ([refusal.reason for refusal in plan.refusals], plan.steps) == ([reason], ())
+    assert [str(step) for step in plan.intended if step.action != "wait"] == intended
 
 
 def test_a_patch_that_was_above_the_superseded_one_stays_above() -> None:
@@ -137,12 +183,14 @@ def test_a_patch_that_was_above_the_superseded_one_stays_above() -> None:
     ]
     (refusal,) = revert(state, displaced, on_covered=OnCovered.UNSTACK).refusals
     assert (refusal.reason, "above could not be loaded" in refusal.seen) == ("needs_file", True)
-    plan = revert(state, displaced, kept=("above",), on_covered=OnCovered.UNSTACK)
-    assert steps(plan) == [
-        *["disable above", "unload above"],
-        *["load old", "enable old", "disable new", "unload new"],
-        *["load above", "enable above"],
-    ]
+    for file in (None, patch_file("new", abi=STOP_MACHINE)):
+        plan = revert(state, displaced, kept=("above",), on_covered=OnCovered.UNSTACK, file=file)
+        assert steps(plan) == [
+            *["disable above", "unload above"],
+            *["load old", "enable old", "disable new", "unload new"],
+            *["load above", "enable above"],
+        ]
+        assert [file.name for file in plan.loads] == ["old", "above"]
 
 
 def test_a_patch_under_another_one_is_refused() -> None:
