@@ -164,6 +164,9 @@ def test_what_is_damaged_is_said(tmp_path: pathlib.Path, text: str) -> None:
     assert [problem.reason for problem in files.unreadable] == ["damaged"]
     result = manage(Task(Wanted("fix", State.ABSENT)), ModelKernel(tmp_path))
     assert result["reason"] == "boot_store_damaged"
+    other = patch_file("fix", vermagic="6.1.0 SMP")
+    result = manage(Task(Wanted("fix", State.ENABLED, other, boot=AtBoot.ACCEPTED), "sent.ko"), ModelKernel(tmp_path))
+    assert {finding["reason"] for finding in result["findings"]} >= {"boot_store_damaged", "wrong_vermagic"}
 
 
 # ---- tasks ----
@@ -477,6 +480,7 @@ def test_what_is_in_quarantine_is_not_loaded_again(host: Host) -> None:
     assert not result["changed"]
     assert result["boot"] == "quarantined"
     assert any("no boot loads it" in sentence for sentence in said(result))
+    assert gather_boot(host)["accepted"] == []
     assert host.run("fix", State.ABSENT)["changed"]
     assert host.acceptance == Acceptance()
 
