@@ -240,6 +240,12 @@ def test_reload(stacking_enforced: bool | None, before: str, on_covered: OnCover
     assert show(make_plan(host(before, stacking_enforced=stacking_enforced), wanted)) == expected
 
 
+def test_what_is_reloaded_keeps_its_place_among_what_is_lifted() -> None:
+    start, file = host("a1+ ab2+ b3+ b4+"), file_of("b3", "2")
+    wanted = Wanted("b3", State.ENABLED, file, reload=True, on_covered=OnCovered.UNSTACK, supersedes=("a1",))
+    assert result(start, make_plan(start, wanted)) == "ab2+ b3+ b4+"
+
+
 @pytest.mark.parametrize(("before", "expected"), [("a1+", "a1+"), ("a1-", "a1-")])
 def test_reload_for_present_does_not_change_whether_it_is_active(before: str, expected: str) -> None:
     start = host(before)
@@ -270,6 +276,27 @@ def test_per_task_kernels_obey_the_same_rule(
     files = {other: file_of(other, abi=PER_TASK) for other in kept}
     wanted = Wanted(name, state, file_of(name, abi=PER_TASK), on_covered=on_covered)
     assert show(make_plan(host(before, abi=PER_TASK), wanted, files)) == expected
+
+
+def test_a_transition_that_disables_ends_before_another_patch_is_disabled() -> None:
+    """The kernel runs one at a time. A different build is loaded, so this one is not turned back."""
+    files = {name: file_of(name, abi=PER_TASK) for name in ("a1", "a2")}
+    going = loaded(files["a1"], False, functions=files["a1"].functions, in_transition=True, load_index=1)
+    wanted = Wanted("a1", State.ENABLED, file_of("a1", "2", PER_TASK), reload=True, on_covered=OnCovered.UNSTACK)
+    plan = make_plan(snapshot(going, loaded(files["a2"], load_index=2)), wanted, files)
+    assert show(plan) == "wait a1, disable a2, wait a2, unload a1, load a1, wait a1, unload a2, load a2, wait a2"
+
+
+def test_a_transition_that_enables_what_goes_is_turned_back() -> None:
+    files = {name: file_of(name, abi=PER_TASK) for name in ("a1", "ab2", "b3")}
+    patches = [loaded(file, load_index=place, in_transition=place == 3) for place, file in enumerate(files.values(), 1)]
+    file = file_of("b3", "2", PER_TASK)
+    wanted = Wanted("b3", State.ENABLED, file, reload=True, on_covered=OnCovered.UNSTACK, supersedes=("a1",))
+    plan = make_plan(snapshot(*patches), wanted, files)
+    assert show(plan) == (
+        "disable b3, wait b3, disable ab2, wait ab2, disable a1, wait a1, unload a1, unload b3, "
+        "unload ab2, load ab2, wait ab2, load b3, wait b3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -322,6 +349,49 @@ def test_patches_of_other_tools_are_left_alone(text: str, wanted: Wanted, expect
     assert show(make_plan(owned(text, "SysCare"), wanted)) == expected
 
 
-def test_a_refusal_names_patches_and_functions() -> None:
-    plan = make_plan(host("ab1+ b2+ ab3+"), Wanted("ab1", State.DISABLED))
-    assert plan.refusals[0].seen == "Newer patches cover vmlinux/a,1 of ab1 by ab3; vmlinux/b,1 of ab1 by b2, ab3."
+NEWER_FIRST = "Act on the newer patches first, or set on_covered: unstack (disable, act, enable them again)"
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "sentences"),
+    [
+        (
+            host("ab1+ b2+ ab3+"),
+            Wanted("ab1", State.DISABLED),
+            [
+                "Newer patches cover vmlinux/a,1 of ab1 by ab3; vmlinux/b,1 of ab1 by b2, ab3.",
+                NEWER_FIRST + " or allow (leave them live).",
+            ],
+        ),
+        # There the kernel does not disable what is covered.
+        (host("a1+ a2+", stacking_enforced=True), Wanted("a1", State.DISABLED), [NEWER_FIRST + "."]),
+        (
+            host("abc1- b2+ c3+"),
+            Wanted("abc1", State.ENABLED),
+            ["abc1 was loaded before b2, c3 and would now come above on vmlinux/b,1, vmlinux/c,1."],
+        ),
+        (
+            host("a1+ b2+ c3+", stacking_enforced=True),
+            Wanted("a1", State.DISABLED, on_covered=OnCovered.UNSTACK),
+            ["b2, c3 could not be enabled again behind the disabled a1."],
+        ),
+        (
+            host("a1+ a2+ b3+", stacking_enforced=True),
+            Wanted("a1", State.ENABLED, file_of("a1", "2"), reload=True, on_covered=OnCovered.UNSTACK),
+            ["a1 would come above a2, b3.", "Set state: absent for a2, b3 first, and load them again afterwards."],
+        ),
+        (
+            host("a1+ b2+", abi=PER_TASK),
+            Wanted("c3", State.ENABLED, file_of("c3", abi=PER_TASK, replace=True)),
+            ["Loading it would disable a1, b2."],
+        ),
+        (
+            host("a1+ b2+", abi=PER_TASK),
+            Wanted("c3", State.ENABLED, file_of("c3", abi=PER_TASK, replace=None)),
+            ["If it has, loading it would disable a1, b2."],
+        ),
+    ],
+)
+def test_a_refusal_names_patches_and_functions(before: Snapshot, wanted: Wanted, sentences: list[str]) -> None:
+    (refusal,) = make_plan(before, wanted).refusals
+    assert set(sentences) <= {refusal.seen, refusal.remedy, refusal.why}
