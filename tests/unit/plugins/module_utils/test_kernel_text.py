@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import pathlib
 import struct
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -16,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text as kernel_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text import (
     CannotTell,
     jump_target,
@@ -34,11 +36,21 @@ KALLSYMS = f"{OLD:016x} t cmdline_proc_show\n{NEW:016x} t new\t[fix]\n{NEW + 64:
 
 
 def kcore(memory: bytes, address: int = OLD) -> bytes:
-    """An ELF core file with one segment behind two others that are not it."""
-    segments = [(4, 0, 0x100), (1, 0x1000, 0x100), (1, address, len(memory))]
-    table = b"".join(struct.pack("<IIQQQQQQ", kind, 7, 0x1000, at, 0, size, size, 1) for kind, at, size in segments)
+    """An ELF core file with one segment behind two others that are not it.
+
+    Eight bytes into the first one begins what looks like a segment with the address, at another place of the file.
+    """
+    segments = [
+        (4, 7, 1, 0, address, 0x100, 0x100, 1),
+        (1, 7, 0x1000, 0x1000, 0, 0x100, 0x100, 1),
+        (1, 7, 0x1000, address, 0, len(memory), len(memory), 1),
+    ]
+    table = b"".join(struct.pack("<IIQQQQQQ", *segment) for segment in segments)
     header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0)
     return (header + table).ljust(0x1000, b"\0") + memory
+
+
+TABLE_END = 64 + 3 * 56
 
 
 def jump(to: int) -> bytes:
@@ -67,11 +79,26 @@ def test_jumps_of_other_architectures_cannot_be_told() -> None:
         jump_target("sparc64", 0x1000, bytes(16))
 
 
-def test_memory() -> None:
-    assert read_memory(io.BytesIO(kcore(b"0123456789")), OLD + 2, 3) == b"234"
-    for core, address in ((kcore(b"0123456789"), OLD + 8), (kcore(b""), OLD), (b"", OLD), (b"\x7fELF\1", OLD)):
-        with pytest.raises(CannotTell):
-            read_memory(io.BytesIO(core), address, 3)
+@pytest.mark.parametrize(("offset", "expected"), [(0, b"012"), (2, b"234"), (7, b"789")])
+def test_memory(offset: int, expected: bytes) -> None:
+    assert read_memory(io.BytesIO(kcore(b"0123456789")), OLD + offset, 3) == expected
+
+
+@pytest.mark.parametrize(
+    ("core", "why"),
+    [
+        (kcore(b"0123456789", OLD - 8), "does not show the address 0xffffffff814c0d20"),
+        (kcore(b""), "does not show the address 0xffffffff814c0d20"),
+        # What ends within the last entry of its table.
+        (kcore(b"0123456789")[: TABLE_END - 1], "does not show the address 0xffffffff814c0d20"),
+        (kcore(b"0123456789")[:20], "is not a 64 bit little-endian ELF file"),
+        (kcore(b"0123456789").replace(b"\x7fELF\2", b"\x7fELF\1"), "is not a 64 bit little-endian ELF file"),
+        (b"", "is not a 64 bit little-endian ELF file"),
+    ],
+)
+def test_memory_that_is_not_shown(core: bytes, why: str) -> None:
+    with pytest.raises(CannotTell, match=why):
+        read_memory(io.BytesIO(core), OLD, 3)
 
 
 @pytest.fixture(name="tree")
@@ -89,6 +116,8 @@ def fixture_tree(tmp_path: pathlib.Path) -> pathlib.Path:
         (jump(NEW + 64), ["jumps to 0xffffffffc0400050, which is no function of fix"]),
         (jump(NEW + 4), ["which is no function of fix"]),
         (bytes(32), ["does not begin with a jump"]),
+        # The shortest memory that is enough.
+        (jump(NEW)[:20], []),
     ],
 )
 def test_stop_machine(tree: pathlib.Path, memory: bytes, expected: list[str]) -> None:
@@ -102,24 +131,72 @@ def test_stop_machine_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
     look = (Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION])
     with pytest.raises(CannotTell, match="kcore cannot be read"):
         unreached(*look)
+    (tree / "proc/kcore").write_bytes(kcore(jump(NEW)))
+    with pytest.raises(CannotTell, match="kallsyms does not show the address of vmlinux/hidden,1"):
+        unreached(*look[:-1], [Function("vmlinux", "hidden")])
     (tree / "proc/kallsyms").unlink()
     with pytest.raises(CannotTell, match="kallsyms cannot be read"):
         unreached(*look)
 
 
+@pytest.mark.parametrize(("sympos", "expected"), [(1, 0), (2, 1), (3, None)])
+def test_stop_machine_where_functions_have_one_name(tree: pathlib.Path, sympos: int, expected: int | None) -> None:
+    """The first one jumps to the patch, the second one does not."""
+    (tree / "proc/kallsyms").write_text(KALLSYMS.replace("\n", f"\n{OLD + 32:016x} t cmdline_proc_show\n", 1))
+    (tree / "proc/kcore").write_bytes(kcore(jump(NEW) + bytes(32)))
+    function = Function("vmlinux", "cmdline_proc_show", sympos)
+    look = (Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [function])
+    if expected is None:
+        with pytest.raises(CannotTell, match="does not show the address of vmlinux/cmdline_proc_show,3"):
+            unreached(*look)
+    else:
+        assert len(unreached(*look)) == expected
+
+
+def test_no_more_is_read_of_the_kernels_memory_than_is_asked_for(
+    tree: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is as large as the address space, and what lies behind the bytes that count may not be readable."""
+    (tree / "proc/kcore").write_bytes(kcore(jump(NEW)))
+    reads: list[tuple[int, int]] = []
+
+    class NotedFile(io.FileIO):
+        def readinto(self, buffer: t.Any) -> int | None:
+            reads.append((self.tell(), len(buffer)))
+            return super().readinto(buffer)
+
+        def read(self, size: int | None = -1) -> bytes:
+            reads.append((self.tell(), -1 if size is None else size))
+            return super().read(size) or b""
+
+    def noted(path: str, mode: str, buffering: int = -1) -> t.BinaryIO:
+        file = NotedFile(path, mode)
+        return t.cast("t.BinaryIO", file if buffering == 0 else io.BufferedReader(file))
+
+    monkeypatch.setattr(kernel_text, "open", noted, raising=False)
+    assert unreached(Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION]) == []
+    assert reads == [(0, 64), (64, TABLE_END - 64), (0x1000, 20)]
+
+
+NOTHING = "ftrace calls nothing for vmlinux/cmdline_proc_show,1 that could redirect it"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("cmdline_proc_show (1) R I     \ttramp: 0xc0 (klp_ftrace_handler+0x0/0x250)\n", 0),
-        ("cmdline_proc_show (2) R I\n", 0),
-        ("cmdline_proc_show (1) R I     \ttramp: 0xc0 (other_handler+0x0/0x250)\n", 1),
-        ("cmdline_proc_show (1)          \ttramp: 0xc0 (function_trace_call+0x0/0x170)\n", 1),
-        ("", 1),
+        ("cmdline_proc_show (1) R I     \ttramp: 0xc0 (klp_ftrace_handler+0x0/0x250)\n", []),
+        ("cmdline_proc_show (2) R I\n", []),
+        (
+            "cmdline_proc_show (1) R I     \ttramp: 0xc0 (other_handler+0x0/0x250)\n",
+            ["ftrace calls tramp: 0xc0 (other_handler+0x0/0x250) for vmlinux/cmdline_proc_show,1, not live patching"],
+        ),
+        ("cmdline_proc_show (1)          \ttramp: 0xc0 (function_trace_call+0x0/0x170)\n", [NOTHING]),
+        ("", [NOTHING]),
     ],
 )
-def test_per_task(tree: pathlib.Path, text: str, expected: int) -> None:
+def test_per_task(tree: pathlib.Path, text: str, expected: list[str]) -> None:
     (tree / "sys/kernel/tracing/enabled_functions").write_text(text)
-    assert len(unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])) == expected
+    assert unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION]) == expected
 
 
 FIRST, SECOND = Function("vmlinux", "show_stat", 1), Function("vmlinux", "show_stat", 2)
@@ -129,30 +206,37 @@ NAMELESS = "show_stat (1) R I     \n"
 
 
 @pytest.mark.parametrize(
-    ("text", "others", "asked", "expected"),
+    ("text", "others", "asked", "hooked"),
     [
-        (HOOK + TRACER, (), (FIRST,), 0),
-        (TRACER + HOOK, (), (SECOND,), 0),
+        (HOOK + TRACER, (), (FIRST,), 1),
+        (TRACER + HOOK, (), (SECOND,), 1),
         (HOOK, (SECOND,), (FIRST,), 1),
         (HOOK, (), (FIRST, SECOND), 1),
-        (HOOK + HOOK, (), (FIRST, SECOND), 0),
-        (HOOK + HOOK, (SECOND,), (FIRST,), 0),
+        (HOOK + HOOK, (), (FIRST, SECOND), 2),
+        (HOOK + HOOK, (SECOND,), (FIRST,), 2),
         (HOOK + TRACER, (SECOND,), (FIRST,), 1),
-        (TRACER, (SECOND,), (FIRST,), 1),
+        (TRACER, (SECOND,), (FIRST,), 0),
+        (NAMELESS, (SECOND,), (FIRST,), 1),
         (HOOK + NAMELESS, (SECOND,), (FIRST,), None),
     ],
 )
 def test_per_task_where_functions_have_one_name(
-    tree: pathlib.Path, text: str, others: tuple[Function, ...], asked: tuple[Function, ...], expected: int | None
+    tree: pathlib.Path, text: str, others: tuple[Function, ...], asked: tuple[Function, ...], hooked: int | None
 ) -> None:
+    """Each of the patched functions of the name must be hooked, and no entry shows which one it is of."""
     (tree / "sys/kernel/tracing/enabled_functions").write_text(text)
     host = snapshot(loaded(patch_file("other", functions=others)), loaded(patch_file(functions=asked)))
     look = (Files(str(tree)), host, "fix", asked)
-    if expected is None:
+    patched = len({*others, *asked})
+    if hooked is None:
         with pytest.raises(CannotTell, match="show_stat"):
             unreached(*look)
+    elif hooked == patched:
+        assert unreached(*look) == []
     else:
-        assert len(unreached(*look)) == expected
+        assert unreached(*look) == [
+            f"ftrace calls live patching for {hooked} of the {patched} patched functions named show_stat"
+        ]
 
 
 def test_per_task_where_ftrace_shows_another_name_of_the_function(tree: pathlib.Path) -> None:
