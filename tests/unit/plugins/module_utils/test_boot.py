@@ -257,6 +257,7 @@ def test_a_load_that_does_not_come_back(machine: Machine) -> None:
         machine.boot()
     # Systemd has given up waiting, and the host goes on.
     assert machine.program.settle() == 1
+    assert machine.said[-1] == "The loading of a patch did not end: the next boot does not load it."
     machine.boot()
     assert machine.quarantined == ["bad"]
 
@@ -445,6 +446,7 @@ def test_a_damaged_marker_may_have_named_everything(machine: Machine) -> None:
     machine.boot()
     machine.write("var/lib/openeuler-livepatch/marker", "{")
     assert machine.program.settle() == 1
+    assert machine.said[-1] == "/var/lib/openeuler-livepatch/marker cannot be read: damaged."
     assert machine.boot() == 1
     assert machine.enabled == []
     assert machine.quarantined == ["a"]
@@ -607,6 +609,47 @@ def test_what_the_system_refuses_is_said_without_a_traceback(
     monkeypatch.setattr(os, "unlink", refuse)
     assert boot_main(["healthy"]) == 1
     assert capsys.readouterr().out == "openeuler-livepatch: [Errno 30] Read-only file system\n"
+
+
+@pytest.mark.parametrize(("arguments", "seconds"), [([], 0), (["--after", "90"], 90)])
+def test_the_boot_is_judged_after_as_long_as_was_asked_for(
+    program: Machine, monkeypatch: pytest.MonkeyPatch, arguments: list[str], seconds: float
+) -> None:
+    waits: list[float | None] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _event, timeout=None: waits.append(timeout))
+    assert boot_main(["healthy", *arguments]) == 0
+    assert waits == [seconds]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            ["--help"],
+            [
+                "usage: openeuler-livepatch [-h] COMMAND ...",
+                "Loads accepted live patches at boot.",
+                "load load what is accepted for the running kernel",
+                "healthy say that the boot was healthy, if it was",
+            ],
+        ),
+        (
+            ["healthy", "--help"],
+            [
+                "usage: openeuler-livepatch healthy [-h] [--after SECONDS]",
+                "--after SECONDS how long to wait before",
+            ],
+        ),
+    ],
+)
+def test_the_program_helps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], lines: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        boot_main(arguments)
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line not in shown] == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["reload"]])

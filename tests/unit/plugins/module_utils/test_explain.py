@@ -14,7 +14,8 @@ import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import ROWS, explain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import errno_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Stalled, StepFailed, errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog, parse_record
 
 
@@ -281,6 +282,22 @@ def test_every_row_explains() -> None:
 def test_errno_names() -> None:
     assert errno_name(errno.ENOEXEC) == "ENOEXEC"
     assert errno_name(99999) == "99999"
+
+
+@pytest.mark.parametrize("text", ["it is ..full", "it is ..full.", " it is ..full. \n", "it is ..full..."])
+def test_a_text_of_somebody_else_becomes_a_sentence(text: str) -> None:
+    assert sentence(text) == "it is ..full."
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (StepFailed("load fix", Finding(reason="unknown", seen="It failed.", remedy="Look.")), "load fix"),
+        (Stalled("fix", ()), "fix"),
+    ],
+)
+def test_a_traceback_names_what_failed(error: Exception, named: str) -> None:
+    assert str(error) == named
 
 
 @pytest.mark.parametrize("error", [BlockingIOError(), OSError(errno.EINVAL, "Invalid argument")])

@@ -32,14 +32,23 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 CONTENT = b"\x7fELF, a module"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 SYSFS = "sys/kernel/livepatch/fix"
+KPATCH_FILE = "var/lib/kpatch/6.6.0-here/fix.ko"
 
 
 class Libc:
-    """The C library: it notes the calls that change the kernel, and they fail with `errno` if that is set."""
+    """The C library: it notes the calls that change the kernel, and they fail with `errno` if that is set.
+
+    As with the real one, ctypes knows that errno only if the library was opened with `use_errno`.
+    """
 
     def __init__(self) -> None:
         self.calls: list[tuple[t.Any, ...]] = []
         self.errno = 0
+        self.use_errno = False
+
+    def open(self, _name: str | None, use_errno: bool = False) -> Libc:
+        self.use_errno = use_errno
+        return self
 
     def syscall(self, number: int, descriptor: int, parameters: bytes, flags: int) -> int:
         # finit_module(2) reads the file from its first byte, wherever the descriptor stands.
@@ -50,14 +59,14 @@ class Libc:
 
     def _note(self, *call: t.Any) -> int:
         self.calls.append(call)
-        ctypes.set_errno(self.errno)
+        ctypes.set_errno(self.errno if self.use_errno else 0)
         return -1 if self.errno else 0
 
 
 @pytest.fixture(name="libc")
 def fixture_libc(monkeypatch: pytest.MonkeyPatch) -> Libc:
     libc = Libc()
-    monkeypatch.setattr(ctypes, "CDLL", lambda *_arguments, **_options: libc)
+    monkeypatch.setattr(ctypes, "CDLL", libc.open)
     return libc
 
 
@@ -209,12 +218,17 @@ def test_everything_is_read_below_the_root(kernel: Kernel, tmp_path: pathlib.Pat
     assert [holder.command for holder in kernel.stalling_tasks(enabling=True)] == ["sleep"]
     assert kernel.stalling_tasks(enabling=False) == ()
     function = Function("vmlinux", "cmdline_proc_show")
-    addresses = kernel.conditions("6.6.0-here", "fix", [function]).symbols or {}
-    assert len(addresses[("vmlinux", "cmdline_proc_show")]) == 1
+    for path, content in (("lib/modules/6.6.0-here/modules.builtin", "kernel/fs/x.ko\n"), (KPATCH_FILE, "")):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(content, encoding="ascii")
+    conditions = kernel.conditions("6.6.0-here", "fix", [function])
+    assert len((conditions.symbols or {})[("vmlinux", "cmdline_proc_show")]) == 1
+    assert (set(conditions.built_in), conditions.owner) == ({"x"}, "kpatch.service")
 
 
 def test_a_kernel_without_a_root_is_the_hosts_own(libc: Libc) -> None:
-    assert Kernel().files().root == "/"
+    kernel = Kernel()
+    assert (kernel.files().root, type(kernel.log)) == ("/", KernelLog)
 
 
 def test_the_clock_never_goes_back_and_sleep_lets_it_go_on(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ import struct
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Verification
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -18,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text as kernel_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text import (
     CannotTell,
     jump_target,
@@ -25,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text i
     unreached,
 )
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    ModelKernel,
     loaded,
     patch_file,
     snapshot,
@@ -260,3 +264,44 @@ def test_per_task_where_the_kernel_does_not_name_who_is_called(tree: pathlib.Pat
 def test_per_task_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
     with pytest.raises(CannotTell, match="enabled_functions"):
         unreached(Files(str(tree)), snapshot(abi=PER_TASK), "fix", [FUNCTION])
+
+
+# ---- the proof of a run ----
+
+
+SEEN = Proof("text", True, "Seen at the instruction for 1 functions.")
+NOT_CALLED = Proof("text", None, "This could not be proven: others cover its functions, or its modules are not loaded.")
+HIDDEN = Proof("text", None, "This could not be proven: the jumps of sparc64 are not known to this collection.")
+
+IN_EXT4, IN_XFS = Function("ext4", "ext4_readdir"), Function("xfs", "xfs_readdir")
+
+
+@pytest.mark.parametrize(
+    ("functions", "covered", "host", "expected"),
+    [
+        ([FUNCTION], None, {}, SEEN),
+        ([FUNCTION], FUNCTION, {}, NOT_CALLED),
+        ([FUNCTION, IN_EXT4], FUNCTION, {}, SEEN),
+        ([FUNCTION, IN_XFS], None, {}, SEEN),
+        ([IN_XFS], None, {}, NOT_CALLED),
+        # The patch is not loaded.
+        (None, FUNCTION, {}, NOT_CALLED),
+        ([FUNCTION], None, {"abi": STOP_MACHINE}, SEEN),
+        ([FUNCTION], None, {"abi": STOP_MACHINE, "machine": "sparc64"}, HIDDEN),
+    ],
+)
+def test_what_a_run_proves_at_the_instruction(
+    tree: pathlib.Path,
+    functions: list[Function] | None,
+    covered: Function | None,
+    host: dict[str, t.Any],
+    expected: Proof,
+) -> None:
+    hooks = [HOOK.replace("show_stat", name) for name in ("cmdline_proc_show", "ext4_readdir [ext4]")]
+    (tree / "sys/kernel/tracing/enabled_functions").write_text("".join(hooks))
+    (tree / "proc/kcore").write_bytes(kcore(jump(NEW)))
+    patches = [loaded(patch_file(functions=tuple(functions)))] if functions else []
+    if covered:
+        patches.append(loaded(patch_file("top", functions=(covered,))))
+    prover = Prover(ModelKernel(tree), "fix", snapshot(), Verification(text=True), "the change")
+    assert prover.prove(snapshot(*patches, **host))[1] == expected

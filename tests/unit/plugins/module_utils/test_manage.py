@@ -196,6 +196,24 @@ def test_the_kernel_refuses_to_load(tmp_path: pathlib.Path, sent: str) -> None:
     assert names(kernel) == [("other", True)]
 
 
+@pytest.mark.parametrize(
+    ("abi", "number", "reason"),
+    [
+        (STOP_MACHINE, errno.EINVAL, "not_registered"),
+        (PER_TASK, errno.EINVAL, "unknown"),
+        # No errno is not the first one.
+        (PER_TASK, 0, "unknown"),
+    ],
+)
+def test_the_kind_of_kernel_decides_what_its_answer_means(
+    tmp_path: pathlib.Path, sent: str, abi: str, number: int, reason: str
+) -> None:
+    kernel = ModelKernel(tmp_path, abi=abi, fail={"load": (number, "")})
+    file = dataclasses.replace(FIX, abi=abi)
+    kernel.add_file(file)
+    assert manage(Task(Wanted("fix", State.ENABLED, file), sent), kernel)["reason"] == reason
+
+
 def test_a_stalled_load_is_taken_back(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path, OTHER, stall=["fix"])
     kernel.add_file(FIX)
@@ -424,6 +442,19 @@ def test_a_module_that_cannot_be_loaded_is_named(tmp_path: pathlib.Path, sent: s
     result = manage(Task(Wanted("fix", State.ENABLED, IN_XFS, load_targets=True), sent), kernel)
     assert (result["failed"], result["attempted"]) == (True, "load the module xfs")
     assert kernel.calls == ["load_target xfs"]
+
+
+def test_a_patch_that_somebody_else_loads_before_its_turn_is_left_alone(tmp_path: pathlib.Path, sent: str) -> None:
+    kernel = kernel_with_xfs(tmp_path)
+
+    def break_after_the_race(_name: str) -> None:
+        kernel.patches.append(loaded(IN_XFS, instance=9))
+        raise ValueError("a fault")
+
+    kernel.load_target = break_after_the_race
+    result = manage(Task(Wanted("fix", State.ENABLED, IN_XFS, load_targets=True), sent), kernel)
+    assert (result["attempted"], result["rolled_back"]) == ("load the module xfs", [])
+    assert names(kernel) == [("fix", True)]
 
 
 # ---- what happens between two steps ----

@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     PER_TASK,
     STOP_MACHINE,
     LoadedPatch,
+    StallingTask,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text as prover_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
@@ -124,6 +125,7 @@ def test_a_probe_that_changes_as_declared(tmp_path: pathlib.Path, enable: Enable
     result = enable(Effective(tmp_path), Verification(probe=CMDLINE))
     assert "failed" not in result
     assert proofs(result) == {"state": True, "probe": True, "log": True}
+    assert result["proofs"][1]["how"] == f"{CMDLINE} holds now and did not before."
 
 
 @pytest.mark.parametrize(
@@ -221,6 +223,16 @@ def test_a_probe_may_need_some_tries(tmp_path: pathlib.Path, enable: Enable, ret
     assert ("failed" not in result) == succeeds
 
 
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_probe_is_tried_as_often_as_was_asked_for(tmp_path: pathlib.Path, retries: int) -> None:
+    kernel = ModelKernel(tmp_path, loaded(FIX))
+    probe = Probe(argv=("sh", "-c", f"echo >> {tmp_path}/tries; false"), retries=retries)
+    with pytest.raises(StepFailed):
+        Prover(kernel, "fix", snapshot(), Verification(probe=probe), "the change").prove(kernel.snapshot())
+    assert (tmp_path / "tries").read_text() == "\n" * (retries + 1)
+    assert kernel.clock == retries
+
+
 @pytest.mark.parametrize(
     ("probe", "expected"),
     [
@@ -232,15 +244,34 @@ def test_a_probe_may_need_some_tries(tmp_path: pathlib.Path, enable: Enable, ret
         (Probe(argv=("echo", "$HOME; ls"), expect=r"^\$HOME; ls$"), True),
         (Probe(path="/nowhere", expect="x"), False),
         (Probe(path="/nowhere", reject="x"), False),
-        (Probe(path="/file", expect="yes"), True),
-        (Probe(path="/file", reject="yes"), False),
+        (Probe(path="/file", expect="^yes$"), True),
+        (Probe(path="/file", reject="^yes$"), False),
+        (Probe(path="/file", expect="^second$"), True),
+        (Probe(path="/file", reject="^second$"), False),
         (Probe(path="/never", expect="yes", timeout=0.2), False),
     ],
 )
 def test_probes(tmp_path: pathlib.Path, probe: Probe, expected: bool) -> None:
-    (tmp_path / "file").write_text("yes\n")
+    (tmp_path / "file").write_text("first\nyes\nsecond\n")
     os.mkfifo(tmp_path / "never")
     assert holds(probe, ModelKernel(tmp_path))[0] is expected
+
+
+def test_a_probe_that_cannot_run_shows_why(tmp_path: pathlib.Path) -> None:
+    assert "No such file or directory" in holds(Probe(argv=("/nowhere",)), ModelKernel(tmp_path))[1]
+
+
+@pytest.mark.parametrize(
+    ("probe", "expected"),
+    [
+        (Probe(argv=("uname", "-r")), "uname -r (return code 0)"),
+        (Probe(path="/file", expect="a"), "/file (expect 'a')"),
+        (Probe(path="/file", reject="b"), "/file (reject 'b')"),
+        (Probe(argv=("date",), expect="a", reject="b"), "date (expect 'a', reject 'b')"),
+    ],
+)
+def test_a_probe_is_named_by_what_it_runs_and_expects(probe: Probe, expected: str) -> None:
+    assert str(probe) == expected
 
 
 @pytest.mark.parametrize(
@@ -521,6 +552,17 @@ def test_on_stall_report(tmp_path: pathlib.Path, enable: Enable) -> None:
     assert (result["state"], result["changed"]) == ("in transition", True)
     assert result["stalling_tasks"][0]["command"] == "sleep"
     assert "is still running; it is held by sleep (pid 42) in hrtimer_nanosleep" in said(result)[-1]
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        (StallingTask(42, 42, "sleep"), "sleep (pid 42)"),
+        (StallingTask(42, 43, "sleep", ("f+0x1/0x2", "g+0x1/0x2")), "sleep (pid 42, thread 43) in f+0x1/0x2"),
+    ],
+)
+def test_a_stalling_task_is_named_by_what_is_known_of_it(task: StallingTask, named: str) -> None:
+    assert str(task) == named
 
 
 def test_what_was_disabled_by_force_stays_loaded(tmp_path: pathlib.Path) -> None:

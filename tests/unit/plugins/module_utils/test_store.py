@@ -7,18 +7,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pathlib
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import Note
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    loaded,
+    patch_file,
+    snapshot,
+)
 
 CONTENT = b"\x7fELF, a module"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -78,6 +92,53 @@ def test_a_copy_that_is_there_already_is_checked_again(files: Files, source: pat
     pathlib.Path(files.path(path)).write_bytes(b"another")
     with pytest.raises(FileChanged):
         copies.store(files, "fix", path, SHA256)
+
+
+def test_a_record_is_read_as_it_was_written(files: Files) -> None:
+    fix, old = patch_file(), patch_file("old")
+    displaced = (Displaced("old", True, old, under=("mid", "top")), Displaced("gone", False, None))
+    copies.note(files, loaded(fix, instance=7), fix, displaced, proven=False)
+    path = copies.copy_path("fix", fix.sha256)
+    assert copies.read(files, "fix") == StoredCopy(path, fix.sha256, 7, fix, displaced, proven=False)
+
+
+# ---- the files that are at hand ----
+
+FIX, OLD, OTHER_FIX = patch_file(), patch_file("old"), patch_file(content="2")
+DISPLACED = (Displaced("old", True, OLD), Displaced("gone", True, None))
+
+
+def path_of(file: PatchFile) -> str:
+    return copies.copy_path(file.name, file.sha256)
+
+
+def catalog_of(files: Files, *patches: LoadedPatch) -> Catalog:
+    host = snapshot(*patches)
+    return Catalog(lambda: Files(files.root), host, read_books(files, host))
+
+
+def test_what_recovery_has_unloaded_is_still_at_hand(files: Files) -> None:
+    fix = loaded(FIX, instance=7)
+    copies.note(files, fix, FIX, DISPLACED, proven=True)
+    catalog = catalog_of(files)
+    catalog.take_over(catalog_of(files, fix))
+    assert catalog.stored == {"fix": FIX}
+    assert catalog.paths == {FIX: path_of(FIX), OLD: path_of(OLD)}
+    assert catalog.displaced_by("fix") == DISPLACED
+
+
+@pytest.mark.parametrize(("noted", "stored"), [(FIX.sha256, {"fix": FIX}), (OTHER_FIX.sha256, {}), (None, {})])
+def test_the_files_of_an_interrupted_run_are_at_hand(
+    files: Files, noted: str | None, stored: dict[str, PatchFile]
+) -> None:
+    """Its copies from before it, unless another build has taken their place since, and what it brought."""
+    copies.note(files, loaded(FIX, instance=7), FIX, (), proven=True)
+    catalog = catalog_of(files)
+    steps = (Step(Action.LOAD, "old", OLD), Step(Action.WAIT, "old"))
+    before = {"fix": noted} if noted else {}
+    catalog.add_of(Note("root", "load old", "then", (), steps, (), before, "old", State.ENABLED))
+    assert catalog.stored == stored
+    assert catalog.paths == {file: path_of(file) for file in (*stored.values(), OLD)}
 
 
 # ---- writing ----
@@ -178,6 +239,26 @@ def test_what_is_accepted_is_on_disk_before_it_counts(files: Files, disk: Disk, 
     disk.asked.clear()
     boot_store.keep_file(files, "fix", SHA256, str(source))
     assert disk.asked == on_disk(boot_store.file_path("fix", SHA256), len(CONTENT))
+
+
+OTHER = Acceptance(unhealthy_boots=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (None, True),
+        (json.dumps(boot_store.to_plain(Acceptance())), True),
+        (json.dumps(boot_store.to_plain(OTHER)), False),
+        ("{", False),
+    ],
+)
+def test_what_is_accepted_is_restored_where_another_set_is_there(files: Files, text: str | None, written: bool) -> None:
+    """What is damaged stays for the administrator to look at."""
+    if text is not None:
+        durable.write(files, boot_store.ACCEPTED, text.encode())
+    assert boot_store.restore(files, OTHER) is written
+    assert (boot_store.read(files) == OTHER) is (text != "{")
 
 
 def test_what_is_gone_after_a_boot_anyway_does_not_wait_for_the_disk(
