@@ -106,12 +106,12 @@ def dies_inside(wanted: Wanted) -> None:
 
 def arrives(wanted: Wanted, expected: t.Sequence[tuple[str, bool, bool]]) -> None:
     """After a run that was killed the next one says so, and does what is wanted."""
-    assert journal.read_note(Kernel().files()), "the killed run left no note"
+    assert journal.is_noted(Kernel().files()), "the killed run left no note"
     again = run(wanted, Kernel())
     assert not again.get("failed"), again
     assert any("interrupted" in finding["cause"] for finding in again["findings"]), again["findings"]
     assert conditions() == expected, (wanted, conditions(), expected)
-    assert journal.read_note(Kernel().files()) is None
+    assert not journal.is_noted(Kernel().files())
 
 
 TASKS = (
