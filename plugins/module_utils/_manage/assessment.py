@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
@@ -31,10 +31,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 
 
-def observe(kernel: KernelProtocol) -> tuple[Snapshot, Books]:
-    """The snapshot of the host, with the digests from the collection's books, and these books."""
+def observe(kernel: KernelProtocol, of_program: bool = False) -> tuple[Snapshot, Books]:
+    """The snapshot of the host, with the digests from the collection's books, and these books (see read_books)."""
     snapshot = kernel.snapshot()
-    books = read_books(kernel.files(), snapshot)
+    books = read_books(kernel.files(), snapshot, of_program)
     return books.identify(snapshot), books
 
 
@@ -46,7 +46,7 @@ class Assessment:
     ) -> None:
         self.task = task
         self.kernel = kernel
-        self.before, self.books = observe(kernel)
+        self.before, self.books = observe(kernel, of_program=task.wanted.boot == AtBoot.ACCEPTED)
         self.before = predicted or self.before
         self.catalog = Catalog(kernel.files, self.before, self.books)
         if earlier:
@@ -101,7 +101,7 @@ class Assessment:
         return {
             "changed": self.plan.changes,
             "name": self.task.wanted.name,
-            "state": _state(after, self.task.wanted.name),
+            "state": state_of(after, self.task.wanted.name),
             "actions": [str(step) for step in self.plan.all_steps],
             "boot": boot_of(books.boot, after, self.task.wanted.name),
             "patch": describe_patch(patch, after, books) if patch and after.is_known else None,
@@ -114,17 +114,13 @@ class Assessment:
             **({"file": self.task.wanted.file.to_dict()} if self.task.wanted.file else {}),
         }
 
-    def standing(self) -> Plain:
-        """How the patch stands, for a result that was made earlier."""
-        name = self.task.wanted.name
-        return {"state": _state(self.before, name), "boot": boot_of(self.books.boot, self.before, name)}
-
     def needs_reboot(self, findings: t.Iterable[Finding], found: Snapshot, goal: Snapshot) -> bool:
         """Whether only a reboot finishes the task."""
         return task_needs_reboot([*findings, *self.plan.notes], self.plan, found, goal)
 
 
-def _state(snapshot: Snapshot, name: str) -> str:
+def state_of(snapshot: Snapshot, name: str) -> str:
+    """The state of a patch as results tell it."""
     if not snapshot.is_known:
         return "unknown"
     patch = snapshot.patch(name)
@@ -142,7 +138,7 @@ def _refused(before: Snapshot, task: Task, findings: t.Sequence[Finding]) -> Pla
         "changed": False,
         "msg": "Refused: " + " ".join(str(finding) for finding in refused),
         "name": task.wanted.name,
-        "state": _state(before, task.wanted.name),
+        "state": state_of(before, task.wanted.name),
         "reason": refused[0].reason,
         "cause": refused[0].cause,
         "remedy": refused[0].remedy,

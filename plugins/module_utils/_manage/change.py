@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import (
+    Assessment,
+    observe,
+    state_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
     LeftBehind,
     Recovery,
@@ -22,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import Transaction
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 
 if t.TYPE_CHECKING:
@@ -80,8 +85,9 @@ def change(assessment: Assessment) -> Plain:
 def _taken_back(task: Task, kernel: KernelProtocol, left: LeftBehind, result: Plain) -> tuple[Plain, Recovery]:
     """The result of a failed proof of what an interrupted run had enabled, after that was rolled back as well."""
     recovery = take_back(task, kernel, left)
-    after = Assessment(task, kernel, recovery.catalog)
-    return {**result, **after.standing()}, recovery
+    after, books = observe(kernel)
+    name = task.wanted.name
+    return {**result, "state": state_of(after, name), "boot": boot_of(books.boot, after, name)}, recovery
 
 
 def _other_run(who: object) -> Finding:

@@ -39,7 +39,7 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
     stalling_tasks = read_stalling_tasks(files, moving.enabled) if moving else ()
-    books = read_books(files, snapshot)
+    books = read_books(files, snapshot, of_program=True)
     unfinished = describe_unfinished(journal.read_note(files))
     report = boot_store.read_report(files)
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))

@@ -40,7 +40,8 @@ class Books:
 
     `copies` are the stored copies by the names of their patches, `unreadable_copies` the names of patches whose record
     cannot be read. `boot` is what is kept for the next boots, and `has_boot_program` says whether something loads that.
-    `boot_program_version` is the version of the collection that has made the program, None where that is not known.
+    `boot_program_version` is the version of the collection that has made the program, None where that is not known or
+    was not asked for.
     """
 
     copies: t.Mapping[str, StoredCopy] = field(default_factory=dict)

@@ -18,13 +18,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
-def read_books(files: Files, snapshot: Snapshot) -> Books:
-    """The stored copies of the patches that are loaded, and what is kept for the next boots."""
+def read_books(files: Files, snapshot: Snapshot, of_program: bool = False) -> Books:
+    """The stored copies of the patches that are loaded, and what is kept for the next boots.
+
+    `of_program` asks for the version of the boot program as well, a file that is larger than all others together.
+    """
     read = {patch.name: copies.read(files, patch.name) for patch in snapshot.patches}
     return Books(
         copies={name: copy for name, copy in read.items() if isinstance(copy, StoredCopy)},
         unreadable_copies=frozenset(name for name, copy in read.items() if isinstance(copy, Unreadable)),
         boot=boot.read(files),
         has_boot_program=boot.is_installed(files),
-        boot_program_version=known(boot.program_version(files)),
+        boot_program_version=known(boot.program_version(files)) if of_program else None,
     )

@@ -12,11 +12,9 @@ at any moment.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import typing as t
-import zipfile
 from dataclasses import asdict, dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
@@ -188,6 +186,10 @@ def program_version(files: Files) -> Reading[str]:
     content = files.bytes(PROGRAM)
     if not isinstance(content, bytes):
         return content
+    # Here and not above: few runs ask for it.
+    import io
+    import zipfile
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return archive.read(VERSION_ENTRY).decode("ascii", "replace").strip()

@@ -95,6 +95,7 @@ def test_a_run_without_change_reads_each_file_once(
         file_of["lp_one"].sha256,
     )
     assert read["/run/openeuler-livepatch/lp_two.json"] == read[boot_store.ACCEPTED] == 1
+    assert read[boot_store.PROGRAM] == 0
     assert read_twice(read) == []
 
 
