@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read, doubts
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read, check_known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
@@ -99,8 +99,7 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
         return note
     plan = Plan(note.steps, about=note.name)
     now, books = observe(kernel)
-    for doubt in doubts(now):
-        raise FindingError(doubt)
+    check_known(now)
     catalog = Catalog(kernel.files, now, books)
     catalog.add_of(note)
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
@@ -117,8 +116,10 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
 
 def _has_arrived_for(wanted: Wanted, note: journal.Note, now: Snapshot, catalog: Catalog) -> bool:
     """Whether nothing is left to be done for a task that wants what the run has enabled."""
+    if (wanted.name, wanted.state) != (note.name, note.state):
+        return False
     plan = make_plan(now, wanted, catalog.stored)
-    return (wanted.name, wanted.state) == (note.name, note.state) and not (plan.steps or plan.refusals)
+    return not (plan.steps or plan.refusals)
 
 
 def recover(task: Task, kernel: KernelProtocol) -> Recovery:
@@ -153,9 +154,8 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
         kernel.journal(f"{journal.who_am_i()}: an earlier run was interrupted ({note}); {outcome}")
     after, _books = observe(kernel)
-    for doubt in doubts(after):
-        # The note stays: the next run that can read the host goes on.
-        raise FindingError(doubt)
+    # Or else the note stays: the next run that can read the host goes on.
+    check_known(after)
     has_lost = bool(not_restored and gone_patches(before, plan, after))
     displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog)
     notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)

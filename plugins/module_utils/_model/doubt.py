@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
@@ -21,6 +21,12 @@ def doubts(snapshot: Snapshot) -> list[Finding]:
     """The refusals of a snapshot that does not tell what is loaded, enabled and live; none if it does."""
     found = [cannot_read(snapshot.undecided)] if snapshot.undecided else []
     return [*found, _contradiction(snapshot.disagreements)] if snapshot.disagreements else found
+
+
+def check_known(snapshot: Snapshot) -> None:
+    """Raise FindingError unless the snapshot tells what is loaded, enabled and live."""
+    for doubt in doubts(snapshot):
+        raise FindingError(doubt)
 
 
 def cannot_read(problems: t.Iterable[Unreadable]) -> Finding:
