@@ -66,8 +66,7 @@ class ActionModule(ActionBase):
         except FindingError as error:
             return {**result, **failure_of(error.finding)}
         if not self._is_watched(arguments):
-            if self._task.async_val:
-                fix_async_dir(self)
+            fix_async_dir(self)
             result.update(self._call(task_vars, {}, wrap_async=self._task.async_val))
             return _explained(result)
         first = self._call(task_vars, {"only_if_current": True})

@@ -31,8 +31,7 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         arguments = check_arguments(self, MODULE, LIVEPATCH_FILE_INFO)
         if arguments["remote_src"]:
-            if self._task.async_val:
-                fix_async_dir(self)
+            fix_async_dir(self)
             result.update(
                 self._execute_module(module_name=MODULE, task_vars=task_vars, wrap_async=self._task.async_val)
             )

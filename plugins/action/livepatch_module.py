@@ -119,8 +119,7 @@ class ActionModule(ActionBase):
         return remote
 
     def _run_module(self, task_vars: dict[str, t.Any] | None, handed_over: Result | None = None) -> Result:
-        if self._task.async_val:
-            fix_async_dir(self)
+        fix_async_dir(self)
         arguments = hand_over(self._task.args, handed_over or {})
         return t.cast(
             Result,

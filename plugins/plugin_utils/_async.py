@@ -12,11 +12,13 @@ from ansible.plugins.action import ActionBase
 
 
 def fix_async_dir(action: ActionBase) -> None:
-    """Make the directory of the connection's jobs an absolute one, before the job begins.
+    """Make the directory of the connection's jobs an absolute one, before the job of an asynchronous task begins.
 
     Otherwise the job takes `~` for its HOME, which `environment` may set, and whoever waits for it for the user's
     home: the result is not found.
     """
+    if not action._task.async_val:
+        return
     shell = action._connection._shell
     directory = action.get_shell_option("async_dir", default="~/.ansible_async")
     shell.set_option("async_dir", action._remote_expand_user(directory))
