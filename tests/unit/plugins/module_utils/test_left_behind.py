@@ -282,11 +282,7 @@ def test_a_run_that_fails_after_another_was_undone_tells_both(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = patched("fix")
-    host = Host(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(host.kernel, "files", dies_after_loading(host.kernel))
-        with pytest.raises(Cut):
-            host.run("fix", file=file)
+    host = cut_off_after_loading(tmp_path, monkeypatch, file)
     assert host.stack == ["fix"]
     with monkeypatch.context() as patch:
         patch.setattr(durable, "write", full_disk)
@@ -299,11 +295,7 @@ def test_what_is_to_be_proven_is_proven_also_where_it_cannot_be_noted(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = patched("fix")
-    host = Host(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(host.kernel, "files", dies_after_loading(host.kernel))
-        with pytest.raises(Cut):
-            host.run("fix", file=file)
+    host = cut_off_after_loading(tmp_path, monkeypatch, file)
     with monkeypatch.context() as patch:
         patch.setattr(durable, "write", full_disk)
         result = host.run("fix", file=file)
@@ -312,6 +304,16 @@ def test_what_is_to_be_proven_is_proven_also_where_it_cannot_be_noted(
     with monkeypatch.context() as patch:
         patch.setattr(journal, "write", full_disk)
         assert not host.run("fix", file=file)["proofs"]
+
+
+def cut_off_after_loading(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, file: PatchFile) -> Host:
+    """A host on which the run that loads this file is gone when the kernel has it."""
+    host = Host(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(host.kernel, "files", dies_after_loading(host.kernel))
+        with pytest.raises(Cut):
+            host.run(file.name, file=file)
+    return host
 
 
 def dies_after_loading(kernel: SysfsKernel) -> t.Callable[[], Files]:
