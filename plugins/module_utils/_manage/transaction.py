@@ -200,10 +200,13 @@ class Transaction:
     def _report(self, outcome: Outcome, findings: list[Finding], notes: list[Finding]) -> Plain:
         """The result, and the line in the host's log."""
         after, books = outcome.after, self.books
-        if self.plan.loads or self.plan.boot or outcome.failure:
-            after, books = observe(self.kernel)
-        result = self._assessment.result(after, books, findings)
         notes = [*notes, *notes_of(outcome)]
+        if self.plan.loads or self.plan.boot or outcome.failure:
+            last, books = observe(self.kernel)
+            # What the proof has seen a moment ago is known, also where the last look fails.
+            after = last if last.is_known else after
+            notes += [replace(doubt, severity=WARN) for doubt in doubts(last)]
+        result = self._assessment.result(after, books, findings)
         with_notes(result, after=notes)
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
         if outcome.stalled:

@@ -184,6 +184,21 @@ def test_who_is_not_root_sees_that_nothing_is_to_be_done(
     assert host.run(NAME, State.ABSENT)["reason"] == "not_root"
 
 
+@pytest.mark.parametrize("abi", ABIS)
+def test_the_last_look_of_a_run_takes_nothing_from_what_was_seen(tmp_path: pathlib.Path, abi: str) -> None:
+    host = host_with(tmp_path / "1", abi, False)
+    host.kernel.trouble = Trouble()
+    host.run(NAME, State.PRESENT, fix_for(abi))
+    asked = host.kernel.trouble.asked
+    last = max(number for number, path in enumerate(asked) if path == "/proc/modules")
+    host = host_with(tmp_path / "2", abi, False)
+    host.kernel.trouble = Trouble(errno.EACCES, number=last)
+    result = host.run(NAME, State.PRESENT, fix_for(abi))
+    assert not result.get("failed")
+    assert result["state"] == state_of(host) != "unknown"
+    assert "unreadable" in [finding["reason"] for finding in result["findings"]]
+
+
 @given(
     abi=st.sampled_from(ABIS),
     state=st.sampled_from(State),
