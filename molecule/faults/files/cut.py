@@ -21,6 +21,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
@@ -36,19 +37,31 @@ DIRECTORY = sys.argv[1]
 CALLS = ("load", "unload", "write_enabled")
 
 
-class MortalKernel(Kernel):
+class CountingKernel(Kernel):
+    """Counts the calls that change the kernel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, str]] = []
+        for name in CALLS:
+            setattr(self, name, functools.partial(self._call, name, getattr(self, name)))
+
+    def _call(self, name: str, call: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        result = call(*arguments)
+        self.calls.append((name, str(arguments[0])))
+        return result
+
+
+class MortalKernel(CountingKernel):
     """Dies when it has made the call of this number."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self.left = number
-        for name in CALLS:
-            setattr(self, name, functools.partial(self._call, getattr(self, name)))
+        self.number = number
 
-    def _call(self, call: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
-        self.left -= 1
-        result = call(*arguments)
-        if self.left == 0:
+    def _call(self, name: str, call: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        result = super()._call(name, call, *arguments)
+        if len(self.calls) == self.number:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -104,14 +117,44 @@ def dies_inside(wanted: Wanted) -> None:
     assert os.WIFSIGNALED(status), status
 
 
+def unfinished() -> t.Any:
+    """What the facts say about a run that has not ended."""
+    return gather(Kernel().files())["unfinished_run"]
+
+
 def arrives(wanted: Wanted, expected: t.Sequence[tuple[str, bool, bool]]) -> None:
-    """After a run that was killed the next one says so, and does what is wanted."""
-    assert journal.is_noted(Kernel().files()), "the killed run left no note"
+    """The facts show that a run was killed; the next one says so, and does what is wanted."""
+    assert wanted.name in unfinished()["patches"], unfinished()
     again = run(wanted, Kernel())
     assert not again.get("failed"), again
     assert any("interrupted" in finding["cause"] for finding in again["findings"]), again["findings"]
     assert conditions() == expected, (wanted, conditions(), expected)
     assert not journal.is_noted(Kernel().files())
+    assert unfinished() is None
+
+
+def finishes_forward(wanted: Wanted, calls: int) -> None:
+    """What was enabled and not yet proven is proven by the next run of the same task, and stays enabled meanwhile."""
+    begin_with(())
+    assert dies(wanted, calls)
+    kernel = CountingKernel()
+    result = run(wanted, kernel)
+    assert not result.get("failed"), result
+    assert kernel.calls == [], kernel.calls
+    assert unfinished() is None
+
+
+def is_taken_back_first(wanted: Wanted, calls: int, other: Wanted) -> None:
+    """A task for another patch takes back what nobody has proven, before it changes anything else."""
+    begin_with(())
+    assert dies(wanted, calls)
+    kernel = CountingKernel()
+    result = run(other, kernel)
+    assert not result.get("failed"), result
+    assert kernel.calls[0][1] == wanted.name, kernel.calls
+    assert any("it was rolled back" in finding["cause"] for finding in result["findings"]), result["findings"]
+    assert conditions() == [(other.name, True, False)], conditions()
+    assert unfinished() is None
 
 
 TASKS = (
@@ -137,6 +180,9 @@ def main() -> None:
             number += 1
         assert number > 1, wanted
         print(wanted.name, wanted.state, "killed after each of its", number - 1, "calls", flush=True)
+        if not enabled:
+            finishes_forward(wanted, number - 1)
+            is_taken_back_first(wanted, number - 1, Wanted("lp_b1", State.ENABLED, FILES["lp_b1"]))
     begin_with(())
     slow = Wanted("lp_slow", State.ENABLED, FILES["lp_slow"])
     dies_inside(slow)
