@@ -8,9 +8,9 @@
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 PYTHON ?= python3
 # The longest come first: as many run at a time as there are cores.
-SCENARIOS ?= build default faults stop_machine
-# What "make full" adds to these, one after the other: rollout has six VMs.
-LONGER := boot rollout
+SCENARIOS ?= default stop_machine
+# What "make full" adds to these, one after the other: build makes a kernel, rollout has six VMs.
+LONGER := faults build boot rollout
 CORES ?=
 TESTS ?=
 FOLDERS ?=
@@ -21,7 +21,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix mutants errors-page shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit plays sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix mutants errors-page shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -32,8 +32,8 @@ demo: ## live-patch a real kernel in a VM, step by step
 demo-kpatch: ## the same with kpatch-build and a kernel built for it (the first run takes 20 minutes)
 	$(GATE) demo-kpatch
 
-test: ## the nine targets from lint to molecule; this is what CI runs
-	$(GATE) lint unit sanity docs-lint docs collection galaxy browser molecule
+test: ## the ten targets from lint to molecule; this is what CI runs
+	$(GATE) lint unit plays sanity docs-lint docs collection galaxy browser molecule
 
 full: test ## everything of "make test", and then what takes longer (some hours)
 	$(GATE) fuzz matrix mutants demo demo-kpatch stand-in
@@ -44,6 +44,9 @@ lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
 
 unit: ## unit tests with branch coverage; TESTS="FILE FILE::TEST" runs these alone, without it
 	$(GATE) unit
+
+plays: ## tests of roles, playbooks and examples that run Ansible itself, without VMs
+	$(GATE) plays
 
 sanity: ## ansible-test sanity, without exceptions
 	$(GATE) sanity

@@ -30,6 +30,7 @@ from runner import ansible_test, versions
 from side_by_side import side_by_side
 from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Argv, Stop, chromium, run, tool_environ, tools, venv
 
+PLAYS = "tests/unit/plays"
 IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
@@ -63,7 +64,7 @@ def unit() -> None:
         return
     report = WORK / "coverage.json"
     reports = ["--cov", "--cov-report=term-missing", f"--cov-report=json:{report}"]
-    run([*pytest, *IN_PARALLEL, *reports], cwd=staged, env=environ)
+    run([*pytest, *IN_PARALLEL, *reports, f"--ignore={PLAYS}"], cwd=staged, env=environ)
     hold_coverage(json.loads(report.read_text(encoding="utf-8"))["totals"])
 
 
@@ -77,6 +78,12 @@ def hold_coverage(totals: dict[str, float]) -> None:
         print(f"    {percent:.1f} % of {totals[whole]} {what} are covered", flush=True)
         if percent < floor:
             raise Stop(f"The unit tests cover {percent:.1f} % of the {what} of plugins/: it must be {floor} %.")
+
+
+def plays() -> None:
+    """pytest of what only Ansible itself can show, each test with whole playbooks: roles, playbooks and examples."""
+    staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
+    run([tools() / "bin" / "python", "-m", "pytest", "--no-cov", *IN_PARALLEL, PLAYS], cwd=staged, env=environ)
 
 
 def sanity() -> None:
@@ -282,6 +289,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "matrix": matrix,
     "molecule": molecule,
     "mutants": mutants,
+    "plays": plays,
     "prepare": prepare,
     "sanity": sanity,
     "shell": shell,

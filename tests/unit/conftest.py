@@ -2,13 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many examples the property tests try, and in what order the tests run."""
+"""How many examples the property tests try."""
 
 from __future__ import annotations
 
 import importlib.util
-
-import pytest
 
 if importlib.util.find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
@@ -20,8 +18,3 @@ if importlib.util.find_spec("hypothesis"):
         )
     # "make fuzz" names the other one: an option of pytest comes later, and wins.
     settings.load_profile("unit")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that run whole playbooks: at the end, one process would wait for the other."""
-    items.sort(key=lambda item: "plugins" in item.path.parts)

@@ -83,9 +83,11 @@ def test_the_readme_says_what_each_holds() -> None:
     assert said["by hand"] == {name for name in NO_TEST if "bench" in name} | NEEDS_IMAGE
 
 
-def test_ci_runs_make_test_and_each_core_of_the_matrix() -> None:
+def test_ci_runs_make_test_each_core_of_the_matrix_and_the_longer_scenarios() -> None:
     jobs = yaml.safe_load(text_of(".github/workflows/test.yml"))["jobs"]
     commands = {name: [step.get("run", "") for step in job["steps"]] for name, job in jobs.items()}
     assert commands["test"][-1] == text_of(".ci/run").split("exec ")[1].strip() == "make test"
     assert commands["matrix"][-1].startswith("make matrix ")
     assert jobs["matrix"]["strategy"]["matrix"]["core"] == keys_of("tests/tools/matrix.py", "CORES")
+    assert commands["longer"][-1].startswith("make molecule SCENARIOS=")
+    assert set(jobs["longer"]["strategy"]["matrix"]["scenario"]) == variable("LONGER")

@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.openeuler.livepatch.tests.unit.rollout_stand_in import ENABLED, Rollout
+from ansible_collections.openeuler.livepatch.tests.unit.plays.rollout_stand_in import ENABLED, Rollout
 
 NAMES = [f"h{place}" for place in range(10)]
 NO_FILE, FIXED = {"release": "6.5"}, {"release": "6.7"}

@@ -21,7 +21,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 GUIDES = sorted((ROOT / "docs/docsite/rst").glob("*.rst"))
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("roles/*/README.md"))]
 PAGES = [*GUIDES, *READMES]

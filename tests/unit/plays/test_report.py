@@ -19,7 +19,7 @@ import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_report
 
-COLLECTION = Path(__file__).resolve().parents[4]
+COLLECTION = Path(__file__).resolve().parents[3]
 FILES = {"livepatch.csv", "livepatch.html", "livepatch.json", "livepatch.prom"}
 # Not by its name: "ansible-test units" has no commands in its PATH.
 ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"

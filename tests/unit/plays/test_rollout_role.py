@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.openeuler.livepatch.tests.unit.rollout_stand_in import DISABLED, ENABLED, Rollout
+from ansible_collections.openeuler.livepatch.tests.unit.plays.rollout_stand_in import DISABLED, ENABLED, Rollout
 
 
 @pytest.fixture(name="rollout")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples/role_testing/molecule/default"
 FIXTURE = ROOT / "tests/unit/plugins/module_utils/fixtures/livepatch_cmdline.ko"
 # Not by its name: "ansible-test units" has no commands in its PATH.

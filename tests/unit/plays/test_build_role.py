@@ -20,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.argumen
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Not by its name: "ansible-test units" has no commands in its PATH.
 ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
 OWN = {"method", "name", "patches", "sources", "kernel_release", "dest"}

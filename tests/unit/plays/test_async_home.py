@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Not by its name: "ansible-test units" has no commands in its PATH.
 ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
 
