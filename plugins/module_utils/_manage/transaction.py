@@ -175,7 +175,7 @@ class Transaction:
         notes = self._accept_again(files) if outcome.failure else []
         if not outcome.after.is_known:
             # The note stays as well: the next run that can read the host finds out what this one has left.
-            return [*notes, *(replace(doubt, severity=WARN) for doubt in doubts(outcome.after)), COPIES_STAY]
+            return [*notes, *_as_warnings(outcome.after), COPIES_STAY]
         lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
         notes += self.catalog.update(
             outcome.reached,
@@ -204,8 +204,7 @@ class Transaction:
         if self.plan.loads or self.plan.boot or outcome.failure:
             last, books = observe(self.kernel)
             # What the proof has seen a moment ago is known, also where the last look fails.
-            after = last if last.is_known else after
-            notes += [replace(doubt, severity=WARN) for doubt in doubts(last)]
+            after, notes = (last, notes) if last.is_known else (after, [*notes, *_as_warnings(last)])
         result = self._assessment.result(after, books, findings)
         with_notes(result, after=notes)
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
@@ -218,7 +217,7 @@ class Transaction:
             if self._stays and self._assessment.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         result["reboot_required"] = self._assessment.needs_reboot([*findings, *notes], outcome.after, goal)
-        done = (*outcome.done, *(self.plan.boot if self._boot_is_done(outcome) else ()))
+        done = (*outcome.done, *(self.plan.boot if _boot_is_done(self.plan, outcome) else ()))
         result["actions"] = [str(step) for step in done]
         result["changed"] = result["changed"] if outcome.failure else any(step.action != Action.WAIT for step in done)
         if done or outcome.failure:
@@ -227,9 +226,6 @@ class Transaction:
                 f"{journal.who_am_i()}: {steps}:{_digests(self.plan, self.catalog)} {ending_of(outcome)}"
             )
         return result
-
-    def _boot_is_done(self, outcome: Outcome) -> bool:
-        return not outcome.failure and not (outcome.stalled and self.plan.accepts)
 
     @property
     def _reduced(self) -> Acceptance | None:
@@ -319,6 +315,15 @@ class Transaction:
         """The failed result of a run that has not begun, because of something outside of the kernel."""
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
         return failed(self._assessment.result(self.before, self.books, ()), Failure(attempted, finding, number))
+
+
+def _boot_is_done(plan: Plan, outcome: Outcome) -> bool:
+    return not outcome.failure and not (outcome.stalled and plan.accepts)
+
+
+def _as_warnings(snapshot: Snapshot) -> list[Finding]:
+    """What the snapshot does not tell."""
+    return [replace(doubt, severity=WARN) for doubt in doubts(snapshot)]
 
 
 def _digests(plan: Plan, catalog: Catalog) -> str:
