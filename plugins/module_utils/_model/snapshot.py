@@ -202,16 +202,20 @@ class Snapshot:
         return next((patch for patch in self.patches if patch.in_transition), None)
 
     def stacks(self) -> dict[Function, tuple[LoadedPatch, ...]]:
-        """Function stacks: for each replaced function the enabled patches on it, oldest first; the last is live."""
+        """Function stacks: for each replaced function the patches on it, oldest first; the last is live.
+
+        A patch that is being disabled is still there: a task that has not yet switched runs it (klp_ftrace_handler in
+        kernel/livepatch/patch.c).
+        """
         stacks: dict[Function, tuple[LoadedPatch, ...]] = {}
         for patch in self.patches:
-            if patch.enabled:
+            if patch.enabled or patch.in_transition:
                 for function in patch.functions:
                     stacks[function] = (*stacks.get(function, ()), patch)
         return stacks
 
     def above(self, patch: LoadedPatch) -> dict[Function, tuple[LoadedPatch, ...]]:
-        """The enabled patches that cover this one, for each of its functions that is covered."""
+        """The patches that cover this one, for each of its functions that is covered."""
         stacks = self.stacks()
         covered = {}
         for function in patch.functions:
@@ -221,7 +225,7 @@ class Snapshot:
         return covered
 
     def covering(self, patch: LoadedPatch) -> set[LoadedPatch]:
-        """The enabled patches that cover this one on some function."""
+        """The patches that cover this one on some function."""
         return {above for stack in self.above(patch).values() for above in stack}
 
     def effect(self, patch: LoadedPatch) -> str:

@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
     known_or,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
     STOP_MACHINE,
     Function,
     Identity,
@@ -114,6 +115,8 @@ def _read_once(files: Files) -> Snapshot:
         patches = _order_by_state_file(sources, patches)
         stacking_enforced, reason = detect_stacking(config_path, config, patches)
         evidence.append(reason)
+    elif abi == PER_TASK:
+        patches = _order_by_stack_order(sources, patches)
     return Snapshot(
         release=release,
         machine=os.uname().machine,
@@ -179,6 +182,21 @@ def _order_by_state_file(sources: _Sources, patches: list[LoadedPatch]) -> list[
         missing = [name for name in sources.registered if name in by_name and name not in listed]
         sources.disagreements += [f"{STATE_FILE} does not list the loaded patch {name}." for name in missing]
     return sorted(patches, key=lambda patch: listed.index(patch.name) if patch.name in listed else -1)
+
+
+def _order_by_stack_order(sources: _Sources, patches: list[LoadedPatch]) -> list[LoadedPatch]:
+    """The patches in the kernel's order, where it tells (Linux 6.14): a module is listed before it is on the stack.
+
+    A module that is loaded and disabled is on no stack.
+    """
+    order: dict[str, int] = {}
+    for name in sources.registered:
+        number = sources.known_or(sources.files.number(f"{SYSFS}/{name}/stack_order"), None)
+        if number is not None:
+            order[name] = number
+    if len(set(order.values())) < len(order):
+        sources.disagreements.append(f"{SYSFS} shows two patches at one place: {order}.")
+    return sorted(patches, key=lambda patch: order.get(patch.name, 0)) if order else patches
 
 
 class _Module(t.NamedTuple):

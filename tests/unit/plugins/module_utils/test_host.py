@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
@@ -110,6 +111,44 @@ def test_patches_in_order_of_loading(tree: Tree) -> None:
     assert snapshot.taint == 36864
     stack = snapshot.stacks()[Function("vmlinux", "cmdline_proc_show", 1)]
     assert [patch.name for patch in stack] == ["lp_one", "lp_two"]
+
+
+def test_the_kernel_tells_the_order_itself(tree: Tree) -> None:
+    for name, place in (("lp_one", "2"), ("lp_two", "1")):
+        tree.patch(name, ["vmlinux/cmdline_proc_show,1"])
+        tree.write(f"/sys/kernel/livepatch/{name}/stack_order", f"{place}\n")
+    snapshot = read_snapshot(tree.files)
+    assert snapshot.is_known
+    assert [patch.name for patch in snapshot.patches] == ["lp_off", "lp_two", "lp_one"]
+    assert [patch["effective"] for patch in gather(tree.files)["patches"]] == ["none", "none", "full"]
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("1", "/sys/kernel/livepatch shows two patches at one place"),
+        ("up", "/sys/kernel/livepatch/lp_two/stack_order (damaged)"),
+    ],
+)
+def test_an_order_that_cannot_be_is_not_guessed(tree: Tree, place: str, reason: str) -> None:
+    for name, shown in (("lp_one", "1"), ("lp_two", place)):
+        tree.patch(name, ["vmlinux/cmdline_proc_show,1"])
+        tree.write(f"/sys/kernel/livepatch/{name}/stack_order", f"{shown}\n")
+    snapshot = read_snapshot(tree.files, pause=lambda _seconds: None)
+    assert not snapshot.is_known
+    assert any(reason in finding.cause for finding in doubts(snapshot))
+
+
+def test_what_is_being_disabled_still_covers(tree: Tree) -> None:
+    tree.patch("lp_one", ["vmlinux/cmdline_proc_show,1"])
+    tree.patch("lp_two", ["vmlinux/cmdline_proc_show,1"], enabled="0", transition="1")
+    facts = gather(tree.files)
+    assert {patch["name"]: patch["effective"] for patch in facts["patches"]} == {
+        "lp_one": "none",
+        "lp_off": "none",
+        "lp_two": "none",
+    }
+    assert [function["stack"] for function in facts["functions"]] == [["lp_one", "lp_two"]]
 
 
 def test_a_module_without_an_exit_function(tree: Tree) -> None:
