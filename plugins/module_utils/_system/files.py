@@ -97,4 +97,5 @@ def _folders(place: str) -> list[str]:
 
 def time_now() -> str:
     """The time of this host's clock in UTC, in the format of ISO 8601."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    # Without an argument gmtime asks time(2), which lags behind by up to a tick: a moment ago is the second before.
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time()))
