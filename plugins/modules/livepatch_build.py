@@ -245,6 +245,13 @@ release:
   returned: success
   type: str
   sample: 6.12.48-amd64
+kernel_build_id:
+  description:
+    - The build-id of that kernel's C(vmlinux), which tells it from another build of the same release.
+    - V(null) if there is no C(vmlinux), as in kernel headers alone, or it has no build-id. Then nobody compares it.
+  returned: success
+  type: str
+  sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
 method:
   description: The method that was used, V(kpatch) or V(kbuild).
   returned: unless the options leave the method open

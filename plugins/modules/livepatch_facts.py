@@ -130,10 +130,42 @@ ansible_facts:
           type: bool
           sample: true
         release:
-          description: The running kernel's release.
+          description:
+            - The running kernel's release, as it was built. A live patch may change what C(uname -r) shows, see
+              RV(ansible_facts.ansible_livepatch.kernel.shown_release).
           returned: always
           type: str
           sample: 6.12.48-amd64
+        kernel:
+          description: What tells the running kernel, beside its release.
+          returned: always
+          type: dict
+          contains:
+            build_id:
+              description:
+                - Its build-id (C(/sys/kernel/notes)), which tells builds of one release from each other.
+                - V(null) if it has none, or cannot be read; RV(ansible_facts.ansible_livepatch.unreadable) then has the file.
+              returned: always
+              type: str
+              sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
+            version:
+              description: What C(uname -v) shows; V(null) if that cannot be read.
+              returned: always
+              type: str
+              sample: "#1 SMP PREEMPT_DYNAMIC Debian 6.12.48-1 (2025-09-20)"
+            shown_release:
+              description: What C(uname -r) shows.
+              returned: always
+              type: str
+              sample: 6.12.48-amd64
+            evidence:
+              description:
+                - What tells the release if C(uname -r) shows another one; else V(null).
+                - The kernel itself does in C(/proc/kcore), which only root may read, and in a build salt; else the boot loader and the names of
+                  installed kernels do.
+              returned: always
+              type: str
+              sample: OSRELEASE in /proc/kcore
         machine:
           description: The host's architecture.
           returned: always
@@ -324,6 +356,11 @@ ansible_facts:
                   returned: always
                   type: str
                   sample: 6.12.48-amd64
+                kernel_build_id:
+                  description: The build-id of that kernel; V(null) if it was not known.
+                  returned: always
+                  type: str
+                  sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
                 since:
                   description: When it was accepted, in UTC.
                   returned: always
@@ -361,7 +398,7 @@ ansible_facts:
                   type: str
                   sample: The host went down while it was being loaded at boot.
             lost:
-              description: Patches that are accepted for another kernel, with none of that name for the running one.
+              description: Patches that are accepted for another kernel, or another build of it, with none of that name for the running one.
               returned: always
               type: list
               elements: dict
@@ -376,6 +413,11 @@ ansible_facts:
                   returned: always
                   type: str
                   sample: 6.12.43-amd64
+                kernel_build_id:
+                  description: The build-id of that kernel; V(null) if it was not known.
+                  returned: always
+                  type: str
+                  sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
             unhealthy_boots:
               description: How many boots in a row have loaded patches and did not end well.
               returned: always

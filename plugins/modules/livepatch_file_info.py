@@ -182,6 +182,13 @@ file:
       type: list
       elements: str
       sample: [9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08]
+    kernel_build_id:
+      description:
+        - The build-id of the kernel that it was built for, as in the manifest of M(openeuler.livepatch.livepatch_build) beside the file.
+        - V(null) if there is no manifest, it is of another file, or the build had no C(vmlinux).
+      returned: always
+      type: str
+      sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
     modinfo:
       description: The module's own information, as C(modinfo) shows it.
       returned: always

@@ -143,8 +143,8 @@ options:
       - Checks whose refusals are to be warnings only; the findings say that they were ignored. The kernel may still refuse.
       - With O(boot=accepted) they are kept, and ignored at each boot as well. A later task without O(ignore) does not change that.
       - What is in quarantine is not loaded at boot even then, until O(state=absent) has forgotten it.
-      - V(wrong_architecture), V(wrong_vermagic) and V(wrong_abi) are about the kernel that the file was built for; V(signature) and
-        V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
+      - V(wrong_architecture), V(wrong_vermagic), V(wrong_kernel) and V(wrong_abi) are about the kernel that the file was built for;
+        V(signature) and V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
         V(function_too_short) about the functions; V(target_not_loaded) and V(dependency) about other modules; V(kprobe),
         V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(quarantined) about a build that took this host down
         when it was loaded at boot; V(probe) about a probe that holds already.
@@ -155,6 +155,7 @@ options:
       - quarantined
       - wrong_architecture
       - wrong_vermagic
+      - wrong_kernel
       - wrong_abi
       - signature
       - symbol_missing
@@ -529,6 +530,13 @@ file:
       returned: always
       type: str
       sample: "6.12.48-amd64 SMP preempt mod_unload modversions "
+    kernel_build_id:
+      description:
+        - The build-id of the kernel that it was built for, as in the manifest of M(openeuler.livepatch.livepatch_build) beside the file.
+        - V(null) if there is no manifest, it is of another file, or the build had no C(vmlinux).
+      returned: always
+      type: str
+      sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
     builder:
       description: Who made it, V(kpatch), V(kpatch-openeuler) or V(hand-written).
       returned: always

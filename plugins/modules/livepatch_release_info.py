@@ -117,6 +117,11 @@ release:
           returned: always
           type: str
           sample: x86_64
+        kernel_build_id:
+          description: The build-id of that kernel; V(null) if the release does not tell.
+          returned: always
+          type: str
+          sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
         sha256:
           description: Digest of the file.
           returned: always

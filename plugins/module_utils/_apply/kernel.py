@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable, known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import SYSFS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -75,7 +76,10 @@ class Kernel:
     def load_target(self, name: str) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""
         modprobe = known(self.files().text("/proc/sys/kernel/modprobe")) or "/sbin/modprobe"
-        returned, printed = programs.run([modprobe, "--", name])
+        release, marks = read_running_kernel(self.files())
+        # modprobe goes by what uname -r shows.
+        version = ["-S", release] if marks.shown_release else []
+        returned, printed = programs.run([modprobe, *version, "--", name])
         if returned:
             raise OSError(errno.ENOENT, printed.strip())
 

@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Accepted,
     Quarantined,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
@@ -42,6 +43,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     troubles,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
@@ -128,7 +130,8 @@ class Boot:
         self._files: Files = kernel().files()
         self._say = say
         self._boot_id = known_or(self._files.text(boot_store.BOOT_ID), "")
-        self._release = known_or(self._files.text("/proc/sys/kernel/osrelease"), "")
+        release, marks = read_running_kernel(self._files)
+        self._running = KernelId(release, known(marks.build_id))
 
     def load(self) -> int:
         """Load the patches accepted for the running kernel, once in a boot. Returns 0 if all are enabled, else 1."""
@@ -137,11 +140,11 @@ class Boot:
             self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
             return 0
         acceptance, problem = self._learn()
-        due = acceptance.due(self._release)
-        for entry in acceptance.lost(self._release):
+        due = acceptance.due(self._running)
+        for entry in acceptance.lost(self._running):
             self._say(
-                f"{entry.name} is accepted for the kernel {entry.release}, and nothing of that name for the running "
-                f"{self._release}: the host may have lost this fix."
+                f"{entry.name} is accepted for the kernel {entry.kernel}, and nothing of that name for the running "
+                f"{self._running}: the host may have lost this fix."
             )
         reason = problem or self._why_nothing(acceptance)
         results = [Result(entry.name, SKIPPED, reason) for entry in due] if reason else self._load_all(acceptance, due)
@@ -186,8 +189,8 @@ class Boot:
             return boot_store.read_marker(self._files)
         except boot_store.Damaged:
             # The marker named some of these.
-            due = tuple(entry.sha256 for entry in acceptance.due(self._release))
-            return Marker("damaged", self._release, 0, loaded=due)
+            due = tuple(entry.sha256 for entry in acceptance.due(self._running))
+            return Marker("damaged", self._running.release, 0, loaded=due)
 
     def _why_nothing(self, acceptance: Acceptance) -> str:
         if acceptance.damaged:
@@ -203,8 +206,8 @@ class Boot:
 
     def _load_all(self, acceptance: Acceptance, due: t.Iterable[Accepted]) -> list[Result]:
         taint = known_or(self._files.number("/proc/sys/kernel/tainted"), 0)
-        marker = Marker(self._boot_id, self._release, taint)
-        owners = read_owners(self._files, self._release)
+        marker = Marker(self._boot_id, self._running.release, taint)
+        owners = read_owners(self._files, self._running.release)
         results = []
         for entry in due:
             quarantine = acceptance.quarantine_of(entry.sha256)

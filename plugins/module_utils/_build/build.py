@@ -160,6 +160,7 @@ def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: boo
         "path": builder.dest,
         "name": builder.name,
         "release": builder.release,
+        "kernel_build_id": manifest.get("kernel_build_id"),
         "manifest": manifest_path(builder.dest),
         "patch_file": manifest.get("patch_file"),
         "duration": manifest.get("duration"),

@@ -18,6 +18,7 @@ import re
 import shutil
 import typing as t
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     Builder,
@@ -30,7 +31,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import compile_error, parse_errors
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import (
+    build_id_in_tree,
+    read_config,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
@@ -68,7 +72,10 @@ class Cross:
 
 @dataclass(frozen=True)
 class Build:
-    """What to build: name and sources of the module, build tree and release of the kernel, flags, path of the .ko."""
+    """What to build: name and sources of the module, build tree and release of the kernel, flags, path of the .ko.
+
+    `kernel_build_id` is the build-id of the vmlinux in the tree; None where it has none, as a tree of headers alone.
+    """
 
     name: str
     sources: tuple[str, ...]
@@ -77,6 +84,7 @@ class Build:
     cflags: tuple[str, ...]
     dest: str
     cross: Cross = Cross()
+    kernel_build_id: str | None = None
 
     @property
     def forces_signatures(self) -> bool:
@@ -155,6 +163,7 @@ def prepare_build(
         cflags=tuple(cflags),
         dest=result_path(dest, name),
         cross=cross,
+        kernel_build_id=build_id_in_tree(tree, found),
     )
 
 
@@ -240,6 +249,7 @@ def inputs(build: Build, headers: t.Sequence[str], compiler: str, run: Run) -> P
     return {
         "name": build.name,
         "release": build.release,
+        "kernel_build_id": build.kernel_build_id,
         "cflags": list(build.cflags),
         "cross": build.cross.arguments,
         "environment": inherited(MAKE_VARIABLES),
@@ -299,13 +309,14 @@ def build_module(build: Build, directory: str, run: Run) -> Plain:
         "name": build.name,
         "abi": patch_file.abi,
         "release": build.release,
+        "kernel_build_id": build.kernel_build_id,
         "vermagic": patch_file.vermagic,
         "replace": patch_file.replace,
         "sha256": patch_file.sha256,
         # The user may have changed the files by now.
         "inputs": {**inputs(build, headers, compiler, run), "sources": compiled},
         "headers": headers,
-        "patch_file": patch_file.to_dict(),
+        "patch_file": with_changes(patch_file, kernel_build_id=build.kernel_build_id).to_dict(),
     }
 
 

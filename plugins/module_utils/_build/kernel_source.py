@@ -86,6 +86,7 @@ class Vmlinux:
     path: str
     release: str | None
     identity: str
+    build_id: str | None
     compiler: str | None
     has_debug_info: bool
 
@@ -98,15 +99,24 @@ def read_vmlinux(path: str) -> Vmlinux | None:
     try:
         with open(path, "rb") as stream:
             elf = ElfObject(stream)
+            build_id = elf.build_id(".notes") or elf.build_id()
             return Vmlinux(
                 path=path,
                 release=_release(stream),
-                identity=elf.build_id(".notes") or digest(path) or "",
+                identity=build_id or digest(path) or "",
+                build_id=build_id,
                 compiler=elf.compiler(),
                 has_debug_info=elf.has_section(".debug_info"),
             )
     except DAMAGE:
         return None
+
+
+def build_id_in_tree(tree: str, release: str) -> str | None:
+    """The build-id of the vmlinux in a build tree, if it has one, and that is of this release."""
+    path = os.path.join(tree, "vmlinux")
+    vmlinux = read_vmlinux(path) if os.path.isfile(path) else None
+    return vmlinux.build_id if vmlinux and vmlinux.release == release else None
 
 
 def _release(stream: t.BinaryIO) -> str | None:

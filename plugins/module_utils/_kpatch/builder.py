@@ -189,6 +189,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         "name": module_name(build.name),
         "abi": build.abi,
         "release": build.release,
+        "kernel_build_id": build.vmlinux.build_id,
         "vermagic": patch_file.vermagic,
         "replace": build.replace,
         "sha256": patch_file.sha256,
@@ -207,7 +208,9 @@ def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
     """Move the result into the directory, and read it. Raises FindingError if it is not what was asked for."""
     _refuse_other_patches(build)
     result = shutil.move(os.path.join(tree.out, build.name + ".ko"), directory)
-    patch_file = with_changes(read_patch_file(result, build.dest), replace=build.replace)
+    patch_file = with_changes(
+        read_patch_file(result, build.dest), replace=build.replace, kernel_build_id=build.vmlinux.build_id
+    )
     if patch_file.release != build.release:
         raise FindingError(
             Finding(

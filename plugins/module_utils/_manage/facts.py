@@ -16,7 +16,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     describe_stalling_tasks,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading, Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
+    Absent,
+    Reading,
+    Unreadable,
+    known,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
     StallingTask,
@@ -65,6 +70,16 @@ def _next_kernel(files: Files) -> Plain:
     return asdict(read_next_kernel(files))
 
 
+def _describe_kernel(snapshot: Snapshot) -> Plain:
+    marks = snapshot.marks
+    return {
+        "build_id": known(marks.build_id),
+        "version": marks.version,
+        "shown_release": marks.shown_release or snapshot.release,
+        "evidence": marks.evidence,
+    }
+
+
 def describe_host(
     snapshot: Snapshot,
     books: Books,
@@ -84,6 +99,7 @@ def describe_host(
         "stacking_enforced": snapshot.stacking_enforced,
         "release": snapshot.release,
         "machine": snapshot.machine,
+        "kernel": _describe_kernel(snapshot),
         "config_path": snapshot.config_path,
         "config": {
             option.name: {
@@ -119,9 +135,12 @@ def describe_host(
             "version": books.boot_program_version,
             "outdated": books.has_boot_program and is_older(books.boot_program_version or ""),
             "next_kernel": next_kernel,
-            "accepted": describe_boot(books.boot, snapshot.release),
+            "accepted": describe_boot(books.boot, snapshot.kernel),
             "quarantined": [asdict(entry) for entry in books.boot.quarantined],
-            "lost": [{"name": entry.name, "release": entry.release} for entry in books.boot.lost(snapshot.release)],
+            "lost": [
+                {"name": entry.name, "release": entry.release, "kernel_build_id": entry.kernel_build_id}
+                for entry in books.boot.lost(snapshot.kernel)
+            ],
             "unhealthy_boots": books.boot.unhealthy_boots,
             "held": books.boot.is_held,
             "nothing": boot_report.get("nothing") or None,

@@ -83,7 +83,7 @@ def _diff_text(snapshot: Snapshot, books: Books) -> str:
         for function in patch.functions:
             covered = f" (covered by {', '.join(other.name for other in above[function])})" if function in above else ""
             lines.append(f"  function: {function}{covered}")
-    accepted = [f"{entry.name} (sha256 {entry.sha256[:12]})" for entry in books.boot.due(snapshot.release)]
+    accepted = [f"{entry.name} (sha256 {entry.sha256[:12]})" for entry in books.boot.due(snapshot.kernel)]
     if accepted:
         lines.append(f"accepted for the next boots: {', '.join(accepted)}")
     return "".join(line + "\n" for line in lines) or "none\n"

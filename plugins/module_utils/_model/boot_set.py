@@ -10,16 +10,19 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
+
 UNHEALTHY_BOOTS = 3
 """After so many unhealthy boots in a row nothing is loaded any more."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A patch that is loaded again at boot, for one kernel release. `patch_file` is what was read in its file.
+    """A patch that is loaded again at boot, for one kernel. `patch_file` is what was read in its file.
 
     `ignore` are the checks that were ignored when it was accepted. `superseded_by` names the accepted patch that took
-    its place: it is not loaded, but is accepted again when that one is taken back.
+    its place: it is not loaded, but is accepted again when that one is taken back. `kernel_build_id` is the build-id of
+    the kernel, None where it was not known.
     """
 
     name: str
@@ -29,6 +32,12 @@ class Accepted:
     patch_file: dict[str, t.Any] = field(hash=False)
     ignore: tuple[str, ...] = ()
     superseded_by: str | None = None
+    kernel_build_id: str | None = None
+
+    @property
+    def kernel(self) -> KernelId:
+        """The kernel that it is accepted for."""
+        return KernelId(self.release, self.kernel_build_id)
 
 
 @dataclass(frozen=True)
@@ -60,25 +69,27 @@ class Acceptance:
         """Whether nothing is loaded because of too many unhealthy boots."""
         return self.unhealthy_boots >= UNHEALTHY_BOOTS
 
-    def due(self, release: str) -> tuple[Accepted, ...]:
+    def due(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What a boot of this kernel is to load, quarantined or not."""
-        return tuple(entry for entry in self.accepted if entry.release == release and entry.superseded_by is None)
+        return tuple(entry for entry in self.accepted if entry.kernel.may_be(kernel) and entry.superseded_by is None)
 
     def superseded_by(self, entry: Accepted) -> tuple[Accepted, ...]:
         """What this one has taken the place of, for the same kernel."""
         return tuple(
-            other for other in self.accepted if (other.superseded_by, other.release) == (entry.name, entry.release)
+            other for other in self.accepted if other.superseded_by == entry.name and other.kernel.may_be(entry.kernel)
         )
 
     def quarantine_of(self, sha256: str | None) -> Quarantined | None:
         """The quarantine of this content, if it is in one."""
         return next((entry for entry in self.quarantined if entry.sha256 == sha256), None)
 
-    def lost(self, release: str) -> tuple[Accepted, ...]:
+    def lost(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What other kernels have accepted and this one has not."""
-        here = {entry.name for entry in self.due(release)}
+        here = {entry.name for entry in self.due(kernel)}
         others = {
-            entry.name: entry for entry in self.accepted if entry.release != release and entry.superseded_by is None
+            entry.name: entry
+            for entry in self.accepted
+            if not entry.kernel.may_be(kernel) and entry.superseded_by is None
         }
         return tuple(entry for name, entry in others.items() if name not in here)
 
@@ -96,7 +107,7 @@ class Acceptance:
         kept = []
         for entry in self.accepted:
             is_same = (entry.name, entry.sha256) == (new.name, new.sha256)
-            if entry.release != new.release:
+            if not entry.kernel.may_be(new.kernel):
                 kept.append(entry)
             elif entry.superseded_by is not None:
                 is_deeper = entry.superseded_by in supersedes or (entry.superseded_by == new.name and not is_known)
@@ -108,7 +119,7 @@ class Acceptance:
                 kept.append(entry)
         if not is_known:
             kept.append(new)
-        return replace(self, accepted=_in_order(kept, new.release, order), unhealthy_boots=0)
+        return replace(self, accepted=_in_order(kept, new.kernel, order), unhealthy_boots=0)
 
     def without(self, name: str, restore: bool) -> Acceptance:
         """Forget a patch, for every kernel. `restore` accepts again what it had superseded.
@@ -125,12 +136,12 @@ class Acceptance:
         return replace(self, accepted=tuple(kept), quarantined=quarantined, unhealthy_boots=0)
 
 
-def _in_order(accepted: list[Accepted], release: str, order: t.Sequence[str]) -> tuple[Accepted, ...]:
+def _in_order(accepted: list[Accepted], kernel: KernelId, order: t.Sequence[str]) -> tuple[Accepted, ...]:
     """Bring those that the kernel has into its order; all others stay in their places."""
     places = [
         place
         for place, entry in enumerate(accepted)
-        if entry.release == release and entry.superseded_by is None and entry.name in order
+        if entry.kernel.may_be(kernel) and entry.superseded_by is None and entry.name in order
     ]
     moved = sorted((accepted[place] for place in places), key=lambda entry: order.index(entry.name))
     for place, entry in zip(places, moved):

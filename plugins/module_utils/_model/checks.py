@@ -17,7 +17,7 @@ PROBE = "probe"
 BUILD = "different_build"
 """The reason of the plan that a patch of the name is loaded in a different build."""
 
-OF_OTHER_KERNELS = frozenset({"wrong_architecture", "wrong_vermagic"})
+OF_OTHER_KERNELS = frozenset({"wrong_architecture", "wrong_vermagic", "wrong_kernel"})
 """The reasons of a file for another kernel. They tell more of it than BUILD."""
 
 
@@ -52,6 +52,12 @@ REASONS = {
         REFUSE,
         "The file is built for another kernel release or configuration.",
         "Build the patch against the build tree of the running kernel.",
+        ignorable=True,
+    ),
+    "wrong_kernel": Reason(
+        REFUSE,
+        "The file is built for another build of the kernel, which has the same release.",
+        "Build the patch with the `vmlinux` of the running kernel.",
         ignorable=True,
     ),
     "wrong_abi": Reason(
@@ -150,6 +156,12 @@ REASONS = {
         INFO,
         "The transition of another patch is running; the task waits until it ends.",
         "Nothing needs to be done.",
+    ),
+    "renamed_kernel": Reason(
+        WARN,
+        "A live patch has changed the name that `uname -r` shows; the collection goes by the one that the kernel was "
+        "built with.",
+        "Make sure that this is the running kernel, if only names of files tell it.",
     ),
     "taint": Reason(
         WARN,

@@ -13,6 +13,7 @@ import re
 import typing as t
 from dataclasses import asdict, dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity
 
 MODULE_NAME_MAX = 55
@@ -50,7 +51,7 @@ class PatchFile:
     kpatch-build set `replace` at run time only, and a hand-written one may build its structures at run time.
     `unnumbered` are the functions whose position the file does not give, so that their names must be unique.
     `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
-    is at hand.
+    is at hand. `kernel_build_id` is the build-id of the kernel that it was built for, from the same manifest.
     """
 
     path: str
@@ -69,11 +70,17 @@ class PatchFile:
     replace: bool | None = None
     signature: Signature | None = None
     source_patches: tuple[str, ...] = ()
+    kernel_build_id: str | None = None
 
     @property
     def release(self) -> str:
         """The kernel release that the file was built for: the first word of its vermagic."""
         return self.vermagic.split(" ", 1)[0]
+
+    @property
+    def kernel(self) -> KernelId:
+        """The kernel that the file was built for."""
+        return KernelId(self.release, self.kernel_build_id)
 
     @property
     def identity(self) -> Identity:

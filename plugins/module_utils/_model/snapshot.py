@@ -15,7 +15,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import (
+    NO_MARKS,
+    KernelId,
+    KernelMarks,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable, known
 
 PER_TASK = "per_task"
 """Mainline: insmod activates the patch and starts a transition, task by task."""
@@ -165,6 +170,7 @@ class Snapshot:
     `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
     `modules_disabled` says that the kernel neither loads nor unloads modules until it is booted again, `ftrace_failed`
     that its ftrace does nothing until then.
+    `release` is the name that the kernel was built with, and `marks` are what else tells it.
     """
 
     release: str
@@ -186,6 +192,12 @@ class Snapshot:
     module_plts: bool | None = None
     modules_disabled: bool = False
     ftrace_failed: bool = False
+    marks: KernelMarks = NO_MARKS
+
+    @property
+    def kernel(self) -> KernelId:
+        """The identity of the running kernel."""
+        return KernelId(self.release, known(self.marks.build_id))
 
     @property
     def is_known(self) -> bool:

@@ -48,7 +48,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irrev
     MODULES_DISABLED,
     ftrace_has_failed,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.notes import DamagedNotes, build_id
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 LIVEPATCH_TAINT = "K"
@@ -104,7 +106,7 @@ class _Sources:
 
 
 def _read_once(files: Files) -> Snapshot:
-    release = known(files.text("/proc/sys/kernel/osrelease")) or os.uname().release
+    release, marks = read_running_kernel(files)
     config_path, config = read_config(files, release)
     abi, evidence, why = detect_abi(files, config_path, config)
     sources = _Sources(files)
@@ -140,6 +142,7 @@ def _read_once(files: Files) -> Snapshot:
         module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
         modules_disabled=bool(known(files.flag(MODULES_DISABLED))),
         ftrace_failed=ftrace_has_failed(files),
+        marks=marks,
     )
 
 
@@ -272,6 +275,8 @@ def _read_functions(sources: _Sources, sysfs: str) -> t.Iterator[Function]:
 
 
 def _read_build_id(files: Files, module: str) -> str | None:
-    """The build-id in the ELF note that the kernel shows; the note is three 32 bit words, the name "GNU", the id."""
     note = known(files.bytes(f"/sys/module/{module}/notes/.note.gnu.build-id"))
-    return note[16:].hex() if note and len(note) > 16 and note[12:16] == b"GNU\0" else None
+    try:
+        return build_id(note) if note else None
+    except DamagedNotes:
+        return None

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
@@ -168,9 +169,13 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
 def _complete(patch_file: PatchFile, path: str) -> PatchFile:
     """Add what the manifest has and the file does not show.
 
-    Modules of kpatch-build set the replace flag at run time only, and no module names its source patches.
+    Modules of kpatch-build set the replace flag at run time only, and no module names its source patches, or the
+    build-id of its kernel.
     """
     manifest = _manifest_of(path, patch_file.sha256)
+    kernel_build_id = build_id_or_none(manifest.get("kernel_build_id"))
+    if kernel_build_id:
+        patch_file = with_changes(patch_file, kernel_build_id=kernel_build_id)
     inputs = manifest.get("inputs")
     made_from = inputs.get("patches") if isinstance(inputs, dict) else None
     if isinstance(made_from, list):

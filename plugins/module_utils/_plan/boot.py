@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Wanted
@@ -61,7 +62,7 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
         return _accept(snapshot, wanted, plan, context)
     if wanted.boot == AtBoot.TRIAL or wanted.state in (State.ABSENT, State.REVERTED):
         return _forget(snapshot, wanted, plan, boot)
-    if wanted.state == State.DISABLED and any(entry.name == wanted.name for entry in boot.due(snapshot.release)):
+    if wanted.state == State.DISABLED and any(entry.name == wanted.name for entry in boot.due(snapshot.kernel)):
         return _warn(
             plan,
             reason="still_accepted",
@@ -101,12 +102,18 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
     if abi_of(snapshot).loading_enables and file.replace is not False:
         # What is not enabled beside it now must not be at boot either: there it would be refused above the others.
         active = {patch.name for patch in after.patches if patch.enabled}
-        gone = gone.union(
-            entry.name for entry in boot.due(snapshot.release) if entry.name not in {*active, wanted.name}
-        )
-    known = next((entry for entry in boot.due(snapshot.release) if entry.sha256 == file.sha256), None)
+        gone = gone.union(entry.name for entry in boot.due(snapshot.kernel) if entry.name not in {*active, wanted.name})
+    known = next((entry for entry in boot.due(snapshot.kernel) if entry.sha256 == file.sha256), None)
     ignore = context.ignore
-    new = known or Accepted(wanted.name, file.sha256, snapshot.release, context.now, file.to_dict(), ignore)
+    new = known or Accepted(
+        name=wanted.name,
+        sha256=file.sha256,
+        release=snapshot.release,
+        since=context.now,
+        patch_file=file.to_dict(),
+        ignore=ignore,
+        kernel_build_id=snapshot.kernel.build_id,
+    )
     if ignore and new.ignore != ignore:
         new = replace(new, ignore=ignore)
     acceptance = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
@@ -173,7 +180,7 @@ def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
     A loaded patch that is not accepted is on trial, as is a different build than the accepted one. `none` stands for a
     patch that is neither loaded nor accepted.
     """
-    entry = next((entry for entry in boot.due(snapshot.release) if entry.name == name), None)
+    entry = next((entry for entry in boot.due(snapshot.kernel) if entry.name == name), None)
     loaded = snapshot.patch(name)
     if entry is None and loaded is None:
         return NOTHING
@@ -186,10 +193,16 @@ def _identity(entry: Accepted) -> Identity:
     return Identity(entry.patch_file.get("build_id"), entry.patch_file.get("srcversion"), entry.sha256)
 
 
-def describe_boot(boot: Acceptance, release: str) -> list[dict[str, t.Any]]:
+def describe_boot(boot: Acceptance, kernel: KernelId) -> list[dict[str, t.Any]]:
     """The patches that a boot of this kernel loads, in order, in plain types."""
     return [
-        {"name": entry.name, "sha256": entry.sha256, "release": entry.release, "since": entry.since}
-        for entry in boot.due(release)
+        {
+            "name": entry.name,
+            "sha256": entry.sha256,
+            "release": entry.release,
+            "kernel_build_id": entry.kernel_build_id,
+            "since": entry.since,
+        }
+        for entry in boot.due(kernel)
         if boot.quarantine_of(entry.sha256) is None
     ]

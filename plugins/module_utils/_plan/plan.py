@@ -93,7 +93,7 @@ def _refuse_host(snapshot: Snapshot, wanted: Wanted) -> list[Finding]:
 def _misfit(snapshot: Snapshot, wanted: Wanted, stored: Stored) -> tuple[Step, ...]:
     """The steps to look at where the file is for another kernel: that is what is wrong with it, not its build."""
     file = wanted.file
-    if file is None or (file.release, file.machine) == (snapshot.release, snapshot.machine):
+    if file is None or (file.kernel.may_be(snapshot.kernel) and file.machine == snapshot.machine):
         return ()
     return tuple(steps_of(change_set(snapshot, wanted, stored, other_build=True)))
 

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 MEMORY_RESERVE = 16 * 1024**2
@@ -74,6 +75,30 @@ def _vermagic_words(file: PatchFile, kernel: frozenset[str], config_path: str | 
             remedy="Build the patch against the build tree and the configuration of the running kernel.",
             why="The kernel compares these words and would answer ENOEXEC.",
         )
+
+
+@check("wrong_kernel")
+def kernel_build(circumstances: Circumstances) -> t.Iterator[Finding]:
+    host = circumstances.snapshot
+    for file in circumstances.files:
+        if file.kernel_build_id is None or file.release != host.release:
+            continue
+        if isinstance(host.marks.build_id, Unreadable):
+            yield Finding(
+                reason="wrong_kernel",
+                seen=f"{file.path} is built for the kernel {file.kernel}; the build-id of the running one cannot be "
+                f"read: {host.marks.build_id}.",
+                remedy=f"Make sure that the host runs that build of {host.release}.",
+                why="A patch fits only the code that it is made for.",
+                severity=WARN,
+            )
+        elif file.kernel.is_other_build(host.kernel):
+            yield Finding(
+                reason="wrong_kernel",
+                seen=f"{file.path} is built for the kernel {file.kernel}, the host runs {host.kernel}.",
+                remedy="Build the patch with the vmlinux of the running kernel, or boot the kernel that it is for.",
+                why="Two builds of a kernel share this release, and a patch fits only the code that it is made for.",
+            )
 
 
 @check("wrong_abi")

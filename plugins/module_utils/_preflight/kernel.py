@@ -90,6 +90,22 @@ def transition(circumstances: Circumstances) -> t.Iterator[Finding]:
         )
 
 
+@check("renamed_kernel")
+def renamed(circumstances: Circumstances) -> t.Iterator[Finding]:
+    host = circumstances.snapshot
+    if host.marks.shown_release:
+        yield Finding(
+            reason="renamed_kernel",
+            seen=f"uname -r shows {host.marks.shown_release}, and the kernel is {host.release} "
+            f"({host.marks.evidence}).",
+            remedy="Nothing needs to be done."
+            if host.marks.is_certain
+            else f"Make sure that the host runs {host.release}.",
+            why="A live patch has changed the name.",
+            severity=INFO if host.marks.is_certain else WARN,
+        )
+
+
 @check("taint")
 def taint(circumstances: Circumstances) -> t.Iterator[Finding]:
     bits = circumstances.snapshot.taint

@@ -31,9 +31,9 @@ class Files:
     def path(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip("/"))
 
-    def bytes(self, path: str) -> Reading[bytes]:
-        """The content of a file."""
-        return self._read(path, _content)
+    def bytes(self, path: str, offset: int = 0, count: int = -1) -> Reading[bytes]:
+        """The content of a file, or `count` bytes of it."""
+        return self._read(path, lambda place: _content(place, offset, count))
 
     def text(self, path: str) -> Reading[str]:
         """The content as text, without blanks and line breaks around it."""
@@ -85,9 +85,11 @@ class Files:
             return problem
 
 
-def _content(place: str) -> bytes:
+def _content(place: str, offset: int, count: int) -> bytes:
     with open(place, "rb") as stream:
-        return stream.read()
+        if offset:
+            stream.seek(offset)
+        return stream.read(count)
 
 
 def _folders(place: str) -> list[str]:

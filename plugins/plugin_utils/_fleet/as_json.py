@@ -76,6 +76,7 @@ def _host(host: Host) -> Plain:
         "age_seconds": host.age,
         "read_at": time_text(facts.read_at) if facts and facts.read_at else None,
         "kernel": facts.release if facts else None,
+        "kernel_build_id": facts.kernel_build_id if facts else None,
         "machine": facts.machine if facts else None,
         "abi": facts.abi if facts else None,
         "fixes": [

@@ -52,12 +52,16 @@ class Stack:
 
 @dataclass(frozen=True)
 class StoredPatch:
-    """A patch that a host keeps for a kernel release, because it is accepted or in quarantine."""
+    """A patch that a host keeps for a kernel release, because it is accepted or in quarantine.
+
+    `kernel_build_id` tells for which build of the kernel; None if that is not known.
+    """
 
     name: str
     release: str
     sha256: str | None = None
     why: str | None = None
+    kernel_build_id: str | None = None
 
     @property
     def reason(self) -> str:
@@ -82,6 +86,7 @@ class Facts:
 
     `read_at` is None if the facts do not say it. `notes` are sentences. `doubt` is a sentence on why nobody can tell
     whether a patch is effective, None if that can be told. `unfinished` is a run that has not ended.
+    `kernel_build_id` tells the kernel from other builds of its release, None if it is not known.
     `has_boot_program` says whether the boot program is installed, `loads_at_boot` whether it loads what is accepted.
     """
 
@@ -100,6 +105,7 @@ class Facts:
     unfinished: UnfinishedRun | None = None
     has_boot_program: bool = True
     loads_at_boot: bool = True
+    kernel_build_id: str | None = None
 
     def patch(self, name: str) -> Patch | None:
         """The loaded patch of this name, or None."""
@@ -220,12 +226,31 @@ def read_facts(data: t.Any) -> Facts:
         stacks=tuple(_stack(function) for function in facts.each("functions")),
         accepted=tuple(_stored(patch) for patch in boot.each("accepted")),
         quarantined=tuple(_stored(patch) for patch in boot.each("quarantined")),
-        notes=(*notes, *_transition_notes(facts), *_boot_notes(boot), *_other_notes(facts)),
+        notes=(
+            *notes,
+            *_kernel_notes(facts),
+            *_transition_notes(facts),
+            *_boot_notes(boot, facts.text("release")),
+            *_other_notes(facts),
+        ),
         doubt=doubt,
         unfinished=_unfinished(facts),
         has_boot_program=boot.flag("installed", False),
         loads_at_boot=boot.flag("installed", False) and not boot.flag("held", False),
+        kernel_build_id=build_id_of(facts),
     )
+
+
+def build_id_of(facts: Reader) -> str | None:
+    """The build-id of the running kernel; None where the facts do not tell it."""
+    return facts.inner("kernel").text_or_none("build_id")
+
+
+def _kernel_notes(facts: Reader) -> t.Iterator[str]:
+    kernel = facts.inner("kernel")
+    if kernel.has("evidence"):
+        shown, evidence = kernel.text_or_none("shown_release"), kernel.text_or_none("evidence")
+        yield f"uname -r shows {shown}, and the kernel is {facts.text('release')} ({evidence})."
 
 
 def _read_at(facts: Reader) -> tuple[datetime | None, list[str]]:
@@ -278,7 +303,11 @@ def _stack(function: Reader) -> Stack:
 
 def _stored(patch: Reader) -> StoredPatch:
     return StoredPatch(
-        patch.text("name"), patch.text("release"), patch.text_or_none("sha256"), patch.text_or_none("why")
+        name=patch.text("name"),
+        release=patch.text("release"),
+        sha256=patch.text_or_none("sha256"),
+        why=patch.text_or_none("why"),
+        kernel_build_id=patch.text_or_none("kernel_build_id"),
     )
 
 
@@ -295,11 +324,12 @@ def _transition_notes(facts: Reader) -> t.Iterator[str]:
     yield f"{transition.text('patch')} is being {doing}{stalled}."
 
 
-def _boot_notes(boot: Reader) -> t.Iterator[str]:
+def _boot_notes(boot: Reader, running: str) -> t.Iterator[str]:
     for patch in map(_stored, boot.each("quarantined")):
         yield f"{patch.name} is in quarantine on kernel {patch.release}: {patch.reason}"
     for patch in map(_stored, boot.each("lost")):
-        yield f"{patch.name} is accepted for kernel {patch.release}, but not for the running kernel."
+        kernel = f"another build of kernel {running}" if patch.release == running else f"kernel {patch.release}"
+        yield f"{patch.name} is accepted for {kernel}, but not for the running kernel."
     if boot.each("accepted") and not boot.flag("installed", False):
         yield "Patches are accepted, and no boot loads them: the boot program is not installed."
     if boot.flag("outdated", False):

@@ -217,7 +217,7 @@ def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: dat
 
 
 def _standing(release: Release, facts: Facts) -> Standing:
-    file = release.file_for(facts.release, facts.machine)
+    file = release.file_for(facts.release, facts.machine, facts.kernel_build_id)
     patch = facts.patch(release.name)
     has_fix = facts.release in release.fixed_in
     found = {words.FIXED_IN: f"Kernel {facts.release} contains the fix."} if has_fix else {}
@@ -262,7 +262,7 @@ def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str
     if not facts.supported:
         return {words.UNSUPPORTED: facts.why_unsupported or "The kernel does not support live patching."}
     if file is None:
-        return {words.NO_PATCH_FILE: f"The release has no patch file for kernel {facts.release}."}
+        return {words.NO_PATCH_FILE: release.why_no_file(facts.release, facts.machine, facts.kernel_build_id)}
     loaded = "loaded but not enabled" if facts.patch(release.name) else "not loaded"
     return {words.NOT_APPLIED: f"{release.name} is {loaded}."}
 
@@ -270,7 +270,8 @@ def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str
 def _drift(release: Release, facts: Facts, file: File | None, patch: Patch | None) -> dict[str, str]:
     """Whether the host has a different build than the release, as a status with a sentence."""
     if patch and file is None:
-        return {words.DRIFTED: f"{patch.name} is loaded, but the release has no patch file for kernel {facts.release}."}
+        why = release.why_no_file(facts.release, facts.machine, facts.kernel_build_id)
+        return {words.DRIFTED: f"{patch.name} is loaded. {why}"}
     if patch and file and _differ(patch.sha256, file.sha256):
         return {words.DRIFTED: f"The loaded {patch.name} is a different build than the release's."}
     for stored in facts.accepted:

@@ -41,7 +41,7 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     boots = f"the kernel {kernel} will boot"
     if kernel in release.fixed_in:
         return Verdict(True, f"{has_now} {boots}, which contains the fix.")
-    if release.file_for(kernel, facts.machine) is None:
+    if not release.files_for(kernel, facts.machine):
         return Verdict(False, f"{has_now} {boots}, for which the release has no file: build one before the reboot.")
     if kernel != facts.release:
         return _on_another_kernel(f"{has_now} {boots}", release, follows)

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader
 
 FORMAT = 1
+_BUILD_ID = re.compile(r"[0-9a-fA-F]{8,128}")
 CONTAINED = "contained"
 """In `supersedes`: all patches that the patch contains."""
 
@@ -22,13 +24,15 @@ CONTAINED = "contained"
 class File:
     """A release's patch file for one kernel.
 
-    `path` is relative to the folder of the release. What the release does not say is `None`.
+    `kernel_build_id` tells builds of one release from each other. `path` is relative to the folder of the release. What
+    the release does not say is `None`.
     """
 
     kernel_release: str
     machine: str | None = None
     sha256: str | None = None
     path: str | None = None
+    kernel_build_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,36 @@ class Release:
     fixed_in: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
 
-    def file_for(self, kernel_release: str, machine: str) -> File | None:
-        """The file for this kernel, or None. An empty machine stands for any."""
-        for file in self.files:
-            if file.kernel_release == kernel_release and (not file.machine or not machine or file.machine == machine):
-                return file
-        return None
+    def file_for(self, kernel_release: str, machine: str, build_id: str | None = None) -> File | None:
+        """The file for this kernel, or None. An empty machine stands for any.
+
+        Where the release has files for several builds of the kernel, `build_id` decides. A file that does not say for
+        which build it is comes after one that does.
+        """
+        files = self.files_for(kernel_release, machine)
+        if build_id:
+            exact = [file for file in files if file.kernel_build_id == build_id]
+            return next(iter(exact or [file for file in files if not file.kernel_build_id]), None)
+        return files[0] if len({file.kernel_build_id for file in files}) == 1 else None
+
+    def files_for(self, kernel_release: str, machine: str) -> list[File]:
+        """The files for all builds of this kernel. An empty machine stands for any."""
+        return [
+            file
+            for file in self.files
+            if file.kernel_release == kernel_release and (not file.machine or not machine or file.machine == machine)
+        ]
+
+    def why_no_file(self, kernel_release: str, machine: str, build_id: str | None) -> str:
+        """Why `file_for` returns None, as a sentence."""
+        if not self.files_for(kernel_release, machine):
+            return f"The release has no patch file for kernel {kernel_release}."
+        if build_id:
+            return f"The release has patch files for other builds of kernel {kernel_release}, not for {build_id}."
+        return (
+            f"The release has patch files for several builds of kernel {kernel_release}, and the build-id of the "
+            "running one is not known."
+        )
 
     def replaces(self, other: Release) -> bool:
         """Whether it contains the other release, by the name of its patch or by all of its CVEs."""
@@ -96,7 +124,15 @@ def _read_file(file: Reader) -> File:
         machine=file.text_or_none("machine"),
         sha256=file.text_or_none("sha256"),
         path=file.text_or_none("path"),
+        kernel_build_id=_build_id(file),
     )
+
+
+def _build_id(file: Reader) -> str | None:
+    value = file.text_or_none("kernel_build_id")
+    if value and not _BUILD_ID.fullmatch(value):
+        raise DataError("kernel_build_id of a file is not a build-id in hex.")
+    return value.lower() if value else None
 
 
 def kernel_name(name: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader, build_id_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, kernel_name
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
 
@@ -151,12 +151,12 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
     except DataError as error:
         return replace(host, problem=f"Its facts are not valid: {error}")
     host = replace(host, status=Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline, flaw=_flaw(facts))
-    file = release.file_for(facts.kernel, facts.machine)
+    file = release.file_for(facts.kernel, facts.machine, facts.build_id)
     if facts.kernel in release.fixed_in:
         return replace(host, status=Status.FIXED)
     if file:
         return replace(host, status=Status.HAS_FILE, file=file.path or "")
-    missing = f"The release has no file for the kernel {facts.kernel}."
+    missing = release.why_no_file(facts.kernel, facts.machine, facts.build_id)
     return replace(host, problem=missing if is_file_required else "")
 
 
@@ -262,6 +262,7 @@ class _Facts:
 
     kernel: str
     machine: str
+    build_id: str | None
     baseline: Baseline
     effective: str | None
     is_in_transition: bool
@@ -274,6 +275,7 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
     return _Facts(
         kernel=facts.text_or_none("release") or "",
         machine=facts.text_or_none("machine") or "",
+        build_id=build_id_of(facts),
         baseline=Baseline(disabled, facts.texts("trouble")),
         effective=(patch.text_or_none("effective") or "none") if patch else None,
         is_in_transition=bool(patch and patch.flag("in_transition", False)),

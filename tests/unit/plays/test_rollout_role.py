@@ -165,7 +165,7 @@ def test_preflight_takes_a_release_or_a_patch_file(rollout: Rollout) -> None:
     rollout.host("other", release="6.5")
     output = rollout.play("preflight", rollout.write_release(), returns=2)
     assert "The release has a file for the kernel 6.6." in output
-    assert "The release has no file for the kernel 6.5." in output
+    assert "The release has no patch file for kernel 6.5." in output
     assert [task["src"] for task in rollout.tasks("fresh") if task] == [str(rollout.folder / "fix_1.ko")]
     rollout.play("preflight", {"livepatch_src": "fix_1.ko"})
     assert [task["src"] for task in rollout.tasks("other") if task] == [str(rollout.folder / "fix_1.ko")]

@@ -27,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import detect_stacking
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -199,6 +200,7 @@ class ModelKernel:
             stacking_enforced=stacking_enforced,
             taint=known_or(self.files().number("/proc/sys/kernel/tainted"), 0),
             modules=frozenset(["ext4", *self.targets, *(patch.name for patch in self.patches)]),
+            marks=read_running_kernel(self.files())[1],
         )
 
     def load(self, path: str, sha256: str) -> None:

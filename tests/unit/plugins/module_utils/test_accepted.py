@@ -10,6 +10,7 @@ import dataclasses
 import errno
 import json
 import pathlib
+import struct
 import typing as t
 
 import pytest
@@ -20,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Accepted,
     Quarantined,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
@@ -33,6 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -51,7 +54,7 @@ def accepted(name: str, content: str = "1", release: str = RELEASE, **changes: t
 
 
 def names(acceptance: Acceptance, release: str = RELEASE) -> list[str]:
-    return [one.name for one in acceptance.due(release)]
+    return [one.name for one in acceptance.due(KernelId(release))]
 
 
 # ---- values ----
@@ -83,15 +86,30 @@ def test_what_was_superseded_is_accepted_once_when_it_is_accepted_again() -> Non
 
 def test_another_content_of_the_same_name_is_taken_back_too() -> None:
     acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("a", "2"), [], [])
-    assert [one.sha256 for one in acceptance.due(RELEASE)] == [accepted("a", "2").sha256]
-    assert [one.sha256 for one in acceptance.without("a", restore=True).due(RELEASE)] == [accepted("a").sha256]
+    assert [one.sha256 for one in acceptance.due(KernelId(RELEASE))] == [accepted("a", "2").sha256]
+    assert [one.sha256 for one in acceptance.without("a", restore=True).due(KernelId(RELEASE))] == [
+        accepted("a").sha256
+    ]
 
 
 def test_other_kernels_are_left_alone() -> None:
     acceptance = Acceptance((accepted("a", release="1.0"),)).with_accepted(accepted("b"), ["a"], [])
     assert names(acceptance, "1.0") == ["a"]
-    assert [one.name for one in acceptance.lost(RELEASE)] == ["a"]
-    assert acceptance.with_accepted(accepted("a"), [], []).lost(RELEASE) == ()
+    assert [one.name for one in acceptance.lost(KernelId(RELEASE))] == ["a"]
+    assert acceptance.with_accepted(accepted("a"), [], []).lost(KernelId(RELEASE)) == ()
+
+
+def test_another_build_of_the_kernel_is_another_kernel() -> None:
+    one, other = KernelId(RELEASE, "aa"), KernelId(RELEASE, "bb")
+    of_one = Acceptance((accepted("a", kernel_build_id="aa"), accepted("any")))
+    assert [entry.name for entry in of_one.due(one)] == ["a", "any"]
+    assert [entry.name for entry in of_one.due(KernelId(RELEASE))] == ["a", "any"]
+    assert [entry.name for entry in of_one.due(other)] == ["any"]
+    assert [entry.name for entry in of_one.lost(other)] == ["a"]
+    both = of_one.with_accepted(accepted("b", kernel_build_id="bb"), ["a", "any"], ["b"])
+    assert [entry.name for entry in both.due(one)] == ["a"]
+    assert [entry.name for entry in both.due(other)] == ["b"]
+    assert [entry.name for entry in both.superseded_by(both.due(other)[0])] == ["any"]
 
 
 def test_an_administrators_change_ends_the_hold() -> None:
@@ -112,7 +130,7 @@ def test_what_comes_back_is_still_in_quarantine() -> None:
     quarantined = Quarantined("a", accepted("a").sha256, RELEASE, "then", "It crashed.")
     acceptance = Acceptance((accepted("a"),), (quarantined,)).with_accepted(accepted("a", "2"), [], ["a"])
     again = acceptance.without("a", restore=True)
-    assert [one.sha256 for one in again.due(RELEASE)] == [quarantined.sha256]
+    assert [one.sha256 for one in again.due(KernelId(RELEASE))] == [quarantined.sha256]
     assert again.quarantined == (quarantined,)
 
 
@@ -143,6 +161,19 @@ def test_it_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     assert boot_store.read(files) == acceptance
     assert not files.unreadable
     assert (tmp_path / "var/lib/openeuler-livepatch").stat().st_mode & 0o777 == 0o700
+
+
+def test_books_without_build_ids_are_read(tmp_path: pathlib.Path) -> None:
+    files = Files(str(tmp_path))
+    data = boot_store.to_plain(Acceptance((accepted("a", kernel_build_id="aa"),)))
+    for entry in data["accepted"]:
+        del entry["kernel_build_id"], entry["patch_file"]["kernel_build_id"]
+    assert boot_store.from_plain(data) == Acceptance(
+        (dataclasses.replace(accepted("a"), patch_file=data["accepted"][0]["patch_file"]),)
+    )
+    assert PatchFile.from_dict(data["accepted"][0]["patch_file"]) == patch_file("a")
+    boot_store.write(files, boot_store.from_plain(data))
+    assert names(boot_store.read(files)) == ["a"]
 
 
 def test_a_marker_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
@@ -485,12 +516,35 @@ def test_what_is_in_quarantine_is_not_loaded_again(host: Host) -> None:
     assert host.acceptance == Acceptance()
 
 
+def note_build_id(root: pathlib.Path, digest: bytes) -> None:
+    (root / "sys/kernel").mkdir(parents=True, exist_ok=True)
+    note = struct.pack("=3I", 4, len(digest), 3) + b"GNU\0" + digest
+    (root / "sys/kernel/notes").write_bytes(note)
+
+
+def test_it_is_accepted_for_the_build_of_the_kernel(host: Host) -> None:
+    (host.root / "proc/sys/kernel").mkdir(parents=True, exist_ok=True)
+    (host.root / "proc/sys/kernel/osrelease").write_text(RELEASE, encoding="ascii")
+    note_build_id(host.root, b"\xaa" * 20)
+    result = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    assert result["boot"] == "accepted"
+    assert [one.kernel for one in host.acceptance.accepted] == [KernelId(RELEASE, "aa" * 20)]
+    assert gather_boot(host)["accepted"][0]["kernel_build_id"] == "aa" * 20
+    note_build_id(host.root, b"\xbb" * 20)
+    (patch,) = host.kernel.patches
+    assert boot_of(host.acceptance, host.kernel.snapshot(), patch.name) == "trial"
+    lost = {"name": "fix", "release": RELEASE, "kernel_build_id": "aa" * 20}
+    assert (gather_boot(host)["accepted"], gather_boot(host)["lost"]) == ([], [lost])
+    assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["changed"]
+    assert [one.kernel.build_id for one in host.acceptance.accepted] == ["aa" * 20, "bb" * 20]
+
+
 def test_facts(host: Host) -> None:
     host.run("fix", content="1", boot=AtBoot.ACCEPTED)
     elsewhere = dataclasses.replace(accepted("elsewhere"), release="1.0")
     boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, accepted=(elsewhere,)))
     boot = gather_boot(host)
-    assert boot["lost"] == [{"name": "elsewhere", "release": "1.0"}]
+    assert boot["lost"] == [{"name": "elsewhere", "release": "1.0", "kernel_build_id": None}]
     assert boot["installed"]
 
 

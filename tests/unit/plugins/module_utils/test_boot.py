@@ -12,6 +12,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
@@ -70,6 +72,11 @@ class Machine:
         self.write("proc/sys/kernel/osrelease", RELEASE)
         self.write("proc/sys/kernel/tainted", "0")
         self.files: dict[str, PatchFile] = {}
+        self.build_id = b""
+
+    @property
+    def acceptance_on_disk(self) -> Acceptance:
+        return boot_store.read(Files(str(self.root)))
 
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +104,10 @@ class Machine:
         shutil.rmtree(self.root / "run", ignore_errors=True)
         shutil.rmtree(self.root / "sys", ignore_errors=True)
         self.write("proc/sys/kernel/random/boot_id", f"boot {self.boots}")
+        if self.build_id:
+            (self.root / "sys/kernel").mkdir(parents=True)
+            note = struct.pack("=3I", 4, len(self.build_id), 3) + b"GNU\0" + self.build_id
+            (self.root / "sys/kernel/notes").write_bytes(note)
         self.kernel = MortalKernel(self, cut_at)
         for file in self.files.values():
             self.kernel.add_file(file)
@@ -190,6 +201,30 @@ def test_only_for_the_kernel_that_they_were_built_for(machine: Machine) -> None:
     assert "old is accepted for the kernel 6.12.1-amd64" in machine.said[0]
 
 
+def test_only_for_the_build_of_the_kernel_that_they_were_accepted_for(machine: Machine) -> None:
+    machine.accept("a")
+    machine.build_id = b"\xaa" * 20
+    entries = [dataclasses.replace(one, kernel_build_id="bb" * 20) for one in machine.acceptance_on_disk.accepted]
+    boot_store.write(Files(str(machine.root)), Acceptance(tuple(entries)))
+    assert machine.boot() == 0
+    assert machine.enabled == []
+    (said,) = machine.said
+    assert f"accepted for the kernel {RELEASE} with build-id {'bb' * 20}" in said
+    assert f"the running {RELEASE} with build-id {'aa' * 20}: the host may have lost this fix." in said
+    machine.build_id = b"\xbb" * 20
+    assert machine.boot() == 0
+    assert machine.enabled == ["a"]
+
+
+def test_a_file_for_another_build_of_the_kernel_is_refused_at_boot(machine: Machine) -> None:
+    machine.accept("other", kernel_build_id="bb" * 20)
+    machine.accept("mine", kernel_build_id="aa" * 20)
+    machine.build_id = b"\xaa" * 20
+    assert machine.boot() == 1
+    assert machine.report == {"other": "failed", "mine": "enabled"}
+    assert any("is built for the kernel" in line and "bb" * 20 in line for line in machine.said)
+
+
 def test_a_patch_that_the_host_does_not_survive(machine: Machine) -> None:
     machine.accept("a", "bad", "c")
     machine.deadly.add("bad")
@@ -228,7 +263,7 @@ def test_reverting_brings_back_what_was_superseded_before_the_boot(machine: Mach
     machine.kernel.is_booting = False
     result = manage(Task(Wanted("new", State.REVERTED), None), machine.kernel)
     assert (result["changed"], machine.enabled) == (True, ["old"])
-    assert [one.name for one in machine.acceptance.due(RELEASE)] == ["old"]
+    assert [one.name for one in machine.acceptance.due(KernelId(RELEASE))] == ["old"]
 
 
 def test_the_host_goes_down_soon_afterwards(machine: Machine) -> None:

@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifes
     manifest_path,
     read_manifest,
 )
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
 
 RELEASE = "6.12.48-test"
 FIXTURE = pathlib.Path(__file__).parent / "fixtures/livepatch_cmdline.ko"
@@ -229,6 +230,36 @@ def test_the_manifest_names_the_source_that_was_compiled(
 
     manifest = kbuild.build_module(build, str(directory), make_that_takes_time)
     assert manifest["inputs"]["sources"] == {source.name: compiled}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, None),
+        (tiny_elf.vmlinux(RELEASE), "01" * 20),
+        (tiny_elf.vmlinux("6.1.0-other"), None),
+        (tiny_elf.elf({".rodata": f"Linux version {RELEASE} (gcc)\0".encode()}), None),
+        (b"damaged", None),
+    ],
+)
+def test_the_vmlinux_in_the_tree_tells_the_build_of_the_kernel(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path, content: bytes | None, expected: str | None
+) -> None:
+    if content is not None:
+        (tree / "vmlinux").write_bytes(content)
+    build = prepare(tree, [source], tmp_path)
+    directory = tmp_path / "directory"
+    directory.mkdir()
+
+    def make(command: list[str]) -> tuple[int, str, str]:
+        if command[0] == "make":
+            shutil.copy(FIXTURE, directory / f"{build.name}.ko")
+            return 0, "", ""
+        return run(command)
+
+    manifest = kbuild.build_module(build, str(directory), make)
+    assert manifest["kernel_build_id"] == manifest["patch_file"]["kernel_build_id"] == expected
+    assert manifest["inputs"]["kernel_build_id"] == expected
 
 
 def test_what_the_compiler_read() -> None:

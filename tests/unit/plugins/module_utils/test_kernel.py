@@ -124,6 +124,19 @@ def test_a_target_is_loaded_by_the_program_that_the_kernel_calls(kernel: Kernel,
     assert (tmp_path / "called").read_text(encoding="utf-8").split() == ["--", "ext4"]
 
 
+def test_a_target_is_looked_for_among_the_modules_of_the_kernel_that_runs(
+    kernel: Kernel, tmp_path: pathlib.Path
+) -> None:
+    modprobe = program(tmp_path / "modprobe", f'printf "%s\\n" "$@" > {tmp_path}/called')
+    (tmp_path / "lib/modules/6.1.0").mkdir(parents=True)
+    (tmp_path / "sys/kernel/livepatch/renames").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/osrelease").write_text("6.1.0.6\n", encoding="utf-8")
+    (tmp_path / "proc/sys/kernel/modprobe").write_text(f"{modprobe}\n", encoding="utf-8")
+    kernel.load_target("ext4")
+    assert (tmp_path / "called").read_text(encoding="utf-8").split() == ["-S", "6.1.0", "--", "ext4"]
+
+
 def test_a_target_that_cannot_be_loaded_says_why(kernel: Kernel, tmp_path: pathlib.Path) -> None:
     modprobe = program(tmp_path / "modprobe", "echo 'FATAL: Module ext4 not found' >&2; exit 1")
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)

@@ -74,7 +74,7 @@ def test_vmlinux(tmp_path: pathlib.Path) -> None:
     vmlinux = kernel_source.read_vmlinux(str(path))
     assert vmlinux.release == "6.12.48-klp"
     assert vmlinux.compiler == "GCC: (Debian 14.2.0-19) 14.2.0"
-    assert vmlinux.identity == "01" * 20
+    assert vmlinux.identity == vmlinux.build_id == "01" * 20
     assert vmlinux.has_debug_info
 
 
@@ -84,6 +84,7 @@ def test_vmlinux_that_says_little(tmp_path: pathlib.Path) -> None:
     vmlinux = kernel_source.read_vmlinux(str(path))
     assert (vmlinux.release, vmlinux.compiler, vmlinux.has_debug_info) == (None, None, False)
     assert len(vmlinux.identity) == 64
+    assert vmlinux.build_id is None
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x7fELF", tiny_elf.vmlinux("6.12")[:100]])

@@ -132,6 +132,7 @@ def test_stop_machine_kernels_get_what_they_need(place: Place) -> None:
     assert manifest["abi"] == "stop_machine"
     assert manifest["replace"] is False
     assert manifest["release"] == RELEASE
+    assert manifest["kernel_build_id"] == manifest["patch_file"]["kernel_build_id"] == "01" * 20
     assert manifest["changed_functions"] == [{"object": "cgroup.o", "name": "cgroup_exit", "new": False}]
 
 

@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
@@ -388,7 +389,7 @@ def test_what_was_undone_is_not_accepted(tmp_path: pathlib.Path, monkeypatch: py
     monkeypatch.setattr(durable, "sync_directory", fails_second)
     result = host.run("new", file=patched("new"), supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert (result["errno"], host.stack) == ("EIO", ["old"])
-    assert [one.name for one in boot_store.read(host.kernel.files()).due(RELEASE)] == ["old"]
+    assert [one.name for one in boot_store.read(host.kernel.files()).due(KernelId(RELEASE))] == ["old"]
 
 
 # ---- the file ----

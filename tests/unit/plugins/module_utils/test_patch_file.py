@@ -96,6 +96,24 @@ def test_what_a_file_was_made_from_is_in_its_own_manifest(
     assert read_patch_file(str(copy)).source_patches == expected
 
 
+@pytest.mark.parametrize(
+    ("build_id", "expected"),
+    [("AB" * 20, "ab" * 20), (None, None), (7, None), ("", None), ("../x", None), (["ab" * 20], None)],
+)
+def test_the_kernel_that_a_file_is_for_is_in_its_manifest(
+    tmp_path: pathlib.Path, build_id: t.Any, expected: str | None
+) -> None:
+    copy = tmp_path / "livepatch_cmdline.ko"
+    copy.write_bytes(content())
+    manifest = {"sha256": read_patch_file(CMDLINE).sha256, "kernel_build_id": build_id}
+    (tmp_path / "livepatch_cmdline.ko.json").write_text(json.dumps(manifest))
+    file = read_patch_file(str(copy))
+    assert file.kernel_build_id == expected
+    assert PatchFile.from_dict(json.loads(json.dumps(file.to_dict()))).kernel == file.kernel
+    (tmp_path / "livepatch_cmdline.ko.json").write_text(json.dumps({**manifest, "sha256": "0" * 64}))
+    assert read_patch_file(str(copy)).kernel_build_id is None
+
+
 def test_a_module_of_two_objects() -> None:
     file = read_patch_file(TWO_OBJECTS)
     assert file.functions == (

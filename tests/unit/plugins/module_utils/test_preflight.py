@@ -24,7 +24,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     Finding,
     allow,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelMarks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
@@ -157,6 +159,44 @@ def test_the_exact_difference_of_the_vermagic_is_shown(words: list[str], text: s
     assert finding.reason == "wrong_vermagic"
     assert text in finding.seen
     assert "/boot/config" in finding.seen
+
+
+ONE, OTHER = "aa" * 20, "bb" * 20
+UNREADABLE = Unreadable("/sys/kernel/notes", "EACCES")
+
+
+@pytest.mark.parametrize(
+    ("of_file", "of_host", "expected"),
+    [
+        (ONE, ONE, []),
+        (None, ONE, []),
+        (ONE, Absent(), []),
+        (None, UNREADABLE, []),
+        (ONE, OTHER, [("wrong_kernel", REFUSE)]),
+        (ONE, UNREADABLE, [("wrong_kernel", WARN)]),
+    ],
+)
+def test_two_builds_of_one_release(of_file: str | None, of_host: t.Any, expected: list[tuple[str, str]]) -> None:
+    host, file = {"marks": KernelMarks(of_host)}, {"kernel_build_id": of_file}
+    assert seen(host=host, file=file) == expected
+    # A patch of the name that is loaded in a different build does not hide it.
+    assert seen(host=host, file={**file, "vermagic": "6.1.0 "})[0] == ("wrong_vermagic", REFUSE)
+
+
+def test_the_cause_names_the_two_builds() -> None:
+    (finding,) = findings(host={"marks": KernelMarks(OTHER)}, file={"kernel_build_id": ONE})
+    assert finding.seen == (
+        f"fix.ko is built for the kernel {RELEASE} with build-id {ONE}, the host runs {RELEASE} with build-id {OTHER}."
+    )
+    assert [one.severity for one in allow([finding], ["wrong_kernel"])] == [WARN]
+
+
+@pytest.mark.parametrize(("certain", "severity"), [(True, INFO), (False, WARN)])
+def test_a_changed_name_is_told(certain: bool, severity: str) -> None:
+    marks = KernelMarks(shown_release="6.12.48-amd64.7", evidence="/proc/cmdline", is_certain=certain)
+    (finding,) = findings(host={"marks": marks})
+    assert (finding.reason, finding.severity) == ("renamed_kernel", severity)
+    assert "shows 6.12.48-amd64.7, and the kernel is 6.12.48-amd64 (/proc/cmdline)" in finding.seen
 
 
 def test_an_equal_vermagic() -> None:

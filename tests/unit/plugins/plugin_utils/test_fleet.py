@@ -412,3 +412,42 @@ def test_what_is_written_can_be_encoded() -> None:
     for write in FORMATS:
         assert write(fleet).encode()
     assert json.loads(as_json(fleet))["hosts"][0]["name"] == "h\ufffd\ufffd"
+
+
+def test_the_build_of_the_kernel_decides_which_file_a_host_needs() -> None:
+    builds = [
+        {"kernel_release": KERNEL, "machine": "x86_64", "sha256": SHA, "kernel_build_id": "aa" * 20},
+        {"kernel_release": KERNEL, "machine": "x86_64", "sha256": OTHER_SHA, "kernel_build_id": "BB" * 20},
+    ]
+
+    def standing(build_id: str | None, *patches: dict[str, t.Any]) -> Host:
+        return host_of(facts(*patches, kernel={"build_id": build_id}), release(files=builds))
+
+    assert standing("aa" * 20, patch()).is_protected
+    assert standing("bb" * 20, patch()).headline == "drifted"
+    assert standing("bb" * 20, patch(sha256=OTHER_SHA)).is_protected
+    assert standing("cc" * 20, patch()).headline == "drifted"
+    assert standing("cc" * 20).headline == "no_patch_file"
+    assert "other builds of kernel" in standing("cc" * 20).why
+    assert not standing(None, patch()).is_protected
+    (shown,) = json.loads(as_json(fleet_of({"h": Answer(facts(kernel={"build_id": "aa" * 20}))}, (), synthetic.NOW)))[
+        "hosts"
+    ]
+    assert shown["kernel_build_id"] == "aa" * 20
+
+
+def test_a_changed_name_and_another_build_are_noted() -> None:
+    kernel = {"shown_release": "6.6.0-28.1", "evidence": "OSRELEASE in /proc/kcore"}
+    lost = [{"name": "lp", "release": KERNEL, "kernel_build_id": "bb" * 20}, {"name": "x", "release": "6.1"}]
+    host = host_of(facts(kernel=kernel, boot=boot(lost=lost)))
+    assert host.notes == (
+        f"uname -r shows 6.6.0-28.1, and the kernel is {KERNEL} (OSRELEASE in /proc/kcore).",
+        f"lp is accepted for another build of kernel {KERNEL}, but not for the running kernel.",
+        "x is accepted for kernel 6.1, but not for the running kernel.",
+    )
+
+
+def test_a_build_id_in_a_release_is_one() -> None:
+    files = [{"kernel_release": KERNEL, "kernel_build_id": "{{ x }}"}]
+    with pytest.raises(DataError, match="not a build-id"):
+        read_releases([("here", release(files=files))])

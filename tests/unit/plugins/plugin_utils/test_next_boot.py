@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.filter.livepatch_rollout import livepatch_rollout
@@ -68,3 +69,9 @@ def test_facts_that_are_not_valid_are_no_good_news() -> None:
     verdict = livepatch_rollout({"release": "6.6"}, "next_boot", release, "6.6", False)
     assert not verdict["is_safe"]
     assert "are not valid" in verdict["says"]
+
+
+def test_files_for_several_builds_are_files() -> None:
+    builds = tuple(replace(RELEASE.files[0], kernel_release="6.7", kernel_build_id=build) for build in ("aa", "bb"))
+    facts = Facts("6.6", "x86_64", patches=(TRIAL,))
+    assert judge(facts, replace(RELEASE, files=builds), "6.7", follows=True).is_safe

@@ -59,7 +59,7 @@ def marked(text: str) -> dict[str, str]:
         (
             facts(release="6.5"),
             True,
-            Host("h", Status.NO_PATCH_FILE, "6.5", problem="The release has no file for the kernel 6.5."),
+            Host("h", Status.NO_PATCH_FILE, "6.5", problem="The release has no patch file for kernel 6.5."),
         ),
         (facts(release="6.7"), True, Host("h", Status.FIXED, "6.7")),
         (facts(release=None), False, Host("h", Status.NO_PATCH_FILE)),
@@ -523,3 +523,41 @@ def test_the_summary_names_every_host_in_its_order() -> None:
     ]
     assert data["file"]["hosts"][2]["problem"] == "It broke."
     assert (data["summary"]["is_finished"], data["summary"]["stopped"]) == (False, "")
+
+
+BUILDS = Release(
+    id="Fix 1",
+    name="fix_1",
+    files=(
+        File("6.6", "x86_64", "00", "6.6/any.ko"),
+        File("6.6", "x86_64", "00", "6.6/a.ko", "aa" * 20),
+        File("6.6", "x86_64", "00", "6.6/b.ko", "bb" * 20),
+        File("6.7", "x86_64", "00", "6.7/a.ko", "aa" * 20),
+        File("6.8", "x86_64", "00", "6.8/a.ko", "aa" * 20),
+        File("6.8", "x86_64", "00", "6.8/b.ko", "bb" * 20),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "build_id", "file", "problem"),
+    [
+        ("6.6", "aa" * 20, "6.6/a.ko", ""),
+        ("6.6", "bb" * 20, "6.6/b.ko", ""),
+        ("6.6", "cc" * 20, "6.6/any.ko", ""),
+        ("6.6", None, "", "for several builds of kernel 6.6, and the build-id of the running one is not known."),
+        ("6.7", "aa" * 20, "6.7/a.ko", ""),
+        ("6.7", None, "6.7/a.ko", ""),
+        ("6.7", "cc" * 20, "", f"patch files for other builds of kernel 6.7, not for {'cc' * 20}."),
+        ("6.8", None, "", "for several builds of kernel 6.8"),
+        ("6.9", "aa" * 20, "", "The release has no patch file for kernel 6.9."),
+    ],
+)
+def test_the_build_id_chooses_among_files_for_one_release(
+    kernel: str, build_id: str | None, file: str, problem: str
+) -> None:
+    read = facts(release=kernel)
+    read["ansible_facts"]["ansible_livepatch"]["kernel"] = {"build_id": build_id}
+    host = hosts.choose("h", result(read), BUILDS, is_file_required=True)
+    assert (host.status, host.file) == (Status.HAS_FILE if file else Status.NO_PATCH_FILE, file)
+    assert problem in host.problem if problem else not host.problem
