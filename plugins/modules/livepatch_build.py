@@ -179,7 +179,8 @@ options:
     required: true
   kernel_release:
     description:
-      - Release of the kernel to build for, as C(uname -r) shows it there. Default is the build host's own kernel.
+      - Release of the kernel to build for, as RV(ignore:ansible_facts.livepatch.release) of M(openeuler.livepatch.livepatch_facts) has it.
+        Default is the build host's own kernel.
       - With O(method=kpatch) only the defaults of O(src_dir), O(vmlinux) and O(config) use it.
       - A tree in O(kernel_build) must be of this release.
     type: str

@@ -42,6 +42,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     is_module_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import parse_config
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     PatchFileError,
     read_patch_file,
@@ -145,7 +146,7 @@ def prepare_build(
             Finding(reason="bad_name", seen=f"{name!r} is not the name of a kernel module.", remedy=NAME_RULE)
         )
     _check_sources(name, files)
-    tree = tree or f"/lib/modules/{release or os.uname().release}/build"
+    tree = tree or f"/lib/modules/{release or own_release()}/build"
     found = _check_tree(tree)
     if release and release != found:
         raise BuildError(

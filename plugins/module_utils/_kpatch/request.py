@@ -34,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     is_module_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
 
 GIB = 1024**3
 
@@ -68,7 +69,7 @@ class Request:
 
 def read_request(params: Plain) -> Request:
     """The request from the module's options, with the usual paths of the files that they leave out."""
-    release = params["kernel_release"] or os.uname().release
+    release = params["kernel_release"] or own_release()
     source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
     return Request(
         patches=tuple(params["patches"]),

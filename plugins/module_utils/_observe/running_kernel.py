@@ -90,6 +90,11 @@ def read_running_kernel(files: Files) -> tuple[str, KernelMarks]:
     )
 
 
+def own_release() -> str:
+    """The release of the kernel that this host runs."""
+    return read_running_kernel(Files())[0]
+
+
 def _read_build_id(files: Files, notes: Reading[bytes]) -> Reading[str]:
     if not isinstance(notes, bytes):
         return notes
@@ -163,7 +168,7 @@ def _of_crash_dumps(files: Files) -> str | None:
 
 def _kcore_notes(files: Files) -> t.Sequence[Note]:
     """The notes in /proc/kcore, an ELF file of as many bytes as there are addresses."""
-    start = known_or(files.bytes(KCORE, 0, _MOST_HEADERS), b"")
+    start = known_or(files.part(KCORE, 0, _MOST_HEADERS), b"")
     if not start.startswith(_ELF64) or len(start) < 64:
         return ()
     order = "<" if start[5] == 1 else ">"
@@ -178,7 +183,7 @@ def _kcore_notes(files: Files) -> t.Sequence[Note]:
                 break
             try:
                 return parse_notes(
-                    known_or(files.bytes(KCORE, offset, length), b""), "little" if order == "<" else "big"
+                    known_or(files.part(KCORE, offset, length), b""), "little" if order == "<" else "big"
                 )
             except DamagedNotes:
                 break

@@ -31,8 +31,12 @@ class Files:
     def path(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip("/"))
 
-    def bytes(self, path: str, offset: int = 0, count: int = -1) -> Reading[bytes]:
-        """The content of a file, or `count` bytes of it."""
+    def bytes(self, path: str) -> Reading[bytes]:
+        """The content of a file."""
+        return self._read(path, _content)
+
+    def part(self, path: str, offset: int, count: int) -> Reading[bytes]:
+        """At most `count` bytes of a file, from `offset` on."""
         return self._read(path, lambda place: _content(place, offset, count))
 
     def text(self, path: str) -> Reading[str]:
@@ -85,7 +89,7 @@ class Files:
             return problem
 
 
-def _content(place: str, offset: int, count: int) -> bytes:
+def _content(place: str, offset: int = 0, count: int = -1) -> bytes:
     with open(place, "rb") as stream:
         if offset:
             stream.seek(offset)

@@ -72,7 +72,7 @@ def fixture_source(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def prepare(
-    tree: pathlib.Path,
+    tree: pathlib.Path | str,
     sources: list[pathlib.Path],
     dest: pathlib.Path | str,
     name: str | None = None,
@@ -95,6 +95,14 @@ def test_defaults(tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Pa
     assert build.release == RELEASE
     assert build.dest == str(tmp_path / "fix_1.ko")
     assert manifest_path(build.dest) == str(tmp_path / "fix_1.ko.json")
+
+
+def test_the_kernel_of_the_build_host_has_the_name_that_it_was_built_with(
+    source: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kbuild, "own_release", lambda: "6.1.0-built")
+    with pytest.raises(BuildError, match=r"/lib/modules/6\.1\.0-built/build on the build host"):
+        prepare("", [source], tmp_path)
 
 
 def test_a_directory_stands_for_its_sources(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:

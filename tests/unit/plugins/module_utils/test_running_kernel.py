@@ -279,11 +279,11 @@ def test_the_three_answers(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer() == ID.hex()
     real = Files.bytes
 
-    def refused(self: Files, path: str, offset: int = 0, count: int = -1) -> object:
+    def refused(self: Files, path: str) -> object:
         if path == NOTES:
             self.unreadable.append(Unreadable(path, "EACCES"))
             return self.unreadable[-1]
-        return real(self, path, offset, count)
+        return real(self, path)
 
     monkeypatch.setattr(Files, "bytes", refused)
     assert answer() == Unreadable(NOTES, "EACCES")

@@ -421,7 +421,7 @@ def test_the_build_of_the_kernel_decides_which_file_a_host_needs() -> None:
     ]
 
     def standing(build_id: str | None, *patches: dict[str, t.Any]) -> Host:
-        return host_of(facts(*patches, kernel={"build_id": build_id}), release(files=builds))
+        return host_of({**facts(*patches), "kernel": {"build_id": build_id}}, release(files=builds))
 
     assert standing("aa" * 20, patch()).is_protected
     assert standing("bb" * 20, patch()).headline == "drifted"
@@ -430,16 +430,15 @@ def test_the_build_of_the_kernel_decides_which_file_a_host_needs() -> None:
     assert standing("cc" * 20).headline == "no_patch_file"
     assert "other builds of kernel" in standing("cc" * 20).why
     assert not standing(None, patch()).is_protected
-    (shown,) = json.loads(as_json(fleet_of({"h": Answer(facts(kernel={"build_id": "aa" * 20}))}, (), synthetic.NOW)))[
-        "hosts"
-    ]
+    answer = Answer({**facts(), "kernel": {"build_id": "aa" * 20}})
+    (shown,) = json.loads(as_json(fleet_of({"h": answer}, (), synthetic.NOW)))["hosts"]
     assert shown["kernel_build_id"] == "aa" * 20
 
 
 def test_a_changed_name_and_another_build_are_noted() -> None:
     kernel = {"shown_release": "6.6.0-28.1", "evidence": "OSRELEASE in /proc/kcore"}
     lost = [{"name": "lp", "release": KERNEL, "kernel_build_id": "bb" * 20}, {"name": "x", "release": "6.1"}]
-    host = host_of(facts(kernel=kernel, boot=boot(lost=lost)))
+    host = host_of({**facts(boot=boot(lost=lost)), "kernel": kernel})
     assert host.notes == (
         f"uname -r shows 6.6.0-28.1, and the kernel is {KERNEL} (OSRELEASE in /proc/kcore).",
         f"lp is accepted for another build of kernel {KERNEL}, but not for the running kernel.",
