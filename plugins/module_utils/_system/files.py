@@ -31,13 +31,13 @@ class Files:
     def path(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip("/"))
 
-    def bytes(self, path: str) -> Reading[bytes]:
-        """The content of a file."""
-        return self._read(path, _content)
-
     def part(self, path: str, offset: int, count: int) -> Reading[bytes]:
         """At most `count` bytes of a file, from `offset` on."""
         return self._read(path, lambda place: _content(place, offset, count))
+
+    def bytes(self, path: str) -> Reading[bytes]:
+        """The content of a file."""
+        return self._read(path, _content)
 
     def text(self, path: str) -> Reading[str]:
         """The content as text, without blanks and line breaks around it."""
