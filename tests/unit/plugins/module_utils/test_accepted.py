@@ -10,7 +10,6 @@ import dataclasses
 import errno
 import json
 import pathlib
-import struct
 import typing as t
 
 import pytest
@@ -43,6 +42,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     ModelKernel,
     content_of,
     loaded,
+    note_build_id,
     patch_file,
     said,
 )
@@ -514,12 +514,6 @@ def test_what_is_in_quarantine_is_not_loaded_again(host: Host) -> None:
     assert gather_boot(host)["accepted"] == []
     assert host.run("fix", State.ABSENT)["changed"]
     assert host.acceptance == Acceptance()
-
-
-def note_build_id(root: pathlib.Path, digest: bytes) -> None:
-    (root / "sys/kernel").mkdir(parents=True, exist_ok=True)
-    note = struct.pack("=3I", 4, len(digest), 3) + b"GNU\0" + digest
-    (root / "sys/kernel/notes").write_bytes(note)
 
 
 def test_it_is_accepted_for_the_build_of_the_kernel(host: Host) -> None:

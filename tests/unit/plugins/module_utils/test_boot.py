@@ -12,7 +12,6 @@ import os
 import pathlib
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -41,6 +40,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     RELEASE,
     ModelKernel,
     content_of,
+    note_build_id,
     patch_file,
 )
 from hypothesis import given
@@ -105,9 +105,7 @@ class Machine:
         shutil.rmtree(self.root / "sys", ignore_errors=True)
         self.write("proc/sys/kernel/random/boot_id", f"boot {self.boots}")
         if self.build_id:
-            (self.root / "sys/kernel").mkdir(parents=True)
-            note = struct.pack("=3I", 4, len(self.build_id), 3) + b"GNU\0" + self.build_id
-            (self.root / "sys/kernel/notes").write_bytes(note)
+            note_build_id(self.root, self.build_id)
         self.kernel = MortalKernel(self, cut_at)
         for file in self.files.values():
             self.kernel.add_file(file)

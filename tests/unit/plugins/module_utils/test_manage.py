@@ -32,6 +32,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     ModelKernel,
     content_of,
     loaded,
+    note_build_id,
     patch_file,
     said,
 )
@@ -266,6 +267,9 @@ def test_whatever_is_raised_a_half_done_change_is_rolled_back(
         ({}, (), ["different_build"]),
         ({"vermagic": "6.1.0-other SMP "}, (), ["wrong_vermagic"]),
         ({"machine": "aarch64"}, (), ["wrong_architecture"]),
+        ({"kernel_build_id": "bb" * 20}, (), ["wrong_kernel"]),
+        ({"kernel_build_id": "bb" * 20}, ("wrong_kernel",), ["different_build"]),
+        ({"kernel_build_id": "aa" * 20}, (), ["different_build"]),
         # What the task ignores does not make the file replace another build unasked.
         ({"vermagic": "6.1.0-other SMP "}, ("wrong_vermagic",), ["different_build"]),
     ],
@@ -280,6 +284,7 @@ def test_a_file_for_another_kernel_is_named_as_that_where_another_build_is_loade
     check_mode: bool,
 ) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
+    note_build_id(tmp_path, b"\xaa" * 20)
     file = dataclasses.replace(OTHER_FIX, **changed)
     task = Task(Wanted("fix", State.ENABLED, file), other_sent, ignore=ignore, check_mode=check_mode)
     result = manage(task, kernel)
