@@ -110,6 +110,24 @@ def test_the_release_is_one_that_is_read_again(tmp_path: Path) -> None:
     assert release.files == (File("6.6", "x86_64", "00", "6.6/my_fix.ko"),)
 
 
+def test_the_release_names_the_build_of_each_kernel(tmp_path: Path) -> None:
+    tasks = yaml.safe_load((ROOT / "roles/build/tasks/release.yml").read_text(encoding="utf-8"))
+    patch_file = {"machine": "x86_64", "abi": "per_task", "sha256": "00"}
+    builds = [
+        {"release": "6.7", "path": "/srv/a.ko", "patch_file": {**patch_file, "kernel_build_id": None}},
+        {"release": "6.6", "path": "/srv/a.ko", "patch_file": {**patch_file, "kernel_build_id": "ab" * 20}},
+        # The manifest of an older version does not say it.
+        {"release": "6.5", "path": "/srv/a.ko", "patch_file": patch_file},
+    ]
+    text = tasks[0]["vars"]["__livepatch_build_files"].strip()
+    (files,) = shown(tmp_path, text, {"__livepatch_build_done": builds})
+    assert [(file["kernel_release"], file["kernel_build_id"]) for file in files] == [
+        ("6.5", None),
+        ("6.6", "ab" * 20),
+        ("6.7", None),
+    ]
+
+
 def test_the_packages_and_the_name(tmp_path: Path) -> None:
     distributions = {
         "openEuler": {"distribution": "openEuler", "os_family": "RedHat"},
