@@ -185,7 +185,7 @@ CASES = (
         "The patch file is for another kernel",
         is_for_another_kernel,
         ["no_patch_file"],
-        lambda facts, host: facts["boot"]["lost"] == [{"name": "fix", "release": RELEASE}],
+        lambda facts, host: [(lost["name"], lost["release"]) for lost in facts["boot"]["lost"]] == [("fix", RELEASE)],
     ),
     Case(
         "The next boot does not bring the patch back",
