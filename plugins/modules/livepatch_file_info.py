@@ -114,7 +114,7 @@ file:
       sample: []
     functions:
       description:
-        - The functions that it replaces. V(null) if they are made at run time.
+        - The functions that it replaces. V(null) if they are unknown, since they are made at run time or cannot be what they seem to be.
         - Each has RV(ignore:object), V(vmlinux) or a module's name, RV(ignore:name), RV(ignore:sympos), the position among the object's symbols of that name,
           RV(ignore:numbered), RV(ignore:force), by which C(stop_machine) kernels omit checks, and RV(ignore:old_size) and RV(ignore:new_size) in bytes,
           V(null) if not known.
@@ -126,7 +126,7 @@ file:
       sample: [{object: vmlinux, name: cgroup_exit, sympos: 1, numbered: false, force: 0, old_size: 333, new_size: 56}]
     replace:
       description:
-        - Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build.
+        - Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build, or if its code may set it.
         - For these the module reads it in the manifest of M(openeuler.livepatch.livepatch_build) beside the file, C(NAME.ko.json).
       returned: always
       type: bool

@@ -431,7 +431,9 @@ patch:
       type: str
       sample: /run/openeuler-livepatch/livepatch_cmdline-e164b957c98741ba.ko
     effective:
-      description: V(full) if each of its functions is live, V(partial) if some are covered by newer patches, V(none) if all are or it is disabled.
+      description:
+        - V(full) if each of its functions is live, V(partial) if some are covered by newer patches, V(none) if all are or it is disabled.
+        - V(null) if it is enabled and its functions are unknown.
       returned: always
       type: str
       sample: full

@@ -46,7 +46,8 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     data["functions"] = [asdict(function) for function in patch.functions]
     data["objects"] = sorted({function.object for function in patch.functions})
     data["boot"] = boot_of(books.boot, snapshot, patch.name)
-    data["effective"] = snapshot.effect(patch)
+    # Of an enabled patch whose functions nothing shows it is not known whether they are live.
+    data["effective"] = None if patch.enabled and not patch.functions else snapshot.effect(patch)
     data["reboot_required"] = stays_until_reboot(patch, snapshot)
     data["covered"] = [
         dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()

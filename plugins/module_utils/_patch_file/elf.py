@@ -73,11 +73,15 @@ class Symbol(t.NamedTuple):
 
 
 class Target(t.NamedTuple):
-    """Where a relocation points to: a section (None for an undefined symbol), an offset in it, the symbol's name."""
+    """Where a relocation points to: a section (None for an undefined symbol), an offset in it, the symbol's name.
+
+    `kind` is the relocation's type, a number of the machine's own.
+    """
 
     section: int | None
     offset: int
     symbol: str
+    kind: int
 
 
 class ElfObject:
@@ -132,6 +136,10 @@ class ElfObject:
     def is_data(self, section: int) -> bool:
         """Whether the section is in memory and may be written to (SHF_ALLOC, SHF_WRITE)."""
         return bool(self._elf.get_section(section)["sh_flags"] & 0x3 == 0x3)
+
+    def is_in_memory(self, section: int) -> bool:
+        """Whether the section is loaded with the module (SHF_ALLOC)."""
+        return bool(self._elf.get_section(section)["sh_flags"] & 0x2)
 
     def is_code(self, section: int) -> bool:
         """Whether the section is executable (SHF_EXECINSTR)."""
@@ -201,7 +209,7 @@ class Relocations:
         for relocation in relocations.iter_relocations():
             symbol = symbols.get_symbol(relocation["r_info_sym"])
             offset = symbol["st_value"] + relocation["r_addend"]
-            yield relocation["r_offset"], Target(_section_of(symbol), offset, symbol.name)
+            yield relocation["r_offset"], Target(_section_of(symbol), offset, symbol.name, relocation["r_info_type"])
 
 
 def _read_symbols(elf: ELFFile) -> t.Iterator[Symbol]:

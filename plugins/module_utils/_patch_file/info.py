@@ -13,7 +13,8 @@ from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import Replaced, livepatch_symbols
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import livepatch_symbols
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import Replaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import damaged, read_patch_file
 

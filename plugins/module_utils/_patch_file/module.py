@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import Livepatch, read_livepatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import read_livepatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import Livepatch
 
 
 class ElfModule(ElfObject):
