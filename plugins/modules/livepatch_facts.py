@@ -116,7 +116,7 @@ ansible_facts:
           type: str
           sample: per_task
         abi_evidence:
-          description: What the ABI was concluded from.
+          description: What the ABI was concluded from. What the kernel shows of itself counts more than a configuration file.
           returned: always
           type: list
           elements: str
@@ -176,11 +176,18 @@ ansible_facts:
           returned: always
           type: str
           sample: /boot/config-6.12.48-amd64
+        config_contradiction:
+          description:
+            - How that configuration contradicts what the running kernel shows of itself, in a sentence. Nothing of it is used then.
+            - V(null) if it does not.
+          returned: always
+          type: str
+          sample: null
         config:
           description:
             - The eight options that openEuler's documentation asks for, by name, each with RV(ignore:set), RV(ignore:value) and
               RV(ignore:needed_by), the ABIs that need it.
-            - The first two are V(null) if no configuration could be read.
+            - The first two are V(null) if no configuration could be read, or if it is not that of the running kernel.
           returned: always
           type: dict
           sample: {CONFIG_LIVEPATCH: {set: true, value: "y", needed_by: [per_task, stop_machine]}}

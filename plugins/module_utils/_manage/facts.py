@@ -101,6 +101,7 @@ def describe_host(
         "machine": snapshot.machine,
         "kernel": _describe_kernel(snapshot),
         "config_path": snapshot.config_path,
+        "config_contradiction": snapshot.config_contradiction,
         "config": {
             option.name: {
                 "set": option.value is not None if option.known else None,

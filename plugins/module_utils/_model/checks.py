@@ -168,6 +168,11 @@ REASONS = {
         "The kernel has had trouble since it booted.",
         "Look at its log; consider a reboot instead of a live patch.",
     ),
+    "config_contradicted": Reason(
+        WARN,
+        "The configuration file contradicts what the running kernel shows of itself, and is not used.",
+        "Put the configuration of the running kernel there.",
+    ),
     "panic": Reason(
         INFO,
         "The host is set to panic on trouble, so that a bad patch takes it down.",

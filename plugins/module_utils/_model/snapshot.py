@@ -165,6 +165,7 @@ class Snapshot:
     `stacking_enforced` says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only
     the first disabled patch and disables only the last enabled one; `None` where that is not known.
     `undecided` are the sources that decide and could not be read: the loaded modules, sysfs, the state file.
+    `config_contradiction` says in a sentence how the configuration file contradicts the kernel: nothing of it is used.
     `disagreements` are sentences about such sources that contradict each other. With either, nothing can be planned.
     `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
     `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
@@ -192,6 +193,7 @@ class Snapshot:
     module_plts: bool | None = None
     modules_disabled: bool = False
     ftrace_failed: bool = False
+    config_contradiction: str | None = None
     marks: KernelMarks = NO_MARKS
 
     @property

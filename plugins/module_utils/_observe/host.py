@@ -108,17 +108,20 @@ class _Sources:
 def _read_once(files: Files) -> Snapshot:
     release, marks = read_running_kernel(files)
     config_path, config = read_config(files, release)
-    abi, evidence, why = detect_abi(files, config_path, config)
+    abi, evidence, why, contradiction = detect_abi(files, config_path, config)
     sources = _Sources(files)
     modules = _read_modules(sources, has_modules=abi is not None)
     patches = _read_patches(sources, modules, read_owners(files, release))
     stacking_enforced = None
     if abi == STOP_MACHINE:
         patches = _order_by_state_file(sources, patches)
-        stacking_enforced, reason = detect_stacking(config_path, config, patches)
+        stacking_enforced, reason = detect_stacking(None if contradiction else config_path, config, patches)
         evidence.append(reason)
+        if stacking_enforced is False and config.get("CONFIG_LIVEPATCH_STACK") == "y":
+            contradiction = contradiction or f"The configuration is not that of the running kernel: {reason}."
     elif abi == PER_TASK:
         patches = _order_by_stack_order(sources, patches)
+    is_configured = config_path is not None and contradiction is None
     return Snapshot(
         release=release,
         machine=os.uname().machine,
@@ -126,10 +129,11 @@ def _read_once(files: Files) -> Snapshot:
         abi_evidence=tuple(evidence),
         why_unsupported=why,
         options=tuple(
-            Option(name, config.get(name), config_path is not None, needed_by)
+            Option(name, config.get(name) if is_configured else None, is_configured, needed_by)
             for name, needed_by in REQUIRED_OPTIONS.items()
         ),
         config_path=config_path,
+        config_contradiction=contradiction,
         patches=tuple(patches),
         modules=frozenset(module.name for module in modules),
         taint=known(files.number("/proc/sys/kernel/tainted")),
@@ -138,8 +142,8 @@ def _read_once(files: Files) -> Snapshot:
         stacking_enforced=stacking_enforced,
         undecided=tuple(sources.undecided),
         disagreements=tuple(sources.disagreements),
-        vermagic_words=vermagic_words(config) if config_path is not None else None,
-        module_plts=config.get(MODULE_PLTS) == "y" if config_path is not None else None,
+        vermagic_words=vermagic_words(config) if is_configured else None,
+        module_plts=config.get(MODULE_PLTS) == "y" if is_configured else None,
         modules_disabled=bool(known(files.flag(MODULES_DISABLED))),
         ftrace_failed=ftrace_has_failed(files),
         marks=marks,

@@ -120,6 +120,19 @@ def taint(circumstances: Circumstances) -> t.Iterator[Finding]:
         )
 
 
+@check("config_contradicted")
+def configuration(circumstances: Circumstances) -> t.Iterator[Finding]:
+    host = circumstances.snapshot
+    if host.config_contradiction:
+        yield Finding(
+            reason="config_contradicted",
+            seen=host.config_contradiction,
+            remedy=f"Put the configuration of the running kernel into {host.config_path}.",
+            why="The kernel's own evidence counts. Whether the file's vermagic fits the kernel is not checked.",
+            severity=WARN,
+        )
+
+
 @check("panic")
 def panic(circumstances: Circumstances) -> t.Iterator[Finding]:
     panics = circumstances.conditions.panics

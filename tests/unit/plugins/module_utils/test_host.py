@@ -293,8 +293,11 @@ def test_facts_of_a_quiet_host(tree: Tree) -> None:
 )
 def test_abi_by_configuration(tree: Tree, config: str, abi: str | None, said: str) -> None:
     tree.write(f"/boot/config-{RELEASE}", config)
+    if abi is None:
+        (tree.root / "sys/kernel/livepatch").rmdir()
     facts = gather(tree.files)
     assert facts["abi"] == abi
+    assert facts["config_contradiction"] is None
     assert facts["supported"] == (abi is not None)
     assert said in (facts["why_unsupported"] or facts["abi_evidence"][0])
 
@@ -390,7 +393,7 @@ def test_what_stays_unreadable_is_not_read_again(tree: Tree, reason: str, times:
 @pytest.mark.parametrize(
     ("stack", "config", "expected"),
     [
-        ("CONFIG_LIVEPATCH_STACK=y\n", True, True),
+        ("CONFIG_LIVEPATCH_STACK=y\n", True, False),
         ("", True, False),
         # An enabled patch behind a disabled one: a kernel with CONFIG_LIVEPATCH_STACK never shows that.
         ("", False, False),
@@ -437,7 +440,13 @@ def test_owners(tree: Tree) -> None:
 
 @pytest.mark.parametrize(
     ("config", "expected"),
-    [("CONFIG_LIVEPATCH=y\n", False), ("CONFIG_ARM64_MODULE_PLTS=y\n", True), (None, None)],
+    [
+        ("CONFIG_LIVEPATCH=y\n", False),
+        ("CONFIG_LIVEPATCH=y\nCONFIG_ARM64_MODULE_PLTS=y\n", True),
+        # It is not the configuration of this kernel.
+        ("CONFIG_ARM64_MODULE_PLTS=y\n", None),
+        (None, None),
+    ],
 )
 def test_far_jumps_of_arm64(tree: Tree, config: str | None, expected: bool | None) -> None:
     path = f"/boot/config-{RELEASE}"
