@@ -189,6 +189,14 @@ file:
       returned: always
       type: str
       sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
+    made_for:
+      description:
+        - The build of the out-of-tree module that it was made for, as in the manifest of M(openeuler.livepatch.livepatch_build) beside the file.
+        - Empty if it was made for no such module, or if there is no manifest of the file. A mark that the module lacks is V(null).
+      returned: always
+      type: list
+      elements: dict
+      sample: [{name: hello, vermagic: "6.12.48-amd64 SMP ", build_id: null, srcversion: 533BB7E5866E52F63B9ACCB}]
     modinfo:
       description: The module's own information, as C(modinfo) shows it.
       returned: always

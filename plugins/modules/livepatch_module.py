@@ -145,8 +145,8 @@ options:
       - What is in quarantine is not loaded at boot even then, until O(state=absent) has forgotten it.
       - V(wrong_architecture), V(wrong_vermagic), V(wrong_kernel) and V(wrong_abi) are about the kernel that the file was built for;
         V(signature) and V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
-        V(function_too_short) about the functions; V(target_not_loaded) and V(dependency) about other modules; V(kprobe),
-        V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(quarantined) about a build that took this host down
+        V(function_too_short) about the functions; V(target_built_in), V(target_not_loaded) and V(dependency) about other modules;
+        V(kprobe), V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(quarantined) about a build that took this host down
         when it was loaded at boot; V(probe) about a probe that holds already.
     type: list
     elements: str
@@ -162,6 +162,7 @@ options:
       - symbol_ambiguous
       - sympos_missing
       - function_too_short
+      - target_built_in
       - target_not_loaded
       - dependency
       - kprobe

@@ -51,6 +51,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.target import read_target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
 
 STAGES = {
@@ -196,6 +197,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         "inputs": inputs,
         "tools": {"kpatch_build": build.tool.version, "compiler": build.compiler},
         "targets": list(targets),
+        "made_for": patch_file.to_dict()["made_for"],
         "patch_file": patch_file.to_dict(),
         "changed_functions": changed_functions(done.printed),
         "duration": round(time.monotonic() - started, 1),
@@ -208,8 +210,12 @@ def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
     """Move the result into the directory, and read it. Raises FindingError if it is not what was asked for."""
     _refuse_other_patches(build)
     result = shutil.move(os.path.join(tree.out, build.name + ".ko"), directory)
+    target = read_target(build.request.oot_module) if build.request.oot_module else None
     patch_file = with_changes(
-        read_patch_file(result, build.dest), replace=build.replace, kernel_build_id=build.vmlinux.build_id
+        read_patch_file(result, build.dest),
+        replace=build.replace,
+        kernel_build_id=build.vmlinux.build_id,
+        made_for=(target,) if target else (),
     )
     if patch_file.release != build.release:
         raise FindingError(

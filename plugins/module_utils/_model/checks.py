@@ -101,11 +101,22 @@ REASONS = {
         "Patch a function that calls it.",
         ignorable=True,
     ),
+    "target_built_in": Reason(
+        REFUSE,
+        "A module that the patch changes is built into this kernel, which would wait for the module for ever.",
+        "Build the patch for `vmlinux`.",
+        ignorable=True,
+    ),
     "target_not_loaded": Reason(
         REFUSE,
         "A module that the patch changes is not loaded, and a `stop_machine` kernel does not patch it later.",
         "Load it, or set `load_targets: true`.",
         ignorable=True,
+    ),
+    "target_build": Reason(
+        WARN,
+        "A module that the patch changes is, or may be, another build than the one that the patch was made for.",
+        "Compare the sources of the two.",
     ),
     "dependency": Reason(
         REFUSE,

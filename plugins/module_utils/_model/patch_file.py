@@ -43,6 +43,24 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class TargetBuild:
+    """The build of a module for which a patch was made."""
+
+    name: str
+    vermagic: str
+    build_id: str | None = None
+    srcversion: str | None = None
+
+    @property
+    def release(self) -> str:
+        return self.vermagic.split(" ", 1)[0]
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(build_id=self.build_id, srcversion=self.srcversion)
+
+
+@dataclass(frozen=True)
 class PatchFile:
     """What a patch file says of itself.
 
@@ -51,7 +69,8 @@ class PatchFile:
     kpatch-build set `replace` at run time only, and a hand-written one may build its structures at run time.
     `unnumbered` are the functions whose position the file does not give, so that their names must be unique.
     `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
-    is at hand. `kernel_build_id` is the build-id of the kernel that it was built for, from the same manifest.
+    is at hand. `kernel_build_id` is the build-id of the kernel that it was built for, from the same manifest, and
+    `made_for` the builds of out-of-tree modules that it patches.
     """
 
     path: str
@@ -71,6 +90,7 @@ class PatchFile:
     signature: Signature | None = None
     source_patches: tuple[str, ...] = ()
     kernel_build_id: str | None = None
+    made_for: tuple[TargetBuild, ...] = ()
 
     @property
     def release(self) -> str:
@@ -110,6 +130,8 @@ class PatchFile:
             unnumbered=frozenset(_function(entry) for entry in functions or () if not entry["numbered"]),
             signature=None if signature is None else Signature(**signature),
             source_patches=tuple(values.pop("source_patches")),
+            # Records of version 1.0 lack it.
+            made_for=tuple(TargetBuild(**target) for target in values.pop("made_for", ())),
             **values,
         )
 

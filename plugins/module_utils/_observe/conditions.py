@@ -26,6 +26,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.targets import (
+    LoadedTarget,
+    added_paths,
+    read_targets,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
     Kprobe,
     Traced,
@@ -58,7 +63,8 @@ class Conditions:
 
     `symbols` are those of the functions that were asked for. `traced` are the functions in which ftrace calls a user;
     `ftrace_failed` says that ftrace has disabled itself. `loadable` has the modules that modprobe finds or that are
-    built in, `built_in` only the latter. `signers` are the names of the certificates in the keyrings, `key_ids` the
+    built in, `built_in` only the latter, `added` those that did not come with the kernel. `targets` are the loaded ones
+    that patches change. `signers` are the names of the certificates in the keyrings, `key_ids` the
     identifiers of their keys. `panics` names the settings in /proc/sys/kernel that turn trouble into a panic. `memory`
     is MemAvailable in bytes. `incapable` says what shows that this process may not load modules, though it is
     root's. `owner` is the other tool that has a file for the patch.
@@ -71,6 +77,8 @@ class Conditions:
     ftrace_failed: bool = False
     loadable: frozenset[str] | None = None
     built_in: frozenset[str] = frozenset()
+    added: frozenset[str] = frozenset()
+    targets: t.Mapping[str, LoadedTarget] = field(default_factory=dict)
     modules_disabled: bool | None = None
     sig_enforce: bool | None = None
     lockdown: str | None = None
@@ -93,6 +101,7 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     kallsyms = known(files.bytes(KALLSYMS))
     names = {(function.object, function.name) for function in functions}
     built_in = _built_in(files, release)
+    dependencies = known(files.text(f"/lib/modules/{release}/modules.dep"))
     keys = known(files.text("/proc/keys"))
     return Conditions(
         symbols=None if kallsyms is None else find_symbols(kallsyms, names),
@@ -100,8 +109,10 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         traced=read_traced(files),
         ftrace_enabled=known(files.flag(FTRACE_ENABLED)),
         ftrace_failed=ftrace_has_failed(files),
-        loadable=_loadable(files, release),
+        loadable=None if dependencies is None else _loadable(dependencies),
         built_in=built_in,
+        added=_module_names("\n".join(added_paths(dependencies or ""))),
+        targets=read_targets(files, {owner for owner, _name in names}),
         modules_disabled=known(files.flag(MODULES_DISABLED)),
         sig_enforce=_yes(known(files.text("/sys/module/module/parameters/sig_enforce"))),
         lockdown=_lockdown(files),
@@ -120,10 +131,7 @@ def _built_in(files: Files, release: str) -> frozenset[str]:
     return _module_names(known_or(files.text(f"/lib/modules/{release}/modules.builtin"), ""))
 
 
-def _loadable(files: Files, release: str) -> frozenset[str] | None:
-    dependencies = known(files.text(f"/lib/modules/{release}/modules.dep"))
-    if dependencies is None:
-        return None
+def _loadable(dependencies: str) -> frozenset[str]:
     return _module_names("\n".join(line.partition(":")[0] for line in dependencies.splitlines()))
 
 

@@ -246,7 +246,7 @@ def _read_patch(sources: _Sources, module: _Module, load_index: int, owners: t.M
         refcount=module.refcount,
         taint=module.taint,
         identity=Identity(
-            build_id=_read_build_id(files, module.name),
+            build_id=read_build_id(files, module.name),
             srcversion=known(files.text(f"/sys/module/{module.name}/srcversion")),
         ),
         load_index=load_index,
@@ -278,7 +278,8 @@ def _read_functions(sources: _Sources, sysfs: str) -> t.Iterator[Function]:
                 yield Function(object_name, name, int(sympos))
 
 
-def _read_build_id(files: Files, module: str) -> str | None:
+def read_build_id(files: Files, module: str) -> str | None:
+    """The build-id in the ELF notes of a module that the kernel shows."""
     note = known(files.bytes(f"/sys/module/{module}/notes/.note.gnu.build-id"))
     try:
         return build_id(note) if note else None

@@ -15,7 +15,11 @@ from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
+    PatchFile,
+    TargetBuild,
+    module_name,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
 
@@ -182,7 +186,15 @@ def _complete(patch_file: PatchFile, path: str) -> PatchFile:
         patch_file = with_changes(patch_file, source_patches=tuple(str(patch) for patch in made_from))
     if patch_file.replace is None and isinstance(manifest.get("replace"), bool):
         patch_file = with_changes(patch_file, replace=manifest["replace"])
-    return patch_file
+    return with_changes(patch_file, made_for=tuple(_made_for(manifest.get("made_for"))))
+
+
+def _made_for(entries: t.Any) -> t.Iterator[TargetBuild]:
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.keys() == TargetBuild.__annotations__.keys():
+            name, vermagic, *marks = (entry[key] for key in TargetBuild.__annotations__)
+            if isinstance(name, str) and isinstance(vermagic, str):
+                yield TargetBuild(name, vermagic, *(mark if isinstance(mark, str) else None for mark in marks))
 
 
 def _manifest_of(path: str, sha256: str) -> dict[str, t.Any]:

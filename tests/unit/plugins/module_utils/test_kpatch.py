@@ -768,8 +768,10 @@ def test_a_module_outside_of_the_kernels_source(place: Place) -> None:
     config = place.path / "config"
     place.config.rename(config)
     module = place.path / "x.ko"
-    module.write_text("a module")
-    place.build(oot_module=str(module), config=str(config), targets=("default",))
+    module.write_bytes(tiny_elf.elf({".modinfo": b"vermagic=6.1.0 SMP \0srcversion=AB\0"}, relocatable=True))
+    manifest = place.build(oot_module=str(module), config=str(config), targets=("default",))
+    made_for = [{"name": "x", "vermagic": "6.1.0 SMP", "build_id": None, "srcversion": "AB"}]
+    assert json.loads(json.dumps([manifest["made_for"], manifest["patch_file"]["made_for"]])) == [made_for, made_for]
     (call,) = place.called()
     assert value_of(call, "--oot-module") == str(module)
     assert value_of(call, "--oot-module-src") == value_of(call, "-s") != str(place.source)

@@ -25,17 +25,19 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     allow,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelMarks
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature, TargetBuild
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
+    Identity,
     LoadedPatch,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.targets import LoadedTarget
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
@@ -292,6 +294,54 @@ def test_targets_that_are_not_even_installed() -> None:
     (finding,) = findings(STOP_MACHINE, wanted=Wanted("fix", State.ENABLED, file, load_targets=True))
     assert (finding.reason, finding.severity) == ("target_not_loaded", REFUSE)
     assert "not installed" in finding.seen
+
+
+def test_a_target_that_is_not_even_installed_is_a_warning_where_the_kernel_waits_for_it() -> None:
+    file = {"functions": (Function("zfs", "zfs_sync"),)}
+    (finding,) = findings(file=file)
+    assert (finding.reason, finding.severity) == ("target_not_loaded", WARN)
+    assert "Nothing needs to be done" not in finding.remedy
+    assert seen(file=file, loadable=None) == [("target_not_loaded", INFO)]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("load_targets", [False, True])
+def test_a_target_that_is_built_in(abi: str, load_targets: bool) -> None:
+    wanted = Wanted("fix", State.ENABLED, patch_file(abi=abi, functions=(IN_ABSENT_MODULE,)), load_targets=load_targets)
+    (finding,) = findings(abi, wanted=wanted, built_in=frozenset(["xfs"]), loadable=frozenset())
+    assert (finding.reason, finding.severity) == ("target_built_in", REFUSE)
+    assert "vmlinux" in finding.remedy
+
+
+LOADED = Identity("1f", "ABC")
+MADE_FOR = TargetBuild("ext4", RELEASE + " SMP ", "1f", "ABC")
+
+
+@pytest.mark.parametrize(
+    ("loaded_target", "made_for", "expected"),
+    [
+        (LoadedTarget(LOADED), None, None),
+        (LoadedTarget(LOADED, is_out_of_tree=True), None, "out-of-tree"),
+        (LoadedTarget(LOADED, is_unsigned=True), None, "not signed"),
+        (LoadedTarget(LOADED, is_out_of_tree=True, is_unsigned=True), MADE_FOR, None),
+        (LoadedTarget(Identity("2f", "ABC")), MADE_FOR, "with build-id 1f"),
+        (LoadedTarget(Identity(None, "XYZ")), MADE_FOR, "srcversion XYZ is loaded"),
+        (LoadedTarget(Identity()), MADE_FOR, "unknown"),
+        (LoadedTarget(LOADED), dataclasses.replace(MADE_FOR, vermagic="5.10.0 SMP "), "for 5.10.0"),
+    ],
+)
+def test_which_build_a_target_is(
+    loaded_target: LoadedTarget, made_for: TargetBuild | None, expected: str | None
+) -> None:
+    file = {"functions": (IN_MODULE,), "made_for": (made_for,) if made_for else ()}
+    found = findings(file=file, targets={"ext4": loaded_target})
+    assert [(finding.reason, finding.severity) for finding in found] == [("target_build", WARN)] * bool(expected)
+    assert not expected or expected in found[0].seen
+
+
+def test_an_installed_target_that_did_not_come_with_the_kernel() -> None:
+    found = seen(file={"functions": (IN_ABSENT_MODULE,)}, added=frozenset(["xfs"]))
+    assert found == [("target_build", WARN), ("target_not_loaded", INFO)]
 
 
 def test_dependencies_may_be_loaded_or_built_in() -> None:
