@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known, known_or
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading, known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -65,16 +65,19 @@ class Detected(t.NamedTuple):
     contradiction: str | None = None
 
 
-def detect_abi(files: Files, config_path: str | None, config: dict[str, str]) -> Detected:
+def detect_abi(
+    files: Files, config_path: str | None, config: dict[str, str], registered: Reading[list[str]]
+) -> Detected:
     """The ABI of the kernel, from the best evidence that it shows: its symbols, its files, its configuration.
 
-    The symbols are many: they are read where there is no configuration, or the files do not bear it out.
+    `registered` are the patches in SYSFS. The symbols are many: they are read where there is no configuration, or the
+    files do not bear it out.
     """
     has_state_file = not isinstance(files.inode(STATE_FILE), Absent)
     by_config = _by_config(config_path, config) if config_path is not None else None
-    if isinstance(files.names(SYSFS), Absent):
+    if isinstance(registered, Absent):
         return _without_sysfs(files, by_config)
-    by_files = _by_files(files, has_state_file)
+    by_files = _by_files(files, known_or(registered, []), has_state_file)
     if by_config and by_config.abi and _is_borne_out(by_config.abi, by_files):
         return by_config
     detected = _by_symbols(_livepatch_symbols(files), has_state_file) or by_files
@@ -131,13 +134,14 @@ def _by_symbols(symbols: set[str], has_state_file: bool) -> Detected | None:
     return None
 
 
-def _by_files(files: Files, has_state_file: bool) -> Detected | None:
+def _by_files(files: Files, patches: list[str], has_state_file: bool) -> Detected | None:
     if has_state_file:
         return Detected(STOP_MACHINE, [f"{STATE_FILE} exists"])
-    for name in known_or(files.names(SYSFS), []):
-        if known(files.inode(f"{SYSFS}/{name}/transition")) is not None:
+    for name in patches:
+        transition = files.inode(f"{SYSFS}/{name}/transition")
+        if isinstance(transition, int):
             return Detected(PER_TASK, [f"{SYSFS}/{name}/transition exists"])
-        if known(files.inode(f"{SYSFS}/{name}/enabled")) is not None:
+        if isinstance(transition, Absent) and known(files.inode(f"{SYSFS}/{name}/enabled")) is not None:
             return Detected(STOP_MACHINE, [f"{SYSFS}/{name} has no transition"])
     return None
 

@@ -108,9 +108,13 @@ class _Sources:
 def _read_once(files: Files) -> Snapshot:
     release, marks = read_running_kernel(files)
     config_path, config = read_config(files, release)
-    abi, evidence, why, contradiction = detect_abi(files, config_path, config)
+    listed = files.text(MODULES)
+    # Before the rest is read: after a transition the kernel drops the patch, and lets its module go a moment later.
+    registered = files.folders(SYSFS)
+    abi, evidence, why, contradiction = detect_abi(files, config_path, config, registered)
     sources = _Sources(files)
-    modules = _read_modules(sources, has_modules=abi is not None)
+    modules = _read_modules(sources, listed, has_modules=abi is not None)
+    sources.registered = sources.known_or(registered, [])
     patches = _read_patches(sources, modules, read_owners(files, release))
     stacking_enforced = None
     if abi == STOP_MACHINE:
@@ -152,8 +156,6 @@ def _read_once(files: Files) -> Snapshot:
 
 def _read_patches(sources: _Sources, modules: list[_Module], owners: t.Mapping[str, str]) -> list[LoadedPatch]:
     """The loaded live patch modules, in the order in which they were loaded."""
-    # Before the rest is read: after a transition the kernel drops the patch, and lets its module go a moment later.
-    sources.registered = sources.known_or(sources.files.folders(SYSFS), [])
     patches = [
         _read_patch(sources, module, index, owners)
         for index, module in enumerate(modules)
@@ -215,10 +217,9 @@ class _Module(t.NamedTuple):
     is_live: bool
 
 
-def _read_modules(sources: _Sources, has_modules: bool) -> list[_Module]:
+def _read_modules(sources: _Sources, text: Reading[str], has_modules: bool) -> list[_Module]:
     """All modules in the order in which they were loaded: /proc/modules has the newest first."""
     modules = []
-    text = sources.files.text(MODULES)
     if isinstance(text, Absent) and has_modules:
         text = Unreadable(MODULES, text.reason)
     for line in sources.known_or(text, "").splitlines():

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -99,6 +100,16 @@ def test_what_the_kernel_shows_counts(
     facts = Host(tmp_path, config, kallsyms, files).facts
     assert (facts["abi"], facts["config_contradiction"] is not None) == (abi, contradicted)
     assert (facts["why_unsupported"] is None) == facts["supported"] == (abi is not None)
+
+
+def test_a_file_that_cannot_be_read_is_no_evidence(tmp_path: pathlib.Path) -> None:
+    class Refusing(Files):
+        def inode(self, path: str) -> Reading[int]:
+            return Unreadable(path, "EACCES") if path.endswith("/transition") else super().inode(path)
+
+    root = Host(tmp_path, MAINLINE, "", PER_TASK_PATCH).root
+    snapshot = read_snapshot(Refusing(str(root)))
+    assert (snapshot.abi, snapshot.config_contradiction) == (PER_TASK, None)
 
 
 def test_nothing_of_such_a_configuration_is_used(tmp_path: pathlib.Path) -> None:
