@@ -182,7 +182,7 @@ ansible_facts:
             - V(null) if it does not.
           returned: always
           type: str
-          sample: null
+          sample: "The configuration is not that of the running kernel: CONFIG_LIVEPATCH is not set in /boot/config-6.12.48-amd64, but the kernel shows klp_ftrace_handler in /proc/kallsyms."
         config:
           description:
             - The eight options that openEuler's documentation asks for, by name, each with RV(ignore:set), RV(ignore:value) and
