@@ -77,6 +77,9 @@ OF_A_PATCH = (
     "/sys/module/{patch}/refcnt",
     "/sys/module/{patch}/srcversion",
 )
+OF_A_TARGET = ("/sys/module/{target}/notes/.note.gnu.build-id", "/sys/module/{target}/srcversion")
+"""The files of a module that a patch changes."""
+
 OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack")
 """The files of a task that takes part in a running transition."""
 
@@ -118,6 +121,8 @@ class Recorder:
         for patch in self.patches:
             yield f"/sys/module/{patch}"
             yield from (pattern.format(patch=patch) for pattern in OF_A_PATCH)
+        for target in sorted({module for module, _name in self.functions} - {"vmlinux"}):
+            yield from (pattern.format(target=target) for pattern in OF_A_TARGET)
         for task in self._glob("/proc/[0-9]*/task/[0-9]*") if self._in_transition() else ():
             if (self._read(f"{task}/patch_state") or b"-1").strip() != b"-1":
                 yield from (pattern.format(task=task) for pattern in OF_A_TASK)

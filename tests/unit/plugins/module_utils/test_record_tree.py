@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.tes
 
 CMDLINE = Function("vmlinux", "cmdline_proc_show", 1)
 FSYNC = Function("ext4", "ext4_sync_file", 1)
+FUNCTIONS = [(function.object, function.name) for function in (CMDLINE, FSYNC)]
 
 SYMBOLS = """\
 ffffffff81000000 T _stext
@@ -110,8 +111,7 @@ def read(files: Files) -> tuple[Snapshot, Conditions]:
 
 def recorded(tree: Tree, folder: pathlib.Path) -> RecordedFiles:
     """The host, recorded, written down, and unpacked elsewhere."""
-    functions = [(function.object, function.name) for function in (CMDLINE, FSYNC)]
-    document = json.loads(json.dumps(record_tree.Recorder(functions, str(tree.root)).record()))
+    document = json.loads(json.dumps(record_tree.Recorder(FUNCTIONS, str(tree.root)).record()))
     return RecordedFiles(str(folder), document)
 
 
@@ -133,7 +133,7 @@ def test_everything_that_is_read_is_recorded(tree: Tree) -> None:
     files = NotingFiles(str(tree.root))
     read(files)
     read_stalling_tasks(files, enabling=True)
-    patterns = [re.compile(form(pattern)) for pattern in record_tree.Recorder(root=str(tree.root)).patterns()]
+    patterns = [re.compile(form(pattern)) for pattern in record_tree.Recorder(FUNCTIONS, str(tree.root)).patterns()]
     for path in files.asked:
         # Directories are asked for their names, and a task that no transition concerns for its state.
         is_directory = (tree.root / path.lstrip("/")).is_dir()
