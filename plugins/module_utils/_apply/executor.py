@@ -13,6 +13,7 @@ import random
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError, sentence
@@ -34,7 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     StallingTask,
     added_functions,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 
@@ -98,21 +99,23 @@ class Executor:
         self._forced: list[str] = []
         self._pinned: list[str] = []
         self._loads_later: list[str] = []
+        self._goal: Goal | None = None
 
     def carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
         """Carry out the plan; if that fails, roll it back. `stored` are the files to load again what was unloaded."""
         outcome = self._carry_out(before, plan, stored, prove)
-        return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned))
+        others = self._goal.others if self._goal else ()
+        return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned), others=others)
 
     def _carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
         done: list[Step] = []
         skipped = list(plan.steps)
         try:
             self._carry_out_steps(skipped, done)
-            after = self._observe()
             plan = replace(plan, steps=tuple(step for step in plan.steps if not self._stays(step)))
-            self._prove(predict(before, plan), after)
-            return Outcome(after, plan, tuple(done), proofs=prove(after))
+            self._goal = Goal(before, predict(before, plan), plan)
+            proofs = prove(self.prove_state())
+            return Outcome(self._goal.found, plan, tuple(done), proofs=proofs)
         except Stalled as stalled:
             # What is proven is accepted: not yet.
             left = (*skipped[1:], *(plan.boot if plan.accepts else ()))
@@ -123,6 +126,11 @@ class Executor:
         # pylint: disable-next=broad-except
         except Exception as error:
             return self._rolled_back(before, plan, stored, done, skipped, _broken(error, skipped))
+
+    def prove_state(self) -> Snapshot:
+        """The host now, which is as the plan has it. Raises StepFailed if it is not, or does not tell."""
+        now = self._observe()
+        return self._goal.prove(now) if self._goal else now
 
     def _carry_out_steps(self, skipped: list[Step], done: list[Step]) -> None:
         """Carry out the steps; each goes from `skipped` to `done` when it has succeeded."""
@@ -140,7 +148,7 @@ class Executor:
         # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
         unreached = skipped if failed.number is not None else skipped[1:]
         reached = _without_unreached(plan, before, unreached)
-        rolled_back, not_restored = self.roll_back(before, reached, stored)
+        rolled_back, not_restored = self.roll_back(before, reached, stored, about=plan)
         failure = Failure(
             attempted=failed.attempted,
             finding=failed.finding,
@@ -267,21 +275,13 @@ class Executor:
             self._kernel.sleep(POLL_SECONDS)
         return True
 
-    @staticmethod
-    def _prove(predicted: Snapshot, found: Snapshot) -> None:
-        differences = deviations(predicted, found)
-        if differences:
-            raise StepFailed(
-                "prove the result",
-                Finding(
-                    reason="not_as_planned",
-                    seen="Every step succeeded, but {}.".format("; ".join(differences)),
-                    remedy="Look for another tool that changes live patches on this host, then run the task again.",
-                ),
-            )
+    def roll_back(
+        self, before: Snapshot, plan: Plan, stored: Stored, about: Plan | None = None
+    ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+        """Go back to the snapshot before, as far as it goes: the steps, and in what the host still differs.
 
-    def roll_back(self, before: Snapshot, plan: Plan, stored: Stored) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-        """Go back to the snapshot before, as far as it goes: the steps, and in what the host still differs."""
+        `plan` is what was reached of `about`.
+        """
         patience, self._patience = self._patience, self._patience.for_rollback
         done: list[Step] = []
         trouble: list[str] = []
@@ -295,7 +295,8 @@ class Executor:
         now = self._kernel.snapshot()
         if not now.is_known:
             return tuple(done), (UNTOLD, *trouble)
-        return tuple(done), tuple(deviations(_settled(before, now), now) + trouble)
+        self._goal = Goal(before, _settled(before, now), about or plan)
+        return tuple(done), tuple(self._goal.deviations(now) + trouble)
 
     def _observe(self) -> Snapshot:
         """The host now. Raises StepFailed if it does not tell what is loaded, enabled and live."""

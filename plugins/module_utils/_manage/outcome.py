@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_stalling_tasks
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
     Outcome,
@@ -31,8 +31,18 @@ def ending_of(outcome: Outcome) -> str:
 
 
 def notes_of(outcome: Outcome) -> list[Finding]:
-    """What the user must act on after a run that did not fail."""
+    """What the user should know after a run, beside its failure."""
     notes = [_forced(name, name in outcome.pinned) for name in outcome.forced]
+    if outcome.others:
+        notes.append(
+            Finding(
+                reason="others_changed",
+                seen=f"Somebody else has changed other live patches meanwhile: {'; '.join(outcome.others)}.",
+                remedy="Nothing needs to be done.",
+                why="This task is not about them, and they share no function with its patches.",
+                severity=INFO,
+            )
+        )
     if outcome.stalled:
         who = ", ".join(str(task) for task in outcome.stalled.stalling_tasks[:5]) or "no task that could be found"
         steps = "; ".join(str(step) for step in outcome.skipped)

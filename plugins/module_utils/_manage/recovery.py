@@ -20,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import concerned, deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
@@ -104,13 +104,15 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
     catalog.add_of(note)
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
-    arrived = not deviations(replace(now, patches=note.goal), settled)
+    goal = replace(now, patches=note.goal)
+    names = concerned(plan, before, goal, now)
+    arrived = not deviations(goal, settled, names)
     unproven = arrived and note.state == State.ENABLED and not note.proven
     recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, catalog.stored))))
     is_wanted = False
-    if unproven and not deviations(before, recovered):
+    if unproven and not deviations(before, recovered, names):
         arrived = is_wanted = _has_arrived_for(task.wanted, note, now, catalog)
-    untouched = not deviations(before, now)
+    untouched = not deviations(before, now, names)
     return LeftBehind(note, plan, before, recovered, catalog, arrived, unproven, untouched, is_wanted)
 
 

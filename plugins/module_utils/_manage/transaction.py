@@ -258,7 +258,7 @@ class Transaction:
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
             # Also what is only accepted: the run that enabled it may have been interrupted before it had proven that.
             is_due = self.plan.steps or self.plan.accepts or self._assessment.lacks_proof
-            proofs = prover.prove(after) if is_due else ()
+            proofs = prover.prove(after, executor.prove_state) if is_due else ()
             self._accept()
             with contextlib.suppress(OSError):
                 journal.write_note(self.kernel.files(), replace(self._note(), proven=True))

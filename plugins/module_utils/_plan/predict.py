@@ -71,10 +71,33 @@ def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPa
     return [*patches, loaded]
 
 
-def deviations(predicted: Snapshot, found: Snapshot) -> list[str]:
-    """Sentences about what differs in the found snapshot: what is loaded, what is enabled, what is live."""
+def concerned(plan: Plan, *snapshots: Snapshot) -> frozenset[str]:
+    """The patches that a plan is about: its own, and those that replace one of their functions in a snapshot."""
+    own = {*plan.names, plan.about}
+    patches = [patch for snapshot in snapshots for patch in snapshot.patches]
+    functions = {function for file in plan.loads for function in file.functions or ()}
+    functions.update(function for patch in patches if patch.name in own for function in patch.functions)
+    return frozenset(own.union(patch.name for patch in patches if patch.shares(functions)))
+
+
+def changes_of_others(before: Snapshot, found: Snapshot, names: t.Container[str]) -> tuple[str, ...]:
+    """Sentences about the patches that are not among these and have changed."""
+    others = sorted({patch.name for patch in before.patches + found.patches if patch.name not in names})
+    conditions = ((name, _settled(before.patch(name)), _settled(found.patch(name))) for name in others)
+    return tuple(f"{name} is {now} and was {was}" for name, was, now in conditions if now != was)
+
+
+def _settled(patch: LoadedPatch | None) -> str:
+    return _condition(replace(patch, in_transition=False) if patch else None)
+
+
+def deviations(predicted: Snapshot, found: Snapshot, names: t.Container[str]) -> list[str]:
+    """Sentences about what differs in the found snapshot: what is loaded, what is enabled, what is live.
+
+    Only the patches in `names` count.
+    """
     sentences = []
-    for name in sorted({patch.name for patch in predicted.patches + found.patches}):
+    for name in sorted({patch.name for patch in predicted.patches + found.patches if patch.name in names}):
         should_be, is_now = predicted.patch(name), found.patch(name)
         wanted, seen = _condition(should_be), _condition(is_now)
         if wanted != seen:
@@ -82,7 +105,7 @@ def deviations(predicted: Snapshot, found: Snapshot) -> list[str]:
         elif should_be and is_now and should_be.identity.compare(is_now.identity) == "different":
             sentences.append(f"{name} has another content ({is_now.identity}) than it should ({should_be.identity})")
     if not sentences:
-        sentences += _stack_deviations(predicted, found)
+        sentences += _stack_deviations(predicted, found, names)
     return sentences
 
 
@@ -93,9 +116,9 @@ def _condition(patch: LoadedPatch | None) -> str:
     return condition + " and in transition" if patch.in_transition else condition
 
 
-def _stack_deviations(predicted: Snapshot, found: Snapshot) -> t.Iterator[str]:
-    """Differences of the function stacks, among the patches whose functions were known beforehand."""
-    known = {patch.name for patch in predicted.patches if patch.functions}
+def _stack_deviations(predicted: Snapshot, found: Snapshot, names: t.Container[str]) -> t.Iterator[str]:
+    """Differences of the function stacks, among those of these patches whose functions were known beforehand."""
+    known = {patch.name for patch in predicted.patches if patch.functions and patch.name in names}
     wanted, seen = predicted.stacks(), found.stacks()
     for function in sorted({*wanted, *seen}, key=str):
         should, is_now = (

@@ -47,8 +47,11 @@ class Prover:
         self._since = since
         self._knows_taint = False
 
-    def prove(self, after: Snapshot) -> tuple[Proof, ...]:
-        """Return the proofs of the result, `after` being the host now. Raises StepFailed if one fails."""
+    def prove(self, after: Snapshot, prove_state: t.Callable[[], Snapshot] | None = None) -> tuple[Proof, ...]:
+        """Return the proofs of the result, `after` being the host now. Raises StepFailed if one fails.
+
+        `prove_state` proves the state once more, if the other proofs have taken time.
+        """
         proofs = [Proof("state", True, "The kernel shows every patch and function as planned.")]
         self._check_trouble()
         if self._verification.text:
@@ -62,6 +65,8 @@ class Prover:
             left -= LOG_SECONDS
             self._kernel.log.new_lines()
         self._check_trouble()
+        if prove_state and (self._verification.watch or self._verification.probe):
+            prove_state()
         log = self._kernel.log
         taint = "its taint is unchanged" if self._knows_taint else "its taint cannot be read"
         how = "The kernel's log shows no trouble"

@@ -48,6 +48,7 @@ LOAD = ["load fix", "wait fix"]
 DISABLE = ["disable fix", "wait fix"]
 UNLOAD = [*DISABLE, "unload fix"]
 WAIT = ["wait fix"]
+BOTH = ["fix", "other"]
 
 
 def steps(plan: Plan) -> list[str]:
@@ -248,22 +249,22 @@ def test_the_modules_that_a_kernel_wants_before_the_patch(abi: str, expected: li
 
 
 def test_deviations_name_the_patch_and_its_condition() -> None:
-    assert deviations(snapshot(ON), snapshot(ON)) == []
-    assert deviations(snapshot(ON, OTHER), snapshot(STARTING)) == [
+    assert deviations(snapshot(ON), snapshot(ON), BOTH) == []
+    assert deviations(snapshot(ON, OTHER), snapshot(STARTING), BOTH) == [
         "fix is enabled and in transition and should be enabled",
         "other is not loaded and should be enabled",
     ]
-    assert deviations(snapshot(OFF), snapshot(ON)) == ["fix is enabled and should be disabled"]
+    assert deviations(snapshot(OFF), snapshot(ON), BOTH) == ["fix is enabled and should be disabled"]
 
 
 def test_deviations_name_another_content() -> None:
-    (sentence,) = deviations(snapshot(loaded(patch_file("fix"))), snapshot(loaded(patch_file("fix", "2"))))
+    (sentence,) = deviations(snapshot(loaded(patch_file("fix"))), snapshot(loaded(patch_file("fix", "2"))), BOTH)
     assert sentence.startswith("fix has another content (")
 
 
 def test_deviations_name_the_stack_of_a_function_where_every_patch_is_as_it_should_be() -> None:
     first, second = (loaded(patch_file(name)) for name in ("first", "second"))
-    (sentence,) = deviations(snapshot(first, second), snapshot(second, first))
+    (sentence,) = deviations(snapshot(first, second), snapshot(second, first), ["first", "second"])
     assert sentence == "vmlinux/cmdline_proc_show,1 has the stack second, first and should have first, second"
 
 
