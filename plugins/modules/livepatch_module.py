@@ -127,7 +127,15 @@ options:
     elements: str
     default: []
   force_owner:
-    description: Whether a patch that belongs to SysCare or to kpatch's boot service may be touched. Those tools do not notice.
+    description:
+      - Whether a patch that belongs to SysCare or to kpatch's boot service may be touched, and one whose owner is unknown may be disabled,
+        unloaded or replaced. The owner does not notice.
+      - The owner of a patch is unknown if this module has neither loaded nor enabled it, it is not accepted for the boots of this kernel
+        (O(boot)), and neither of those tools has a file for it. So it is with what somebody has loaded by C(insmod).
+      - For such a patch O(state) V(disabled), V(absent) and V(reverted), O(reload), O(supersedes), O(on_covered=unstack) and a file with the
+        replace flag are refused otherwise, whether O(src) is given or not. To enable it is not refused; a patch that this module has
+        enabled, loaded or accepted is its own from then on.
+      - Also with a damaged list of accepted patches, the module then takes the patch out. It leaves that list as it is, and warns.
     type: bool
     default: false
   load_targets:
@@ -471,7 +479,9 @@ patch:
       type: str
       sample: trial
     owner:
-      description: The other tool that manages the patch, V(SysCare) or V(kpatch.service); V(null) if none does.
+      description:
+        - The other tool that manages the patch, V(SysCare) or V(kpatch.service). V(null) if it is this collection's.
+        - V(unknown) if neither such a tool nor the collection's own notes claim it. Only root can read those notes.
       returned: always
       type: str
       sample: SysCare

@@ -41,7 +41,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
         del data[internal]
     data["identity"] = asdict(patch.identity)
     copy = books.copy_of(patch)
-    data["stored_copy"] = copy.path if copy else None
+    data["stored_copy"] = copy.path or None if copy else None
     data["source_patches"] = list(copy.file.source_patches) if copy and copy.file else []
     data["functions"] = [asdict(function) for function in patch.functions]
     data["objects"] = sorted({function.object for function in patch.functions})

@@ -13,17 +13,23 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    UNKNOWN_OWNER,
+    Identity,
+    LoadedPatch,
+    Snapshot,
+)
 
 
 @dataclass(frozen=True)
 class StoredCopy:
     """The copy of a patch file that this collection loaded, and what it noted of the patch.
 
-    `path` is where the copy is, `sha256` the digest of the file, `instance` that of the module that was loaded from it
-    (see LoadedPatch). `file` is what was read in it; None if another version of this collection wrote that in another
-    way. `displaced` is what the patch took the place of. `proven` is false from when the patch was enabled until its
-    effect was proven, if the run that enabled it could not do that.
+    `path` is where the copy is, `sha256` the digest of the file; both are empty for a patch that somebody else loaded
+    and a task enabled. `instance` is that of the loaded module (see LoadedPatch). `file` is what was read in the copy;
+    None if another version of this collection wrote that in another way. `displaced` is what the patch took the place
+    of. `proven` is false from when the patch was enabled until its effect was proven, if the run that enabled it could
+    not do that.
     """
 
     path: str
@@ -39,13 +45,14 @@ class Books:
     """What the collection keeps on a host.
 
     `copies` are the stored copies by the names of their patches, `unreadable_copies` the names of patches whose record
-    cannot be read. `boot` is what is kept for the next boots, and `has_boot_program` says whether something loads that.
-    `boot_program_version` is the version of the collection that has made the program, None where that is not known or
-    was not asked for.
+    cannot be read, `unrecorded` those without a readable record of which a copy is there. `boot` is what is kept for
+    the next boots, and `has_boot_program` says whether something loads that. `boot_program_version` is the version of
+    the collection that has made the program, None where that is not known or was not asked for.
     """
 
     copies: t.Mapping[str, StoredCopy] = field(default_factory=dict)
     unreadable_copies: frozenset[str] = frozenset()
+    unrecorded: frozenset[str] = frozenset()
     boot: Acceptance = NOTHING_ACCEPTED
     has_boot_program: bool = False
     boot_program_version: str | None = None
@@ -55,10 +62,25 @@ class Books:
         copy = self.copies.get(patch.name)
         return copy if copy and copy.instance is not None and copy.instance == patch.instance else None
 
-    def identify(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with the digest of each patch that this collection loaded: the kernel knows no digests."""
-        return replace(snapshot, patches=tuple(map(self._identify_patch, snapshot.patches)))
+    def claim(self, patch: LoadedPatch, release: str) -> bool:
+        """Whether this collection has loaded the patch, or loads this build of it at the boots of this kernel."""
+        if self.copy_of(patch) or patch.name in self.unrecorded:
+            return True
+        accepted = (entry for entry in self.boot.due(release) if entry.name == patch.name)
+        return any(patch.identity.compare(_identity(entry.patch_file)) == "same" for entry in accepted)
 
-    def _identify_patch(self, patch: LoadedPatch) -> LoadedPatch:
+    def identify(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with what the kernel does not know: the digest of each patch that this collection loaded, and
+        whose patch it is."""
+        patches = (self._identify_patch(patch, snapshot.release) for patch in snapshot.patches)
+        return replace(snapshot, patches=tuple(patches))
+
+    def _identify_patch(self, patch: LoadedPatch, release: str) -> LoadedPatch:
         copy = self.copy_of(patch)
-        return replace(patch, identity=replace(patch.identity, sha256=copy.sha256)) if copy else patch
+        identity = replace(patch.identity, sha256=copy.sha256 or None) if copy else patch.identity
+        owner = patch.owner or (None if self.claim(patch, release) else UNKNOWN_OWNER)
+        return replace(patch, identity=identity, owner=owner)
+
+
+def _identity(patch_file: t.Mapping[str, t.Any]) -> Identity:
+    return Identity(patch_file.get("build_id"), patch_file.get("srcversion"))

@@ -28,6 +28,9 @@ PER_TASK = "per_task"
 STOP_MACHINE = "stop_machine"
 """openEuler with CONFIG_LIVEPATCH_WO_FTRACE: insmod registers, writing 1 to `enabled` activates."""
 
+UNKNOWN_OWNER = "unknown"
+"""The owner of a patch that this collection did not load and that no tool which it knows claims."""
+
 
 @dataclass(frozen=True)
 class Function:
@@ -86,7 +89,8 @@ class LoadedPatch:
     `permanent` says that the module has no exit function, so that the kernel never unloads it. `pinned` says that the
     kernel has dropped the patch and holds its module all the same, which it never lets go: the patch was disabled by
     force (klp_force_transition() in kernel/livepatch/transition.c).
-    `owner` names the other tool that manages the patch, if one does.
+    `owner` names the other tool that manages the patch, if one does. `Books.identify` sets UNKNOWN_OWNER for a patch
+    that neither a tool nor the collection's books claim; `None` is the collection itself then.
     """
 
     name: str
@@ -107,6 +111,11 @@ class LoadedPatch:
     def active(self) -> bool:
         """Enabled, and every task runs the new code."""
         return self.enabled and not self.in_transition
+
+    @property
+    def tool(self) -> str | None:
+        """The other tool that manages the patch, or None."""
+        return self.owner if self.owner != UNKNOWN_OWNER else None
 
     def shares(self, functions: t.Iterable[Function]) -> bool:
         """Whether the patch replaces one of these functions as well."""

@@ -49,15 +49,7 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
     is_asked = wanted.boot is not None or wanted.state in (State.ABSENT, State.REVERTED)
     boot = context.books.boot
     if boot.damaged and is_asked and snapshot.privileged:
-        return _refuse(
-            plan,
-            Finding(
-                reason="boot_store_damaged",
-                seen=boot.damaged,
-                remedy="Put the file back from a backup; or remove it, and accept again what is to be loaded at boot.",
-                why="What is accepted, and what is in quarantine, would be lost.",
-            ),
-        )
+        return _with_damaged_store(wanted, plan, boot.damaged)
     if wanted.boot == AtBoot.ACCEPTED:
         return _accept(snapshot, wanted, plan, context)
     if wanted.boot == AtBoot.TRIAL or wanted.state in (State.ABSENT, State.REVERTED):
@@ -70,6 +62,28 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
             remedy="Set boot: trial to keep it out.",
         )
     return plan
+
+
+def _with_damaged_store(wanted: Wanted, plan: Plan, damaged: str) -> Plan:
+    """Refuse what would be written to the store; with `force_owner` the patch goes, and the store stays as it is."""
+    remedy = "Put the file back from a backup; or remove it, and accept again what is to be loaded at boot."
+    if wanted.force_owner and wanted.boot is None:
+        return _warn(
+            plan,
+            reason="boot_store_damaged",
+            seen=damaged,
+            remedy=remedy,
+            why=f"Until then no boot loads anything, and afterwards {wanted.name} again if it is accepted there.",
+        )
+    return _refuse(
+        plan,
+        Finding(
+            reason="boot_store_damaged",
+            seen=damaged,
+            remedy=remedy,
+            why="What is accepted, and what is in quarantine, would be lost.",
+        ),
+    )
 
 
 def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
@@ -85,13 +99,13 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
             ),
         )
     loaded_now = snapshot.patch(wanted.name)
-    if loaded_now and loaded_now.owner:
+    if loaded_now and loaded_now.tool:
         return _refuse(
             plan,
             Finding(
                 reason="owned",
-                seen=f"{wanted.name} is managed by {loaded_now.owner}.",
-                remedy=f"Let {loaded_now.owner} load it at boot.",
+                seen=f"{wanted.name} is managed by {loaded_now.tool}.",
+                remedy=f"Let {loaded_now.tool} load it at boot.",
                 why="Two tools would load it.",
             ),
         )

@@ -20,19 +20,23 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.owners import (
+    refuse_owned,
+    refuse_unknown_owner,
+)
 
 _ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch."
 
 
 def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     """The findings that forbid the change, which these steps would make."""
-    refusals = []
+    refusals = [] if change.wanted.force_owner else refuse_unknown_owner(change, steps)
     if change.moves.in_:
         refusals += _refuse_load(change)
     refusals += _refuse_enable(change) + _refuse_order(change)
     refusals += _refuse_unload(change, steps)
     if not change.wanted.force_owner:
-        refusals += _refuse_owned(change, steps)
+        refusals += refuse_owned(change, steps)
     if steps and not change.snapshot.privileged:
         refusals.append(
             Finding(
@@ -216,20 +220,6 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
         )
         for patch in change.snapshot.patches
         if patch.permanent and patch.name in unloaded
-    ]
-
-
-def _refuse_owned(change: ChangeSet, steps: list[Step]) -> list[Finding]:
-    touched = {step.patch for step in steps if step.action != Action.WAIT}
-    return [
-        Finding(
-            reason="owned",
-            seen=f"{patch.name} is managed by {patch.owner}.",
-            remedy=f"Change it with {patch.owner}, or set force_owner: true and tell {patch.owner} afterwards.",
-            why=f"{patch.owner} does not notice what others do to its patches.",
-        )
-        for patch in change.snapshot.patches
-        if patch.owner and patch.name in touched
     ]
 
 

@@ -253,7 +253,7 @@ def stacks(circumstances: Circumstances) -> t.Iterator[Finding]:
         others = [patch for patch in circumstances.snapshot.patches if patch.enabled and patch.name != name]
         for function in functions:
             below = [patch for patch in others if any(is_same(known, theirs, function) for theirs in patch.functions)]
-            owners = sorted({patch.owner for patch in below if patch.owner})
+            owners = sorted({patch.tool for patch in below if patch.tool})
             if below:
                 yield Finding(
                     reason="already_patched",

@@ -162,4 +162,4 @@ def owner(circumstances: Circumstances) -> t.Iterator[Finding]:
 
 def _is_owned(snapshot: Snapshot, name: str) -> bool:
     patch = snapshot.patch(name)
-    return bool(patch and patch.owner)
+    return bool(patch and patch.tool)

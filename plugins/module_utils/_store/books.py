@@ -24,9 +24,11 @@ def read_books(files: Files, snapshot: Snapshot, of_program: bool = False) -> Bo
     `of_program` asks for the version of the boot program as well, a file that is larger than all others together.
     """
     read = {patch.name: copies.read(files, patch.name) for patch in snapshot.patches}
+    found = {name: copy for name, copy in read.items() if isinstance(copy, StoredCopy)}
     return Books(
-        copies={name: copy for name, copy in read.items() if isinstance(copy, StoredCopy)},
+        copies=found,
         unreadable_copies=frozenset(name for name, copy in read.items() if isinstance(copy, Unreadable)),
+        unrecorded=copies.unrecorded(files, found.values(), set(read).difference(found)),
         boot=boot.read(files),
         has_boot_program=boot.is_installed(files),
         boot_program_version=known(boot.program_version(files)) if of_program else None,

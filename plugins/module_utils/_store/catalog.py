@@ -41,6 +41,7 @@ class Catalog:
         self.packed: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
+        self._unrecorded = set(books.unrecorded)
         for patch in snapshot.patches:
             self._add(patch.name, books.copy_of(patch))
         if snapshot.privileged:
@@ -120,6 +121,7 @@ class Catalog:
             try:
                 self._update_one(name, plan, before.patch(name), after.patch(name), rolled_back)
             except OSError as error:
+                self._unrecorded.add(name)
                 notes.append(
                     Finding(
                         reason="not_noted",
@@ -129,7 +131,7 @@ class Catalog:
                     )
                 )
         if prune:
-            copies.prune(self._files(), after.patches)
+            copies.prune(self._files(), after.patches, self._unrecorded)
         return notes
 
     def _update_one(
@@ -144,14 +146,16 @@ class Catalog:
             return
         # Where the kernel shows neither build-id nor srcversion, this tells which of two builds is loaded.
         stayed = was is None or was.instance in (None, loaded.instance)
-        is_the_earlier = rolled_back is not None and (stayed or _loads(rolled_back, name))
+        is_the_earlier = rolled_back is not None and (stayed or _does(Action.LOAD, rolled_back, name))
         brought = [file for file in plan.loads if file.name == name]
         earlier = [self.stored[name]] if name in self.stored else []
         for file in [*earlier, *brought] if is_the_earlier else [*brought, *earlier]:
             if file.identity.compare(loaded.identity) != "different":
                 copies.note(self._files(), loaded, file, self.displaced_by(name), name not in self.unproven)
                 return
+        if name == plan.about and loaded.enabled and _does(Action.ENABLE, plan.steps, name):
+            copies.note_enabled(self._files(), loaded)
 
 
-def _loads(steps: t.Iterable[Step], name: str) -> bool:
-    return any((step.action, step.patch) == (Action.LOAD, name) for step in steps)
+def _does(action: Action, steps: t.Iterable[Step], name: str) -> bool:
+    return any((step.action, step.patch) == (action, name) for step in steps)

@@ -49,7 +49,7 @@ def read(files: Files, name: str) -> Reading[StoredCopy]:
     try:
         data = json.loads(text)
         return StoredCopy(
-            path=copy_path(name, data["sha256"]),
+            path=copy_path(name, data["sha256"]) if data["sha256"] else "",
             sha256=data["sha256"],
             instance=data["sysfs_inode"],
             file=_parse_file(data["patch_file"]),
@@ -120,6 +120,12 @@ def note(files: Files, patch: LoadedPatch, file: PatchFile, displaced: t.Iterabl
     durable.write(files, f"{DIRECTORY}/{patch.name}.json", json.dumps(record).encode())
 
 
+def note_enabled(files: Files, patch: LoadedPatch) -> None:
+    """Record that a task has enabled this patch, which somebody else had loaded. Raises OSError."""
+    record = {"sha256": "", "sysfs_inode": patch.instance, "patch_file": None}
+    durable.write(files, f"{DIRECTORY}/{patch.name}.json", json.dumps(record).encode())
+
+
 def note_proof(files: Files, patch: LoadedPatch, proven: bool) -> None:
     """Record whether the effect of this patch was proven, if there is a record of it. Raises OSError."""
     copy = known(read(files, patch.name))
@@ -127,10 +133,37 @@ def note_proof(files: Files, patch: LoadedPatch, proven: bool) -> None:
         note(files, patch, copy.file, copy.displaced, proven)
 
 
-def prune(files: Files, loaded: t.Iterable[LoadedPatch]) -> None:
-    """Remove the records of modules that are not loaded, or were loaded again, and the copies that no record names."""
+def unrecorded(files: Files, recorded: t.Iterable[StoredCopy], names: t.Collection[str]) -> frozenset[str]:
+    """Those of these patches without a record of which a copy is there, kept for no other patch.
+
+    The copy is made before the module is loaded, and the record afterwards: a full disk keeps the record away.
+    """
+    if not names:
+        return frozenset()
+    displaced = {path for copy in recorded for path in _displaced_paths(copy)}
+    entries = {entry for entry in known_or(files.names(DIRECTORY), []) if f"{DIRECTORY}/{entry}" not in displaced}
+    return frozenset(names).intersection(_name_of(entry) for entry in entries if entry.endswith(".ko"))
+
+
+def _name_of(entry: str) -> str:
+    """The patch of a copy: the names of modules have no hyphens."""
+    return entry.rpartition("-")[0]
+
+
+def _displaced_paths(copy: StoredCopy) -> t.Iterator[str]:
+    for other in copy.displaced:
+        if other.file:
+            yield copy_path(other.file.name, other.file.sha256)
+
+
+def prune(files: Files, loaded: t.Iterable[LoadedPatch], without_record: t.Collection[str] = ()) -> None:
+    """Remove the records of modules that are not loaded, or were loaded again, and the copies that no record names.
+
+    The copies of the loaded patches in `without_record` stay, unless they have a record now.
+    """
     patches = {f"{patch.name}.json": patch for patch in loaded}
-    needed = set()
+    needed: set[str] = set()
+    recorded = set()
     entries = known_or(files.names(DIRECTORY), [])
     for entry in entries:
         if entry.endswith(".json"):
@@ -139,11 +172,13 @@ def prune(files: Files, loaded: t.Iterable[LoadedPatch]) -> None:
             if patch is None or copy is None or copy.instance != patch.instance:
                 _remove(files, entry)
             else:
+                recorded.add(patch.name)
                 needed.add(copy.path)
-                displaced = (other.file for other in copy.displaced)
-                needed.update(copy_path(file.name, file.sha256) for file in displaced if file)
+                needed.update(_displaced_paths(copy))
+    staying = {patch.name for patch in patches.values()}.intersection(without_record).difference(recorded)
     for entry in entries:
-        if entry.endswith((".ko", ".part")) and f"{DIRECTORY}/{entry}" not in needed:
+        is_needed = f"{DIRECTORY}/{entry}" in needed or (entry.endswith(".ko") and _name_of(entry) in staying)
+        if entry.endswith((".ko", ".part")) and not is_needed:
             _remove(files, entry)
 
 

@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import pack, program
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import main as boot_main
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
@@ -170,6 +171,18 @@ class MortalKernel(ModelKernel):
 @pytest.fixture(name="machine", params=[PER_TASK, STOP_MACHINE])
 def fixture_machine(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Machine:
     return Machine(tmp_path, request.param)
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_a_boot_has_loaded_is_the_collections(tmp_path: pathlib.Path, abi: str) -> None:
+    machine = Machine(tmp_path, abi)
+    machine.accept("a1")
+    assert machine.boot() == 0
+    (patch,) = observe(machine.kernel)[0].patches
+    assert (patch.name, patch.enabled, patch.owner) == ("a1", True, None)
+    shutil.rmtree(tmp_path / "run")
+    assert observe(machine.kernel)[0].patches[0].owner is None
+    assert manage(Task(Wanted("a1", State.ABSENT), check_mode=True), machine.kernel)["state"] == "absent"
 
 
 def test_accepted_patches_come_back_in_their_order(machine: Machine) -> None:

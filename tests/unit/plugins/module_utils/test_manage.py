@@ -230,7 +230,7 @@ def test_a_stalled_load_is_taken_back(tmp_path: pathlib.Path, sent: str) -> None
 
 def test_a_stalled_disable_is_taken_back(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX), stall=["fix"])
-    result = manage(Task(Wanted("fix", State.ABSENT), patience=Patience(timeout=3)), kernel)
+    result = manage(Task(Wanted("fix", State.ABSENT, force_owner=True), patience=Patience(timeout=3)), kernel)
     assert result["rolled_back"] == ["enable fix"]
     assert not result["changed"]
     assert names(kernel) == [("fix", True)]
@@ -321,7 +321,7 @@ def test_what_was_brought_back_is_kept_also_where_nothing_tells_contents_apart(
 def test_what_cannot_be_brought_back_is_said(tmp_path: pathlib.Path, other_sent: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX), fail={"load": (errno.ENOMEM, "")})
     kernel.add_file(OTHER_FIX)
-    result = manage(Task(Wanted("fix", State.ENABLED, OTHER_FIX, reload=True), other_sent), kernel)
+    result = manage(Task(Wanted("fix", State.ENABLED, OTHER_FIX, reload=True, force_owner=True), other_sent), kernel)
     assert result["changed"]
     assert result["not_restored"] == ["fix is not loaded and should be enabled"]
     assert "not as it was before" in result["msg"]

@@ -60,10 +60,11 @@ def fixture_enable(tmp_path: pathlib.Path) -> Enable:
         kernel: ModelKernel,
         verification: Verification | None = None,
         supersedes: tuple[str, ...] = (),
+        force_owner: bool = False,
         **changes: t.Any,
     ) -> dict[str, t.Any]:
         kernel.add_file(FIX)
-        wanted = Wanted("fix", State.ENABLED, FIX, supersedes=supersedes)
+        wanted = Wanted("fix", State.ENABLED, FIX, supersedes=supersedes, force_owner=force_owner)
         return manage(Task(wanted, str(path), verification=verification or Verification(), **changes), kernel)
 
     return enable
@@ -183,7 +184,7 @@ def test_where_only_superseded_patches_are_left_the_probe_may_hold(
     old, fix = (loaded(patch_file(name, abi=abi), load_index=place) for place, name in enumerate(("old", "fix")))
     old = dataclasses.replace(old, enabled=enabled)
     kernel = ModelKernel(tmp_path, old, fix, abi=abi, stacking_enforced=True)
-    result = task_for(kernel, Verification(probe=CMDLINE), supersedes=("old",))
+    result = task_for(kernel, Verification(probe=CMDLINE), supersedes=("old",), force_owner=True)
     assert kernel.calls == expected, result
     assert result["proofs"][1]["how"] == f"{CMDLINE} holds now."
 
@@ -203,7 +204,7 @@ def test_another_content_must_show_a_difference(tmp_path: pathlib.Path, enable: 
     (tmp_path / "proc/cmdline").write_text("patched\n")
     kernel = Effective(tmp_path, loaded(patch_file("fix", "0")))
     kernel.add_file(FIX)
-    wanted = Wanted("fix", State.ENABLED, FIX, reload=True)
+    wanted = Wanted("fix", State.ENABLED, FIX, reload=True, force_owner=True)
     result = manage(Task(wanted, str(tmp_path / "sent.ko"), verification=Verification(probe=CMDLINE)), kernel)
     assert (result["reason"], kernel.calls) == ("probe", [])
 
@@ -426,7 +427,8 @@ def test_an_ineffective_patch_is_rolled_back(
 
 def test_disabling_needs_no_probe(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", State.DISABLED), verification=Verification(probe=CMDLINE)), kernel)
+    wanted = Wanted("fix", State.DISABLED, force_owner=True)
+    result = manage(Task(wanted, verification=Verification(probe=CMDLINE)), kernel)
     assert "failed" not in result
 
 
@@ -495,7 +497,8 @@ def test_what_was_left_in_transition_is_proven_by_the_run_that_finds_it_over(
 
 def test_what_was_not_done_is_not_told_as_done(tmp_path: pathlib.Path, enable: Enable) -> None:
     stalled = ModelKernel(tmp_path, loaded(patch_file("old"), load_index=1), stall=["fix"])
-    result = enable(stalled, patience=Patience(timeout=1, on_stall=OnStall.REPORT), supersedes=("old",))
+    patience = Patience(timeout=1, on_stall=OnStall.REPORT)
+    result = enable(stalled, patience=patience, supersedes=("old",), force_owner=True)
     assert result["actions"] == ["load fix"]
     (line,) = stalled.journal_lines
     assert f": load fix: fix sha256={FIX.sha256} left fix in transition; to be done: disable old; " in line
@@ -519,7 +522,7 @@ def test_the_journal_names_what_is_accepted_and_what_could_not_be_undone(
 
 def test_the_soak_time_passes_after_disabling_too(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", State.DISABLED), verification=Verification(watch=5)), kernel)
+    result = manage(Task(Wanted("fix", State.DISABLED, force_owner=True), verification=Verification(watch=5)), kernel)
     assert "5 s after the change" in result["proofs"][-1]["how"]
 
 
@@ -568,7 +571,8 @@ def test_a_stalling_task_is_named_by_what_is_known_of_it(task: StallingTask, nam
 def test_what_was_disabled_by_force_stays_loaded(tmp_path: pathlib.Path) -> None:
     kernel = Slow(tmp_path, loaded(FIX), stall=["fix"])
     result = manage(
-        Task(Wanted("fix", State.ABSENT), None, patience=Patience(timeout=5, on_stall=OnStall.FORCE)), kernel
+        Task(Wanted("fix", State.ABSENT, force_owner=True), patience=Patience(timeout=5, on_stall=OnStall.FORCE)),
+        kernel,
     )
     assert not result.get("failed"), result
     assert (result["changed"], kernel.calls) == (True, ["disable fix", "force fix"])
@@ -584,4 +588,4 @@ def test_on_stall_force(tmp_path: pathlib.Path, enable: Enable) -> None:
 
 def test_nothing_of_this_is_needed_on_stop_machine_kernels(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix", abi=STOP_MACHINE)), abi=STOP_MACHINE)
-    assert proofs(manage(Task(Wanted("fix", State.DISABLED)), kernel)) == {"state": True, "log": True}
+    assert proofs(manage(Task(Wanted("fix", State.DISABLED, force_owner=True)), kernel)) == {"state": True, "log": True}

@@ -181,7 +181,7 @@ def test_a_refusal(tmp_path: pathlib.Path, check_mode: bool, conditions: dict[st
 @pytest.mark.parametrize("state", [State.ABSENT, State.REVERTED])
 def test_a_module_without_an_exit_function_is_to_go(tmp_path: pathlib.Path, abi: str, state: State) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file(abi=abi), permanent=True), abi=abi)
-    result = manage(Task(Wanted("fix", state)), kernel)
+    result = manage(Task(Wanted("fix", state, force_owner=True)), kernel)
     assert (result["reason"], result["reboot_required"]) == ("module_not_removable", True)
 
 
@@ -191,7 +191,7 @@ def test_a_module_without_an_exit_function_is_disabled(
     tmp_path: pathlib.Path, abi: str, expected: bool, check_mode: bool
 ) -> None:
     kernel = ModelKernel(tmp_path, loaded(patch_file(abi=abi), permanent=True), abi=abi)
-    result = manage(Task(Wanted("fix", State.DISABLED), check_mode=check_mode), kernel)
+    result = manage(Task(Wanted("fix", State.DISABLED, force_owner=True), check_mode=check_mode), kernel)
     assert (result["changed"], result["reboot_required"], result["patch"]["reboot_required"]) == (
         True,
         expected,

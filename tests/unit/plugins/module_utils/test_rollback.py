@@ -77,7 +77,7 @@ def test_a_content_that_failed_does_not_stay(tmp_path: pathlib.Path, abi: str) -
         host.kernel.fail_at = ("enable", 0)
     else:
         host.kernel.stall_once.add("fix")
-    result = host.run("fix", file=second, content="2", reload=True)
+    result = host.run("fix", file=second, content="2", reload=True, force_owner=True)
     assert result["failed"]
     assert host.kernel.patches == []
     assert result["changed"]
@@ -100,7 +100,7 @@ def test_a_patch_that_would_hang_the_host_is_not_enabled_on_the_way_back(tmp_pat
     second = patch_file("hidden_replace", "2", abi=STOP_MACHINE, functions=(F,))
     other = loaded(patch_file("other", abi=STOP_MACHINE, functions=(G,)))
     host = ModelHost(tmp_path, other, loaded(first), abi=STOP_MACHINE, accepts_replace=True)
-    result = host.run("hidden_replace", file=second, content="2", reload=True)
+    result = host.run("hidden_replace", file=second, content="2", reload=True, force_owner=True)
     assert result["reason"] == "replaces_others"
     assert "enable hidden_replace" not in host.kernel.calls
     assert host.stack == ["other"]
@@ -368,7 +368,7 @@ def test_what_cannot_be_enabled_again_does_not_keep_the_others_down(tmp_path: pa
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, hidden=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
-    result = host.run("old", State.ABSENT, on_covered=OnCovered.UNSTACK)
+    result = host.run("old", State.ABSENT, on_covered=OnCovered.UNSTACK, force_owner=True)
     assert result["errno"] == "EIO"
     assert host.stack == ["mid"]
     assert result["rolled_back"] == ["load old", "enable mid"]
@@ -383,7 +383,7 @@ def test_what_is_loaded_again_behind_what_covered_it_stays_disabled(tmp_path: pa
     patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
     host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, kept=[file["old"]])
     host.kernel.fail_at = ("enable", 0)
-    result = host.run("old", State.ABSENT, on_covered=OnCovered.UNSTACK)
+    result = host.run("old", State.ABSENT, on_covered=OnCovered.UNSTACK, force_owner=True)
     assert host.stack == ["mid"]
     assert result["not_restored"] == ["old is disabled and should be enabled"]
 

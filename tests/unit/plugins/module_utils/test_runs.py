@@ -93,7 +93,7 @@ def test_a_damaged_note_is_none_and_does_not_stay(tmp_path: pathlib.Path, damage
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
     (tmp_path / "run/openeuler-livepatch/run").write_text(damage)
-    result = manage(Task(Wanted("fix", State.ABSENT)), kernel)
+    result = manage(Task(Wanted("fix", State.ABSENT, force_owner=True)), kernel)
     assert result["state"] == "absent"
     assert "its note cannot be understood" in said(result)[0]
     assert not (tmp_path / "run/openeuler-livepatch/run").exists()
@@ -103,7 +103,7 @@ def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path: pathlib.P
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
         journal.write_note(kernel.files(), NOTE)
-        result = manage(Task(Wanted("fix", State.ABSENT), patience=Patience(timeout=0.3)), kernel)
+        result = manage(Task(Wanted("fix", State.ABSENT, force_owner=True), patience=Patience(timeout=0.3)), kernel)
     assert result["failed"]
     assert (result["reason"], result["changed"], kernel.calls) == ("locked", False, [])
     assert "root, process 1 since 2026-01-01T00:00:00Z: load fix" in result["msg"]
@@ -113,7 +113,7 @@ def test_the_second_run_goes_on_when_the_first_has_ended(tmp_path: pathlib.Path)
     kernel = ModelKernel(tmp_path, loaded(FIX))
     with lock.lock(kernel.files(), 0):
         pass
-    assert manage(Task(Wanted("fix", State.ABSENT)), kernel)["state"] == "absent"
+    assert manage(Task(Wanted("fix", State.ABSENT, force_owner=True)), kernel)["state"] == "absent"
 
 
 def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
@@ -125,7 +125,7 @@ def test_what_changes_nothing_does_not_wait_and_leaves_nothing(tmp_path: pathlib
         assert "failed" not in result
         assert "Another run is changing this host (root, process 1" in said(result)[0]
         journal.remove_note(kernel.files())
-        assert manage(Task(Wanted("fix", State.ABSENT), check_mode=True), kernel)["changed"]
+        assert manage(Task(Wanted("fix", State.ABSENT, force_owner=True), check_mode=True), kernel)["changed"]
     assert list((tmp_path / "run/openeuler-livepatch").iterdir()) == []
 
 
@@ -467,7 +467,7 @@ def test_the_directory_of_somebody_else_is_not_used(tmp_path: pathlib.Path) -> N
     (tmp_path / "run").mkdir()
     (tmp_path / "run/openeuler-livepatch").symlink_to(tmp_path / "elsewhere")
     kernel = ModelKernel(tmp_path, loaded(FIX))
-    result = manage(Task(Wanted("fix", State.ABSENT)), kernel)
+    result = manage(Task(Wanted("fix", State.ABSENT, force_owner=True)), kernel)
     assert (result["reason"], result["errno"], kernel.calls) == ("no_room", "ENOTDIR", [])
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

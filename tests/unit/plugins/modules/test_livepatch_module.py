@@ -90,7 +90,7 @@ def test_a_failure_fails_the_module(call: Call, kernel: ModelKernel, tmp_path: p
 def test_what_the_operator_should_know_is_a_warning(call: Call, kernel: ModelKernel) -> None:
     kernel.patches = [loaded(FIX)]
     kernel.stall = {"fix"}
-    result = call(livepatch_module, name="fix", state="absent", timeout=1, on_stall="report")
+    result = call(livepatch_module, name="fix", state="absent", timeout=1, on_stall="report", force_owner=True)
     assert any("The transition of fix is still running" in warning for warning in result["warnings"])
 
 
