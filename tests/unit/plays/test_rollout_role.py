@@ -149,6 +149,7 @@ def test_every_option_reaches_the_module(rollout: Rollout) -> None:
         "delay": 2,
         "on_covered": "allow",
         "on_stall": "wait",
+        "force_owner": True,
         "ignore": ["taint"],
         "load_targets": True,
         "reload": True,
