@@ -81,7 +81,8 @@ def conditions() -> list[tuple[str, bool, bool]]:
 def begin_with(enabled: t.Sequence[str]) -> list[tuple[str, bool, bool]]:
     """The host with these patches, enabled in this order, and no others."""
     for patch in reversed(Kernel().snapshot().patches):
-        result = run(Wanted(patch.name, State.ABSENT, on_covered=OnCovered.UNSTACK), Kernel())
+        wanted = Wanted(patch.name, State.ABSENT, on_covered=OnCovered.UNSTACK, force_owner=True)
+        result = run(wanted, Kernel())
         assert not result.get("failed"), result
     for name in enabled:
         result = run(Wanted(name, State.ENABLED, FILES[name]), Kernel())

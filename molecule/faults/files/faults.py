@@ -85,8 +85,9 @@ def attempt(
     name = arguments.get("name") or (file.name if file else "")
     patience = Patience(arguments.get("timeout", 20), arguments.get("retries", 3), arguments.get("delay", 0.2))
     probe = arguments.get("probe")
+    options = {option: arguments.get(option, False) for option in ("load_targets", "force_owner")}
     task = Task(
-        Wanted(name, arguments.get("state", State.ENABLED), file, load_targets=arguments.get("load_targets", False)),
+        Wanted(name, arguments.get("state", State.ENABLED), file, **options),
         str(FILES / src) if src else None,
         patience=patience,
         check_mode=check_mode,
