@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -62,23 +63,23 @@ class Books:
         copy = self.copies.get(patch.name)
         return copy if copy and copy.instance is not None and copy.instance == patch.instance else None
 
-    def claim(self, patch: LoadedPatch, release: str) -> bool:
+    def claim(self, patch: LoadedPatch, kernel: KernelId) -> bool:
         """Whether this collection has loaded the patch, or loads this build of it at the boots of this kernel."""
         if self.copy_of(patch) or patch.name in self.unrecorded:
             return True
-        accepted = (entry for entry in self.boot.due(release) if entry.name == patch.name)
+        accepted = (entry for entry in self.boot.due(kernel) if entry.name == patch.name)
         return any(patch.identity.compare(_identity(entry.patch_file)) == "same" for entry in accepted)
 
     def identify(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with what the kernel does not know: the digest of each patch that this collection loaded, and
         whose patch it is."""
-        patches = (self._identify_patch(patch, snapshot.release) for patch in snapshot.patches)
+        patches = (self._identify_patch(patch, snapshot.kernel) for patch in snapshot.patches)
         return replace(snapshot, patches=tuple(patches))
 
-    def _identify_patch(self, patch: LoadedPatch, release: str) -> LoadedPatch:
+    def _identify_patch(self, patch: LoadedPatch, kernel: KernelId) -> LoadedPatch:
         copy = self.copy_of(patch)
         identity = replace(patch.identity, sha256=copy.sha256 or None) if copy else patch.identity
-        owner = patch.owner or (None if self.claim(patch, release) else UNKNOWN_OWNER)
+        owner = patch.owner or (None if self.claim(patch, kernel) else UNKNOWN_OWNER)
         return replace(patch, identity=identity, owner=owner)
 
 

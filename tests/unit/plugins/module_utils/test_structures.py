@@ -81,7 +81,7 @@ def test_the_patch_among_look_alikes_is_the_one_that_is_enabled() -> None:
 def test_a_replacing_patch_among_look_alikes_is_refused_beside_another(tmp_path: pathlib.Path) -> None:
     file = read_patch_file(str(LOOK_ALIKES))
     host = ModelHost(tmp_path, loaded(patch_file("livepatch_old", functions=(Function("vmlinux", "mid"),))))
-    result = host.run(file.name, file=file)
+    result = host.run(file.name, file=file, force_owner=True)
     assert (result["failed"], result["reason"]) == (True, "replaces_others")
     assert "livepatch_old" in result["cause"]
     assert host.stack == ["livepatch_old"]
