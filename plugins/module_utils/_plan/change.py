@@ -62,7 +62,8 @@ class ChangeSet:
     `loaded` and `file` are the wanted patch as it is loaded and as it would be loaded. `superseded` patches go.
     `lowered` are the enabled patches that are disabled for good, or for an exchange. `involved` are enabled patches
     whose order with those matters; `lifted` are those of them, and above them, that are disabled for a moment and
-    enabled again in their old order.
+    enabled again in their old order. `overtaken` are the enabled patches that the wanted one is raised above: they
+    cover it, or would.
     """
 
     snapshot: Snapshot
@@ -76,6 +77,7 @@ class ChangeSet:
     lowered: tuple[LoadedPatch, ...] = ()
     involved: tuple[LoadedPatch, ...] = ()
     lifted: tuple[LoadedPatch, ...] = ()
+    overtaken: tuple[LoadedPatch, ...] = ()
 
     @property
     def functions(self) -> tuple[Function, ...]:
@@ -135,6 +137,8 @@ def change_set(snapshot: Snapshot, wanted: Wanted, copies: Stored, other_build: 
     if loaded and loaded.enabled and abi.stacking is not False and any(patch.enabled for patch in change.superseded):
         # The superseded ones cannot be disabled below it.
         change = replace(change, moves=replace(change.moves, down=True, up=True))
+    change = replace(change, overtaken=_overtaken(change))
+    change = replace(change, moves=_raised(change)) if change.overtaken else change
     change = replace(change, lowered=_lowered(change))
     change = replace(change, involved=_involved(change))
     return replace(change, lifted=_lifted(change)) if wanted.on_covered == OnCovered.UNSTACK else change
@@ -155,12 +159,12 @@ def _superseded(change: ChangeSet) -> tuple[LoadedPatch, ...]:
 
 
 def _contains(change: ChangeSet, patch: LoadedPatch) -> bool:
-    """Whether the wanted patch replaces all functions of the other one, which is not above it."""
-    is_exchanged = change.moves.out and change.moves.in_
+    """Whether the wanted patch replaces all functions of the other one, and does not stay below it."""
+    comes_above = change.wanted.on_covered == OnCovered.UNSTACK or (change.moves.out and change.moves.in_)
     return bool(
         patch.functions
         and set(change.functions).issuperset(patch.functions)
-        and (is_exchanged or not _is_above_mine(change, patch))
+        and (comes_above or not _is_above_mine(change, patch))
     )
 
 
@@ -168,6 +172,33 @@ def _is_above_mine(change: ChangeSet, patch: LoadedPatch) -> bool:
     """Whether both patches are enabled and this one is above the wanted one, which then does not cover it."""
     loaded = change.loaded
     return bool(loaded and loaded.enabled and patch.enabled and change.is_before(loaded, patch))
+
+
+def _overtaken(change: ChangeSet) -> tuple[LoadedPatch, ...]:
+    """With on_covered: unstack: the patches below which the wanted one would stay, or was loaded."""
+    loaded = change.loaded
+    asked = (change.wanted.state, change.wanted.on_covered) == (State.ENABLED, OnCovered.UNSTACK)
+    if loaded is None or not asked:
+        return ()
+    if not (loaded.enabled or change.moves.back):
+        return tuple(patch for patch in _newer(change, loaded) if patch not in change.superseded)
+    return tuple(
+        patch
+        for patch in change.snapshot.patches
+        if patch.enabled
+        and patch not in change.superseded
+        and change.is_before(loaded, patch)
+        and patch.shares(change.functions)
+    )
+
+
+def _raised(change: ChangeSet) -> Moves:
+    """The moves that bring the wanted patch to the top: a disabled one comes there by being enabled."""
+    moves, is_enabled = change.moves, bool(change.loaded and change.loaded.enabled)
+    if not (is_enabled or moves.back):
+        return moves
+    anew = change.abi.loading_enables or change.keeps_stacking
+    return replace(moves, down=is_enabled, out=moves.out or anew, in_=moves.in_ or anew, up=True, back=False)
 
 
 def _lowered(change: ChangeSet) -> tuple[LoadedPatch, ...]:
@@ -181,12 +212,17 @@ def _lowered(change: ChangeSet) -> tuple[LoadedPatch, ...]:
 def _involved(change: ChangeSet) -> tuple[LoadedPatch, ...]:
     """The other enabled patches that a change would uncover, or cover."""
     loaded = change.loaded
-    names = {above.name for patch in change.lowered for above in _above(change, patch)}
-    if change.moves.up and loaded and not (loaded.enabled or change.moves.back):
+    names = {above.name for patch in _uncovering(change) for above in _above(change, patch)}
+    if change.moves.up and loaded and not (loaded.enabled or change.moves.back or change.overtaken):
         names.update(patch.name for patch in _newer(change, loaded))
     if change.keeps_stacking:
         names.update(patch.name for patch in change.behind())
     return tuple(patch for patch in change.snapshot.patches if patch.name in names)
+
+
+def _uncovering(change: ChangeSet) -> list[LoadedPatch]:
+    """The lowered patches, without the wanted one if it is raised: what was above it may stay as it is."""
+    return [patch for patch in change.lowered if not (change.overtaken and patch == change.loaded)]
 
 
 def _above(change: ChangeSet, patch: LoadedPatch) -> t.Iterator[LoadedPatch]:
@@ -211,7 +247,7 @@ def _newer(change: ChangeSet, loaded: LoadedPatch) -> list[LoadedPatch]:
 def _lifted(change: ChangeSet) -> tuple[LoadedPatch, ...]:
     if not change.involved:
         return ()
-    moved = [*change.lowered, *change.involved]
+    moved = [*_uncovering(change), *change.involved]
     lifted: list[LoadedPatch] = []
     for patch in change.snapshot.patches:
         if not patch.enabled or patch in change.lowered:

@@ -45,11 +45,12 @@ def _with_room_made(change: ChangeSet) -> list[Step]:
 def _place_among_lifted(change: ChangeSet) -> int:
     """How many of the lifted patches are enabled again before the wanted one.
 
-    A new patch comes above all of them, a patch that was disabled below all, and one that was enabled keeps its place.
+    A patch that is new or raised comes above all of them, one that was disabled below all, and one that was enabled
+    keeps its place.
     With CONFIG_LIVEPATCH_STACK the kernel's list decides, in which a newly loaded module is the last.
     """
     loaded = change.loaded
-    if loaded is None or (change.moves.in_ and change.keeps_stacking):
+    if loaded is None or change.overtaken or (change.moves.in_ and change.keeps_stacking):
         return len(change.lifted)
     if loaded.enabled or change.keeps_stacking:
         return sum(change.is_before(patch, loaded) for patch in change.lifted)

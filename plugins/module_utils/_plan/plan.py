@@ -44,7 +44,7 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
     if refusals:
         return Plan(refusals=tuple(refusals), intended=tuple(steps))
     steps = _load_targets(snapshot, wanted, steps) + _wait_for_others(snapshot, wanted.name, steps)
-    return Plan(tuple(steps), intended=tuple(steps), notes=tuple(_notes(wanted, loaded, relation, change)))
+    return Plan(tuple(steps), intended=tuple(steps), notes=tuple(_notes(wanted, loaded, relation, change, steps)))
 
 
 def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[Step]:
@@ -108,7 +108,9 @@ def _different_build(loaded: LoadedPatch, file: PatchFile) -> Finding:
     )
 
 
-def _notes(wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: ChangeSet) -> t.Iterator[Finding]:
+def _notes(
+    wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: ChangeSet, steps: list[Step]
+) -> t.Iterator[Finding]:
     if relation == "unknown" and loaded and wanted.file:
         yield Finding(
             reason="build_unknown",
@@ -117,4 +119,4 @@ def _notes(wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: Ch
             why="The kernel shows neither its build-id nor its srcversion, and this collection did not load it.",
             severity=WARN,
         )
-    yield from notes_of(change)
+    yield from notes_of(change, steps)

@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.effect import notes_of_effect, refuse_covered
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.owners import (
     refuse_owned,
     refuse_unknown_owner,
@@ -33,7 +34,7 @@ def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     refusals = [] if change.wanted.force_owner else refuse_unknown_owner(change, steps)
     if change.moves.in_:
         refusals += _refuse_load(change)
-    refusals += _refuse_enable(change) + _refuse_order(change)
+    refusals += _refuse_enable(change) + (_refuse_order(change) or refuse_covered(change, steps))
     refusals += _refuse_unload(change, steps)
     if not change.wanted.force_owner:
         refusals += refuse_owned(change, steps)
@@ -134,7 +135,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
                 why=_ONLY_THE_FIRST,
             )
         ]
-    comes_back = change.moves.in_ and change.loaded is not None
+    comes_back = change.moves.in_ and change.loaded is not None and not change.overtaken
     if change.keeps_stacking and comes_back and any(above.shares(change.functions) for above in change.lifted):
         return [
             Finding(
@@ -223,7 +224,7 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     ]
 
 
-def notes_of(change: ChangeSet) -> t.Iterator[Finding]:
+def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
     """The notes about a change that is not refused."""
     lowered_first = [patch for patch in change.superseded if patch.enabled]
     if lowered_first and change.lowers_first:
@@ -251,6 +252,7 @@ def notes_of(change: ChangeSet) -> t.Iterator[Finding]:
             why="This collection did not load what is unloaded here, and has no copy of its file.",
             severity=WARN,
         )
+    yield from notes_of_effect(change, steps)
     if change.lifted:
         yield Finding(
             reason="lifted",

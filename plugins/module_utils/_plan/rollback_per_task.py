@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     is_gone,
     movable_of,
     new_patches,
+    overtaken,
     stays_out,
     strangers_in,
 )
@@ -98,7 +99,9 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
     strangers = strangers_in(now, before, plan)
-    movable = [name for name in movable_of((*plan.names, plan.about), strangers, before, now, plan) if name in stored]
+    above = overtaken(before, plan)
+    names = (*plan.names, plan.about, *(above if all(name in stored for name in above) else ()))
+    movable = [name for name in movable_of(names, strangers, before, now, plan) if name in stored]
     staying = [
         patch for patch in were_up if patch.name not in movable and is_as_before(now.patch(patch.name), patch, plan)
     ]

@@ -59,6 +59,22 @@ def _is_to_go(patch: LoadedPatch, plan: Plan) -> bool:
     return actions[-1:] in ([Action.UNLOAD], [Action.DISABLE])
 
 
+def overtaken(before: Snapshot, plan: Plan) -> list[str]:
+    """The patches that the plan raises the wanted one above, and those on them: it comes back below them if they move.
+
+    None if one of them belongs to another tool.
+    """
+    raised = before.patch(plan.about)
+    if raised is None or not raised.enabled or raised.name not in plan.names or _is_to_go(raised, plan):
+        return []
+    moved = [raised]
+    for patch in before.patches[before.patches.index(raised) + 1 :]:
+        if patch.enabled and any(patch.shares(lower.functions) for lower in moved):
+            moved.append(patch)
+    names = [patch.name for patch in moved[1:]]
+    return [] if any(patch.owner for patch in moved[1:]) else names
+
+
 def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]:
     """The enabled patches that somebody else has loaded since the snapshot before."""
     return [

@@ -17,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     is_gone,
     movable_of,
     new_patches,
+    overtaken,
     stays_out,
     strangers_in,
 )
@@ -27,7 +28,8 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stor
     changed = [patch for patch in before.patches if patch.name in plan.names]
     is_covering = any(upper.name == plan.about for patch in changed for upper in before.covering(patch))
     strangers = strangers_in(now, before, plan)
-    names = (*plan.names, plan.about) if is_covering else plan.names
+    above = overtaken(before, plan)
+    names = (*plan.names, *((plan.about,) if is_covering else ()), *above)
     movable = movable_of(names, strangers, before, now, plan)
     gone = [patch.name for patch in changed if is_gone(patch, now, plan)]
     were_up = [patch for patch in before.patches if patch.enabled and patch.name in movable]

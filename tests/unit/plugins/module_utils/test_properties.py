@@ -141,6 +141,16 @@ class Case:
             "reverted": condition is None,
         }[self.wanted.state]
 
+    def check_effect(self, result: dict[str, t.Any]) -> None:
+        """A patch that was to be enabled is live on all its functions, or the task permits that, and it is told."""
+        if self.wanted.state == State.ENABLED:
+            is_live = all(stack[-1] == self.wanted.name for stack in self.stacks().values() if self.wanted.name in stack)
+            assert is_live == (result["patch"]["effective"] == "full")
+            assert is_live or self.wanted.on_covered == OnCovered.ALLOW
+            assert is_live != any(
+                (finding["reason"], finding["severity"]) == ("covered", "warn") for finding in result["findings"]
+            )
+
     def others(self, conditions: dict[str, bool]) -> dict[str, bool]:
         """The patches that the task is not about."""
         mine = {self.wanted.name, *self.superseded()}
@@ -172,7 +182,11 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation: Situation) ->
             assert "attempted" not in result or case.kernel.hidden
             return
         assert case.reached()
+        case.check_effect(result)
         assert result["changed"] == predicted["changed"] == (result["actions"] != [])
+        assert [finding["reason"] for finding in result["findings"]] == [
+            finding["reason"] for finding in predicted["findings"]
+        ]
         assert shown(result) == shown(predicted) or case.kernel.hidden
         if case.wanted.on_covered != OnCovered.ALLOW:
             unchanged = case.others(case.before)

@@ -397,7 +397,8 @@ def test_a_newer_patch_is_not_covered(abi: str) -> None:
     hotfix = patch_file("hotfix", abi=abi, functions=(F,))
     wanted = Wanted("big", State.ENABLED, big, supersedes=("contained",))
     newer = snapshot(loaded(big, load_index=1), loaded(hotfix, load_index=2), abi=abi, stacking_enforced=False)
-    assert make_plan(newer, wanted) == Plan()
+    assert make_plan(newer, dataclasses.replace(wanted, on_covered=OnCovered.ALLOW)).steps == ()
+    assert [refusal.reason for refusal in make_plan(newer, wanted).refusals] == ["covered"]
     older = snapshot(loaded(hotfix, load_index=1), loaded(big, load_index=2), abi=abi, stacking_enforced=False)
     assert Step(Action.UNLOAD, "hotfix") in make_plan(older, wanted).steps
     another = dataclasses.replace(wanted, file=patch_file("big", "2", abi=abi, functions=(F, G)), reload=True)
@@ -459,8 +460,10 @@ def test_what_replaces_is_not_loaded_above_what_is_wanted(
 ) -> None:
     fix = patch_file("fix", functions=(F,), replace=False)
     upper = patch_file("upper", functions=(F,), replace=replace)
-    host = snapshot(loaded(fix, False, load_index=1), loaded(upper, load_index=2, replace=in_kernel))
-    plan = make_plan(host, Wanted("fix", State.ENABLED, fix, on_covered=OnCovered.UNSTACK), {"upper": upper})
+    earlier = loaded(patch_file("fix", "0", functions=(F,)), False, load_index=1)
+    host = snapshot(earlier, loaded(upper, load_index=2, replace=in_kernel))
+    wanted = Wanted("fix", State.PRESENT, fix, reload=True, on_covered=OnCovered.UNSTACK)
+    plan = make_plan(host, wanted, {"upper": upper})
     assert [refusal.reason for refusal in plan.refusals] == expected
 
 

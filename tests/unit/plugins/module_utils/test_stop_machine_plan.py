@@ -8,6 +8,7 @@ Patches are written as "a1+ b1-": in the kernel's order, + enabled, - disabled. 
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -95,8 +96,20 @@ WITHOUT_LIST_ORDER = [
     # an old one would jump over a newer one
     ("a1- a2+", "a1", State.ENABLED, OnCovered.REFUSE, "! would_cover", None),
     ("a1- a2+", "a1", State.ENABLED, OnCovered.ALLOW, "enable a1", "a2+ a1+"),
-    ("a1- a2+", "a1", State.ENABLED, OnCovered.UNSTACK, "disable a2, enable a1, enable a2", "a1+ a2+"),
-    ("a1+ a2- a3+", "a2", State.ENABLED, OnCovered.UNSTACK, "disable a3, enable a2, enable a3", "a1+ a2+ a3+"),
+    ("a1- a2+", "a1", State.ENABLED, OnCovered.UNSTACK, "enable a1", "a2+ a1+"),
+    ("a1+ a2- a3+", "a2", State.ENABLED, OnCovered.UNSTACK, "enable a2", "a1+ a3+ a2+"),
+    # enabled and covered, wholly or in part
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.REFUSE, "! covered", None),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.ALLOW, "", "a1+ a2+"),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.UNSTACK, "disable a1, enable a1", "a2+ a1+"),
+    ("a2+ a1+", "a1", State.ENABLED, OnCovered.UNSTACK, "", "a2+ a1+"),
+    ("ab1+ b2+ c3+", "ab1", State.ENABLED, OnCovered.REFUSE, "! covered", None),
+    ("ab1+ b2+ c3+", "ab1", State.ENABLED, OnCovered.ALLOW, "", "ab1+ b2+ c3+"),
+    ("ab1+ b2+ c3+", "ab1", State.ENABLED, OnCovered.UNSTACK, "disable ab1, enable ab1", "b2+ c3+ ab1+"),
+    ("a1+ a2-", "a1", State.ENABLED, OnCovered.REFUSE, "", "a1+ a2-"),
+    # being loaded is all that is asked for
+    ("a1+ a2+", "a1", State.PRESENT, OnCovered.REFUSE, "", "a1+ a2+"),
+    ("a1+ a2+", "a1", State.PRESENT, OnCovered.UNSTACK, "", "a1+ a2+"),
     # it has jumped already: disabling it is nobody else's business
     ("a2+ a1+", "a1", State.DISABLED, OnCovered.REFUSE, "disable a1", "a2+ a1-"),
 ]
@@ -128,6 +141,19 @@ WITH_LIST_ORDER = [
         "disable b3, disable a2, disable a1, unload a1, enable a2, enable b3",
         "a2+ b3+",
     ),
+    # enabled and covered
+    ("a1+ b2+", "a1", State.ENABLED, OnCovered.UNSTACK, "", "a1+ b2+"),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.REFUSE, "! covered", None),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.ALLOW, "", "a1+ a2+"),
+    (
+        "a1+ a2+ b3+",
+        "a1",
+        State.ENABLED,
+        OnCovered.UNSTACK,
+        "disable b3, disable a2, disable a1, unload a1, enable a2, enable b3, load a1, enable a1",
+        "a2+ b3+ a1+",
+    ),
+    ("a1+ a2+ b3-", "a1", State.ENABLED, OnCovered.UNSTACK, "! stacking", None),
 ]
 
 UNKNOWN_LIST_ORDER = [
@@ -135,6 +161,16 @@ UNKNOWN_LIST_ORDER = [
     ("a1+ b2+", "a1", State.ABSENT, OnCovered.REFUSE, "disable a1, unload a1", "b2+"),
     ("a1+ b2+", "a1", State.ABSENT, OnCovered.UNSTACK, "disable b2, disable a1, unload a1, enable b2", "b2+"),
     ("a1+ a2+", "a1", State.DISABLED, OnCovered.UNSTACK, "disable a2, disable a1, enable a2", "a1- a2+"),
+    # the kernel may hold them to the order of loading
+    (
+        "a1+ a2+",
+        "a1",
+        State.ENABLED,
+        OnCovered.UNSTACK,
+        "disable a2, disable a1, unload a1, enable a2, load a1, enable a1",
+        "a2+ a1+",
+    ),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.REFUSE, "! covered", None),
 ]
 
 
@@ -230,9 +266,10 @@ def test_a_gap_is_announced() -> None:
         (False, "a1+", OnCovered.REFUSE, "disable a1, unload a1, load a1, enable a1"),
         (False, "a1-", OnCovered.REFUSE, "unload a1, load a1, enable a1"),
         (False, "a1+ a2+", OnCovered.REFUSE, "! covered"),
-        (False, "a1+ a2+", OnCovered.UNSTACK, "disable a2, disable a1, unload a1, load a1, enable a1, enable a2"),
+        (False, "a1+ a2+", OnCovered.UNSTACK, "disable a1, unload a1, load a1, enable a1"),
+        (False, "a1+ a2+", OnCovered.ALLOW, "disable a1, unload a1, load a1, enable a1"),
         (True, "a1+ b2+", OnCovered.UNSTACK, "disable b2, disable a1, unload a1, enable b2, load a1, enable a1"),
-        (True, "a1+ a2+", OnCovered.UNSTACK, "! stacking"),
+        (True, "a1+ a2+", OnCovered.UNSTACK, "disable a2, disable a1, unload a1, enable a2, load a1, enable a1"),
     ],
 )
 def test_reload(stacking_enforced: bool | None, before: str, on_covered: OnCovered, expected: str) -> None:
@@ -240,10 +277,16 @@ def test_reload(stacking_enforced: bool | None, before: str, on_covered: OnCover
     assert show(make_plan(host(before, stacking_enforced=stacking_enforced), wanted)) == expected
 
 
-def test_what_is_reloaded_keeps_its_place_among_what_is_lifted() -> None:
+def test_what_is_reloaded_comes_above_what_is_lifted() -> None:
     start, file = host("a1+ ab2+ b3+ b4+"), file_of("b3", "2")
     wanted = Wanted("b3", State.ENABLED, file, reload=True, on_covered=OnCovered.UNSTACK, supersedes=("a1",))
-    assert result(start, make_plan(start, wanted)) == "ab2+ b3+ b4+"
+    assert result(start, make_plan(start, wanted)) == "ab2+ b4+ b3+"
+
+
+def test_what_is_reloaded_only_to_be_loaded_keeps_its_place() -> None:
+    start, file = host("a1+ a2+"), file_of("a1", "2")
+    wanted = Wanted("a1", State.PRESENT, file, reload=True, on_covered=OnCovered.UNSTACK)
+    assert result(start, make_plan(start, wanted)) == "a1+ a2+"
 
 
 @pytest.mark.parametrize(("before", "expected"), [("a1+", "a1+"), ("a1-", "a1-")])
@@ -266,6 +309,13 @@ PER_TASK_STACKS = [
     ),
     ("a1- a2+", "a1", State.ENABLED, OnCovered.REFUSE, {}, "! would_cover"),
     ("a1- a2+", "a1", State.ENABLED, OnCovered.ALLOW, {}, "unload a1, load a1, wait a1"),
+    ("a1- a2+", "a1", State.ENABLED, OnCovered.UNSTACK, {}, "unload a1, load a1, wait a1"),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.REFUSE, {}, "! covered"),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.ALLOW, {}, ""),
+    ("a1+ a2+", "a1", State.ENABLED, OnCovered.UNSTACK, {}, "disable a1, wait a1, unload a1, load a1, wait a1"),
+    ("ab1+ b2+", "ab1", State.ENABLED, OnCovered.REFUSE, {}, "! covered"),
+    ("ab1+ b2+", "ab1", State.ENABLED, OnCovered.UNSTACK, {}, "disable ab1, wait ab1, unload ab1, load ab1, wait ab1"),
+    ("a1+ a2+", "a1", State.PRESENT, OnCovered.REFUSE, {}, ""),
 ]
 
 
@@ -282,9 +332,110 @@ def test_a_transition_that_disables_ends_before_another_patch_is_disabled() -> N
     """The kernel runs one at a time. A different build is loaded, so this one is not turned back."""
     files = {name: file_of(name, abi=PER_TASK) for name in ("a1", "a2")}
     going = loaded(files["a1"], False, functions=files["a1"].functions, in_transition=True, load_index=1)
-    wanted = Wanted("a1", State.ENABLED, file_of("a1", "2", PER_TASK), reload=True, on_covered=OnCovered.UNSTACK)
+    wanted = Wanted("a1", State.PRESENT, file_of("a1", "2", PER_TASK), reload=True, on_covered=OnCovered.UNSTACK)
     plan = make_plan(snapshot(going, loaded(files["a2"], load_index=2)), wanted, files)
     assert show(plan) == "wait a1, disable a2, wait a2, unload a1, load a1, wait a1, unload a2, load a2, wait a2"
+
+
+@pytest.mark.parametrize(
+    ("on_covered", "expected"),
+    [
+        (OnCovered.REFUSE, "! covered"),
+        (OnCovered.ALLOW, "enable a1, wait a1"),
+        (OnCovered.UNSTACK, "wait a1, unload a1, load a1, wait a1"),
+    ],
+)
+def test_a_transition_that_disables_what_is_covered_is_not_turned_back(on_covered: OnCovered, expected: str) -> None:
+    files = {name: file_of(name, abi=PER_TASK) for name in ("a1", "a2")}
+    going = loaded(files["a1"], False, functions=files["a1"].functions, in_transition=True, load_index=1)
+    start = snapshot(going, loaded(files["a2"], load_index=2))
+    assert show(make_plan(start, Wanted("a1", State.ENABLED, files["a1"], on_covered=on_covered))) == expected
+
+
+RAISED = [
+    # abi, before, wanted, kept, steps
+    (PER_TASK, "a1+ a2+", Wanted("a1", State.ENABLED), [], "! needs_file"),
+    (PER_TASK, "a1+ a2+", Wanted("a1", State.ENABLED), ["a1"], "disable a1, wait a1, unload a1, load a1, wait a1"),
+    (
+        PER_TASK,
+        "a1+ a2+",
+        Wanted("a1", State.ENABLED, file_of("a1", abi=PER_TASK, replace=True)),
+        [],
+        "! replaces_others",
+    ),
+    (
+        PER_TASK,
+        "a1+ a2+ b3+ b4+",
+        Wanted("a1", State.ENABLED, supersedes=("b3",)),
+        ["a1", "b4"],
+        "disable b4, wait b4, disable b3, wait b3, disable a1, wait a1, unload b3, unload a1, "
+        "unload b4, load b4, wait b4, load a1, wait a1",
+    ),
+    # what it supersedes does not cover it for long
+    (STOP_MACHINE, "a1+ a2+", Wanted("a1", State.ENABLED, supersedes=("a2",)), [], "disable a2, unload a2"),
+    (STOP_MACHINE, "a1+ a2+", Wanted("a1", State.ENABLED, supersedes=("contained",)), [], "disable a2, unload a2"),
+    (
+        STOP_MACHINE,
+        "a1+ ab2+ c3+",
+        Wanted("a1", State.ENABLED, supersedes=("c3",)),
+        [],
+        "disable a1, enable a1, disable c3, unload c3",
+    ),
+    # another build that replaces something else is covered where the loaded one is not
+    (
+        STOP_MACHINE,
+        "a1+ b2+",
+        Wanted("a1", State.ENABLED, dataclasses.replace(file_of("ab1", "2"), name="a1"), reload=True),
+        [],
+        "disable a1, unload a1, load a1, enable a1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("abi", "before", "wanted", "kept", "expected"), RAISED)
+def test_raising(abi: str, before: str, wanted: Wanted, kept: list[str], expected: str) -> None:
+    files = {name: file_of(name, abi=abi) for name in kept}
+    start, wanted = host(before, abi=abi), dataclasses.replace(wanted, on_covered=OnCovered.UNSTACK)
+    plan = make_plan(start, wanted, files)
+    assert show(plan) == expected
+    if not plan.refusals:
+        after = predict(start, plan)
+        patch = after.patch("a1")
+        assert patch and after.effect(patch) == "full"
+        assert show(make_plan(after, wanted, files)) == ""
+
+
+def test_two_that_are_raised_in_turn_take_turns() -> None:
+    start = host("a1+ a2+")
+    for name, after in (("a1", "a2+ a1+"), ("a2", "a1+ a2+")):
+        plan = make_plan(start, Wanted(name, State.ENABLED, on_covered=OnCovered.UNSTACK))
+        assert result(start, plan) == after
+        start = predict(start, plan)
+
+
+def notes(before: str, on_covered: OnCovered) -> dict[str, tuple[str, str, str]]:
+    plan = make_plan(host(before), Wanted("ab1", State.ENABLED, on_covered=on_covered))
+    return {note.reason: (note.severity, note.seen, note.why) for note in plan.notes}
+
+
+def test_what_stays_covered_or_is_raised_is_told() -> None:
+    no_call = "Calls of these functions do not reach its code"
+    seen = "ab1 is enabled, and covered on vmlinux/a,1 by a2; vmlinux/b,1 by b3, b4."
+    assert notes("ab1+ a2+ b3+ b4+", OnCovered.ALLOW) == {
+        "covered": ("warn", seen, f"{no_call}; on_covered: allow permits that.")
+    }
+    (refusal,) = make_plan(host("ab1+ a2+ b3+ b4+"), Wanted("ab1", State.ENABLED)).refusals
+    assert (refusal.seen, refusal.why) == (seen, f"{no_call}.")
+    assert notes("ab1+ a2+ c3+", OnCovered.UNSTACK)["raised"] == (
+        "info",
+        "ab1 is disabled for a moment and enabled again above a2.",
+        "on_covered: unstack asks for that. In between its fix is not active.",
+    )
+    assert notes("ab1- a2+ c3+", OnCovered.UNSTACK)["raised"][1:] == (
+        "ab1 is enabled above a2.",
+        "on_covered: unstack asks for that.",
+    )
+    assert notes("a2+ ab1+", OnCovered.UNSTACK) == notes("a2+ ab1+", OnCovered.ALLOW) == {}
 
 
 def test_a_transition_that_enables_what_goes_is_turned_back() -> None:
@@ -341,6 +492,9 @@ def owned(text: str, owner: str) -> Snapshot:
         ("a1+", Wanted("a1", State.DISABLED), "! owned"),
         ("a1+", Wanted("a1", State.DISABLED, force_owner=True), "disable a1"),
         ("a1+", Wanted("a1", State.ENABLED), ""),
+        ("a1+ a2+", Wanted("a1", State.ENABLED), "! covered"),
+        ("a1+ a2+", Wanted("a1", State.ENABLED, on_covered=OnCovered.UNSTACK), "! owned"),
+        ("b2+ a1+ a3+", Wanted("a1", State.ENABLED, on_covered=OnCovered.UNSTACK), "disable a1, enable a1"),
         ("a1+", Wanted("b2", State.ENABLED, file_of("b2")), "load b2, enable b2"),
         ("a1+", Wanted("a2", State.ENABLED, file_of("a2"), supersedes=("contained",)), "! owned"),
     ],
@@ -377,7 +531,7 @@ NEWER_FIRST = "Act on the newer patches first, or set on_covered: unstack (disab
         ),
         (
             host("a1+ a2+ b3+", stacking_enforced=True),
-            Wanted("a1", State.ENABLED, file_of("a1", "2"), reload=True, on_covered=OnCovered.UNSTACK),
+            Wanted("a1", State.PRESENT, file_of("a1", "2"), reload=True, on_covered=OnCovered.UNSTACK),
             ["a1 would come above a2, b3.", "Set state: absent for a2, b3 first, and load them again afterwards."],
         ),
         (

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Pure: whether the wanted patch ends effective, and what is said where it does not, or is raised for it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+
+Stacks = t.Mapping[Function, t.Sequence[LoadedPatch]]
+
+
+def refuse_covered(change: ChangeSet, steps: t.Sequence[Step]) -> list[Finding]:
+    """The refusal of a change that leaves the wanted patch enabled and covered, unless the task allows that."""
+    above = _above_in_the_end(change, steps)
+    if not above or change.wanted.on_covered == OnCovered.ALLOW:
+        return []
+    return [
+        Finding(
+            reason="covered",
+            seen=_seen(change, above),
+            remedy="Set on_covered: unstack to raise it above them, or allow to leave it so; or take them out.",
+            why="Calls of these functions do not reach its code.",
+        )
+    ]
+
+
+def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Finding]:
+    """What the user should know of a patch that stays covered, or is raised."""
+    above = _above_in_the_end(change, steps)
+    if above:
+        yield Finding(
+            reason="covered",
+            seen=_seen(change, above),
+            remedy="Set on_covered: unstack to raise it above them, or take them out, unless they contain its fix.",
+            why="Calls of these functions do not reach its code; on_covered: allow permits that.",
+            severity=WARN,
+        )
+    if change.overtaken:
+        others = ", ".join(patch.name for patch in change.overtaken)
+        is_lowered = change.moves.down
+        yield Finding(
+            reason="raised",
+            seen=f"{change.wanted.name} is {'disabled for a moment and enabled again' if is_lowered else 'enabled'} "
+            f"above {others}.",
+            remedy="Nothing needs to be done.",
+            why=f"on_covered: unstack asks for that.{' In between its fix is not active.' if is_lowered else ''}",
+            severity=INFO,
+        )
+
+
+def _above_in_the_end(change: ChangeSet, steps: t.Sequence[Step]) -> Stacks:
+    """The patches that cover the wanted one after the steps, for each of its functions that is covered."""
+    if change.wanted.state != State.ENABLED:
+        return {}
+    after = predict(change.snapshot, Plan(tuple(steps)))
+    patch = after.patch(change.wanted.name)
+    return after.above(patch) if patch else {}
+
+
+def _seen(change: ChangeSet, above: Stacks) -> str:
+    covered = "; ".join(f"{function} by {', '.join(patch.name for patch in stack)}" for function, stack in above.items())
+    verb = "is" if change.loaded and change.loaded.enabled else "would be"
+    return f"{change.wanted.name} {verb} enabled, and covered on {covered}."
