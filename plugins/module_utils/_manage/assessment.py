@@ -80,12 +80,23 @@ class Assessment:
     @property
     def lacks_proof(self) -> bool:
         """Whether the wanted patch was enabled by a run that could not prove its effect."""
-        return self.task.wanted.state == State.ENABLED and self.task.wanted.name in self.catalog.unproven
+        return self._enables and self.task.wanted.name in self.catalog.unproven
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing is to be done, and nothing was refused."""
         return not (self.plan.refusals or self.plan.all_steps or self.lacks_proof)
+
+    @property
+    def looks_at_covered(self) -> bool:
+        """Whether the wanted patch is left covered, and the task says how to prove its effect nevertheless."""
+        verification, patch = self.task.verification, self.before.patch(self.task.wanted.name)
+        asked = (verification.text or verification.probe) and not self.task.check_mode
+        return bool(self.is_settled and asked and self._enables and patch and self.before.above(patch))
+
+    @property
+    def _enables(self) -> bool:
+        return self.task.wanted.state == State.ENABLED
 
     def unchanged(self, findings: t.Sequence[Finding] = ()) -> Plain:
         """The result of a task that is refused, has nothing to do, or runs in check mode."""

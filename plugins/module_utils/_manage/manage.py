@@ -50,8 +50,16 @@ def _manage(task: Task, kernel: KernelProtocol) -> Plain:
     """Observe and plan without the lock first: a run that changes nothing neither waits nor writes anything."""
     assessment = Assessment(task, kernel)
     if assessment.is_settled and not (assessment.before.privileged and journal.is_noted(kernel.files())):
-        return assessment.unchanged()
+        return _unchanged(assessment)
     # Here and not above: most runs change nothing, and do not load what only a change needs.
     from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.change import change
 
     return change(assessment)
+
+
+def _unchanged(assessment: Assessment) -> Plain:
+    if not assessment.looks_at_covered:
+        return assessment.unchanged()
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.covered import with_proofs
+
+    return with_proofs(assessment, assessment.unchanged())

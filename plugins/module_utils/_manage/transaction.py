@@ -59,6 +59,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
     not_accepted,
     note_proof,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.covered import with_proofs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
     ending_of,
     failed,
@@ -151,7 +152,7 @@ class Transaction:
         """
         findings = self.findings()
         if refusals(findings) or not (self.plan.all_steps or self._assessment.lacks_proof):
-            return self._assessment.unchanged(findings)
+            return with_proofs(self._assessment, self._assessment.unchanged(findings))
         if self._assessment.lacks_file:
             # Rolling back an interrupted run has changed what is needed.
             return {"changed": False, "needs_file": True}

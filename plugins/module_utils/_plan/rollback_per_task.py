@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
+    is_above_any,
     is_as_before,
     is_different_build,
     is_gone,
@@ -100,7 +101,8 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list
     were_up = [patch for patch in before.patches if patch.enabled]
     strangers = strangers_in(now, before, plan)
     above = overtaken(before, plan)
-    names = (*plan.names, plan.about, *(above if all(name in stored for name in above) else ()))
+    above = above if all(name in stored for name in above) else []
+    names = (*plan.names, plan.about, *above)
     movable = [name for name in movable_of(names, strangers, before, now, plan) if name in stored]
     staying = [
         patch for patch in were_up if patch.name not in movable and is_as_before(now.patch(patch.name), patch, plan)
@@ -108,7 +110,8 @@ def _rising(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list
     staying += strangers
     for patch in were_up:
         can_move = patch.name in movable
-        if is_as_before(now.patch(patch.name), patch, plan):
+        is_raised = patch.name == plan.about and is_above_any(patch.name, above, now)
+        if is_as_before(now.patch(patch.name), patch, plan) and not (can_move and is_raised):
             if can_move and any(_is_under(lower, patch, were_up, stored) for lower in rising):
                 rising.append(patch)
         elif can_move and not stays_out(patch, staying, before, plan):

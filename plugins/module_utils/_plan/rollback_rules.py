@@ -75,6 +75,12 @@ def overtaken(before: Snapshot, plan: Plan) -> list[str]:
     return [] if any(patch.owner for patch in moved[1:]) else names
 
 
+def is_above_any(name: str, others: t.Collection[str], now: Snapshot) -> bool:
+    """Whether this patch is enabled, and one of the others is below it in the kernel's order."""
+    names = [patch.name for patch in now.patches if patch.enabled]
+    return name in names and not set(names[: names.index(name)]).isdisjoint(others)
+
+
 def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatch]:
     """The enabled patches that somebody else has loaded since the snapshot before."""
     return [

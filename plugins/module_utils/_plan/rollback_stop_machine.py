@@ -32,6 +32,10 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stor
     names = (*plan.names, *((plan.about,) if is_covering else ()), *above)
     movable = movable_of(names, strangers, before, now, plan)
     gone = [patch.name for patch in changed if is_gone(patch, now, plan)]
+    # Where the kernel's list decides, they come above it only if they are loaded after it.
+    again = [plan.about, *above] if above and _is_out_of_place(before, now, plan) else []
+    again = again if all(name in stored for name in again) else []
+    gone = [patch.name for patch in before.patches if patch.name in (*gone, *again)]
     were_up = [patch for patch in before.patches if patch.enabled and patch.name in movable]
     are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in movable]
     in_place = []
@@ -49,7 +53,7 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stor
         steps += [Step(Action.LOAD, name, stored[name])] if name in stored else []
     lost = [name for name in gone if name not in stored]
     rising = [patch for patch in were_up if patch.name not in (*in_place, *lost)]
-    if now.stacking_enforced:
+    if now.stacking_enforced or again:
         # The kernel's list decides, and what is loaded again is its last.
         places = {patch.name: place for place, patch in enumerate(now.patches) if patch.name not in gone}
         rising.sort(key=lambda patch: places.get(patch.name, len(now.patches)))
@@ -60,3 +64,10 @@ def stop_machine_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stor
             steps.append(Step(Action.ENABLE, patch.name))
         below.append(patch)
     return steps + (new if now.stacking_enforced is False else [])
+
+
+def _is_out_of_place(before: Snapshot, now: Snapshot, plan: Plan) -> bool:
+    """Whether the kernel's list may decide, and the wanted patch has lost its place in it by being unloaded."""
+    was, loaded = before.patch(plan.about), now.patch(plan.about)
+    is_loaded_anew = loaded is None or (was is not None and loaded.instance != was.instance)
+    return now.stacking_enforced is not False and is_loaded_anew

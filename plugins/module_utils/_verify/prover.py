@@ -57,7 +57,7 @@ class Prover:
         if self._verification.text:
             proofs.append(self._text(after))
         if self._verification.probe:
-            proofs.append(self._probe(self._verification.probe))
+            proofs.append(self._probe(self._verification.probe, after))
         left = self._verification.watch
         while left > 0:
             # The kernel overwrites its log: what nobody has read in time is lost.
@@ -106,10 +106,9 @@ class Prover:
         functions = [function for function in (patch.functions if patch else ()) if function not in covered]
         # The kernel patches the code of a module when that is loaded.
         functions = [entry for entry in functions if entry.object == "vmlinux" or entry.object in after.modules]
+        unseen = f"others cover {', '.join(map(str, covered))}" if covered else ""
         if not functions:
-            return Proof(
-                "text", None, "This could not be proven: others cover its functions, or its modules are not loaded."
-            )
+            return Proof("text", None, f"This could not be proven: {unseen or 'its modules are not loaded'}.")
         try:
             sentences = text.unreached(self._kernel.files(), after, self._name, functions)
         except text.CannotTell as reason:
@@ -123,9 +122,11 @@ class Prover:
                     remedy="Look for another tool that patches this host's kernel.",
                 ),
             )
-        return Proof("text", True, f"Seen at the instruction for {len(functions)} functions.")
+        seen = f"Seen at the instruction for {len(functions)} functions"
+        # Where it is covered, the instruction leads to another patch's code.
+        return Proof("text", None, f"{seen}; {unseen}.") if unseen else Proof("text", True, f"{seen}.")
 
-    def _probe(self, probe: Probe) -> Proof:
+    def _probe(self, probe: Probe, after: Snapshot) -> Proof:
         earlier = self._before.patch(self._name)
         contrast = "" if earlier and earlier.enabled else " and did not before"
         for tries_left in range(probe.retries, -1, -1):
@@ -134,11 +135,13 @@ class Prover:
                 return Proof("probe", True, f"{probe} holds now{contrast}.")
             if tries_left:
                 self._kernel.sleep(PROBE_SECONDS)
+        patch = after.patch(self._name)
+        covered = patch is not None and bool(after.above(patch))
         raise StepFailed(
             "prove the result",
             Finding(
                 reason="probe_failed",
-                seen=f"The patch is enabled, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
-                remedy="Check the patch and the probe.",
+                seen=f"The patch is enabled{' and covered by others' if covered else ''}, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
+                remedy="Set on_covered: unstack to raise it above them." if covered else "Check the patch and the probe.",
             ),
         )

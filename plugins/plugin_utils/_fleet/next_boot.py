@@ -35,6 +35,9 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     patch = facts.patch(release.name)
     if patch is None or not patch.enabled:
         return Verdict(True, f"{release.id} is not active on this host.")
+    if patch.effective == "none" and not patch.in_transition:
+        above = ", ".join(patch.covered_by) or "newer patches"
+        return Verdict(True, f"{release.id} is not active on this host: {above} cover {patch.name}.")
     has_now = f"{release.id} is active on the kernel {facts.release}, and"
     if not kernel:
         return Verdict(False, f"{has_now} which kernel will boot is unknown: name it with -e livepatch_boot_kernel.")

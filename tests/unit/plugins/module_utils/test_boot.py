@@ -327,12 +327,16 @@ def test_trouble_from_before_the_patches_is_not_theirs(machine: Machine) -> None
     assert "an oops" not in machine.said[-1]
 
 
-def test_a_program_that_was_cut_off_and_starts_again_in_the_same_boot_blames_nothing(machine: Machine) -> None:
-    machine.accept("a")
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]])
+def test_a_program_that_was_cut_off_and_starts_again_in_the_same_boot_blames_nothing(
+    machine: Machine, names: list[str]
+) -> None:
+    """Nor that the first one is covered by the second one by now, as it was when it was accepted."""
+    machine.accept(*names)
     machine.boot()
     (machine.root / "run/openeuler-livepatch/boot").unlink()
     assert machine.program.load() == 0
-    assert (machine.enabled, machine.quarantined, machine.acceptance.unhealthy_boots) == (["a"], [], 0)
+    assert (machine.enabled, machine.quarantined, machine.acceptance.unhealthy_boots) == (names, [], 0)
 
 
 def test_what_another_version_of_the_collection_has_kept_is_not_loaded(machine: Machine) -> None:

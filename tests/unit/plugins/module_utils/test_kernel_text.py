@@ -270,7 +270,9 @@ def test_per_task_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
 
 
 SEEN = Proof("text", True, "Seen at the instruction for 1 functions.")
-NOT_CALLED = Proof("text", None, "This could not be proven: others cover its functions, or its modules are not loaded.")
+NOT_CALLED = Proof("text", None, "This could not be proven: its modules are not loaded.")
+COVERED = Proof("text", None, f"This could not be proven: others cover {FUNCTION}.")
+SEEN_IN_PART = Proof("text", None, f"Seen at the instruction for 1 functions; others cover {FUNCTION}.")
 HIDDEN = Proof("text", None, "This could not be proven: the jumps of sparc64 are not known to this collection.")
 
 IN_EXT4, IN_XFS = Function("ext4", "ext4_readdir"), Function("xfs", "xfs_readdir")
@@ -280,8 +282,8 @@ IN_EXT4, IN_XFS = Function("ext4", "ext4_readdir"), Function("xfs", "xfs_readdir
     ("functions", "covered", "host", "expected"),
     [
         ([FUNCTION], None, {}, SEEN),
-        ([FUNCTION], FUNCTION, {}, NOT_CALLED),
-        ([FUNCTION, IN_EXT4], FUNCTION, {}, SEEN),
+        ([FUNCTION], FUNCTION, {}, COVERED),
+        ([FUNCTION, IN_EXT4], FUNCTION, {}, SEEN_IN_PART),
         ([FUNCTION, IN_XFS], None, {}, SEEN),
         ([IN_XFS], None, {}, NOT_CALLED),
         # The patch is not loaded.

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole runs for a patch that is enabled and covered: refused, raised, or left so and told."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    OnCovered,
+    Patience,
+    Probe,
+    State,
+    Task,
+    Verification,
+    Wanted,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Function,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
+
+F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
+KERNELS: list[dict[str, t.Any]] = [
+    {"abi": PER_TASK},
+    {"abi": STOP_MACHINE},
+    {"abi": STOP_MACHINE, "hidden": True},
+    {"abi": STOP_MACHINE, "stacking_enforced": True},
+    {"abi": STOP_MACHINE, "stacking_enforced": True, "hidden": True},
+]
+on_each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=str)
+in_whole_and_in_part = pytest.mark.parametrize(("functions", "effect"), [((F,), "none"), ((F, G), "partial")])
+
+
+def covered_host(root: pathlib.Path, kernel: dict[str, t.Any], functions: tuple[Function, ...] = (F,)) -> ModelHost:
+    """A host with `low`, which `high` covers on the function f."""
+    low = patch_file("low", abi=kernel["abi"], functions=functions)
+    high = patch_file("high", abi=kernel["abi"], functions=(F,))
+    kept = [loaded(file, load_index=place) for place, file in enumerate((low, high), 1)]
+    return ModelHost(root, *kept, kept=[low, high], **kernel)
+
+
+def run(host: ModelHost, on_covered: OnCovered, check_mode: bool = False, **verification: t.Any) -> dict[str, t.Any]:
+    wanted = Wanted("low", State.ENABLED, on_covered=on_covered)
+    task = Task(wanted, check_mode=check_mode, patience=Patience(3, 2, 0.1), verification=Verification(**verification))
+    return manage(task, host.kernel)
+
+
+def reasons(result: dict[str, t.Any]) -> list[tuple[str, str]]:
+    return [(finding["severity"], finding["reason"]) for finding in result["findings"]]
+
+
+@on_each_kernel
+@in_whole_and_in_part
+def test_it_is_refused(
+    tmp_path: pathlib.Path, kernel: dict[str, t.Any], functions: tuple[Function, ...], effect: str
+) -> None:
+    host = covered_host(tmp_path, kernel, functions)
+    for check_mode in (True, False):
+        result = run(host, OnCovered.REFUSE, check_mode, text=True)
+        assert (result["failed"], result["changed"], result["state"]) == (True, False, "enabled"), effect
+        assert result["reason"] == "covered"
+        assert "low is enabled, and covered on vmlinux/f,1 by high." in result["msg"]
+    assert host.kernel.calls == []
+
+
+@on_each_kernel
+@in_whole_and_in_part
+def test_it_is_raised_once(
+    tmp_path: pathlib.Path, kernel: dict[str, t.Any], functions: tuple[Function, ...], effect: str
+) -> None:
+    host = covered_host(tmp_path, kernel, functions)
+    predicted = run(host, OnCovered.UNSTACK, check_mode=True)
+    assert host.kernel.calls == []
+    result = run(host, OnCovered.UNSTACK)
+    assert not result.get("failed"), result["msg"]
+    assert result["changed"] and predicted["changed"]
+    assert result["actions"] == predicted["actions"]
+    assert result["patch"]["effective"] == predicted["patch"]["effective"] == "full" != effect
+    assert ("info", "raised") in reasons(result)
+    assert reasons(result) == reasons(predicted)
+    assert host.stack == ["high", "low"]
+    before, after = result["diff"]["before"], result["diff"]["after"]
+    assert "function: vmlinux/f,1 (covered by high)\n" in before
+    assert "(covered by low)" in after and "(covered by high)" not in after
+    again = run(host, OnCovered.UNSTACK)
+    assert (again["changed"], again["actions"], reasons(again)) == (False, [], [])
+
+
+@on_each_kernel
+@in_whole_and_in_part
+def test_it_is_left_so_and_told(
+    tmp_path: pathlib.Path, kernel: dict[str, t.Any], functions: tuple[Function, ...], effect: str
+) -> None:
+    host = covered_host(tmp_path, kernel, functions)
+    for check_mode in (True, False):
+        result = run(host, OnCovered.ALLOW, check_mode)
+        assert (result.get("failed"), result["changed"], result["patch"]["effective"]) == (None, False, effect)
+        assert reasons(result) == [("warn", "covered")]
+        assert "low is enabled, and covered on vmlinux/f,1 by high." in result["findings"][0]["cause"]
+        assert result["proofs"] == []
+    assert host.kernel.calls == []
+
+
+@on_each_kernel
+def test_what_can_be_proven_of_it_is(tmp_path: pathlib.Path, kernel: dict[str, t.Any]) -> None:
+    host = covered_host(tmp_path, kernel)
+    (tmp_path / "shown").write_text("fixed\n", encoding="ascii")
+    probe = Probe(path="/shown", expect="fixed")
+    clock = host.kernel.clock
+    result = run(host, OnCovered.ALLOW, text=True, probe=probe, watch=60.0)
+    assert host.kernel.clock == clock
+    assert not result.get("failed")
+    proofs = {proof["what"]: (proof["proven"], proof["how"]) for proof in result["proofs"]}
+    assert proofs["text"] == (None, "This could not be proven: others cover vmlinux/f,1.")
+    assert proofs["probe"] == (True, "/shown (expect 'fixed') holds now.")
+    assert run(host, OnCovered.ALLOW, check_mode=True, text=True, probe=probe)["proofs"] == []
+    (tmp_path / "shown").write_text("broken\n", encoding="ascii")
+    result = run(host, OnCovered.ALLOW, probe=probe)
+    assert (result["failed"], result["changed"], result["reason"]) == (True, False, "probe_failed")
+    assert "enabled and covered by others, but the probe" in result["msg"]
+    assert result["remedy"] == "Set on_covered: unstack to raise it above them."
+    assert host.stack == ["low", "high"]
+    assert host.kernel.calls == []
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_an_effective_patch_is_not_looked_at_again(tmp_path: pathlib.Path, looked_at: bool) -> None:
+    host = covered_host(tmp_path, KERNELS[1])
+    if not looked_at:
+        host.run("high", State.ABSENT)
+    result = run(host, OnCovered.ALLOW, probe=Probe(path="/missing", expect="fixed"))
+    assert bool(result.get("failed")) == looked_at
+
+
+@on_each_kernel
+@in_whole_and_in_part
+@pytest.mark.parametrize("operation", ["disable", "unload", "load", "enable", "probe"])
+def test_a_failure_leaves_the_order_as_it_was(
+    tmp_path: pathlib.Path, kernel: dict[str, t.Any], functions: tuple[Function, ...], effect: str, operation: str
+) -> None:
+    host = covered_host(tmp_path, kernel, functions)
+    host.kernel.fail_later(operation, 0)
+    probe = Probe(path="/missing", expect="fixed") if operation == "probe" else None
+    result = run(host, OnCovered.UNSTACK, probe=probe)
+    if not result.get("failed"):
+        assert operation not in " ".join(host.kernel.calls) or operation == "unload", effect
+        return
+    assert result["not_restored"] == []
+    assert host.stack == ["low", "high"]
+    # What was loaded again can be loaded again another time.
+    for name in host.stack:
+        assert host.kernel.stored_digest(name)
+    assert run(host, OnCovered.UNSTACK)["patch"]["effective"] == "full"
+
+
+@pytest.mark.parametrize("name", ["low", "high"])
+def test_without_the_files_what_was_live_stays_live(tmp_path: pathlib.Path, name: str) -> None:
+    files = [patch_file(one, functions=(F,)) for one in ("low", "high")]
+    patches = [loaded(file, load_index=place) for place, file in enumerate(files, 1)]
+    host = ModelHost(tmp_path, *patches, kept=[file for file in files if file.name == name])
+    host.kernel.fail_later("load", 0)
+    result = run(host, OnCovered.UNSTACK)
+    assert result["failed"]
+    assert host.stack[-1] == "high"
