@@ -14,7 +14,7 @@ description:
   - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
     to prove the result. If a step fails, the module rolls the host back.
   - Before a change, and in check mode, the module checks everything that can be known, and reports it in RV(findings). It refuses
-    what would fail or do harm. Where nothing is to be done, it checks nothing.
+    what would fail or do harm. Where nothing is to be done, it checks nothing, but for a covered patch (O(on_covered=allow)).
   - Where the host can take no patch, or a different build of the name is loaded and O(reload=false), it reports only that.
   - One run at a time changes a host. A second one waits for it, for O(timeout) seconds. If a run is interrupted, the next one rolls
     back its partial changes first, reports that, and returns C(changed).
@@ -23,7 +23,8 @@ description:
     follows. On openEuler's kernels with CONFIG_LIVEPATCH_WO_FTRACE (V(stop_machine)) inserting it only registers the patch, and writing
     to its C(enabled) file activates it while all processors stand still. This module does what the host's kernel needs.
   - Several patches may replace the same function; the one that was enabled last is live. This module does not disable or unload a
-    patch that is covered by a newer one, and does not let an old patch jump over a newer one, unless O(on_covered) says so.
+    patch that is covered by a newer one, does not let an old patch jump over a newer one, and does not leave a patch covered that is to be
+    enabled, unless O(on_covered) says so.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -61,7 +62,8 @@ options:
     default: false
   state:
     description:
-      - V(enabled) means loaded, enabled, and no task runs the old functions any more.
+      - V(enabled) means loaded, enabled and effective. Each of its functions is live, and no task runs the old ones any more. A patch that
+        others cover is not effective; see O(on_covered).
       - V(disabled) means not active. A loaded patch stays loaded, one that is not loaded is left so.
       - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it, on a V(stop_machine)
         kernel it is only registered.
@@ -105,12 +107,20 @@ options:
     default: 1
   on_covered:
     description:
-      - What to do where the order of patches matters, either because an enabled patch covers a function of the one to be disabled
-        or unloaded, or because a patch that is enabled again would cover one that was loaded after it.
+      - What to do where the order of patches matters. That is so if an enabled patch covers a function of the one to be disabled or
+        unloaded, if a patch that is enabled again would cover one that was loaded after it, and if the patch of O(state=enabled) is
+        enabled already and covered, wholly or in part.
       - V(refuse) fails and names the patches and functions.
       - V(unstack) disables the patches above for a moment, acts, and enables them again in their old order. On V(per_task) kernels
         this needs the copies of their files that this module keeps.
-      - V(allow) acts as far as the kernel permits it. A newer patch then stays live, or an older one becomes live.
+      - With O(state=enabled) V(unstack) raises the patch above those that cover it, or that it would come below. An enabled one is
+        disabled for that, on V(per_task) kernels unloaded and loaded again, and enabled. In between its fix is not active.
+        If that fails, the patches above are moved as well, to bring back the old order.
+      - Of two tasks that enable patches of the same function with V(unstack), each raises its own patch in each run. Use it for one
+        of them.
+      - V(allow) acts as far as the kernel permits it. A newer patch then stays live, or an older one becomes live. A patch that stays
+        enabled and covered is told by a warning, and RV(patch.effective) is V(none) or V(partial). O(probe) is looked at, and O(verify=text)
+        for the functions that are live.
       - Kernels with CONFIG_LIVEPATCH_STACK disable only the patch that was enabled last, whatever it replaces; there V(unstack) moves
         all later ones, and V(allow) does not help. With O(state=disabled) V(unstack) is refused there if patches are enabled behind
         this one, as they could not be enabled again; use O(state=absent).
@@ -120,7 +130,8 @@ options:
   supersedes:
     description:
       - Names of patches that this one takes the place of. When it is enabled they are disabled and unloaded.
-      - V(contained) stands for every loaded patch all of whose functions this one replaces, unless it was enabled above this one since.
+      - V(contained) stands for every loaded patch all of whose functions this one replaces, unless it was enabled above this one since;
+        with O(on_covered=unstack) for that as well.
       - The new patch is enabled first, so that no function is without its fix in between. Kernels with CONFIG_LIVEPATCH_STACK, and
         kernels whose configuration cannot be read, need it the other way round; a finding says so.
     type: list
@@ -184,7 +195,8 @@ options:
       - V(state) believes what the kernel says of its patches in sysfs and in C(/proc/livepatch/state).
       - V(text) also looks at the functions themselves. On V(stop_machine) kernels each must begin with a jump into the patch
         (C(/proc/kcore)), on V(per_task) kernels ftrace must call livepatch's hook for it, and for each other patched function of its
-        name (C(enabled_functions)). Where the host hides that, RV(proofs) says that it could not be proven.
+        name (C(enabled_functions)). Where the host hides that, or another patch covers a function, RV(proofs) says that it could not be
+        proven.
     type: str
     choices: [state, text]
     default: state
@@ -300,6 +312,11 @@ EXAMPLES = r"""
   openeuler.livepatch.livepatch_module:
     name: livepatch_cmdline
     state: disabled
+    on_covered: unstack
+
+- name: Raise the fix above what covers it
+  openeuler.livepatch.livepatch_module:
+    src: livepatch_cmdline.ko
     on_covered: unstack
 
 - name: Enable the fix, and prove its effect

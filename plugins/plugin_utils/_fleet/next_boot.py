@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, listed
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
 
 ACCEPT = "Accept it (boot: accepted) before the reboot."
+RAISE = "Raise it (on_covered: unstack), or check the release of what covers it."
 APPLY_ROLE = "Apply the role openeuler.livepatch.boot before the reboot."
 
 
@@ -35,15 +36,16 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     patch = facts.patch(release.name)
     if patch is None or not patch.enabled:
         return Verdict(True, f"{release.id} is not active on this host.")
-    if patch.effective == "none" and not patch.in_transition:
-        above = ", ".join(patch.covered_by) or "newer patches"
-        return Verdict(True, f"{release.id} is not active on this host: {above} cover {patch.name}.")
-    has_now = f"{release.id} is active on the kernel {facts.release}, and"
+    is_effective = patch.effective == "full"
+    has_now = f"{release.id} is {'active' if is_effective else 'enabled'} on the kernel {facts.release}, and"
     if not kernel:
         return Verdict(False, f"{has_now} which kernel will boot is unknown: name it with -e livepatch_boot_kernel.")
     boots = f"the kernel {kernel} will boot"
     if kernel in release.fixed_in:
         return Verdict(True, f"{has_now} {boots}, which contains the fix.")
+    if not is_effective:
+        above = listed(patch.covered_by) or "other patches"
+        return Verdict(False, f"{has_now} not effective: {above} cover it, with the fix or without. {RAISE}")
     if not release.files_for(kernel, facts.machine):
         return Verdict(False, f"{has_now} {boots}, for which the release has no file: build one before the reboot.")
     if kernel != facts.release:

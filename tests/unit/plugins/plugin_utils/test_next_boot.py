@@ -19,6 +19,7 @@ RELEASE = Release("fix-1", "lp", fixed_in=("6.9",), files=(File("6.6", "x86_64")
 ACCEPTED = Patch("lp", enabled=True, effective="full", boot="accepted")
 TRIAL = Patch("lp", enabled=True, effective="full", boot="trial")
 QUARANTINED = Patch("lp", enabled=True, effective="full", boot="quarantined")
+COVERED = replace(ACCEPTED, effective="none", covered_by=("top",))
 HELD = {"loads_at_boot": False}
 NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
 
@@ -36,6 +37,9 @@ NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
             False,
             "and nothing loads it at boot. Apply the role openeuler",
         ),
+        (COVERED, {}, "6.6", False, "fix-1 is enabled on the kernel 6.6, and not effective: top cover it, with the fix or"),
+        (replace(COVERED, effective="partial"), {}, "6.8", False, "Raise it (on_covered: unstack), or check the"),
+        (COVERED, {}, "6.9", True, "fix-1 is enabled on the kernel 6.6, and the kernel 6.9 will boot, which contains"),
         (ACCEPTED, HELD, "6.6", False, "too many boots were unhealthy."),
         (
             ACCEPTED,
