@@ -69,6 +69,8 @@ def _above_in_the_end(change: ChangeSet, steps: t.Sequence[Step]) -> Stacks:
 
 
 def _seen(change: ChangeSet, above: Stacks) -> str:
-    covered = "; ".join(f"{function} by {', '.join(patch.name for patch in stack)}" for function, stack in above.items())
+    covered = "; ".join(
+        f"{function} by {', '.join(patch.name for patch in stack)}" for function, stack in above.items()
+    )
     verb = "is" if change.loaded and change.loaded.enabled else "would be"
     return f"{change.wanted.name} {verb} enabled, and covered on {covered}."

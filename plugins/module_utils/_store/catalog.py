@@ -115,7 +115,12 @@ class Catalog:
         news = displaced if displaced and rolled_back is None else {}
         self._displaced.update(news)
         # Rolling back may have loaded any of the plan's patches again, and those that the plan raised one above.
-        changed = [*plan.names, plan.about, *news, *(step.patch for step in rolled_back or () if step.patch in self.stored)]
+        changed = [
+            *plan.names,
+            plan.about,
+            *news,
+            *(step.patch for step in rolled_back or () if step.patch in self.stored),
+        ]
         notes = []
         for name in dict.fromkeys(changed):
             try:

@@ -136,12 +136,14 @@ class Prover:
             if tries_left:
                 self._kernel.sleep(PROBE_SECONDS)
         patch = after.patch(self._name)
-        covered = patch is not None and bool(after.above(patch))
+        is_covered = patch is not None and bool(after.above(patch))
+        standing = "enabled and covered by others" if is_covered else "enabled"
+        remedy = "Set on_covered: unstack to raise it above them." if is_covered else "Check the patch and the probe."
         raise StepFailed(
             "prove the result",
             Finding(
                 reason="probe_failed",
-                seen=f"The patch is enabled{' and covered by others' if covered else ''}, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
-                remedy="Set on_covered: unstack to raise it above them." if covered else "Check the patch and the probe.",
+                seen=f"The patch is {standing}, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
+                remedy=remedy,
             ),
         )

@@ -144,7 +144,9 @@ class Case:
     def check_effect(self, result: dict[str, t.Any]) -> None:
         """A patch that was to be enabled is live on all its functions, or the task permits that, and it is told."""
         if self.wanted.state == State.ENABLED:
-            is_live = all(stack[-1] == self.wanted.name for stack in self.stacks().values() if self.wanted.name in stack)
+            is_live = all(
+                stack[-1] == self.wanted.name for stack in self.stacks().values() if self.wanted.name in stack
+            )
             assert is_live == (result["patch"]["effective"] == "full")
             assert is_live or self.wanted.on_covered == OnCovered.ALLOW
             assert is_live != any(

@@ -368,8 +368,10 @@ RAISED = [
         "a1+ a2+ b3+ b4+",
         Wanted("a1", State.ENABLED, supersedes=("b3",)),
         ["a1", "b4"],
-        "disable b4, wait b4, disable b3, wait b3, disable a1, wait a1, unload b3, unload a1, "
-        "unload b4, load b4, wait b4, load a1, wait a1",
+        (
+            "disable b4, wait b4, disable b3, wait b3, disable a1, wait a1, unload b3, unload a1, "
+            "unload b4, load b4, wait b4, load a1, wait a1"
+        ),
     ),
     # what it supersedes does not cover it for long
     (STOP_MACHINE, "a1+ a2+", Wanted("a1", State.ENABLED, supersedes=("a2",)), [], "disable a2, unload a2"),

@@ -37,7 +37,7 @@ NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
             False,
             "and nothing loads it at boot. Apply the role openeuler",
         ),
-        (COVERED, {}, "6.6", False, "fix-1 is enabled on the kernel 6.6, and not effective: top cover it, with the fix or"),
+        (COVERED, {}, "6.6", False, "fix-1 is enabled on the kernel 6.6, and not effective: top cover it,"),
         (replace(COVERED, effective="partial"), {}, "6.8", False, "Raise it (on_covered: unstack), or check the"),
         (COVERED, {}, "6.9", True, "fix-1 is enabled on the kernel 6.6, and the kernel 6.9 will boot, which contains"),
         (ACCEPTED, HELD, "6.6", False, "too many boots were unhealthy."),
