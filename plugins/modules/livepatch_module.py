@@ -114,7 +114,8 @@ options:
       - V(unstack) disables the patches above for a moment, acts, and enables them again in their old order. On V(per_task) kernels
         this needs the copies of their files that this module keeps.
       - With O(state=enabled) V(unstack) raises the patch above those that cover it, or that it would come below. An enabled one is
-        disabled for that, on V(per_task) kernels unloaded and loaded again, and enabled. In between its fix is not active.
+        disabled for that, on V(per_task) kernels unloaded and loaded again, and enabled. In between its fix is not active. The next boot
+        keeps the new order only with O(boot=accepted).
         If that fails, the patches above are moved as well, to bring back the old order.
       - Of two tasks that enable patches of the same function with V(unstack), each raises its own patch in each run. Use it for one
         of them.

@@ -61,6 +61,14 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
             seen=f"{wanted.name} is accepted: the next boot enables it.",
             remedy="Set boot: trial to keep it out.",
         )
+    overtaken = _overtaken_only_now(snapshot, wanted, plan, boot)
+    if overtaken:
+        return _warn(
+            plan,
+            reason="boot_order",
+            seen=f"The next boot loads {', '.join(overtaken)} above {wanted.name} again.",
+            remedy="Set boot: accepted to keep the new order.",
+        )
     return plan
 
 
@@ -84,6 +92,16 @@ def _with_damaged_store(wanted: Wanted, plan: Plan, damaged: str) -> Plan:
             why="What is accepted, and what is in quarantine, would be lost.",
         ),
     )
+
+
+def _overtaken_only_now(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> list[str]:
+    """The accepted patches that a plan brings the wanted one above, and that the next boot loads after it."""
+    due = [entry.name for entry in boot.due(snapshot.kernel)]
+    patch = predict(snapshot, plan).patch(wanted.name)
+    if wanted.state != State.ENABLED or patch is None or wanted.name not in due or not plan.steps:
+        return []
+    later = due[due.index(wanted.name) + 1 :]
+    return [other.name for other in snapshot.patches if other.name in later and other.shares(patch.functions)]
 
 
 def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:

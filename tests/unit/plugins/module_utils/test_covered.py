@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    AtBoot,
     OnCovered,
     Patience,
     Probe,
@@ -25,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
 
@@ -139,6 +141,18 @@ def test_an_effective_patch_is_not_looked_at_again(tmp_path: pathlib.Path, looke
         host.run("high", State.ABSENT)
     result = run(host, OnCovered.ALLOW, probe=Probe(path="/missing", expect="fixed"))
     assert bool(result.get("failed")) == looked_at
+
+
+@on_each_kernel
+def test_what_the_next_boot_covers_again_is_told(tmp_path: pathlib.Path, kernel: dict[str, t.Any]) -> None:
+    host = covered_host(tmp_path, kernel)
+    for name in ("low", "high"):
+        host.run(name, boot=AtBoot.ACCEPTED, on_covered=OnCovered.ALLOW)
+    for check_mode in (True, False):
+        assert ("warn", "boot_order") in reasons(run(host, OnCovered.UNSTACK, check_mode))
+    assert ("warn", "boot_order") not in reasons(run(host, OnCovered.UNSTACK))
+    host.run("low", boot=AtBoot.ACCEPTED)
+    assert [entry.name for entry in boot_store.read(host.kernel.files()).accepted] == ["high", "low"]
 
 
 @on_each_kernel
