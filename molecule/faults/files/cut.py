@@ -161,7 +161,7 @@ def is_taken_back_first(wanted: Wanted, calls: int, other: Wanted) -> None:
 TASKS = (
     ((), Wanted("lp_a1", State.ENABLED, FILES["lp_a1"])),
     (("lp_a1", "lp_a2"), Wanted("lp_a1", State.DISABLED, on_covered=OnCovered.UNSTACK)),
-    (("lp_b1", "lp_a1"), Wanted("lp_a2", State.ENABLED, FILES["lp_a2"], supersedes=("covered",))),
+    (("lp_b1", "lp_a1"), Wanted("lp_a2", State.ENABLED, FILES["lp_a2"], supersedes=("contained",))),
 )
 
 

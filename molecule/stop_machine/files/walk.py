@@ -101,14 +101,14 @@ def orders(kernel: Kernel, files: dict[str, PatchFile]) -> None:
 def step(kernel: Kernel, files: dict[str, PatchFile], choice: random.Random) -> str:
     name, state = choice.choice(sorted(PATCHES)), choice.choice(list(State))
     supersedes = (
-        choice.sample([*sorted(PATCHES), "covered"], choice.choice([0, 0, 1])) if state == State.ENABLED else []
+        choice.sample([*sorted(PATCHES), "contained"], choice.choice([0, 0, 1])) if state == State.ENABLED else []
     )
     wanted = Wanted(name, state, files[name], on_covered=choice.choice(list(OnCovered)), supersedes=tuple(supersedes))
     before = kernel.snapshot()
     result = manage(Task(wanted, f"{MODULES}/{name}.ko", patience=Patience(10, 5, 0.2)), kernel)
     after = kernel.snapshot()
     check(after)
-    mine = {name, *PATCHES} if "covered" in supersedes else {name, *supersedes}
+    mine = {name, *PATCHES} if "contained" in supersedes else {name, *supersedes}
     untouched = {other: on for other, on in conditions(before).items() if other not in mine}
     assert untouched.items() <= conditions(after).items(), (untouched, after)
     if result.get("failed"):

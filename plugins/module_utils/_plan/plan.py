@@ -26,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet, change_set
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.order import steps_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.refusals import notes_of, refusals_of
 
 
@@ -38,22 +39,36 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
     relation = loaded.identity.compare(wanted.file.identity) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
         return Plan(refusals=(_different_build(loaded, wanted.file),), intended=_misfit(snapshot, wanted, stored or {}))
-    change = change_set(snapshot, wanted, stored or {}, other_build=relation == "different")
+    waits = _waits(snapshot, wanted.name)
+    change = change_set(predict(snapshot, Plan(waits)), wanted, stored or {}, other_build=relation == "different")
     steps = steps_of(change)
     refusals = refusals_of(change, steps)
     if refusals:
         return Plan(refusals=tuple(refusals), intended=tuple(steps))
-    steps = _load_targets(snapshot, wanted, steps) + _wait_for_others(snapshot, wanted.name, steps)
+    is_waiting = _starts_transition(steps) or _is_being_uncovered(snapshot, wanted)
+    steps = [*_load_targets(snapshot, wanted, steps), *(waits if is_waiting else ()), *steps]
     return Plan(tuple(steps), intended=tuple(steps), notes=tuple(_notes(wanted, loaded, relation, change, steps)))
 
 
-def _wait_for_others(snapshot: Snapshot, name: str, steps: list[Step]) -> list[Step]:
-    """The kernel runs one transition at a time and answers EBUSY to a second one (kernel/livepatch/core.c)."""
+def _waits(snapshot: Snapshot, name: str) -> tuple[Step, ...]:
+    """The wait for the transition of another patch, if one is running.
+
+    The kernel runs one transition at a time and answers EBUSY to a second one (kernel/livepatch/core.c).
+    """
     other = snapshot.in_transition
-    starts_transition = any(step.action in (Action.LOAD, Action.DISABLE) for step in steps)
-    if other is None or other.name == name or not starts_transition:
-        return steps
-    return [Step(Action.WAIT, other.name), *steps]
+    return (Step(Action.WAIT, other.name),) if other and other.name != name else ()
+
+
+def _starts_transition(steps: list[Step]) -> bool:
+    return any(step.action in (Action.LOAD, Action.DISABLE) for step in steps)
+
+
+def _is_being_uncovered(snapshot: Snapshot, wanted: Wanted) -> bool:
+    """Whether a patch that is being disabled still covers the wanted one."""
+    loaded, other = snapshot.patch(wanted.name), snapshot.in_transition
+    if wanted.state != State.ENABLED or loaded is None or other is None or other.enabled:
+        return False
+    return other in snapshot.covering(loaded)
 
 
 def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list[Step]:

@@ -37,6 +37,7 @@ UNKNOWN_FIX = patch_file("fix", build_id=None)
 OTHER_FILE = patch_file("other", functions=(Function("vmlinux", "loadavg_proc_show"),))
 OTHER = loaded(OTHER_FILE)
 OTHER_MOVING = loaded(OTHER_FILE, in_transition=True)
+LEAVING_ABOVE = loaded(patch_file("other"), enabled=False, in_transition=True, functions=FIX.functions)
 ON = loaded(FIX)
 OFF = loaded(FIX, enabled=False)
 STARTING = loaded(FIX, in_transition=True)
@@ -98,6 +99,12 @@ def reasons(plan: Plan) -> list[str]:
         ([ON, OTHER_MOVING], State.DISABLED, None, ["wait other", *DISABLE]),
         ([ON, OTHER_MOVING], State.ENABLED, None, []),
         ([OFF, OTHER_MOVING], State.ABSENT, None, ["unload fix"]),
+        # one that covers it is being disabled
+        ([ON, LEAVING_ABOVE], State.ENABLED, None, ["wait other"]),
+        ([ON, LEAVING_ABOVE], State.PRESENT, None, []),
+        ([ON, LEAVING_ABOVE], State.DISABLED, None, ["wait other", *DISABLE]),
+        ([ON, LEAVING_ABOVE], State.ABSENT, None, ["wait other", *UNLOAD]),
+        ([OFF, LEAVING_ABOVE], State.ENABLED, FIX, ["wait other", "unload fix", *LOAD]),
     ],
 )
 def test_steps(patches: list[LoadedPatch], state: State, file: PatchFile | None, expected: list[str]) -> None:
