@@ -193,8 +193,9 @@ ansible_facts:
           sample: {CONFIG_LIVEPATCH: {set: true, value: "y", needed_by: [per_task, stop_machine]}}
         reboot_required:
           description:
-            - Whether only a reboot takes out a disabled patch, see RV(openeuler.livepatch.livepatch_module#module:patch.reboot_required), or
-              lets a V(per_task) kernel whose ftrace has failed patch functions again.
+            - Whether only a reboot takes out a disabled patch, or ends that tasks may run old and new code together, see
+              RV(openeuler.livepatch.livepatch_module#module:patch.reboot_required), or lets a V(per_task) kernel whose ftrace has failed patch
+              functions again.
             - That the kernel loads no modules any more (C(/proc/sys/kernel/modules_disabled)) is no reason by itself, since nothing may be
               waiting to be loaded. A task that needs a module returns it then.
           returned: always
@@ -227,6 +228,8 @@ ansible_facts:
               source_patches: []
               permanent: false
               reboot_required: false
+              forced: false
+              trouble_since: []
         functions:
           description: Every replaced function with the enabled patches on it.
           returned: always

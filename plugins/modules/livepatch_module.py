@@ -356,7 +356,7 @@ reboot_required:
     - Whether only a reboot finishes the job. In check mode, whether only a reboot would.
     - V(true) if a finding or the cause says that nothing else helps. That is so for a kernel that loads and unloads no modules any more, an
       ftrace that has failed, and a module without an exit function that is to go.
-    - V(true) also if a transition was forced, and as in RV(patch.reboot_required).
+    - V(true) also if a transition was forced, by this task or an earlier one, and as in RV(patch.reboot_required).
     - Other patches of the host do not count. RV(openeuler.livepatch.livepatch_facts#module:ansible_facts.ansible_livepatch.reboot_required) is
       about all of them.
   returned: always
@@ -521,9 +521,28 @@ patch:
         - Whether the patch is disabled, and can be neither unloaded nor enabled again before a reboot. It was disabled by force, its module
           has no exit function, or the kernel loads and unloads no modules any more.
         - V(false) on V(stop_machine) kernels, which enable a disabled patch where it is.
+        - V(true) also if the patch is enabled and RV(patch.forced) is true.
       returned: always
       type: bool
       sample: false
+    forced:
+      description:
+        - Whether a transition of the patch was forced. If it is enabled, tasks may run old and new code together until the host is rebooted
+          or the module is loaded anew.
+        - The kernel does not tell it of an enabled patch. It comes from the record that the collection keeps as long as the module is
+          loaded. V(null) without a record, as for a patch that somebody else loaded.
+      returned: always
+      type: bool
+      sample: false
+    trouble_since:
+      description:
+        - The serious trouble that the kernel has had since the effect of the patch was proven (V(a bad page), V(an oops) or
+          V(a soft lockup)), by its taint. What the taint showed before does not count, and is not seen if it happens again.
+        - V(null) if that cannot be told, because the taint cannot be read, or shows such trouble and the collection has no record of a proof.
+      returned: always
+      type: list
+      elements: str
+      sample: []
 boot:
   description: As RV(patch.boot), and V(none) for a patch that is neither loaded nor accepted; in check mode what would be.
   returned: unless refused

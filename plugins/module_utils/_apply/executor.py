@@ -86,16 +86,26 @@ def file_changed(error: FileChanged) -> Finding:
     )
 
 
+def _nothing(_name: str) -> None:
+    """What is done before a transition is forced, where nobody notes it."""
+
+
 class Executor:
-    """Carries out one plan on one kernel."""
+    """Carries out one plan on one kernel. `before_force` is called with the patch whose transition is to be forced."""
 
     def __init__(
-        self, kernel: KernelProtocol, abi: str | None, patience: Patience, path_of: t.Callable[[PatchFile], str]
+        self,
+        kernel: KernelProtocol,
+        abi: str | None,
+        patience: Patience,
+        path_of: t.Callable[[PatchFile], str],
+        before_force: t.Callable[[str], None] = _nothing,
     ) -> None:
         self._kernel = kernel
         self._abi = abi
         self._patience = patience
         self._path_of = path_of
+        self._before_force = before_force
         self._forced: list[str] = []
         self._pinned: list[str] = []
         self._loads_later: list[str] = []
@@ -257,6 +267,7 @@ class Executor:
             raise Stalled(step.patch, stalling_tasks)
         # A module that is disabled by force stays, and so cannot be loaded again.
         if self._patience.on_stall == OnStall.FORCE and step.patch not in self._loads_later:
+            self._before_force(step.patch)
             self._kernel.force(step.patch)
             if self._ends(step.patch, FORCE_SECONDS):
                 self._forced.append(step.patch)

@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import task_needs_reboot
@@ -104,7 +105,8 @@ class Assessment:
             needs_reboot = self.needs_reboot(findings, self.before, self.before)
             return {**_refused(self.before, self.task, findings), "reboot_required": needs_reboot}
         books = replace(self.books, boot=self.plan.acceptance or self.books.boot)
-        return self.result(predict(self.before, self.plan), books, findings)
+        after = predict(self.before, self.plan)
+        return self.result(after, books, [*findings, *cautions(after, books, self.task.wanted.name)])
 
     def result(self, after: Snapshot, books: Books, findings: t.Sequence[Finding]) -> Plain:
         """The result of a task after which the host is as in this snapshot and these books."""

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import file_changed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
+    FileChanged,
     Outcome,
+    StepFailed,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 
@@ -67,12 +71,14 @@ def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[st
     return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
 
 
-def note_proof(files: Files, patch: LoadedPatch | None, proven: bool) -> list[Finding]:
-    """Note whether the effect of a patch was proven; what is wrong if that cannot be noted."""
+def note_proof(
+    files: Files, patch: LoadedPatch | None, proven: bool, taint: int | None = None, is_first: bool = False
+) -> list[Finding]:
+    """Note whether the effect of a patch was proven, and the taint; what is wrong if that cannot be noted."""
     if patch is None:
         return []
     try:
-        copies.note_proof(files, patch, proven)
+        copies.note_proof(files, patch, proven, taint, is_first)
     except OSError as error:
         return [
             Finding(
@@ -83,6 +89,51 @@ def note_proof(files: Files, patch: LoadedPatch | None, proven: bool) -> list[Fi
             )
         ]
     return []
+
+
+def note_forces(
+    files: Files, names: t.Iterable[str], after: Snapshot, rolled_back: t.Iterable[Step] = ()
+) -> list[Finding]:
+    """Note whose transitions were forced, except of those loaded anew since; what is wrong if that cannot be noted."""
+    anew = {step.patch for step in rolled_back if step.action == Action.LOAD}
+    notes = []
+    for name in dict.fromkeys(names):
+        patch = after.patch(name)
+        if patch is None or name in anew:
+            continue
+        try:
+            copies.note_force(files, patch)
+        except OSError as error:
+            notes.append(
+                Finding(
+                    reason="not_noted",
+                    seen=f"That the transition of {name} was forced could not be noted ({error.strerror}).",
+                    remedy="Reboot the host: later runs and reports do not know it.",
+                    severity=WARN,
+                )
+            )
+    return notes
+
+
+def accept(files: Files, plan: Plan, catalog: Catalog) -> None:
+    """Accept the patch: last, so that the next boots load only a patch whose effect is proven. Raises StepFailed."""
+    if plan.acceptance is None or not plan.accepts:
+        return
+    attempted = "; ".join(str(step) for step in plan.boot)
+    try:
+        for file in plan.accepts:
+            path = catalog.store(file)
+            boot_store.keep_file(files, file.name, file.sha256, files.path(path))
+        boot_store.write(files, plan.acceptance)
+    except FileChanged as error:
+        raise StepFailed(attempted, file_changed(error)) from error
+    except OSError as error:
+        cause = Finding(
+            reason="no_room",
+            seen=f"{error.filename or boot_store.DIRECTORY} cannot be written: {error.strerror}.",
+            remedy="See that /var is writable and has room, then run the task again.",
+        )
+        raise StepFailed(attempted, cause, error.errno) from error
 
 
 def not_accepted(name: str, error: OSError) -> Finding:

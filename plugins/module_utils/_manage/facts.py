@@ -31,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import runs_mixed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import host_needs_reboot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
@@ -110,7 +111,7 @@ def describe_host(
             }
             for option in snapshot.options
         },
-        "reboot_required": host_needs_reboot(snapshot),
+        "reboot_required": host_needs_reboot(snapshot) or any(runs_mixed(patch, books) for patch in snapshot.patches),
         "patches": [describe_patch(patch, snapshot, books) for patch in snapshot.patches],
         "functions": [
             {

@@ -33,6 +33,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
     displaced_by_run,
     gone_patches,
     not_accepted,
+    note_forces,
     note_proof,
 )
 
@@ -166,6 +167,7 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
         catalog.unproven.add(note.name)
     if arrived and left.unproven:
         notes += note_proof(files, after.patch(note.name), False)
+    notes += note_forces(files, note.forced, after, rolled_back)
     accepted_again = False
     try:
         if note.boot is not None and not arrived:

@@ -19,6 +19,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     StallingTask,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import (
+    is_forced,
+    runs_mixed,
+    trouble_since,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import stays_until_reboot
 
 Plain = t.Dict[str, t.Any]
@@ -48,7 +53,9 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     data["boot"] = boot_of(books.boot, snapshot, patch.name)
     # Of an enabled patch whose functions nothing shows it is not known whether they are live.
     data["effective"] = None if patch.enabled and not patch.functions else snapshot.effect(patch)
-    data["reboot_required"] = stays_until_reboot(patch, snapshot)
+    data["forced"] = is_forced(patch, books)
+    data["trouble_since"] = trouble_since(copy, snapshot.taint)
+    data["reboot_required"] = stays_until_reboot(patch, snapshot) or runs_mixed(patch, books)
     data["covered"] = [
         dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
     ]

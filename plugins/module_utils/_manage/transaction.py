@@ -33,16 +33,17 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     FileChanged,
     Outcome,
     Proof,
-    StepFailed,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import find
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
@@ -53,10 +54,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
+    accept,
     displaced_by_run,
     going_patches,
     gone_patches,
     not_accepted,
+    note_forces,
     note_proof,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.covered import with_proofs
@@ -82,6 +85,8 @@ class Transaction:
         self.books = assessment.books
         self.catalog = assessment.catalog
         self.plan = assessment.plan
+        self._forced: list[str] = []
+        self._taint: int | None = None
 
     def findings(self) -> list[Finding]:
         """The findings of the preflight, with those that the task ignores as warnings."""
@@ -191,7 +196,9 @@ class Transaction:
         if lost:
             notes.append(COPIES_STAY)
         if self._proves and not outcome.failure:
-            notes += note_proof(files, outcome.after.patch(self.task.wanted.name), outcome.stalled is None)
+            wanted = outcome.after.patch(self.task.wanted.name)
+            notes += note_proof(files, wanted, outcome.stalled is None, self._taint, self._brings_effect)
+        notes += note_forces(files, self._forced, outcome.after, outcome.failure.rolled_back if outcome.failure else ())
         journal.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
@@ -206,6 +213,10 @@ class Transaction:
             last, books = observe(self.kernel)
             # What the proof has seen a moment ago is known, also where the last look fails.
             after, notes = (last, notes) if last.is_known else (after, [*notes, *_as_warnings(last)])
+        elif self._proves:
+            books = read_books(self.kernel.files(), after)
+        if not outcome.failure:
+            notes += cautions(after, books, self.task.wanted.name, outcome.forced)
         result = self._assessment.result(after, books, findings)
         with_notes(result, after=notes)
         result["proofs"] = [asdict(proof) for proof in outcome.proofs]
@@ -248,7 +259,9 @@ class Transaction:
             raise
 
     def _apply_and_verify(self) -> Outcome:
-        executor = Executor(self.kernel, self.before.abi, self.task.patience, self.catalog.paths.__getitem__)
+        executor = Executor(
+            self.kernel, self.before.abi, self.task.patience, self.catalog.paths.__getitem__, self._note_force
+        )
         verification = self.task.verification
         verification = verification if self._proves else replace(verification, text=False, probe=None)
         since = "the change" if self.plan.steps else "the task began"
@@ -260,7 +273,8 @@ class Transaction:
             # Also what is only accepted: the run that enabled it may have been interrupted before it had proven that.
             is_due = self.plan.steps or self.plan.accepts or self._assessment.lacks_proof
             proofs = prover.prove(after, executor.prove_state) if is_due else ()
-            self._accept()
+            self._taint = prover.taint
+            accept(self.kernel.files(), self.plan, self.catalog)
             with contextlib.suppress(OSError):
                 journal.write_note(self.kernel.files(), replace(self._note(), proven=True))
             return proofs
@@ -268,26 +282,11 @@ class Transaction:
         outcome = executor.carry_out(self.before, self.plan, self.catalog.stored, prove_and_keep)
         return replace(outcome, after=self.books.identify(outcome.after))
 
-    def _accept(self) -> None:
-        """Accept the patch: last, so that the next boots load only a patch whose effect is proven."""
-        if self.plan.acceptance is None or not self.plan.accepts:
-            return
-        files = self.kernel.files()
-        attempted = "; ".join(str(step) for step in self.plan.boot)
-        try:
-            for file in self.plan.accepts:
-                path = self.catalog.store(file)
-                boot_store.keep_file(files, file.name, file.sha256, files.path(path))
-            boot_store.write(files, self.plan.acceptance)
-        except FileChanged as error:
-            raise StepFailed(attempted, file_changed(error)) from error
-        except OSError as error:
-            cause = Finding(
-                reason="no_room",
-                seen=f"{error.filename or boot_store.DIRECTORY} cannot be written: {error.strerror}.",
-                remedy="See that /var is writable and has room, then run the task again.",
-            )
-            raise StepFailed(attempted, cause, error.errno) from error
+    def _note_force(self, name: str) -> None:
+        """Note it before it is done: if the run is interrupted then, the next one knows."""
+        self._forced.append(name)
+        with contextlib.suppress(OSError):
+            journal.write_note(self.kernel.files(), self._note())
 
     def _accept_again(self, files: Files) -> list[Finding]:
         """Accept again what was accepted before. Returns a finding if that failed."""
@@ -310,6 +309,7 @@ class Transaction:
             name=self.task.wanted.name,
             state=self.task.wanted.state,
             boot=self.books.boot if self.plan.acceptance is not None else None,
+            forced=tuple(self._forced),
         )
 
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:

@@ -156,7 +156,9 @@ class Catalog:
         earlier = [self.stored[name]] if name in self.stored else []
         for file in [*earlier, *brought] if is_the_earlier else [*brought, *earlier]:
             if file.identity.compare(loaded.identity) != "different":
-                copies.note(self._files(), loaded, file, self.displaced_by(name), name not in self.unproven)
+                # Nothing is known of what somebody else has done to a module that was there before.
+                forced = None if was is not None and stayed else False
+                copies.note(self._files(), loaded, file, self.displaced_by(name), name not in self.unproven, forced)
                 return
         if name == plan.about and loaded.enabled and _does(Action.ENABLE, plan.steps, name):
             copies.note_enabled(self._files(), loaded)

@@ -20,12 +20,18 @@ import hashlib
 import json
 import os
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading, known, known_or
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
+    Reading,
+    Unreadable,
+    known,
+    known_or,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
@@ -55,6 +61,8 @@ def read(files: Files, name: str) -> Reading[StoredCopy]:
             file=_parse_file(data["patch_file"]),
             displaced=tuple(map(_parse_displaced, data.get("displaced", ()))),
             proven=data.get("proven", True),
+            forced=data.get("forced"),
+            taint=data.get("taint"),
         )
     except (ValueError, KeyError, TypeError):
         return files.damaged(path)
@@ -108,29 +116,71 @@ def _read_regular(path: str) -> bytes:
         raise
 
 
-def note(files: Files, patch: LoadedPatch, file: PatchFile, displaced: t.Iterable[Displaced], proven: bool) -> None:
-    """Record that this patch was loaded from the copy of this file, and what it displaced. Raises OSError."""
-    record = {
-        "sha256": file.sha256,
-        "sysfs_inode": patch.instance,
-        "patch_file": file.to_dict(),
-        "displaced": [other.to_dict() for other in displaced],
-        "proven": proven,
-    }
-    durable.write(files, f"{DIRECTORY}/{patch.name}.json", json.dumps(record).encode())
+def note(
+    files: Files,
+    patch: LoadedPatch,
+    file: PatchFile,
+    displaced: t.Iterable[Displaced],
+    proven: bool,
+    forced: bool | None = None,
+) -> None:
+    """Record that this patch was loaded from the copy of this file, and what it displaced. Raises OSError.
+
+    What is recorded of this load already stays: whether it was forced, and the taint. `forced` is for a new record.
+    """
+    earlier = read(files, patch.name)
+    copy = StoredCopy(copy_path(patch.name, file.sha256), file.sha256, patch.instance, file, tuple(displaced), proven)
+    if isinstance(earlier, StoredCopy) and earlier.instance == patch.instance:
+        copy = replace(copy, forced=earlier.forced, taint=earlier.taint)
+    elif not isinstance(earlier, Unreadable):
+        copy = replace(copy, forced=forced)
+    _write(files, patch.name, copy)
 
 
 def note_enabled(files: Files, patch: LoadedPatch) -> None:
     """Record that a task has enabled this patch, which somebody else had loaded. Raises OSError."""
-    record = {"sha256": "", "sysfs_inode": patch.instance, "patch_file": None}
-    durable.write(files, f"{DIRECTORY}/{patch.name}.json", json.dumps(record).encode())
+    _write(files, patch.name, StoredCopy("", "", patch.instance))
 
 
-def note_proof(files: Files, patch: LoadedPatch, proven: bool) -> None:
-    """Record whether the effect of this patch was proven, if there is a record of it. Raises OSError."""
+def note_proof(
+    files: Files, patch: LoadedPatch, proven: bool, taint: int | None = None, is_first: bool = False
+) -> None:
+    """Record whether the effect of this patch was proven, if there is a record of it. Raises OSError.
+
+    `taint` is the kernel's at that moment. A later proof does not replace that of the first one: what has happened
+    between the two would be hidden.
+    """
+    _update(files, patch, lambda copy: replace(copy, proven=proven, taint=_taint(copy, taint, is_first)))
+
+
+def _taint(copy: StoredCopy, taint: int | None, is_first: bool) -> int | None:
+    return taint if is_first or copy.taint is None else copy.taint
+
+
+def note_force(files: Files, patch: LoadedPatch) -> None:
+    """Record that a transition of this patch was forced, if there is a record of the patch. Raises OSError."""
+    _update(files, patch, lambda copy: replace(copy, forced=True))
+
+
+def _update(files: Files, patch: LoadedPatch, change: t.Callable[[StoredCopy], StoredCopy]) -> None:
     copy = known(read(files, patch.name))
-    if copy and copy.file and copy.instance == patch.instance and copy.proven != proven:
-        note(files, patch, copy.file, copy.displaced, proven)
+    # What another version wrote of a file is not understood, and would be lost.
+    is_understood = copy is not None and (copy.file is not None or not copy.sha256)
+    if copy and is_understood and copy.instance == patch.instance and change(copy) != copy:
+        _write(files, patch.name, change(copy))
+
+
+def _write(files: Files, name: str, copy: StoredCopy) -> None:
+    record = {
+        "sha256": copy.sha256,
+        "sysfs_inode": copy.instance,
+        "patch_file": copy.file.to_dict() if copy.file else None,
+        "displaced": [other.to_dict() for other in copy.displaced],
+        "proven": copy.proven,
+        "forced": copy.forced,
+        "taint": copy.taint,
+    }
+    durable.write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
 
 
 def unrecorded(files: Files, recorded: t.Iterable[StoredCopy], names: t.Collection[str]) -> frozenset[str]:

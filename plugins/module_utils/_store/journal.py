@@ -40,8 +40,8 @@ class Note:
 
     `who` and `what` are texts for people, `started` is a time. `stored` has the SHA-256 of the host's patch files
     before the run, by the names of their patches. `name` and `state` are what the task asks for. `boot` has the
-    accepted patches from before the run, if the run changes them. `proven` says whether the result was proven. Notes
-    of older versions lack `boot` and `proven`.
+    accepted patches from before the run, if the run changes them. `proven` says whether the result was proven, `forced`
+    names the patches whose transition it has forced. Notes of older versions lack `boot`, `proven` and `forced`.
     """
 
     who: str
@@ -55,6 +55,7 @@ class Note:
     state: State
     boot: Acceptance | None = None
     proven: bool = False
+    forced: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.who} since {self.started}: {self.what}"
@@ -117,6 +118,7 @@ def read_note(files: Files) -> Reading[Note]:
             state=State(data["state"]),
             boot=boot_store.from_plain(data["boot"]) if data.get("boot") else None,
             proven=data.get("proven") is True,
+            forced=tuple(data.get("forced") or ()),
         )
     except (ValueError, KeyError, TypeError, AttributeError, boot_store.Damaged):
         return files.damaged(NOTE)

@@ -45,7 +45,12 @@ class Prover:
         self._before = before
         self._verification = verification
         self._since = since
-        self._knows_taint = False
+        self._taint: int | None = None
+
+    @property
+    def taint(self) -> int | None:
+        """The kernel's taint when the result was proven; None if that is not known."""
+        return self._taint
 
     def prove(self, after: Snapshot, prove_state: t.Callable[[], Snapshot] | None = None) -> tuple[Proof, ...]:
         """Return the proofs of the result, `after` being the host now. Raises StepFailed if one fails.
@@ -68,7 +73,8 @@ class Prover:
         if prove_state and (self._verification.watch or self._verification.probe):
             prove_state()
         log = self._kernel.log
-        taint = "its taint is unchanged" if self._knows_taint else "its taint cannot be read"
+        knows_taint = self._taint is not None and self._before.taint is not None
+        taint = "its taint is unchanged" if knows_taint else "its taint cannot be read"
         how = "The kernel's log shows no trouble"
         if not log.readable:
             how = f"The kernel's log cannot be read; {taint}"
@@ -84,9 +90,8 @@ class Prover:
         log.new_lines()
         lines = trouble.trouble(log.lines, self._verification.warnings)
         first = log.lines.index(lines[0]) if lines else 0
-        taint = known(self._kernel.files().number("/proc/sys/kernel/tainted"))
-        self._knows_taint = taint is not None and self._before.taint is not None
-        new = (taint or 0) & ~(self._before.taint or 0)
+        self._taint = known(self._kernel.files().number("/proc/sys/kernel/tainted"))
+        new = (self._taint or 0) & ~(self._before.taint or 0)
         taints = troubles(new if self._verification.warnings else new & SERIOUS_TAINTS)
         if lines or taints:
             seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"

@@ -179,6 +179,10 @@ class Reader:
             raise DataError(f"{key} in {self._what} has entries that are not strings.")
         return tuple(printable(value) for value in values)
 
+    def texts_if_known(self, key: str) -> tuple[str, ...] | None:
+        """The texts; None if the value is null. Facts of an older version lack the key, and have no texts."""
+        return None if key in self._data and self._data[key] is None else self.texts(key)
+
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         value = self.text(key)
         if value not in choices:

@@ -221,7 +221,11 @@ def _flaw(facts: _Facts) -> str:
         return "The patch is not loaded any more."
     if facts.is_in_transition:
         return "The patch is in transition."
-    return "" if facts.effective == "full" else "Not all of its functions are live."
+    if facts.effective != "full":
+        return "Not all of its functions are live."
+    if facts.trouble_since is None:
+        return "Whether the kernel has had trouble since the patch was proven cannot be told."
+    return f"The kernel has had {' and '.join(facts.trouble_since)} since." if facts.trouble_since else ""
 
 
 def fail(host: Host, task: str, result: Result) -> Host:
@@ -258,7 +262,11 @@ def _with_reboot(host: Host, result: Result) -> Host:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a rollout needs of a host's facts. `effective` is `None` if the patch is not loaded."""
+    """What a rollout needs of a host's facts.
+
+    `effective` is `None` if the patch is not loaded, `trouble_since` if nobody can tell what the kernel has had since
+    the patch was proven.
+    """
 
     kernel: str
     machine: str
@@ -266,6 +274,7 @@ class _Facts:
     baseline: Baseline
     effective: str | None
     is_in_transition: bool
+    trouble_since: tuple[str, ...] | None = ()
 
 
 def _read_facts(read: Result, patch_name: str) -> _Facts:
@@ -279,6 +288,7 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
         baseline=Baseline(disabled, facts.texts("trouble")),
         effective=(patch.text_or_none("effective") or "none") if patch else None,
         is_in_transition=bool(patch and patch.flag("in_transition", False)),
+        trouble_since=patch.texts_if_known("trouble_since") if patch else (),
     )
 
 

@@ -274,6 +274,12 @@ def test_a_test_that_fails_is_named() -> None:
         (facts(patch(in_transition=True)), "The patch is in transition."),
         (facts(patch(effective="partial")), "Not all of its functions are live."),
         (facts(patch(enabled=False, effective="none")), "Not all of its functions are live."),
+        (facts(patch(trouble_since=[])), ""),
+        (facts(patch(trouble_since=["an oops"])), "The kernel has had an oops since."),
+        (
+            facts(patch(trouble_since=None)),
+            "Whether the kernel has had trouble since the patch was proven cannot be told.",
+        ),
         (UNREACHABLE, "The host cannot be reached."),
         (
             facts({"name": "fix_1"}),
