@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     FindingError,
     failure_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
@@ -54,10 +55,10 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = self.validate_argument_spec(**LIVEPATCH_REPORT)[1]
         try:
+            arguments = check_arguments(self, "livepatch_report", LIVEPATCH_REPORT)
             result.update(self._report(arguments, task_vars or {}))
-        except ReportError as error:
+        except FindingError as error:
             result.update(failure_of(error.finding))
         return result
 
@@ -69,7 +70,7 @@ class ActionModule(ActionBase):
         if hosts is None:
             hosts = task_vars["ansible_play_hosts_all"]
         answers = {host: _answer(task_vars["hostvars"], host, arguments["registered"]) for host in hosts}
-        fleet = fleet_of(answers, releases, now)
+        fleet = fleet_of(answers, releases, now, arguments["max_age"])
         paths, diffs = {}, []
         for kind in dict.fromkeys(arguments["formats"]):
             name, write = WRITERS[kind]
@@ -159,7 +160,7 @@ def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
     # "failed" is not set with failed_when: false, and facts are there even then: those of the interpreter's discovery.
     if "ansible_livepatch" not in (result.get("ansible_facts") or {}):
         return Answer(facts, f"Its facts could not be read: {message}", statuses.FAILED)
-    return Answer(facts)
+    return Answer(facts, is_fresh=True)
 
 
 def _content(path: str) -> bytes | None:

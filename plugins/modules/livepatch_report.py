@@ -48,7 +48,7 @@ options:
     default: [json, prometheus, csv, html]
   hosts:
     description:
-      - The hosts in the report. Hosts without facts are V(unreachable) in it.
+      - The hosts in the report. Hosts without facts, or with facts that are too old, are V(unreachable) in it.
       - The default is all hosts of the play, including those that have failed or could not be reached.
     type: list
     elements: str
@@ -66,6 +66,13 @@ options:
       - The report takes from it why a host could not be read. Of such a host it shows what a fact cache has, and counts the host as
         unknown.
     type: str
+  max_age:
+    description:
+      - How many seconds ago facts may have been read, by the clock of the host. A host whose facts are older, or of an unknown age, is
+        V(unreachable) in the report, with what they say, and counts as unknown.
+      - Facts that O(registered) shows to be read in this run count, whatever the clock of the host says. From V(1) to V(604800).
+    type: float
+    default: 86400
   now:
     description: The time of the report in UTC, as V(2026-11-25T07:33:31Z). The default is the current time.
     type: str
@@ -135,7 +142,7 @@ summary:
       type: int
       sample: 24
     unknown:
-      description: The number of hosts that could not be reached or read. Nothing is known about them.
+      description: The number of hosts that could not be reached or read, or whose facts are too old. Nothing is known about them.
       returned: always
       type: int
       sample: 5
@@ -153,7 +160,7 @@ summary:
 reason:
   description:
     - A stable key of why the report could not be made.
-    - One of V(bad_release), V(bad_time), V(no_such_release), V(not_written), V(unknown_host).
+    - One of V(bad_argument), V(bad_release), V(bad_time), V(no_such_release), V(not_written), V(unknown_host).
   returned: failure
   type: str
   sample: no_such_release

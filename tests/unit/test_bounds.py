@@ -23,12 +23,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds 
     check_numbers,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
 
 ROOT = Path(__file__).resolve().parents[2]
 Options = dict[str, dict[str, t.Any]]
 SPECS: dict[str, Options] = {
     "livepatch_module": LIVEPATCH_MODULE["argument_spec"],
     "livepatch_build": LIVEPATCH_BUILD["argument_spec"],
+    "livepatch_report": LIVEPATCH_REPORT["argument_spec"],
 }
 OPTIONS = sorted((owner, option) for owner, table in BOUNDS.items() for option in table)
 
@@ -58,7 +60,7 @@ def numbers(options: Options) -> set[str]:
 
 
 def documented(owner: str) -> Options:
-    return role_options(owner) if owner in ("boot", "rollout") else module_options(owner)
+    return role_options(owner) if owner in ("boot", "report", "rollout") else module_options(owner)
 
 
 def test_each_number_has_bounds() -> None:
@@ -84,7 +86,7 @@ def test_the_default_is_within_them(owner: str, option: str) -> None:
     assert default is None or BOUNDS[owner][option].admit(default)
 
 
-@pytest.mark.parametrize("role", ["boot", "rollout"])
+@pytest.mark.parametrize("role", ["boot", "report", "rollout"])
 def test_the_role_checks_each_of_its_variables(role: str) -> None:
     """`tasks/main.yml` begins with that, or includes what does."""
     tasks = load(ROOT / f"roles/{role}/tasks/main.yml")

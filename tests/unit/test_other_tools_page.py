@@ -19,9 +19,12 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Host
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import patch_file
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_host import (
     MAINLINE_CONFIG,
     RELEASE,
@@ -129,8 +132,23 @@ def was_disabled_by_force(tree: Tree) -> None:
     tree.write("/sys/module/fix/refcnt", "1\n")
 
 
-def had_an_oops(tree: Tree) -> None:
+def is_proven(tree: Tree) -> LoadedPatch:
+    """The patch is loaded by this collection and proven, on a kernel without trouble."""
     loads(tree, "fix")
+    tree.write("/sys/module/fix/refcnt", "1\n")
+    patch = read_snapshot(tree.files).patch("fix")
+    assert patch
+    copies.note(tree.files, patch, patch_file("fix", sha256=SHA), (), proven=False, forced=False)
+    copies.note_proof(tree.files, patch, True, 1 << 12)
+    return patch
+
+
+def was_enabled_by_force(tree: Tree) -> None:
+    copies.note_force(tree.files, is_proven(tree))
+
+
+def had_an_oops(tree: Tree) -> None:
+    is_proven(tree)
     tree.write("/proc/sys/kernel/tainted", f"{1 << 15 | 1 << 7}\n")
 
 
@@ -239,14 +257,23 @@ CASES = (
         "A patch was disabled by force",
         was_disabled_by_force,
         ["not_applied"],
-        lambda facts, host: facts["reboot_required"] is True,
+        lambda facts, host: (facts["reboot_required"], facts["patches"][0]["forced"]) == (True, True),
+    ),
+    Case(
+        "A patch was enabled by force",
+        was_enabled_by_force,
+        ["forced", "on_trial"],
+        lambda facts, host: (
+            (facts["reboot_required"], facts["patches"][0]["forced"], host.is_protected) == (True, True, False)
+        ),
     ),
     Case(
         "The kernel had an oops after the patch was enabled",
         had_an_oops,
-        ["protected", "on_trial"],
+        ["trouble_since", "on_trial"],
         lambda facts, host: (
-            facts["trouble"] == ["an oops"] and "The kernel has had an oops since it booted." in host.notes
+            (facts["patches"][0]["trouble_since"], host.is_protected) == (["an oops"], False)
+            and "The kernel has had an oops since it booted." in host.notes
         ),
     ),
 )

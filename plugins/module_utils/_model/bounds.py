@@ -49,6 +49,9 @@ BOUNDS: dict[str, dict[str, Bounds]] = {
         "jobs": Bounds(1, 4096),
         "debug": Bounds(0, 10),
     },
+    "livepatch_report": {
+        "max_age": Bounds(1, 604800),
+    },
     "boot": {
         "livepatch_boot_healthy_after": DAY,
         "livepatch_boot_timeout": Bounds(1, 86400),
@@ -65,6 +68,9 @@ BOUNDS: dict[str, dict[str, Bounds]] = {
         "livepatch_rollout_gates.timeout": Bounds(1, 3600),
         "livepatch_rollout_gates.retries": COUNT,
         "livepatch_rollout_gates.delay": PAUSE,
+    },
+    "report": {
+        "livepatch_report_max_age": Bounds(1, 604800),
     },
 }
 """Module or role -> option -> bounds. A dot leads to the options in an option, be it one dictionary or a list."""

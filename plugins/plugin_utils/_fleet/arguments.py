@@ -24,6 +24,7 @@ LIVEPATCH_REPORT: dict[str, t.Any] = {
         "hosts": {"type": "list", "elements": "str"},
         "releases": {"type": "list", "elements": "raw", "default": []},
         "registered": {"type": "str"},
+        "max_age": {"type": "float", "default": 86400},
         "now": {"type": "str"},
     },
 }

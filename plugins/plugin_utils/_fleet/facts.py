@@ -28,7 +28,8 @@ class Patch:
     """A loaded patch.
 
     `effective` is `full`, `partial` or `none`. `boot` is `accepted`, `quarantined` or `trial`. `covered_by` are the
-    enabled patches above it. `sha256` is None if the build is not known.
+    enabled patches above it. `sha256` is None if the build is not known. `forced` says whether it was enabled by force,
+    `trouble_since` which trouble the kernel has had since it was proven; None if that is not known.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Patch:
     boot: str = "trial"
     sha256: str | None = None
     covered_by: tuple[str, ...] = ()
+    forced: bool | None = None
+    trouble_since: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True)
@@ -298,6 +301,8 @@ def _patch(patch: Reader) -> Patch:
         boot=patch.choice("boot", ("accepted", "quarantined", "trial")) if patch.has("boot") else "trial",
         sha256=patch.inner("identity").text_or_none("sha256"),
         covered_by=tuple(dict.fromkeys(above)),
+        forced=patch.flag("forced") if patch.has("forced") else None,
+        trouble_since=patch.texts_if_known("trouble_since"),
     )
 
 
@@ -349,7 +354,7 @@ def _other_notes(facts: Reader) -> t.Iterator[str]:
     if trouble:
         yield f"The kernel has had {' and '.join(trouble)} since it booted."
     if facts.flag("reboot_required", False):
-        yield "Only a reboot takes out a disabled patch, or lets the kernel patch functions again."
+        yield "Only a reboot finishes what was begun with its patches."
     yield from facts.texts("disagreements")
     unreadable = _unreadable(facts, "unreadable")
     if unreadable:

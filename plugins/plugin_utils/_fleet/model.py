@@ -15,6 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import (
+    age_of,
+    cautions,
+    why_too_old,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
     DataError,
     Facts,
@@ -26,20 +31,19 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts i
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 
-SKEW_SECONDS = 300
-"""The report has a note on a host whose clock is further ahead than this."""
-
 
 @dataclass(frozen=True)
 class Answer:
     """What is known from a host: its facts, read now or cached, and a problem if they could not be read now.
 
-    `problem_kind` is `unreachable` or `failed`, and counts only with a `problem`.
+    `problem_kind` is `unreachable` or `failed`, and counts only with a `problem`. `is_fresh` says that the facts were
+    read for this report, whatever the clock of the host says.
     """
 
     facts: t.Any = None
     problem: str | None = None
     problem_kind: str = words.UNREACHABLE
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,17 @@ class Fleet:
         return sorted(host.facts.read_at for host in self.hosts if host.facts and host.facts.read_at)
 
 
-def fleet_of(answers: t.Mapping[str, Answer], releases: tuple[Release, ...], now: datetime) -> Fleet:
-    """The content of the report. Facts that are not valid make their host `failed`, and raise no error."""
-    return Fleet(now, releases, tuple(_host(name, answers[name], releases, now) for name in sorted(answers)))
+def fleet_of(
+    answers: t.Mapping[str, Answer], releases: tuple[Release, ...], now: datetime, max_age: float | None = None
+) -> Fleet:
+    """The content of the report. Facts that are not valid make their host `failed`, and raise no error.
+
+    Facts that were read more than `max_age` seconds ago do not count; None lets all of them count.
+    """
+    return Fleet(now, releases, tuple(_host(name, answers[name], releases, now, max_age) for name in sorted(answers)))
 
 
-def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetime) -> Host:
+def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetime, max_age: float | None) -> Host:
     problem, kind, facts = answer.problem, answer.problem_kind, None
     if answer.facts is not None:
         try:
@@ -167,6 +176,8 @@ def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetim
         except DataError as error:
             problem, kind = problem or f"Its facts are not valid: {error}", kind if problem else words.FAILED
         else:
+            if problem is None and not answer.is_fresh:
+                problem, kind = why_too_old(facts, now, max_age), words.UNREACHABLE
             problem, kind = problem or facts.doubt, kind if problem else words.FAILED
     elif problem is None:
         problem = "There are no facts about it."
@@ -207,13 +218,8 @@ def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: dat
         headline, why = worst.headline, f"{worst.fix}: {worst.why}"
     else:
         headline, why = statuses[0], others[statuses[0]]
-    age, notes = None, facts.notes
-    if facts.read_at:
-        passed = int((now - facts.read_at).total_seconds())
-        if passed < -SKEW_SECONDS:
-            notes = (f"Its clock is {-passed} seconds ahead of the clock of the report.", *notes)
-        age = max(passed, 0)
-    return Host(name, statuses, why, facts, age, standings, notes, headline)
+    age, notes = age_of(facts, now)
+    return Host(name, statuses, why, facts, age, standings, (*notes, *facts.notes), headline)
 
 
 def _standing(release: Release, facts: Facts) -> Standing:
@@ -233,7 +239,8 @@ def _standing(release: Release, facts: Facts) -> Standing:
     found.update(_drift(release, facts, file, patch))
     if facts.unfinished and facts.unfinished.concerns(release.name):
         found[words.UNFINISHED] = facts.unfinished.why
-    if not {words.DRIFTED, words.UNFINISHED}.isdisjoint(found):
+    found.update(cautions(patch))
+    if not words.UNPROTECTING.isdisjoint(found):
         found.pop(words.PROTECTED, None)
     found.update(_quarantine(release, facts, file, patch))
     ordered = words.in_order(set(found))
@@ -334,8 +341,7 @@ def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: b
         if patch.name in names_of_releases:
             continue
         if patch.enabled:
-            found.update(_effect(patch))
-            found[_at_boot(patch, facts)] = ""
+            found.update({**_effect(patch), **cautions(patch), _at_boot(patch, facts): ""})
         elif patch.in_transition:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
     found.pop(words.PROTECTED, None)

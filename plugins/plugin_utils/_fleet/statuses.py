@@ -35,6 +35,8 @@ PARTLY_EFFECTIVE = "partly_effective"
 DRIFTED = "drifted"
 IN_TRANSITION = "in_transition"
 UNFINISHED = "unfinished"
+TROUBLE_SINCE = "trouble_since"
+FORCED = "forced"
 PROTECTED = "protected"
 SUPERSEDED = "superseded"
 FIXED_IN = "fixed_in"
@@ -44,7 +46,12 @@ ON_TRIAL = "on_trial"
 ACCEPTED = "accepted"
 
 STATUSES = (
-    Status(UNREACHABLE, "unreachable", UNKNOWN, "The host did not answer, or there are no facts about it."),
+    Status(
+        UNREACHABLE,
+        "unreachable",
+        UNKNOWN,
+        "The host did not answer, or there are no facts about it that are new enough.",
+    ),
     Status(
         FAILED,
         "failed",
@@ -82,6 +89,18 @@ STATUSES = (
         CAUTION,
         "A run that changes the patch has not ended, and the next one may roll it back.",
     ),
+    Status(
+        TROUBLE_SINCE,
+        "trouble since",
+        CAUTION,
+        "The kernel has had serious trouble since the patch was proven, or that cannot be told.",
+    ),
+    Status(
+        FORCED,
+        "enabled by force",
+        CAUTION,
+        "The patch was enabled by force, and tasks may run old and new code together.",
+    ),
     Status(PROTECTED, "protected", GOOD, "The release's patch is enabled, and all of its functions are live."),
     Status(SUPERSEDED, "superseded", GOOD, "Another fix of the report replaces this one and protects the host."),
     Status(FIXED_IN, "fixed in kernel", GOOD, "The running kernel contains the fix."),
@@ -101,6 +120,9 @@ BY_KEY = {status.key: status for status in STATUSES}
 PLACE = {status.key: place for place, status in enumerate(STATUSES)}
 NOTHING_KNOWN = frozenset({UNREACHABLE, FAILED})
 PROTECTING = frozenset({PROTECTED, SUPERSEDED, FIXED_IN})
+UNPROTECTING = frozenset({DRIFTED, UNFINISHED, TROUBLE_SINCE, FORCED})
+"""A patch with one of them does not protect, even if it is enabled and all of its functions are live."""
+
 NEVER_HEADLINE = frozenset({ON_TRIAL, ACCEPTED})
 """A host has them beside another status."""
 

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import typing as t
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -111,11 +112,16 @@ def test_the_same_bytes_from_a_cache(play: Play) -> None:
     def files() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (play.folder / "livepatch-report").iterdir()}
 
-    now = ["-e", "livepatch_report_now=2030-01-01T00:00:00Z"]
+    soon = datetime.now(timezone.utc) + timedelta(hours=1)
+    now = ["-e", f"livepatch_report_now={soon:%Y-%m-%dT%H:%M:%SZ}"]
     report_of(play, "here", arguments=now)
     first = files()
     report_of(play, "here", arguments=[*now, "-e", "livepatch_report_read=false"])
     assert files() == first
+    old = report_of(play, "here", arguments=[*now, "-e", "livepatch_report_read=false livepatch_report_max_age=60"])
+    assert [(host["headline"], host["protected"]) for host in old.values()] == [("unreachable", False)]
+    new = report_of(play, "here", arguments=[*now, "-e", "livepatch_report_max_age=60"])
+    assert [(host["headline"], host["protected"]) for host in new.values()] == [("fixed_in", True)]
 
 
 def write_release(play: Play) -> None:

@@ -123,6 +123,25 @@ def test_formats_and_hosts_are_chosen(report: Report) -> None:
     assert result["summary"]["hosts"] == 1
 
 
+def test_old_facts_count_if_they_were_just_read(report: Report) -> None:
+    old = {**FACTS, "read_at": "2026-11-01T00:00:00Z"}
+    read = {"ansible_facts": {"ansible_livepatch": old}}
+    inventory = {
+        "read": variables(old, read=read),
+        "cached": variables(old),
+        "skipped": variables(old, read={"skipped": True}),
+    }
+    result = report(inventory, registered="read")
+    assert {host["name"]: host["headline"] for host in report.json()["hosts"]} == {
+        "read": "no_patches",
+        "cached": "unreachable",
+        "skipped": "unreachable",
+    }
+    assert result["summary"]["unknown"] == 2
+    assert report(inventory, max_age=604800.0, registered="read")["summary"]["unknown"] == 2
+    assert report({"cached": variables({**FACTS, "read_at": NOW})}, max_age=1)["summary"]["unknown"] == 0
+
+
 def test_now_is_the_current_time(report: Report) -> None:
     before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     made = report(now=None)["summary"]["generated_at"]
@@ -170,6 +189,8 @@ def test_templates_from_hosts_stay_text(report: Report) -> None:
 
 FAILURES = [
     ({"now": "soon"}, "bad_time"),
+    ({"max_age": 0}, "bad_argument"),
+    ({"max_age": "nan"}, "bad_argument"),
     ({"hosts": ["nobody"]}, "unknown_host"),
     ({"releases": ["/nonexistent"]}, "no_such_release"),
     ({"releases": [{}]}, "bad_release"),

@@ -111,6 +111,15 @@ def test_nothing_is_known_of_somebody_else_s_force(tmp_path: pathlib.Path, more:
     assert (result["reboot_required"], told(result, "forced"), facts(host)["patch"]["forced"]) == (False, [], None)
 
 
+def test_what_stays_of_somebody_else_s_is_not_known(tmp_path: pathlib.Path) -> None:
+    """The file of the failed run is that of the module, which gets a record."""
+    host = ModelHost(tmp_path, loaded(FIX))
+    host.kernel.fail["disable"] = (errno.EBUSY, "")
+    result = host.run("fix", file=FIX, reload=True, force_owner=True)
+    assert (result["failed"], (tmp_path / RECORD).exists()) == (True, True)
+    assert facts(host)["patch"]["forced"] is None
+
+
 def test_what_was_disabled_by_force_is_told_by_the_kernel(tmp_path: pathlib.Path) -> None:
     host = ModelHost(tmp_path, loaded(FIX), stall=["fix"])
     host.run("fix", State.DISABLED, patience=FORCED)

@@ -130,6 +130,10 @@ def random_state(dice: random.Random, fix: str, kernel: str, fate: float, *, may
         state["effective"] = "none"
     elif fate < 0.18 and may_change:
         state["in_transition"] = True
+    elif 0.18 <= fate < 0.195:
+        state["forced"] = True
+    elif 0.195 <= fate < 0.21:
+        state["trouble_since"] = ["an oops"]
     return state
 
 

@@ -304,7 +304,7 @@ def test_notes() -> None:
         "Boots load no patches any more, because too many boots were unhealthy.",
         "livepatch=off",
         "The kernel has had an oops and a warning since it booted.",
-        "Only a reboot takes out a disabled patch, or lets the kernel patch functions again.",
+        "Only a reboot finishes what was begun with its patches.",
         "These files could not be read: /proc/x (EACCES).",
     )
 
