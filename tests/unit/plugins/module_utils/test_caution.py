@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import describe_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
     OnStall,
@@ -27,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import trouble_since
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -111,13 +113,18 @@ def test_nothing_is_known_of_somebody_else_s_force(tmp_path: pathlib.Path, more:
     assert (result["reboot_required"], told(result, "forced"), facts(host)["patch"]["forced"]) == (False, [], None)
 
 
-def test_what_stays_of_somebody_else_s_is_not_known(tmp_path: pathlib.Path) -> None:
-    """The file of the failed run is that of the module, which gets a record."""
-    host = ModelHost(tmp_path, loaded(FIX))
-    host.kernel.fail["disable"] = (errno.EBUSY, "")
-    result = host.run("fix", file=FIX, reload=True, force_owner=True)
-    assert (result["failed"], (tmp_path / RECORD).exists()) == (True, True)
-    assert facts(host)["patch"]["forced"] is None
+@pytest.mark.parametrize(("before", "forced"), [(7, None), (6, False), (None, False)])
+def test_a_new_record_says_only_what_is_known(tmp_path: pathlib.Path, before: int | None, forced: bool | None) -> None:
+    """Of a module that somebody else loaded, and that a failed run has left as it was, nothing is known."""
+    files = ModelKernel(tmp_path).files()
+    was = snapshot(*([loaded(FIX, instance=before)] if before else []))
+    now = snapshot(loaded(FIX, instance=7))
+    catalog = Catalog(lambda: files, was, Books())
+    plan = Plan((Step(Action.UNLOAD, "fix"), Step(Action.LOAD, "fix", FIX)), about="fix")
+    assert catalog.update(plan, was, now, rolled_back=()) == []
+    copy = copies.read(files, "fix")
+    assert isinstance(copy, StoredCopy)
+    assert (copy.instance, copy.forced) == (7, forced)
 
 
 def test_what_was_disabled_by_force_is_told_by_the_kernel(tmp_path: pathlib.Path) -> None:
@@ -169,7 +176,7 @@ def test_a_force_that_fails_and_is_rolled_back(tmp_path: pathlib.Path) -> None:
         force(name)
         taint(host, OOPS)
 
-    host.kernel.force = force_with_an_oops  # type: ignore[method-assign]
+    host.kernel.force = force_with_an_oops
     result = host.run("fix", file=patch_file("fix", content="2"), content="2", reload=True, patience=FORCED)
     assert (result["failed"], result["reason"]) == (True, "kernel_trouble")
     assert facts(host)["patch"]["forced"] is False
