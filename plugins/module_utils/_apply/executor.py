@@ -31,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
+    Function,
     Snapshot,
     StallingTask,
     added_functions,
@@ -216,16 +217,7 @@ class Executor:
             return
         added = added_functions(patch, file.functions, [other for other in now.patches if other != patch])
         if added:
-            functions = ", ".join(str(function) for function in added)
-            raise StepFailed(
-                str(step),
-                Finding(
-                    reason="replaces_others",
-                    seen=f"The patch has the replace flag: the kernel added {functions} to it, which its file does not "
-                    "show, and enabling it would hang CPUs.",
-                    remedy="Build the patch with kpatch-build -R.",
-                ),
-            )
+            raise _adds(step, added)
 
     def _write_enabled(self, step: Step, value: bool) -> None:
         """Try again while a task sits in one of the functions; the kernel changes nothing when it refuses."""
@@ -345,6 +337,18 @@ class Executor:
             self._carry_out_step(step)
             if step.action != Action.WAIT:
                 done.append(step)
+
+
+def _adds(step: Step, added: t.Iterable[Function]) -> StepFailed:
+    """What is said of a patch to which the kernel has added functions."""
+    functions = ", ".join(map(str, added))
+    finding = Finding(
+        reason="replaces_others",
+        seen=f"The patch has the replace flag: the kernel added {functions} to it, which its file does not show, and "
+        "enabling it would hang CPUs.",
+        remedy="Build the patch with kpatch-build -R.",
+    )
+    return StepFailed(str(step), finding)
 
 
 def _stall(step: Step, seconds: float, stalling_tasks: tuple[StallingTask, ...]) -> StepFailed:

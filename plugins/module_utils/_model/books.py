@@ -30,8 +30,8 @@ class StoredCopy:
     and a task enabled. `instance` is that of the loaded module (see LoadedPatch). `file` is what was read in the copy;
     None if another version of this collection wrote that in another way. `displaced` is what the patch took the place
     of. `proven` is false from when the patch was enabled until its effect was proven, if the run that enabled it could
-    not do that. `forced` says whether it was enabled or disabled by force, None if that is not known. `taint` is the kernel's
-    when the effect was proven, None if that is not known.
+    not do that. `forced` says whether it was enabled or disabled by force, None if that is not known. `taint` is the
+    kernel's when the effect was proven, None if that is not known.
     """
 
     path: str

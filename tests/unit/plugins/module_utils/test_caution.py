@@ -129,7 +129,7 @@ def test_a_new_record_says_only_what_is_known(tmp_path: pathlib.Path, before: in
 
 def test_what_was_disabled_by_force_is_told_by_the_kernel(tmp_path: pathlib.Path) -> None:
     host = ModelHost(tmp_path, loaded(FIX), stall=["fix"])
-    host.run("fix", State.DISABLED, patience=FORCED)
+    host.run("fix", State.DISABLED, patience=FORCED, force_owner=True)
     assert facts(host)["patch"]["forced"] is True
 
 
