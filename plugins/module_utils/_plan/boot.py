@@ -81,7 +81,7 @@ def _with_damaged_store(wanted: Wanted, plan: Plan, damaged: str) -> Plan:
             reason="boot_store_damaged",
             seen=damaged,
             remedy=remedy,
-            why=f"Until then no boot loads anything, and afterwards {wanted.name} again if it is accepted there.",
+            why=f"Until then no boot loads a patch. Afterwards boots load {wanted.name} again if the file has it.",
         )
     return _refuse(
         plan,

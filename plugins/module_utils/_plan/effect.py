@@ -29,7 +29,7 @@ def refuse_covered(change: ChangeSet, steps: t.Sequence[Step]) -> list[Finding]:
         Finding(
             reason="covered",
             seen=_seen(change, above),
-            remedy="Set on_covered: unstack to raise it above them, or allow to leave it so; or take them out.",
+            remedy="Set on_covered: unstack to raise it above the others, or allow to leave it so; or take those out.",
             why="Calls of these functions do not reach its code.",
         )
     ]
@@ -42,7 +42,7 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
         yield Finding(
             reason="covered",
             seen=_seen(change, above),
-            remedy="Set on_covered: unstack to raise it above them, or take them out, unless they contain its fix.",
+            remedy="Set on_covered: unstack to raise it above the others, or take those out if they lack its fix.",
             why="Calls of these functions do not reach its code; on_covered: allow permits that.",
             severity=WARN,
         )

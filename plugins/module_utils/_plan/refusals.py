@@ -193,11 +193,14 @@ def _covered(change: ChangeSet) -> Finding:
             why="The newer ones stay live, and what lies under them would change unseen.",
         )
     if not change.behind_by_order:
+        is_raised = change.wanted.state == State.ENABLED
         return Finding(
             reason="would_cover",
             seen=f"{change.wanted.name} was loaded before {_names(change.involved)} and would now come above on "
             f"{_functions_text(change.functions, change.involved)}.",
-            remedy="Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
+            remedy="Set on_covered: unstack or allow to let it come above them; or leave it disabled."
+            if is_raised
+            else "Set on_covered: unstack to bring it back to its old place, or allow to change the order.",
             why="The older code would become live again.",
         )
     return Finding(

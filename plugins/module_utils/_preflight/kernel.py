@@ -96,7 +96,7 @@ def renamed(circumstances: Circumstances) -> t.Iterator[Finding]:
     if host.marks.shown_release:
         yield Finding(
             reason="renamed_kernel",
-            seen=f"uname -r shows {host.marks.shown_release}, and the kernel is {host.release} "
+            seen=f"uname -r shows {host.marks.shown_release}, but the kernel was built as {host.release} "
             f"({host.marks.evidence}).",
             remedy="Nothing needs to be done."
             if host.marks.is_certain
@@ -128,7 +128,7 @@ def configuration(circumstances: Circumstances) -> t.Iterator[Finding]:
             reason="config_contradicted",
             seen=host.config_contradiction,
             remedy=f"Put the configuration of the running kernel into {host.config_path}.",
-            why="The kernel's own evidence counts. Whether the file's vermagic fits the kernel is not checked.",
+            why="What the kernel shows counts. Of the vermagic of the patch only the release is compared then.",
             severity=WARN,
         )
 

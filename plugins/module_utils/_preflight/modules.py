@@ -23,7 +23,7 @@ def built_in(circumstances: Circumstances) -> t.Iterator[Finding]:
             yield Finding(
                 reason="target_built_in",
                 seen=f"{file.path} patches the module {target}, which is built into this kernel.",
-                remedy="Build the patch for vmlinux: an object without a name.",
+                remedy="Build the patch for vmlinux (in its source, a klp_object whose name is NULL).",
                 why="The kernel would wait for a module of that name, which never comes, and patch nothing of it.",
             )
 
@@ -74,7 +74,7 @@ def _not_installed(seen: str) -> Finding:
     return Finding(
         reason="target_not_loaded",
         seen=f"{seen} and not installed.",
-        remedy="Correct the name of the object, if the host is to be protected by this part of the patch.",
+        remedy="Install the module, or correct its name in the patch, if the host needs this part of the patch.",
         why="The kernel patches nothing of it unless such a module is installed and loaded.",
         severity=WARN,
     )

@@ -143,12 +143,12 @@ class Prover:
         patch = after.patch(self._name)
         is_covered = patch is not None and bool(after.above(patch))
         standing = "enabled and covered by others" if is_covered else "enabled"
-        remedy = "Set on_covered: unstack to raise it above them." if is_covered else "Check the patch and the probe."
+        raise_it = "Set on_covered: unstack to raise it above the others."
         raise StepFailed(
             "prove the result",
             Finding(
                 reason="probe_failed",
                 seen=f"The patch is {standing}, but the probe {probe} does not hold. It showed: {shown[:500]!r}.",
-                remedy=remedy,
+                remedy=raise_it if is_covered else "Check the patch and the probe.",
             ),
         )

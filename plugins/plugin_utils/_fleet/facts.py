@@ -257,7 +257,7 @@ def _kernel_notes(facts: Reader) -> t.Iterator[str]:
     kernel = facts.inner("kernel")
     if kernel.has("evidence"):
         shown, evidence = kernel.text_or_none("shown_release"), kernel.text_or_none("evidence")
-        yield f"uname -r shows {shown}, and the kernel is {facts.text('release')} ({evidence})."
+        yield f"uname -r shows {shown}, but the kernel was built as {facts.text('release')} ({evidence})."
 
 
 def _read_at(facts: Reader) -> tuple[datetime | None, list[str]]:

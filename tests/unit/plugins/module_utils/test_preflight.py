@@ -198,7 +198,7 @@ def test_a_changed_name_is_told(certain: bool, severity: str) -> None:
     marks = KernelMarks(shown_release="6.12.48-amd64.7", evidence="/proc/cmdline", is_certain=certain)
     (finding,) = findings(host={"marks": marks})
     assert (finding.reason, finding.severity) == ("renamed_kernel", severity)
-    assert "shows 6.12.48-amd64.7, and the kernel is 6.12.48-amd64 (/proc/cmdline)" in finding.seen
+    assert "shows 6.12.48-amd64.7, but the kernel was built as 6.12.48-amd64 (/proc/cmdline)" in finding.seen
 
 
 def test_an_equal_vermagic() -> None:

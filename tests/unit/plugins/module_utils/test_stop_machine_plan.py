@@ -524,7 +524,10 @@ NEWER_FIRST = "Act on the newer patches first, or set on_covered: unstack (disab
         (
             host("abc1- b2+ c3+"),
             Wanted("abc1", State.ENABLED),
-            ["abc1 was loaded before b2, c3 and would now come above on vmlinux/b,1, vmlinux/c,1."],
+            [
+                "abc1 was loaded before b2, c3 and would now come above on vmlinux/b,1, vmlinux/c,1.",
+                "Set on_covered: unstack or allow to let it come above them; or leave it disabled.",
+            ],
         ),
         (
             host("a1+ b2+ c3+", stacking_enforced=True),

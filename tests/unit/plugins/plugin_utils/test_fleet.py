@@ -440,7 +440,7 @@ def test_a_changed_name_and_another_build_are_noted() -> None:
     lost = [{"name": "lp", "release": KERNEL, "kernel_build_id": "bb" * 20}, {"name": "x", "release": "6.1"}]
     host = host_of({**facts(boot=boot(lost=lost)), "kernel": kernel})
     assert host.notes == (
-        f"uname -r shows 6.6.0-28.1, and the kernel is {KERNEL} (OSRELEASE in /proc/kcore).",
+        f"uname -r shows 6.6.0-28.1, but the kernel was built as {KERNEL} (OSRELEASE in /proc/kcore).",
         f"lp is accepted for another build of kernel {KERNEL}, but not for the running kernel.",
         "x is accepted for kernel 6.1, but not for the running kernel.",
     )
