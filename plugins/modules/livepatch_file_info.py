@@ -192,7 +192,8 @@ file:
     made_for:
       description:
         - The build of the out-of-tree module that it was made for, as in the manifest of M(openeuler.livepatch.livepatch_build) beside the file.
-        - Empty if it was made for no such module, or if there is no manifest of the file. A mark that the module lacks is V(null).
+        - Empty if it was made for no such module, or if there is no manifest of the file.
+        - A build-id or C(srcversion) that the module lacks is V(null).
       returned: always
       type: list
       elements: dict

@@ -14,7 +14,8 @@ description:
   - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
     to prove the result. If a step fails, the module rolls the host back.
   - Before a change, and in check mode, the module checks everything that can be known, and reports it in RV(findings). It refuses
-    what would fail or do harm. Where nothing is to be done, it checks nothing, but for a covered patch (O(on_covered=allow)).
+    what would fail or do harm. Where nothing is to be done, it checks nothing. If the patch
+    stays covered then (O(on_covered=allow)), it says so, and looks at O(probe) and O(verify=text).
   - Where the host can take no patch, or a different build of the name is loaded and O(reload=false), it reports only that.
   - One run at a time changes a host. A second one waits for it, for O(timeout) seconds. If a run is interrupted, the next one rolls
     back its partial changes first, reports that, and returns C(changed).
@@ -120,8 +121,8 @@ options:
       - Of two tasks that enable patches of the same function with V(unstack), each raises its own patch in each run. Use it for one
         of them.
       - V(allow) acts as far as the kernel permits it. A newer patch then stays live, or an older one becomes live. A patch that stays
-        enabled and covered is told by a warning, and RV(patch.effective) is V(none) or V(partial). O(probe) is looked at, and O(verify=text)
-        for the functions that are live.
+        enabled and covered is told by a warning, and RV(patch.effective) is V(none) or V(partial). O(verify=text) is looked at
+        for the functions that are live, and O(probe). If that does not hold, the task fails, and what covers the patch lacks its fix.
       - Kernels with CONFIG_LIVEPATCH_STACK disable only the patch that was enabled last, whatever it replaces; there V(unstack) moves
         all later ones, and V(allow) does not help. With O(state=disabled) V(unstack) is refused there if patches are enabled behind
         this one, as they could not be enabled again; use O(state=absent).
@@ -204,8 +205,8 @@ options:
   probe:
     description:
       - What shows the effect of the patch. It must not hold before, and must hold after the patch was enabled; otherwise the patch
-        is rolled back. It is not used if nothing is to be done, nor with another O(state) than V(enabled). Check mode does not
-        run its command.
+        is rolled back. It is not used with another O(state) than V(enabled), nor if nothing is to be done, unless the patch stays
+        covered (O(on_covered=allow)). Check mode does not run its command.
       - Where the patch is enabled already and only something else is left to be done (a transition to wait for, superseded patches
         to take out, O(boot)), it may hold before. The task fails if it does not hold afterwards, and the patch stays.
       - It holds if O(probe.expect) is found in the output and O(probe.reject) is not; without both, if the command returns 0.
@@ -499,7 +500,8 @@ patch:
     owner:
       description:
         - The other tool that manages the patch, V(SysCare) or V(kpatch.service). V(null) if it is this collection's.
-        - V(unknown) if neither such a tool nor the collection's own notes claim it. Only root can read those notes.
+        - V(unknown) if no such tool has a file for it, and this collection has neither loaded, enabled nor accepted it; see O(force_owner).
+        - What this collection has done only root can read. Without root each patch that no tool has a file for is V(unknown).
       returned: always
       type: str
       sample: SysCare
