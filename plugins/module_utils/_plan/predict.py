@@ -103,7 +103,7 @@ def deviations(predicted: Snapshot, found: Snapshot, names: t.Container[str]) ->
         if wanted != seen:
             sentences.append(f"{name} is {seen} and should be {wanted}")
         elif should_be and is_now and should_be.identity.compare(is_now.identity) == "different":
-            sentences.append(f"{name} has another content ({is_now.identity}) than it should ({should_be.identity})")
+            sentences.append(f"{name} is a different build ({is_now.identity}), and should be {should_be.identity}")
     if not sentences:
         sentences += _stack_deviations(predicted, found, names)
     return sentences

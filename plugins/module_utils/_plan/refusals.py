@@ -330,7 +330,7 @@ def _may_not_load_again(file: PatchFile) -> Finding:
         reason="may_replace_others",
         seen=_shows_no_replace(file),
         remedy="Put the manifest of livepatch_build beside it, or set state: absent first and load it then.",
-        why="Kernels that patch by stop_machine do not take it, and the loaded content would be out by then.",
+        why="Kernels that patch by stop_machine do not take it, and the loaded build would be out by then.",
     )
 
 

@@ -266,7 +266,7 @@ def test_deviations_name_the_patch_and_its_condition() -> None:
 
 def test_deviations_name_another_content() -> None:
     (sentence,) = deviations(snapshot(loaded(patch_file("fix"))), snapshot(loaded(patch_file("fix", "2"))), BOTH)
-    assert sentence.startswith("fix has another content (")
+    assert sentence.startswith("fix is a different build (")
 
 
 def test_deviations_name_the_stack_of_a_function_where_every_patch_is_as_it_should_be() -> None:
