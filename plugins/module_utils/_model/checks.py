@@ -179,7 +179,7 @@ REASONS = {
         "The kernel has had trouble since it booted.",
         "Look at its log; consider a reboot instead of a live patch.",
     ),
-    "config_contradicted": Reason(
+    "config_contradiction": Reason(
         WARN,
         "The configuration file contradicts what the running kernel shows of itself, and is not used.",
         "Put the configuration of the running kernel there.",

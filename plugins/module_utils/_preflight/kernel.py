@@ -120,12 +120,12 @@ def taint(circumstances: Circumstances) -> t.Iterator[Finding]:
         )
 
 
-@check("config_contradicted")
+@check("config_contradiction")
 def configuration(circumstances: Circumstances) -> t.Iterator[Finding]:
     host = circumstances.snapshot
     if host.config_contradiction:
         yield Finding(
-            reason="config_contradicted",
+            reason="config_contradiction",
             seen=host.config_contradiction,
             remedy=f"Put the configuration of the running kernel into {host.config_path}.",
             why="What the kernel shows counts. Of the vermagic of the patch only the release is compared then.",

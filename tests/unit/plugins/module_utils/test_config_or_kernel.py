@@ -143,6 +143,6 @@ def test_a_run_tells_the_contradiction_and_goes_on(tmp_path: pathlib.Path, monke
     place.write_text(BY_FTRACE)
     result = host.run("fix", file=patch_file("fix"))
     assert (result["state"], result.get("failed"), host.stack) == ("enabled", None, ["fix"])
-    (finding,) = (finding for finding in result["findings"] if finding["reason"] == "config_contradicted")
+    (finding,) = (finding for finding in result["findings"] if finding["reason"] == "config_contradiction")
     assert finding["severity"] == "warn"
     assert "CONFIG_LIVEPATCH is not set in /boot/config-" in finding["cause"]
