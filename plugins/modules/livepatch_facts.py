@@ -310,7 +310,9 @@ ansible_facts:
           type: dict
           contains:
             installed:
-              description: Whether something loads accepted patches, see the role P(openeuler.livepatch.boot#role).
+              description:
+                - Whether something loads accepted patches, see the role P(openeuler.livepatch.boot#role). The boot program must be whole,
+                  and the link that starts its unit must lead to one.
               returned: always
               type: bool
               sample: true
@@ -376,6 +378,19 @@ ansible_facts:
                   returned: always
                   type: str
                   sample: "2026-11-25T07:33:31Z"
+                flaw:
+                  description:
+                    - Why no boot can load its file, in a sentence; V(null) if the file is there and whole. See
+                      O(openeuler.livepatch.livepatch_module#module:boot) on how to store it again.
+                  returned: always
+                  type: str
+                  sample: /var/lib/openeuler-livepatch/livepatch_cmdline-e164b957c98741ba.ko is gone.
+                covered_by:
+                  description: The patches that the next boot loads later and that replace a function of this one, or may do so.
+                  returned: always
+                  type: list
+                  elements: str
+                  sample: []
             quarantined:
               description: Builds that took the host down when they were loaded at boot.
               returned: always
@@ -441,12 +456,13 @@ ansible_facts:
               type: bool
               sample: false
             nothing:
-              description: Why this boot has loaded nothing of what is accepted, in a sentence; V(null) if it did.
+              description:
+                - Why this boot has loaded nothing, in a sentence; V(null) if nothing kept it from that, or a task has mended it since.
               returned: always
               type: str
               sample: livepatch=off is on the kernel's command line.
             results:
-              description: What became of each accepted patch in this boot.
+              description: What became of each patch in this boot that was accepted then. Empty if RV(ansible_facts.ansible_livepatch.boot.nothing) was mended since.
               returned: always
               type: list
               elements: dict
@@ -466,6 +482,11 @@ ansible_facts:
                   returned: always
                   type: str
                   sample: ""
+                since:
+                  description: When it was accepted, in UTC. If it was accepted anew since this boot, RV(ansible_facts.ansible_livepatch.boot.accepted) differs.
+                  returned: always
+                  type: str
+                  sample: "2026-11-25T07:33:31Z"
         taint:
           description:
             - The kernel's taint flags as a number (C(/proc/sys/kernel/tainted)); bit 15 says that a live patch was loaded.

@@ -9,6 +9,7 @@ Each situation of its table is made from files of a host. The facts are read fro
 
 from __future__ import annotations
 
+import hashlib
 import re
 import typing as t
 import zipfile
@@ -23,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Host
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import patch_file
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_host import (
@@ -31,11 +33,13 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.tes
     Tree,
 )
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_runs import NOTE
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.test_fleet import SHA, host_of, release
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.test_fleet import host_of, release
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/docsite/rst/other_tools.rst"
 CELL = re.compile(r"^   [* ] - ", re.MULTILINE)
 TOOLS = 5
+CONTENT = b"fix"
+SHA = hashlib.sha256(CONTENT).hexdigest()
 ENABLED = "/sys/kernel/livepatch/fix/enabled"
 Facts = dict[str, t.Any]
 
@@ -80,6 +84,7 @@ def is_unreadable(tree: Tree) -> None:
 
 def accepts(tree: Tree, kernel: str) -> None:
     boot_store.write(tree.files, Acceptance((Accepted("fix", SHA, kernel, "then", {}),)))
+    durable.write(tree.files, boot_store.file_path("fix", SHA), CONTENT)
 
 
 def is_for_another_kernel(tree: Tree) -> None:

@@ -73,11 +73,15 @@ LOCK_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome for one accepted patch: one of the four words above, and the reason as a sentence."""
+    """The outcome for one accepted patch: one of the four words above, and the reason as a sentence.
+
+    `since` is when the patch was accepted, which tells whether it was accepted anew after the boot.
+    """
 
     name: str
     outcome: str
     why: str = ""
+    since: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.outcome}{f'. {self.why}' if self.why else ''}"
@@ -154,8 +158,9 @@ class Boot:
             self._files,
             {
                 "boot_id": self._boot_id,
-                "nothing": reason if due or acceptance.damaged else "",
-                "results": [vars(result) for result in results],
+                "nothing": reason,
+                "of_store": bool(acceptance.damaged or acceptance.is_held),
+                "results": [vars(replace(result, since=entry.since)) for entry, result in zip(due, results)],
             },
         )
         return int(bool(acceptance.damaged) or any(result.outcome != ENABLED for result in results))

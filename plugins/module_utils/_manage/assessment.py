@@ -32,10 +32,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 
 
-def observe(kernel: KernelProtocol, of_program: bool = False) -> tuple[Snapshot, Books]:
+def observe(kernel: KernelProtocol, of_boot: bool = False) -> tuple[Snapshot, Books]:
     """The snapshot of the host, with the digests from the collection's books, and these books (see read_books)."""
     snapshot = kernel.snapshot()
-    books = read_books(kernel.files(), snapshot, of_program)
+    books = read_books(kernel.files(), snapshot, of_boot)
     return books.identify(snapshot), books
 
 
@@ -47,7 +47,7 @@ class Assessment:
     ) -> None:
         self.task = task
         self.kernel = kernel
-        self.before, self.books = observe(kernel, of_program=task.wanted.boot == AtBoot.ACCEPTED)
+        self.before, self.books = observe(kernel, of_boot=task.wanted.boot == AtBoot.ACCEPTED)
         self.before = predicted or self.before
         self.catalog = Catalog(kernel.files, self.before, self.books)
         if earlier:
@@ -56,7 +56,7 @@ class Assessment:
         file = task.wanted.file
         # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is rolled back.
         if file and task.file_path and (file in self._needed_files or file not in self.catalog.paths):
-            self.catalog.paths[file] = task.file_path
+            self.catalog.put(file, task.file_path)
         if file and task.packed and file in self._needed_files:
             self.catalog.packed[file] = task.packed
 
@@ -67,7 +67,7 @@ class Assessment:
         else:
             plan = make_plan(self.before, wanted, self.catalog.stored)
         names = [patch.name for patch in displaced]
-        context = BootContext(self.books, self.catalog.stored, names, time_now(), self.task.ignore)
+        context = BootContext(self.books, self.catalog.at_hand, names, time_now(), self.task.ignore)
         return plan_boot(self.before, wanted, replace(plan, about=wanted.name), context)
 
     @property

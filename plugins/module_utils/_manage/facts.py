@@ -45,9 +45,12 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
     stalling_tasks = read_stalling_tasks(files, moving.enabled) if moving else ()
-    books = read_books(files, snapshot, of_program=True)
+    books = read_books(files, snapshot, of_boot=True)
     unfinished = describe_unfinished(journal.read_note(files))
     report = boot_store.read_report(files)
+    if report.get("of_store") and not (books.boot.damaged or books.boot.is_held):
+        # A task has mended since what kept this boot from loading anything.
+        report = {}
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
     following = _next_kernel(files) if next_kernel else None
     facts = describe_host(snapshot, books, stalling_tasks, report, unfinished, following)
@@ -137,7 +140,7 @@ def describe_host(
             "version": books.boot_program_version,
             "outdated": books.has_boot_program and is_older(books.boot_program_version or ""),
             "next_kernel": next_kernel,
-            "accepted": describe_boot(books.boot, snapshot.kernel),
+            "accepted": describe_boot(books, snapshot),
             "quarantined": [asdict(entry) for entry in books.boot.quarantined],
             "lost": [
                 {"name": entry.name, "release": entry.release, "kernel_build_id": entry.kernel_build_id}

@@ -51,7 +51,9 @@ class Books:
     `copies` are the stored copies by the names of their patches, `unreadable_copies` the names of patches whose record
     cannot be read, `unrecorded` those without a readable record of which a copy is there. `boot` is what is kept for
     the next boots, and `has_boot_program` says whether something loads that. `boot_program_version` is the version of
-    the collection that has made the program, None where that is not known or was not asked for.
+    the collection that has made the program, None where that is not known or was not asked for. `boot_flaws` says by
+    the digest of an accepted patch's file why no boot can load it. `damaged_copies` names those of these patches whose
+    stored copy is gone or damaged, too. Both are empty where they were not asked for.
     """
 
     copies: t.Mapping[str, StoredCopy] = field(default_factory=dict)
@@ -60,6 +62,8 @@ class Books:
     boot: Acceptance = NOTHING_ACCEPTED
     has_boot_program: bool = False
     boot_program_version: str | None = None
+    boot_flaws: t.Mapping[str, str] = field(default_factory=dict)
+    damaged_copies: frozenset[str] = frozenset()
 
     def copy_of(self, patch: LoadedPatch) -> StoredCopy | None:
         """The copy that this patch was loaded from; None if somebody else loaded it, or loaded it anew."""

@@ -73,6 +73,10 @@ class Acceptance:
         """What a boot of this kernel is to load, quarantined or not."""
         return tuple(entry for entry in self.accepted if entry.kernel.may_be(kernel) and entry.superseded_by is None)
 
+    def loaded_at(self, kernel: KernelId) -> tuple[Accepted, ...]:
+        """What a boot of this kernel loads: what is due and not in quarantine."""
+        return tuple(entry for entry in self.due(kernel) if self.quarantine_of(entry.sha256) is None)
+
     def superseded_by(self, entry: Accepted) -> tuple[Accepted, ...]:
         """What this one has taken the place of, for the same kernel."""
         return tuple(
@@ -120,6 +124,11 @@ class Acceptance:
         if not is_known:
             kept.append(new)
         return replace(self, accepted=_in_order(kept, new.kernel, order), unhealthy_boots=0)
+
+    def accepted_at(self, now: str, entry: Accepted) -> Acceptance:
+        """The same, with this time of acceptance for an entry."""
+        accepted = (replace(other, since=now) if other == entry else other for other in self.accepted)
+        return replace(self, accepted=tuple(accepted))
 
     def without(self, name: str, restore: bool) -> Acceptance:
         """Forget a patch, for every kernel. `restore` accepts again what it had superseded.

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -46,6 +45,21 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
     """
     if plan.refusals:
         return plan
+    plan = _plan_boot(snapshot, wanted, plan, context)
+    overtaken = _overtaken_only_then(snapshot, wanted, plan, plan.acceptance or context.books.boot)
+    if not overtaken:
+        return plan
+    active = {patch.name for patch in predict(snapshot, plan).patches if patch.enabled}
+    others = [name for name in overtaken if name not in active]
+    return _warn(
+        plan,
+        reason="boot_order",
+        seen=f"The next boot loads {', '.join(overtaken)} above {wanted.name} again.",
+        remedy=f"Set boot: trial for {', '.join(others)}." if others else "Set boot: accepted to keep the new order.",
+    )
+
+
+def _plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
     is_asked = wanted.boot is not None or wanted.state in (State.ABSENT, State.REVERTED)
     boot = context.books.boot
     if boot.damaged and is_asked and snapshot.privileged:
@@ -60,14 +74,6 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
             reason="still_accepted",
             seen=f"{wanted.name} is accepted: the next boot enables it.",
             remedy="Set boot: trial to keep it out.",
-        )
-    overtaken = _overtaken_only_now(snapshot, wanted, plan, boot)
-    if overtaken:
-        return _warn(
-            plan,
-            reason="boot_order",
-            seen=f"The next boot loads {', '.join(overtaken)} above {wanted.name} again.",
-            remedy="Set boot: accepted to keep the new order.",
         )
     return plan
 
@@ -94,26 +100,30 @@ def _with_damaged_store(wanted: Wanted, plan: Plan, damaged: str) -> Plan:
     )
 
 
-def _overtaken_only_now(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> list[str]:
-    """The accepted patches that a plan brings the wanted one above, and that the next boot loads after it."""
-    due = [entry.name for entry in boot.due(snapshot.kernel)]
-    patch = predict(snapshot, plan).patch(wanted.name)
-    if wanted.state != State.ENABLED or patch is None or wanted.name not in due or not plan.steps:
+def _overtaken_only_then(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> list[str]:
+    """The accepted patches that the next boot covers the wanted one with, and that do not cover it after the plan."""
+    if wanted.state != State.ENABLED or plan.refusals or all(entry.name != wanted.name for entry in boot.accepted):
         return []
-    later = due[due.index(wanted.name) + 1 :]
-    return [other.name for other in snapshot.patches if other.name in later and other.shares(patch.functions)]
+    after = predict(snapshot, plan)
+    patch = after.patch(wanted.name)
+    now = {above.name for above in after.covering(patch)} if patch else set()
+    return [name for name in covered_at_boot(boot, after).get(wanted.name, ()) if name not in now]
 
 
 def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
     file = _file(wanted, context.stored)
     if file is None:
+        due = (entry for entry in context.books.boot.due(snapshot.kernel) if entry.name == wanted.name)
+        flaw = next((context.books.boot_flaws.get(entry.sha256) for entry in due), None)
         return _refuse(
             plan,
             Finding(
                 reason="needs_file",
                 seen=f"{wanted.name} cannot be accepted for the next boot.",
                 remedy="Give src.",
-                why="This collection did not load it, and has no copy of its file.",
+                why=f"{flaw} No other copy of it is whole."
+                if flaw
+                else "This collection did not load it, and has no copy of its file.",
             ),
         )
     loaded_now = snapshot.patch(wanted.name)
@@ -149,6 +159,16 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
     if ignore and new.ignore != ignore:
         new = replace(new, ignore=ignore)
     acceptance = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
+    flaw = context.books.boot_flaws.get(file.sha256)
+    if flaw:
+        acceptance = acceptance.accepted_at(context.now, new)
+        plan = _warn(
+            plan,
+            reason="boot_file",
+            seen=flaw,
+            remedy="Find out what changes the boot store.",
+            why="No boot could load it. The task stores the file again.",
+        )
     quarantine = boot.quarantine_of(file.sha256)
     if quarantine:
         plan = _warn(
@@ -174,7 +194,7 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
             remedy="Apply the role openeuler.livepatch.boot to the host again.",
             why="At boot it would load the patch by older rules.",
         )
-    if acceptance.keeps_the_same_as(boot) and not boot.is_held:
+    if acceptance.keeps_the_same_as(boot) and not (boot.is_held or flaw):
         return plan
     return replace(plan, boot=(Step(Action.ACCEPT, wanted.name, file),), acceptance=acceptance)
 
@@ -225,8 +245,36 @@ def _identity(entry: Accepted) -> Identity:
     return Identity(entry.patch_file.get("build_id"), entry.patch_file.get("srcversion"), entry.sha256)
 
 
-def describe_boot(boot: Acceptance, kernel: KernelId) -> list[dict[str, t.Any]]:
-    """The patches that a boot of this kernel loads, in order, in plain types."""
+def covered_at_boot(boot: Acceptance, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """By the name of each patch that the next boot loads, those that cover it then, or may: what they replace is
+    unknown."""
+    read = [(entry.name, _replaces(entry, snapshot)) for entry in boot.loaded_at(snapshot.kernel)]
+    return {
+        name: tuple(later for later, others in read[place:] if _may_share(functions, others))
+        for place, (name, functions) in enumerate(read, 1)
+    }
+
+
+def _replaces(entry: Accepted, snapshot: Snapshot) -> frozenset[Function] | None:
+    """The functions that an accepted patch replaces; None if its file does not show them, and the kernel neither."""
+    try:
+        functions = PatchFile.from_dict(entry.patch_file).functions
+    except (KeyError, TypeError):
+        functions = None
+    patch = snapshot.patch(entry.name)
+    if functions is None and patch and patch.identity.compare(_identity(entry)) == "same":
+        functions = patch.functions or None
+    return None if functions is None else frozenset(functions)
+
+
+def _may_share(one: frozenset[Function] | None, other: frozenset[Function] | None) -> bool:
+    return one is None or other is None or not one.isdisjoint(other)
+
+
+def describe_boot(books: Books, snapshot: Snapshot) -> list[dict[str, t.Any]]:
+    """The patches that a boot of the running kernel loads, in order, in plain types."""
+    boot = books.boot
+    covered = covered_at_boot(boot, snapshot)
     return [
         {
             "name": entry.name,
@@ -234,7 +282,8 @@ def describe_boot(boot: Acceptance, kernel: KernelId) -> list[dict[str, t.Any]]:
             "release": entry.release,
             "kernel_build_id": entry.kernel_build_id,
             "since": entry.since,
+            "flaw": books.boot_flaws.get(entry.sha256),
+            "covered_by": list(covered[entry.name]),
         }
-        for entry in boot.due(kernel)
-        if boot.quarantine_of(entry.sha256) is None
+        for entry in boot.loaded_at(snapshot.kernel)
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable, known
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot, copies
 
 if t.TYPE_CHECKING:
@@ -18,18 +18,29 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
-def read_books(files: Files, snapshot: Snapshot, of_program: bool = False) -> Books:
+def read_books(files: Files, snapshot: Snapshot, of_boot: bool = False) -> Books:
     """The stored copies of the patches that are loaded, and what is kept for the next boots.
 
-    `of_program` asks for the version of the boot program as well, a file that is larger than all others together.
+    `of_boot` asks as well whether a boot can use that: it reads the boot program and the files of the accepted patches,
+    which are larger than all others together.
     """
     read = {patch.name: copies.read(files, patch.name) for patch in snapshot.patches}
     found = {name: copy for name, copy in read.items() if isinstance(copy, StoredCopy)}
+    acceptance = boot.read(files)
+    due = acceptance.loaded_at(snapshot.kernel) if of_boot else ()
+    flaws = boot.flaws(files, due)
+    version = boot.program_version(files) if of_boot else None
     return Books(
         copies=found,
         unreadable_copies=frozenset(name for name, copy in read.items() if isinstance(copy, Unreadable)),
         unrecorded=copies.unrecorded(files, found.values(), set(read).difference(found)),
-        boot=boot.read(files),
-        has_boot_program=boot.is_installed(files),
-        boot_program_version=known(boot.program_version(files)) if of_program else None,
+        boot=acceptance,
+        boot_flaws=flaws,
+        damaged_copies=frozenset(
+            name
+            for name, copy in found.items()
+            if copy.sha256 in flaws and copies.digest(files, copy.path) != copy.sha256
+        ),
+        has_boot_program=boot.is_installed(files) and not isinstance(version, (Absent, Unreadable)),
+        boot_program_version=version if isinstance(version, str) else None,
     )

@@ -12,6 +12,7 @@ at any moment.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import typing as t
@@ -142,6 +143,25 @@ def keep_file(files: Files, name: str, sha256: str, source: str) -> None:
     copies.store(files, name, source, sha256, DIRECTORY)
 
 
+def flaws(files: Files, entries: t.Iterable[Accepted]) -> dict[str, str]:
+    """Why no boot can load the files of these accepted patches: a sentence by the digest of each that is not whole."""
+    found = {}
+    for entry in entries:
+        path = file_path(entry.name, entry.sha256)
+        digest = copies.digest(files, path)
+        if digest != entry.sha256:
+            found[entry.sha256] = f"{path} {_flaw(digest)}."
+    return found
+
+
+def _flaw(digest: Reading[str]) -> str:
+    if isinstance(digest, Absent):
+        return "is gone"
+    if isinstance(digest, Unreadable) and digest.reason != errno.errorcode[errno.EINVAL]:
+        return f"cannot be read ({digest.reason})"
+    return "is damaged"
+
+
 def read_marker(files: Files) -> Marker | None:
     """The marker that this or an earlier boot has left; None without one. Raises Damaged."""
     data = _read_json(files, MARKER)
@@ -177,23 +197,28 @@ def read_report(files: Files) -> dict[str, t.Any]:
 
 
 def is_installed(files: Files) -> bool:
-    """Whether the boot program and its unit are installed."""
-    return known(files.inode(PROGRAM)) is not None and os.path.lexists(files.path(UNIT))
+    """Whether the boot program and its unit are installed: the unit's link leads to a file."""
+    return known(files.inode(PROGRAM)) is not None and os.path.isfile(files.path(UNIT))
 
 
 def program_version(files: Files) -> Reading[str]:
-    """The version of the collection that has made the boot program."""
+    """The version of the collection that has made the boot program, empty if it does not tell; Unreadable if no Python
+    can run it."""
     content = files.bytes(PROGRAM)
     if not isinstance(content, bytes):
         return content
     # Here and not above: few runs ask for it.
     import io
     import zipfile
+    import zlib
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read(VERSION_ENTRY).decode("ascii", "replace").strip()
-    except (zipfile.BadZipFile, KeyError, RuntimeError):
+            if archive.testzip():
+                return files.damaged(PROGRAM)
+            is_told = VERSION_ENTRY in archive.namelist()
+            return archive.read(VERSION_ENTRY).decode("ascii", "replace").strip() if is_told else ""
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
         return files.damaged(PROGRAM)
 
 

@@ -42,8 +42,11 @@ class Catalog:
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
         self._unrecorded = set(books.unrecorded)
+        self._damaged: set[PatchFile] = set()
         for patch in snapshot.patches:
             self._add(patch.name, books.copy_of(patch))
+            if patch.name in books.damaged_copies and patch.name in self.stored:
+                self._damaged.add(self.stored[patch.name])
         if snapshot.privileged:
             # Whether these were proven is not known: it is proven again. Only root can read them, and prove anything.
             self.unproven.update(books.unreadable_copies)
@@ -62,7 +65,17 @@ class Catalog:
 
     def has(self, file: PatchFile) -> bool:
         """Whether the bytes of this file are at hand."""
-        return file in self.paths or file in self.packed
+        return (file in self.paths and file not in self._damaged) or file in self.packed
+
+    @property
+    def at_hand(self) -> dict[str, PatchFile]:
+        """The files of the copies by their patches, without copies that are known to be gone or damaged."""
+        return {name: file for name, file in self.stored.items() if file not in self._damaged}
+
+    def put(self, file: PatchFile, path: str) -> None:
+        """Tell where a file lies on the host."""
+        self.paths[file] = path
+        self._damaged.discard(file)
 
     def store(self, file: PatchFile) -> str:
         """Copy a file that is at hand to where only root can change it, and return its path there.

@@ -102,6 +102,24 @@ def store(files: Files, name: str, source: str | bytes, sha256: str, directory: 
     return path
 
 
+def digest(files: Files, path: str) -> Reading[str]:
+    """The SHA-256 of a regular file; Unreadable with EINVAL if it is anything else, which `store` would refuse."""
+    return files.read(path, _digest)
+
+
+def _digest(place: str) -> str:
+    try:
+        with durable.open_regular(place, os.O_NOFOLLOW) as stream:
+            return durable.digest(stream)
+    except OSError as error:
+        if error.errno in _NOT_REGULAR:
+            raise OSError(errno.EINVAL, "it is not a regular file") from error
+        raise
+
+
+_NOT_REGULAR = (errno.ELOOP, errno.EISDIR, errno.EINVAL)
+
+
 def _read_regular(path: str) -> bytes:
     """The content of a regular file, at most `MAX_BYTES` + 1. Raises FileChanged if it is anything else; OSError.
 
@@ -111,7 +129,7 @@ def _read_regular(path: str) -> bytes:
         with durable.open_regular(path, os.O_NOFOLLOW) as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EISDIR, errno.EINVAL):
+        if error.errno in _NOT_REGULAR:
             raise FileChanged(path) from error
         raise
 

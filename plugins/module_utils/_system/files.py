@@ -71,6 +71,10 @@ class Files:
         """The number of a file's or directory's inode."""
         return self._read(path, lambda place: os.stat(place).st_ino)
 
+    def read(self, path: str, read: t.Callable[[str], _Value]) -> Reading[_Value]:
+        """What `read` returns for the place of a file. It may raise OSError."""
+        return self._read(path, read)
+
     def damaged(self, path: str) -> Unreadable:
         """What is said of a file whose content makes no sense."""
         problem = Unreadable(path, "damaged")

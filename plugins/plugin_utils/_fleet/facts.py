@@ -14,6 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import (
+    StoredPatch,
+    accepted_notes,
+    read_accepted,
+    read_stored,
+)
+
 LONGEST_TEXT = 500
 _LINE_BREAKS = re.compile(r"[\t-\r]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -54,25 +61,6 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class StoredPatch:
-    """A patch that a host keeps for a kernel release, because it is accepted or in quarantine.
-
-    `kernel_build_id` tells for which build of the kernel; None if that is not known.
-    """
-
-    name: str
-    release: str
-    sha256: str | None = None
-    why: str | None = None
-    kernel_build_id: str | None = None
-
-    @property
-    def reason(self) -> str:
-        """Why it is in quarantine, as a sentence."""
-        return self.why or "the reason is unknown."
-
-
-@dataclass(frozen=True)
 class UnfinishedRun:
     """A run that is changing a host, or was interrupted. `patches` are those that it is about, None if not known."""
 
@@ -91,6 +79,8 @@ class Facts:
     whether a patch is effective, None if that can be told. `unfinished` is a run that has not ended.
     `kernel_build_id` tells the kernel from other builds of its release, None if it is not known.
     `has_boot_program` says whether the boot program is installed, `loads_at_boot` whether it loads what is accepted.
+    `old_boot_program` is the version of one that is older than the collection, `nothing` a sentence on why this boot
+    has loaded nothing; each is None otherwise.
     """
 
     release: str
@@ -109,6 +99,17 @@ class Facts:
     has_boot_program: bool = True
     loads_at_boot: bool = True
     kernel_build_id: str | None = None
+    old_boot_program: str | None = None
+    nothing: str | None = None
+
+    def accepted_as(self, name: str) -> StoredPatch | None:
+        """What the next boot loads under this name, or None."""
+        return next((stored for stored in self.accepted if stored.name == name), None)
+
+    def is_loaded_at_boot(self, name: str) -> bool:
+        """Whether nothing is known that keeps the next boot from loading what is accepted under this name."""
+        stored = self.accepted_as(name)
+        return self.loads_at_boot and not self.nothing and not (stored and stored.flaw)
 
     def patch(self, name: str) -> Patch | None:
         """The loaded patch of this name, or None."""
@@ -222,6 +223,8 @@ def read_facts(data: t.Any) -> Facts:
     boot = facts.inner("boot")
     doubt = _doubt(facts)
     read_at, notes = _read_at(facts)
+    patches = () if doubt else tuple(_patch(patch) for patch in facts.each("patches"))
+    accepted = read_accepted(boot)
     return Facts(
         release=facts.text("release"),
         machine=facts.text_or_none("machine") or "",
@@ -229,15 +232,16 @@ def read_facts(data: t.Any) -> Facts:
         supported=facts.flag("supported"),
         why_unsupported=facts.text_or_none("why_unsupported"),
         read_at=read_at,
-        patches=() if doubt else tuple(_patch(patch) for patch in facts.each("patches")),
+        patches=patches,
         stacks=tuple(_stack(function) for function in facts.each("functions")),
-        accepted=tuple(_stored(patch) for patch in boot.each("accepted")),
-        quarantined=tuple(_stored(patch) for patch in boot.each("quarantined")),
+        accepted=accepted,
+        quarantined=tuple(read_stored(patch) for patch in boot.each("quarantined")),
         notes=(
             *notes,
             *_kernel_notes(facts),
             *_transition_notes(facts),
             *_boot_notes(boot, facts.text("release")),
+            *accepted_notes(accepted, patches),
             *_other_notes(facts),
         ),
         doubt=doubt,
@@ -245,6 +249,8 @@ def read_facts(data: t.Any) -> Facts:
         has_boot_program=boot.flag("installed", False),
         loads_at_boot=boot.flag("installed", False) and not boot.flag("held", False),
         kernel_build_id=build_id_of(facts),
+        old_boot_program=_version(boot) if boot.flag("outdated", False) else None,
+        nothing=boot.text_or_none("nothing"),
     )
 
 
@@ -310,14 +316,8 @@ def _stack(function: Reader) -> Stack:
     return Stack(function.text("object"), function.text("name"), function.number("sympos", 1), function.texts("stack"))
 
 
-def _stored(patch: Reader) -> StoredPatch:
-    return StoredPatch(
-        name=patch.text("name"),
-        release=patch.text("release"),
-        sha256=patch.text_or_none("sha256"),
-        why=patch.text_or_none("why"),
-        kernel_build_id=patch.text_or_none("kernel_build_id"),
-    )
+def _version(boot: Reader) -> str:
+    return boot.text_or_none("version") or "unknown"
 
 
 def _transition_notes(facts: Reader) -> t.Iterator[str]:
@@ -334,15 +334,15 @@ def _transition_notes(facts: Reader) -> t.Iterator[str]:
 
 
 def _boot_notes(boot: Reader, running: str) -> t.Iterator[str]:
-    for patch in map(_stored, boot.each("quarantined")):
+    for patch in map(read_stored, boot.each("quarantined")):
         yield f"{patch.name} is in quarantine on kernel {patch.release}: {patch.reason}"
-    for patch in map(_stored, boot.each("lost")):
+    for patch in map(read_stored, boot.each("lost")):
         kernel = f"another build of kernel {running}" if patch.release == running else f"kernel {patch.release}"
         yield f"{patch.name} is accepted for {kernel}, but not for the running kernel."
     if boot.each("accepted") and not boot.flag("installed", False):
         yield "Patches are accepted, and no boot loads them: the boot program is not installed."
     if boot.flag("outdated", False):
-        yield f"The boot program is of version {boot.text_or_none('version') or 'unknown'}, older than the collection."
+        yield f"The boot program is of version {_version(boot)}, older than the collection."
     if boot.flag("held", False):
         yield "Boots load no patches any more, because too many boots were unhealthy."
     if boot.has("nothing"):

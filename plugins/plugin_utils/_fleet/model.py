@@ -24,12 +24,12 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts i
     DataError,
     Facts,
     Patch,
-    StoredPatch,
     listed,
     printable,
     read_facts,
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import StoredPatch
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def _standing(release: Release, facts: Facts) -> Standing:
 
 def _at_boot(patch: Patch, facts: Facts) -> str:
     """`accepted` if the next boot loads the patch: if something does that, and does not hold."""
-    return words.ACCEPTED if patch.boot == words.ACCEPTED and facts.loads_at_boot else words.ON_TRIAL
+    return words.ACCEPTED if patch.boot == words.ACCEPTED and facts.is_loaded_at_boot(patch.name) else words.ON_TRIAL
 
 
 def _effect(patch: Patch) -> dict[str, str]:

@@ -15,6 +15,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.release
 
 ACCEPT = "Accept it (boot: accepted) before the reboot."
 RAISE = "Raise it (on_covered: unstack), or check the release of what covers it."
+ACCEPT_ANEW = "Mend that; then accept it anew (boot: trial, then boot: accepted with src)."
+REORDER = "Accept it again (boot: accepted) if it is above now; else set boot: trial for what is loaded above it."
 APPLY_ROLE = "Apply the role openeuler.livepatch.boot before the reboot."
 
 
@@ -53,6 +55,9 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     lost = _why_lost(patch, facts)
     if lost:
         return Verdict(follows, f"{has_now} {boots} again without it: {lost}")
+    doubt = _why_doubted(patch, facts)
+    if doubt:
+        return Verdict(follows, f"{has_now} {boots} again, but {doubt}")
     return Verdict(True, f"{has_now} {boots} again and load it.")
 
 
@@ -75,4 +80,19 @@ def _why_lost(patch: Patch, facts: Facts) -> str:
         return f"{patch.name} is accepted, and nothing loads it at boot. {APPLY_ROLE}"
     if not facts.loads_at_boot:
         return f"too many boots were unhealthy. {ACCEPT}"
+    return ""
+
+
+def _why_doubted(patch: Patch, facts: Facts) -> str:
+    """Why a boot of the running kernel may not make an accepted patch effective, with what to do; empty if it does."""
+    if facts.nothing:
+        return f"this boot has loaded nothing. {facts.nothing} Mend that before the reboot."
+    stored = facts.accepted_as(patch.name)
+    if stored and stored.flaw:
+        return f"may not load it. {stored.flaw} {ACCEPT_ANEW}"
+    if stored and stored.covered_by:
+        return f"loads {listed(stored.covered_by)} above it, with the fix or without. {REORDER}"
+    if facts.old_boot_program:
+        version = facts.old_boot_program
+        return f"by a boot program of version {version}, which is older than the collection. {APPLY_ROLE}"
     return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import os
 import pathlib
 import typing as t
 
@@ -36,6 +37,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
@@ -491,6 +493,71 @@ def test_the_file_of_a_patch_that_is_enabled_already_is_asked_for(tmp_path: path
     kernel = ModelKernel(tmp_path, loaded(patch_file("fix")))
     result = manage(Task(Wanted("fix", State.ENABLED, patch_file("fix"), boot=AtBoot.ACCEPTED)), kernel)
     assert result == {"changed": False, "needs_file": True}
+
+
+def damage(path: pathlib.Path, how: str) -> None:
+    path.unlink()
+    if how == "link":
+        path.symlink_to("/dev/null")
+    elif how == "damaged":
+        path.write_bytes(b"rubbish")
+
+
+def in_store(host: Host, directory: str = boot_store.DIRECTORY) -> pathlib.Path:
+    (path,) = (host.root / directory.lstrip("/")).glob("fix-*.ko")
+    return path
+
+
+how_it_is_lost = pytest.mark.parametrize(
+    ("how", "flaw"), [("gone", "is gone."), ("damaged", "is damaged."), ("link", "is damaged.")]
+)
+
+
+@how_it_is_lost
+@pytest.mark.parametrize("content", ["1", None])
+def test_a_file_that_no_boot_can_load_is_stored_again(host: Host, content: str | None, how: str, flaw: str) -> None:
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    whole = in_store(host).read_bytes()
+    assert gather_boot(host)["accepted"][0]["flaw"] is None
+    path = in_store(host)
+    damage(path, how)
+    assert gather_boot(host)["accepted"][0]["flaw"].endswith(f"{path.name} {flaw}")
+    assert not host.run("fix")["changed"]
+    result = host.run("fix", content=content, boot=AtBoot.ACCEPTED)
+    assert result["actions"] == ["accept fix for the next boots"]
+    assert [finding["reason"] for finding in result["findings"]] == ["boot_file"]
+    assert path.read_bytes() == whole and not path.is_symlink()
+    assert gather_boot(host)["accepted"][0]["flaw"] is None
+    assert not host.run("fix", boot=AtBoot.ACCEPTED)["changed"]
+
+
+@how_it_is_lost
+def test_a_file_without_any_whole_copy_is_asked_for(host: Host, how: str, flaw: str) -> None:
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    damage(in_store(host), how)
+    damage(in_store(host, copies.DIRECTORY), how)
+    result = host.run("fix", boot=AtBoot.ACCEPTED)
+    assert (result["reason"], result["remedy"]) == ("needs_file", "Give src.")
+    assert flaw in result["msg"] and "No other copy of it is whole." in result["msg"]
+    # The module without the file asks the controller for it.
+    wanted = Wanted("fix", State.ENABLED, host.file("fix"), boot=AtBoot.ACCEPTED)
+    assert manage(Task(wanted), host.kernel) == {"changed": False, "needs_file": True}
+    assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["changed"]
+    assert gather_boot(host)["accepted"][0]["flaw"] is None
+    assert copies.digest(host.kernel.files(), f"/{in_store(host, copies.DIRECTORY).relative_to(host.root)}") == (
+        host.file("fix").sha256
+    )
+
+
+@pytest.mark.parametrize("place", [boot_store.UNIT, boot_store.PROGRAM])
+def test_what_cannot_run_at_boot_loads_nothing(host: Host, place: str) -> None:
+    assert gather_boot(host)["installed"]
+    path = host.root / place[1:]
+    path.unlink()
+    path.symlink_to("/nowhere" if place == boot_store.UNIT else os.devnull)
+    assert not gather_boot(host)["installed"]
+    result = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    assert any("Apply the role openeuler.livepatch.boot" in sentence for sentence in said(result))
 
 
 def test_nothing_loads_it(host: Host) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import os
 import pathlib
 import shutil
@@ -26,7 +27,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    UNHEALTHY_BOOTS,
+    Acceptance,
+    Accepted,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
@@ -566,11 +571,51 @@ def test_the_program_is_packed_the_same_every_time(tmp_path: pathlib.Path) -> No
         assert archive.testzip() is None
 
 
+def test_a_boot_tells_what_it_loaded_and_when_that_was_accepted(machine: Machine) -> None:
+    machine.accept("a", "b")
+    machine.refused.add("a")
+    assert machine.boot() == 1
+    results = gather(machine.kernel.files())["boot"]["results"]
+    assert [(one["name"], one["outcome"], one["since"]) for one in results] == [
+        ("a", "failed", "then"),
+        ("b", "enabled", "then"),
+    ]
+
+
+def test_a_boot_that_may_load_nothing_says_so_also_where_nothing_is_due(machine: Machine) -> None:
+    machine.write("proc/cmdline", "root=/dev/vda livepatch=off")
+    assert machine.boot() == 0
+    assert (gather(machine.kernel.files())["boot"]["nothing"], machine.said) == (
+        "livepatch=off is on the kernel's command line.",
+        [],
+    )
+
+
+def test_what_kept_a_boot_from_loading_is_not_told_when_a_task_has_mended_it(machine: Machine) -> None:
+    machine.accept("a")
+    held = dataclasses.replace(machine.acceptance_on_disk, unhealthy_boots=UNHEALTHY_BOOTS)
+    boot_store.write(Files(str(machine.root)), held)
+    machine.boot()
+    boot = gather(machine.kernel.files())["boot"]
+    assert (boot["held"], "did not end well" in boot["nothing"]) == (True, True)
+    machine.accept("a")
+    boot = gather(machine.kernel.files())["boot"]
+    assert (boot["held"], boot["nothing"], boot["results"]) == (False, None, [])
+
+
 def test_the_program_tells_of_which_version_it_is(tmp_path: pathlib.Path) -> None:
     files = Files(str(tmp_path))
     assert boot_store.program_version(files) == Absent()
     durable.write(files, boot_store.PROGRAM, pack.pack())
     assert boot_store.program_version(files) == VERSION
+    # One that does not tell is an old one; one with a damaged part is none.
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("__main__.py", "whole")
+    durable.write(files, boot_store.PROGRAM, content.getvalue())
+    assert boot_store.program_version(files) == ""
+    durable.write(files, boot_store.PROGRAM, content.getvalue().replace(b"whole", b"holes"))
+    assert boot_store.program_version(files) == Unreadable(boot_store.PROGRAM, "damaged")
     durable.write(files, boot_store.PROGRAM, b"PK")
     assert boot_store.program_version(files) == Unreadable(boot_store.PROGRAM, "damaged")
 

@@ -26,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import covered_at_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
@@ -150,9 +151,26 @@ def test_what_the_next_boot_covers_again_is_told(tmp_path: pathlib.Path, kernel:
         host.run(name, boot=AtBoot.ACCEPTED, on_covered=OnCovered.ALLOW)
     for check_mode in (True, False):
         assert ("warn", "boot_order") in reasons(run(host, OnCovered.UNSTACK, check_mode))
-    assert ("warn", "boot_order") not in reasons(run(host, OnCovered.UNSTACK))
-    host.run("low", boot=AtBoot.ACCEPTED)
+    # As long as it lasts.
+    assert ("warn", "boot_order") in reasons(run(host, OnCovered.UNSTACK))
+    assert ("warn", "boot_order") not in reasons(host.run("low", boot=AtBoot.ACCEPTED))
     assert [entry.name for entry in boot_store.read(host.kernel.files()).accepted] == ["high", "low"]
+
+
+@on_each_kernel
+def test_what_is_disabled_or_gone_and_accepted_still_is_told(tmp_path: pathlib.Path, kernel: dict[str, t.Any]) -> None:
+    host = covered_host(tmp_path, kernel)
+    for name in ("low", "high"):
+        host.run(name, boot=AtBoot.ACCEPTED, on_covered=OnCovered.ALLOW)
+    assert ("warn", "boot_order") not in reasons(host.run("low", on_covered=OnCovered.ALLOW))
+    host.run("high", State.DISABLED)
+    for _is_loaded in (True, False):
+        result = host.run("low")
+        (finding,) = [finding for finding in result["findings"] if finding["reason"] == "boot_order"]
+        assert (result["changed"], finding["remedy"]) == (False, "Set boot: trial for high.")
+        host.kernel.patches = [patch for patch in host.kernel.patches if patch.name == "low"]
+    covered = covered_at_boot(boot_store.read(host.kernel.files()), host.kernel.snapshot())
+    assert covered == {"low": ("high",), "high": ()}
 
 
 @on_each_kernel

@@ -17,12 +17,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import patch_file
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import content_of, patch_file
 
 RELEASE = "6.12.48"
 NAMES = ("lp_one", "lp_two")
@@ -62,6 +63,9 @@ def fixture_file_of(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> d
         copies.note(kernel.files(), patch, files[patch.name], (), proven=True)
     accepted = [Accepted(name, files[name].sha256, RELEASE, "now", files[name].to_dict()) for name in NAMES]
     boot_store.write(kernel.files(), Acceptance(tuple(accepted)))
+    for name, file in files.items():
+        for directory in (boot_store.DIRECTORY, copies.DIRECTORY):
+            durable.write(kernel.files(), copies.copy_path(name, file.sha256, directory), content_of(name))
     return files
 
 
@@ -81,6 +85,10 @@ def fixture_read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return read
 
 
+def stored(file: PatchFile) -> str:
+    return boot_store.file_path(file.name, file.sha256)
+
+
 def read_twice(read: Counter[str]) -> list[str]:
     return sorted(path for path, times in read.items() if times > 1)
 
@@ -95,7 +103,17 @@ def test_a_run_without_change_reads_each_file_once(
         file_of["lp_one"].sha256,
     )
     assert read["/run/openeuler-livepatch/lp_two.json"] == read[boot_store.ACCEPTED] == 1
-    assert read[boot_store.PROGRAM] == 0
+    assert not any(path.endswith((".ko", ".pyz")) for path in read)
+    assert read_twice(read) == []
+
+
+def test_accepting_again_reads_each_file_once(
+    file_of: dict[str, PatchFile], read: Counter[str], tmp_path: pathlib.Path
+) -> None:
+    task = Task(Wanted("lp_one", State.ENABLED, file_of["lp_one"], boot=AtBoot.ACCEPTED))
+    assert not manage(task, Kernel(Files(str(tmp_path))))["changed"]
+    assert read[stored(file_of["lp_one"])] == read[boot_store.PROGRAM] == 1
+    assert not any(path.startswith(copies.DIRECTORY) and path.endswith(".ko") for path in read)
     assert read_twice(read) == []
 
 
@@ -103,4 +121,5 @@ def test_facts_read_each_file_once(file_of: dict[str, PatchFile], read: Counter[
     facts = gather(Files(str(tmp_path)))
     assert [patch["identity"]["sha256"] for patch in facts["patches"]] == [file.sha256 for file in file_of.values()]
     assert read["/proc/modules"] == 1
+    assert [read[stored(file)] for file in file_of.values()] == [1, 1]
     assert read_twice(read) == []

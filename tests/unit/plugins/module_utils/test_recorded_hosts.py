@@ -14,6 +14,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.pack import pack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
@@ -23,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import read_conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RecordedFiles
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
@@ -44,7 +46,8 @@ def files_of(abi: str, folder: pathlib.Path) -> RecordedFiles:
 
 @pytest.mark.parametrize("abi", RECORDED)
 def test_facts_of_a_recorded_host(abi: str, tmp_path: pathlib.Path) -> None:
-    facts = gather(files_of(abi, tmp_path))
+    files = files_of(abi, tmp_path)
+    facts = gather(files)
     assert (facts["abi"], facts["release"], facts["disagreements"]) == (abi, RELEASE, [])
     # The content of programs is not recorded.
     assert facts["unreadable"] == [{"path": boot_store.PROGRAM, "reason": "damaged"}]
@@ -58,7 +61,9 @@ def test_facts_of_a_recorded_host(abi: str, tmp_path: pathlib.Path) -> None:
     (stack,) = [function["stack"] for function in facts["functions"] if function["name"] == "version_proc_show"]
     assert stack == ["lp_boot_a", "lp_boot_b"]
     assert [patch["boot"] for patch in patches] == ["accepted", "accepted", "accepted", "trial"]
-    assert facts["boot"]["installed"] and not facts["boot"]["held"]
+    assert not facts["boot"]["installed"] and not facts["boot"]["held"]
+    durable.write(files, boot_store.PROGRAM, pack())
+    assert gather(files)["boot"]["installed"]
     assert facts["transition"] is None
     assert not facts["reboot_required"]
 

@@ -98,12 +98,21 @@ def test_a_note_that_cannot_be_read_protects_from_nothing() -> None:
         ({"held": True}, "on_trial", "too many boots were unhealthy"),
         ({"outdated": True, "version": "0.9.0"}, "accepted", "of version 0.9.0, older than the collection"),
         ({"outdated": True, "version": None}, "accepted", "of version unknown, older than the collection"),
+        ({"nothing": "livepatch=off."}, "on_trial", "livepatch=off."),
+        ({"accepted": [{**stored(), "flaw": "It is gone."}]}, "on_trial", "the next boot may not load it. It is gone."),
+        ({"accepted": [{**stored(), "covered_by": ["top"]}]}, "accepted", "The next boot loads top above lp, with"),
+        (
+            {"results": [{"name": "lp", "outcome": "failed", "why": "Refused."}]},
+            "on_trial",
+            "This boot has not loaded it: Refused.",
+        ),
+        ({"results": [{"name": "lp", "outcome": "failed", "since": "before"}]}, "accepted", None),
     ],
 )
 def test_what_the_next_boot_does_not_load_is_not_accepted(
     more: dict[str, t.Any], status: str, note: str | None
 ) -> None:
-    data = facts(patch(), boot=boot(accepted=[stored()], **more))
+    data = facts(patch(), boot=boot(**{"accepted": [stored()], **more}))
     for host in (host_of(data, release()), host_of(data)):
         assert {"accepted", "on_trial"}.intersection(host.statuses) == {status}
         assert [note in text for text in host.notes] == [True] if note else not host.notes

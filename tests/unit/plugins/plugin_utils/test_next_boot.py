@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.filter.livepatch_rollout import livepatch_rollout
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, read_facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_boot import judge
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 
@@ -61,6 +61,32 @@ def test_a_boot(patch: Patch | None, more: dict[str, t.Any], kernel: str, is_saf
     verdict = judge(facts, RELEASE, kernel, follows=False)
     assert verdict.is_safe == is_safe
     assert says in verdict.says
+
+
+@pytest.mark.parametrize(
+    ("boot", "is_safe", "says"),
+    [
+        ({}, True, "boot again and load it."),
+        ({"flaw": "Its file is gone."}, False, "may not load it. Its file is gone. Mend that; then accept it anew"),
+        ({"covered_by": ["top"]}, False, "but loads top above it, with the fix or without. Accept it again"),
+        ({"outcome": "failed"}, False, "may not load it. This boot has not loaded it: Refused."),
+        ({"outcome": "skipped"}, False, "may not load it. This boot has not loaded it: Refused."),
+        ({"outcome": "failed", "then": None}, False, "may not load it. This boot has not loaded it: Refused."),
+        ({"outcome": "failed", "then": "before"}, True, "boot again and load it."),
+        ({"outcome": "enabled"}, True, "boot again and load it."),
+        ({"nothing": "livepatch=off."}, False, "but this boot has loaded nothing. livepatch=off. Mend that"),
+        ({"outdated": True, "version": "0.1.0"}, False, "by a boot program of version 0.1.0, which is older than"),
+    ],
+)
+def test_what_is_accepted_may_not_be_effective_after_a_boot(boot: dict[str, t.Any], is_safe: bool, says: str) -> None:
+    entry = {"name": "lp", "release": "6.6", "since": "now", "flaw": None, "covered_by": [], **boot}
+    result = {"name": "lp", "outcome": "enabled", "why": "Refused.", "since": boot.get("then", "now"), **boot}
+    state = {"installed": True, "accepted": [entry], "results": [result, {**result, "name": "other"}], **boot}
+    lp = {"name": "lp", "enabled": True, "in_transition": False, "effective": "full", "boot": "accepted"}
+    data = {"release": "6.6", "machine": "x86_64", "supported": True, "patches": [lp], "boot": state}
+    verdict = judge(read_facts(data), RELEASE, "6.6", follows=False)
+    assert (verdict.is_safe, says in verdict.says) == (is_safe, True), verdict.says
+    assert judge(read_facts(data), RELEASE, "6.6", follows=True).is_safe
 
 
 @pytest.mark.parametrize(("kernel", "is_safe"), [("6.6", True), ("6.7", True), ("6.8", False), ("", False)])
