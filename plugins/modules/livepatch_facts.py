@@ -423,7 +423,9 @@ ansible_facts:
                   type: str
                   sample: The host went down while it was being loaded at boot.
             lost:
-              description: Patches that are accepted for another kernel, or another build of it, with none of that name for the running one.
+              description:
+                - Patches that are accepted for another kernel, or another build of it, with none of that name for the running one. If the build
+                  of that is not known, also those of which several builds are accepted for builds of it; no boot loads them.
               returned: always
               type: list
               elements: dict

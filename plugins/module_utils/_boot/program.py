@@ -64,6 +64,8 @@ QUARANTINED = "quarantined"
 
 SKIPPED = "skipped"
 
+AMBIGUOUS = "Builds of it are accepted for several builds of the kernel, and nothing tells which of them runs."
+
 PATIENCE = Patience(timeout=50.0)
 """The rest of the boot waits as long as this. It is some times the 15 s after which the kernel wakes the tasks that
 stall a transition (kernel/livepatch/transition.c, SIGNALS_TIMEOUT), since a booting machine is busy."""
@@ -145,13 +147,19 @@ class Boot:
             return 0
         acceptance, problem = self._learn()
         due = acceptance.due(self._running)
+        ambiguous = {entry.name: entry for entry in acceptance.ambiguous(self._running)}
         for entry in acceptance.lost(self._running):
+            if entry.name in ambiguous:
+                self._say(f"{entry.name}: {SKIPPED}. {AMBIGUOUS}")
+                continue
             self._say(
                 f"{entry.name} is accepted for the kernel {entry.kernel}, and nothing of that name for the running "
                 f"{self._running}: the host may have lost this fix."
             )
         reason = problem or self._why_nothing(acceptance)
         results = [Result(entry.name, SKIPPED, reason) for entry in due] if reason else self._load_all(acceptance, due)
+        due = (*due, *ambiguous.values())
+        results += [Result(name, SKIPPED, AMBIGUOUS) for name in ambiguous]
         if reason and (due or acceptance.damaged):
             self._say(f"Nothing is loaded: {reason}")
         boot_store.write_report(

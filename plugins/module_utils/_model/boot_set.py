@@ -70,8 +70,19 @@ class Acceptance:
         return self.unhealthy_boots >= UNHEALTHY_BOOTS
 
     def due(self, kernel: KernelId) -> tuple[Accepted, ...]:
-        """What a boot of this kernel is to load, quarantined or not."""
-        return tuple(entry for entry in self.accepted if entry.kernel.may_be(kernel) and entry.superseded_by is None)
+        """What a boot of this kernel is to load, quarantined or not. Nothing of what is ambiguous."""
+        ambiguous = {entry.name for entry in self.ambiguous(kernel)}
+        return tuple(entry for entry in self._candidates(kernel) if entry.name not in ambiguous)
+
+    def ambiguous(self, kernel: KernelId) -> tuple[Accepted, ...]:
+        """What is accepted in different files for several builds of a kernel of which the build is not known."""
+        candidates = self._candidates(kernel)
+        files = {(entry.name, entry.sha256) for entry in candidates}
+        names = [name for name, _sha256 in files]
+        return tuple(entry for entry in candidates if names.count(entry.name) > 1)
+
+    def _candidates(self, kernel: KernelId) -> list[Accepted]:
+        return [entry for entry in self.accepted if entry.kernel.may_be(kernel) and entry.superseded_by is None]
 
     def loaded_at(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What a boot of this kernel loads: what is due and not in quarantine."""
@@ -88,13 +99,14 @@ class Acceptance:
         return next((entry for entry in self.quarantined if entry.sha256 == sha256), None)
 
     def lost(self, kernel: KernelId) -> tuple[Accepted, ...]:
-        """What other kernels have accepted and this one has not."""
+        """What other kernels have accepted and this one has not, or may not have."""
         here = {entry.name for entry in self.due(kernel)}
         others = {
             entry.name: entry
             for entry in self.accepted
             if not entry.kernel.may_be(kernel) and entry.superseded_by is None
         }
+        others.update((entry.name, entry) for entry in self.ambiguous(kernel))
         return tuple(entry for name, entry in others.items() if name not in here)
 
     def keeps_the_same_as(self, other: Acceptance) -> bool:

@@ -112,31 +112,9 @@ def _overtaken_only_then(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: A
 
 def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
     file = _file(wanted, context.stored)
-    if file is None:
-        due = (entry for entry in context.books.boot.due(snapshot.kernel) if entry.name == wanted.name)
-        flaw = next((context.books.boot_flaws.get(entry.sha256) for entry in due), None)
-        return _refuse(
-            plan,
-            Finding(
-                reason="needs_file",
-                seen=f"{wanted.name} cannot be accepted for the next boot.",
-                remedy="Give src.",
-                why=f"{flaw} No other copy of it is whole."
-                if flaw
-                else "This collection did not load it, and has no copy of its file.",
-            ),
-        )
-    loaded_now = snapshot.patch(wanted.name)
-    if loaded_now and loaded_now.tool:
-        return _refuse(
-            plan,
-            Finding(
-                reason="owned",
-                seen=f"{wanted.name} is managed by {loaded_now.tool}.",
-                remedy=f"Let {loaded_now.tool} load it at boot.",
-                why="Two tools would load it.",
-            ),
-        )
+    refusal = _why_not_accepted(snapshot, wanted, file, context.books)
+    if file is None or refusal:
+        return Plan(refusals=tuple(filter(None, [refusal])), intended=plan.intended)
     boot, after = context.books.boot, predict(snapshot, plan)
     loaded = {patch.name for patch in after.patches}
     before = {patch.name for patch in snapshot.patches}
@@ -197,6 +175,36 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
     if acceptance.keeps_the_same_as(boot) and not (boot.is_held or flaw):
         return plan
     return replace(plan, boot=(Step(Action.ACCEPT, wanted.name, file),), acceptance=acceptance)
+
+
+def _why_not_accepted(snapshot: Snapshot, wanted: Wanted, file: PatchFile | None, books: Books) -> Finding | None:
+    due = [entry for entry in books.boot.due(snapshot.kernel) if entry.name == wanted.name]
+    loaded = snapshot.patch(wanted.name)
+    if file is None:
+        flaw = next((books.boot_flaws.get(entry.sha256) for entry in due), None)
+        return Finding(
+            reason="needs_file",
+            seen=f"{wanted.name} cannot be accepted for the next boot.",
+            remedy="Give src.",
+            why=f"{flaw} No other copy of it is whole."
+            if flaw
+            else "This collection did not load it, and has no copy of its file.",
+        )
+    if loaded and loaded.tool:
+        return Finding(
+            reason="owned",
+            seen=f"{wanted.name} is managed by {loaded.tool}.",
+            remedy=f"Let {loaded.tool} load it at boot.",
+            why="Two tools would load it.",
+        )
+    if any(entry.name == wanted.name for entry in books.boot.ambiguous(snapshot.kernel)):
+        return Finding(
+            reason="kernel_unknown",
+            seen=f"Builds of {wanted.name} are accepted for several builds of the kernel {snapshot.release}.",
+            remedy=f"Make /sys/kernel/notes readable; or set boot: trial for {wanted.name}, then accept it.",
+            why="Nothing tells which of them runs: no boot loads any.",
+        )
+    return None
 
 
 def _file(wanted: Wanted, stored: Stored) -> PatchFile | None:

@@ -240,7 +240,7 @@ def read_facts(data: t.Any) -> Facts:
             *notes,
             *_kernel_notes(facts),
             *_transition_notes(facts),
-            *_boot_notes(boot, facts.text("release")),
+            *_boot_notes(boot, facts.text("release"), build_id_of(facts)),
             *accepted_notes(accepted, patches),
             *_other_notes(facts),
         ),
@@ -333,10 +333,13 @@ def _transition_notes(facts: Reader) -> t.Iterator[str]:
     yield f"{transition.text('patch')} is being {doing}{stalled}."
 
 
-def _boot_notes(boot: Reader, running: str) -> t.Iterator[str]:
+def _boot_notes(boot: Reader, running: str, build_id: str | None) -> t.Iterator[str]:
     for patch in map(read_stored, boot.each("quarantined")):
         yield f"{patch.name} is in quarantine on kernel {patch.release}: {patch.reason}"
     for patch in map(read_stored, boot.each("lost")):
+        if patch.release == running and build_id is None:
+            yield f"{patch.name} is accepted for builds of kernel {running}, and nothing tells which build runs."
+            continue
         kernel = f"another build of kernel {running}" if patch.release == running else f"kernel {patch.release}"
         yield f"{patch.name} is accepted for {kernel}, but not for the running kernel."
     if boot.each("accepted") and not boot.flag("installed", False):

@@ -114,6 +114,18 @@ def test_another_build_of_the_kernel_is_another_kernel() -> None:
     assert [entry.name for entry in both.superseded_by(both.due(other)[0])] == ["any"]
 
 
+def test_one_of_several_builds_is_not_guessed() -> None:
+    one, two = (accepted("fix", content, kernel_build_id=content * 8) for content in ("1", "2"))
+    both = Acceptance((one, two, accepted("other")))
+    assert both.due(KernelId(RELEASE, "1" * 8)) == (one, accepted("other"))
+    assert both.due(KernelId(RELEASE)) == (accepted("other"),)
+    assert both.ambiguous(KernelId(RELEASE)) == (one, two)
+    assert [entry.name for entry in both.lost(KernelId(RELEASE))] == ["fix"]
+    # The same file for both is no question.
+    same = Acceptance((one, dataclasses.replace(one, kernel_build_id="2" * 8)))
+    assert (same.ambiguous(KernelId(RELEASE)), names(same)) == ((), ["fix", "fix"])
+
+
 def test_an_administrators_change_ends_the_hold() -> None:
     acceptance = Acceptance((accepted("a"),), unhealthy_boots=3)
     assert acceptance.is_held
@@ -598,6 +610,17 @@ def test_it_is_accepted_for_the_build_of_the_kernel(host: Host) -> None:
     assert (gather_boot(host)["accepted"], gather_boot(host)["lost"]) == ([], [lost])
     assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["changed"]
     assert [one.kernel.build_id for one in host.acceptance.accepted] == ["aa" * 20, "bb" * 20]
+
+
+def test_nothing_is_accepted_beside_what_is_not_known_to_be_for_this_build(host: Host) -> None:
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    entries = [dataclasses.replace(accepted("fix", content), kernel_build_id=content * 8) for content in ("1", "2")]
+    boot_store.write(host.kernel.files(), Acceptance(tuple(entries)))
+    result = host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    assert result["reason"] == "kernel_unknown"
+    assert [one["name"] for one in gather_boot(host)["lost"]] == ["fix"]
+    assert host.run("fix", boot=AtBoot.TRIAL)["changed"]
+    assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["boot"] == "accepted"
 
 
 def test_facts(host: Host) -> None:

@@ -232,6 +232,16 @@ def test_only_for_the_build_of_the_kernel_that_they_were_accepted_for(machine: M
     assert machine.enabled == ["a"]
 
 
+def test_one_of_several_builds_of_a_patch_is_not_guessed(machine: Machine) -> None:
+    machine.accept("a", "b")
+    entries = machine.acceptance_on_disk.accepted
+    two = [dataclasses.replace(entries[0], kernel_build_id=build * 20, sha256=build * 32) for build in ("aa", "bb")]
+    boot_store.write(Files(str(machine.root)), Acceptance((*two, entries[1])))
+    assert machine.boot() == 1
+    assert (machine.enabled, machine.report) == (["b"], {"a": "skipped", "b": "enabled"})
+    assert machine.said[0] == f"a: skipped. {program.AMBIGUOUS}"
+
+
 def test_a_file_for_another_build_of_the_kernel_is_refused_at_boot(machine: Machine) -> None:
     machine.accept("other", kernel_build_id="bb" * 20)
     machine.accept("mine", kernel_build_id="aa" * 20)

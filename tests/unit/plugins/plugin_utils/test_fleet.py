@@ -445,13 +445,16 @@ def test_the_build_of_the_kernel_decides_which_file_a_host_needs() -> None:
 
 
 def test_a_changed_name_and_another_build_are_noted() -> None:
-    kernel = {"shown_release": "6.6.0-28.1", "evidence": "OSRELEASE in /proc/kcore"}
+    kernel = {"shown_release": "6.6.0-28.1", "evidence": "OSRELEASE in /proc/kcore", "build_id": "aa" * 20}
     lost = [{"name": "lp", "release": KERNEL, "kernel_build_id": "bb" * 20}, {"name": "x", "release": "6.1"}]
     host = host_of({**facts(boot=boot(lost=lost)), "kernel": kernel})
     assert host.notes == (
         f"uname -r shows 6.6.0-28.1, but the kernel was built as {KERNEL} (OSRELEASE in /proc/kcore).",
         f"lp is accepted for another build of kernel {KERNEL}, but not for the running kernel.",
         "x is accepted for kernel 6.1, but not for the running kernel.",
+    )
+    assert host_of(facts(boot=boot(lost=lost[:1]))).notes == (
+        f"lp is accepted for builds of kernel {KERNEL}, and nothing tells which build runs.",
     )
 
 
