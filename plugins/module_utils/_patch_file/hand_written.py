@@ -17,14 +17,14 @@ from __future__ import annotations
 import bisect
 import functools
 import math
+import struct
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import HAND_WRITTEN, is_module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.argument import (
-    Place,
+    is_too_small,
     passed_places,
-    places_in_code,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import MAX_ENTRIES, ElfObject, Target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import (
@@ -34,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.li
     is_symbol_name,
     replaced,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.place import Place, places_in_code
 
 _OBJECTS, _STATES, _REPLACE, _END_OF_PATCH = 8, 16, 24, 32
 """klp_patch: mod 0, objs 8, states 16, replace 24. Kernels from 5.1 to 5.4 have no states, and replace at 16."""
@@ -74,15 +75,28 @@ class HandWritten:
 
     def read(self) -> Livepatch:
         """The patch; without functions if the structures are made at run time, or cannot be what they seem to be."""
-        found: list[Livepatch] = []
-        for place in sorted(passed_places(self._elf)):
-            if len(found) > 1:
-                break
-            try:
-                found.append(self._patch(place))
-            except (_Impossible, ValueError, LookupError):
-                continue
-        return found[0] if len(found) == 1 else _UNKNOWN
+        passed = passed_places(self._elf)
+        if len(passed.places) != 1:
+            return _UNKNOWN
+        (place,) = passed.places
+        if not passed.is_proven and self._has_another(place):
+            return _UNKNOWN
+        try:
+            found = self._patch(place)
+        except (_Impossible, ValueError, LookupError, struct.error):
+            return _UNKNOWN
+        # Code that is not understood may set the flag.
+        return found if passed.is_proven else found._replace(replace=None)
+
+    def _has_another(self, place: Place) -> bool:
+        """Whether data begins elsewhere as a patch does: with a pointer to the module."""
+        return any(
+            self._is_this_module(target) and not is_too_small(self._elf, Place(section, offset))
+            for section in self._relocations.sections()
+            if self._elf.is_data(section)
+            for offset, target in self._relocations.of(section).items()
+            if (section, offset) != place
+        )
 
     def _patch(self, place: Place) -> Livepatch:
         section, start = place
@@ -253,6 +267,9 @@ class HandWritten:
 
     def _string(self, target: Target) -> str:
         place = _place_of(target)
+        # What may be written to may be another name when the patch is enabled.
+        if self._elf.is_data(place.section) and not self._elf.section_name(place.section).startswith(".rodata"):
+            raise _Impossible
         # Longer ones are no names.
         text, zero, _rest = self._elf.content(place.section)[place.offset : place.offset + 512].partition(b"\0")
         return text.decode("utf-8", "replace") if zero else ""

@@ -157,7 +157,9 @@ def test_an_argument_in_another_register_is_the_only_patch_of_that_code(
 
 
 def test_one_of_two_patches_is_unknown(module: TinyModule, tmp_path: pathlib.Path) -> None:
-    module.pass_to_enable(patch(module), patch(module))
+    module.run(b"\x48\xc7\xc3\0\0\0\0", 11, patch(module))
+    module.run(b"\x48\xc7\xc3\0\0\0\0", 11, patch(module))
+    module.pass_to_enable()
     assert names(read(module, tmp_path)) is None
 
 

@@ -23,7 +23,7 @@ Ref = t.Tuple[int, int]
 """A section and an offset in it."""
 
 Value = t.Union[int, str, Ref]
-"""A number, a pointer to a text (`__this_module` stands for that), or a pointer to a place."""
+"""A number, a pointer to a text (`__this_module` and `klp_enable_patch` stand for those), or a pointer to a place."""
 
 
 class TinyModule:
@@ -56,8 +56,8 @@ class TinyModule:
             struct.pack_into("<Q", self._content[_DATA], at, value)
             return
         pointer = _POINTER[self._machine]
-        if value == MODULE:
-            self._pointers[_DATA].append((at, pointer, MODULE, 0))
+        if value in (MODULE, ENABLE):
+            self._pointers[_DATA].append((at, pointer, str(value), 0))
             return
         section, offset = (_RODATA, self.text(value)) if isinstance(value, str) else value
         self._pointers[_DATA].append((at, pointer, section, offset))
