@@ -166,6 +166,21 @@ ansible_facts:
               returned: always
               type: str
               sample: OSRELEASE in /proc/kcore
+            is_certain:
+              description:
+                - Whether the kernel itself tells the release, or nothing contradicts what C(uname -r) shows.
+                - If not, RV(ansible_facts.ansible_livepatch.release) is the best guess; the report and the role C(rollout) do not take it
+                  for a kernel that contains a fix.
+              returned: always
+              type: bool
+              sample: true
+            contradiction:
+              description:
+                - What names another installed kernel than C(uname -r), in a sentence, if that may be out of date; else V(null).
+                - A live patch may have changed the name, or kexec has booted another kernel than the boot loader.
+              returned: always
+              type: str
+              sample: BOOT_IMAGE in /proc/cmdline names 6.1.0-17-amd64, which is installed too.
         machine:
           description: The host's architecture.
           returned: always

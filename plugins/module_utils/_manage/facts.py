@@ -81,6 +81,8 @@ def _describe_kernel(snapshot: Snapshot) -> Plain:
         "version": marks.version,
         "shown_release": marks.shown_release or snapshot.release,
         "evidence": marks.evidence,
+        "is_certain": marks.is_certain,
+        "contradiction": marks.contradiction,
     }
 
 

@@ -70,11 +70,15 @@ _LONGER = re.compile(r"(.+)[.+_~-][A-Za-z0-9]+")
 
 
 class Witness(t.NamedTuple):
-    """The release of a kernel, and what tells it: `is_certain` if that is the kernel itself."""
+    """The release of a kernel, and what tells it: `is_certain` if that is the kernel itself.
+
+    `contradiction` says in a sentence what names another kernel.
+    """
 
     release: str
     evidence: str
     is_certain: bool
+    contradiction: str | None = None
 
 
 def read_running_kernel(files: Files) -> tuple[str, KernelMarks]:
@@ -83,8 +87,10 @@ def read_running_kernel(files: Files) -> tuple[str, KernelMarks]:
     notes = files.bytes(NOTES)
     marks = KernelMarks(_read_build_id(files, notes), known(files.text(VERSION)))
     witness = _witness(files, shown, notes)
-    if witness is None or witness.release == shown:
+    if witness is None:
         return shown, marks
+    if witness.release == shown:
+        return shown, replace(marks, is_certain=witness.is_certain, contradiction=witness.contradiction)
     return witness.release, replace(
         marks, shown_release=shown, evidence=witness.evidence, is_certain=witness.is_certain
     )
@@ -115,16 +121,21 @@ def _witness(files: Files, shown: str, notes: Reading[bytes]) -> Witness | None:
     release = _of_crash_dumps(files)
     if release:
         return Witness(release, f"OSRELEASE in {KCORE}", True)
-    if is_installed:
+    if is_installed and not others[0].is_certain:
         # After kexec the command line may be that of the kernel before.
-        return None
+        return Witness(
+            shown, OSRELEASE, False, f"{others[0].evidence} names {others[0].release}, which is installed too."
+        )
     return others[0] if others else _shorter(files, shown)
 
 
 def _other_names(files: Files, shown: str, notes: Reading[bytes]) -> list[Witness]:
     """The names of other installed kernels that the kernel has by its build, or by its boot loader."""
+    salt = _salt(notes)
+    if salt == shown:
+        return []
     witnesses = (
-        Witness(_salt(notes) or shown, f"the build salt in {NOTES}", True),
+        Witness(salt or shown, f"the build salt in {NOTES}", True),
         Witness(_of_boot_loader(files) or shown, f"BOOT_IMAGE in {COMMAND_LINE}", False),
     )
     return [one for one in witnesses if one.release != shown and _is_installed(files, one.release)]

@@ -104,6 +104,14 @@ def renamed(circumstances: Circumstances) -> t.Iterator[Finding]:
             why="A live patch has changed the name.",
             severity=INFO if host.marks.is_certain else WARN,
         )
+    if host.marks.contradiction:
+        yield Finding(
+            reason="renamed_kernel",
+            seen=f"uname -r shows {host.release}. {host.marks.contradiction}",
+            remedy=f"Make sure that the host runs {host.release}.",
+            why="A live patch may have changed the name, or kexec has booted another kernel than the boot loader.",
+            severity=WARN,
+        )
 
 
 @check("taint")

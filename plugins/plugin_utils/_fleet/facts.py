@@ -77,7 +77,8 @@ class Facts:
 
     `read_at` is None if the facts do not say it. `notes` are sentences. `doubt` is a sentence on why nobody can tell
     whether a patch is effective, None if that can be told. `unfinished` is a run that has not ended.
-    `kernel_build_id` tells the kernel from other builds of its release, None if it is not known.
+    `kernel_build_id` tells the kernel from other builds of its release, None if it is not known. The release is a guess
+    unless `is_release_certain`.
     `has_boot_program` says whether the boot program is installed, `loads_at_boot` whether it loads what is accepted.
     `old_boot_program` is the version of one that is older than the collection, `nothing` a sentence on why this boot
     has loaded nothing; each is None otherwise.
@@ -99,6 +100,7 @@ class Facts:
     has_boot_program: bool = True
     loads_at_boot: bool = True
     kernel_build_id: str | None = None
+    is_release_certain: bool = True
     old_boot_program: str | None = None
     nothing: str | None = None
 
@@ -110,6 +112,10 @@ class Facts:
         """Whether nothing is known that keeps the next boot from loading what is accepted under this name."""
         stored = self.accepted_as(name)
         return self.loads_at_boot and not self.nothing and not (stored and stored.flaw)
+
+    def runs_one_of(self, kernels: Sequence[str]) -> bool:
+        """Whether the host runs one of these kernels for certain."""
+        return self.is_release_certain and self.release in kernels
 
     def patch(self, name: str) -> Patch | None:
         """The loaded patch of this name, or None."""
@@ -251,6 +257,7 @@ def read_facts(data: t.Any) -> Facts:
         kernel_build_id=build_id_of(facts),
         old_boot_program=_version(boot) if boot.flag("outdated", False) else None,
         nothing=boot.text_or_none("nothing"),
+        is_release_certain=is_release_certain(facts),
     )
 
 
@@ -259,11 +266,21 @@ def build_id_of(facts: Reader) -> str | None:
     return facts.inner("kernel").text_or_none("build_id")
 
 
+def is_release_certain(facts: Reader) -> bool:
+    """Whether the release of the running kernel is no guess. Older facts only say what tells it."""
+    kernel = facts.inner("kernel")
+    return kernel.flag("is_certain", not kernel.has("evidence"))
+
+
 def _kernel_notes(facts: Reader) -> t.Iterator[str]:
     kernel = facts.inner("kernel")
     if kernel.has("evidence"):
         shown, evidence = kernel.text_or_none("shown_release"), kernel.text_or_none("evidence")
-        yield f"uname -r shows {shown}, but the kernel was built as {facts.text('release')} ({evidence})."
+        yield f"uname -r shows {shown}, and the kernel is {facts.text('release')} ({evidence})."
+    if kernel.has("contradiction"):
+        yield f"uname -r shows {facts.text('release')}. {kernel.text('contradiction')}"
+    elif not is_release_certain(facts):
+        yield "Which kernel runs is not certain."
 
 
 def _read_at(facts: Reader) -> tuple[datetime | None, list[str]]:

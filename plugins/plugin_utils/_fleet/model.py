@@ -225,7 +225,7 @@ def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: dat
 def _standing(release: Release, facts: Facts) -> Standing:
     file = release.file_for(facts.release, facts.machine, facts.kernel_build_id)
     patch = facts.patch(release.name)
-    has_fix = facts.release in release.fixed_in
+    has_fix = facts.runs_one_of(release.fixed_in)
     found = {words.FIXED_IN: f"Kernel {facts.release} contains the fix."} if has_fix else {}
     if patch and patch.enabled:
         found.update(_effect(patch))

@@ -17,7 +17,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader, build_id_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
+    DataError,
+    Reader,
+    build_id_of,
+    is_release_certain,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, kernel_name
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
 
@@ -152,7 +157,7 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
         return replace(host, problem=f"Its facts are not valid: {error}")
     host = replace(host, status=Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline, flaw=_flaw(facts))
     file = release.file_for(facts.kernel, facts.machine, facts.build_id)
-    if facts.kernel in release.fixed_in:
+    if facts.kernel in release.fixed_in and facts.is_kernel_certain:
         return replace(host, status=Status.FIXED)
     if file:
         return replace(host, status=Status.HAS_FILE, file=file.path or "")
@@ -275,6 +280,7 @@ class _Facts:
     effective: str | None
     is_in_transition: bool
     trouble_since: tuple[str, ...] | None = ()
+    is_kernel_certain: bool = True
 
 
 def _read_facts(read: Result, patch_name: str) -> _Facts:
@@ -289,6 +295,7 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
         effective=(patch.text_or_none("effective") or "none") if patch else None,
         is_in_transition=bool(patch and patch.flag("in_transition", False)),
         trouble_since=patch.texts_if_known("trouble_since") if patch else (),
+        is_kernel_certain=is_release_certain(facts),
     )
 
 

@@ -201,6 +201,12 @@ def test_a_changed_name_is_told(certain: bool, severity: str) -> None:
     assert "shows 6.12.48-amd64.7, but the kernel was built as 6.12.48-amd64 (/proc/cmdline)" in finding.seen
 
 
+def test_a_name_that_the_boot_loader_contradicts_is_told() -> None:
+    (finding,) = findings(host={"marks": KernelMarks(is_certain=False, contradiction="BOOT_IMAGE names another.")})
+    assert (finding.reason, finding.severity) == ("renamed_kernel", WARN)
+    assert finding.seen == f"uname -r shows {RELEASE}. BOOT_IMAGE names another."
+
+
 def test_an_equal_vermagic() -> None:
     words = frozenset(["SMP", "preempt", "mod_unload", "modversions"])
     assert not findings(host={"vermagic_words": words})

@@ -184,6 +184,8 @@ def test_facts_tell_both_names(host: Host) -> None:
         "version": "#1 SMP",
         "shown_release": SHOWN,
         "evidence": "the installed kernel whose name it begins with",
+        "is_certain": False,
+        "contradiction": None,
     }
 
 
@@ -193,7 +195,15 @@ def test_a_kernel_of_the_name_is_installed(host: Host, installed: str) -> None:
     assert host.seen() == (SHOWN, None, True)
     # A live patch may give a kernel the name of another one that is installed.
     host.write("/proc/cmdline", f"BOOT_IMAGE=/vmlinuz-{BUILT}")
+    assert host.seen() == (SHOWN, None, False)
+    contradiction = f"BOOT_IMAGE in /proc/cmdline names {BUILT}, which is installed too."
+    assert read_running_kernel(Files(str(host.root)))[1].contradiction == contradiction
+    # After kexec only the command line is that of the kernel before.
+    host.write(NOTES, note(b"Linux", 0x100, SHOWN.encode(), NATIVE))
     assert host.seen() == (SHOWN, None, True)
+    host.write(NOTES, note(b"Linux", 0x100, BUILT.encode(), NATIVE))
+    assert host.seen() == (BUILT, f"the build salt in {NOTES}", True)
+    host.write(NOTES, b"")
     host.write_kcore(b"OSRELEASE=6.1.0\nBUILD-ID=00\n")
     assert host.seen() == (BUILT, "OSRELEASE in /proc/kcore", True)
 

@@ -445,7 +445,12 @@ def test_the_build_of_the_kernel_decides_which_file_a_host_needs() -> None:
 
 
 def test_a_changed_name_and_another_build_are_noted() -> None:
-    kernel = {"shown_release": "6.6.0-28.1", "evidence": "OSRELEASE in /proc/kcore", "build_id": "aa" * 20}
+    kernel = {
+        "shown_release": "6.6.0-28.1",
+        "evidence": "OSRELEASE in /proc/kcore",
+        "is_certain": True,
+        "build_id": "aa" * 20,
+    }
     lost = [{"name": "lp", "release": KERNEL, "kernel_build_id": "bb" * 20}, {"name": "x", "release": "6.1"}]
     host = host_of({**facts(boot=boot(lost=lost)), "kernel": kernel})
     assert host.notes == (
@@ -456,6 +461,25 @@ def test_a_changed_name_and_another_build_are_noted() -> None:
     assert host_of(facts(boot=boot(lost=lost[:1]))).notes == (
         f"lp is accepted for builds of kernel {KERNEL}, and nothing tells which build runs.",
     )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "note"),
+    [
+        ({"evidence": "BOOT_IMAGE in /proc/cmdline"}, "Which kernel runs is not certain."),
+        ({"evidence": "BOOT_IMAGE in /proc/cmdline", "is_certain": False}, "Which kernel runs is not certain."),
+        (
+            {"contradiction": "BOOT_IMAGE in /proc/cmdline names 6.1.", "is_certain": False},
+            f"uname -r shows {KERNEL}. BOOT_IMAGE in /proc/cmdline names 6.1.",
+        ),
+    ],
+)
+def test_a_kernel_that_is_a_guess_does_not_contain_a_fix(kernel: dict[str, t.Any], note: str) -> None:
+    fix = release(fixed_in=[KERNEL])
+    host = host_of({**facts(), "kernel": kernel}, fix)
+    assert (host.headline, host.is_protected, host.notes[-1]) == ("not_applied", False, note)
+    certain = host_of({**facts(), "kernel": {**kernel, "is_certain": True}}, fix)
+    assert (certain.headline, certain.is_protected) == ("fixed_in", True)
 
 
 def test_a_build_id_in_a_release_is_one() -> None:

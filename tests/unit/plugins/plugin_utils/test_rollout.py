@@ -545,6 +545,15 @@ BUILDS = Release(
 )
 
 
+@pytest.mark.parametrize("is_certain", [True, False])
+def test_a_kernel_that_is_a_guess_is_not_taken_for_a_fixed_one(is_certain: bool) -> None:
+    read = facts(release="6.7")
+    read["ansible_facts"]["ansible_livepatch"]["kernel"] = {"is_certain": is_certain}
+    host = hosts.choose("h", result(read), RELEASE, is_file_required=True)
+    assert host.status == (Status.FIXED if is_certain else Status.NO_PATCH_FILE)
+    assert not is_certain or not host.problem
+
+
 @pytest.mark.parametrize(
     ("kernel", "build_id", "file", "problem"),
     [
