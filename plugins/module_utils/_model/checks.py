@@ -170,8 +170,8 @@ REASONS = {
     ),
     "renamed_kernel": Reason(
         WARN,
-        "A live patch has changed the name that `uname -r` shows, or may have changed it; the collection goes by the one "
-        "that the kernel was built with.",
+        "A live patch has changed the name that `uname -r` shows, or may have changed it; the collection goes by the "
+        "one that the kernel was built with.",
         "Make sure that this is the running kernel, if only names of files or the boot loader tell it.",
     ),
     "taint": Reason(

@@ -43,7 +43,7 @@ class KernelMarks:
 
     `version` is what `uname -v` shows. `shown_release` is what `uname -r` shows, if that is not the release that the
     kernel was built with: a live patch may change it. `evidence` names then what tells the release, and `is_certain`
-    says whether that is the kernel itself. `contradiction` says in a sentence what names another installed kernel, where
+    says whether that is the kernel itself. `contradiction` says in a sentence what names another installed kernel where
     that may be out of date: the release is what `uname -r` shows then, and not certain.
     """
 

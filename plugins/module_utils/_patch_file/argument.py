@@ -24,7 +24,7 @@ _MOST_CALLS = 16
 _SMALLEST_PATCH = 96
 """struct klp_patch has two pointers, a list and a struct kobject at least (include/linux/livepatch.h)."""
 
-_PROVEN: dict[str, t.Callable[[ElfObject, Call], t.Optional[Place]]] = {
+_PROVEN: dict[str, t.Callable[[ElfObject, Call], Place | None]] = {
     "x86_64": proven_on_x86,
     "aarch64": proven_on_arm,
 }
