@@ -55,9 +55,11 @@ def entrances(elf: ElfObject, section: int) -> set[int]:
     relocations = elf.relocations()
     for index in relocations.sections():
         if elf.is_in_memory(index) and elf.section_name(index) not in _TABLES:
-            for target in relocations.of(index).values():
-                if target.section == section:
-                    found.update((target.offset, target.offset + _behind(elf, target)))
+            targets = relocations.of(index).values()
+            # A difference in data counts from its own start, not from its end.
+            found.update(target.offset for target in targets if target.section == section)
+            if elf.is_code(index):
+                found.update(offset for place, offset in places(elf, targets) if place == section)
     return found
 
 

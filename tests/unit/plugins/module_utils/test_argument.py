@@ -111,6 +111,16 @@ def test_a_jump_that_a_table_names(tmp_path: pathlib.Path) -> None:
     assert module.read(tmp_path) == UNKNOWN
 
 
+def test_a_table_that_names_the_start_of_the_function(tmp_path: pathlib.Path) -> None:
+    """As .eh_frame does, by the distance from the entry of the table."""
+    module = Patches()
+    module.load(module.first)
+    module.enable()
+    at = module.put(8, {0: (CODE, START)})[1]
+    module.make_difference(at)
+    assert module.read(tmp_path) == FIRST
+
+
 @pytest.mark.parametrize("jump", [b"\xff\xe0", b"\xff\x24\xc5\0\0\0\0"])
 def test_a_jump_by_register_on_x86(tmp_path: pathlib.Path, jump: bytes) -> None:
     module = Patches()

@@ -62,6 +62,11 @@ class TinyModule:
         section, offset = (_RODATA, self.text(value)) if isinstance(value, str) else value
         self._pointers[_DATA].append((at, pointer, section, offset))
 
+    def make_difference(self, at: int) -> None:
+        """Let the pointer at this offset of data be a distance from there (R_X86_64_PC32)."""
+        entries = self._pointers[_DATA]
+        entries[:] = [(place, 2 if place == at else kind, to, addend) for place, kind, to, addend in entries]
+
     def text(self, text: str) -> int:
         start = len(self._content[_RODATA])
         self._content[_RODATA].extend(text.encode() + b"\0")
