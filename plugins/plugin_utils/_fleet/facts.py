@@ -276,7 +276,7 @@ def _kernel_notes(facts: Reader) -> t.Iterator[str]:
     kernel = facts.inner("kernel")
     if kernel.has("evidence"):
         shown, evidence = kernel.text_or_none("shown_release"), kernel.text_or_none("evidence")
-        yield f"uname -r shows {shown}, and the kernel is {facts.text('release')} ({evidence})."
+        yield f"uname -r shows {shown}, but the kernel was built as {facts.text('release')} ({evidence})."
     if kernel.has("contradiction"):
         yield f"uname -r shows {facts.text('release')}. {kernel.text('contradiction')}"
     elif not is_release_certain(facts):
