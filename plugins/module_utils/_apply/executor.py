@@ -37,6 +37,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import with_replaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 
@@ -289,7 +290,7 @@ class Executor:
         done: list[Step] = []
         trouble: list[str] = []
         try:
-            self._settle(before, plan, stored, done)
+            plan = self._settle(before, plan, stored, done)
             trouble += self._carry_out_rollback(before, plan, stored, done)
         except StepFailed as failed:
             trouble.append(_failed_as_well(failed))
@@ -298,7 +299,7 @@ class Executor:
         now = self._kernel.snapshot()
         if not now.is_known:
             return tuple(done), (UNTOLD, *trouble)
-        self._goal = Goal(before, _settled(before, now), about or plan)
+        self._goal = Goal(before, _settled(before, now), replace(about or plan, replaced=plan.replaced))
         return tuple(done), tuple(self._goal.deviations(now) + trouble)
 
     def _observe(self) -> Snapshot:
@@ -322,8 +323,8 @@ class Executor:
             else:
                 return trouble
 
-    def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> None:
-        """Let a running transition end on the right side, unless it ends by itself at that moment."""
+    def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> Plan:
+        """Let a running transition end on the right side. Returns the plan with what its loads have disabled by now."""
         steps = settling(before, self._observe(), plan, stored)
         try:
             self._carry_out_all(steps, done)
@@ -331,6 +332,7 @@ class Executor:
             moving = self._observe().in_transition
             if moving and moving.name in [step.patch for step in steps]:
                 raise
+        return with_replaced(plan, before, self._observe())
 
     def _carry_out_all(self, steps: t.Iterable[Step], done: list[Step]) -> None:
         for step in steps:

@@ -12,11 +12,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import (
     changes_of_others,
     concerned,
     deviations,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
+    disabled_by_load,
+    names_of_suspects,
+    replaced_by,
 )
 
 
@@ -36,27 +40,24 @@ class Goal:
 
     def deviations(self, found: Snapshot) -> list[str]:
         """In what the host differs from the goal."""
-        names = concerned(self._about, self._before, self._state, found).union(self._replaced(found))
+        replaced = replaced_by(self._about, self._before, found)
+        names = concerned(self._about, self._before, self._state, found).union(replaced)
         self.found, self.others = found, changes_of_others(self._before, found, names)
         return deviations(self._state, found, names)
-
-    def _replaced(self, found: Snapshot) -> list[str]:
-        """The patches that came after the first reading, and that a load of the plan may have disabled."""
-        replaces = any(file.replace is not False for file in self._about.loads)
-        if not (replaces and abi_of(found).loading_enables):
-            return []
-        return [patch.name for patch in found.patches if not (patch.enabled or self._before.patch(patch.name))]
 
     def prove(self, found: Snapshot) -> Snapshot:
         """Return the host, which is as it is to be. Raises StepFailed if it is not."""
         differences = self.deviations(found)
         if differences:
-            raise StepFailed(
-                "prove the result",
-                Finding(
-                    reason="not_as_planned",
-                    seen="Every step succeeded, but {}.".format("; ".join(differences)),
-                    remedy="Look for another tool that changes live patches on this host, then run the task again.",
-                ),
-            )
+            finding = disabled_by_load(self._about, self._before, found)
+            raise StepFailed("prove the result", finding or self._not_as_planned(differences, found))
         return found
+
+    def _not_as_planned(self, differences: list[str], found: Snapshot) -> Finding:
+        looks = "Look for another tool that changes live patches on this host, then run the task again."
+        suspects = names_of_suspects(self._about, self._before, found)
+        return Finding(
+            reason="not_as_planned",
+            seen="Every step succeeded, but {}.".format("; ".join(differences)),
+            remedy=f"Find out whether {suspects} has the replace flag. {looks}" if suspects else looks,
+        )

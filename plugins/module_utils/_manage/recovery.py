@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import concerned, deviations, predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import with_replaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
@@ -106,6 +107,7 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
     before = replace(now, patches=note.before, modules=now.modules.difference(plan.targets))
     settled = replace(now, patches=tuple(replace(patch, in_transition=False) for patch in now.patches))
     goal = replace(now, patches=note.goal)
+    plan = with_replaced(plan, before, now)
     names = concerned(plan, before, goal, now)
     arrived = not deviations(goal, settled, names)
     unproven = arrived and note.state == State.ENABLED and not note.proven

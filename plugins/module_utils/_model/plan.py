@@ -92,7 +92,8 @@ class Plan:
     `intended` are the steps, also if they are refused, for whoever wants to know all that is against them.
     `boot` is what is done about the next boot, after the steps and their proof, and `acceptance` what the host then
     keeps for it; None if that does not change. `about` names the patch that is wanted, also where nothing is done with
-    it: what it supersedes can only come back below it if it is moved.
+    it: what it supersedes can only come back below it if it is moved. `replaced` are the patches that a load has
+    disabled although the plan was not about them.
     """
 
     steps: tuple[Step, ...] = ()
@@ -102,6 +103,7 @@ class Plan:
     boot: tuple[Step, ...] = ()
     acceptance: Acceptance | None = None
     about: str = ""
+    replaced: tuple[str, ...] = ()
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -127,7 +129,8 @@ class Plan:
     def names(self) -> tuple[str, ...]:
         """The patches that something is done with, in the order of the steps."""
         others = (Action.WAIT, Action.LOAD_TARGET, Action.UNLOAD_TARGET)
-        return tuple(dict.fromkeys(step.patch for step in self.steps if step.action not in others))
+        names = (step.patch for step in self.steps if step.action not in others)
+        return tuple(dict.fromkeys((*names, *self.replaced)))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -137,4 +140,5 @@ class Plan:
     def without(self, names: t.Collection[str]) -> Plan:
         """The plan without these patches, or modules that are loaded first."""
         steps = tuple(step for step in self.steps if step.patch not in names)
-        return replace(self, steps=steps, about="" if self.about in names else self.about)
+        replaced = tuple(name for name in self.replaced if name not in names)
+        return replace(self, steps=steps, about="" if self.about in names else self.about, replaced=replaced)

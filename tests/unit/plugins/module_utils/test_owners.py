@@ -33,6 +33,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     UNKNOWN_OWNER,
     Function,
     LoadedPatch,
+    Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -432,7 +433,96 @@ def test_a_patch_that_comes_just_before_a_replacing_load_is_not_disabled_in_sile
 
     host.kernel.load = replace_it
     result = host.run("fix", file=REPLACING)
-    assert "tmhook is disabled and should be not loaded" in result["cause"]
+    assert "Loading fix has disabled tmhook" in result["cause"]
+    assert result["not_restored"] == ["tmhook is disabled and should be not loaded"]
+
+
+# ---- what an own load takes out although its file shows no replace flag ----
+
+SEEMS_HARMLESS = patch_file("lp_x")
+
+
+def enabled_with_hidden_replace(host: ModelHost, tells_replace: bool, **task: t.Any) -> dict[str, t.Any]:
+    """The kernel sees a replace flag that the reader has not seen. Older kernels do not tell it."""
+    (host.root / "sys/module/lp_x").mkdir(parents=True)
+    (host.root / "sent.ko").write_bytes(content_of("lp_x"))
+    host.kernel.known_files[SEEMS_HARMLESS.sha256] = dataclasses.replace(SEEMS_HARMLESS, replace=True)
+    if not tells_replace:
+        snapshot_now = host.kernel.snapshot
+
+        def without_flags() -> Snapshot:
+            now = snapshot_now()
+            return dataclasses.replace(
+                now, patches=tuple(dataclasses.replace(patch, replace=None) for patch in now.patches)
+            )
+
+        host.kernel.snapshot = without_flags
+    wanted = Wanted("lp_x", State.ENABLED, SEEMS_HARMLESS)
+    return manage(Task(wanted, str(host.root / "sent.ko"), patience=Patience(3, 2, 0.1), **task), host.kernel)
+
+
+@pytest.mark.parametrize("tells_replace", [True, False])
+@pytest.mark.parametrize("is_ours", [True, False])
+@pytest.mark.parametrize("probe", [None, Probe(argv=("false",), retries=0)])
+def test_what_an_own_load_disables_is_not_blamed_on_others(
+    tmp_path: pathlib.Path, probe: Probe | None, is_ours: bool, tells_replace: bool
+) -> None:
+    """Whether the proof fails because of it or because of the probe: rolling back is about it, too."""
+    host = ModelHost(tmp_path, HOOKED, kept=[HOOK] if is_ours else [])
+    result = enabled_with_hidden_replace(host, tells_replace, verification=Verification(probe=probe))
+    assert result["reason"] == ("replaces_others" if tells_replace else "not_as_planned")
+    told = "Loading lp_x has disabled tmhook" if tells_replace else "tmhook is disabled and should be enabled"
+    assert told in result["cause"]
+    assert ("whether lp_x has the replace flag" in result["remedy"]) is not tells_replace
+    assert others_changed(result) == []
+    assert host.stack == (["tmhook"] if is_ours else [])
+    assert result["changed"] is not is_ours
+    assert result["not_restored"] == ([] if is_ours else ["tmhook is disabled and should be enabled"])
+    if is_ours:
+        assert owner_of(host.kernel, "tmhook") is None
+
+
+def test_what_is_disabled_beside_a_load_that_replaces_nothing_is_told_of_others(tmp_path: pathlib.Path) -> None:
+    host = ModelHost(tmp_path, HOOKED)
+    Leaving(host, "tmhook", comes=dataclasses.replace(HOOKED, enabled=False), at_load=True)
+    result = watched(host, LP_X)
+    assert "failed" not in result, result
+    assert len(others_changed(result)) == 1
+
+
+def test_a_step_that_fails_later_does_not_hide_it(tmp_path: pathlib.Path) -> None:
+    """The load has disabled the agent's patch, and unloading what is superseded fails."""
+    old = patch_file("old", functions=(Function("vmlinux", "third"),))
+    host = ModelHost(tmp_path, HOOKED, loaded(old, load_index=2), kept=[old], fail={"unload": (5, "")})
+    wanted_file = dataclasses.replace(SEEMS_HARMLESS, functions=old.functions)
+    host.kernel.known_files[wanted_file.sha256] = dataclasses.replace(wanted_file, replace=True)
+    (tmp_path / "sys/module/lp_x").mkdir(parents=True)
+    (tmp_path / "sent.ko").write_bytes(content_of("lp_x"))
+    wanted = Wanted("lp_x", State.ENABLED, wanted_file, supersedes=("old",))
+    result = manage(Task(wanted, str(tmp_path / "sent.ko"), patience=Patience(3, 2, 0.1)), host.kernel)
+    assert result["attempted"] == "unload old"
+    assert result["not_restored"] == ["tmhook is disabled and should be enabled"]
+    assert others_changed(result) == []
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_an_interrupted_run_whose_load_has_disabled_it_has_not_arrived(tmp_path: pathlib.Path, is_ours: bool) -> None:
+    host = ModelHost(tmp_path, HOOKED, kept=[HOOK] if is_ours else [])
+    before = host.kernel.snapshot()
+    plan = make_plan(before, Wanted("lp_x", State.ENABLED, SEEMS_HARMLESS))
+    stored = {"tmhook": HOOK.sha256} if is_ours else {}
+    goal = predict(before, plan).patches
+    note = journal.Note("root", "load lp_x", "then", before.patches, plan.steps, goal, stored, "lp_x", State.ENABLED)
+    keep_copy(host.kernel, SEEMS_HARMLESS)
+    journal.write_note(host.kernel.files(), note)
+    (tmp_path / "sys/module/lp_x").mkdir(parents=True)
+    disabled = dataclasses.replace(host.kernel.patches[0], enabled=False, functions=(), replace=None)
+    host.kernel.patches = [disabled, loaded(SEEMS_HARMLESS, replace=True, load_index=5, instance=5)]
+    result = host.run("other", State.ABSENT)
+    told = result["findings"][0]["cause"]
+    assert "it was rolled back" in told
+    assert ("tmhook is disabled and should be enabled" in told) is not is_ours
+    assert host.stack == (["tmhook"] if is_ours else [])
 
 
 def test_the_end_of_another_transition_is_not_told(tmp_path: pathlib.Path) -> None:
