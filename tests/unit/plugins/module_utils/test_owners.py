@@ -32,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     UNKNOWN_OWNER,
     Function,
+    Identity,
     LoadedPatch,
     Snapshot,
 )
@@ -136,6 +137,14 @@ def test_whose_patch_may_be_taken_out(
 def test_what_takes_nothing_away_is_not_refused(owner: str | None, change: str) -> None:
     patches, wanted = HARMLESS[change]
     assert reasons(wanted, *owned_by(owner, patches)) == []
+
+
+@pytest.mark.parametrize("build_id", [None, "id-other"])
+def test_a_disabled_patch_that_may_be_another_build_is_not_exchanged(build_id: str | None) -> None:
+    theirs = dataclasses.replace(OFF, identity=Identity(build_id=build_id), owner=UNKNOWN_OWNER)
+    wanted = Wanted("fix", State.ENABLED, FIX, reload=True)
+    assert reasons(wanted, theirs) == ["owner_unknown"]
+    assert reasons(dataclasses.replace(wanted, force_owner=True), theirs) == []
 
 
 @pytest.mark.parametrize("file", [REPLACING, UNKNOWN_REPLACE])
