@@ -36,7 +36,7 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
     if refusals:
         return Plan(refusals=tuple(refusals))
     loaded = snapshot.patch(wanted.name)
-    relation = loaded.identity.compare(wanted.file.identity) if loaded and wanted.file else "same"
+    relation = relation_of(loaded, wanted.file) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
         return Plan(refusals=(_different_build(loaded, wanted.file),), intended=_misfit(snapshot, wanted, stored or {}))
     waits = _waits(snapshot, wanted.name)
@@ -113,11 +113,28 @@ def _misfit(snapshot: Snapshot, wanted: Wanted, stored: Stored) -> tuple[Step, .
     return tuple(steps_of(change_set(snapshot, wanted, stored, other_build=True)))
 
 
+def relation_of(loaded: LoadedPatch, file: PatchFile) -> str:
+    """Whether the loaded patch is the build in the file: same, different or unknown.
+
+    Where no mark tells, the functions may. They do not while the transition of a patch with replace is running: until
+    it ends, the kernel shows those of the others as well (klp_add_nops() in kernel/livepatch/core.c).
+    """
+    relation = loaded.identity.compare(file.identity)
+    shown = set(loaded.functions) if loaded.active else set()
+    is_other = bool(shown and file.functions is not None and shown != set(file.functions))
+    return "different" if relation == "unknown" and is_other else relation
+
+
 def _different_build(loaded: LoadedPatch, file: PatchFile) -> Finding:
+    marks = f"loaded is {loaded.identity}; the file {file.path} is {file.identity}."
+    if loaded.identity.compare(file.identity) == "unknown":
+        marks = (
+            f"the kernel shows {', '.join(map(str, loaded.functions))}; the file {file.path} replaces "
+            f"{', '.join(map(str, file.functions or ())) or 'no function'}."
+        )
     return Finding(
         reason=BUILD,
-        seen=f"A patch named {loaded.name} is loaded in a different build: "
-        f"loaded is {loaded.identity}; the file {file.path} is {file.identity}.",
+        seen=f"A patch named {loaded.name} is loaded in a different build: {marks}",
         remedy="Build the patch under another name, or set reload: true to unload the loaded one and load the file.",
         why="The kernel has one module of a name.",
     )

@@ -152,6 +152,38 @@ def test_stored_copy_is_loaded_again() -> None:
     assert plan.loads == (FIX,)
 
 
+F, G = (Function("vmlinux", name) for name in ("f", "g"))
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("state", [State.ENABLED, State.PRESENT])
+@pytest.mark.parametrize(
+    ("shown", "listed", "is_other"),
+    [
+        ({"functions": (F,)}, (F, G), True),
+        ({"functions": (F, G)}, (F,), True),
+        ({"functions": (F,)}, (), True),
+        ({"functions": (G, F)}, (F, G), False),
+        ({"functions": (F,)}, None, False),
+        ({"functions": ()}, (F,), False),
+        # Until the transition of a patch with replace ends, the kernel shows those of the others as well.
+        ({"functions": (F, G), "in_transition": True}, (F,), False),
+        # Marks tell more.
+        ({"functions": (F,), "identity": FIX.identity}, (F, G), False),
+    ],
+)
+def test_without_marks_the_functions_tell_another_build(
+    shown: dict[str, t.Any], listed: tuple[Function, ...] | None, is_other: bool, state: State, abi: str
+) -> None:
+    patch, file = loaded(FIX, **{"identity": Identity(), **shown}), replace(FIX, functions=listed, abi=abi)
+    host = snapshot(patch, abi=abi, stacking_enforced=False)
+    plan = make_plan(host, Wanted("fix", state, file))
+    assert reasons(plan) == (["different_build"] if is_other else [])
+    if is_other:
+        assert "the kernel shows vmlinux/f,1" in plan.refusals[0].cause
+        assert "load fix" in steps(make_plan(host, Wanted("fix", state, file, reload=True)))
+
+
 @pytest.mark.parametrize(
     ("host", "wanted", "expected"),
     [
