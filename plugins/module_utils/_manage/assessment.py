@@ -90,10 +90,17 @@ class Assessment:
 
     @property
     def looks_at_covered(self) -> bool:
-        """Whether the wanted patch is left covered, and the task says how to prove its effect nevertheless."""
+        """Whether nothing is to be done about a patch whose effect is to be looked at (see proves_unmoved)."""
+        return self.is_settled and self.proves_unmoved
+
+    @property
+    def proves_unmoved(self) -> bool:
+        """Whether the wanted patch stays enabled and covered, and the task says how to prove its effect nevertheless."""
         verification, patch = self.task.verification, self.before.patch(self.task.wanted.name)
         asked = (verification.text or verification.probe) and not self.task.check_mode
-        return bool(self.is_settled and asked and self._enables and patch and self.before.above(patch))
+        if not (asked and self._enables and patch and patch.enabled):
+            return False
+        return bool(self.before.above(patch))
 
     @property
     def _enables(self) -> bool:

@@ -271,7 +271,8 @@ class Transaction:
 
         def prove_and_keep(after: Snapshot) -> tuple[Proof, ...]:
             # Also what is only accepted: the run that enabled it may have been interrupted before it had proven that.
-            is_due = self.plan.steps or self.plan.accepts or self._assessment.lacks_proof
+            assessment = self._assessment
+            is_due = self.plan.steps or self.plan.accepts or assessment.lacks_proof or assessment.proves_unmoved
             proofs = prover.prove(after, executor.prove_state) if is_due else ()
             self._taint = prover.taint
             accept(self.kernel.files(), self.plan, self.catalog)

@@ -29,7 +29,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import covered_at_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    loaded,
+    patch_file,
+)
 
 F, G = Function("vmlinux", "f"), Function("vmlinux", "g")
 KERNELS: list[dict[str, t.Any]] = [
@@ -142,6 +145,26 @@ def test_an_effective_patch_is_not_looked_at_again(tmp_path: pathlib.Path, looke
         host.run("high", State.ABSENT)
     result = run(host, OnCovered.ALLOW, probe=Probe(path="/missing", expect="fixed"))
     assert bool(result.get("failed")) == looked_at
+
+
+@on_each_kernel
+def test_it_is_proven_also_where_only_the_next_boot_changes(tmp_path: pathlib.Path, kernel: dict[str, t.Any]) -> None:
+    host = covered_host(tmp_path, kernel)
+    host.run("low", boot=AtBoot.ACCEPTED, on_covered=OnCovered.ALLOW)
+    wanted = Wanted("low", State.ENABLED, on_covered=OnCovered.ALLOW, boot=AtBoot.TRIAL)
+
+    def forget(path: str) -> dict[str, t.Any]:
+        verification = Verification(text=True, probe=Probe(path=path, expect="fixed", retries=0))
+        return manage(Task(wanted, verification=verification), host.kernel)
+
+    for _run in range(2):
+        result = forget("/missing")
+        assert (result["failed"], result["changed"], result["reason"]) == (True, False, "probe_failed")
+        assert [entry.name for entry in boot_store.read(host.kernel.files()).accepted] == ["low"]
+    (tmp_path / "shown").write_text("fixed\n", encoding="ascii")
+    result = forget("/shown")
+    assert (result.get("failed"), result["changed"], result["boot"]) == (None, True, "trial")
+    assert {"text", "probe"}.issubset(proof["what"] for proof in result["proofs"])
 
 
 @on_each_kernel
