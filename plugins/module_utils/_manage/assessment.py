@@ -95,12 +95,15 @@ class Assessment:
 
     @property
     def proves_unmoved(self) -> bool:
-        """Whether the wanted patch stays enabled and covered, and the task says how to prove its effect nevertheless."""
+        """Whether the wanted patch stays enabled and covered, and the task says how to prove its effect nevertheless.
+
+        So it is where the kernel shows none of its functions.
+        """
         verification, patch = self.task.verification, self.before.patch(self.task.wanted.name)
         asked = (verification.text or verification.probe) and not self.task.check_mode
         if not (asked and self._enables and patch and patch.enabled):
             return False
-        return bool(self.before.above(patch))
+        return bool(self.before.above(patch)) or not patch.functions
 
     @property
     def _enables(self) -> bool:

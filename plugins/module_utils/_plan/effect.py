@@ -46,6 +46,7 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
             why="Calls of these functions do not reach its code; on_covered: allow permits that.",
             severity=WARN,
         )
+    yield from _note_no_function(change, steps)
     if change.overtaken:
         others = ", ".join(patch.name for patch in change.overtaken)
         is_lowered = change.moves.down
@@ -57,6 +58,25 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
             why=f"on_covered: unstack asks for that.{' In between its fix is not active.' if is_lowered else ''}",
             severity=INFO,
         )
+
+
+def _note_no_function(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Finding]:
+    """The warning about an enabled patch that replaces nothing, as the kernel shows it, and whose file says otherwise.
+
+    A patch whose file shows no function either, as one of callbacks alone, is none of these.
+    """
+    patch = predict(change.snapshot, Plan(tuple(steps))).patch(change.wanted.name)
+    listed = change.file.functions if change.file else None
+    if not (change.wanted.state == State.ENABLED and patch and patch.enabled and listed) or patch.functions:
+        return
+    yield Finding(
+        reason="no_function_shown",
+        seen=f"{patch.name} is enabled, and the kernel shows none of its functions. Its file replaces "
+        f"{', '.join(map(str, listed))}.",
+        remedy="Set state: absent, then load it again.",
+        why="Whether its code is live is unknown.",
+        severity=WARN,
+    )
 
 
 def _above_in_the_end(change: ChangeSet, steps: t.Sequence[Step]) -> Stacks:

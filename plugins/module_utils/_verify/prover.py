@@ -112,6 +112,8 @@ class Prover:
         # The kernel patches the code of a module when that is loaded.
         functions = [entry for entry in functions if entry.object == "vmlinux" or entry.object in after.modules]
         unseen = f"others cover {', '.join(map(str, covered))}" if covered else ""
+        if patch and not patch.functions:
+            unseen = "the kernel shows none of its functions"
         if not functions:
             return Proof("text", None, f"This could not be proven: {unseen or 'its modules are not loaded'}.")
         try:

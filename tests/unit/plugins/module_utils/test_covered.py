@@ -30,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot imp
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    content_of,
     loaded,
     patch_file,
 )
@@ -165,6 +166,42 @@ def test_it_is_proven_also_where_only_the_next_boot_changes(tmp_path: pathlib.Pa
     result = forget("/shown")
     assert (result.get("failed"), result["changed"], result["boot"]) == (None, True, "trial")
     assert {"text", "probe"}.issubset(proof["what"] for proof in result["proofs"])
+
+
+# ---- of which the kernel shows no function ----
+
+
+@on_each_kernel
+@pytest.mark.parametrize("listed", [(F,), (), None])
+@pytest.mark.parametrize("is_given", [True, False])
+def test_a_patch_without_functions_is_looked_at(
+    tmp_path: pathlib.Path, kernel: dict[str, t.Any], listed: tuple[Function, ...] | None, is_given: bool
+) -> None:
+    """Its file may show functions; one of callbacks alone has none."""
+    low = patch_file("low", abi=kernel["abi"], functions=listed)
+    host = ModelHost(tmp_path, loaded(low, functions=()), kept=[low], **kernel)
+    (tmp_path / "sent.ko").write_bytes(content_of("low"))
+    (tmp_path / "shown").write_text("fixed\n", encoding="ascii")
+    for path in ("/shown", "/missing"):
+        verification = Verification(text=True, probe=Probe(path=path, expect="fixed", retries=0))
+        wanted = Wanted("low", State.ENABLED, low if is_given else None)
+        task = Task(wanted, str(tmp_path / "sent.ko") if is_given else None, verification=verification)
+        result = manage(task, host.kernel)
+        assert result.get("reason") == ("probe_failed" if path == "/missing" else None)
+        assert (("warn", "no_function_shown") in reasons(result)) is bool(listed)
+        if path == "/shown":
+            proofs = {proof["what"]: (proof["proven"], proof["how"]) for proof in result["proofs"]}
+            assert proofs["text"] == (None, "This could not be proven: the kernel shows none of its functions.")
+            assert proofs["probe"][0] is True
+            assert result["patch"]["effective"] is None
+    assert host.kernel.calls == []
+
+
+@on_each_kernel
+def test_a_patch_that_shows_its_functions_has_no_such_finding(tmp_path: pathlib.Path, kernel: dict[str, t.Any]) -> None:
+    host = covered_host(tmp_path, kernel)
+    result = host.run("high", file=host.kernel.known_files[patch_file("high").sha256])
+    assert reasons(result) == []
 
 
 @on_each_kernel
