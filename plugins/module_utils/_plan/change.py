@@ -87,6 +87,15 @@ class ChangeSet:
         return self.loaded.functions if self.loaded else ()
 
     @property
+    def is_known(self) -> bool:
+        """Whether it is known which functions the wanted patch replaces.
+
+        A stop_machine kernel shows those of a disabled patch, a per_task kernel does not.
+        """
+        file_tells = self.file is not None and self.file.functions is not None
+        return bool(self.functions) or file_tells or (self.loaded is not None and not self.abi.loading_enables)
+
+    @property
     def keeps_stacking(self) -> bool:
         """Whether the plan obeys CONFIG_LIVEPATCH_STACK. Where that is unknown, only with on_covered: unstack."""
         may_move = self.wanted.on_covered == OnCovered.UNSTACK and self.wanted.state != State.DISABLED
@@ -233,14 +242,17 @@ def _above(change: ChangeSet, patch: LoadedPatch) -> t.Iterator[LoadedPatch]:
 
 
 def _newer(change: ChangeSet, loaded: LoadedPatch) -> list[LoadedPatch]:
-    """The enabled patches on the same functions that were loaded later: this one would come above them."""
+    """The enabled patches on the same functions that were loaded later: this one would come above them.
+
+    Where its functions are unknown, any of these may be on them.
+    """
     return [
         patch
         for patch in change.snapshot.patches
         if patch.enabled
         and patch.load_index > loaded.load_index
         and patch not in change.lowered
-        and patch.shares(change.functions)
+        and (patch.shares(change.functions) or not change.is_known)
     ]
 
 

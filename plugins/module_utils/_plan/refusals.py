@@ -192,6 +192,14 @@ def _covered(change: ChangeSet) -> Finding:
             f"{allow}.",
             why="The newer ones stay live, and what lies under them would change unseen.",
         )
+    if not (change.behind_by_order or change.is_known):
+        return Finding(
+            reason="would_cover",
+            seen=f"{change.wanted.name} was loaded before {_names(change.involved)} and would now come above. Which "
+            "functions it replaces is unknown.",
+            remedy="Set on_covered: allow if they share no function, or unstack to raise it above them.",
+            why="Older code would become live again on the functions that they share.",
+        )
     if not change.behind_by_order:
         is_raised = change.wanted.state == State.ENABLED
         return Finding(

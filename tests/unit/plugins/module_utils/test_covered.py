@@ -204,6 +204,39 @@ def test_a_patch_that_shows_its_functions_has_no_such_finding(tmp_path: pathlib.
     assert reasons(result) == []
 
 
+# ---- whose functions are unknown ----
+
+
+@pytest.mark.parametrize("functions", [(F,), (G,), None])
+def test_an_older_patch_does_not_come_above_unasked(
+    tmp_path: pathlib.Path, functions: tuple[Function, ...] | None
+) -> None:
+    """A per_task kernel does not show the functions of a disabled patch: without its file nothing does."""
+    low, high = patch_file("low", functions=functions), patch_file("high", functions=(F,))
+    expected = None if functions == (G,) else "would_cover"
+    for on_covered in OnCovered:
+        patches = [loaded(low, enabled=False, load_index=1), loaded(high, load_index=2)]
+        host = ModelHost(tmp_path / on_covered.value, *patches, kept=[low, high])
+        host.kernel.add_file(patch_file("low", functions=functions or (F,)))
+        result = run(host, on_covered)
+        if on_covered == OnCovered.REFUSE:
+            assert result.get("reason") == expected
+            assert host.stack == (["high"] if expected else ["high", "low"])
+            assert ("is unknown" in result.get("cause", "")) is (functions is None)
+            continue
+        assert not result.get("failed"), result
+        assert host.stack == ["high", "low"]
+        told = {OnCovered.ALLOW: "order_changes", OnCovered.UNSTACK: "raised"}[on_covered]
+        assert (("info", told) in reasons(result)) is bool(expected)
+
+
+def test_a_stop_machine_kernel_shows_the_functions_itself(tmp_path: pathlib.Path) -> None:
+    low, high = patch_file("low", abi=STOP_MACHINE, functions=()), patch_file("high", abi=STOP_MACHINE, functions=(F,))
+    patches = [loaded(low, enabled=False, load_index=1), loaded(high, load_index=2)]
+    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE)
+    assert run(host, OnCovered.REFUSE)["state"] == "enabled"
+
+
 @on_each_kernel
 def test_what_the_next_boot_covers_again_is_told(tmp_path: pathlib.Path, kernel: dict[str, t.Any]) -> None:
     host = covered_host(tmp_path, kernel)
