@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assess
     observe,
     state_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.contained import without_contained
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
     LeftBehind,
     Recovery,
@@ -53,6 +54,7 @@ def change(assessment: Assessment) -> Plain:
             recovery = recover(task, kernel)
             going_on = Transaction(Assessment(task, kernel, recovery.catalog), stays=not recovery.unproven)
             result = going_on.carry_out(prune=not recovery.has_lost)
+            result = without_contained(going_on, result, prune=not recovery.has_lost)
             if recovery.unproven and result.get("failed"):
                 result, recovery = _taken_back(task, kernel, recovery.unproven, result)
     except FindingError as error:

@@ -12,10 +12,12 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, OnCovered, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+
+CONTAINED_UNKNOWN = "contained_unknown"
 
 Stacks = t.Mapping[Function, t.Sequence[LoadedPatch]]
 
@@ -47,6 +49,7 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
             severity=WARN,
         )
     yield from _note_no_function(change, steps)
+    yield from _note_contained(change)
     if change.overtaken:
         others = ", ".join(patch.name for patch in change.overtaken)
         is_lowered = change.moves.down
@@ -56,6 +59,26 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
             f"above {others}.",
             remedy="Nothing needs to be done.",
             why=f"on_covered: unstack asks for that.{' In between its fix is not active.' if is_lowered else ''}",
+            severity=INFO,
+        )
+
+
+def _note_contained(change: ChangeSet) -> t.Iterator[Finding]:
+    """That what the wanted patch contains is unknown before it is loaded."""
+    asked = CONTAINED in change.wanted.supersedes and change.wanted.state == State.ENABLED
+    if not (asked and change.moves.in_) or change.is_known:
+        return
+    others = [
+        patch.name
+        for patch in change.snapshot.patches
+        if patch.functions and patch.name != change.wanted.name and patch not in change.superseded
+    ]
+    if others:
+        yield Finding(
+            reason=CONTAINED_UNKNOWN,
+            seen=f"Whether {change.wanted.name} contains {', '.join(others)} is unknown before it is loaded.",
+            remedy="Nothing needs to be done.",
+            why="Its file does not show its functions; what it contains is taken out after it is loaded.",
             severity=INFO,
         )
 
