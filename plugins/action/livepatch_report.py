@@ -40,6 +40,9 @@ WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
     "html": ("livepatch.html", as_html),
 }
 
+_NOT_READ = "It was not read: the play has not come to it, or does not have it."
+_LEFT = "It left the play before it was read: a task failed, or could not reach it."
+
 
 class ReportError(FindingError):
     """The report cannot be made."""
@@ -66,10 +69,13 @@ class ActionModule(ActionBase):
         now = _now(arguments["now"])
         _check_given(arguments["releases"], task_vars)
         releases = _releases(arguments["releases"])
-        hosts = arguments["hosts"]
+        everybody, hosts = task_vars["ansible_play_hosts_all"], arguments["hosts"]
         if hosts is None:
-            hosts = task_vars["ansible_play_hosts_all"]
+            hosts = everybody
         answers = {host: _answer(task_vars["hostvars"], host, arguments["registered"]) for host in hosts}
+        if arguments["registered"]:
+            left = set(everybody).difference(task_vars["ansible_play_hosts"])
+            answers.update({host: _without_host(answers[host]) for host in left.intersection(hosts)})
         fleet = fleet_of(answers, releases, now, arguments["max_age"])
         paths, diffs = {}, []
         for kind in dict.fromkeys(arguments["formats"]):
@@ -152,6 +158,8 @@ def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
         )
     facts = (variables.get("ansible_facts") or {}).get("livepatch")
     result = variables.get(registered) if registered else None
+    if registered and not isinstance(result, Mapping):
+        return Answer(facts, _NOT_READ)
     if not isinstance(result, Mapping) or result.get("skipped"):
         return Answer(facts)
     message = str(result.get("msg") or "The reason is unknown.")
@@ -161,6 +169,12 @@ def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
     if "ansible_livepatch" not in (result.get("ansible_facts") or {}):
         return Answer(facts, f"Its facts could not be read: {message}", statuses.FAILED)
     return Answer(facts, is_fresh=True)
+
+
+def _without_host(answer: Answer) -> Answer:
+    """The answer of a host that has left the play. A registered result may be of an earlier play."""
+    is_silent = answer.is_fresh or answer.problem in (None, _NOT_READ)
+    return Answer(answer.facts, _LEFT) if is_silent else answer
 
 
 def _content(path: str) -> bytes | None:

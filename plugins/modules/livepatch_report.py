@@ -65,6 +65,8 @@ options:
       - The name of the variable that the hosts' task M(openeuler.livepatch.livepatch_facts) was registered in.
       - The report takes from it why a host could not be read. Of such a host it shows what a fact cache has, and counts the host as
         unknown.
+      - A host that has left the play, or that the task has not read, is V(unreachable) in the report and counts as unknown. What is known
+        of it is of before its failure. A task that was skipped reads nothing, and O(max_age) decides.
     type: str
   max_age:
     description:

@@ -56,6 +56,32 @@ def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout) -> None:
     assert [rollout.state(name)["accepted"] for name in ("left", "fresh")] == [False, True]
 
 
+REPORTED = """
+- import_playbook: openeuler.livepatch.report
+- import_playbook: openeuler.livepatch.rollout
+- import_playbook: openeuler.livepatch.report
+"""
+
+
+def test_a_report_does_not_count_what_was_known_before_a_rollback(rollout: Rollout) -> None:
+    rollout.host("good")
+    rollout.host("bad", patches=[ENABLED], mark='Fix 1\nbefore {"disabled": false, "trouble": []}\n')
+    (rollout.folder / "site.yml").write_text(REPORTED, encoding="utf-8")
+    variables = {
+        "livepatch_waves": "100%",
+        "livepatch_rollout_max_fail_percentage": 60,
+        "livepatch_rollout_gates": [{"that": "inventory_hostname != 'bad'"}],
+        "livepatch_report_formats": ["json"],
+        **rollout.write_release(),
+    }
+    rollout.play("site.yml", variables, returns=2)
+    assert rollout.state("bad")["patches"] == []
+    data = json.loads((rollout.folder / "livepatch-report/livepatch.json").read_text(encoding="utf-8"))
+    bad = next(host for host in data["hosts"] if host["name"] == "bad")
+    assert (bad["headline"], bad["protected"]) == ("unreachable", False)
+    assert bad["why"].startswith("It left the play before it was read")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

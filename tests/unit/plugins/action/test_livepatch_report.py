@@ -53,6 +53,7 @@ class Report:
         inventory: dict[str, t.Any] | None = None,
         check_mode: bool = False,
         diff: bool = False,
+        left: t.Sequence[str] = (),
         **arguments: t.Any,
     ) -> dict[str, t.Any]:
         inventory = inventory or HOSTS
@@ -63,7 +64,11 @@ class Report:
             diff=diff,
         )
         action = ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
-        return action.run(task_vars={"hostvars": HostVars(**inventory), "ansible_play_hosts_all": list(inventory)})
+        play = {
+            "ansible_play_hosts_all": list(inventory),
+            "ansible_play_hosts": [host for host in inventory if host not in left],
+        }
+        return action.run(task_vars={"hostvars": HostVars(**inventory), **play})
 
     def json(self) -> t.Any:
         return json.loads((self.folder / "livepatch.json").read_text(encoding="utf-8"))
@@ -162,7 +167,7 @@ def test_releases_from_a_directory_a_file_and_a_variable(report: Report, tmp_pat
     ("registered", "facts", "headline", "why"),
     [
         (READ, FACTS, "no_patches", "No patch is enabled."),
-        (None, FACTS, "no_patches", "No patch is enabled."),
+        (None, FACTS, "unreachable", "It was not read: the play has not come to it, or does not have it."),
         ({"skipped": True}, FACTS, "no_patches", "No patch is enabled."),
         ({"unreachable": True, "msg": "No route."}, None, "unreachable", "No route."),
         ({"unreachable": True, "msg": "No route."}, FACTS, "unreachable", "No route."),
@@ -179,6 +184,29 @@ def test_why_a_host_was_not_read(
     (host,) = report.json()["hosts"]
     assert (host["headline"], host["why"]) == (headline, why)
     assert host["kernel"] == (synthetic.KERNELS[4] if facts else None)
+
+
+@pytest.mark.parametrize(
+    ("registered", "headline", "why"),
+    [
+        ({}, "unreachable", "It left the play before it was read"),
+        # Of an earlier play: its facts are older than the failure.
+        ({"read": READ}, "unreachable", "It left the play before it was read"),
+        ({"read": {"skipped": True}}, "unreachable", "It left the play before it was read"),
+        ({"read": {"failed": True, "msg": "No Python."}}, "failed", "Its facts could not be read: No Python."),
+    ],
+)
+def test_a_host_that_left_the_play_does_not_count(
+    report: Report, registered: dict[str, t.Any], headline: str, why: str
+) -> None:
+    inventory = {"left": variables(FACTS, **registered), "good": variables(FACTS, read=READ)}
+    made = report(inventory, left=["left"], registered="read")
+    good, left = report.json()["hosts"]
+    assert (left["headline"], left["why"][: len(why)]) == (headline, why)
+    assert left["kernel"] and good["headline"] == "no_patches"
+    assert made["summary"]["unknown"] == 1
+    report(inventory, left=["left"])
+    assert report.json()["hosts"][1]["headline"] == "no_patches"
 
 
 def test_templates_from_hosts_stay_text(report: Report) -> None:
