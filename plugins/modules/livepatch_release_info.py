@@ -127,6 +127,16 @@ release:
           returned: always
           type: str
           sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+        build_id:
+          description: Build-id of the patch; V(null) if the release does not tell.
+          returned: always
+          type: str
+          sample: 12ebc946d48d5ba56740ddb2a945b2e050087bb7
+        srcversion:
+          description: Digest of the sources of the patch; V(null) if the release does not tell.
+          returned: always
+          type: str
+          sample: 533BB7E5866E52F63B9ACCB
         path:
           description: Its path, relative to RV(directory).
           returned: always

@@ -58,6 +58,7 @@ def loads(tree: Tree, *names: str) -> None:
     tree.write("/proc/modules", "".join(lines) + "ext4 1163264 1 - Live 0x0000000000000000\n")
     for name in names:
         tree.patch(name, ["vmlinux/cmdline_proc_show,1"])
+        tree.write(f"/sys/module/{name}/srcversion", "S\n")
 
 
 def is_disabled(tree: Tree) -> None:
@@ -115,6 +116,7 @@ def has_no_target(tree: Tree) -> None:
     loads(tree)
     tree.write("/proc/modules", "fix 12288 1 - Live 0x0000000000000000 (OEK)\n")
     tree.patch("fix", ["nfs/nfs_wait_bit_killable,1"])
+    tree.write("/sys/module/fix/srcversion", "S\n")
 
 
 def is_somebody_else_s(tree: Tree) -> None:
@@ -300,7 +302,7 @@ def fixture_tree(tmp_path: Path) -> Tree:
 def test_what_the_page_says_of_us(tree: Tree, case: Case) -> None:
     case.make(tree)
     facts = gather(tree.files)
-    files = [{"kernel_release": RELEASE, "machine": facts["machine"], "sha256": SHA}]
+    files = [{"kernel_release": RELEASE, "machine": facts["machine"], "sha256": SHA, "srcversion": "S"}]
     host = host_of(facts, *([release(name="fix") | {"files": files}] if case.compared else []))
     assert list(host.statuses) == case.statuses
     assert host.headline == case.statuses[0]

@@ -35,8 +35,8 @@ class Patch:
     """A loaded patch.
 
     `effective` is `full`, `partial` or `none`. `boot` is `accepted`, `quarantined` or `trial`. `covered_by` are the
-    enabled patches above it. `sha256` is None if the build is not known. `forced` says whether it was enabled by force,
-    `trouble_since` which trouble the kernel has had since it was proven; None if that is not known.
+    enabled patches above it. `sha256`, `build_id` and `srcversion` tell its build, each None if it is not known. `forced`
+    says whether it was enabled by force, `trouble_since` which trouble the kernel has had since it was proven; None if that is not known.
     """
 
     name: str
@@ -48,6 +48,8 @@ class Patch:
     covered_by: tuple[str, ...] = ()
     forced: bool | None = None
     trouble_since: tuple[str, ...] | None = ()
+    build_id: str | None = None
+    srcversion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,7 @@ def read_facts(data: t.Any) -> Facts:
             *_other_notes(facts),
         ),
         doubt=doubt,
-        unfinished=_unfinished(facts),
+        unfinished=unfinished_of(facts),
         has_boot_program=boot.flag("installed", False),
         loads_at_boot=boot.flag("installed", False) and not boot.flag("held", False),
         kernel_build_id=build_id_of(facts),
@@ -292,7 +294,8 @@ def _read_at(facts: Reader) -> tuple[datetime | None, list[str]]:
         return None, ["The facts contain a time that is not valid."]
 
 
-def _unfinished(facts: Reader) -> UnfinishedRun | None:
+def unfinished_of(facts: Reader) -> UnfinishedRun | None:
+    """The run that has not ended; None if there is none."""
     if not facts.has("unfinished_run"):
         return None
     run = facts.inner("unfinished_run")
@@ -315,6 +318,7 @@ def _unreadable(facts: Reader, key: str) -> list[str]:
 
 
 def _patch(patch: Reader) -> Patch:
+    identity = patch.inner("identity")
     above = [name for function in patch.each("covered") for name in function.texts("by")]
     return Patch(
         name=patch.text("name"),
@@ -322,10 +326,12 @@ def _patch(patch: Reader) -> Patch:
         in_transition=patch.flag("in_transition", False),
         effective=patch.choice("effective", ("full", "partial", "none")),
         boot=patch.choice("boot", ("accepted", "quarantined", "trial")) if patch.has("boot") else "trial",
-        sha256=patch.inner("identity").text_or_none("sha256"),
+        sha256=identity.text_or_none("sha256"),
         covered_by=tuple(dict.fromkeys(above)),
         forced=patch.flag("forced") if patch.has("forced") else None,
         trouble_since=patch.texts_if_known("trouble_since"),
+        build_id=identity.text_or_none("build_id"),
+        srcversion=identity.text_or_none("srcversion"),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import drift
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import (
     age_of,
     cautions,
@@ -236,7 +237,7 @@ def _standing(release: Release, facts: Facts) -> Standing:
             found.update(_absence(release, facts, file))
         if patch and patch.in_transition:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
-    found.update(_drift(release, facts, file, patch))
+    found.update(drift(release, facts, file, patch))
     if facts.unfinished and facts.unfinished.concerns(release.name):
         found[words.UNFINISHED] = facts.unfinished.why
     found.update(cautions(patch))
@@ -274,20 +275,6 @@ def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str
     return {words.NOT_APPLIED: f"{release.name} is {loaded}."}
 
 
-def _drift(release: Release, facts: Facts, file: File | None, patch: Patch | None) -> dict[str, str]:
-    """Whether the host has a different build than the release, as a status with a sentence."""
-    if patch and file is None:
-        why = release.why_no_file(facts.release, facts.machine, facts.kernel_build_id)
-        return {words.DRIFTED: f"{patch.name} is loaded. {why}"}
-    if patch and file and _differ(patch.sha256, file.sha256):
-        return {words.DRIFTED: f"The loaded {patch.name} is a different build than the release's."}
-    for stored in facts.accepted:
-        is_next = stored.name == release.name and stored.release == facts.release
-        if is_next and file and _differ(stored.sha256, file.sha256):
-            return {words.DRIFTED: f"The next boot loads a different build of {stored.name} than the release's."}
-    return {}
-
-
 def _quarantine(release: Release, facts: Facts, file: File | None, patch: Patch | None) -> dict[str, str]:
     for stored in facts.quarantined:
         is_same_build = bool(file and file.sha256 and stored.sha256 == file.sha256)
@@ -299,10 +286,6 @@ def _quarantine(release: Release, facts: Facts, file: File | None, patch: Patch 
 
 def _in_quarantine(stored: StoredPatch) -> dict[str, str]:
     return {words.QUARANTINED: f"{stored.name} is in quarantine: {stored.reason}"}
-
-
-def _differ(digest: str | None, other: str | None) -> bool:
-    return bool(digest and other and digest.lower() != other.lower())
 
 
 def _with_superseded(standings: tuple[Standing, ...], releases: tuple[Release, ...]) -> tuple[Standing, ...]:

@@ -24,8 +24,8 @@ CONTAINED = "contained"
 class File:
     """A release's patch file for one kernel.
 
-    `kernel_build_id` tells builds of one release from each other. `path` is relative to the folder of the release. What
-    the release does not say is `None`.
+    `kernel_build_id` tells builds of one release from each other. `path` is relative to the folder of the release.
+    `build_id` and `srcversion` are those of the patch. What the release does not say is `None`.
     """
 
     kernel_release: str
@@ -33,6 +33,8 @@ class File:
     sha256: str | None = None
     path: str | None = None
     kernel_build_id: str | None = None
+    build_id: str | None = None
+    srcversion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,14 +126,16 @@ def _read_file(file: Reader) -> File:
         machine=file.text_or_none("machine"),
         sha256=file.text_or_none("sha256"),
         path=file.text_or_none("path"),
-        kernel_build_id=_build_id(file),
+        kernel_build_id=_build_id(file, "kernel_build_id"),
+        build_id=_build_id(file, "build_id"),
+        srcversion=file.text_or_none("srcversion"),
     )
 
 
-def _build_id(file: Reader) -> str | None:
-    value = file.text_or_none("kernel_build_id")
+def _build_id(file: Reader, key: str) -> str | None:
+    value = file.text_or_none(key)
     if value and not _BUILD_ID.fullmatch(value):
-        raise DataError("kernel_build_id of a file is not a build-id in hex.")
+        raise DataError(f"{key} of a file is not a build-id in hex.")
     return value.lower() if value else None
 
 

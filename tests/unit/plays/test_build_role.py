@@ -113,8 +113,9 @@ def test_the_release_is_one_that_is_read_again(tmp_path: Path) -> None:
 def test_the_release_names_the_build_of_each_kernel(tmp_path: Path) -> None:
     tasks = yaml.safe_load((ROOT / "roles/build/tasks/release.yml").read_text(encoding="utf-8"))
     patch_file = {"machine": "x86_64", "abi": "per_task", "sha256": "00"}
+    marks = {"build_id": "cd" * 20, "srcversion": "533BB7E5"}
     builds = [
-        {"release": "6.7", "path": "/srv/a.ko", "patch_file": {**patch_file, "kernel_build_id": None}},
+        {"release": "6.7", "path": "/srv/a.ko", "patch_file": {**patch_file, **marks, "kernel_build_id": None}},
         {"release": "6.6", "path": "/srv/a.ko", "patch_file": {**patch_file, "kernel_build_id": "ab" * 20}},
         # The manifest of an older version does not say it.
         {"release": "6.5", "path": "/srv/a.ko", "patch_file": patch_file},
@@ -126,6 +127,7 @@ def test_the_release_names_the_build_of_each_kernel(tmp_path: Path) -> None:
         ("6.6", "ab" * 20),
         ("6.7", None),
     ]
+    assert [(file["build_id"], file["srcversion"]) for file in files] == [(None, None)] * 2 + [("cd" * 20, "533BB7E5")]
 
 
 def test_the_packages_and_the_name(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def test_a_release_from_a_file_its_folder_and_a_variable(
     found = read(file=str(path))
     assert found["changed"] is False
     assert found["directory"] == str(path.parent)
-    files = [{**{key: value for key, value in FILE.items() if key != "abi"}, "kernel_build_id": None}]
+    unknown = dict.fromkeys(("kernel_build_id", "build_id", "srcversion"))
+    files = [{**{key: value for key, value in FILE.items() if key != "abi"}, **unknown}]
     assert found["release"] == {**RELEASE, "name": "fix_1", "supersedes": ["fix_0"], "files": files}
     assert read(file=str(path.parent)) == found
     monkeypatch.chdir(path.parent)

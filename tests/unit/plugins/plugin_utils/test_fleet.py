@@ -32,11 +32,13 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils imp
 
 KERNEL = "6.6.0-28"
 SHA, OTHER_SHA = "a" * 64, "b" * 64
+ID, OTHER_ID = "1a" * 20, "1b" * 20
 FORMATS = (as_json, as_csv, as_prometheus, as_html)
 
 
 def release(fix: str = "fix-1", name: str = "lp", cves: t.Sequence[str] = (), **more: t.Any) -> dict[str, t.Any]:
-    files = [{"kernel_release": KERNEL, "machine": "x86_64", "sha256": SHA}]
+    marks = {"sha256": SHA, "build_id": ID, "srcversion": "S"}
+    files = [{"kernel_release": KERNEL, "machine": "x86_64", **marks}]
     return {"format": 1, "fix": {"id": fix, "cves": list(cves)}, "name": name, "files": files, **more}
 
 
@@ -62,6 +64,14 @@ def host_of(
     answers = {"host": Answer(data, problem, kind)}
     (host,) = fleet_of(answers, read_releases(("here", data) for data in releases), synthetic.NOW).hosts
     return host
+
+
+def test_what_an_older_release_does_not_tell_is_not_protected() -> None:
+    older = release(files=[{"kernel_release": KERNEL, "machine": "x86_64", "sha256": SHA}])
+    assert host_of(facts(patch()), older).headline == "protected"
+    host = host_of(facts(patch(identity={"sha256": None, "build_id": OTHER_ID})), older)
+    assert (host.headline, host.is_protected) == ("drifted", False)
+    assert host.why == "fix-1: Whether the loaded lp is the release's build cannot be told."
 
 
 def unfinished(*patches: str) -> dict[str, t.Any]:
@@ -127,7 +137,15 @@ HAS_PART: dict[str, t.Any] = {"effective": "partial", "covered": [{"by": ["new"]
     [
         (facts(patch()), ["protected", "accepted"]),
         (facts(patch(boot="trial")), ["protected", "on_trial"]),
-        (facts(patch(sha256=None)), ["protected", "accepted"]),
+        (facts(patch(sha256=None)), ["drifted", "accepted"]),
+        (facts(patch(sha256=None, enabled=False, effective="none")), ["not_applied"]),
+        (facts(patch(identity={"sha256": None, "build_id": OTHER_ID})), ["drifted", "accepted"]),
+        (facts(patch(identity={"sha256": None, "build_id": ID.upper()})), ["protected", "accepted"]),
+        # A signed copy.
+        (facts(patch(identity={"sha256": OTHER_SHA, "build_id": ID})), ["protected", "accepted"]),
+        (facts(patch(identity={"sha256": OTHER_SHA, "srcversion": "S"})), ["drifted", "accepted"]),
+        (facts(patch(identity={"srcversion": "S"})), ["protected", "accepted"]),
+        (facts(patch(identity={"srcversion": "T"})), ["drifted", "accepted"]),
         (facts(patch(sha256=SHA.upper())), ["protected", "accepted"]),
         (facts(), ["not_applied"]),
         (facts(patch(enabled=False, effective="none")), ["not_applied"]),

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Whether a host has the release's build of a patch. Pure functions."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, Reader
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
+
+SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"
+OTHER_BUILD = "The loaded patch is a different build than the release's."
+UNKNOWN_BUILD = "Whether the loaded patch is the release's build cannot be told."
+
+
+class Marked(t.Protocol):
+    """What has the marks of a build: a loaded patch, or a file of a release."""
+
+    @property
+    def sha256(self) -> str | None: ...
+
+    @property
+    def build_id(self) -> str | None: ...
+
+    @property
+    def srcversion(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Build:
+    """The marks of a build of a patch. What is not known is `None`."""
+
+    sha256: str | None = None
+    build_id: str | None = None
+    srcversion: str | None = None
+
+
+def read_build(data: Reader) -> Build:
+    """The marks in the data. Raises DataError."""
+    return Build(data.text_or_none("sha256"), data.text_or_none("build_id"), data.text_or_none("srcversion"))
+
+
+def build_of(marked: Marked | None) -> Build:
+    """The marks of a patch or of a file, none for `None`."""
+    return Build(marked.sha256, marked.build_id, marked.srcversion) if marked else Build()
+
+
+def compare(one: Marked, other: Marked) -> str:
+    """`same`, `different` or, where the two have no mark in common, `unknown`.
+
+    A signed or stripped copy of a file has another digest and the same build-id. Equal sources have one srcversion:
+    it decides only where nothing else does.
+    """
+    if _equal(one.sha256, other.sha256):
+        return SAME
+    for mine, theirs in (
+        (one.build_id, other.build_id),
+        (one.sha256, other.sha256),
+        (one.srcversion, other.srcversion),
+    ):
+        if mine and theirs:
+            return SAME if _equal(mine, theirs) else DIFFERENT
+    return UNKNOWN
+
+
+def flaw_of(loaded: Marked, released: Marked) -> str:
+    """Why the loaded patch does not count as the build of the release, as a sentence; empty if it does."""
+    return {SAME: "", DIFFERENT: OTHER_BUILD, UNKNOWN: UNKNOWN_BUILD}[compare(loaded, released)]
+
+
+def drift(release: Release, facts: Facts, file: File | None, patch: Patch | None) -> dict[str, str]:
+    """Whether the host has a different build than the release, or may have, as a status with a sentence."""
+    if patch and file is None:
+        why = release.why_no_file(facts.release, facts.machine, facts.kernel_build_id)
+        return {words.DRIFTED: f"{patch.name} is loaded. {why}"}
+    if patch and file:
+        relation = compare(patch, file)
+        if relation == DIFFERENT:
+            return {words.DRIFTED: f"The loaded {patch.name} is a different build than the release's."}
+        if relation == UNKNOWN and patch.enabled:
+            return {words.DRIFTED: f"Whether the loaded {patch.name} is the release's build cannot be told."}
+    for stored in facts.accepted:
+        is_next = stored.name == release.name and stored.release == facts.release
+        if is_next and file and stored.sha256 and file.sha256 and not _equal(stored.sha256, file.sha256):
+            return {words.DRIFTED: f"The next boot loads a different build of {stored.name} than the release's."}
+    return {}
+
+
+def _equal(mark: str | None, other: str | None) -> bool:
+    return bool(mark and other and mark.lower() == other.lower())
