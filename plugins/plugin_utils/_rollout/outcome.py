@@ -42,6 +42,20 @@ _ENDS = {
     Status.HAS_FILE: End.NOT_BEGUN,
 }
 
+_FAILED_WITH_PROBLEM = frozenset(
+    {
+        # Such a host has the patch, and for instance it could not be accepted.
+        Status.ENABLED,
+        Status.WOULD_BE_ENABLED,
+        Status.ENABLED_BEFORE,
+        # It could not be marked, or it has refused the patch, so that there was nothing to roll back.
+        Status.UNTOUCHED,
+        Status.HAS_FILE,
+        Status.AS_BEFORE,
+    }
+)
+"""The statuses of hosts that have failed if they have a problem."""
+
 _WORDS = {
     End.PATCHED: "{count} patched",
     End.ALREADY: "{count} already enabled",
@@ -171,8 +185,7 @@ def end_of(host: Host | None) -> End:
     if host is None:
         return End.NOT_BEGUN
     end = _ENDS.get(host.status, End.FAILED)
-    # Such a host has the patch, and for instance it could not be accepted.
-    return End.FAILED if host.problem and end in (End.PATCHED, End.ALREADY) else end
+    return End.FAILED if host.problem and host.status in _FAILED_WITH_PROBLEM else end
 
 
 def count(names: Sequence[str], begun: Mapping[str, Host]) -> dict[str, int]:
