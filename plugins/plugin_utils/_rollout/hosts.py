@@ -17,11 +17,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import (
+    UNKNOWN_BUILD,
+    Build,
+    build_of,
+    flaw_of,
+    read_build,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
     DataError,
     Reader,
     build_id_of,
     is_release_certain,
+    unfinished_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, kernel_name
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
@@ -56,6 +64,10 @@ _NOT_PROVEN = frozenset({"unproven", "interrupted_run"})
 """The findings of a patch that is enabled and not proven: the module proves it where it runs without check mode."""
 
 
+_OF_UNKNOWN_BUILD = frozenset({"build_unknown"})
+"""The finding of a patch that is enabled and may be another build than the file."""
+
+
 @dataclass(frozen=True)
 class Baseline:
     """A host before a rollout changed it.
@@ -72,6 +84,7 @@ class Host:
     """A host in a rollout.
 
     `kernel` is its running kernel, `file` the path of its patch file in the release; each is empty if it is unknown.
+    `kernel_build_id` is the build-id of the kernel, `build` has the marks of the file.
     `is_due` says that the patch is still to be applied or proven, `is_on_trial` that it has not passed its tests yet.
     `flaw` is a sentence about why the patch was not effective before. `problem` is one about why the host has failed,
     `not_rolled_back` about why it could not be rolled back, `shortfall` about why it ends without the patch.
@@ -92,6 +105,8 @@ class Host:
     fix: str = ""
     flaw: str = ""
     shortfall: str = ""
+    kernel_build_id: str | None = None
+    build: Build = Build()
 
     @property
     def is_needless(self) -> bool:
@@ -143,7 +158,8 @@ def baseline_data(baseline: Baseline) -> dict[str, t.Any]:
 def read_host(data: Mapping[str, t.Any]) -> Host:
     """The host for which `host_data` returned `data`."""
     known = {field.name: data[field.name] for field in fields(Host)}
-    return Host(**{**known, "status": Status(data["status"]), "baseline": _baseline(data["baseline"])})
+    baseline, build = _baseline(data["baseline"]), Build(**data["build"])
+    return Host(**{**known, "status": Status(data["status"]), "baseline": baseline, "build": build})
 
 
 def choose(name: str, read: Result, release: Release, is_file_required: bool) -> Host:
@@ -156,11 +172,12 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
     except DataError as error:
         return replace(host, problem=f"Its facts are not valid: {error}")
     host = replace(host, status=Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline, flaw=_flaw(facts))
+    host = replace(host, kernel_build_id=facts.build_id)
     file = release.file_for(facts.kernel, facts.machine, facts.build_id)
     if facts.kernel in release.fixed_in and facts.is_kernel_certain:
         return replace(host, status=Status.FIXED)
     if file:
-        return replace(host, status=Status.HAS_FILE, file=file.path or "")
+        return replace(host, status=Status.HAS_FILE, file=file.path or "", build=build_of(file))
     missing = release.why_no_file(facts.kernel, facts.machine, facts.build_id)
     return replace(host, problem=missing if is_file_required else "")
 
@@ -177,22 +194,34 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
             break
     host = replace(
         _with_reboot(host, prediction),
-        is_due=bool(prediction.content.get("actions")) or _is_unproven(prediction),
+        is_due=bool(prediction.content.get("actions")) or _has_finding(prediction, _NOT_PROVEN),
         is_on_trial=bool(marked.inner("stat").get("exists")),
     )
     try:
-        host = replace(host, baseline=_marked_baseline(mark_read) or host.baseline)
+        host = replace(host, baseline=_marked_baseline(mark_read) or host.baseline, build=_build(host, prediction))
     except DataError as error:
         return host if host.problem else replace(host, status=Status.FAILED, problem=str(error))
-    if host.status is Status.HAS_FILE and not (host.is_due or host.is_on_trial) and host.flaw:
-        return replace(host, status=Status.FAILED, problem=host.flaw)
+    flaw = host.flaw or _unknown_build(prediction)
+    if host.status is Status.HAS_FILE and not (host.is_due or host.is_on_trial) and flaw:
+        return replace(host, status=Status.FAILED, problem=flaw)
     return host
 
 
-def _is_unproven(prediction: Result) -> bool:
-    """Whether check mode has found that the patch is enabled and that no run has proven it to the end."""
-    findings = prediction.content.get("findings")
-    return any(mapping(finding).get("reason") in _NOT_PROVEN for finding in findings or ())
+def _has_finding(result: Result, reasons: frozenset[str]) -> bool:
+    """Whether livepatch_module has found one of the reasons."""
+    return any(mapping(finding).get("reason") in reasons for finding in result.content.get("findings") or ())
+
+
+def _unknown_build(result: Result) -> str:
+    """That livepatch_module cannot tell the build of the loaded patch, as a sentence; empty if it can."""
+    return UNKNOWN_BUILD if _has_finding(result, _OF_UNKNOWN_BUILD) else ""
+
+
+def _build(host: Host, result: Result) -> Build:
+    """The marks of the file: those in the release, or else, of an older one, those that livepatch_module has read."""
+    read = read_build(Reader(result.inner("file"), "the file"))
+    known = host.build
+    return Build(known.sha256 or read.sha256, known.build_id or read.build_id, known.srcversion or read.srcversion)
 
 
 def mark(host: Host, marking: Result) -> Host:
@@ -205,7 +234,8 @@ def mark(host: Host, marking: Result) -> Host:
 def apply(host: Host, applied: Result) -> Host:
     """The host after the patch was applied."""
     host = _with_reboot(host, applied)
-    return replace(host, problem=applied.why) if applied.is_bad else host
+    flaw = applied.why if applied.is_bad else _unknown_build(applied)
+    return replace(host, problem=flaw) if flaw else host
 
 
 def effect(host: Host, read: Result, patch_name: str) -> str:
@@ -217,11 +247,24 @@ def effect(host: Host, read: Result, patch_name: str) -> str:
     except DataError as error:
         return f"Its facts are not valid: {error}"
     new = [trouble for trouble in facts.baseline.trouble if trouble not in host.baseline.trouble]
-    return f"The kernel has had {' and '.join(new)} since." if new else _flaw(facts)
+    trouble = f"The kernel has had {' and '.join(new)} since." if new else ""
+    return _other_kernel(host, facts) or trouble or _flaw(facts) or flaw_of(facts.build, host.build)
+
+
+def _other_kernel(host: Host, facts: _Facts) -> str:
+    """That another kernel runs than before the trial, as a sentence; empty if none does."""
+    if facts.kernel != host.kernel:
+        return f"The running kernel is {facts.kernel or 'unknown'} and was {host.kernel or 'unknown'} before the trial."
+    if facts.build_id != host.kernel_build_id:
+        was = host.kernel_build_id or "unknown"
+        return f"The build-id of the running kernel is {facts.build_id or 'unknown'} and was {was} before the trial."
+    return ""
 
 
 def _flaw(facts: _Facts) -> str:
     """Why the patch is not effective, as a sentence; empty if it is."""
+    if facts.unfinished:
+        return facts.unfinished
     if facts.effective is None:
         return "The patch is not loaded any more."
     if facts.is_in_transition:
@@ -270,7 +313,7 @@ class _Facts:
     """What a rollout needs of a host's facts.
 
     `effective` is `None` if the patch is not loaded, `trouble_since` if nobody can tell what the kernel has had since
-    the patch was proven.
+    the patch was proven. `unfinished` is a sentence on a run that changes the patch and has not ended.
     """
 
     kernel: str
@@ -281,11 +324,14 @@ class _Facts:
     is_in_transition: bool
     trouble_since: tuple[str, ...] | None = ()
     is_kernel_certain: bool = True
+    build: Build = Build()
+    unfinished: str = ""
 
 
 def _read_facts(read: Result, patch_name: str) -> _Facts:
     facts = Reader(mapping(read.inner("ansible_facts").get("ansible_livepatch")), "ansible_facts.livepatch")
-    patch = next((patch for patch in facts.each("patches") if patch.text("name") == kernel_name(patch_name)), None)
+    name, run = kernel_name(patch_name), unfinished_of(facts)
+    patch = next((patch for patch in facts.each("patches") if patch.text("name") == name), None)
     disabled = patch is not None and not patch.flag("enabled")
     return _Facts(
         kernel=facts.text_or_none("release") or "",
@@ -296,6 +342,8 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
         is_in_transition=bool(patch and patch.flag("in_transition", False)),
         trouble_since=patch.texts_if_known("trouble_since") if patch else (),
         is_kernel_certain=is_release_certain(facts),
+        build=read_build(patch.inner("identity")) if patch else Build(),
+        unfinished=run.why if run and run.concerns(name) else "",
     )
 
 

@@ -56,10 +56,13 @@ class ActionModule(ActionBase):
 
 
 def patch(enabled):
-    return {"name": "fix_1", "enabled": enabled, "effective": "full" if enabled else "none", "in_transition": False}
+    known = {"name": "fix_1", "in_transition": False, "identity": {"sha256": os.environ["DIGEST"]}}
+    return dict(known, enabled=enabled, effective="full" if enabled else "none")
 """
-ENABLED = {"name": "fix_1", "enabled": True, "effective": "full", "in_transition": False}
-DISABLED = {"name": "fix_1", "enabled": False, "effective": "none", "in_transition": False}
+DIGEST = hashlib.sha256(b"patch").hexdigest()
+KNOWN = {"name": "fix_1", "in_transition": False, "identity": {"sha256": DIGEST}}
+ENABLED = {**KNOWN, "enabled": True, "effective": "full"}
+DISABLED = {**KNOWN, "enabled": False, "effective": "none"}
 # A name as a release of an older version may have it.
 RELEASE = {"format": 1, "fix": {"id": "Fix 1"}, "name": "fix-1", "supersedes": [], "fixed_in": ["6.7"]}
 
@@ -84,8 +87,7 @@ class Rollout:
             (collection / part).symlink_to(ROOT / part)
         for name in ("livepatch_facts", "livepatch_module"):
             (collection / "plugins/action" / f"{name}.py").write_text(ACTION, encoding="utf-8")
-        digest = hashlib.sha256(b"patch").hexdigest()
-        file = {"kernel_release": "6.6", "machine": "x86_64", "path": "fix_1.ko", "sha256": digest}
+        file = {"kernel_release": "6.6", "machine": "x86_64", "path": "fix_1.ko", "sha256": DIGEST}
         self.release: dict[str, t.Any] = {**RELEASE, "files": [file]}
         self.hosts: dict[str, dict[str, t.Any]] = {}
 
@@ -149,6 +151,7 @@ class Rollout:
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_PIPELINING": "1",
                 "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+                "DIGEST": DIGEST,
                 "STATES": str(self.folder / "states"),
                 "HIT": str(self.folder / "hits") + os.sep,
             },

@@ -19,7 +19,7 @@ FILE = {"kernel_release": "6.6", "machine": "x86_64", "path": "6.6/a.ko", "sha25
 RELEASE = {"format": 1, "fix": {"id": "Fix 1"}, "name": "fix_1", "files": [FILE]}
 FACTS = {"release": "6.6", "machine": "x86_64", "patches": [], "trouble": ["a warning"]}
 READ = {"ansible_facts": {"ansible_livepatch": FACTS}}
-PATCH = {"name": "fix_1", "enabled": True, "effective": "full"}
+PATCH = {"name": "fix_1", "enabled": True, "effective": "full", "identity": {"sha256": "00"}}
 
 
 @pytest.fixture(name="host")

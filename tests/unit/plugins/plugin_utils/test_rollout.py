@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import Build
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, order, outcome, waves
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Baseline, Host, Status
@@ -26,7 +27,7 @@ RELEASE = Release(
     fixed_in=("6.7",),
     files=(File("6.6", "x86_64", "00", "6.6/a.ko"), File("6.6", "aarch64", "00", "6.6/b.ko")),
 )
-READY = Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko")
+READY = Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko", build=Build("00"))
 TRIAL = replace(READY, is_due=True, is_on_trial=True)
 
 
@@ -38,7 +39,16 @@ def facts(
 
 
 def patch(name: str = "fix_1", **more: t.Any) -> dict[str, t.Any]:
-    return {"name": name, "enabled": True, "effective": "full", "in_transition": False, **more}
+    known = {"name": name, "enabled": True, "effective": "full", "in_transition": False, "identity": {"sha256": "00"}}
+    return {**known, **more}
+
+
+def with_more(read: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+    return {"ansible_facts": {"ansible_livepatch": {**read["ansible_facts"]["ansible_livepatch"], **more}}}
+
+
+RUN = {"who": "root", "since": "noon", "what": "load fix_1", "patches": ["fix_1"]}
+UNKNOWN_BUILD = "Whether the loaded patch is the release's build cannot be told."
 
 
 def result(registered: dict[str, t.Any]) -> Result:
@@ -52,8 +62,8 @@ def marked(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("read", "required", "expected"),
     [
-        (facts(), False, Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko")),
-        (facts(machine="aarch64"), False, Host("h", Status.HAS_FILE, "6.6", "6.6/b.ko")),
+        (facts(), False, READY),
+        (facts(machine="aarch64"), False, replace(READY, file="6.6/b.ko")),
         (facts(machine="riscv64"), False, Host("h", Status.NO_PATCH_FILE, "6.6")),
         (facts(release="6.5"), False, Host("h", Status.NO_PATCH_FILE, "6.5")),
         (
@@ -180,6 +190,33 @@ def test_what_is_enabled_and_not_effective_has_failed(
     assert (checked.status, checked.problem) == (status, FLAW if status is Status.FAILED else "")
 
 
+@pytest.mark.parametrize(
+    ("mark", "actions", "problem"), [(NOT_MARKED, [], UNKNOWN_BUILD), (NOT_MARKED, ["enable"], ""), (MARKED, [], "")]
+)
+def test_what_may_be_another_build_was_not_enabled_before(
+    mark: dict[str, t.Any], actions: list[str], problem: str
+) -> None:
+    unknown = result({"actions": actions, "findings": [{"reason": "build_unknown"}]})
+    checked = hosts.check(READY, result(mark), result(SKIPPED), unknown)
+    assert (checked.problem, checked.status is Status.FAILED) == (problem, bool(problem))
+    assert hosts.apply(TRIAL, unknown).problem == UNKNOWN_BUILD
+
+
+def test_the_module_tells_the_build_of_an_older_release() -> None:
+    file = {"sha256": "00", "build_id": "1a", "srcversion": "S"}
+    checked = hosts.check(READY, result(MARKED), result(SKIPPED), result({"actions": [], "file": file}))
+    assert checked.build == Build("00", "1a", "S")
+    theirs = result(facts(patch(identity={"sha256": None, "build_id": "1b"})))
+    assert hosts.effect(checked, theirs, "fix_1") == "The loaded patch is a different build than the release's."
+
+
+def test_another_build_of_the_kernel_during_the_trial() -> None:
+    before, after = (with_more(facts(patch()), kernel={"build_id": mark * 20}) for mark in ("1a", "1b"))
+    chosen = hosts.choose("h", result(before), RELEASE, False)
+    assert hosts.effect(chosen, result(before), "fix_1") == ""
+    assert hosts.effect(chosen, result(after), "fix_1").startswith(f"The build-id of the running kernel is {'1b' * 20}")
+
+
 def test_a_host_that_needs_no_file_keeps_its_problem() -> None:
     host = Host("h", Status.NO_PATCH_FILE, "6.5", problem="None.")
     assert hosts.check(host, result(SKIPPED), result({}), result(SKIPPED)) == host
@@ -280,6 +317,19 @@ def test_a_test_that_fails_is_named() -> None:
             facts(patch(trouble_since=None)),
             "Whether the kernel has had trouble since the patch was proven cannot be told.",
         ),
+        (facts(patch(identity={})), UNKNOWN_BUILD),
+        (facts(patch(identity={"sha256": None, "build_id": "1a"})), UNKNOWN_BUILD),
+        (facts(patch(identity={"sha256": "01"})), "The loaded patch is a different build than the release's."),
+        (facts(patch(), release="6.7"), "The running kernel is 6.7 and was 6.6 before the trial."),
+        (
+            with_more(facts(patch()), kernel={"build_id": "1a"}),
+            "The build-id of the running kernel is 1a and was unknown before the trial.",
+        ),
+        (
+            with_more(facts(patch()), unfinished_run=RUN),
+            "A run of root since noon has not ended: load fix_1.",
+        ),
+        (with_more(facts(patch()), unfinished_run={**RUN, "patches": ["other"]}), ""),
         (UNREACHABLE, "The host cannot be reached."),
         (
             facts({"name": "fix_1"}),
@@ -320,7 +370,7 @@ def test_what_has_become_of_a_host(host: Host, rollback: dict[str, t.Any], check
 
 def test_a_host_survives_the_way_through_ansible() -> None:
     host = replace(TRIAL, baseline=BEFORE, problem="It broke.", not_rolled_back="No route.", reboot_required=True)
-    host = replace(host, fix="Fix 1", flaw=FLAW, shortfall="It broke.")
+    host = replace(host, fix="Fix 1", flaw=FLAW, shortfall="It broke.", kernel_build_id="1a", build=Build("00", "1b"))
     assert hosts.read_host(hosts.host_data(host)) == host
     assert hosts.host_data(host)["baseline"] == {"disabled": False, "trouble": ["a warning"]}
 
@@ -412,11 +462,19 @@ ENDS = {
     "f": Host("", Status.FAILED, problem="It broke."),
     "r": Host("", Status.REFUSED, problem="It is covered."),
     "t": Host("", Status.UNTOUCHED),
+    "T": Host("", Status.UNTOUCHED, problem="No space left on device"),
+    "h": Host("", Status.HAS_FILE, problem="It was not marked."),
     "b": Host("", Status.ROLLED_BACK),
-    "B": Host("", Status.AS_BEFORE, problem="It broke."),
+    "B": Host("", Status.ROLLED_BACK, problem="It broke."),
+    "c": Host("", Status.AS_BEFORE),
+    "C": Host("", Status.AS_BEFORE, problem="It was refused."),
     "s": Host("", Status.NOT_ROLLED_BACK, problem="It broke.", not_rolled_back="No route."),
 }
-KINDS = {"p": 1, "w": 1, "e": 2, "x": 3, "n": 4, "N": 4, "a": 5, "u": 5, "f": 5, "r": 5, "s": 5, "b": 6, "B": 6, "t": 7}
+KINDS = {
+    **{"p": 1, "w": 1, "e": 2, "x": 3, "n": 4, "N": 4},
+    **dict.fromkeys("aufrsThC", 5),
+    **{"b": 6, "B": 6, "c": 6, "t": 7},
+}
 
 
 def ended(letters: str, start: int = 0) -> tuple[Host, ...]:
