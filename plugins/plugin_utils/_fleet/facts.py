@@ -34,7 +34,7 @@ class DataError(Exception):
 class Patch:
     """A loaded patch.
 
-    `effective` is `full`, `partial` or `none`. `boot` is `accepted`, `quarantined` or `trial`. `covered_by` are the
+    `effective` is `full`, `partial`, `none`, or None if it is not known. `boot` is `accepted`, `quarantined` or `trial`. `covered_by` are the
     enabled patches above it. `sha256`, `build_id` and `srcversion` tell its build, each None if it is not known. `forced`
     says whether it was enabled by force, `trouble_since` which trouble the kernel has had since it was proven; None if that is not known.
     """
@@ -42,7 +42,7 @@ class Patch:
     name: str
     enabled: bool
     in_transition: bool = False
-    effective: str = "none"
+    effective: str | None = "none"
     boot: str = "trial"
     sha256: str | None = None
     covered_by: tuple[str, ...] = ()
@@ -324,7 +324,7 @@ def _patch(patch: Reader) -> Patch:
         name=patch.text("name"),
         enabled=patch.flag("enabled"),
         in_transition=patch.flag("in_transition", False),
-        effective=patch.choice("effective", ("full", "partial", "none")),
+        effective=patch.choice("effective", ("full", "partial", "none")) if patch.has("effective") else None,
         boot=patch.choice("boot", ("accepted", "quarantined", "trial")) if patch.has("boot") else "trial",
         sha256=identity.text_or_none("sha256"),
         covered_by=tuple(dict.fromkeys(above)),

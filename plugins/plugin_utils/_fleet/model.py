@@ -257,6 +257,9 @@ def _effect(patch: Patch) -> dict[str, str]:
     """The status of an enabled patch, with a sentence."""
     if patch.in_transition:
         return {words.IN_TRANSITION: f"{patch.name} is being enabled."}
+    if patch.effective is None:
+        why = f"{patch.name} is enabled, and whether its functions are live cannot be told."
+        return {words.PARTLY_EFFECTIVE: why}
     above = listed(patch.covered_by) or "newer patches"
     if patch.effective == "none":
         return {words.NOT_EFFECTIVE: f"{patch.name} is enabled, but all of its functions are covered by {above}."}

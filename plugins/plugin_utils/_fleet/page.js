@@ -37,7 +37,7 @@
       name: pool[title], enabled, moving, effective, boot, build,
     }));
     host.stacks = stacks === null ? [] : pool[stacks];
-    host.live = host.patches.filter((patch) => patch.enabled && patch.effective !== "none").map((patch) => patch.name).join(", ");
+    host.live = host.patches.filter((patch) => patch.enabled && ["full", "partial"].includes(patch.effective)).map((patch) => patch.name).join(", ");
     const words = has.map((place) => statuses[place].label);
     host.text = [name, kernel, host.why, host.live, ...words, ...host.notes].join("\n").toLowerCase();
     return host;
@@ -209,7 +209,7 @@
   }
 
   function patchLine(patch) {
-    const effect = { full: "effective", partial: "partly effective", none: "not effective" }[patch.effective];
+    const effect = { full: "effective", partial: "partly effective", none: "not effective", null: "effect unknown" }[patch.effective];
     const boot = { accepted: "accepted", quarantined: "in quarantine", trial: "on trial" }[patch.boot];
     const states = [
       patch.enabled ? "enabled" : "not enabled", patch.moving && "in transition", patch.enabled && effect, patch.enabled && boot,

@@ -69,7 +69,10 @@ STATUSES = (
     ),
     Status(NOT_EFFECTIVE, "not effective", BAD, "The patch is enabled, but none of its functions is live."),
     Status(
-        PARTLY_EFFECTIVE, "partly effective", CAUTION, "The patch is enabled, but not all of its functions are live."
+        PARTLY_EFFECTIVE,
+        "partly effective",
+        CAUTION,
+        "The patch is enabled, but not all of its functions are live, or that cannot be told.",
     ),
     Status(
         DRIFTED,

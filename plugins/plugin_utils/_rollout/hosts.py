@@ -67,6 +67,8 @@ _NOT_PROVEN = frozenset({"unproven", "interrupted_run"})
 _OF_UNKNOWN_BUILD = frozenset({"build_unknown"})
 """The finding of a patch that is enabled and may be another build than the file."""
 
+_UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -269,6 +271,8 @@ def _flaw(facts: _Facts) -> str:
         return "The patch is not loaded any more."
     if facts.is_in_transition:
         return "The patch is in transition."
+    if facts.effective == _UNKNOWN:
+        return "Whether its functions are live cannot be told."
     if facts.effective != "full":
         return "Not all of its functions are live."
     if facts.trouble_since is None:
@@ -312,7 +316,7 @@ def _with_reboot(host: Host, result: Result) -> Host:
 class _Facts:
     """What a rollout needs of a host's facts.
 
-    `effective` is `None` if the patch is not loaded, `trouble_since` if nobody can tell what the kernel has had since
+    `effective` is `None` if the patch is not loaded, _UNKNOWN if the facts do not tell it, `trouble_since` if nobody can tell what the kernel has had since
     the patch was proven. `unfinished` is a sentence on a run that changes the patch and has not ended.
     """
 
@@ -338,7 +342,7 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
         machine=facts.text_or_none("machine") or "",
         build_id=build_id_of(facts),
         baseline=Baseline(disabled, facts.texts("trouble")),
-        effective=(patch.text_or_none("effective") or "none") if patch else None,
+        effective=(patch.text_or_none("effective") or _UNKNOWN) if patch else None,
         is_in_transition=bool(patch and patch.flag("in_transition", False)),
         trouble_since=patch.texts_if_known("trouble_since") if patch else (),
         is_kernel_certain=is_release_certain(facts),

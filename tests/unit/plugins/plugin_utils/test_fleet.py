@@ -74,6 +74,16 @@ def test_what_an_older_release_does_not_tell_is_not_protected() -> None:
     assert host.why == "fix-1: Whether the loaded lp is the release's build cannot be told."
 
 
+def test_a_patch_of_unknown_effect_makes_nobody_else_unprotected() -> None:
+    data = facts(patch(), patch("agent", effective=None))
+    host = host_of(data, release())
+    assert (host.headline, host.is_protected) == ("protected", True)
+    assert (host_of(data).headline, host_of(facts(patch())).headline) == ("partly_effective", "effective")
+    why = "agent is enabled, and whether its functions are live cannot be told."
+    assert host_of(data).why == why and host_of(data, release(name="agent")).why == f"fix-1: {why}"
+    assert not host_of(data, release(name="agent")).is_protected
+
+
 def unfinished(*patches: str) -> dict[str, t.Any]:
     return {"who": "root, process 1", "what": "load lp", "since": "2026-11-25T07:00:00Z", "patches": list(patches)}
 
@@ -151,6 +161,8 @@ HAS_PART: dict[str, t.Any] = {"effective": "partial", "covered": [{"by": ["new"]
         (facts(patch(enabled=False, effective="none")), ["not_applied"]),
         (facts(patch(**COVERED_BY_NEW)), ["not_effective", "accepted"]),
         (facts(patch(**HAS_PART)), ["partly_effective", "accepted"]),
+        (facts(patch(effective=None)), ["partly_effective", "accepted"]),
+        (facts(patch(), patch("agent", effective=None)), ["protected", "accepted"]),
         (facts(patch(in_transition=True)), ["in_transition", "accepted"]),
         (facts(patch(in_transition=True, enabled=False, effective="none")), ["not_applied", "in_transition"]),
         (facts(patch(sha256=OTHER_SHA)), ["drifted", "accepted"]),

@@ -166,6 +166,7 @@ FLAW = "Not all of its functions are live."
     [
         ((patch(),), ""),
         ((patch(effective="none"),), FLAW),
+        ((patch(effective=None),), "Whether its functions are live cannot be told."),
         ((patch(in_transition=True),), "The patch is in transition."),
         ((), "The patch is not loaded any more."),
     ],
