@@ -42,6 +42,9 @@ class Build:
     srcversion: str | None = None
 
 
+NO_BUILD = Build()
+
+
 def read_build(data: Reader) -> Build:
     """The marks in the data. Raises DataError."""
     return Build(data.text_or_none("sha256"), data.text_or_none("build_id"), data.text_or_none("srcversion"))
@@ -49,7 +52,7 @@ def read_build(data: Reader) -> Build:
 
 def build_of(marked: Marked | None) -> Build:
     """The marks of a patch or of a file, none for `None`."""
-    return Build(marked.sha256, marked.build_id, marked.srcversion) if marked else Build()
+    return Build(marked.sha256, marked.build_id, marked.srcversion) if marked else NO_BUILD
 
 
 def compare(one: Marked, other: Marked) -> str:

@@ -34,9 +34,10 @@ class DataError(Exception):
 class Patch:
     """A loaded patch.
 
-    `effective` is `full`, `partial`, `none`, or None if it is not known. `boot` is `accepted`, `quarantined` or `trial`. `covered_by` are the
-    enabled patches above it. `sha256`, `build_id` and `srcversion` tell its build, each None if it is not known. `forced`
-    says whether it was enabled by force, `trouble_since` which trouble the kernel has had since it was proven; None if that is not known.
+    `effective` is `full`, `partial`, `none`, or None if it is not known. `boot` is `accepted`, `quarantined` or
+    `trial`. `covered_by` are the enabled patches above it. `sha256`, `build_id` and `srcversion` tell its build, each
+    None if it is not known. `forced` says whether it was enabled by force, `trouble_since` which trouble the kernel has
+    had since it was proven; None if that is not known.
     """
 
     name: str

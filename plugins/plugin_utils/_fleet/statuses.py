@@ -78,8 +78,8 @@ STATUSES = (
         DRIFTED,
         "drifted",
         CAUTION,
-        "The loaded patch, or the one that the next boot loads, is a different build than the release's, or that cannot be "
-        "told.",
+        "The loaded patch, or the one that the next boot loads, is a different build than the release's, or that "
+        "cannot be told.",
     ),
     Status(
         IN_TRANSITION,

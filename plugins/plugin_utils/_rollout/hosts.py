@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import (
+    NO_BUILD,
     UNKNOWN_BUILD,
     Build,
     build_of,
@@ -108,7 +109,7 @@ class Host:
     flaw: str = ""
     shortfall: str = ""
     kernel_build_id: str | None = None
-    build: Build = Build()
+    build: Build = NO_BUILD
 
     @property
     def is_needless(self) -> bool:
@@ -316,8 +317,9 @@ def _with_reboot(host: Host, result: Result) -> Host:
 class _Facts:
     """What a rollout needs of a host's facts.
 
-    `effective` is `None` if the patch is not loaded, _UNKNOWN if the facts do not tell it, `trouble_since` if nobody can tell what the kernel has had since
-    the patch was proven. `unfinished` is a sentence on a run that changes the patch and has not ended.
+    `effective` is `None` if the patch is not loaded, _UNKNOWN if the facts do not tell it, `trouble_since` if nobody
+    can tell what the kernel has had since the patch was proven. `unfinished` is a sentence on a run that changes the
+    patch and has not ended.
     """
 
     kernel: str
@@ -328,7 +330,7 @@ class _Facts:
     is_in_transition: bool
     trouble_since: tuple[str, ...] | None = ()
     is_kernel_certain: bool = True
-    build: Build = Build()
+    build: Build = NO_BUILD
     unfinished: str = ""
 
 
@@ -346,7 +348,7 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
         is_in_transition=bool(patch and patch.flag("in_transition", False)),
         trouble_since=patch.texts_if_known("trouble_since") if patch else (),
         is_kernel_certain=is_release_certain(facts),
-        build=read_build(patch.inner("identity")) if patch else Build(),
+        build=read_build(patch.inner("identity")) if patch else NO_BUILD,
         unfinished=run.why if run and run.concerns(name) else "",
     )
 

@@ -472,9 +472,13 @@ ENDS = {
     "s": Host("", Status.NOT_ROLLED_BACK, problem="It broke.", not_rolled_back="No route."),
 }
 KINDS = {
-    **{"p": 1, "w": 1, "e": 2, "x": 3, "n": 4, "N": 4},
+    **dict.fromkeys("pw", 1),
+    "e": 2,
+    "x": 3,
+    **dict.fromkeys("nN", 4),
     **dict.fromkeys("aufrsThC", 5),
-    **{"b": 6, "B": 6, "c": 6, "t": 7},
+    **dict.fromkeys("bBc", 6),
+    "t": 7,
 }
 
 
