@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import NO_BUILD, build_of, flaw_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, listed
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
 
@@ -45,6 +46,9 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     boots = f"the kernel {kernel} will boot"
     if kernel in release.fixed_in:
         return Verdict(True, f"{has_now} {boots}, which contains the fix.")
+    flaw = _why_unknown(patch, facts, release)
+    if flaw:
+        return Verdict(False, f"{has_now} whether it protects cannot be told: {flaw} Look at the host.")
     if not is_effective:
         above = listed(patch.covered_by) or "other patches"
         return Verdict(False, f"{has_now} not effective: {above} cover it, with the fix or without. {RAISE}")
@@ -59,6 +63,14 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     if doubt:
         return Verdict(follows, f"{has_now} {boots} again, but {doubt}")
     return Verdict(True, f"{has_now} {boots} again and load it.")
+
+
+def _why_unknown(patch: Patch, facts: Facts, release: Release) -> str:
+    """Why nobody can tell whether the enabled patch is the fix, as a sentence; empty if that is known."""
+    if patch.effective is None:
+        return "nothing shows which of its functions are live."
+    file = release.file_for(facts.release, facts.machine, facts.kernel_build_id)
+    return flaw_of(patch, file) if file and build_of(file) != NO_BUILD else ""
 
 
 def _on_another_kernel(begins: str, release: Release, follows: bool) -> Verdict:

@@ -39,6 +39,8 @@ NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
         ),
         (COVERED, {}, "6.6", False, "fix-1 is enabled on the kernel 6.6, and not effective: top cover it,"),
         (replace(COVERED, effective="partial"), {}, "6.8", False, "Raise it (on_covered: unstack), or check the"),
+        (replace(ACCEPTED, effective=None), {}, "6.6", False, "cannot be told: nothing shows which of its functions are"),
+        (replace(ACCEPTED, effective=None), {}, "6.9", True, "will boot, which contains the fix."),
         (COVERED, {}, "6.9", True, "fix-1 is enabled on the kernel 6.6, and the kernel 6.9 will boot, which contains"),
         (ACCEPTED, HELD, "6.6", False, "too many boots were unhealthy."),
         (
@@ -105,3 +107,17 @@ def test_files_for_several_builds_are_files() -> None:
     builds = tuple(replace(RELEASE.files[0], kernel_release="6.7", kernel_build_id=build) for build in ("aa", "bb"))
     facts = Facts("6.6", "x86_64", patches=(TRIAL,))
     assert judge(facts, replace(RELEASE, files=builds), "6.7", follows=True).is_safe
+
+
+@pytest.mark.parametrize(
+    ("build_id", "says"),
+    [
+        ("aa", "will boot again and load it."),
+        ("bb", "The loaded patch is a different build than the release's. Look at the host."),
+        (None, "Whether the loaded patch is the release's build cannot be told. Look at the host."),
+    ],
+)
+def test_another_build_of_the_name_is_not_the_fix(build_id: str | None, says: str) -> None:
+    release = replace(RELEASE, files=(File("6.6", "x86_64", build_id="aa"),))
+    verdict = judge(Facts("6.6", "x86_64", patches=(replace(ACCEPTED, build_id=build_id),)), release, "6.6", False)
+    assert (verdict.is_safe, verdict.says.endswith(says)) == (build_id == "aa", True), verdict
