@@ -25,8 +25,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json, summary_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError, release_trouble
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import load_yaml, release_path

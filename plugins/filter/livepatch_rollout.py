@@ -10,8 +10,9 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, read_facts
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import read_facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_boot import judge as judge_boot
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given, hosts, order, outcome, waves
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result

@@ -12,8 +12,8 @@ import csv
 import io
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Standing
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 
 COLUMNS = (
     "host",

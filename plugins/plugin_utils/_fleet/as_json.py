@@ -12,8 +12,8 @@ import json
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
 
 FORMAT = 1

@@ -12,7 +12,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, Reader
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import Reader
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 
 SAME, DIFFERENT, UNKNOWN = "same", "different", "unknown"

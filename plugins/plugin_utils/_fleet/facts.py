@@ -8,26 +8,17 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import Reader, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import (
     StoredPatch,
-    accepted_notes,
     read_accepted,
     read_stored,
 )
-
-LONGEST_TEXT = 500
-_LINE_BREAKS = re.compile(r"[\t-\r]+")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
-
-class DataError(Exception):
-    """The data are not valid. The message is a sentence that says what is wrong with them."""
 
 
 @dataclass(frozen=True)
@@ -125,107 +116,6 @@ class Facts:
         return next((patch for patch in self.patches if patch.name == name), None)
 
 
-def printable(text: str) -> str:
-    """The text on one line of at most LONGEST_TEXT characters, without characters that could disguise it."""
-    # Joined, because Ansible's strings may be of a subclass of str. The result is plain data.
-    clean = _UNPRINTABLE.sub("\ufffd", _LINE_BREAKS.sub(" ", "".join(text)))
-    return clean if len(clean) <= LONGEST_TEXT else clean[: LONGEST_TEXT - 1] + "…"
-
-
-def time_of(value: t.Any) -> datetime:
-    """The time of a text like `2026-11-25T07:33:31Z`, in UTC. Raises ValueError.
-
-    A datetime is taken as well, because YAML makes one of such a text.
-    """
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=timezone.utc)
-    try:
-        return moment.astimezone(timezone.utc)
-    except OverflowError as error:
-        raise ValueError(str(error)) from error
-
-
-def time_text(moment: datetime) -> str:
-    """The time as a text that `time_of` reads."""
-    return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-class Reader:
-    """Takes typed values out of a mapping. Each method raises DataError if a value has another type."""
-
-    def __init__(self, data: t.Any, what: str) -> None:
-        if not isinstance(data, Mapping):
-            raise DataError(f"{what} is not a dictionary.")
-        self._data = data
-        self._what = what
-
-    def text(self, key: str) -> str:
-        value = self.text_or_none(key)
-        if not value:
-            raise DataError(f"{self._what} has no {key}.")
-        return value
-
-    def text_or_none(self, key: str) -> str | None:
-        value = self._data.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise DataError(f"{key} in {self._what} is not a string.")
-        return printable(value)
-
-    def flag(self, key: str, default: bool | None = None) -> bool:
-        value = self._data.get(key, default)
-        if not isinstance(value, bool):
-            raise DataError(f"{key} in {self._what} is not a boolean.")
-        return value
-
-    def number(self, key: str, default: int | None = None) -> int:
-        value = self._data.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
-            raise DataError(f"{key} in {self._what} is not a number.")
-        return int(value)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self._list(key)
-        if not all(isinstance(value, str) for value in values):
-            raise DataError(f"{key} in {self._what} has entries that are not strings.")
-        return tuple(printable(value) for value in values)
-
-    def texts_if_known(self, key: str) -> tuple[str, ...] | None:
-        """The texts; None if the value is null. Facts of an older version lack the key, and have no texts."""
-        return None if key in self._data and self._data[key] is None else self.texts(key)
-
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self.text(key)
-        if value not in choices:
-            raise DataError(f"{key} in {self._what} has an unknown value.")
-        return value
-
-    def inner(self, key: str) -> Reader:
-        """The mapping under this key. It is empty if the key is missing."""
-        value = self._data.get(key)
-        return Reader({} if value is None else value, f"{key} in {self._what}")
-
-    def each(self, key: str) -> list[Reader]:
-        """The mappings of the list under this key. It is empty if the key is missing."""
-        return [Reader(entry, f"an entry of {key} in {self._what}") for entry in self._list(key)]
-
-    def value(self, key: str) -> t.Any:
-        return self._data.get(key)
-
-    def has(self, key: str) -> bool:
-        return self._data.get(key) is not None
-
-    def _list(self, key: str) -> Sequence[t.Any]:
-        values = self._data.get(key)
-        if values is None:
-            return []
-        if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-            raise DataError(f"{key} in {self._what} is not a list.")
-        return values
-
-
 def read_facts(data: t.Any) -> Facts:
     """The facts of a host. Raises DataError if they are not valid, because a guess is worse than no facts."""
     facts = Reader(data, "ansible_facts.livepatch")
@@ -250,7 +140,7 @@ def read_facts(data: t.Any) -> Facts:
             *_kernel_notes(facts),
             *_transition_notes(facts),
             *_boot_notes(boot, facts.text("release"), build_id_of(facts)),
-            *accepted_notes(accepted, patches),
+            *_accepted_notes(accepted, patches),
             *_other_notes(facts),
         ),
         doubt=doubt,
@@ -392,3 +282,14 @@ def listed(texts: Sequence[str], most: int = 5) -> str:
     """The first texts, separated by commas, and how many more there are."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
+
+
+def _accepted_notes(accepted: Sequence[StoredPatch], patches: Sequence[Patch]) -> t.Iterator[str]:
+    """What the next boot will not have as it is now."""
+    covered_now = {patch.name: patch.covered_by for patch in patches}
+    for stored in accepted:
+        above = [name for name in stored.covered_by if name not in covered_now.get(stored.name, ())]
+        if stored.flaw:
+            yield f"{stored.name} is accepted, and the next boot may not load it. {stored.flaw}"
+        if above:
+            yield f"The next boot loads {', '.join(above)} above {stored.name}, with its fix or without."

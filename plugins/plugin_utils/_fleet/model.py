@@ -21,14 +21,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution
     cautions,
     why_too_old,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
-    DataError,
-    Facts,
-    Patch,
-    listed,
-    printable,
-    read_facts,
-)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, listed, read_facts
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import StoredPatch
 

@@ -12,7 +12,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, Reader
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader
 
 FORMAT = 1
 _BUILD_ID = re.compile(r"[0-9a-fA-F]{8,128}")

@@ -12,8 +12,7 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Patch, Reader
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,3 @@ def _failures(patch: Reader, results: Sequence[tuple[str, Reader]]) -> t.Iterato
         is_same = name == patch.text("name") and since == patch.text_or_none("since")
         if is_same and result.text("outcome") in ("failed", "skipped"):
             yield f"This boot has not loaded it: {result.text_or_none('why') or 'the reason is unknown.'}"
-
-
-def accepted_notes(accepted: Sequence[StoredPatch], patches: Sequence[Patch]) -> t.Iterator[str]:
-    """What the next boot will not have as it is now."""
-    covered_now = {patch.name: patch.covered_by for patch in patches}
-    for stored in accepted:
-        above = [name for name in stored.covered_by if name not in covered_now.get(stored.name, ())]
-        if stored.flaw:
-            yield f"{stored.name} is accepted, and the next boot may not load it. {stored.flaw}"
-        if above:
-            yield f"The next boot loads {', '.join(above)} above {stored.name}, with its fix or without."

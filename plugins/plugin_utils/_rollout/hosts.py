@@ -26,12 +26,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds 
     read_build,
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
-    DataError,
-    Reader,
     build_id_of,
     is_release_certain,
     unfinished_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, kernel_name
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
 

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 import yaml
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import FORMAT, Release, read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import (
     FIX,

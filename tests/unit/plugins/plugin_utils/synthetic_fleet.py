@@ -11,8 +11,8 @@ import random
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
 
 Plain = dict[str, t.Any]

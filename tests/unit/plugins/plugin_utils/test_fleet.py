@@ -18,15 +18,15 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import read_facts
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Host, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import (
     LONGEST_TEXT,
     DataError,
     printable,
-    read_facts,
     time_of,
     time_text,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Host, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 

@@ -12,8 +12,9 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError, read_facts, time_text
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import read_facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.test_fleet import (

@@ -15,8 +15,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
