@@ -209,7 +209,9 @@ def test_trouble_in_the_middle_is_undone_or_told(situation: Situation, trouble: 
         if not result.get("failed"):
             assert case.reached()
             return
-        if case.wanted.on_covered != OnCovered.ALLOW:
+        # Where nothing shows CONFIG_LIVEPATCH_STACK, the kernel may not let a patch come back: that is told.
+        is_told = case.kernel.hidden and result.get("not_restored")
+        if case.wanted.on_covered != OnCovered.ALLOW and not is_told:
             for function, stack in case.stacks_before.items():
                 assert case.stacks()[function][-1] == stack[-1]
         if result.get("not_restored"):
