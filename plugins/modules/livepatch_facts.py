@@ -197,7 +197,9 @@ ansible_facts:
             - V(null) if it does not.
           returned: always
           type: str
-          sample: "The configuration is not that of the running kernel: CONFIG_LIVEPATCH is not set in /boot/config-6.12.48-amd64, but the kernel shows klp_ftrace_handler in /proc/kallsyms."
+          sample: >-
+            The configuration is not that of the running kernel: CONFIG_LIVEPATCH is not set in /boot/config-6.12.48-amd64, but the kernel shows
+            klp_ftrace_handler in /proc/kallsyms.
         config:
           description:
             - The eight options that openEuler's documentation asks for, by name, each with RV(ignore:set), RV(ignore:value) and
@@ -479,7 +481,9 @@ ansible_facts:
               type: str
               sample: livepatch=off is on the kernel's command line.
             results:
-              description: What became of each patch in this boot that was accepted then. Empty if RV(ansible_facts.ansible_livepatch.boot.nothing) was mended since.
+              description: >-
+                What became of each patch in this boot that was accepted then. Empty if RV(ansible_facts.ansible_livepatch.boot.nothing) was
+                mended since.
               returned: always
               type: list
               elements: dict
