@@ -16,7 +16,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     UNKNOWN_OWNER,
-    Identity,
     LoadedPatch,
     Snapshot,
 )
@@ -75,7 +74,7 @@ class Books:
         if self.copy_of(patch) or patch.name in self.unrecorded:
             return True
         accepted = (entry for entry in self.boot.due(kernel) if entry.name == patch.name)
-        return any(patch.identity.compare(_identity(entry.patch_file)) == "same" for entry in accepted)
+        return any(patch.identity.compare(entry.identity) == "same" for entry in accepted)
 
     def identify(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with what the kernel does not know: the digest of each patch that this collection loaded, and
@@ -88,7 +87,3 @@ class Books:
         identity = replace(patch.identity, sha256=copy.sha256 or None) if copy else patch.identity
         owner = patch.owner or (None if self.claim(patch, kernel) else UNKNOWN_OWNER)
         return replace(patch, identity=identity, owner=owner)
-
-
-def _identity(patch_file: t.Mapping[str, t.Any]) -> Identity:
-    return Identity(patch_file.get("build_id"), patch_file.get("srcversion"))

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 
 UNHEALTHY_BOOTS = 3
 """After so many unhealthy boots in a row nothing is loaded any more."""
@@ -38,6 +39,11 @@ class Accepted:
     def kernel(self) -> KernelId:
         """The kernel that it is accepted for."""
         return KernelId(self.release, self.kernel_build_id)
+
+    @property
+    def identity(self) -> Identity:
+        """What tells its build."""
+        return Identity(self.patch_file.get("build_id"), self.patch_file.get("srcversion"), self.sha256)
 
 
 @dataclass(frozen=True)

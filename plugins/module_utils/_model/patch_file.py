@@ -42,6 +42,11 @@ class Signature:
     readable: bool = True
 
 
+def release_in(vermagic: str) -> str:
+    """The kernel release that a module was built for: the first word of its vermagic."""
+    return vermagic.split(" ", 1)[0]
+
+
 @dataclass(frozen=True)
 class TargetBuild:
     """The build of a module for which a patch was made."""
@@ -53,7 +58,7 @@ class TargetBuild:
 
     @property
     def release(self) -> str:
-        return self.vermagic.split(" ", 1)[0]
+        return release_in(self.vermagic)
 
     @property
     def identity(self) -> Identity:
@@ -94,8 +99,8 @@ class PatchFile:
 
     @property
     def release(self) -> str:
-        """The kernel release that the file was built for: the first word of its vermagic."""
-        return self.vermagic.split(" ", 1)[0]
+        """The kernel release that the file was built for."""
+        return release_in(self.vermagic)
 
     @property
     def kernel(self) -> KernelId:

@@ -16,7 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -244,13 +244,9 @@ def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
     loaded = snapshot.patch(name)
     if entry is None and loaded is None:
         return NOTHING
-    if entry is None or (loaded and loaded.identity.compare(_identity(entry)) == "different"):
+    if entry is None or (loaded and loaded.identity.compare(entry.identity) == "different"):
         return AtBoot.TRIAL
     return "quarantined" if boot.quarantine_of(entry.sha256) else AtBoot.ACCEPTED
-
-
-def _identity(entry: Accepted) -> Identity:
-    return Identity(entry.patch_file.get("build_id"), entry.patch_file.get("srcversion"), entry.sha256)
 
 
 def covered_at_boot(boot: Acceptance, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
@@ -270,7 +266,7 @@ def _replaces(entry: Accepted, snapshot: Snapshot) -> frozenset[Function] | None
     except (KeyError, TypeError):
         functions = None
     patch = snapshot.patch(entry.name)
-    if functions is None and patch and patch.identity.compare(_identity(entry)) == "same":
+    if functions is None and patch and patch.identity.compare(entry.identity) == "same":
         functions = patch.functions or None
     return None if functions is None else frozenset(functions)
 
