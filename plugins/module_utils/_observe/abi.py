@@ -108,10 +108,12 @@ def _without_sysfs(files: Files, by_config: Detected | None) -> Detected:
 
 def _against_config(by_config: Detected, by_kernel: Detected) -> Detected:
     said = by_config.why.rstrip(".") if by_config.why else by_config.evidence[0]
-    return by_kernel._replace(
-        contradiction=f"The configuration is not that of the running kernel: {said}, but the kernel shows "
-        f"{by_kernel.evidence[0]}."
-    )
+    return by_kernel._replace(contradiction=of_another_kernel(f"{said}, but the kernel shows {by_kernel.evidence[0]}"))
+
+
+def of_another_kernel(why: str) -> str:
+    """The sentence on a configuration that contradicts the kernel; `why` is a clause."""
+    return f"The configuration is not that of the running kernel: {why}."
 
 
 def _by_config(path: str, config: dict[str, str]) -> Detected:

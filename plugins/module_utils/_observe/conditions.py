@@ -101,7 +101,7 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     kallsyms = known(files.bytes(KALLSYMS))
     names = {(function.object, function.name) for function in functions}
     built_in = _built_in(files, release)
-    dependencies = known(files.text(f"/lib/modules/{release}/modules.dep"))
+    installed = _installed(files, release)
     keys = known(files.text("/proc/keys"))
     return Conditions(
         symbols=None if kallsyms is None else find_symbols(kallsyms, names),
@@ -109,9 +109,9 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         traced=read_traced(files),
         ftrace_enabled=known(files.flag(FTRACE_ENABLED)),
         ftrace_failed=ftrace_has_failed(files),
-        loadable=None if dependencies is None else _loadable(dependencies),
+        loadable=None if installed is None else _module_names(installed),
         built_in=built_in,
-        added=_module_names("\n".join(added_paths(dependencies or ""))),
+        added=_module_names(added_paths(installed or ())),
         targets=read_targets(files, {owner for owner, _name in names}),
         modules_disabled=known(files.flag(MODULES_DISABLED)),
         sig_enforce=_yes(known(files.text("/sys/module/module/parameters/sig_enforce"))),
@@ -128,16 +128,20 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
 
 
 def _built_in(files: Files, release: str) -> frozenset[str]:
-    return _module_names(known_or(files.text(f"/lib/modules/{release}/modules.builtin"), ""))
+    return _module_names(known_or(files.text(f"/lib/modules/{release}/modules.builtin"), "").split())
 
 
-def _loadable(dependencies: str) -> frozenset[str]:
-    return _module_names("\n".join(line.partition(":")[0] for line in dependencies.splitlines()))
+def _installed(files: Files, release: str) -> list[str] | None:
+    """The paths of the modules in modules.dep, below /lib/modules/RELEASE; None if it cannot be read."""
+    dependencies = known(files.text(f"/lib/modules/{release}/modules.dep"))
+    if dependencies is None:
+        return None
+    return [path for path in (line.partition(":")[0] for line in dependencies.splitlines()) if path]
 
 
-def _module_names(paths: str) -> frozenset[str]:
+def _module_names(paths: t.Iterable[str]) -> frozenset[str]:
     """The names of modules from the paths of their files, which may be compressed."""
-    return frozenset(os.path.basename(path).partition(".ko")[0].replace("-", "_") for path in paths.split())
+    return frozenset(os.path.basename(path).partition(".ko")[0].replace("-", "_") for path in paths)
 
 
 def _yes(text: str | None) -> bool | None:

@@ -37,6 +37,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi i
     SYSFS,
     detect_abi,
     detect_stacking,
+    of_another_kernel,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import (
     MODULE_PLTS,
@@ -122,7 +123,7 @@ def _read_once(files: Files) -> Snapshot:
         stacking_enforced, reason = detect_stacking(None if contradiction else config_path, config, patches)
         evidence.append(reason)
         if stacking_enforced is False and config.get("CONFIG_LIVEPATCH_STACK") == "y":
-            contradiction = contradiction or f"The configuration is not that of the running kernel: {reason}."
+            contradiction = contradiction or of_another_kernel(reason)
     elif abi == PER_TASK:
         patches = _order_by_stack_order(sources, patches)
     is_configured = config_path is not None and contradiction is None

@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
     known,
     known_or,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import SYSFS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.notes import (
     DamagedNotes,
     Note,
@@ -51,8 +52,6 @@ VMCOREINFO = b"VMCOREINFO"
 BUILD_SALT = 0x100
 """The type of a note of Linux that has CONFIG_BUILD_SALT (include/linux/build-salt.h). Debian and Fedora set that to
 the release."""
-
-LIVE_PATCHES = "/sys/kernel/livepatch"
 
 _ELF64 = b"\x7fELF\x02"
 
@@ -116,7 +115,7 @@ def _witness(files: Files, shown: str, notes: Reading[bytes]) -> Witness | None:
     is_installed = _is_installed(files, shown)
     if is_installed and not others:
         return None
-    if not known_or(files.folders(LIVE_PATCHES), []):
+    if not known_or(files.folders(SYSFS), []):
         return None
     release = _of_crash_dumps(files)
     if release:

@@ -51,7 +51,6 @@ def read_targets(files: Files, names: t.Collection[str]) -> dict[str, LoadedTarg
     }
 
 
-def added_paths(dependencies: str) -> list[str]:
-    """The paths in modules.dep of modules that did not come with the kernel."""
-    paths = (line.partition(":")[0] for line in dependencies.splitlines())
+def added_paths(paths: t.Iterable[str]) -> list[str]:
+    """Those of the paths below /lib/modules/RELEASE of modules that did not come with the kernel."""
     return [path for path in paths if path.startswith(_ADDED)]
