@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader
 
 FORMAT = 1
-_BUILD_ID = re.compile(r"[0-9a-fA-F]{8,128}")
 CONTAINED = "contained"
 """In `supersedes`: all patches that the patch contains."""
 
@@ -134,9 +133,9 @@ def _read_file(file: Reader) -> File:
 
 def _build_id(file: Reader, key: str) -> str | None:
     value = file.text_or_none(key)
-    if value and not _BUILD_ID.fullmatch(value):
+    if value and not build_id_or_none(value):
         raise DataError(f"{key} of a file is not a build-id in hex.")
-    return value.lower() if value else None
+    return build_id_or_none(value)
 
 
 def kernel_name(name: str) -> str:
