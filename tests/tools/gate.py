@@ -54,17 +54,20 @@ def lint() -> None:
     side_by_side(commands, os.cpu_count() or 1, WORK / "lint", cwd=staged, env=environ)
 
 
+def pytest(*arguments: str) -> None:
+    """Run pytest in the staged copy of the checkout."""
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
+    run([tools() / "bin" / "python", "-m", "pytest", *arguments], cwd=staging.tree(), env=environ)
+
+
 def unit() -> None:
     """pytest with the coverage of the lines and branches of plugins/; with TESTS, the tests that it names alone."""
-    staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    pytest: list[str | Path] = [tools() / "bin" / "python", "-m", "pytest"]
     named = os.environ.get("TESTS", "").split()
     if named:
-        run([*pytest, "--no-cov", *named], cwd=staged, env=environ)
+        pytest("--no-cov", *named)
         return
     report = WORK / "coverage.json"
-    reports = ["--cov", "--cov-report=term-missing", f"--cov-report=json:{report}"]
-    run([*pytest, *IN_PARALLEL, *reports, f"--ignore={PLAYS}"], cwd=staged, env=environ)
+    pytest(*IN_PARALLEL, "--cov", "--cov-report=term-missing", f"--cov-report=json:{report}", f"--ignore={PLAYS}")
     hold_coverage(json.loads(report.read_text(encoding="utf-8"))["totals"])
 
 
@@ -82,8 +85,7 @@ def hold_coverage(totals: dict[str, float]) -> None:
 
 def plays() -> None:
     """pytest of what only Ansible itself can show, each test with whole playbooks: roles, playbooks and examples."""
-    staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    run([tools() / "bin" / "python", "-m", "pytest", "--no-cov", *IN_PARALLEL, PLAYS], cwd=staged, env=environ)
+    pytest("--no-cov", *IN_PARALLEL, PLAYS)
 
 
 def sanity() -> None:
@@ -177,9 +179,7 @@ def molecule() -> None:
 
 def fuzz() -> None:
     """All property tests, with the long profile of tests/unit/conftest.py."""
-    staged, environ = staging.tree(), tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    options = ["--no-cov", "-m", "hypothesis", "--hypothesis-profile=long"]
-    run([tools() / "bin" / "python", "-m", "pytest", *IN_PARALLEL, *options], cwd=staged, env=environ)
+    pytest("--no-cov", *IN_PARALLEL, "-m", "hypothesis", "--hypothesis-profile=long")
 
 
 def stand_in() -> None:
