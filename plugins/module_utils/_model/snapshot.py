@@ -63,19 +63,27 @@ class Identity:
     def compare(self, other: Identity) -> str:
         """Return `same`, `different` or, where the two have no mark in common, `unknown`.
 
-        The digest decides first if it is equal, else the build-id: a stripped copy of a file has another digest
-        and the same code.
+        A signed or stripped copy of a file has another digest and the same build-id. Equal sources have one srcversion,
+        whatever they are compiled with: it decides only where nothing else does.
         """
-        if self.sha256 and self.sha256 == other.sha256:
+        if _equal(self.sha256, other.sha256):
             return "same"
-        for mine, theirs in ((self.build_id, other.build_id), (self.srcversion, other.srcversion)):
+        for mine, theirs in (
+            (self.build_id, other.build_id),
+            (self.sha256, other.sha256),
+            (self.srcversion, other.srcversion),
+        ):
             if mine and theirs:
-                return "same" if mine == theirs else "different"
-        return "different" if self.sha256 and other.sha256 else "unknown"
+                return "same" if _equal(mine, theirs) else "different"
+        return "unknown"
 
     def __str__(self) -> str:
         marks = (("build-id", self.build_id), ("srcversion", self.srcversion), ("sha256", self.sha256))
         return ", ".join(f"{name} {value}" for name, value in marks if value) or "no mark"
+
+
+def _equal(mark: str | None, other: str | None) -> bool:
+    return bool(mark and other and mark.lower() == other.lower())
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import Reader
@@ -34,44 +34,22 @@ class Marked(t.Protocol):
     def srcversion(self) -> str | None: ...
 
 
-@dataclass(frozen=True)
-class Build:
-    """The marks of a build of a patch. What is not known is `None`."""
-
-    sha256: str | None = None
-    build_id: str | None = None
-    srcversion: str | None = None
+NO_BUILD = Identity()
 
 
-NO_BUILD = Build()
-
-
-def read_build(data: Reader) -> Build:
+def read_build(data: Reader) -> Identity:
     """The marks in the data. Raises DataError."""
-    return Build(data.text_or_none("sha256"), data.text_or_none("build_id"), data.text_or_none("srcversion"))
+    return Identity(**{mark: data.text_or_none(mark) for mark in ("sha256", "build_id", "srcversion")})
 
 
-def build_of(marked: Marked | None) -> Build:
+def build_of(marked: Marked | None) -> Identity:
     """The marks of a patch or of a file, none for `None`."""
-    return Build(marked.sha256, marked.build_id, marked.srcversion) if marked else NO_BUILD
+    return Identity(marked.build_id, marked.srcversion, marked.sha256) if marked else NO_BUILD
 
 
 def compare(one: Marked, other: Marked) -> str:
-    """`same`, `different` or, where the two have no mark in common, `unknown`.
-
-    A signed or stripped copy of a file has another digest and the same build-id. Equal sources have one srcversion:
-    it decides only where nothing else does.
-    """
-    if _equal(one.sha256, other.sha256):
-        return SAME
-    for mine, theirs in (
-        (one.build_id, other.build_id),
-        (one.sha256, other.sha256),
-        (one.srcversion, other.srcversion),
-    ):
-        if mine and theirs:
-            return SAME if _equal(mine, theirs) else DIFFERENT
-    return UNKNOWN
+    """`same`, `different` or, where the two have no mark in common, `unknown`."""
+    return build_of(one).compare(build_of(other))
 
 
 def flaw_of(loaded: Marked, released: Marked) -> str:
@@ -92,10 +70,6 @@ def drift(release: Release, facts: Facts, file: File | None, patch: Patch | None
             return {words.DRIFTED: f"Whether the loaded {patch.name} is the release's build cannot be told."}
     for stored in facts.accepted:
         is_next = stored.name == release.name and stored.release == facts.release
-        if is_next and file and stored.sha256 and file.sha256 and not _equal(stored.sha256, file.sha256):
+        if is_next and file and stored.sha256 and file.sha256 and stored.sha256.lower() != file.sha256.lower():
             return {words.DRIFTED: f"The next boot loads a different build of {stored.name} than the release's."}
     return {}
-
-
-def _equal(mark: str | None, other: str | None) -> bool:
-    return bool(mark and other and mark.lower() == other.lower())

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import (
     NO_BUILD,
     UNKNOWN_BUILD,
-    Build,
     build_of,
     flaw_of,
     read_build,
@@ -108,7 +108,7 @@ class Host:
     flaw: str = ""
     shortfall: str = ""
     kernel_build_id: str | None = None
-    build: Build = NO_BUILD
+    build: Identity = NO_BUILD
 
     @property
     def is_needless(self) -> bool:
@@ -160,7 +160,7 @@ def baseline_data(baseline: Baseline) -> dict[str, t.Any]:
 def read_host(data: Mapping[str, t.Any]) -> Host:
     """The host for which `host_data` returned `data`."""
     known = {field.name: data[field.name] for field in fields(Host)}
-    baseline, build = _baseline(data["baseline"]), Build(**data["build"])
+    baseline, build = _baseline(data["baseline"]), Identity(**data["build"])
     return Host(**{**known, "status": Status(data["status"]), "baseline": baseline, "build": build})
 
 
@@ -219,11 +219,11 @@ def _unknown_build(result: Result) -> str:
     return UNKNOWN_BUILD if _has_finding(result, _OF_UNKNOWN_BUILD) else ""
 
 
-def _build(host: Host, result: Result) -> Build:
+def _build(host: Host, result: Result) -> Identity:
     """The marks of the file: those in the release, or else, of an older one, those that livepatch_module has read."""
     read = read_build(Reader(result.inner("file"), "the file"))
     known = host.build
-    return Build(known.sha256 or read.sha256, known.build_id or read.build_id, known.srcversion or read.srcversion)
+    return Identity(known.build_id or read.build_id, known.srcversion or read.srcversion, known.sha256 or read.sha256)
 
 
 def mark(host: Host, marking: Result) -> Host:
@@ -329,7 +329,7 @@ class _Facts:
     is_in_transition: bool
     trouble_since: tuple[str, ...] | None = ()
     is_kernel_certain: bool = True
-    build: Build = NO_BUILD
+    build: Identity = NO_BUILD
     unfinished: str = ""
 
 

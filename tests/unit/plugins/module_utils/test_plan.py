@@ -317,6 +317,8 @@ def test_deviations_name_the_stack_of_a_function_where_every_patch_is_as_it_shou
         (Identity(build_id="1"), Identity(build_id="2"), "different"),
         (Identity(build_id="1"), Identity(srcversion="2"), "unknown"),
         (Identity(build_id="1", srcversion="2"), Identity(srcversion="2"), "same"),
+        (Identity(sha256="a", srcversion="2"), Identity(sha256="b", srcversion="2"), "different"),
+        (Identity(build_id="1A"), Identity(build_id="1a"), "same"),
     ],
 )
 def test_identity(mine: Identity, theirs: Identity, expected: str) -> None:

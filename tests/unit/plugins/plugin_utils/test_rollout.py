@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import Build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, order, outcome, waves
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Baseline, Host, Status
@@ -27,7 +27,7 @@ RELEASE = Release(
     fixed_in=("6.7",),
     files=(File("6.6", "x86_64", "00", "6.6/a.ko"), File("6.6", "aarch64", "00", "6.6/b.ko")),
 )
-READY = Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko", build=Build("00"))
+READY = Host("h", Status.HAS_FILE, "6.6", "6.6/a.ko", build=Identity(sha256="00"))
 TRIAL = replace(READY, is_due=True, is_on_trial=True)
 
 
@@ -206,7 +206,7 @@ def test_what_may_be_another_build_was_not_enabled_before(
 def test_the_module_tells_the_build_of_an_older_release() -> None:
     file = {"sha256": "00", "build_id": "1a", "srcversion": "S"}
     checked = hosts.check(READY, result(MARKED), result(SKIPPED), result({"actions": [], "file": file}))
-    assert checked.build == Build("00", "1a", "S")
+    assert checked.build == Identity("1a", "S", "00")
     theirs = result(facts(patch(identity={"sha256": None, "build_id": "1b"})))
     assert hosts.effect(checked, theirs, "fix_1") == "The loaded patch is a different build than the release's."
 
@@ -371,7 +371,9 @@ def test_what_has_become_of_a_host(host: Host, rollback: dict[str, t.Any], check
 
 def test_a_host_survives_the_way_through_ansible() -> None:
     host = replace(TRIAL, baseline=BEFORE, problem="It broke.", not_rolled_back="No route.", reboot_required=True)
-    host = replace(host, fix="Fix 1", flaw=FLAW, shortfall="It broke.", kernel_build_id="1a", build=Build("00", "1b"))
+    host = replace(
+        host, fix="Fix 1", flaw=FLAW, shortfall="It broke.", kernel_build_id="1a", build=Identity("1b", sha256="00")
+    )
     assert hosts.read_host(hosts.host_data(host)) == host
     assert hosts.host_data(host)["baseline"] == {"disabled": False, "trouble": ["a warning"]}
 
