@@ -22,12 +22,17 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kprobe:
-    """A kprobe, `offset` bytes behind the start of a function. `address` is None if the kernel hides it."""
+    """A kprobe, `offset` bytes behind the start of a function. `address` is None if the kernel hides it.
+
+    `by_ftrace` says that ftrace calls it, as it calls live patching of per_task kernels (KPROBE_FLAG_FTRACE in
+    kernel/kprobes.c).
+    """
 
     object: str
     function: str
     offset: int = 0
     address: int | None = None
+    by_ftrace: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,14 @@ def entries_of(symbols: Symbols, traced: t.Iterable[Traced], function: Function)
 
 # kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags. Without flags a line ends with blanks, which
 # the last one of a text that was stripped does not have.
-_KPROBE = re.compile(r"^(\S+) +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)(?: +|$))?(?:(?:\[\w+\])+ *)?$", re.M)
+_KPROBE = re.compile(r"^(\S+) +[kr] +(\S+)\+0x([0-9a-f]+)(?: +|$)(?:([^\s\[]\S*)(?: +|$))?((?:\[\w+\])*) *$", re.M)
 
 
 def parse_kprobes(text: str) -> tuple[Kprobe, ...]:
     """The kprobes in the text of /sys/kernel/debug/kprobes/list."""
     return tuple(
-        Kprobe(module or "vmlinux", function, int(offset, 16), _shown_address(address))
-        for address, function, offset, module in _KPROBE.findall(text)
+        Kprobe(module or "vmlinux", function, int(offset, 16), _shown_address(address), "[FTRACE]" in flags)
+        for address, function, offset, module, flags in _KPROBE.findall(text)
     )
 
 

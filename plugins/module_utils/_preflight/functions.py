@@ -41,6 +41,8 @@ SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "r
 BRANCH = 4
 """The same on arm64 without CONFIG_ARM64_MODULE_PLTS, which 6.6 no longer has: there is no far jump."""
 
+NOT_REACHED = "the kernel does not reach a kprobe inside it, unless ftrace calls that ([FTRACE] in the list)."
+
 END_OTHER_USE = f"Find its owner in {ENABLED_FUNCTIONS} of tracefs and end it first."
 
 
@@ -151,13 +153,15 @@ def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
                 remedy="Mount debugfs, if lockdown permits it.",
                 why="A kprobe in a function would keep the kernel from changing it (EINVAL)."
                 if overwrites
-                else "While a function is patched, the kernel does not reach a kprobe inside it.",
+                else f"While a function is patched, {NOT_REACHED}",
                 severity=WARN if overwrites else INFO,
             )
         return
     for function in circumstances.functions:
         symbol = symbol_of(circumstances.conditions.symbols or {}, function)
-        offsets = [f"+{probe.offset:#x}" for probe in probes if _is_in(probe, function, symbol)]
+        # ftrace calls all its users at the start of a function, also where live patching then leads away from it.
+        in_the_way = [probe for probe in probes if overwrites or not probe.by_ftrace]
+        offsets = [f"+{probe.offset:#x}" for probe in in_the_way if _is_in(probe, function, symbol)]
         if offsets:
             yield Finding(
                 reason="kprobe",
@@ -165,7 +169,7 @@ def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
                 remedy=f"Find its owner ({KPROBES} shows it) and remove it first.",
                 why="The kernel changes no function with a kprobe in it, and would answer EINVAL."
                 if overwrites
-                else "While the function is patched, the kernel does not reach a kprobe inside it.",
+                else f"While the function is patched, {NOT_REACHED}",
                 severity=REFUSE if overwrites else WARN,
             )
 

@@ -93,7 +93,7 @@ def test_a_full_host(write: Write) -> None:
     write(f"/var/lib/kpatch/{RELEASE}/fix/fix.ko", "")
     conditions = write.read()
     assert conditions.symbols == {("vmlinux", "cmdline_proc_show"): (Symbol(0xFFFFFFFF81000000, 16),)}
-    assert conditions.kprobes == (Kprobe("vmlinux", "cmdline_proc_show", 0, 0xFFFFFFFF81000000),)
+    assert conditions.kprobes == (Kprobe("vmlinux", "cmdline_proc_show", 0, 0xFFFFFFFF81000000, by_ftrace=True),)
     assert conditions.traced == (Traced("vmlinux", "cmdline_proc_show", 1),)
     assert conditions.ftrace_enabled is True
     assert (conditions.loadable, conditions.built_in) == (frozenset(["xfs", "a_b"]), frozenset(["ext4"]))

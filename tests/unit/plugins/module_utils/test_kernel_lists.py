@@ -75,9 +75,9 @@ ffffffffc0400010  k  ext4_sync_fs+0x4  ext4 [FTRACE]
 ffffffff814c0d31  k  ffffffff814c0d31
 """
     assert parse_kprobes(text) == (
-        Kprobe("vmlinux", "cmdline_proc_show", 0, 0xFFFFFFFF814C0D20),
+        Kprobe("vmlinux", "cmdline_proc_show", 0, 0xFFFFFFFF814C0D20, by_ftrace=True),
         Kprobe("vmlinux", "loadavg_proc_show", 16, 0xFFFFFFFF814C0D30),
-        Kprobe("ext4", "ext4_sync_fs", 4, 0xFFFFFFFFC0400010),
+        Kprobe("ext4", "ext4_sync_fs", 4, 0xFFFFFFFFC0400010, by_ftrace=True),
     )
 
 
@@ -85,9 +85,9 @@ ffffffff814c0d31  k  ffffffff814c0d31
     ("line", "expected"),
     [
         ("0000000000000000  k  f+0x0    ", Kprobe("vmlinux", "f")),
-        ("ffffffff814c0d20  k  f+0x0    [FTRACE]", Kprobe("vmlinux", "f", 0, 0xFFFFFFFF814C0D20)),
+        ("ffffffff814c0d20  k  f+0x0    [FTRACE]", Kprobe("vmlinux", "f", 0, 0xFFFFFFFF814C0D20, by_ftrace=True)),
         ("ffffffffc0400010  k  f+0x4  ext4 ", Kprobe("ext4", "f", 4, 0xFFFFFFFFC0400010)),
-        ("ffffffffc0400010  k  f+0x4  ext4 [FTRACE]", Kprobe("ext4", "f", 4, 0xFFFFFFFFC0400010)),
+        ("ffffffffc0400010  k  f+0x4  ext4 [FTRACE]", Kprobe("ext4", "f", 4, 0xFFFFFFFFC0400010, by_ftrace=True)),
     ],
 )
 def test_the_last_kprobe_of_a_stripped_text(line: str, expected: Kprobe) -> None:

@@ -38,7 +38,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.targets import LoadedTarget
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
+    Kprobe,
+    Traced,
+    parse_kprobes,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import CHECKS, find
@@ -365,6 +369,15 @@ def test_kprobes(abi: str, expected: str, state: State) -> None:
     (finding,) = findings(abi, patches, wanted=wanted, kprobes=probes)
     assert (finding.reason, finding.severity) == ("kprobe", expected)
     assert "at +0x10)" in finding.seen
+
+
+@pytest.mark.parametrize(("abi", "expected"), [(PER_TASK, []), (STOP_MACHINE, [("kprobe", REFUSE)])])
+def test_a_kprobe_that_ftrace_calls_is_reached_in_a_patched_function(abi: str, expected: list[tuple[str, str]]) -> None:
+    (probe,) = parse_kprobes("ffffffffffff0004  k  cmdline_proc_show+0x4    [FTRACE]\n")
+    assert seen(abi, kprobes=(dataclasses.replace(probe, address=0xFFFF0004),)) == expected
+    (inside,) = parse_kprobes("ffffffffffff0010  k  cmdline_proc_show+0x10    [OPTIMIZED]\n")
+    both = findings(PER_TASK, kprobes=(probe, dataclasses.replace(inside, address=0xFFFF0010)))
+    assert ["at +0x10)" in finding.seen for finding in both] == [True]
 
 
 @pytest.mark.parametrize(
