@@ -110,7 +110,7 @@ REASONS = {
     "target_not_loaded": Reason(
         REFUSE,
         "A module that the patch changes is not loaded, and a `stop_machine` kernel does not patch it later.",
-        "Load it, or set `load_targets: true`.",
+        "Load it, or set `load_targets: true` if it is installed.",
         ignorable=True,
     ),
     "target_build": Reason(
@@ -121,7 +121,7 @@ REASONS = {
     "dependency": Reason(
         REFUSE,
         "A module that the patch needs is not loaded.",
-        "Load it, or set `load_targets: true`.",
+        "Load it, or set `load_targets: true` if it is installed.",
         ignorable=True,
     ),
     "memory": Reason(

@@ -31,7 +31,9 @@ def refuse_covered(change: ChangeSet, steps: t.Sequence[Step]) -> list[Finding]:
         Finding(
             reason="covered",
             seen=_seen(change, above),
-            remedy="Set on_covered: unstack to raise it above the others, or allow to leave it so; or take those out.",
+            remedy="Take those out first."
+            if change.wanted.on_covered == OnCovered.UNSTACK
+            else "Set on_covered: unstack to raise it above the others, or allow to leave it so; or take those out.",
             why="Calls of these functions do not reach its code.",
         )
     ]

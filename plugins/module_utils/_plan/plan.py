@@ -38,7 +38,8 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
     loaded = snapshot.patch(wanted.name)
     relation = relation_of(loaded, wanted.file) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
-        return Plan(refusals=(_different_build(loaded, wanted.file),), intended=_misfit(snapshot, wanted, stored or {}))
+        refusal = _different_build(loaded, wanted.file, wanted.state)
+        return Plan(refusals=(refusal,), intended=_misfit(snapshot, wanted, stored or {}))
     waits = _waits(snapshot, wanted.name)
     change = change_set(predict(snapshot, Plan(waits)), wanted, stored or {}, other_build=relation == "different")
     steps = steps_of(change)
@@ -125,7 +126,7 @@ def relation_of(loaded: LoadedPatch, file: PatchFile) -> str:
     return "different" if relation == "unknown" and is_other else relation
 
 
-def _different_build(loaded: LoadedPatch, file: PatchFile) -> Finding:
+def _different_build(loaded: LoadedPatch, file: PatchFile, state: str) -> Finding:
     marks = f"loaded is {loaded.identity}; the file {file.path} is {file.identity}."
     if loaded.identity.compare(file.identity) == "unknown":
         marks = (
@@ -135,7 +136,9 @@ def _different_build(loaded: LoadedPatch, file: PatchFile) -> Finding:
     return Finding(
         reason=BUILD,
         seen=f"A patch named {loaded.name} is loaded in a different build: {marks}",
-        remedy="Build the patch under another name, or set reload: true to unload the loaded one and load the file.",
+        remedy="Build the patch under another name, or set reload: true to unload the loaded one and load the file."
+        if state in (State.ENABLED, State.PRESENT)
+        else "Give name, and not src, if the loaded build is meant; reload: true means that one as well.",
         why="The kernel has one module of a name.",
     )
 

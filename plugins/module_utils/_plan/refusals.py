@@ -62,7 +62,7 @@ def _refuse_load(change: ChangeSet) -> list[Finding]:
     if change.abi.loading_enables and staying and change.file.replace is not False:
         refusals.append(_replaces_others(change.file, staying))
     if not change.abi.loading_enables and change.file.replace:
-        refusals.append(_replace_not_there(change.file))
+        refusals.append(_replace_not_there(change, change.file))
     if change.may_add_others and change.moves.out:
         refusals.append(_may_not_load_again(change.file))
     return refusals
@@ -79,7 +79,7 @@ def _refuse_enable(change: ChangeSet) -> list[Finding]:
     earlier = [patch for patch in change.snapshot.patches if patch.load_index < loaded.load_index]
     added = added_functions(loaded, file.functions if file else None, earlier)
     if file and file.functions is not None:
-        return [_replace_not_there(file)] if file.replace or added else []
+        return [_replace_not_there(change, file)] if file.replace or added else []
     if not added or loaded.enabled or (file and file.replace is False):
         return []
     return [
@@ -87,10 +87,14 @@ def _refuse_enable(change: ChangeSet) -> list[Finding]:
             reason="needs_file",
             seen=f"{loaded.name} has every function of {_names(earlier)}, which came before it: it may have the "
             "replace flag.",
-            remedy=f"Give src, so that it can be checked; or take {_names(earlier)} out first.",
+            remedy=f"{_tell_the_flag(file)}; or take {_names(earlier)} out first.",
             why="Kernels that patch by stop_machine lack it: openEuler 5.10 accepts it and then hangs CPUs.",
         )
     ]
+
+
+def _tell_the_flag(file: PatchFile | None) -> str:
+    return "Put the manifest of livepatch_build beside src, which tells it" if file else "Give src, which may tell it"
 
 
 def _refuse_order(change: ChangeSet) -> list[Finding]:
@@ -165,11 +169,17 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
             Finding(
                 reason="replaces_others",
                 seen=f"{_names(replacing)} would be loaded again above {change.wanted.name}.",
-                remedy=f"Set supersedes to {_names(replacing)}, or leave {change.wanted.name} disabled.",
+                remedy=f"{_supersede(change, replacing)}, or leave {change.wanted.name} disabled.",
                 why=f"With the replace flag that disables {change.wanted.name} at once.",
             )
         ]
     return []
+
+
+def _supersede(change: ChangeSet, patches: t.Iterable[LoadedPatch]) -> str:
+    """How to let patches go for the wanted one, which the option does with state: enabled alone."""
+    state = "" if change.wanted.state == State.ENABLED else "state: enabled and "
+    return f"Set {state}supersedes to {_names(patches)}"
 
 
 def _may_replace(change: ChangeSet, patch: LoadedPatch) -> bool:
@@ -226,13 +236,23 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
         Finding(
             reason="module_not_removable",
             seen=f"{patch.name} has no exit function.",
-            remedy="Set state: disabled to end its effect; only a reboot removes the module.",
+            remedy=f"{_instead_of_unloading(change, patch)} Only a reboot removes the module.",
             why="The kernel never unloads such a module (EBUSY).",
             only_reboot=True,
         )
         for patch in change.snapshot.patches
         if patch.permanent and patch.name in unloaded
     ]
+
+
+def _instead_of_unloading(change: ChangeSet, patch: LoadedPatch) -> str:
+    """What can be done about a patch whose module stays, as a sentence."""
+    if patch == change.loaded and change.moves.in_:
+        return "Build the patch under another name."
+    if patch in change.lifted:
+        return f"Set on_covered: allow, which leaves {patch.name} as it is."
+    leave = f"Leave {patch.name} out of supersedes. " if patch in change.superseded else ""
+    return f"{leave}{f'The effect of {patch.name} ends with state: disabled.' if patch.enabled else 'It has no effect.'}"
 
 
 def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
@@ -317,11 +337,12 @@ def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
     )
 
 
-def _replace_not_there(file: PatchFile) -> Finding:
+def _replace_not_there(change: ChangeSet, file: PatchFile) -> Finding:
+    instead = "" if change.wanted.supersedes else ", and use supersedes"
     return Finding(
         reason="replace_not_supported",
         seen=f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement.",
-        remedy="Build the patch without replace (kpatch-build -R), and use supersedes.",
+        remedy=f"Build the patch without replace (kpatch-build -R){instead}.",
         why="Newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
     )
 

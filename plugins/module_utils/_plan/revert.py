@@ -115,7 +115,15 @@ def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], stored: Stored) -> 
         plan = make_plan(snapshot, task, stored)
         steps = (*whole.steps, *plan.intended)
         if plan.refusals:
-            return Plan(refusals=plan.refusals, intended=steps)
+            return Plan(refusals=tuple(map(_told_of_a_revert, plan.refusals)), intended=steps)
         whole = Plan(steps, intended=steps, notes=(*whole.notes, *plan.notes))
         snapshot = predict(snapshot, plan)
     return whole
+
+
+def _told_of_a_revert(refusal: Finding) -> Finding:
+    """The refusal of something that comes back, without the option supersedes, which this state does not take."""
+    if refusal.reason not in ("replaces_others", "may_replace_others"):
+        return refusal
+    remedy = "Take those patches out first; or set state: absent, so that nothing is brought back."
+    return replace(refusal, remedy=remedy)

@@ -57,8 +57,8 @@ def _absent(circumstances: Circumstances, target: str, seen: str) -> Finding:
     else:
         return Finding(
             reason="target_not_loaded",
-            seen=f"{seen}{'' if can_load else ' and not installed'}.",
-            remedy="Load it first, or set load_targets: true.",
+            seen=f"{seen}{_unless_installed(circumstances, target)}",
+            remedy=_how_to_load(circumstances, target),
             why="This kernel does not patch modules that are loaded later, and would answer ENOPKG.",
         )
     return Finding(
@@ -68,6 +68,25 @@ def _absent(circumstances: Circumstances, target: str, seen: str) -> Finding:
         why=comfort,
         severity=INFO,
     )
+
+
+def _unless_installed(circumstances: Circumstances, module: str) -> str:
+    """The end of the sentence that a module is not loaded."""
+    if circumstances.can_load(module):
+        return "."
+    if circumstances.conditions.loadable is None:
+        listing = f"/lib/modules/{circumstances.snapshot.release}/modules.dep"
+        return f". Whether it is installed is unknown: {circumstances.conditions.why(listing)}"
+    return " and not installed."
+
+
+def _how_to_load(circumstances: Circumstances, module: str) -> str:
+    """What is left to be done about a module that is not loaded. The task itself loads one that is installed."""
+    if circumstances.can_load(module):
+        return "Load it first, or set load_targets: true."
+    if circumstances.conditions.loadable is None:
+        return "Load it first."
+    return "Install it first." if circumstances.load_targets else "Install it, then load it or set load_targets: true."
 
 
 def _not_installed(seen: str) -> Finding:
@@ -128,12 +147,11 @@ def dependencies(circumstances: Circumstances) -> t.Iterator[Finding]:
     there = circumstances.snapshot.modules | circumstances.conditions.built_in
     for file in circumstances.files:
         for module in file.depends:
-            can_load = circumstances.can_load(module)
-            if module not in there and not (circumstances.load_targets and can_load):
+            if module not in there and not (circumstances.load_targets and circumstances.can_load(module)):
                 yield Finding(
                     reason="dependency",
                     seen=f"{file.path} needs the module {module}, which is not loaded"
-                    f"{'' if can_load else ' and not installed'}.",
-                    remedy="Load it first, or set load_targets: true.",
+                    f"{_unless_installed(circumstances, module)}",
+                    remedy=_how_to_load(circumstances, module),
                     why="Its symbols would be unknown to the kernel (ENOENT).",
                 )

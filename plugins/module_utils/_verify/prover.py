@@ -145,7 +145,8 @@ class Prover:
         patch = after.patch(self._name)
         is_covered = patch is not None and bool(after.above(patch))
         standing = "enabled and covered by others" if is_covered else "enabled"
-        raise_it = "Set on_covered: unstack to raise it above the others."
+        # Also with that option, if somebody else has covered it meanwhile.
+        raise_it = "With on_covered: unstack the next run raises it above the others."
         raise StepFailed(
             "prove the result",
             Finding(

@@ -134,7 +134,7 @@ def test_what_can_be_proven_of_it_is(tmp_path: pathlib.Path, kernel: dict[str, t
     result = run(host, OnCovered.ALLOW, probe=probe)
     assert (result["failed"], result["changed"], result["reason"]) == (True, False, "probe_failed")
     assert "enabled and covered by others, but the probe" in result["msg"]
-    assert result["remedy"] == "Set on_covered: unstack to raise it above the others."
+    assert result["remedy"] == "With on_covered: unstack the next run raises it above the others."
     assert host.stack == ["low", "high"]
     assert host.kernel.calls == []
 

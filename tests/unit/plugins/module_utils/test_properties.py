@@ -36,6 +36,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     patch_file,
     said,
 )
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_remedies import told_in_vain
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 from hypothesis import given
@@ -179,6 +180,7 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation: Situation) ->
         result = case.manage()
         assert case.others(case.conditions()) == case.others(case.before)
         if result.get("failed"):
+            assert not told_in_vain(result["remedy"], case.wanted)
             assert case.conditions() == case.before
             assert case.stacks() == case.stacks_before
             assert "attempted" not in result or case.kernel.hidden
