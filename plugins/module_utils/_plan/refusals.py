@@ -252,7 +252,7 @@ def _instead_of_unloading(change: ChangeSet, patch: LoadedPatch) -> str:
     if patch in change.lifted:
         return f"Set on_covered: allow, which leaves {patch.name} as it is."
     leave = f"Leave {patch.name} out of supersedes. " if patch in change.superseded else ""
-    return f"{leave}{f'The effect of {patch.name} ends with state: disabled.' if patch.enabled else 'It has no effect.'}"
+    return leave + (f"The effect of {patch.name} ends with state: disabled." if patch.enabled else "It has no effect.")
 
 
 def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:

@@ -11,9 +11,10 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Function,
+    LoadedPatch,
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
@@ -33,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.trace
     entries_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "riscv64": 24}
@@ -253,24 +255,56 @@ def _described(known: Symbols, function: Function, entries: t.Sequence[Traced]) 
 @check("already_patched")
 def stacks(circumstances: Circumstances) -> t.Iterator[Finding]:
     known = circumstances.conditions.symbols or {}
-    for name, functions in _coming_above(circumstances):
-        others = [patch for patch in circumstances.snapshot.patches if patch.enabled and patch.name != name]
+    before = circumstances.snapshot
+    after = predict(before, Plan(circumstances.steps))
+    for name, functions in _coming_up(circumstances):
+        others = [patch for patch in before.patches if patch.enabled and patch.name != name]
         for function in functions:
-            below = [patch for patch in others if any(is_same(known, theirs, function) for theirs in patch.functions)]
-            owners = sorted({patch.tool for patch in below if patch.tool})
-            if below:
+            here = [patch for patch in others if any(is_same(known, theirs, function) for theirs in patch.functions)]
+            # What was above another patch and does not come below it changes nothing for that one.
+            told = [
+                patch for patch in here if not _is_above(before, name, patch.name) or _is_above(after, patch.name, name)
+            ]
+            new = after.patch(name)
+            if told and new and new.enabled:
+                stays_hidden = all(_is_above(after, patch.name, name) for patch in told)
+                owners = sorted({patch.tool for patch in told if patch.tool})
+                unnoticed = f" {' and '.join(owners)} will not notice." if owners else ""
                 yield Finding(
                     reason="already_patched",
-                    seen=f"{function.name} is patched already by {', '.join(patch.name for patch in below)}.",
-                    remedy="Nothing needs to be done, if the new patch contains the earlier fix.",
-                    why=f"{name} comes above it"
-                    + (f", which {' and '.join(owners)} will not notice." if owners else "."),
+                    seen=f"{function.name} is patched already by {_names(told)}.",
+                    remedy="Nothing needs to be done."
+                    if stays_hidden
+                    else "Nothing needs to be done, if the new patch contains the earlier fix.",
+                    why=_what_happens(after, name, told) + unnoticed,
                     severity=WARN if owners else INFO,
                 )
 
 
-def _coming_above(circumstances: Circumstances) -> t.Iterator[tuple[str, tuple[Function, ...]]]:
-    """The patches that the steps put above enabled ones, with their functions."""
+def _what_happens(after: Snapshot, name: str, others: t.Sequence[LoadedPatch]) -> str:
+    """Where a patch that is enabled comes to stand with others on a function, in sentences."""
+    staying = [other for other in others if any(now.enabled and now.name == other.name for now in after.patches)]
+    below = [other for other in staying if _is_above(after, name, other.name)]
+    above = [other for other in staying if other not in below]
+    gone = [other for other in others if other not in staying]
+    sentences = [f"{name} comes above {_names(below)}."] if below else []
+    sentences += [f"{name} takes the place of {_names(gone)}."] if gone else []
+    sentences += [f"{name} comes below {_names(above)}."] if above else []
+    return " ".join(sentences)
+
+
+def _is_above(snapshot: Snapshot, upper: str, lower: str) -> bool:
+    """Whether both patches are enabled, and the first one comes after the other in the kernel's order."""
+    names = [patch.name for patch in snapshot.patches if patch.enabled]
+    return upper in names and lower in names[: names.index(upper)]
+
+
+def _names(patches: t.Iterable[LoadedPatch]) -> str:
+    return ", ".join(patch.name for patch in patches)
+
+
+def _coming_up(circumstances: Circumstances) -> t.Iterator[tuple[str, tuple[Function, ...]]]:
+    """The patches that the steps load or enable, with their functions."""
     for file in circumstances.files:
         yield file.name, file.functions or ()
     for step in circumstances.steps:

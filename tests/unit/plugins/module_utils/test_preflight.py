@@ -26,8 +26,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelMarks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature, TargetBuild
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -524,6 +525,51 @@ def test_a_registered_patch_comes_above_as_well(enabled: bool, expected: list[tu
     below = loaded(patch_file("older", abi=STOP_MACHINE), owner="SysCare")
     registered = loaded(patch_file(abi=STOP_MACHINE), enabled=enabled)
     assert seen(STOP_MACHINE, patches=[below, registered]) == expected
+
+
+COMES_ABOVE = ("fix comes above old.", "Nothing needs to be done, if the new patch contains the earlier fix.")
+
+TAKES_PLACE = ("fix takes the place of old.", "Nothing needs to be done, if the new patch contains the earlier fix.")
+
+STAYS_BELOW = ("fix comes below old.", "Nothing needs to be done.")
+
+BELOW = ((Action.DISABLE, "old"), (Action.ENABLE, "fix"), (Action.ENABLE, "old"))
+
+
+@pytest.mark.parametrize(
+    ("abi", "loaded_first", "task", "expected"),
+    [
+        (PER_TASK, False, {}, [COMES_ABOVE]),
+        (PER_TASK, False, {"supersedes": ("old",)}, [TAKES_PLACE]),
+        (PER_TASK, False, {"supersedes": ("old",), "file": {"replace": True}}, [TAKES_PLACE]),
+        (STOP_MACHINE, False, {"supersedes": ("old",)}, [TAKES_PLACE]),
+        (STOP_MACHINE, True, {"on_covered": OnCovered.ALLOW}, [COMES_ABOVE]),
+        # What is disabled for a moment and enabled again in its old place.
+        (STOP_MACHINE, True, {"state": State.DISABLED, "on_covered": OnCovered.UNSTACK}, []),
+        (PER_TASK, True, {"state": State.DISABLED, "on_covered": OnCovered.UNSTACK}, []),
+        # Loading registers it only.
+        (STOP_MACHINE, False, {"state": State.PRESENT}, []),
+    ],
+)
+def test_what_happens_to_the_patches_on_the_same_function(
+    abi: str, loaded_first: bool, task: dict[str, t.Any], expected: list[tuple[str, str]]
+) -> None:
+    old, fix = patch_file("old", abi=abi), patch_file(abi=abi, **task.pop("file", {}))
+    state = task.pop("state", State.ENABLED)
+    first = [loaded(fix, enabled=state == State.DISABLED, load_index=1)] if loaded_first else []
+    before = snapshot(*first, loaded(old, load_index=2), abi=abi, stacking_enforced=False)
+    plan = make_plan(before, Wanted("fix", state, None if loaded_first else fix, **task), {"old": old, "fix": fix})
+    assert plan.steps
+    found = find(Circumstances(before, FINE, plan.intended))
+    assert [(finding.why, finding.remedy) for finding in found if finding.reason == "already_patched"] == expected
+
+
+def test_a_patch_that_is_enabled_below_others_is_not_said_to_come_above() -> None:
+    old, fix = patch_file("old", abi=STOP_MACHINE), patch_file(abi=STOP_MACHINE)
+    before = snapshot(loaded(old, owner="SysCare"), loaded(fix, enabled=False), abi=STOP_MACHINE)
+    steps = tuple(Step(action, name) for action, name in BELOW)
+    (finding,) = find(Circumstances(before, FINE, steps))
+    assert (finding.why, finding.remedy) == (STAYS_BELOW[0] + " SysCare will not notice.", STAYS_BELOW[1])
 
 
 def test_an_unrelated_patch_of_the_other_tool() -> None:

@@ -181,7 +181,7 @@ STAYS = on("old", A, permanent=True)
             snapshot(STAYS),
             enabled(file=FIX, supersedes=("old",)),
             "module_not_removable",
-            "Leave old out of supersedes. The effect of old ends with state: disabled. Only a reboot removes the module.",
+            "Leave old out of supersedes. The effect of old ends with state: disabled. Only a reboot removes the",
         ),
         (
             snapshot(*TWO, **STACKED),
