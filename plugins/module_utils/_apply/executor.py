@@ -14,6 +14,11 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.modules import (
+    check_registered,
+    loads_target,
+    unloads,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError, sentence
@@ -31,10 +36,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     STOP_MACHINE,
-    Function,
     Snapshot,
     StallingTask,
-    added_functions,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import with_replaced
@@ -145,11 +148,10 @@ class Executor:
         return self._goal.prove(now) if self._goal else now
 
     def _carry_out_steps(self, skipped: list[Step], done: list[Step]) -> None:
-        """Carry out the steps; each goes from `skipped` to `done` when it has succeeded."""
+        """Carry out the steps; each goes from `skipped` to `done` when it has succeeded, and was not done already."""
         while skipped:
             self._loads_later = [step.patch for step in skipped[1:] if step.action == Action.LOAD]
-            if not self._stays(skipped[0]):
-                self._carry_out_step(skipped[0])
+            if not self._stays(skipped[0]) and (self._carry_out_step(skipped[0]) or _is_own_wait(skipped[0], done)):
                 done.append(skipped[0])
             del skipped[0]
 
@@ -176,18 +178,19 @@ class Executor:
         """Whether it is about a module that the kernel will not let go, since it was disabled by force."""
         return step.action == Action.UNLOAD and step.patch in self._pinned
 
-    def _carry_out_step(self, step: Step) -> None:
-        actions: dict[str, t.Callable[[Step], None]] = {
+    def _carry_out_step(self, step: Step) -> bool:
+        """Whether the step has changed something, or waited: it may find all done, by the kernel or somebody else."""
+        actions: dict[str, t.Callable[[Step], bool]] = {
             Action.LOAD: self._load,
             Action.UNLOAD: self._unload,
             Action.ENABLE: lambda step: self._write_enabled(step, True),
             Action.DISABLE: lambda step: self._write_enabled(step, False),
             Action.WAIT: self._wait,
-            Action.LOAD_TARGET: lambda step: self._kernel.load_target(step.patch),
-            Action.UNLOAD_TARGET: lambda step: self._kernel.unload(step.patch),
+            Action.LOAD_TARGET: lambda step: loads_target(self._kernel, step.patch),
+            Action.UNLOAD_TARGET: lambda step: unloads(self._kernel, step.patch),
         }
         try:
-            actions[step.action](step)
+            return actions[step.action](step)
         except OSError as error:
             self._raise(step, error, self._kernel.log.new_lines())
         except FileChanged as error:
@@ -199,37 +202,28 @@ class Executor:
         number = error.errno or 0
         raise StepFailed(str(step), explain(step.action, number, lines, self._abi), number, log=lines) from error
 
-    def _load(self, step: Step) -> None:
-        if step.file is not None:
-            self._kernel.load(self._path_of(step.file), step.file.sha256)
+    def _load(self, step: Step) -> bool:
+        if step.file is None:
+            return False
+        self._kernel.load(self._path_of(step.file), step.file.sha256)
+        if step.file.abi == STOP_MACHINE:
             self._check_registered(step, step.file)
+        return True
 
     def _check_registered(self, step: Step, file: PatchFile) -> None:
-        """Stop before a patch is enabled that replaces others: openEuler 5.10 takes it, and then hangs CPUs.
+        if not (file.functions is None and file.replace is False):
+            check_registered(step, file, self._observe())
 
-        Modules of kpatch-build do not show the flag in the file. What gives it away is that the kernel adds the
-        functions of the other patches to it.
-        """
-        if file.abi != STOP_MACHINE or (file.functions is None and file.replace is False):
-            return
-        now = self._observe()
-        patch = now.patch(step.patch)
-        if patch is None:
-            return
-        added = added_functions(patch, file.functions, [other for other in now.patches if other != patch])
-        if added:
-            raise _adds(step, added)
-
-    def _write_enabled(self, step: Step, value: bool) -> None:
+    def _write_enabled(self, step: Step, value: bool) -> bool:
         """Try again while a task sits in one of the functions; the kernel changes nothing when it refuses."""
         tries = self._patience.retries
         while True:
             if bool(self._kernel.enabled(step.patch)) == value:
                 # Another patch with replace disables it, and early openEuler 5.10 kernels enable what they load.
-                return
+                return False
             try:
                 self._kernel.write_enabled(step.patch, value)
-                return
+                return True
             except OSError as error:
                 lines = self._kernel.log.new_lines()
                 if not tries or not may_pass(error.errno, lines):
@@ -237,23 +231,23 @@ class Executor:
             tries -= 1
             self._kernel.sleep(self._patience.delay * random.uniform(0.5, 1.5))
 
-    def _unload(self, step: Step) -> None:
+    def _unload(self, step: Step) -> bool:
         deadline = self._kernel.now() + UNLOAD_SECONDS
         while True:
             try:
-                self._kernel.unload(step.patch)
-                return
+                return unloads(self._kernel, step.patch)
             except OSError as error:
                 if error.errno not in UNLOAD_ERRNOS or self._kernel.now() >= deadline:
                     raise
             self._kernel.sleep(POLL_SECONDS)
 
-    def _wait(self, step: Step) -> None:
+    def _wait(self, step: Step) -> bool:
+        is_running = self._kernel.transition_target(step.patch) is not None
         if self._ends(step.patch, self._patience.timeout):
-            return
+            return is_running
         enabling = self._kernel.transition_target(step.patch)
         if enabling is None:
-            return
+            return True
         stalling_tasks = self._kernel.stalling_tasks(enabling)
         # The next run knows nothing of what was to be loaded again: it must not be left to that one.
         if self._patience.on_stall == OnStall.REPORT and not self._loads_later:
@@ -267,7 +261,7 @@ class Executor:
                 if not enabling:
                     # kernel/livepatch/transition.c, klp_force_transition(): its module is never put.
                     self._pinned.append(step.patch)
-                return
+                return True
         raise _stall(step, self._patience.timeout, stalling_tasks)
 
     def _ends(self, name: str, seconds: float) -> bool:
@@ -336,21 +330,13 @@ class Executor:
 
     def _carry_out_all(self, steps: t.Iterable[Step], done: list[Step]) -> None:
         for step in steps:
-            self._carry_out_step(step)
-            if step.action != Action.WAIT:
+            if self._carry_out_step(step) and step.action != Action.WAIT:
                 done.append(step)
 
 
-def _adds(step: Step, added: t.Iterable[Function]) -> StepFailed:
-    """What is said of a patch to which the kernel has added functions."""
-    functions = ", ".join(map(str, added))
-    finding = Finding(
-        reason="replaces_others",
-        seen=f"The patch has the replace flag: the kernel added {functions} to it, which its file does not show, and "
-        "enabling it would hang CPUs.",
-        remedy="Build the patch with kpatch-build -R.",
-    )
-    return StepFailed(str(step), finding)
+def _is_own_wait(step: Step, done: list[Step]) -> bool:
+    """Whether a step waits for a transition that the run itself has begun, and that may have ended at once."""
+    return step.action == Action.WAIT and bool(done) and done[-1].patch == step.patch
 
 
 def _stall(step: Step, seconds: float, stalling_tasks: tuple[StallingTask, ...]) -> StepFailed:

@@ -102,6 +102,11 @@ class ChangeSet:
         return bool(self.abi.stacking) or (self.abi.stacking is None and may_move)
 
     @property
+    def may_disable_others(self) -> bool:
+        """Whether loading the file may disable all others: it does not show whether it has the replace flag."""
+        return bool(self.abi.loading_enables and self.moves.in_ and self.file and self.file.replace is None)
+
+    @property
     def lowers_first(self) -> bool:
         """Whether superseded patches are disabled first: with CONFIG_LIVEPATCH_STACK not below an enabled patch."""
         return self.abi.stacking is not False and bool(self.superseded) and self.moves.up

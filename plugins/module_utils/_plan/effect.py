@@ -52,6 +52,7 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
         )
     yield from _note_no_function(change, steps)
     yield from _note_contained(change)
+    yield from _note_replace_unknown(change)
     if change.overtaken:
         others = ", ".join(patch.name for patch in change.overtaken)
         is_lowered = change.moves.down
@@ -81,6 +82,19 @@ def _note_contained(change: ChangeSet) -> t.Iterator[Finding]:
             seen=f"Whether {change.wanted.name} contains {', '.join(others)} is unknown before it is loaded.",
             remedy="Nothing needs to be done.",
             why="Its file does not show its functions; what it contains is taken out after it is loaded.",
+            severity=INFO,
+        )
+
+
+def _note_replace_unknown(change: ChangeSet) -> t.Iterator[Finding]:
+    """That the kernel may do by itself what the steps have as well."""
+    others = [patch.name for patch in change.superseded if patch.enabled]
+    if others and change.may_disable_others and change.file:
+        yield Finding(
+            reason="may_replace_others",
+            seen=f"{change.file.path} does not show whether it has the replace flag.",
+            remedy="Nothing needs to be done.",
+            why=f"If it has, the kernel itself disables {', '.join(others)}, and the task need not.",
             severity=INFO,
         )
 

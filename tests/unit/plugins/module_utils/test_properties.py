@@ -191,6 +191,7 @@ def test_it_succeeds_or_refuses_and_touches_nobody_else(situation: Situation) ->
         assert [finding["reason"] for finding in result["findings"]] == [
             finding["reason"] for finding in predicted["findings"]
         ]
+        assert result["actions"] == predicted["actions"]
         assert shown(result) == shown(predicted) or case.kernel.hidden
         if case.wanted.on_covered != OnCovered.ALLOW:
             unchanged = case.others(case.before)
