@@ -132,9 +132,7 @@ class Executor:
             proofs = prove(self.prove_state())
             return Outcome(self._goal.found, plan, tuple(done), proofs=proofs)
         except Stalled as stalled:
-            # What is proven is accepted: not yet.
-            left = (*skipped[1:], *(plan.boot if plan.accepts else ()))
-            return Outcome(self._kernel.snapshot(), plan, tuple(done), stalled=stalled, skipped=left)
+            return Outcome(self._kernel.snapshot(), plan, tuple(done), stalled=stalled)
         except StepFailed as failed:
             return self._rolled_back(before, plan, stored, done, skipped, failed)
         # Whatever else is raised, a half-done change must not stay.

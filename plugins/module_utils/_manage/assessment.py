@@ -14,8 +14,8 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions
@@ -52,7 +52,7 @@ class Assessment:
         self.catalog = Catalog(kernel.files, self.before, self.books)
         if earlier:
             self.catalog.take_over(earlier)
-        self.plan = self._make_plan(task.wanted)
+        self.plan = self._make_plan(self.before, self.books)
         file = task.wanted.file
         # A copy of what is loaded is kept where only root can change it: that one is loaded if a plan is rolled back.
         if file and task.file_path and (file in self._needed_files or file not in self.catalog.paths):
@@ -60,15 +60,29 @@ class Assessment:
         if file and task.packed and file in self._needed_files:
             self.catalog.packed[file] = task.packed
 
-    def _make_plan(self, wanted: Wanted) -> Plan:
+    def steps_left(self, found: Snapshot) -> tuple[Step, ...]:
+        """What the next run of the same task does on the host as it is found now, beside waiting for its transition.
+
+        What is forgotten for the next boots is forgotten at the beginning of a run, what is accepted at its end.
+        """
+        is_reduced = self.plan.acceptance is not None and not self.plan.accepts
+        books = replace(self.books, boot=self.plan.acceptance or self.books.boot) if is_reduced else self.books
+        moving = found.in_transition
+        steps = self._make_plan(found, books).all_steps
+        return tuple(
+            step for step in steps if not (moving and step.action == Action.WAIT and step.patch == moving.name)
+        )
+
+    def _make_plan(self, snapshot: Snapshot, books: Books) -> Plan:
+        wanted = self.task.wanted
         displaced = self.catalog.displaced_by(wanted.name)
         if wanted.state == State.REVERTED:
-            plan = plan_revert(self.before, wanted, self.catalog.stored, displaced)
+            plan = plan_revert(snapshot, wanted, self.catalog.stored, displaced)
         else:
-            plan = make_plan(self.before, wanted, self.catalog.stored)
+            plan = make_plan(snapshot, wanted, self.catalog.stored)
         names = [patch.name for patch in displaced]
-        context = BootContext(self.books, self.catalog.at_hand, names, time_now(), self.task.ignore)
-        return plan_boot(self.before, wanted, replace(plan, about=wanted.name), context)
+        context = BootContext(books, self.catalog.at_hand, names, time_now(), self.task.ignore)
+        return plan_boot(snapshot, wanted, replace(plan, about=wanted.name), context)
 
     @property
     def lacks_file(self) -> bool:

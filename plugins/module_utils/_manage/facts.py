@@ -16,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     describe_stalling_tasks,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
     Absent,
     Reading,
@@ -63,7 +64,7 @@ def describe_unfinished(note: Reading[journal.Note]) -> Plain | None:
         return None
     if isinstance(note, Unreadable):
         return dict.fromkeys(("who", "what", "since", "patches"))
-    patches = sorted({note.name, *(step.patch for step in note.steps)})
+    patches = sorted({note.name, *Plan(note.steps).names})
     return {"who": note.who, "what": note.what, "since": note.started, "patches": patches}
 
 

@@ -184,7 +184,7 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     interrupted = Finding(
         reason="interrupted_run",
         seen=f"An earlier run was interrupted ({note}); {outcome}",
-        remedy="Assessment at the host." if not_restored else "Nothing needs to be done.",
+        remedy="Look at the host." if not_restored else "Nothing needs to be done.",
         severity=WARN,
     )
     notes = [interrupted, *notes, *([COPIES_STAY] if has_lost else [])]

@@ -281,7 +281,8 @@ class Transaction:
             return proofs
 
         outcome = executor.carry_out(self.before, self.plan, self.catalog.stored, prove_and_keep)
-        return replace(outcome, after=self.books.identify(outcome.after))
+        after = self.books.identify(outcome.after)
+        return replace(outcome, after=after, skipped=self._assessment.steps_left(after) if outcome.stalled else ())
 
     def _note_force(self, name: str) -> None:
         """Note it before it is done: if the run is interrupted then, the next one knows."""

@@ -107,6 +107,22 @@ class ChangeSet:
         return bool(self.abi.loading_enables and self.moves.in_ and self.file and self.file.replace is None)
 
     @property
+    def disables_others(self) -> bool:
+        """Whether the kernel disables all others by itself, when the file is loaded or the running transition ends.
+
+        See klp_unpatch_replaced_patches() in kernel/livepatch/core.c.
+        """
+        if not self.abi.loading_enables:
+            return False
+        if self.moves.in_:
+            return bool(self.file and self.file.replace)
+        loaded = self.loaded
+        if loaded is None or not (loaded.enabled and loaded.in_transition) or self.moves.down:
+            return False
+        # Kernels before 6.11 do not show the flag.
+        return bool(self.file and self.file.replace if loaded.replace is None else loaded.replace)
+
+    @property
     def lowers_first(self) -> bool:
         """Whether superseded patches are disabled first: with CONFIG_LIVEPATCH_STACK not below an enabled patch."""
         return self.abi.stacking is not False and bool(self.superseded) and self.moves.up

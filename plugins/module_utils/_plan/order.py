@@ -63,8 +63,7 @@ def _settle(change: ChangeSet) -> list[Step]:
 
 
 def _lower(change: ChangeSet, patch: LoadedPatch) -> list[Step]:
-    loading_disables = change.abi.loading_enables and change.moves.in_ and change.file and change.file.replace
-    if loading_disables and patch in change.superseded:
+    if change.disables_others and patch in change.superseded:
         return []
     return change.abi.disable(patch.name)
 

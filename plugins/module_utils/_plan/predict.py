@@ -46,6 +46,9 @@ def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
     elif step.action == Action.DISABLE:
         patches[place] = replace(patch, enabled=False)
     elif step.action == Action.WAIT:
+        if patch.replace and patch.enabled and patch.in_transition:
+            # klp_unpatch_replaced_patches() in kernel/livepatch/core.c
+            patches = [replace(other, enabled=False, functions=()) for other in patches]
         patches[place] = replace(patch, in_transition=False, functions=patch.functions if patch.enabled else ())
     elif step.action == Action.ENABLE:
         patches[place] = replace(patch, enabled=True)
