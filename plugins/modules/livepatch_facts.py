@@ -320,7 +320,17 @@ ansible_facts:
                   returned: always
                   type: list
                   elements: str
-                  sample: [hrtimer_nanosleep+0x9d/0x120, do_syscall_64+0x82/0x190]
+                  sample: [hrtimer_nanosleep+0x9d/0x120, do_nanosleep+0x5d/0x170, do_syscall_64+0x82/0x190]
+                held_by:
+                  description: The function of C(stack) whose old code the task has to leave; V(null) where C(stack) does not show it.
+                  returned: always
+                  type: str
+                  sample: do_nanosleep+0x5d/0x170
+                is_kernel_thread:
+                  description: Whether it is a thread of the kernel, which cannot be ended; V(null) where the kernel does not tell.
+                  returned: always
+                  type: bool
+                  sample: false
         boot:
           description: What happens to patches at boot; see O(openeuler.livepatch.livepatch_module#module:boot). Only root can read most of it.
           returned: always

@@ -80,7 +80,7 @@ OF_A_PATCH = (
 OF_A_TARGET = ("/sys/module/{target}/notes/.note.gnu.build-id", "/sys/module/{target}/srcversion")
 """The files of a module that a patch changes."""
 
-OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack")
+OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack", "{task}/stat")
 """The files of a task that takes part in a running transition."""
 
 NAMES_ONLY = (".ko", ".pyz")

@@ -39,6 +39,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     StallingTask,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import (
+    how_to_end,
+    who_holds,
+    with_held_by,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import with_replaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
@@ -246,7 +251,7 @@ class Executor:
         enabling = self._kernel.transition_target(step.patch)
         if enabling is None:
             return True
-        stalling_tasks = self._kernel.stalling_tasks(enabling)
+        stalling_tasks = with_held_by(self._kernel.stalling_tasks(enabling), self._kernel.snapshot())
         # The next run knows nothing of what was to be loaded again: it must not be left to that one.
         if self._patience.on_stall == OnStall.REPORT and not self._loads_later:
             raise Stalled(step.patch, stalling_tasks)
@@ -260,7 +265,7 @@ class Executor:
                     # kernel/livepatch/transition.c, klp_force_transition(): its module is never put.
                     self._pinned.append(step.patch)
                 return True
-        raise _stall(step, self._patience.timeout, stalling_tasks)
+        raise _stall(step, self._patience, stalling_tasks)
 
     def _ends(self, name: str, seconds: float) -> bool:
         """Whether no transition of the patch is running, or it ends within these seconds."""
@@ -337,16 +342,14 @@ def _is_own_wait(step: Step, done: list[Step]) -> bool:
     return step.action == Action.WAIT and bool(done) and done[-1].patch == step.patch
 
 
-def _stall(step: Step, seconds: float, stalling_tasks: tuple[StallingTask, ...]) -> StepFailed:
+def _stall(step: Step, patience: Patience, stalling_tasks: tuple[StallingTask, ...]) -> StepFailed:
     """What is said of a transition that did not end in time."""
-    who = ", ".join(str(holder) for holder in stalling_tasks[:5]) or "no task that could be found"
-    more = f" and {len(stalling_tasks) - 5} more" if len(stalling_tasks) > 5 else ""
     return StepFailed(
         str(step),
         Finding(
             reason="transition_stalled",
-            seen=f"The transition did not end within {seconds:g} s; it is held by {who}{more}.",
-            remedy="End or wake those tasks, or set a longer timeout, then run the task again.",
+            seen=f"The transition did not end within {patience.timeout:g} s; {who_holds(stalling_tasks)}.",
+            remedy=how_to_end(stalling_tasks, patience.on_stall),
         ),
         stalling_tasks=stalling_tasks,
     )

@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     StallingTask,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import with_held_by
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
@@ -45,7 +46,7 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     read_at = time_now()
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
-    stalling_tasks = read_stalling_tasks(files, moving.enabled) if moving else ()
+    stalling_tasks = with_held_by(read_stalling_tasks(files, moving.enabled), snapshot) if moving else ()
     books = read_books(files, snapshot, of_boot=True)
     unfinished = describe_unfinished(journal.read_note(files))
     report = boot_store.read_report(files)

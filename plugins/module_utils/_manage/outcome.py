@@ -15,6 +15,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     Outcome,
     errno_name,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import how_to_end, who_holds
 
 
 def ending_of(outcome: Outcome) -> str:
@@ -44,13 +46,13 @@ def notes_of(outcome: Outcome) -> list[Finding]:
             )
         )
     if outcome.stalled:
-        who = ", ".join(str(task) for task in outcome.stalled.stalling_tasks[:5]) or "no task that could be found"
+        tasks = outcome.stalled.stalling_tasks
         steps = "; ".join(str(step) for step in outcome.skipped)
         notes.append(
             Finding(
                 reason="transition_stalled",
-                seen=f"The transition of {outcome.stalled.name} is still running; it is held by {who}.",
-                remedy="End or wake those tasks, then run the task again.",
+                seen=f"The transition of {outcome.stalled.name} is still running; {who_holds(tasks)}.",
+                remedy=how_to_end(tasks, OnStall.REPORT),
                 why=f"Left for the next run: {steps}." if steps else "",
                 severity=WARN,
             )

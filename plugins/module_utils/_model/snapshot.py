@@ -132,17 +132,24 @@ class LoadedPatch:
 
 @dataclass(frozen=True)
 class StallingTask:
-    """A task that keeps a transition from ending, with its kernel stack, innermost frame first."""
+    """A task that keeps a transition from ending, with its kernel stack, innermost frame first.
+
+    `is_kernel_thread` is None where the kernel does not tell. `held_by` is the frame for which the kernel does not let
+    the task switch; None where the stack does not show it.
+    """
 
     pid: int
     tid: int
     command: str
     stack: tuple[str, ...] = ()
+    is_kernel_thread: bool | None = None
+    held_by: str | None = None
 
     def __str__(self) -> str:
+        kind = "kernel thread, " if self.is_kernel_thread else ""
         thread = "" if self.tid == self.pid else f", thread {self.tid}"
-        where = f" in {self.stack[0]}" if self.stack else ""
-        return f"{self.command} (pid {self.pid}{thread}){where}"
+        frame = self.held_by or (self.stack[0] if self.stack else "")
+        return f"{self.command} ({kind}pid {self.pid}{thread}){f' in {frame}' if frame else ''}"
 
 
 TROUBLE_TAINTS = {4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup"}

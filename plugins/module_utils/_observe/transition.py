@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known_or
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     StallingTask,
 )
@@ -33,8 +33,22 @@ def read_stalling_tasks(files: Files, enabling: bool) -> tuple[StallingTask, ...
                     stack = known_or(files.text(task + "/stack"), "")
                     frames = tuple(_frame(line) for line in stack.splitlines())
                     command = known_or(files.text(task + "/comm"), "?")
-                    stalling_tasks.append(StallingTask(int(pid), int(tid), command, frames))
+                    is_kernel_thread = _is_kernel_thread(known(files.text(task + "/stat")))
+                    stalling_tasks.append(StallingTask(int(pid), int(tid), command, frames, is_kernel_thread))
     return tuple(stalling_tasks)
+
+
+PF_KTHREAD = 0x00200000
+"""include/linux/sched.h"""
+
+
+def _is_kernel_thread(stat: str | None) -> bool | None:
+    """Whether the flags of a task say so, the ninth field of its `stat`; None if they cannot be told.
+
+    The second field is the task's name in parentheses, which may hold any character (fs/proc/array.c, do_task_stat()).
+    """
+    fields = (stat or "").rpartition(")")[2].split()
+    return bool(int(fields[6]) & PF_KTHREAD) if len(fields) > 6 and fields[6].isdecimal() else None
 
 
 def _frame(line: str) -> str:
