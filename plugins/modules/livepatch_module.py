@@ -371,7 +371,9 @@ state:
   type: str
   sample: enabled
 actions:
-  description: The steps that were carried out, or would be in check mode, in order.
+  description:
+    - The steps that have changed something, or waited, in order; in check mode those that would be carried out.
+    - What the kernel or somebody else had done already is left out, as when a patch has disabled those that it replaces.
   returned: unless refused
   type: list
   elements: str

@@ -37,13 +37,15 @@ def _is_open(run: Transaction) -> bool:
 
 
 def _joined(first: Plain, following: Plain, name: str) -> Plain:
+    actions = [*first["actions"], *following.get("actions", ())]
     if following.get("failed"):
-        return {**following, "changed": True, "msg": f"{following['msg']} Before that {name} was loaded, and it stays."}
+        msg = f"{following['msg']} Before that {name} was loaded, and it stays."
+        return {**following, "changed": True, "actions": actions, "msg": msg}
     new = [finding for finding in following["findings"] if finding not in first["findings"]]
     return {
         **following,
         "changed": True,
-        "actions": [*first["actions"], *following["actions"]],
+        "actions": actions,
         "findings": [*first["findings"], *new],
         "diff": {**following["diff"], "before": first["diff"]["before"]},
     }

@@ -111,6 +111,7 @@ def test_a_failure_to_take_it_out_says_what_stays(tmp_path: pathlib.Path, abi: s
     assert (result["failed"], result["changed"]) == (True, True)
     assert result["reason"] == ("unknown" if is_ours else "owner_unknown")
     assert result["msg"].endswith("Before that new was loaded, and it stays.")
+    assert result["actions"][0] == "load new"
     assert host.stack == ["old", "new"]
     assert not journal.is_noted(host.kernel.files())
 
