@@ -128,7 +128,7 @@ def describe_host(
                 "stack": [patch.name for patch in stack],
                 "live": stack[-1].name,
             }
-            for function, stack in sorted(snapshot.stacks().items(), key=lambda item: str(item[0]))
+            for function, stack in sorted(snapshot.stacks().items(), key=lambda item: item[0])
         ]
         if snapshot.is_known
         else None,

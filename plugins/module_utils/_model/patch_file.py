@@ -131,7 +131,7 @@ class PatchFile:
         functions, signature = values.pop("functions"), values.pop("signature")
         return cls(
             depends=tuple(values.pop("depends")),
-            functions=None if functions is None else tuple(map(_function, functions)),
+            functions=None if functions is None else tuple(sorted(map(_function, functions))),
             unnumbered=frozenset(_function(entry) for entry in functions or () if not entry["numbered"]),
             signature=None if signature is None else Signature(**signature),
             source_patches=tuple(values.pop("source_patches")),

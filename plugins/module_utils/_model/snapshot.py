@@ -32,9 +32,9 @@ UNKNOWN_OWNER = "unknown"
 """The owner of a patch that this collection did not load and that no tool which it knows claims."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Function:
-    """A function that a patch replaces.
+    """A function that a patch replaces. Functions are listed by object, name and position everywhere.
 
     `sympos` is the position among symbols of the same name in the object, counted from 1;
     the kernel shows the patch author's 0 ("there is only one") as 1.
@@ -285,6 +285,6 @@ def added_functions(
     the patch has all of it.
     """
     if shown is not None:
-        return sorted(set(patch.functions).difference(shown), key=str)
-    theirs = list(dict.fromkeys(function for other in others for function in other.functions))
+        return sorted(set(patch.functions).difference(shown))
+    theirs = sorted({function for other in others for function in other.functions})
     return theirs if set(patch.functions).issuperset(theirs) else []

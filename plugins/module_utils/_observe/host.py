@@ -244,7 +244,7 @@ def _read_patch(sources: _Sources, module: _Module, load_index: int, owners: t.M
         enabled=is_registered and _read_enabled(sources, sysfs),
         in_transition=is_registered and sources.known_or(files.flag(sysfs + "/transition"), False),
         replace=known(files.flag(sysfs + "/replace")) if is_registered else None,
-        functions=tuple(_read_functions(sources, sysfs)) if is_registered else (),
+        functions=tuple(sorted(_read_functions(sources, sysfs))) if is_registered else (),
         refcount=module.refcount,
         taint=module.taint,
         identity=Identity(

@@ -28,8 +28,11 @@ class ElfModule(ElfObject):
         return parse_modinfo(self.content(section)) if section is not None else {}
 
     def livepatch(self) -> Livepatch:
-        """The patch in it."""
-        return read_livepatch(self, self.abi)
+        """The patch in it, with its functions in order."""
+        livepatch = read_livepatch(self, self.abi)
+        if livepatch.functions is None:
+            return livepatch
+        return livepatch._replace(functions=tuple(sorted(livepatch.functions, key=lambda entry: entry.function)))
 
 
 def parse_modinfo(data: bytes) -> dict[str, str]:

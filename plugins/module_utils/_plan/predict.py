@@ -123,7 +123,7 @@ def _stack_deviations(predicted: Snapshot, found: Snapshot, names: t.Container[s
     """Differences of the function stacks, among those of these patches whose functions were known beforehand."""
     known = {patch.name for patch in predicted.patches if patch.functions and patch.name in names}
     wanted, seen = predicted.stacks(), found.stacks()
-    for function in sorted({*wanted, *seen}, key=str):
+    for function in sorted({*wanted, *seen}):
         should, is_now = (
             [patch.name for patch in stacks.get(function, ()) if patch.name in known] for stacks in (wanted, seen)
         )

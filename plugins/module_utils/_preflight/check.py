@@ -51,7 +51,7 @@ class Circumstances:
                 functions += file.functions or ()
             elif step.action in (Action.ENABLE, Action.DISABLE) and loaded:
                 functions += loaded.functions
-        return tuple(dict.fromkeys(functions))
+        return tuple(sorted(set(functions)))
 
     def has_object(self, name: str) -> bool:
         """Whether the kernel has this object now: `vmlinux`, or a loaded module."""

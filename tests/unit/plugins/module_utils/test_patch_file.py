@@ -117,9 +117,9 @@ def test_the_kernel_that_a_file_is_for_is_in_its_manifest(
 def test_a_module_of_two_objects() -> None:
     file = read_patch_file(TWO_OBJECTS)
     assert file.functions == (
+        Function("some_module", "three", 1),
         Function("vmlinux", "one", 1),
         Function("vmlinux", "two", 3),
-        Function("some_module", "three", 1),
     )
     assert file.unnumbered == {Function("vmlinux", "one", 1), Function("some_module", "three", 1)}
     assert file.replace is True
@@ -129,7 +129,7 @@ def test_the_way_to_the_host_and_back() -> None:
     file = read_patch_file(TWO_OBJECTS, "known as")
     assert file.path == "known as"
     plain = file.to_dict()
-    assert [function["numbered"] for function in plain["functions"]] == [False, True, False]
+    assert [function["numbered"] for function in plain["functions"]] == [False, False, True]
     assert "unnumbered" not in plain
     assert PatchFile.from_dict(json.loads(json.dumps(plain))) == file
 

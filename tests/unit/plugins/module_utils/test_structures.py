@@ -218,7 +218,7 @@ def test_objects_end_at_the_zero_one(module: TinyModule, tmp_path: pathlib.Path)
     first, second, third = (funcs(module, func(name)) for name in ("one", "two", "three"))
     objs = module.put(OBJECT, {8: first}, {0: "ext4", 8: second, 16: TinyModule.code}, {}, {0: "xfs", 8: third}, {})
     module.pass_to_enable(patch(module, objs))
-    assert names(read(module, tmp_path)) == ["vmlinux/one,1", "ext4/two,1"]
+    assert names(read(module, tmp_path)) == ["ext4/two,1", "vmlinux/one,1"]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_arrays_without_symbols(tmp_path: pathlib.Path) -> None:
     several = funcs(module, func("one"), func("two"), func("three"))
     alone = funcs(module, func("four"))
     module.pass_to_enable(patch(module, objects(module, {8: several}, {0: "ext4", 8: alone})))
-    expected = ["vmlinux/one,1", "vmlinux/two,1", "vmlinux/three,1", "ext4/four,1"]
+    expected = ["ext4/four,1", "vmlinux/one,1", "vmlinux/three,1", "vmlinux/two,1"]
     assert names(read(module, tmp_path)) == expected
 
 
