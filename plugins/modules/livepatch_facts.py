@@ -239,6 +239,7 @@ ansible_facts:
                 sha256: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
               stored_copy: /run/openeuler-livepatch/livepatch_cmdline-e164b957c98741ba.ko
               effective: full
+              unpatched: []
               covered: []
               boot: trial
               owner: null
@@ -248,7 +249,7 @@ ansible_facts:
               forced: false
               trouble_since: []
         functions:
-          description: Every replaced function with the enabled patches on it.
+          description: Every replaced function with the enabled patches on it, by object, name and position.
           returned: always
           type: list
           elements: dict
@@ -275,7 +276,9 @@ ansible_facts:
               elements: str
               sample: [livepatch_0001, livepatch_0002]
             live:
-              description: The patch whose code runs.
+              description:
+                - The patch whose code runs, the last of them. V(null) where the object is not patched, as a module that is not loaded, and
+                  while the transition of a patch is running that disables the others and does not replace the function.
               returned: always
               type: str
               sample: livepatch_0002
@@ -536,8 +539,8 @@ ansible_facts:
             - What decides which patches are loaded, enabled and live, and could not be read. RV(ansible_facts.ansible_livepatch.unreadable) has
               it as well.
             - If this or RV(ansible_facts.ansible_livepatch.disagreements) is not empty, nobody can tell whether a patch is effective. Then
-              RV(ansible_facts.ansible_livepatch.functions) is V(null), as are V(enabled), V(in_transition), V(effective), V(covered) and
-              V(reboot_required) of each patch, and M(openeuler.livepatch.livepatch_module) refuses to change anything.
+              RV(ansible_facts.ansible_livepatch.functions) is V(null), as are V(enabled), V(in_transition), V(effective), V(covered),
+              V(unpatched) and V(reboot_required) of each patch, and M(openeuler.livepatch.livepatch_module) refuses to change anything.
           returned: always
           type: list
           elements: dict

@@ -64,7 +64,7 @@ options:
   state:
     description:
       - V(enabled) means loaded, enabled and effective. Each of its functions is live, and no task runs the old ones any more. A patch that
-        others cover is not effective; see O(on_covered).
+        others cover is not effective; see O(on_covered). V(per_task) kernels patch a module that is not loaded when it is loaded.
       - V(disabled) means not active. A loaded patch stays loaded, one that is not loaded is left so.
       - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it, on a V(stop_machine)
         kernel it is only registered.
@@ -399,18 +399,25 @@ patch:
       type: bool
       sample: false
     replace:
-      description: Whether loading it disabled all other patches; V(null) if the kernel does not show it.
+      description:
+        - Whether loading it disables all other patches, as the kernel shows it. Where that does not, as the file says that this module
+          has loaded; V(null) if nothing does.
       returned: always
       type: bool
       sample: false
     objects:
-      description: What it patches, V(vmlinux) or names of modules.
+      description:
+        - What it patches, V(vmlinux) or names of modules, which need not be loaded. Some may have callbacks and no functions. Empty
+          while it is disabled on V(per_task) kernels.
       returned: always
       type: list
       elements: str
       sample: [vmlinux]
     functions:
-      description: The functions it replaces. Empty while it is disabled on V(per_task) kernels.
+      description:
+        - The functions it replaces, by object, name and position. Empty while it is disabled on V(per_task) kernels.
+        - While the transition of a patch is running that disables all others, the kernel lists their functions as its own. They are left
+          out if this module has loaded it and its file shows its functions.
       returned: always
       type: list
       elements: dict
@@ -462,11 +469,32 @@ patch:
       sample: /run/openeuler-livepatch/livepatch_cmdline-e164b957c98741ba.ko
     effective:
       description:
-        - V(full) if each of its functions is live, V(partial) if some are covered by newer patches, V(none) if all are or it is disabled.
-        - V(null) if it is enabled and its functions are unknown.
+        - V(full) if each of its functions is live, V(none) if no one is, V(partial) if some are. RV(patch.covered) and
+          RV(patch.unpatched) say why a function of an enabled patch is not live.
+        - A function in a module that is not loaded is not live. V(per_task) kernels patch the module when it is loaded, so that nothing
+          is left to be done.
+        - V(null) if it is enabled and has no functions, or they are unknown.
       returned: always
       type: str
       sample: full
+    unpatched:
+      description:
+        - Its objects that the kernel does not patch now, while it is enabled; its functions in them are not live.
+        - Kernels from Linux 6.1 on tell that (C(patched) in sysfs). Of others it is assumed for modules that are not loaded.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        object:
+          description: V(vmlinux) or the name of a module.
+          returned: always
+          type: str
+          sample: xfs
+        loaded:
+          description: Whether the kernel has it. V(per_task) kernels patch a module when it is loaded.
+          returned: always
+          type: bool
+          sample: false
     covered:
       description: Its functions that are covered by newer patches.
       returned: always

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import asdict, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import (
     Plain,
     describe_patch,
     describe_stalling_tasks,
+    no_ops,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
@@ -88,6 +90,22 @@ def _describe_kernel(snapshot: Snapshot) -> Plain:
     }
 
 
+def _describe_functions(snapshot: Snapshot, books: Books) -> t.Iterator[Plain]:
+    """Each replaced function with its stack, without the patches that only end what others do with it."""
+    added = {patch.name: no_ops(patch, snapshot, books) for patch in snapshot.patches}
+    for function, patches in sorted(snapshot.stacks().items(), key=lambda item: item[0]):
+        stack = [patch.name for patch in patches if function not in added[patch.name]]
+        top = patches[-1]
+        is_live = top.name in stack and snapshot.is_patched(top, function.object)
+        yield {
+            "object": function.object,
+            "name": function.name,
+            "sympos": function.sympos,
+            "stack": stack,
+            "live": top.name if is_live else None,
+        }
+
+
 def describe_host(
     snapshot: Snapshot,
     books: Books,
@@ -120,18 +138,7 @@ def describe_host(
         },
         "reboot_required": host_needs_reboot(snapshot) or any(runs_mixed(patch, books) for patch in snapshot.patches),
         "patches": [describe_patch(patch, snapshot, books) for patch in snapshot.patches],
-        "functions": [
-            {
-                "object": function.object,
-                "name": function.name,
-                "sympos": function.sympos,
-                "stack": [patch.name for patch in stack],
-                "live": stack[-1].name,
-            }
-            for function, stack in sorted(snapshot.stacks().items(), key=lambda item: item[0])
-        ]
-        if snapshot.is_known
-        else None,
+        "functions": list(_describe_functions(snapshot, books)) if snapshot.is_known else None,
         "transition": {
             "patch": moving.name,
             "enabling": moving.enabled,

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Function,
     LoadedPatch,
     Snapshot,
     StallingTask,
@@ -39,6 +40,20 @@ def with_notes(result: Plain, before: t.Iterable[Finding] = (), after: t.Iterabl
     return result
 
 
+def no_ops(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> frozenset[Function]:
+    """The functions that the kernel has added to a replacing patch, until its transition ends, to end those of others.
+
+    The kernel lists them as if the patch replaced them (klp_add_nops() in kernel/livepatch/core.c). Only the file of
+    the patch tells them apart: there is none without it.
+    """
+    copy = books.copy_of(patch)
+    own = copy.file.functions if copy and copy.file else None
+    if own is None or not patch.in_transition:
+        return frozenset()
+    others = {function for other in snapshot.patches if other != patch for function in other.functions}
+    return frozenset(patch.functions).intersection(others).difference(own)
+
+
 def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plain:
     """One loaded patch, and whether its code runs."""
     data = asdict(patch)
@@ -48,19 +63,30 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     copy = books.copy_of(patch)
     data["stored_copy"] = copy.path or None if copy else None
     data["source_patches"] = list(copy.file.source_patches) if copy and copy.file else []
-    data["functions"] = [asdict(function) for function in patch.functions]
-    data["objects"] = sorted({function.object for function in patch.functions})
+    if patch.replace is None and copy and copy.file:
+        # Older kernels show the flag of no patch, and none shows that of a disabled one (per_task).
+        data["replace"] = copy.file.replace
+    added = no_ops(patch, snapshot, books)
+    functions = [function for function in patch.functions if function not in added]
+    added_objects = {function.object for function in added}.difference(function.object for function in functions)
+    data["functions"] = [asdict(function) for function in functions]
+    data["objects"] = [entry.name for entry in patch.objects if entry.name not in added_objects]
     data["boot"] = boot_of(books.boot, snapshot, patch.name)
     # Of an enabled patch whose functions nothing shows it is not known whether they are live.
-    data["effective"] = None if patch.enabled and not patch.functions else snapshot.effect(patch)
+    data["effective"] = None if patch.enabled and not functions else snapshot.effect(patch, added)
     data["forced"] = is_forced(patch, books)
     data["trouble_since"] = trouble_since(copy, snapshot.taint)
     data["reboot_required"] = stays_until_reboot(patch, snapshot) or runs_mixed(patch, books)
     data["covered"] = [
         dict(asdict(function), by=[above.name for above in stack]) for function, stack in snapshot.above(patch).items()
     ]
+    data["unpatched"] = [
+        {"object": name, "loaded": snapshot.has_object(name)}
+        for name in snapshot.unpatched(patch)
+        if name not in added_objects
+    ]
     if not snapshot.is_known:
-        data.update(dict.fromkeys(("enabled", "in_transition", "effective", "covered", "reboot_required")))
+        data.update(dict.fromkeys(("enabled", "in_transition", "effective", "covered", "unpatched", "reboot_required")))
     return data
 
 

@@ -49,6 +49,18 @@ class Function:
 
 
 @dataclass(frozen=True)
+class PatchedObject:
+    """An object of a loaded patch: `vmlinux` or a module, which need not be loaded.
+
+    `patched` says whether calls of its functions go to the patch (`patched` in sysfs since Linux 6.1,
+    kernel/livepatch/core.c); None where the kernel does not tell. A per_task kernel patches a module when it is loaded.
+    """
+
+    name: str
+    patched: bool | None = None
+
+
+@dataclass(frozen=True)
 class Identity:
     """What tells one content of a module from another. Each mark is `None` where it is not known.
 
@@ -90,8 +102,9 @@ def _equal(mark: str | None, other: str | None) -> bool:
 class LoadedPatch:
     """A live patch module in the kernel.
 
-    `functions` is empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a disabled patch
-    from /sys/kernel/livepatch although its module stays loaded. `replace` is `None` where the kernel does not tell.
+    `functions` and `objects` are empty for a patch that the kernel no longer lists in sysfs: per_task kernels drop a
+    disabled patch from /sys/kernel/livepatch although its module stays loaded. An object may have callbacks alone.
+    `replace` is `None` where the kernel does not tell.
     `load_index` counts the modules from the oldest: a patch with a higher one was loaded later.
     `instance` is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
     `permanent` says that the module has no exit function, so that the kernel never unloads it. `pinned` says that the
@@ -114,6 +127,7 @@ class LoadedPatch:
     permanent: bool = False
     owner: str | None = None
     pinned: bool = False
+    objects: tuple[PatchedObject, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -240,7 +254,10 @@ class Snapshot:
         return next((patch for patch in self.patches if patch.in_transition), None)
 
     def stacks(self) -> dict[Function, tuple[LoadedPatch, ...]]:
-        """Function stacks: for each replaced function the patches on it, oldest first; the last is live.
+        """Function stacks: for each replaced function the patches on it, oldest first.
+
+        The last is live where its object is patched (`is_patched`). A module that is not loaded gets the same stack
+        when it is loaded (klp_module_coming() in kernel/livepatch/core.c).
 
         A patch that is being disabled is still there: a task that has not yet switched runs it (klp_ftrace_handler in
         kernel/livepatch/patch.c).
@@ -266,14 +283,36 @@ class Snapshot:
         """The patches that cover this one on some function."""
         return {above for stack in self.above(patch).values() for above in stack}
 
-    def effect(self, patch: LoadedPatch) -> str:
-        """`full` if every function of the patch is live, `none` if no one is, else `partial`."""
+    def is_patched(self, patch: LoadedPatch, name: str) -> bool:
+        """Whether this object of an enabled patch is patched now. Where the kernel does not tell, a loaded one is."""
+        shown = next((entry.patched for entry in patch.objects if entry.name == name), None)
+        return self.has_object(name) if shown is None else shown
+
+    def has_object(self, name: str) -> bool:
+        """Whether the kernel has this object now: `vmlinux`, or a loaded module."""
+        return name == "vmlinux" or name in self.modules
+
+    def unpatched(self, patch: LoadedPatch) -> list[str]:
+        """The objects of an enabled patch that the kernel does not patch now, as modules that are not loaded."""
+        return [entry.name for entry in patch.objects if patch.enabled and not self.is_patched(patch, entry.name)]
+
+    def effect(self, patch: LoadedPatch, added: t.Container[Function] = ()) -> str:
+        """`full` if every function of the patch is live, `none` if no one is, else `partial`.
+
+        The functions in `added` are not the patch's own.
+        """
         if not patch.enabled:
             return "none"
-        covered = len(self.above(patch))
-        if not covered:
+        covered, own = self.above(patch), [entry for entry in patch.functions if entry not in added]
+        live = [entry for entry in own if entry not in covered and self.is_patched(patch, entry.object)]
+        if len(live) == len(own):
             return "full"
-        return "none" if covered == len(patch.functions) else "partial"
+        return "partial" if live else "none"
+
+    def is_covered(self, patch: LoadedPatch) -> bool:
+        """Whether nothing of the patch would be lost without it: it is disabled, or others cover all its functions."""
+        covered = self.above(patch)
+        return not patch.enabled or (bool(covered) and len(covered) == len(patch.functions))
 
 
 def added_functions(

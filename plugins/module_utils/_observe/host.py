@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Identity,
     LoadedPatch,
     Option,
+    PatchedObject,
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import state_file
@@ -239,12 +240,13 @@ def _read_modules(sources: _Sources, text: Reading[str], has_modules: bool) -> l
 
 def _read_patch(sources: _Sources, module: _Module, load_index: int, owners: t.Mapping[str, str]) -> LoadedPatch:
     files, sysfs, is_registered = sources.files, f"{SYSFS}/{module.name}", module.name in sources.registered
+    objects = tuple(_read_objects(sources, sysfs)) if is_registered else ()
     return LoadedPatch(
         name=module.name,
         enabled=is_registered and _read_enabled(sources, sysfs),
         in_transition=is_registered and sources.known_or(files.flag(sysfs + "/transition"), False),
         replace=known(files.flag(sysfs + "/replace")) if is_registered else None,
-        functions=tuple(sorted(_read_functions(sources, sysfs))) if is_registered else (),
+        functions=tuple(sorted(_read_functions(sources, sysfs, objects))),
         refcount=module.refcount,
         taint=module.taint,
         identity=Identity(
@@ -256,6 +258,7 @@ def _read_patch(sources: _Sources, module: _Module, load_index: int, owners: t.M
         permanent=module.permanent,
         owner=owners.get(module.name),
         pinned=not is_registered and _is_held(files, module),
+        objects=objects,
     )
 
 
@@ -272,12 +275,19 @@ def _is_held(files: Files, module: _Module) -> bool:
     return module.is_live and refcount > len(module.users)
 
 
-def _read_functions(sources: _Sources, sysfs: str) -> t.Iterator[Function]:
-    for object_name in sources.known_or(sources.files.folders(sysfs), []):
-        for entry in sources.known_or(sources.files.names(f"{sysfs}/{object_name}"), []):
+def _read_objects(sources: _Sources, sysfs: str) -> t.Iterator[PatchedObject]:
+    """The objects: those with callbacks alone have a directory as well (klp_init_object() in core.c)."""
+    for name in sources.known_or(sources.files.folders(sysfs), []):
+        # Where the file cannot be read, whether a function is live is not known either.
+        yield PatchedObject(name, sources.known_or(sources.files.flag(f"{sysfs}/{name}/patched"), None))
+
+
+def _read_functions(sources: _Sources, sysfs: str, objects: t.Iterable[PatchedObject]) -> t.Iterator[Function]:
+    for patched in objects:
+        for entry in sources.known_or(sources.files.names(f"{sysfs}/{patched.name}"), []):
             name, comma, sympos = entry.rpartition(",")
             if comma and sympos.isdecimal():
-                yield Function(object_name, name, int(sympos))
+                yield Function(patched.name, name, int(sympos))
 
 
 def read_build_id(files: Files, module: str) -> str | None:

@@ -14,7 +14,9 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Function,
     LoadedPatch,
+    PatchedObject,
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
@@ -38,6 +40,8 @@ def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
     patch = snapshot.patch(step.patch)
     if step.action == Action.LOAD and step.file:
         return _after_load(snapshot, step.patch, step.file)
+    if step.action == Action.LOAD_TARGET:
+        return [_with_target(patch, step.patch) for patch in patches]
     if patch is None:
         return patches
     place = patches.index(patch)
@@ -48,8 +52,8 @@ def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
     elif step.action == Action.WAIT:
         if patch.replace and patch.enabled and patch.in_transition:
             # klp_unpatch_replaced_patches() in kernel/livepatch/core.c
-            patches = [replace(other, enabled=False, functions=()) for other in patches]
-        patches[place] = replace(patch, in_transition=False, functions=patch.functions if patch.enabled else ())
+            patches = [replace(_dropped(other), enabled=False) for other in patches]
+        patches[place] = replace(patch if patch.enabled else _dropped(patch), in_transition=False)
     elif step.action == Action.ENABLE:
         patches[place] = replace(patch, enabled=True)
         if abi_of(snapshot).enabling_moves_last:
@@ -61,17 +65,35 @@ def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPa
     enables = abi_of(snapshot).loading_enables
     patches = list(snapshot.patches)
     if enables and file.replace:
-        patches = [replace(patch, enabled=False, functions=()) for patch in patches]
+        patches = [replace(_dropped(patch), enabled=False) for patch in patches]
     newest = max((patch.load_index for patch in patches), default=0)
     loaded = LoadedPatch(
         name=name,
         enabled=enables,
-        replace=file.replace if enables else None,
+        replace=file.replace,
         functions=file.functions or (),
         identity=file.identity,
         load_index=newest + 1,
+        objects=objects_of(file.functions or ()),
     )
     return [*patches, loaded]
+
+
+def objects_of(functions: t.Iterable[Function]) -> tuple[PatchedObject, ...]:
+    """The objects that have these functions. Which of them are patched follows from the modules."""
+    return tuple(PatchedObject(name) for name in sorted({function.object for function in functions}))
+
+
+def _dropped(patch: LoadedPatch) -> LoadedPatch:
+    """A disabled patch of a per_task kernel, of which sysfs shows nothing."""
+    return replace(patch, functions=(), objects=(), replace=None)
+
+
+def _with_target(patch: LoadedPatch, name: str) -> LoadedPatch:
+    """A patch after a module is loaded: the modules tell then whether that is patched."""
+    return replace(
+        patch, objects=tuple(replace(entry, patched=None) if entry.name == name else entry for entry in patch.objects)
+    )
 
 
 def concerned(plan: Plan, *snapshots: Snapshot) -> frozenset[str]:

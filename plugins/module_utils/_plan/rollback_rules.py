@@ -50,7 +50,7 @@ def stays_out(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapsh
     """
     if any(before.patch(lower.name) is None and lower.shares(patch.functions) for lower in below):
         return True
-    is_no_loss = before.effect(patch) == "none" or _is_to_go(patch, plan)
+    is_no_loss = before.is_covered(patch) or _is_to_go(patch, plan)
     return is_no_loss and not before.covering(patch).isdisjoint(below)
 
 

@@ -55,7 +55,7 @@ class Circumstances:
 
     def has_object(self, name: str) -> bool:
         """Whether the kernel has this object now: `vmlinux`, or a loaded module."""
-        return name == "vmlinux" or name in self.snapshot.modules
+        return self.snapshot.has_object(name)
 
     def can_load(self, module: str) -> bool:
         """Whether modprobe would find this module."""

@@ -23,7 +23,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity, LoadedPatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Function,
+    Identity,
+    LoadedPatch,
+    PatchedObject,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import write
@@ -41,7 +46,8 @@ class Note:
     `who` and `what` are texts for people, `started` is a time. `stored` has the SHA-256 of the host's patch files
     before the run, by the names of their patches. `name` and `state` are what the task asks for. `boot` has the
     accepted patches from before the run, if the run changes them. `proven` says whether the result was proven, `forced`
-    names the patches whose transition it has forced. Notes of older versions lack `boot`, `proven` and `forced`.
+    names the patches whose transition it has forced. Notes of older versions lack `boot`, `proven`, `forced` and the
+    objects of patches.
     """
 
     who: str
@@ -128,6 +134,7 @@ def _patches(data: t.Iterable[dict[str, t.Any]]) -> tuple[LoadedPatch, ...]:
     return tuple(
         LoadedPatch(
             functions=tuple(Function(**function) for function in patch.pop("functions")),
+            objects=tuple(PatchedObject(**entry) for entry in patch.pop("objects", ())),
             identity=Identity(**patch.pop("identity")),
             **patch,
         )

@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
     LoadedPatch,
+    PatchedObject,
     Snapshot,
     StallingTask,
 )
@@ -123,7 +124,8 @@ class ModelKernel:
 
     Transitions of patches in `stall` do not end, nor does that of one in `stall_once` when it is loaded first.
     `fail` maps calls to errnos, `busy` maps patches to the number of times that a task sits in one of their
-    functions. `hidden` hides the configuration.
+    functions. `hidden` hides the configuration. A module is there if it is in `targets`; without `shows_patched` it is
+    a kernel before Linux 6.1.
     """
 
     def __init__(
@@ -160,7 +162,8 @@ class ModelKernel:
         self.clock = 0.0
         self.install_boot_program()
         self.fail_at: tuple[str, int] | None = None
-        self.targets: set[str] = set()
+        self.targets: set[str] = {"ext4"}
+        self.shows_patched = abi == PER_TASK
         self.newest = max([patch.load_index for patch in patches], default=0)
         self.patches = [dataclasses.replace(patch, instance=-place) for place, patch in enumerate(patches, 1)]
 
@@ -202,13 +205,28 @@ class ModelKernel:
         if self.abi == STOP_MACHINE:
             stacking_enforced = detect_stacking(None, {}, self.patches)[0] if self.hidden else self.stacking_enforced
         return snapshot(
-            *self.patches,
+            *map(self.with_objects, self.patches),
             abi=self.abi,
             stacking_enforced=stacking_enforced,
             taint=known_or(self.files().number("/proc/sys/kernel/tainted"), 0),
-            modules=frozenset(["ext4", *self.targets, *(patch.name for patch in self.patches)]),
+            modules=frozenset([*self.targets, *(patch.name for patch in self.patches)]),
             marks=read_running_kernel(self.files())[1],
         )
+
+    def lists(self, patch: LoadedPatch) -> bool:
+        """Whether the patch is in sysfs."""
+        return self.abi == STOP_MACHINE or patch.enabled or patch.in_transition
+
+    def with_objects(self, patch: LoadedPatch) -> LoadedPatch:
+        """The patch with its objects as sysfs has them (kernel/livepatch/core.c).
+
+        klp_module_coming() and klp_module_going() patch and unpatch them for each patch that is in sysfs; what is being
+        disabled is unpatched when its transition has ended.
+        """
+        there = {"vmlinux", *self.targets}
+        names = {entry.name for entry in patch.objects}.union(function.object for function in patch.functions)
+        objects = (PatchedObject(name, name in there if self.shows_patched else None) for name in sorted(names))
+        return dataclasses.replace(patch, objects=tuple(objects) if self.lists(patch) else ())
 
     def load(self, path: str, sha256: str) -> None:
         with open(self.root + path, "rb") as stream:
@@ -246,6 +264,10 @@ class ModelKernel:
     def unload(self, name: str) -> None:
         self._call("unload", name)
         if name in self.targets:
+            # kernel/livepatch/core.c of openEuler, klp_find_object_module(): a registered patch holds its modules.
+            held = [patch.name for patch in self.patches for entry in patch.functions if entry.object == name]
+            if held and self.abi == STOP_MACHINE:
+                raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
             self.targets.remove(name)
             return
         if all(patch.name != name for patch in self.patches):

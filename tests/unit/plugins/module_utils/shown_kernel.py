@@ -61,11 +61,12 @@ class ShownKernel(ModelKernel):
     """The model with the files of a host, as the real `Kernel` reads them."""
 
     trouble = Trouble()
-    shown: tuple[LoadedPatch, ...] | None = None
+    shown: tuple[tuple[LoadedPatch, ...], frozenset[str]] | None = None
 
     def files(self) -> Files:
-        if self.shown != tuple(self.patches):
-            self.shown = tuple(self.patches)
+        now = tuple(self.patches), frozenset(self.targets)
+        if self.shown != now:
+            self.shown = now
             self._show()
         return TroubledFiles(self.root, self.trouble)
 
@@ -84,14 +85,15 @@ class ShownKernel(ModelKernel):
         self._write(f"/boot/config-{RELEASE}", CONFIG + (WITHOUT_FTRACE if self.abi == STOP_MACHINE else ""))
         modules = sorted(self.patches, key=lambda patch: -patch.load_index)
         lines = [f"{patch.name} 12288 1 - Live 0x0000000000000000 (OEK)\n" for patch in modules]
-        self._write("/proc/modules", "".join([*lines, "ext4 1163264 1 - Live 0x0000000000000000\n"]))
+        lines += [f"{target} 1163264 1 - Live 0x0000000000000000\n" for target in sorted(self.targets)]
+        self._write("/proc/modules", "".join(lines))
         if self.abi == STOP_MACHINE:
             rows = [f"{place}\t{patch.name}\t{_word(patch)}\n" for place, patch in enumerate(self.patches, 1)]
             self._write("/proc/livepatch/state", "Index\tPatch\tState\n" + "".join(rows))
         shutil.rmtree(root / "sys/kernel/livepatch", ignore_errors=True)
         (root / "sys/kernel/livepatch").mkdir(parents=True)
         for patch in self.patches:
-            if self.abi == STOP_MACHINE or patch.enabled or patch.in_transition:
+            if self.lists(patch):
                 self._show_in_sysfs(patch)
         self._show_modules(root / "sys/module")
 
@@ -101,9 +103,12 @@ class ShownKernel(ModelKernel):
         if self.abi == PER_TASK:
             self._write(f"{sysfs}/transition", str(int(patch.in_transition)))
             self._write(f"{sysfs}/replace", str(int(patch.replace or False)))
+        for entry in self.with_objects(patch).objects:
+            pathlib.Path(self.root + sysfs, entry.name).mkdir()
+            if entry.patched is not None:
+                self._write(f"{sysfs}/{entry.name}/patched", str(int(entry.patched)))
         for function in patch.functions:
-            folder = pathlib.Path(self.root + sysfs, function.object, f"{function.name},{function.sympos}")
-            folder.mkdir(parents=True)
+            pathlib.Path(self.root + sysfs, function.object, f"{function.name},{function.sympos}").mkdir()
 
     def _show_modules(self, folder: pathlib.Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
