@@ -51,6 +51,7 @@ def stacked_fleet():
     functions = [
         {"object": "vmlinux", "name": "tcp_ack", "sympos": 1, "stack": [first, second], "live": second},
         {"object": "nf_tables", "name": "nft_set_destroy", "sympos": 2, "stack": [first], "live": first},
+        {"object": "xfs", "name": "xfs_readdir", "sympos": 1, "stack": [first], "live": None},
     ]
     covered = [{"object": "vmlinux", "name": "tcp_ack", "sympos": 1, "by": [second]}]
     patches = [
@@ -210,12 +211,17 @@ def test_stacks_have_the_live_patch_on_top(show):
     page.get_by_role("button", name="web-0001").click()
     figures = page.get_by_role("figure")
     first = synthetic.patch_name("CVE-2026-0001")
-    layers = [figures.nth(place).get_by_role("listitem").all_text_contents() for place in range(2)]
+    layers = [figures.nth(place).get_by_role("listitem").all_text_contents() for place in range(3)]
     assert layers == [
         ["livelivepatch_newer", f"covered{first}", "replacedoriginal"],
         [f"live{first}", "replacedoriginal"],
+        [f"not live{first}", "replacedoriginal"],
     ]
-    assert figures.locator("figcaption").all_text_contents() == ["vmlinux/tcp_ack", "nf_tables/nft_set_destroy,2"]
+    assert figures.locator("figcaption").all_text_contents() == [
+        "vmlinux/tcp_ack",
+        "nf_tables/nft_set_destroy,2",
+        "xfs/xfs_readdir",
+    ]
     tops = [box["y"] for box in (layer.bounding_box() for layer in figures.first.get_by_role("listitem").all())]
     assert tops == sorted(tops)
     detail = page.locator(".detail").text_content()

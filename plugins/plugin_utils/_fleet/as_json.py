@@ -12,6 +12,7 @@ import json
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Patch
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
@@ -65,6 +66,10 @@ def _fix(release: Release, tally: Tally) -> Plain:
     }
 
 
+def _patch(patch: Patch) -> Plain:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(patch).items()}
+
+
 def _host(host: Host) -> Plain:
     facts = host.facts
     return {
@@ -89,14 +94,14 @@ def _host(host: Host) -> Plain:
             }
             for standing in host.standings
         ],
-        "patches": [dict(asdict(patch), covered_by=list(patch.covered_by)) for patch in facts.patches] if facts else [],
+        "patches": [_patch(patch) for patch in facts.patches] if facts else [],
         "functions": [
             {
                 "object": stack.object,
                 "name": stack.function,
                 "sympos": stack.sympos,
                 "stack": list(stack.patches),
-                "live": stack.patches[-1] if stack.patches else None,
+                "live": stack.live,
             }
             for stack in facts.stacks
         ]

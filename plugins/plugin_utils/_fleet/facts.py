@@ -28,7 +28,8 @@ class Patch:
     `effective` is `full`, `partial`, `none`, or None if it is not known. `boot` is `accepted`, `quarantined` or
     `trial`. `covered_by` are the enabled patches above it. `sha256`, `build_id` and `srcversion` tell its build, each
     None if it is not known. `forced` says whether it was enabled by force, `trouble_since` which trouble the kernel has
-    had since it was proven; None if that is not known.
+    had since it was proven; None if that is not known. `not_loaded` are the modules among its objects that are not
+    loaded, `unpatched` its other objects that the kernel does not patch.
     """
 
     name: str
@@ -42,16 +43,28 @@ class Patch:
     trouble_since: tuple[str, ...] | None = ()
     build_id: str | None = None
     srcversion: str | None = None
+    not_loaded: tuple[str, ...] = ()
+    unpatched: tuple[str, ...] = ()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is live on all of its functions that are loaded: the kernel patches a module when it is loaded."""
+        waits = self.enabled and self.effective is not None and bool(self.not_loaded)
+        return self.effective == "full" or (waits and not (self.covered_by or self.unpatched))
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A replaced function and the enabled patches that replace it, oldest first. The last one is live."""
+    """A replaced function and the enabled patches that replace it, oldest first.
+
+    `live` is the one whose code runs, the last one; None if no one's does, as where the module is not loaded.
+    """
 
     object: str
     function: str
     sympos: int
     patches: tuple[str, ...]
+    live: str | None
 
 
 @dataclass(frozen=True)
@@ -210,6 +223,7 @@ def _unreadable(facts: Reader, key: str) -> list[str]:
 
 def _patch(patch: Reader) -> Patch:
     identity = patch.inner("identity")
+    unpatched = [(entry.text("object"), entry.flag("loaded")) for entry in patch.each("unpatched")]
     above = [name for function in patch.each("covered") for name in function.texts("by")]
     return Patch(
         name=patch.text("name"),
@@ -223,11 +237,24 @@ def _patch(patch: Reader) -> Patch:
         trouble_since=patch.texts_if_known("trouble_since"),
         build_id=identity.text_or_none("build_id"),
         srcversion=identity.text_or_none("srcversion"),
+        not_loaded=tuple(name for name, is_loaded in unpatched if not is_loaded),
+        unpatched=tuple(name for name, is_loaded in unpatched if is_loaded),
     )
 
 
+def is_live(patch: Reader) -> bool:
+    """Whether this patch of a host's facts is live on all of its functions that are loaded."""
+    return _patch(patch).is_live
+
+
 def _stack(function: Reader) -> Stack:
-    return Stack(function.text("object"), function.text("name"), function.number("sympos", 1), function.texts("stack"))
+    return Stack(
+        function.text("object"),
+        function.text("name"),
+        function.number("sympos", 1),
+        function.texts("stack"),
+        function.text_or_none("live"),
+    )
 
 
 def _version(boot: Reader) -> str:

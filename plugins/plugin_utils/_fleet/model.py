@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -254,12 +254,19 @@ def _effect(patch: Patch) -> dict[str, str]:
     if patch.effective is None:
         why = f"{patch.name} is enabled, and whether its functions are live cannot be told."
         return {words.PARTLY_EFFECTIVE: why}
-    above = listed(patch.covered_by) or "newer patches"
+    if patch.is_live:
+        return {words.PROTECTED: f"{patch.name} is enabled, and all of its functions {_are_live(patch.not_loaded)}."}
+    above = f"covered by {listed(patch.covered_by) or 'newer patches'}"
+    if patch.not_loaded or patch.unpatched:
+        others = f"not patched in {listed((*patch.not_loaded, *patch.unpatched))}"
+        above = f"{above} or {others}" if patch.covered_by else others
     if patch.effective == "none":
-        return {words.NOT_EFFECTIVE: f"{patch.name} is enabled, but all of its functions are covered by {above}."}
-    if patch.effective == "partial":
-        return {words.PARTLY_EFFECTIVE: f"{patch.name} is enabled, but some of its functions are covered by {above}."}
-    return {words.PROTECTED: f"{patch.name} is enabled, and all of its functions are live."}
+        return {words.NOT_EFFECTIVE: f"{patch.name} is enabled, but all of its functions are {above}."}
+    return {words.PARTLY_EFFECTIVE: f"{patch.name} is enabled, but some of its functions are {above}."}
+
+
+def _are_live(not_loaded: Sequence[str]) -> str:
+    return f"that are loaded are live (not loaded: {listed(not_loaded)})" if not_loaded else "are live"
 
 
 def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str]:
@@ -335,7 +342,8 @@ def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: b
     if not has_releases and words.in_order(set(found))[:1] in ((), (words.ON_TRIAL,), (words.ACCEPTED,)):
         if enabled:
             names = listed([patch.name for patch in enabled])
-            found[words.EFFECTIVE] = f"All functions of {names} are live."
+            not_loaded = [target for patch in enabled for target in patch.not_loaded]
+            found[words.EFFECTIVE] = f"All functions of {names} {_are_live(not_loaded)}."
         else:
             found[words.NO_PATCHES] = "No patch is enabled."
     return found

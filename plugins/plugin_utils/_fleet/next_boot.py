@@ -39,7 +39,7 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     patch = facts.patch(release.name)
     if patch is None or not patch.enabled:
         return Verdict(True, f"{release.id} is not active on this host.")
-    is_effective = patch.effective == "full"
+    is_effective = patch.is_live
     has_now = f"{release.id} is {'active' if is_effective else 'enabled'} on the kernel {facts.release}, and"
     if not kernel:
         return Verdict(False, f"{has_now} which kernel will boot is unknown: name it with -e livepatch_boot_kernel.")
@@ -50,8 +50,7 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     if flaw:
         return Verdict(False, f"{has_now} whether it protects cannot be told: {flaw} Look at the host.")
     if not is_effective:
-        above = listed(patch.covered_by) or "other patches"
-        return Verdict(False, f"{has_now} not effective: {above} cover it, with the fix or without. {RAISE}")
+        return Verdict(False, f"{has_now} not effective: {_why_not_effective(patch)}")
     if not release.files_for(kernel, facts.machine):
         return Verdict(False, f"{has_now} {boots}, for which the release has no file: build one before the reboot.")
     if kernel != facts.release:
@@ -63,6 +62,13 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     if doubt:
         return Verdict(follows, f"{has_now} {boots} again, but {doubt}")
     return Verdict(True, f"{has_now} {boots} again and load it.")
+
+
+def _why_not_effective(patch: Patch) -> str:
+    """Why not all functions of the enabled patch are live, with what to do."""
+    if patch.unpatched and not patch.covered_by:
+        return f"the kernel does not patch {listed(patch.unpatched)}. Look at the host."
+    return f"{listed(patch.covered_by) or 'other patches'} cover it, with the fix or without. {RAISE}"
 
 
 def _why_unknown(patch: Patch, facts: Facts, release: Release) -> str:

@@ -218,10 +218,11 @@
     return element("li", null, element("strong", null, patch.name), `: ${states.filter(Boolean).join(", ")}`);
   }
 
-  function drawing([patches, functions]) {
+  function drawing([patches, functions, runs]) {
     const layers = patches.map((place, height) => {
-      const isLive = height === patches.length - 1;
-      return element("li", { class: isLive && "live" }, element("span", { class: "role" }, isLive ? "live" : "covered"), ...breakable(pool[place]));
+      const isTop = height === patches.length - 1, isLive = isTop && runs;
+      const role = isLive ? "live" : isTop ? "not live" : "covered";
+      return element("li", { class: isLive && "live" }, element("span", { class: "role" }, role), ...breakable(pool[place]));
     }).reverse();
     const kernel = element("li", { class: "kernel" }, element("span", { class: "role" }, "replaced"), "original");
     const names = functions.map((place) => pool[place].join("/"));

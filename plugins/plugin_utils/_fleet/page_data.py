@@ -74,7 +74,7 @@ def _patches(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
             pool.place(patch.name),
             patch.enabled,
             patch.in_transition,
-            patch.effective,
+            "full" if patch.is_live else patch.effective,
             patch.boot,
             (patch.sha256 or "")[:12],
         ]
@@ -83,9 +83,13 @@ def _patches(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
 
 
 def _stacks(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
-    """The replaced functions, grouped by the patches on them."""
-    by_patches: dict[tuple[str, ...], list[int]] = {}
+    """The replaced functions, grouped by the patches on them and by whether the last of these is live."""
+    groups: dict[tuple[tuple[str, ...], bool], list[int]] = {}
     for stack in facts.stacks:
         position = f",{stack.sympos}" if stack.sympos > 1 else ""
-        by_patches.setdefault(stack.patches, []).append(pool.place([stack.object, f"{stack.function}{position}"]))
-    return [[[pool.place(patch) for patch in patches], functions] for patches, functions in by_patches.items()]
+        group = groups.setdefault((stack.patches, stack.live is not None), [])
+        group.append(pool.place([stack.object, f"{stack.function}{position}"]))
+    return [
+        [[pool.place(patch) for patch in patches], functions, is_live]
+        for (patches, is_live), functions in groups.items()
+    ]

@@ -27,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds 
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
     build_id_of,
+    is_live,
     is_release_certain,
     unfinished_of,
 )
@@ -343,13 +344,18 @@ def _read_facts(read: Result, patch_name: str) -> _Facts:
         machine=facts.text_or_none("machine") or "",
         build_id=build_id_of(facts),
         baseline=Baseline(disabled, facts.texts("trouble")),
-        effective=(patch.text_or_none("effective") or _UNKNOWN) if patch else None,
+        effective=_effect_of(patch) if patch else None,
         is_in_transition=bool(patch and patch.flag("in_transition", False)),
         trouble_since=patch.texts_if_known("trouble_since") if patch else (),
         is_kernel_certain=is_release_certain(facts),
         build=read_build(patch.inner("identity")) if patch else NO_BUILD,
         unfinished=run.why if run and run.concerns(name) else "",
     )
+
+
+def _effect_of(patch: Reader) -> str:
+    """`full` if it is live on all that is loaded: a module that is loaded later gets the fix then."""
+    return "full" if is_live(patch) else patch.text_or_none("effective") or _UNKNOWN
 
 
 def _marked_baseline(mark_read: Result) -> Baseline | None:

@@ -186,7 +186,8 @@ def random_host(dice: random.Random) -> Plain:
     for _number in range(dice.randrange(12)):
         if patches and patches[-1]["enabled"]:
             name = f"synthetic_{dice.randrange(3000)}"
-            functions.append({"object": "vmlinux", "name": name, "sympos": 1, "stack": [patches[-1]["name"]]})
+            on_it = patches[-1]["name"]
+            functions.append({"object": "vmlinux", "name": name, "sympos": 1, "stack": [on_it], "live": on_it})
     if dice.random() < 0.05:
         notes["trouble"] = ["a warning"]
     age = timedelta(minutes=dice.choice([1, 2, 3, 5, 9, 60, 300, 4000]))

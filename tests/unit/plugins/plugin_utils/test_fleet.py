@@ -66,6 +66,41 @@ def host_of(
     return host
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (
+            {"effective": "partial", "unpatched": [{"object": "xfs", "loaded": False}]},
+            "lp is enabled, and all of its functions that are loaded are live (not loaded: xfs).",
+        ),
+        (
+            {"effective": "partial", "unpatched": [{"object": "ext4", "loaded": True}]},
+            "lp is enabled, but some of its functions are not patched in ext4.",
+        ),
+        (
+            {
+                "effective": "none",
+                "covered": [{"by": ["new"]}],
+                "unpatched": [{"object": "xfs", "loaded": False}],
+            },
+            "lp is enabled, but all of its functions are covered by new or not patched in xfs.",
+        ),
+    ],
+)
+def test_which_functions_are_not_live_is_told(more: dict[str, t.Any], why: str) -> None:
+    host = host_of(facts(patch(**more)), release())
+    assert host.standings[0].why == why
+
+
+def test_a_module_that_is_not_loaded_does_not_take_the_effect_away() -> None:
+    data = facts(patch(effective="none", unpatched=[{"object": "xfs", "loaded": False}]))
+    host = host_of(data)
+    assert (host.headline, host.why) == (
+        "effective",
+        "All functions of lp that are loaded are live (not loaded: xfs).",
+    )
+
+
 def test_what_an_older_release_does_not_tell_is_not_protected() -> None:
     older = release(files=[{"kernel_release": KERNEL, "machine": "x86_64", "sha256": SHA}])
     assert host_of(facts(patch()), older).headline == "protected"
@@ -139,6 +174,7 @@ def test_what_the_next_boot_does_not_load_is_not_accepted(
 
 
 COVERED_BY_NEW: dict[str, t.Any] = {"effective": "none", "covered": [{"by": ["new"]}]}
+NOT_LOADED, UNPATCHED = [{"object": "xfs", "loaded": False}], [{"object": "ext4", "loaded": True}]
 HAS_PART: dict[str, t.Any] = {"effective": "partial", "covered": [{"by": ["new"]}]}
 
 
@@ -162,6 +198,12 @@ HAS_PART: dict[str, t.Any] = {"effective": "partial", "covered": [{"by": ["new"]
         (facts(patch(**COVERED_BY_NEW)), ["not_effective", "accepted"]),
         (facts(patch(**HAS_PART)), ["partly_effective", "accepted"]),
         (facts(patch(effective=None)), ["partly_effective", "accepted"]),
+        (facts(patch(effective="partial", unpatched=NOT_LOADED)), ["protected", "accepted"]),
+        (facts(patch(effective="none", unpatched=NOT_LOADED)), ["protected", "accepted"]),
+        (facts(patch(**{**HAS_PART, "unpatched": NOT_LOADED})), ["partly_effective", "accepted"]),
+        (facts(patch(**{**COVERED_BY_NEW, "unpatched": NOT_LOADED})), ["not_effective", "accepted"]),
+        (facts(patch(effective="partial", unpatched=NOT_LOADED + UNPATCHED)), ["partly_effective", "accepted"]),
+        (facts(patch(effective="none", unpatched=UNPATCHED)), ["not_effective", "accepted"]),
         (facts(patch(), patch("agent", effective=None)), ["protected", "accepted"]),
         (facts(patch(in_transition=True)), ["in_transition", "accepted"]),
         (facts(patch(in_transition=True, enabled=False, effective="none")), ["not_applied", "in_transition"]),

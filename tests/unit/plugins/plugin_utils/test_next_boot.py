@@ -38,6 +38,14 @@ NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
             "and nothing loads it at boot. Apply the role openeuler",
         ),
         (COVERED, {}, "6.6", False, "fix-1 is enabled on the kernel 6.6, and not effective: top cover it,"),
+        (
+            replace(TRIAL, effective="none", unpatched=("ext4",)),
+            {},
+            "6.6",
+            False,
+            "the kernel does not patch ext4. Look",
+        ),
+        (replace(ACCEPTED, effective="none", not_loaded=("xfs",)), {}, "6.6", True, "will boot again and load it."),
         (replace(COVERED, effective="partial"), {}, "6.8", False, "Raise it (on_covered: unstack), or check the"),
         (
             replace(ACCEPTED, effective=None),

@@ -166,6 +166,9 @@ FLAW = "Not all of its functions are live."
     [
         ((patch(),), ""),
         ((patch(effective="none"),), FLAW),
+        # A module that is loaded later gets the fix then.
+        ((patch(effective="none", unpatched=[{"object": "xfs", "loaded": False}]),), ""),
+        ((patch(effective="partial", unpatched=[{"object": "xfs", "loaded": True}]),), FLAW),
         ((patch(effective=None),), "Whether its functions are live cannot be told."),
         ((patch(in_transition=True),), "The patch is in transition."),
         ((), "The patch is not loaded any more."),
