@@ -14,8 +14,8 @@ description:
   - Brings one live patch on a running kernel into the wanted state, waits until its transition has ended, and reads the kernel again
     to prove the result. If a step fails, the module rolls the host back.
   - Before a change, and in check mode, the module checks everything that can be known, and reports it in RV(findings). It refuses
-    what would fail or do harm. Where nothing is to be done, it checks nothing. If the patch
-    stays covered then (O(on_covered=allow)), it says so, and looks at O(probe) and O(verify=text).
+    what would fail or do harm. Where nothing is to be done, it checks nothing, and looks at O(verify=text). If the patch
+    stays covered then (O(on_covered=allow)), it says so, and looks at O(probe) as well.
   - Where the host can take no patch, or a different build of the name is loaded and O(reload=false), it reports only that.
   - One run at a time changes a host. A second one waits for it, for O(timeout) seconds. If a run is interrupted, the next one rolls
     back its partial changes first, reports that, and returns C(changed).
@@ -195,10 +195,11 @@ options:
     description:
       - How to prove that an enabled patch is effective.
       - V(state) believes what the kernel says of its patches in sysfs and in C(/proc/livepatch/state).
-      - V(text) also looks at the functions themselves. On V(stop_machine) kernels each must begin with a jump into the patch
-        (C(/proc/kcore)), on V(per_task) kernels ftrace must call livepatch's hook for it, and for each other patched function of its
-        name (C(enabled_functions)). Where the host hides that, or another patch covers a function, RV(proofs) says that it could not be
-        proven.
+      - V(text) also looks at the functions themselves, and does so where the patch is enabled already and nothing is to be done. On
+        V(stop_machine) kernels each must begin with a jump into the patch (C(/proc/kcore)), on V(per_task) kernels ftrace must call
+        livepatch's hook for it, and for each other patched function of its name (C(enabled_functions)).
+      - RV(proofs) says for how many functions that was seen, and why not for the others. Another patch may cover them, their modules may
+        not be loaded, or come and go meanwhile, or the host may hide it. Then it is not called proven.
     type: str
     choices: [state, text]
     default: state
@@ -719,7 +720,7 @@ findings:
       type: str
       sample: Find its owner (/sys/kernel/debug/kprobes/list shows it) and remove it first.
 proofs:
-  description: How the result of a change was proven.
+  description: How the result of a change was proven, or with O(verify=text) that of a task that had nothing to do.
   returned: success
   type: list
   elements: dict
@@ -730,7 +731,7 @@ proofs:
       type: str
       sample: state
     proven:
-      description: V(true), or V(null) where the host does not let one see.
+      description: V(true), or V(null) where the host does not let one see, or only a part was seen.
       returned: always
       type: bool
       sample: true

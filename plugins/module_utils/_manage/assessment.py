@@ -15,7 +15,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    AtBoot,
+    State,
+    Task,
+    Verification,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions
@@ -103,21 +108,23 @@ class Assessment:
         return not (self.plan.refusals or self.plan.all_steps or self.lacks_proof)
 
     @property
-    def looks_at_covered(self) -> bool:
-        """Whether nothing is to be done about a patch whose effect is to be looked at (see proves_unmoved)."""
-        return self.is_settled and self.proves_unmoved
+    def proves_unmoved(self) -> bool:
+        """Whether the wanted patch stays enabled, and the task says how to prove its effect nevertheless."""
+        asked = self.verification_unmoved
+        return bool(asked.text or asked.probe)
 
     @property
-    def proves_unmoved(self) -> bool:
-        """Whether the wanted patch stays enabled and covered, and the task says how to prove its effect nevertheless.
+    def verification_unmoved(self) -> Verification:
+        """How to prove an enabled patch that stays as it is: a probe is asked only of one that may not be effective.
 
-        So it is where the kernel shows none of its functions.
+        That is one that is covered, or of which the kernel shows no function. Nothing changes for which the kernel's
+        log would have to be watched.
         """
-        verification, patch = self.task.verification, self.before.patch(self.task.wanted.name)
-        asked = (verification.text or verification.probe) and not self.task.check_mode
-        if not (asked and self._enables and patch and patch.enabled):
-            return False
-        return bool(self.before.above(patch)) or not patch.functions
+        asked, patch = self.task.verification, self.before.patch(self.task.wanted.name)
+        if self.task.check_mode or not (self._enables and patch and patch.enabled):
+            return replace(asked, text=False, probe=None, watch=0.0)
+        is_doubtful = bool(self.before.above(patch)) or not patch.functions
+        return replace(asked, probe=asked.probe if is_doubtful else None, watch=0.0)
 
     @property
     def _enables(self) -> bool:

@@ -4,12 +4,12 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""A patch that is left enabled and covered: what can be proven of its effect, without a change of the host."""
+"""A patch that is enabled and stays so: what can be proven of its effect, without a change of the host."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import failed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Failure, StepFailed
@@ -22,13 +22,11 @@ if t.TYPE_CHECKING:
 
 def with_proofs(assessment: Assessment, result: Plain) -> Plain:
     """The result of a task that does nothing, with its proofs, or failed if one of them fails."""
-    if not assessment.looks_at_covered:
+    if not (assessment.is_settled and assessment.proves_unmoved):
         return result
-    kernel, task = assessment.kernel, assessment.task
+    kernel, verification = assessment.kernel, assessment.verification_unmoved
     kernel.log.begin()
-    # Nothing has changed that the log would have to be watched for.
-    verification = replace(task.verification, watch=0.0)
-    prover = Prover(kernel, task.wanted.name, assessment.before, verification, "the task began")
+    prover = Prover(kernel, assessment.task.wanted.name, assessment.before, verification, "the task began")
     try:
         proofs = prover.prove(assessment.before)
     except StepFailed as error:

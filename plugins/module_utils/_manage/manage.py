@@ -58,7 +58,7 @@ def _manage(task: Task, kernel: KernelProtocol) -> Plain:
 
 
 def _unchanged(assessment: Assessment) -> Plain:
-    if not assessment.looks_at_covered:
+    if not assessment.proves_unmoved:
         return assessment.unchanged()
     from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.covered import with_proofs
 

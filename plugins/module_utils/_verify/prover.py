@@ -18,8 +18,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     troubles,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text, trouble
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import trouble
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text_proof import prove_text
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
@@ -60,7 +61,7 @@ class Prover:
         proofs = [Proof("state", True, "The kernel shows every patch and function as planned.")]
         self._check_trouble()
         if self._verification.text:
-            proofs.append(self._text(after))
+            proofs.append(prove_text(self._kernel, self._name, after))
         if self._verification.probe:
             proofs.append(self._probe(self._verification.probe, after))
         left = self._verification.watch
@@ -104,34 +105,6 @@ class Prover:
                 ),
                 log=tuple(log.lines[first:]),
             )
-
-    def _text(self, after: Snapshot) -> Proof:
-        patch = after.patch(self._name)
-        covered = after.above(patch) if patch else {}
-        functions = [function for function in (patch.functions if patch else ()) if function not in covered]
-        # The kernel patches the code of a module when that is loaded.
-        functions = [entry for entry in functions if entry.object == "vmlinux" or entry.object in after.modules]
-        unseen = f"others cover {', '.join(map(str, covered))}" if covered else ""
-        if patch and not patch.functions:
-            unseen = "the kernel shows none of its functions"
-        if not functions:
-            return Proof("text", None, f"This could not be proven: {unseen or 'its modules are not loaded'}.")
-        try:
-            sentences = text.unreached(self._kernel.files(), after, self._name, functions)
-        except text.CannotTell as reason:
-            return Proof("text", None, f"This could not be proven: {reason}.")
-        if sentences:
-            raise StepFailed(
-                "prove the result",
-                Finding(
-                    reason="not_effective",
-                    seen=f"The kernel says that the patch is enabled, but {'; '.join(sentences)}.",
-                    remedy="Look for another tool that patches this host's kernel.",
-                ),
-            )
-        seen = f"Seen at the instruction for {len(functions)} functions"
-        # Where it is covered, the instruction leads to another patch's code.
-        return Proof("text", None, f"{seen}; {unseen}.") if unseen else Proof("text", True, f"{seen}.")
 
     def _probe(self, probe: Probe, after: Snapshot) -> Proof:
         earlier = self._before.patch(self._name)

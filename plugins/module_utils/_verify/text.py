@@ -51,24 +51,25 @@ class CannotTell(Exception):
     """The host does not show whether the code is reached. The text says why."""
 
 
-def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterable[Function]) -> list[str]:
-    """A clause about each of these functions whose calls do not reach the patch's code.
+def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterable[Function]) -> dict[Function, str]:
+    """Those of these functions whose calls do not reach the patch's code, each with a clause about it.
 
-    An empty list proves that all calls reach it. Raises CannotTell.
+    If there is none, all calls reach it. Raises CannotTell.
     """
     if abi_of(snapshot).redirects_by_ftrace:
         return _without_hook(files, snapshot, list(functions))
     return _without_jump(files, snapshot.machine, patch, list(functions))
 
 
-def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -> list[str]:
+def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -> dict[Function, str]:
     traced = read_traced(files)
     if traced is None:
         raise CannotTell(f"{TRACEFS[0]}/{ENABLED_FUNCTIONS} cannot be read")
     replaced = {*functions, *snapshot.stacks()}
     kallsyms = known_or(files.bytes(KALLSYMS), b"")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in replaced})
-    sentences, unnamed = [], []
+    clauses: dict[Function, str] = {}
+    unnamed = []
     for function in functions:
         # An entry shows no position: each of the patched functions of this name must have one.
         wanted = with_a_name_of(symbols, function, replaced)
@@ -78,12 +79,12 @@ def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -
         # Only a trampoline or CALL_OPS is named; some architectures have neither (kernel/trace/ftrace.c, t_show).
         nameless = [entry for entry in hooks if entry.users == 1 and not entry.text]
         if len(named) + len(nameless) < wanted:
-            sentences.append(_unhooked(function, hooks, len(named) + len(nameless), wanted))
+            clauses[function] = _unhooked(function, hooks, len(named) + len(nameless), wanted)
         elif len(named) < wanted:
             unnamed.append(str(function))
-    if unnamed and not sentences:
+    if unnamed and not clauses:
         raise CannotTell(f"the kernel does not name whom ftrace calls for {', '.join(unnamed)}")
-    return list(dict.fromkeys(sentences))
+    return clauses
 
 
 def _unhooked(function: Function, hooks: t.Sequence[Traced], count: int, wanted: int) -> str:
@@ -94,12 +95,12 @@ def _unhooked(function: Function, hooks: t.Sequence[Traced], count: int, wanted:
     return f"ftrace calls nothing for {function} that could redirect it"
 
 
-def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> list[str]:
+def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> dict[Function, str]:
     kallsyms = known(files.bytes(KALLSYMS))
     if kallsyms is None:
         raise CannotTell(f"{KALLSYMS} cannot be read")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in functions})
-    sentences = []
+    clauses = {}
     try:
         with open(files.path(KCORE), "rb", buffering=0) as core:
             for function in functions:
@@ -109,12 +110,12 @@ def _without_jump(files: Files, machine: str, patch: str, functions: list[Functi
                     raise CannotTell(f"{KALLSYMS} does not show the address of {function}")
                 target = jump_target(machine, address, read_memory(core, address, 20))
                 if target is None:
-                    sentences.append(f"{function} does not begin with a jump")
+                    clauses[function] = f"{function} does not begin with a jump"
                 elif not _belongs_to(kallsyms, target, patch):
-                    sentences.append(f"{function} jumps to {target:#x}, which is no function of {patch}")
+                    clauses[function] = f"{function} jumps to {target:#x}, which is no function of {patch}"
     except OSError as error:
         raise CannotTell(f"{KCORE} cannot be read ({error.strerror})") from error
-    return sentences
+    return clauses
 
 
 def _belongs_to(kallsyms: bytes, address: int, module: str) -> bool:

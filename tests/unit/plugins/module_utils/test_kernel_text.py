@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import pathlib
 import struct
 import typing as t
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Verification
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
     Function,
+    PatchedObject,
+    Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text as kernel_text
@@ -25,7 +28,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text i
     CannotTell,
     jump_target,
     read_memory,
-    unreached,
 )
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
@@ -33,6 +35,12 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     patch_file,
     snapshot,
 )
+
+
+def unreached(*look: t.Any) -> list[str]:
+    """The clauses about functions that are not reached."""
+    return list(dict.fromkeys(kernel_text.unreached(*look).values()))
+
 
 OLD, NEW = 0xFFFFFFFF814C0D20, 0xFFFFFFFFC0400010
 FUNCTION = Function("vmlinux", "cmdline_proc_show")
@@ -269,13 +277,24 @@ def test_per_task_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
 # ---- the proof of a run ----
 
 
-SEEN = Proof("text", True, "Seen at the instruction for 1 functions.")
-NOT_CALLED = Proof("text", None, "This could not be proven: its modules are not loaded.")
+SEEN = Proof("text", True, "Seen in ftrace's list of enabled functions for 1 function.")
+JUMPS = Proof("text", True, "Seen at the instruction for 1 function.")
+NOT_THERE = Proof("text", None, "This could not be proven: the module xfs is not loaded.")
+NOT_LOADED = Proof("text", None, "This could not be proven: the patch is not loaded.")
+WITHOUT_FUNCTIONS = Proof("text", None, "This could not be proven: it has no functions.")
+NO_FUNCTION_SHOWN = Proof("text", None, "This could not be proven: the kernel shows none of its functions.")
+SEEN_WHERE_LOADED = Proof(
+    "text",
+    None,
+    "Seen in ftrace's list of enabled functions for 2 of 4 functions; the modules jfs, xfs are not loaded.",
+)
 COVERED = Proof("text", None, f"This could not be proven: others cover {FUNCTION}.")
-SEEN_IN_PART = Proof("text", None, f"Seen at the instruction for 1 functions; others cover {FUNCTION}.")
+SEEN_IN_PART = Proof(
+    "text", None, f"Seen in ftrace's list of enabled functions for 1 of 2 functions; others cover {FUNCTION}."
+)
 HIDDEN = Proof("text", None, "This could not be proven: the jumps of sparc64 are not known to this collection.")
 
-IN_EXT4, IN_XFS = Function("ext4", "ext4_readdir"), Function("xfs", "xfs_readdir")
+IN_EXT4, IN_JFS, IN_XFS = (Function(name, f"{name}_readdir") for name in ("ext4", "jfs", "xfs"))
 
 
 @pytest.mark.parametrize(
@@ -284,11 +303,11 @@ IN_EXT4, IN_XFS = Function("ext4", "ext4_readdir"), Function("xfs", "xfs_readdir
         ([FUNCTION], None, {}, SEEN),
         ([FUNCTION], FUNCTION, {}, COVERED),
         ([FUNCTION, IN_EXT4], FUNCTION, {}, SEEN_IN_PART),
-        ([FUNCTION, IN_XFS], None, {}, SEEN),
-        ([IN_XFS], None, {}, NOT_CALLED),
-        # The patch is not loaded.
-        (None, FUNCTION, {}, NOT_CALLED),
-        ([FUNCTION], None, {"abi": STOP_MACHINE}, SEEN),
+        ([FUNCTION, IN_EXT4, IN_JFS, IN_XFS], None, {}, SEEN_WHERE_LOADED),
+        ([IN_XFS], None, {}, NOT_THERE),
+        (None, FUNCTION, {}, NOT_LOADED),
+        ([], None, {}, NO_FUNCTION_SHOWN),
+        ([FUNCTION], None, {"abi": STOP_MACHINE}, JUMPS),
         ([FUNCTION], None, {"abi": STOP_MACHINE, "machine": "sparc64"}, HIDDEN),
     ],
 )
@@ -302,8 +321,131 @@ def test_what_a_run_proves_at_the_instruction(
     hooks = [HOOK.replace("show_stat", name) for name in ("cmdline_proc_show", "ext4_readdir [ext4]")]
     (tree / "sys/kernel/tracing/enabled_functions").write_text("".join(hooks))
     (tree / "proc/kcore").write_bytes(kcore(jump(NEW)))
-    patches = [loaded(patch_file(functions=tuple(functions)))] if functions else []
+    patches = [] if functions is None else [loaded(patch_file(functions=tuple(functions)))]
     if covered:
         patches.append(loaded(patch_file("top", functions=(covered,))))
     prover = Prover(ModelKernel(tree), "fix", snapshot(), Verification(text=True), "the change")
     assert prover.prove(snapshot(*patches, **host))[1] == expected
+
+
+# ---- modules that come and go meanwhile ----
+
+
+def hook(name: str) -> str:
+    return HOOK.replace("show_stat", f"{name}_readdir [{name}]")
+
+
+class Moving(ModelKernel):
+    """A kernel whose modules come and go: `moves` has, for each reading of the host, those that are there after it."""
+
+    def __init__(self, tree: pathlib.Path, functions: t.Sequence[Function], moves: t.Sequence[t.Iterable[str]]) -> None:
+        super().__init__(tree, loaded(patch_file(functions=tuple(functions))))
+        self.moves = [set(modules) for modules in moves]
+        self.readings = 0
+        self.hooked = True
+        self.move()
+
+    def move(self) -> None:
+        """Let modules come and go (klp_module_coming(), klp_module_going(): ftrace knows none that is not there)."""
+        self.targets = self.moves[min(self.readings, len(self.moves) - 1)]
+        entries = "".join(map(hook, sorted(self.targets))) if self.hooked else ""
+        (pathlib.Path(self.root) / "sys/kernel/tracing/enabled_functions").write_text(entries)
+
+    def snapshot(self) -> Snapshot:
+        shown = super().snapshot()
+        self.readings += 1
+        self.move()
+        return shown
+
+
+def text_proof(kernel: Moving) -> Proof:
+    prover = Prover(kernel, "fix", snapshot(), Verification(text=True), "the change")
+    return prover.prove(kernel.snapshot())[1]
+
+
+BOTH, JFS, XFS = ("jfs", "xfs"), ("jfs",), ("xfs",)
+LIST = "in ftrace's list of enabled functions"
+
+
+@pytest.mark.parametrize(
+    ("moves", "how"),
+    [
+        # xfs goes after the first reading, and stays away.
+        ([BOTH, JFS], f"Seen {LIST} for 1 of 2 functions; the module xfs is not loaded."),
+        # It is back when the functions are looked at again.
+        ([BOTH, JFS, BOTH], f"Seen {LIST} for 2 functions."),
+        # It is there in each reading, and gone whenever ftrace is asked.
+        (
+            [BOTH, JFS, BOTH, JFS, BOTH, JFS, BOTH, JFS],
+            f"Seen {LIST} for 1 of 2 functions; the module xfs was loaded or unloaded meanwhile.",
+        ),
+        ([BOTH, (), BOTH, (), BOTH, ()], "the modules jfs, xfs were loaded or unloaded meanwhile."),
+    ],
+)
+def test_a_module_that_comes_or_goes_does_not_fail_the_proof(
+    tree: pathlib.Path, moves: list[tuple[str, ...]], how: str
+) -> None:
+    kernel = Moving(tree, [IN_JFS, IN_XFS], moves)
+    assert text_proof(kernel).how.endswith(how)
+
+
+def test_a_function_that_should_be_patched_all_the_time_fails_the_proof(tree: pathlib.Path) -> None:
+    kernel = Moving(tree, [IN_JFS, IN_XFS], [BOTH])
+    kernel.hooked = False
+    kernel.move()
+    with pytest.raises(StepFailed) as failed:
+        text_proof(kernel)
+    assert failed.value.finding.reason == "not_effective"
+    assert "ftrace calls nothing for xfs/xfs_readdir,1" in failed.value.finding.seen
+
+
+def test_a_module_that_is_loaded_anew_during_a_look_does_not_fail_the_proof(tree: pathlib.Path) -> None:
+    """It is there before and after, and is another one: `inode` has told it."""
+    kernel = Moving(tree, [IN_XFS], [XFS])
+    kernel.hooked = False
+    kernel.move()
+    (tree / "sys/module").mkdir()
+
+    def load_anew() -> None:
+        (tree / f"sys/module/{kernel.readings}").mkdir()
+        (tree / "sys/module/xfs").unlink(missing_ok=True)
+        (tree / "sys/module/xfs").symlink_to(str(kernel.readings))
+
+    kernel.move = load_anew
+    assert text_proof(kernel).how == "This could not be proven: the module xfs was loaded or unloaded meanwhile."
+
+
+@pytest.mark.parametrize(("shows", "proven"), [(True, None), (False, True)])
+def test_the_kernels_own_answer_goes_before_the_list_of_modules(
+    tree: pathlib.Path, shows: bool, proven: bool | None
+) -> None:
+    """A module is listed before it is patched; a kernel before 6.1 shows no more than that."""
+    kernel = Moving(tree, [IN_XFS], [XFS])
+    kernel.shows_patched = shows
+    host = kernel.snapshot()
+    if shows:
+        patches = tuple(
+            dataclasses.replace(patch, objects=(PatchedObject("xfs", patched=False),)) for patch in host.patches
+        )
+        host = dataclasses.replace(host, patches=patches)
+    proof = Prover(kernel, "fix", snapshot(), Verification(text=True), "the change").prove(host)[1]
+    assert proof.proven is proven
+    if shows:
+        assert proof.how == "This could not be proven: the kernel does not patch xfs now."
+
+
+def test_a_patch_that_somebody_disables_meanwhile_fails_the_proof(tree: pathlib.Path) -> None:
+    kernel = Moving(tree, [IN_XFS], [XFS])
+    host = kernel.snapshot()
+    kernel.hooked = False
+    kernel.write_enabled("fix", False)
+    kernel.move()
+    with pytest.raises(StepFailed, match="prove the result") as failed:
+        Prover(kernel, "fix", snapshot(), Verification(text=True), "the change").prove(host)
+    assert "fix is not enabled any more" in failed.value.finding.seen
+
+
+def test_a_patch_of_callbacks_alone_has_no_functions(tree: pathlib.Path) -> None:
+    patch = loaded(patch_file(functions=()), objects=(PatchedObject("ext4", patched=True),))
+    prover = Prover(ModelKernel(tree), "fix", snapshot(), Verification(text=True), "the change")
+    assert prover.prove(snapshot(patch))[1] == WITHOUT_FUNCTIONS

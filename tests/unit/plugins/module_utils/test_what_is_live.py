@@ -16,7 +16,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    State,
+    Task,
+    Verification,
+    Wanted,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
@@ -216,3 +221,34 @@ def test_what_nothing_tells_apart_is_listed_as_the_kernel_does(
     new = replacing(shown, in_transition)["patches"][1]
     assert [entry["name"] for entry in new["functions"]] == ["e", "f", "g", "x"]
     assert (new["objects"], new["effective"]) == (["ext4", "vmlinux", "xfs"], "partial")
+
+
+# ---- verify: text of a task that has nothing to do ----
+
+HOOK = "{} (1) R I     \ttramp: 0xc0 (klp_ftrace_handler+0x0/0x250)\n"
+
+
+@pytest.mark.parametrize(("hooks", "proven"), [(["f", "e [ext4]"], None), (["f"], False)])
+def test_a_task_that_changes_nothing_proves_what_is_live(
+    tmp_path: pathlib.Path, hooks: list[str], proven: bool | None
+) -> None:
+    file = patch_file(functions=EVERYWHERE)
+    kernel = host_with(tmp_path, file)
+    kernel.files()
+    (tmp_path / "sys/kernel/tracing").mkdir(parents=True)
+    (tmp_path / "sys/kernel/tracing/enabled_functions").write_text("".join(map(HOOK.format, hooks)))
+    before = list(kernel.patches)
+    wanted = Wanted("fix", State.ENABLED, force_owner=True)
+    result = manage(Task(wanted, verification=Verification(text=True)), kernel)
+    assert (result["changed"], kernel.calls, kernel.patches) == (False, [], before)
+    if proven is False:
+        assert (result["reason"], result["rolled_back"]) == ("not_effective", [])
+        assert "ftrace calls nothing for ext4/e,1" in result["msg"]
+        return
+    (proof,) = (proof for proof in result["proofs"] if proof["what"] == "text")
+    assert (proof["proven"], proof["how"]) == (
+        None,
+        "Seen in ftrace's list of enabled functions for 2 of 3 functions; the module xfs is not loaded.",
+    )
+    checked = manage(Task(wanted, verification=Verification(text=True), check_mode=True), kernel)
+    assert checked["proofs"] == []
