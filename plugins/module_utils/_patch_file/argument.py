@@ -42,20 +42,20 @@ def passed_places(elf: ElfObject) -> Passed:
 
     Where the machine's code does not show the argument, these are all places to which the calling function refers.
     """
-    calls = list(_calls(elf))
+    calls = list(calls_of(elf, ENABLING))
     proven = [_PROVEN.get(elf.machine, _proves_nothing)(elf, call) for call in calls[:_MOST_CALLS]]
     each = [{place} if place else _candidates(elf, call) for place, call in zip(proven, calls)]
     is_known = len(calls) == len(each) and all(each)
     return Passed(frozenset().union(*each) if is_known else frozenset(), None not in proven)
 
 
-def _calls(elf: ElfObject) -> t.Iterator[Call]:
-    """The calls that enable a patch; a pointer to what enables one is a call without a function."""
+def calls_of(elf: ElfObject, names: t.Container[str]) -> t.Iterator[Call]:
+    """The calls of functions of the kernel with these names; a pointer to one is a call without a function."""
     relocations = elf.relocations()
     for section in relocations.sections():
         if elf.is_in_memory(section):
             for offset, target in relocations.of(section).items():
-                if target.section is None and target.symbol in ENABLING:
+                if target.section is None and target.symbol in names:
                     is_code = elf.is_code(section)
                     yield Call(section, offset, _function(elf, section, offset) if is_code else range(0))
 

@@ -29,10 +29,13 @@ _CALLS = frozenset([282, 283])
 _PAGES = frozenset([275, 276])
 """R_AARCH64_ADR_PREL_PG_HI21 and its kind without a check: adrp, which ADD_ABS_LO12_NC completes."""
 
-_WHOLE, _REST = 274, 277
+_WHOLE, REST = 274, 277
 """R_AARCH64_ADR_PREL_LO21 and ADD_ABS_LO12_NC."""
 
-_SAVED = range(19, 29)
+ADDRESSES = frozenset([_WHOLE, REST, *_PAGES])
+"""The relocations of instructions that make an address."""
+
+SAVED = range(19, 29)
 """The registers that a call leaves alone."""
 
 _WRITES: tuple[tuple[int, int, tuple[int, ...]], ...] = (
@@ -51,10 +54,11 @@ _WRITES: tuple[tuple[int, int, tuple[int, ...]], ...] = (
 """(mask, bits, where the numbers of the registers are that are written) of: hints, str, ldr, stp, ldp, movz and movk,
 add and sub of a number, adr and adrp, mov, b.cond, cbz and tbz."""
 
-_ANY_REGISTER = (0, 5, 10, 16)
+ANY_REGISTER = (0, 5, 10, 16)
+"""Where an instruction that is not known may name registers."""
 
 
-class _Address(t.NamedTuple):
+class Address(t.NamedTuple):
     """What is in a register: the address of a place, or of the place's page only."""
 
     place: Place
@@ -70,14 +74,14 @@ def proven_on_arm(elf: ElfObject, call: Call) -> Place | None:
         return None
     entered = entrances(elf, call.section)
     entered.update(_jump(at, word) for at, word in _by_offset(words) if at not in targets)
-    registers: dict[int, _Address] = {}
+    registers: dict[int, Address] = {}
     for offset, word in _by_offset(words[: call.offset // 4]):
         if offset in entered or offset not in call.function:
             registers.clear()
-        if _stores_by(word, registers) and offset not in targets:
+        if stores_by(word, registers) and offset not in targets:
             # What is stored may be a part of the patch.
             return None
-        registers = _after(elf, word, targets.get(offset), registers)
+        registers = after(elf, word, targets.get(offset), registers)
     found = None if call.offset in entered else registers.get(0)
     return found.place if found and found.is_whole else None
 
@@ -104,21 +108,24 @@ def _jump(offset: int, word: int) -> int:
     return -1
 
 
-def _stores_by(word: int, registers: t.Mapping[int, _Address]) -> bool:
+def stores_by(word: int, registers: t.Mapping[int, Address]) -> bool:
     """Whether the instruction may store where a known address points to."""
     return word & 0x0A400000 == 0x08000000 and (word >> 5 & 31) in registers
 
 
-def _after(
-    elf: ElfObject, word: int, target: Target | None, registers: t.Mapping[int, _Address]
-) -> dict[int, _Address]:
+def is_known(word: int) -> bool:
+    """Whether it is known which registers the instruction writes."""
+    return any(word & mask == bits for mask, bits, _where in _WRITES)
+
+
+def after(elf: ElfObject, word: int, target: Target | None, registers: t.Mapping[int, Address]) -> dict[int, Address]:
     """What is in the registers after an instruction."""
     if word & 0xFC000000 == 0x94000000:
-        return {number: address for number, address in registers.items() if number in _SAVED}
+        return {number: address for number, address in registers.items() if number in SAVED}
     # b; brk and its like; br, blr and ret.
     if word & 0xFC000000 == 0x14000000 or word & 0xFF000000 == 0xD4000000 or word & 0xFE000000 == 0xD6000000:
         return {}
-    where = next((where for mask, bits, where in _WRITES if word & mask == bits), _ANY_REGISTER)
+    where = next((where for mask, bits, where in _WRITES if word & mask == bits), ANY_REGISTER)
     written = {word >> at & 31 for at in where}
     left = {number: address for number, address in registers.items() if number not in written}
     address = _relocated(elf, word, target, registers) if target else _computed(word, registers)
@@ -126,21 +133,21 @@ def _after(
     return {**left, word & 31: address} if address and word & 31 != 31 else left
 
 
-def _relocated(elf: ElfObject, word: int, target: Target, registers: t.Mapping[int, _Address]) -> _Address | None:
+def _relocated(elf: ElfObject, word: int, target: Target, registers: t.Mapping[int, Address]) -> Address | None:
     place = next(places(elf, [target]), None)
     if place is None:
         return None
     if word & 0x1F000000 == 0x10000000 and target.kind in (_WHOLE, *_PAGES):
-        return _Address(place, target.kind == _WHOLE)
-    is_rest = target.kind == _REST and word & 0xFF800000 == 0x91000000
-    return _Address(place, True) if is_rest and registers.get(word >> 5 & 31) == (place, False) else None
+        return Address(place, target.kind == _WHOLE)
+    is_rest = target.kind == REST and word & 0xFF800000 == 0x91000000
+    return Address(place, True) if is_rest and registers.get(word >> 5 & 31) == (place, False) else None
 
 
-def _computed(word: int, registers: t.Mapping[int, _Address]) -> _Address | None:
+def _computed(word: int, registers: t.Mapping[int, Address]) -> Address | None:
     read = registers.get(word >> 5 & 31)
     if word & 0xFF800000 == 0x91000000 and read and read.is_whole:
         # add xd, xn, #imm, which may be shifted by 12
         step = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
-        return _Address(Place(read.place.section, read.place.offset + step), True)
+        return Address(Place(read.place.section, read.place.offset + step), True)
     # mov xd, xm
     return registers.get(word >> 16 & 31) if word & 0xFFE0FFE0 == 0xAA0003E0 else None

@@ -41,6 +41,8 @@ _HARMLESS = re.compile(
     rb"(?:\x66?\x90|\x0f\x1f(?:\x00|\x40.|\x44..)|\xf3\x0f\x1e\xfa"
     # push and pop of others than rdi, mov %rsp, %rbp, add to and sub from rsp, leave, xor %eax, %eax
     rb"|\x41[\x50-\x5f]|[\x50-\x5e]|\x48\x89\xe5|\x48\x83[\xc4\xec].|\xc9|\x31\xc0"
+    # test of two registers; mov and setcc to a place: a store to the patch is seen by its relocation
+    rb"|\x48?\x85[\xc0-\xff]|[\x48\x4c]?\x89[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]....|\x0f[\x90-\x9f]\x05...."
     # lea and mov of an address to another register
     rb"|[\x48\x4c][\x8b\x8d][\x05\x0d\x15\x1d\x25\x2d\x35]....|\x48\xc7[\xc0-\xc6]....|[\xb8-\xbe]....)*",
     re.DOTALL,
@@ -55,6 +57,12 @@ _JUMP_BY_REGISTER = re.compile(rb"\xff[\x20-\x27\x60-\x67\xa0-\xa7\xe0-\xe7]")
 
 def proven_on_x86(elf: ElfObject, call: Call) -> Place | None:
     """The place that is in rdi whenever the call is made; None if that is not certain."""
+    offset = load_on_x86(elf, call)
+    return None if offset is None else next(places(elf, [elf.relocations().of(call.section)[offset]]), None)
+
+
+def load_on_x86(elf: ElfObject, call: Call) -> int | None:
+    """The offset of the relocation that fills rdi whenever the call is made; None if that is not certain."""
     content = elf.content(call.section)
     opcode = call.offset - 1
     targets = elf.relocations().of(call.section)
@@ -65,7 +73,7 @@ def proven_on_x86(elf: ElfObject, call: Call) -> Place | None:
         if found:
             start, end = found
             is_straight = _HARMLESS.fullmatch(content, end, opcode) and not _is_entered(elf, call, start, opcode)
-            return next(places(elf, [targets[offset]]), None) if is_straight else None
+            return offset if is_straight else None
     return None
 
 

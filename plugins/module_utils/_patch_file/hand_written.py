@@ -35,6 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.li
     replaced,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.place import Place, places_in_code
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.uses import may_be_written
 
 _OBJECTS, _STATES, _REPLACE, _END_OF_PATCH = 8, 16, 24, 32
 """klp_patch: mod 0, objs 8, states 16, replace 24. Kernels from 5.1 to 5.4 have no states, and replace at 16."""
@@ -141,8 +142,10 @@ class HandWritten:
             is_older
             # Code that refers to what is inside may change it before it enables the patch.
             or _any_of(self._in_code, section, start + 1, start + _END_OF_PATCH)
-            # module_param_named(replace, patch.replace, bool) has a pointer to the flag in its data.
-            or _any_of(self._in_data, section, start + _REPLACE, start + _REPLACE + 1)
+            # module_param_named(replace, patch.replace, bool) has a pointer to the flag in its data, and code may
+            # write by a pointer to the patch.
+            or _any_of(self._in_data, section, start, start + _END_OF_PATCH)
+            or may_be_written(self._elf, place, range(start + _STATES, start + _END_OF_PATCH))
         )
 
     def _places_in_data(self) -> t.Iterator[Place]:

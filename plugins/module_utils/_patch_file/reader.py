@@ -173,8 +173,8 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
 def _complete(patch_file: PatchFile, path: str) -> PatchFile:
     """Add what the manifest has and the file does not show.
 
-    Modules of kpatch-build set the replace flag at run time only, and no module names its source patches, or the
-    build-id of its kernel.
+    Modules of kpatch-build set the replace flag at run time only, hand-written ones may, and no module names its source
+    patches, or the build-id of its kernel.
     """
     manifest = _manifest_of(path, patch_file.sha256)
     kernel_build_id = build_id_or_none(manifest.get("kernel_build_id"))
@@ -184,8 +184,10 @@ def _complete(patch_file: PatchFile, path: str) -> PatchFile:
     made_from = inputs.get("patches") if isinstance(inputs, dict) else None
     if isinstance(made_from, list):
         patch_file = with_changes(patch_file, source_patches=tuple(str(patch) for patch in made_from))
-    if patch_file.replace is None and isinstance(manifest.get("replace"), bool):
-        patch_file = with_changes(patch_file, replace=manifest["replace"])
+    said = manifest.get("replace")
+    if isinstance(said, bool) and said is not patch_file.replace:
+        # Where the two contradict each other, neither is believed.
+        patch_file = with_changes(patch_file, replace=said if patch_file.replace is None else None)
     return with_changes(patch_file, made_for=tuple(_made_for(manifest.get("made_for"))))
 
 

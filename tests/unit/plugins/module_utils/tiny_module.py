@@ -11,6 +11,8 @@ import typing as t
 
 MODULE = "__this_module"
 ENABLE = "klp_enable_patch"
+GET_STATE = "klp_get_state"
+UNREGISTER = "klp_unregister_patch"
 
 _PROGBITS, _SYMTAB, _STRTAB, _RELA, _NOBITS = 1, 2, 3, 4, 8
 _ALLOC, _WRITE, _EXEC = 2, 1, 4
@@ -110,13 +112,17 @@ class TinyModule:
     def _make_symbols(self) -> tuple[bytes, bytes, dict[str | int, int]]:
         """The names, the table, and the number of each section's and name's symbol."""
         entries = [("", 0, 0, 0, 0), *(("", 3, number, 0, 0) for number in range(1, 6)), *self._symbols]
-        entries += [(MODULE, 16, 0, 0, 0), (ENABLE, 16, 0, 0, 0)]
+        called = {
+            name for kept in self._pointers.values() for _at, _kind, name, _addend in kept if isinstance(name, str)
+        }
+        undefined = sorted({MODULE, ENABLE} | called)
+        entries += [(name, 16, 0, 0, 0) for name in undefined]
         names, table = b"\0", b""
         for name, info, section, value, size in entries:
             table += struct.pack("<IBBHQQ", len(names) if name else 0, info, 0, section, value, size)
             names += name.encode() + b"\0" if name else b""
         index: dict[str | int, int] = {number: number for number in range(1, 6)}
-        index.update({MODULE: len(entries) - 2, ENABLE: len(entries) - 1})
+        index.update({name: len(entries) - len(undefined) + at for at, name in enumerate(undefined)})
         return names, table, index
 
     def _link(self, sections: list[tuple[str, int, int, bytes, int, int, int]]) -> bytes:
