@@ -131,6 +131,23 @@ file:
       returned: always
       type: bool
       sample: false
+    objects:
+      description:
+        - The names of what it patches, or has callbacks for, V(vmlinux) or modules, in the order of the file.
+        - V(null) if they are unknown.
+      returned: always
+      type: list
+      elements: str
+      sample: [vmlinux]
+    states:
+      description:
+        - The system states that it changes, each with RV(ignore:id) and RV(ignore:version). A V(per_task) kernel refuses a patch that
+          knows a state of a loaded one in an older version only, or that replaces the loaded one and does not know the state.
+        - V(null) if the file does not show them, or if its code may set them.
+      returned: always
+      type: list
+      elements: dict
+      sample: [{id: 1, version: 2}]
     callbacks:
       description: The callbacks of mainline's kernels that it has.
       returned: always

@@ -66,12 +66,26 @@ class TargetBuild:
 
 
 @dataclass(frozen=True)
+class SystemState:
+    """A state of the system that a patch changes, and that later patches have to know (include/linux/livepatch.h).
+
+    A later patch of per_task kernels must know it in the same version or a higher one, and may lack it only if it does
+    not replace the earlier one (kernel/livepatch/state.c).
+    """
+
+    id: int
+    version: int
+
+
+@dataclass(frozen=True)
 class PatchFile:
     """What a patch file says of itself.
 
     `name` is the module's name, `abi` what it was built for: `stop_machine` if it calls klp_register_patch,
     else `per_task`. `functions` and `replace` are `None` where the file does not show them: modules of
     kpatch-build set `replace` at run time only, and a hand-written one may build its structures at run time.
+    `objects` are the names of what it patches, or has callbacks for, in the file's order, and `states` the system
+    states that it changes; both are `None` where the file does not show them, or the record is of version 1.0.
     `unnumbered` are the functions whose position the file does not give, so that their names must be unique.
     `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
     is at hand. `kernel_build_id` is the build-id of the kernel that it was built for, from the same manifest, and
@@ -96,6 +110,14 @@ class PatchFile:
     source_patches: tuple[str, ...] = ()
     kernel_build_id: str | None = None
     made_for: tuple[TargetBuild, ...] = ()
+    objects: tuple[str, ...] | None = None
+    states: tuple[SystemState, ...] | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The modules that it patches, or has callbacks for, as far as the file shows them."""
+        shown = [entry.object for entry in self.functions or ()] if self.objects is None else self.objects
+        return tuple(name for name in dict.fromkeys(shown) if name != "vmlinux")
 
     @property
     def release(self) -> str:
@@ -129,13 +151,16 @@ class PatchFile:
         """The inverse of to_dict(). Raises TypeError or KeyError on anything else."""
         values = dict(data)
         functions, signature = values.pop("functions"), values.pop("signature")
+        # Records of version 1.0 lack what has a default here.
+        objects, states = values.pop("objects", None), values.pop("states", None)
         return cls(
             depends=tuple(values.pop("depends")),
             functions=None if functions is None else tuple(sorted(map(_function, functions))),
             unnumbered=frozenset(_function(entry) for entry in functions or () if not entry["numbered"]),
             signature=None if signature is None else Signature(**signature),
             source_patches=tuple(values.pop("source_patches")),
-            # Records of version 1.0 lack it.
+            objects=None if objects is None else tuple(objects),
+            states=None if states is None else tuple(SystemState(**state) for state in states),
             made_for=tuple(TargetBuild(**target) for target in values.pop("made_for", ())),
             **values,
         )

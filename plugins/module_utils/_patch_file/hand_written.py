@@ -34,7 +34,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.li
     is_symbol_name,
     replaced,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.place import Place, places_in_code
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.place import (
+    Place,
+    any_of,
+    places_in_code,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.states import read_states
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.uses import may_be_written
 
 _OBJECTS, _STATES, _REPLACE, _END_OF_PATCH = 8, 16, 24, 32
@@ -87,7 +92,7 @@ class HandWritten:
         except (_Impossible, ValueError, LookupError, struct.error):
             return _UNKNOWN
         # Code that is not understood may set the flag.
-        return found if passed.is_proven else found._replace(replace=None)
+        return found if passed.is_proven else found._replace(replace=None, states=None)
 
     def _has_another(self, place: Place) -> bool:
         """Whether data begins elsewhere as a patch does: with a pointer to the module."""
@@ -106,24 +111,29 @@ class HandWritten:
         flag = self._elf.number(section, start + _REPLACE, "B")
         if module is None or not self._is_this_module(module) or start + _REPLACE in targets or flag > 1:
             raise _Impossible
-        if _any_of(self._in_code, section, start + 1, start + _STATES):
+        if any_of(self._in_code, section, start + 1, start + _STATES):
             raise _Impossible
         functions: list[Replaced] = []
+        names: list[str] = []
         pointers: set[int] = set()
         entries = self._array(_place_of(objects), self._is_object, 2)
         if not entries:
             raise _Impossible
         for entry in entries:
-            functions += self._functions_of(entry)
+            names.append(self._object_name(entry))
+            functions += self._functions_of(entry, names[-1])
             if len(functions) > MAX_ENTRIES:
                 raise _Impossible
             pointers.update(at for at in range(16, 64, 8) if entry.offset + at in self._relocations.of(entry.section))
+        keeps_states = not self._may_be_set(place, _REPLACE)
         return Livepatch(
             HAND_WRITTEN,
             functions=tuple(functions),
-            replace=None if self._may_change_replace(place) else flag == 1,
+            replace=None if self._may_be_set(place, _END_OF_PATCH) else flag == 1,
             callbacks=self._callbacks(pointers),
             hooks=self._hooks(pointers),
+            objects=tuple(dict.fromkeys(names)),
+            states=read_states(self._elf, targets.get(start + _STATES), self._in_code) if keeps_states else None,
         )
 
     def _is_this_module(self, target: Target) -> bool:
@@ -132,8 +142,8 @@ class HandWritten:
         in_section = target.section is not None and self._elf.section_name(target.section)
         return in_section == ".gnu.linkonce.this_module" and target.offset == 0
 
-    def _may_change_replace(self, place: Place) -> bool:
-        """Whether the flag may be set at run time, or is where an older kernel has it."""
+    def _may_be_set(self, place: Place, end: int) -> bool:
+        """Whether the fields of a patch before this end may be set at run time, or be other ones in an older kernel."""
         section, start = place
         is_older = start + _STATES not in self._relocations.of(section) and not self._is_zero(
             section, start + _STATES, 8
@@ -141,11 +151,11 @@ class HandWritten:
         return (
             is_older
             # Code that refers to what is inside may change it before it enables the patch.
-            or _any_of(self._in_code, section, start + 1, start + _END_OF_PATCH)
+            or any_of(self._in_code, section, start + 1, start + end)
             # module_param_named(replace, patch.replace, bool) has a pointer to the flag in its data, and code may
             # write by a pointer to the patch.
-            or _any_of(self._in_data, section, start, start + _END_OF_PATCH)
-            or may_be_written(self._elf, place, range(start + _STATES, start + _END_OF_PATCH))
+            or any_of(self._in_data, section, start, start + end)
+            or may_be_written(self._elf, place, range(start + _STATES, start + end))
         )
 
     def _places_in_data(self) -> t.Iterator[Place]:
@@ -174,7 +184,7 @@ class HandWritten:
         if self._is_zero(section, start, 8 * words):
             return []
         end, is_exact = self._end(first)
-        if end > len(self._elf.content(section)) or _any_of(self._in_code, section, start, end - 8):
+        if end > len(self._elf.content(section)) or any_of(self._in_code, section, start, end - 8):
             raise _Impossible
         places = {at - back for at in self._pointers(section, start, end) for back in (0, 8)}
         filled = {at for at in places if at >= start and is_entry(Place(section, at))}
@@ -240,15 +250,18 @@ class HandWritten:
     def _is_data(self, target: Target) -> bool:
         return target.section is not None and not self._elf.is_code(target.section)
 
-    def _functions_of(self, entry: Place) -> t.Iterator[Replaced]:
-        """The functions of an object, whose name is that of a module, or missing for vmlinux."""
-        targets = self._relocations.of(entry.section)
-        name = targets.get(entry.offset)
+    def _object_name(self, entry: Place) -> str:
+        """The name of an object: that of a module, or missing for vmlinux."""
+        name = self._relocations.of(entry.section).get(entry.offset)
         object_name = "vmlinux" if name is None else self._string(name)
         # The kernel takes any name for that of a module, and waits for a module named vmlinux for ever.
         if name is not None and (not is_module_name(object_name) or object_name == "vmlinux"):
             raise _Impossible
-        for function in self._array(_place_of(targets.get(entry.offset + 8)), self._is_function, 3):
+        return object_name
+
+    def _functions_of(self, entry: Place, object_name: str) -> t.Iterator[Replaced]:
+        first = self._relocations.of(entry.section).get(entry.offset + 8)
+        for function in self._array(_place_of(first), self._is_function, 3):
             yield self._function(function, object_name)
 
     def _function(self, place: Place, object_name: str) -> Replaced:
@@ -284,12 +297,6 @@ def _sorted(places: t.Iterable[Place]) -> dict[int, list[int]]:
     for place in sorted(places):
         found.setdefault(place.section, []).append(place.offset)
     return found
-
-
-def _any_of(places: t.Mapping[int, list[int]], section: int, start: int, end: int) -> bool:
-    """Whether one of the places is between these two."""
-    offsets = places.get(section, [])
-    return bisect.bisect_left(offsets, start) < bisect.bisect_left(offsets, end)
 
 
 def _place_of(target: Target | None) -> Place:

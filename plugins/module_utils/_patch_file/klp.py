@@ -16,7 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     KPATCH_OPENEULER,
     is_module_name,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject, Target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.hand_written import HandWritten
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import (
     CALLBACKS,
@@ -49,7 +49,29 @@ def _read_kpatch(elf: ElfObject, section: int) -> Livepatch:
         functions=functions if is_known else None,
         replace=None,
         callbacks=tuple(name for name in CALLBACKS if elf.pointers(f".kpatch.callbacks.{name}")),
+        objects=_kpatch_objects(elf, functions) if is_known else None,
+        # No kpatch-build sets klp_patch.states (kpatch: kmod/patch/livepatch-patch-hook.c).
+        states=(),
     )
+
+
+def _kpatch_objects(elf: ElfObject, functions: t.Iterable[Replaced]) -> tuple[str, ...] | None:
+    """The names of the objects of the functions, and of the callbacks; None if the latter do not tell.
+
+    An entry of a section of callbacks is the callback and the object's name (kpatch: kmod/patch/kpatch-patch.h).
+    """
+    names = [entry.function.object for entry in functions]
+    for section in (elf.index(f".kpatch.callbacks.{name}") for name in CALLBACKS):
+        targets = {} if section is None else elf.relocations().of(section)
+        named = {at: target for at, target in targets.items() if _is_string(elf, target)}
+        if any(at + 8 not in named for at in targets if at not in named):
+            return None
+        names += [elf.string(target.section, target.offset) for target in named.values() if target.section is not None]
+    return tuple(dict.fromkeys(names)) if all(map(is_module_name, names)) else None
+
+
+def _is_string(elf: ElfObject, target: Target) -> bool:
+    return target.section is not None and elf.section_name(target.section) == ".kpatch.strings"
 
 
 def _is_possible(entry: Replaced) -> bool:
@@ -67,7 +89,7 @@ def _kpatch_functions(elf: ElfObject, section: int) -> t.Iterator[Replaced]:
     forced = set(elf.pointers(".kpatch.force"))
     for offset, code in targets.items():
         name, object_name = targets.get(offset + 40), targets.get(offset + 48)
-        if code.section is None or elf.section_name(code.section) == ".kpatch.strings":
+        if code.section is None or _is_string(elf, code):
             continue
         if name and object_name and name.section is not None and object_name.section is not None:
             yield replaced(

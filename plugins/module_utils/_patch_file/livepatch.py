@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import SystemState
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 
 CALLBACKS = ("pre_patch", "post_patch", "pre_unpatch", "post_unpatch")
@@ -33,8 +34,9 @@ class Replaced(t.NamedTuple):
 class Livepatch(t.NamedTuple):
     """The patch in a file.
 
-    `functions` and `replace` are None if the file does not show them. `callbacks` names those of mainline that are set,
-    `hooks` those of openEuler's kernels.
+    `functions`, `objects`, `states` and `replace` are None if the file does not show them. `objects` are the names of
+    those that it patches, or has callbacks for. `callbacks` names those of mainline that are set, `hooks` those of
+    openEuler's kernels.
     """
 
     builder: str
@@ -42,6 +44,8 @@ class Livepatch(t.NamedTuple):
     replace: bool | None
     callbacks: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    objects: tuple[str, ...] | None = None
+    states: tuple[SystemState, ...] | None = None
 
 
 def replaced(

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import bisect
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject, Target
@@ -47,6 +48,12 @@ def places_in_code(elf: ElfObject) -> t.Iterator[Place]:
     for section in relocations.sections():
         if elf.is_code(section):
             yield from places(elf, relocations.of(section).values())
+
+
+def any_of(places_by_section: t.Mapping[int, list[int]], section: int, start: int, end: int) -> bool:
+    """Whether one of the places, which are in order, is between these two."""
+    offsets = places_by_section.get(section, [])
+    return bisect.bisect_left(offsets, start) < bisect.bisect_left(offsets, end)
 
 
 def entrances(elf: ElfObject, section: int) -> set[int]:

@@ -167,6 +167,8 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         unnumbered=frozenset(entry.function for entry in functions or () if not entry.numbered),
         replace=livepatch.replace,
         signature=signature,
+        objects=livepatch.objects,
+        states=livepatch.states,
     )
 
 

@@ -79,8 +79,8 @@ def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list
     files = [step.file for step in steps if step.action == Action.LOAD and step.file]
     needed = [name for file in files for name in file.depends]
     if not abi_of(snapshot).patches_modules_later:
-        needed += [entry.object for file in files for entry in file.functions or ()]
-    missing = [name for name in dict.fromkeys(needed) if name != "vmlinux" and name not in snapshot.modules]
+        needed += [name for file in files for name in file.targets]
+    missing = [name for name in dict.fromkeys(needed) if name not in snapshot.modules]
     return [Step(Action.LOAD_TARGET, name) for name in missing]
 
 

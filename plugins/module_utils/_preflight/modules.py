@@ -38,7 +38,7 @@ def targets(circumstances: Circumstances) -> t.Iterator[Finding]:
 def _targets(circumstances: Circumstances) -> t.Iterator[tuple[PatchFile, str]]:
     """Each file with each object that it patches."""
     for file in circumstances.files:
-        for target in sorted({function.object for function in file.functions or ()}):
+        for target in sorted(file.targets):
             yield file, target
 
 

@@ -68,6 +68,19 @@ def test_a_file_laid_out_as_openeulers_kpatch_build_does() -> None:
     assert file["callbacks"] == ["post_unpatch"]
 
 
+def test_the_objects_of_callbacks_in_a_file_of_kpatch_build(tmp_path: pathlib.Path) -> None:
+    file = info("kpatch_callbacks.ko")
+    assert [entry["object"] for entry in file["functions"]] == ["vmlinux"]
+    assert file["callbacks"] == ["post_patch", "post_unpatch"]
+    assert (file["objects"], file["states"]) == (("vmlinux", "some_module"), ())
+    # A callback without a name: the second pointer of the entry is gone.
+    content = (FIXTURES / "kpatch_callbacks.ko").read_bytes()
+    name, nothing = struct.pack("<QIIQ", 8, 1, 3, 8), struct.pack("<QIIQ", 0, 1, 1, 0)
+    assert content.count(name) == 1
+    (tmp_path / "fix.ko").write_bytes(content.replace(name, nothing))
+    assert read_file_info(str(tmp_path / "fix.ko"))["objects"] is None
+
+
 def test_the_number_1_is_a_number(tmp_path: pathlib.Path) -> None:
     """0 in the file says that the name is the only one, and is shown as position 1 by the kernel, and here."""
     content = (FIXTURES / "openeuler_layout.ko").read_bytes()
@@ -104,6 +117,7 @@ def test_a_hand_written_file() -> None:
     assert all(entry["new_size"] > 0 for entry in file["functions"])
     assert file["callbacks"] == ["post_patch"]
     assert file["replace"] is True
+    assert (file["objects"], file["states"]) == (("vmlinux", "some_module"), ())
 
 
 def test_a_file_for_another_architecture() -> None:

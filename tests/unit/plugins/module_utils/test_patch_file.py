@@ -11,12 +11,14 @@ import os
 import pathlib
 import random
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
     Signature,
+    SystemState,
     is_module_name,
     module_name,
 )
@@ -134,6 +136,24 @@ def test_the_way_to_the_host_and_back() -> None:
     assert PatchFile.from_dict(json.loads(json.dumps(plain))) == file
 
 
+@pytest.mark.parametrize("objects", [None, (), ("vmlinux", "ext4")])
+@pytest.mark.parametrize("states", [None, (), (SystemState(1, 2), SystemState(7, 0))])
+def test_objects_and_states_on_the_way_to_the_host_and_back(
+    objects: tuple[str, ...] | None, states: tuple[SystemState, ...] | None
+) -> None:
+    file = replace(read_patch_file(CMDLINE), objects=objects, states=states)
+    assert PatchFile.from_dict(json.loads(json.dumps(file.to_dict()))) == file
+
+
+def test_a_record_of_version_1_0_tells_neither_objects_nor_states() -> None:
+    plain = read_patch_file(TWO_OBJECTS).to_dict()
+    del plain["objects"], plain["states"]
+    file = PatchFile.from_dict(plain)
+    assert (file.objects, file.states) == (None, None)
+    # The objects of its functions are known all the same.
+    assert file.targets == ("some_module",)
+
+
 def test_a_signature_is_seen(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "signed.ko"
     path.write_bytes(content() + b"signature~Module signature appended~\n")
@@ -166,6 +186,9 @@ def test_who_signed_it(tmp_path: pathlib.Path, name: str, signature: Signature) 
         {"signature": {"signature": "Us"}},
         {"functions": [{"object": "vmlinux", "name": "one", "sympos": 1}]},
         {"functions": [1]},
+        {"states": [{"id": 1}]},
+        {"states": [1]},
+        {"objects": 1},
         {"signed": True},
     ],
 )

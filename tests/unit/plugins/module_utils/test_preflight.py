@@ -300,6 +300,16 @@ def test_targets_that_are_not_loaded(abi: str, load_targets: bool, expected: str
     assert seen(abi, wanted=wanted) == [("target_not_loaded", expected)]
 
 
+@pytest.mark.parametrize("load_targets", [False, True])
+def test_a_target_for_which_the_patch_has_callbacks_alone(load_targets: bool) -> None:
+    """The kernel answers ENOPKG for any object that is not there (klp_init_object() in kernel/livepatch/core.c)."""
+    file = patch_file(abi=STOP_MACHINE, objects=("vmlinux", "xfs"))
+    wanted = Wanted("fix", State.ENABLED, file, load_targets=load_targets)
+    assert seen(STOP_MACHINE, wanted=wanted) == [("target_not_loaded", INFO if load_targets else REFUSE)]
+    targets = make_plan(snapshot(abi=STOP_MACHINE, stacking_enforced=False), wanted).targets
+    assert targets == (("xfs",) if load_targets else ())
+
+
 def test_targets_that_are_not_even_installed() -> None:
     file = patch_file(abi=STOP_MACHINE, functions=(Function("zfs", "zfs_sync"),))
     (finding,) = findings(STOP_MACHINE, wanted=Wanted("fix", State.ENABLED, file, load_targets=True))

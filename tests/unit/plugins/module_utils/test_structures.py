@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, SystemState
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
@@ -234,6 +234,71 @@ def test_a_patch_of_callbacks_alone_has_no_functions(module: TinyModule, tmp_pat
     assert names(read(module, tmp_path)) == []
 
 
+def test_objects_with_callbacks_alone_are_objects(module: TinyModule, tmp_path: pathlib.Path) -> None:
+    """As in test_klp_callbacks_demo.c of the kernel's selftests, whose second object is a module without functions."""
+    only_callbacks: Entry = {0: "ext4", 8: TinyModule.nothing, 16: TinyModule.code}
+    module.pass_to_enable(patch(module, objects(module, only_callbacks, {8: funcs(module)})))
+    file = read(module, tmp_path)
+    assert (names(file), file.objects, file.targets) == (["vmlinux/one,1"], ("ext4", "vmlinux"), ("ext4",))
+
+
+def states(module: TinyModule, *entries: Entry, spare: int = 24) -> Ref:
+    return module.put(24, *entries, spare=spare)
+
+
+STATES: dict[str, tuple[list[Entry], tuple[tuple[int, int], ...] | None]] = {
+    "none": ([], ()),
+    "one": ([{0: 1, 8: 2}], ((1, 2),)),
+    "two": ([{0: 7, 8: 2}, {0: 1 << 40, 8: 0}], ((7, 2), (1 << 40, 0))),
+    "up to the one without an id": ([{0: 7, 8: 2}, {8: 3}, {0: 8}], ((7, 2),)),
+    "with data": ([{0: 7, 8: 2, 16: TinyModule.code}], ((7, 2),)),
+    "an id that is a pointer": ([{0: TinyModule.code, 8: 2}], None),
+    "a version that is a pointer": ([{0: 7, 8: TinyModule.code}], None),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_system_states(module: TinyModule, tmp_path: pathlib.Path, name: str) -> None:
+    entries, expected = STATES[name]
+    module.pass_to_enable(patch(module, states=states(module, *entries)))
+    file = read(module, tmp_path)
+    assert file.states == (None if expected is None else tuple(SystemState(*state) for state in expected))
+    assert (names(file), file.replace) == (["vmlinux/one,1"], False)
+
+
+def test_a_patch_without_states(module: TinyModule, tmp_path: pathlib.Path) -> None:
+    module.pass_to_enable(patch(module))
+    assert read(module, tmp_path).states == ()
+
+
+def test_states_without_an_end_are_unknown(module: TinyModule, tmp_path: pathlib.Path) -> None:
+    made = patch(module, states=(2, 0))
+    module.pass_to_enable(made)
+    # The section of data ends with the array.
+    entry: Entry = {0: 1, 8: 1}
+    end = module.put(24, entry, entry)
+    module.move_pointer(made[1] + 16, end)
+    assert read(module, tmp_path).states is None
+
+
+@pytest.mark.parametrize("at", [0, 8])
+def test_states_that_code_sets_are_unknown(module: TinyModule, tmp_path: pathlib.Path, at: int) -> None:
+    section, start = states(module, {0: 1, 8: 1})
+    # mov %eax, states+8(%rip)
+    module.run(b"\x89\x05\0\0\0\0", 2, (section, start + at), -4)
+    module.pass_to_enable(patch(module, states=(section, start)))
+    file = read(module, tmp_path)
+    assert (file.states, file.replace) == (None, False)
+
+
+def test_states_of_a_patch_that_code_writes_to_are_unknown(module: TinyModule, tmp_path: pathlib.Path) -> None:
+    made = patch(module, states=states(module, {0: 1, 8: 1}))
+    # mov %rax, patch+16(%rip)
+    module.run(b"\x48\x89\x05\0\0\0\0", 2, (made[0], made[1] + 16), -4)
+    module.pass_to_enable(made)
+    assert read(module, tmp_path).states is None
+
+
 @pytest.mark.parametrize("fields", [{"mod": "text"}, {"mod": 0}, {"mod": TinyModule.code}, {"replace": 2}])
 def test_what_cannot_be_a_patch(module: TinyModule, tmp_path: pathlib.Path, fields: dict[str, t.Any]) -> None:
     module.pass_to_enable(patch(module, **fields))
@@ -255,6 +320,14 @@ def test_a_flag_that_code_sets_is_unknown(module: TinyModule, tmp_path: pathlib.
     module.pass_to_enable(made)
     file = read(module, tmp_path)
     assert (names(file), file.replace) == (["vmlinux/one,1"], None)
+
+
+def test_states_beside_a_flag_that_code_sets(module: TinyModule, tmp_path: pathlib.Path) -> None:
+    made = patch(module, states=states(module, {0: 1, 8: 2}))
+    module.run(b"\x88\x05\0\0\0\0", 2, (made[0], made[1] + 24), -4)
+    module.pass_to_enable(made)
+    file = read(module, tmp_path)
+    assert (file.states, file.replace) == ((SystemState(1, 2),), None)
 
 
 def test_a_flag_that_is_a_parameter_is_unknown(module: TinyModule, tmp_path: pathlib.Path) -> None:

@@ -64,6 +64,11 @@ class TinyModule:
         section, offset = (_RODATA, self.text(value)) if isinstance(value, str) else value
         self._pointers[_DATA].append((at, pointer, section, offset))
 
+    def move_pointer(self, at: int, place: Ref) -> None:
+        """Let the pointer at this offset of data point to another place."""
+        entries = self._pointers[_DATA]
+        entries[:] = [(where, kind, *(place if where == at else (to, addend))) for where, kind, to, addend in entries]
+
     def make_difference(self, at: int) -> None:
         """Let the pointer at this offset of data be a distance from there (R_X86_64_PC32)."""
         entries = self._pointers[_DATA]
