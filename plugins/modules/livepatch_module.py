@@ -85,6 +85,14 @@ options:
       - Builds are compared by build-id or C(srcversion), or by the digest that this module noted when it loaded the patch.
     type: bool
     default: false
+  replace:
+    description:
+      - Whether the file has the replace flag, with which a V(per_task) kernel disables all other patches when it loads the file. Needed
+        where the file does not show it, as one of C(kpatch-build), or one whose code sets the flag, and no manifest lies beside it.
+      - With V(false) such a file is loaded beside other patches, which is refused otherwise (V(may_replace_others)).
+      - Refused (V(replace_differs)) if the file shows the opposite.
+      - It is remembered with the copy of the file while the patch is loaded, and with O(boot=accepted) for each boot.
+    type: bool
   timeout:
     description:
       - How long a transition may take, in seconds. After that the tasks that hold it are reported and the transition is reversed.
@@ -310,6 +318,11 @@ EXAMPLES = r"""
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
     supersedes: [contained]
+
+- name: Enable a second fix, whose file does not show that it was built without the replace flag
+  openeuler.livepatch.livepatch_module:
+    src: livepatch_version.ko
+    replace: false
 
 - name: Disable the fix below a newer one
   openeuler.livepatch.livepatch_module:

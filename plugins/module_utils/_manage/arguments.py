@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import typing as t
+from dataclasses import replace
 from types import MappingProxyType
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import check_numbers
@@ -48,6 +49,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "remote_src": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": State.values(), "default": "enabled"},
         "reload": {"type": "bool", "default": False},
+        "replace": {"type": "bool"},
         "timeout": {"type": "float", "default": 60},
         "retries": {"type": "int", "default": 10},
         "delay": {"type": "float", "default": 1},
@@ -77,6 +79,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
     },
     "required_one_of": [("name", "src")],
     "required_if": [("remote_src", True, ("src",))],
+    "required_by": {"replace": ("src",)},
 }
 
 
@@ -157,5 +160,21 @@ def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
 
 def _patch_file(params: t.Mapping[str, t.Any], handed_over: t.Mapping[str, t.Any]) -> PatchFile | None:
     if handed_over:
-        return PatchFile.from_dict(handed_over["file"])
-    return read_patch_file(params["src"]) if params["src"] else None
+        return _with_flag(PatchFile.from_dict(handed_over["file"]), params["replace"])
+    return _with_flag(read_patch_file(params["src"]), params["replace"]) if params["src"] else None
+
+
+def _with_flag(file: PatchFile, said: bool | None) -> PatchFile:
+    """The file with the replace flag that the user says it has, where it does not show its flag itself."""
+    if said is None or said is file.replace:
+        return file
+    if file.replace is not None:
+        raise FindingError(
+            Finding(
+                reason="replace_differs",
+                seen=f"{file.path} {'has' if file.replace else 'does not have'} the replace flag, and the task says "
+                f"replace: {str(said).lower()}.",
+                remedy="Leave out replace, or correct src.",
+            )
+        )
+    return replace(file, replace=said)

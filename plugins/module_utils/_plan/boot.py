@@ -119,7 +119,9 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
     loaded = {patch.name for patch in after.patches}
     before = {patch.name for patch in snapshot.patches}
     gone = before.union(context.displaced, wanted.supersedes).difference(loaded)
-    if abi_of(snapshot).loading_enables and file.replace is not False:
+    # The copy may be older than what the user says of the flag.
+    flag = wanted.file.replace if wanted.file and wanted.file.replace is not None else file.replace
+    if abi_of(snapshot).loading_enables and flag is not False:
         # What is not enabled beside it now must not be at boot either: there it would be refused above the others.
         active = {patch.name for patch in after.patches if patch.enabled}
         gone = gone.union(entry.name for entry in boot.due(snapshot.kernel) if entry.name not in {*active, wanted.name})
@@ -136,6 +138,8 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
     )
     if ignore and new.ignore != ignore:
         new = replace(new, ignore=ignore)
+    if flag not in (None, new.patch_file.get("replace")):
+        new = replace(new, patch_file={**new.patch_file, "replace": flag})
     acceptance = boot.with_accepted(new, gone, [patch.name for patch in after.patches])
     flaw = context.books.boot_flaws.get(file.sha256)
     if flaw:

@@ -60,11 +60,11 @@ def _refuse_load(change: ChangeSet) -> list[Finding]:
         if patch.enabled and patch.name != change.wanted.name and patch not in change.superseded
     ]
     if change.abi.loading_enables and staying and change.file.replace is not False:
-        refusals.append(_replaces_others(change.file, staying))
+        refusals.append(_replaces_others(change.wanted, change.file, staying))
     if not change.abi.loading_enables and change.file.replace:
         refusals.append(_replace_not_there(change, change.file))
     if change.may_add_others and change.moves.out:
-        refusals.append(_may_not_load_again(change.file))
+        refusals.append(_may_not_load_again(change.wanted, change.file))
     return refusals
 
 
@@ -319,7 +319,7 @@ def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedP
     return ", ".join(str(function) for function in shared)
 
 
-def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
+def _replaces_others(wanted: Wanted, file: PatchFile, others: list[LoadedPatch]) -> Finding:
     """Refuse a file whose replace flag would disable other patches, which only loading their files enables again."""
     names = _names(others)
     if file.replace:
@@ -332,7 +332,7 @@ def _replaces_others(file: PatchFile, others: list[LoadedPatch]) -> Finding:
     return Finding(
         reason="may_replace_others",
         seen=_shows_no_replace(file),
-        remedy="Name those patches in supersedes, or set state: absent for them first.",
+        remedy=f"{_say_the_flag(wanted)} name those patches in supersedes, or set state: absent for them first.",
         why=f"If it has, loading it would disable {names}.",
     )
 
@@ -354,11 +354,16 @@ def _shows_no_replace(file: PatchFile) -> str:
     )
 
 
-def _may_not_load_again(file: PatchFile) -> Finding:
+def _say_the_flag(wanted: Wanted) -> str:
+    option = "replace: false" if wanted.file else "src and replace: false"
+    return f"Set {option} if it has not, or put the manifest of livepatch_build beside src, which tells; else"
+
+
+def _may_not_load_again(wanted: Wanted, file: PatchFile) -> Finding:
     return Finding(
         reason="may_replace_others",
         seen=_shows_no_replace(file),
-        remedy="Put the manifest of livepatch_build beside it, or set state: absent first and load it then.",
+        remedy=f"{_say_the_flag(wanted)} set state: absent first and load it then.",
         why="Kernels that patch by stop_machine do not take it, and the loaded build would be out by then.",
     )
 

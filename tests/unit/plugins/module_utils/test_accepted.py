@@ -39,6 +39,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot imp
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
@@ -653,3 +654,14 @@ def test_what_cannot_be_accepted_again_after_a_failure_is_said(host: Host, monke
     result = host.run("fix", State.ABSENT)
     assert result["failed"]
     assert any("fix is not accepted any more: Input/output error" in told for told in said(result))
+
+
+def test_a_flag_that_somebody_says_later_counts_at_boot_as_well(tmp_path: pathlib.Path) -> None:
+    host = ModelHost(tmp_path)
+    unknown = patch_file(replace=None)
+    told = []
+    for file in (unknown, dataclasses.replace(unknown, replace=False), unknown):
+        result = host.run("fix", file=file, boot=AtBoot.ACCEPTED)
+        (entry,) = boot_store.read(host.kernel.files()).accepted
+        told.append((result["changed"], entry.patch_file["replace"]))
+    assert told == [(True, None), (True, False), (False, False)]

@@ -25,9 +25,8 @@ FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
 def checked(**arguments: t.Any) -> ValidationResult:
     """What Ansible makes of a task's arguments, before the module sees them."""
     spec = LIVEPATCH_MODULE
-    return ArgumentSpecValidator(
-        spec["argument_spec"], required_one_of=spec["required_one_of"], required_if=spec["required_if"]
-    ).validate(arguments)
+    rules = {name: spec[name] for name in ("required_one_of", "required_if", "required_by")}
+    return ArgumentSpecValidator(spec["argument_spec"], **rules).validate(arguments)
 
 
 def task(**arguments: t.Any) -> Task:
@@ -94,6 +93,29 @@ def test_what_is_no_patch_of_that_name_is_refused(arguments: dict[str, t.Any], r
     with pytest.raises(FindingError, match=says) as refused:
         task(**arguments)
     assert refused.value.finding.reason == reason
+
+
+def test_what_the_user_says_of_a_flag_that_the_file_does_not_show() -> None:
+    for said in (None, False, True):
+        wanted = task(name=None, src=str(FIXTURE), remote_src=True, replace=said).wanted
+        assert wanted.file is not None
+        assert wanted.file.replace is said
+
+
+def test_what_the_user_says_against_the_file_is_refused() -> None:
+    shows = str(FIXTURE.with_name("two_objects.ko"))
+    assert task(name=None, src=shows, remote_src=True, replace=True).wanted.file.replace is True
+    with pytest.raises(FindingError, match="has the replace flag, and the task says replace: false") as refused:
+        task(name=None, src=shows, remote_src=True, replace=False)
+    assert refused.value.finding.reason == "replace_differs"
+    shows = str(FIXTURE.with_name("livepatch_cmdline.ko"))
+    with pytest.raises(FindingError, match="does not have the replace flag, and the task says replace: true"):
+        task(name=None, src=shows, remote_src=True, replace=True)
+
+
+def test_what_the_user_says_of_a_file_needs_a_file() -> None:
+    (error,) = checked(name="lp_a1", replace=False).error_messages
+    assert "replace" in error and "src" in error
 
 
 def test_the_name_may_come_from_the_file_and_may_have_hyphens() -> None:

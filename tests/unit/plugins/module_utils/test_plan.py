@@ -210,6 +210,23 @@ def test_refusals(host: Snapshot, wanted: Wanted, expected: list[str]) -> None:
     assert not plan.steps
 
 
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("is_given", [False, True])
+def test_the_refusal_of_an_unknown_flag_names_what_tells_it(abi: str, is_given: bool) -> None:
+    file = patch_file(replace=None, abi=abi)
+    patch = loaded(file) if abi == STOP_MACHINE else loaded(file, enabled=False)
+    host = snapshot(patch, OTHER, abi=abi, stacking_enforced=False)
+    wanted = Wanted("fix", State.ENABLED, file if is_given else None)
+    if abi == STOP_MACHINE:
+        wanted = replace(wanted, file=patch_file(content="2", replace=None, abi=abi), reload=True)
+    (refusal,) = make_plan(host, wanted, {"fix": file}).refusals
+    assert refusal.reason == "may_replace_others"
+    option = "src and replace: false" if wanted.file is None else "replace: false"
+    assert refusal.remedy.startswith(f"Set {option} if it has not, or put the manifest of livepatch_build beside src")
+    said = replace(wanted, file=replace(wanted.file or file, replace=False))
+    assert not make_plan(host, said, {"fix": file}).refusals
+
+
 @pytest.mark.parametrize("state", [State.ABSENT, State.DISABLED])
 def test_nothing_is_loaded_on_a_kernel_that_cannot_load(state: State) -> None:
     assert make_plan(snapshot(abi=None), Wanted("fix", state)) == Plan()
