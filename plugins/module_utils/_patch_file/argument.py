@@ -18,8 +18,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.pl
 ENABLING = frozenset(["klp_enable_patch", "klp_register_patch"])
 """Each takes a pointer to struct klp_patch and nothing else (include/linux/livepatch.h)."""
 
-_MOST_CALLS = 16
-"""A module has one such call, seldom two."""
+MOST_CALLS = 16
+"""A module has one such call, seldom two, and asks for the states of its patch a few times."""
 
 _SMALLEST_PATCH = 96
 """struct klp_patch has two pointers, a list and a struct kobject at least (include/linux/livepatch.h)."""
@@ -43,7 +43,7 @@ def passed_places(elf: ElfObject) -> Passed:
     Where the machine's code does not show the argument, these are all places to which the calling function refers.
     """
     calls = list(calls_of(elf, ENABLING))
-    proven = [_PROVEN.get(elf.machine, _proves_nothing)(elf, call) for call in calls[:_MOST_CALLS]]
+    proven = [_PROVEN.get(elf.machine, _proves_nothing)(elf, call) for call in calls[:MOST_CALLS]]
     each = [{place} if place else _candidates(elf, call) for place, call in zip(proven, calls)]
     is_known = len(calls) == len(each) and all(each)
     return Passed(frozenset().union(*each) if is_known else frozenset(), None not in proven)

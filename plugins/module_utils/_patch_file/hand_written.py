@@ -125,11 +125,12 @@ class HandWritten:
             if len(functions) > MAX_ENTRIES:
                 raise _Impossible
             pointers.update(at for at in range(16, 64, 8) if entry.offset + at in self._relocations.of(entry.section))
-        keeps_states = not self._may_be_set(place, _REPLACE)
+        is_open = self._may_be_set(place, _END_OF_PATCH)
+        keeps_states = not (is_open and self._may_be_set(place, _REPLACE))
         return Livepatch(
             HAND_WRITTEN,
             functions=tuple(functions),
-            replace=None if self._may_be_set(place, _END_OF_PATCH) else flag == 1,
+            replace=None if is_open else flag == 1,
             callbacks=self._callbacks(pointers),
             hooks=self._hooks(pointers),
             objects=tuple(dict.fromkeys(names)),

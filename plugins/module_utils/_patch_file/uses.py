@@ -13,7 +13,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.argument import ENABLING, calls_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.argument import (
+    ENABLING,
+    MOST_CALLS,
+    calls_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.argument_x86 import load_on_x86
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.place import Call, Place, places
@@ -22,9 +26,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.us
 _READING = ENABLING | {"klp_unregister_patch", "klp_disable_patch", "klp_get_state"}
 """What takes a patch and leaves the fields alone that its author fills (kernel/livepatch/core.c and state.c)."""
 
-_MOST_CALLS = 64
-"""A patch with system states asks for them in each of its callbacks."""
-
 
 def may_be_written(elf: ElfObject, patch: Place, fields: range) -> bool:
     """Whether code does, or may do, more with the address of a patch than pass it to functions that only read it.
@@ -32,7 +33,7 @@ def may_be_written(elf: ElfObject, patch: Place, fields: range) -> bool:
     `fields` are the offsets in the patch's section that must stay as they are.
     """
     calls = list(calls_of(elf, _READING))
-    if len(calls) > _MOST_CALLS:
+    if len(calls) > MOST_CALLS:
         return True
     if elf.machine == "aarch64":
         return not only_passes_on_arm(elf, patch, fields, {(call.section, call.offset) for call in calls})

@@ -140,7 +140,7 @@ def test_a_flag_that_is_set_by_a_condition(tmp_path: pathlib.Path) -> None:
 
 def test_too_many_calls_with_a_patch(tmp_path: pathlib.Path) -> None:
     module = X86()
-    for _number in range(65):
+    for _number in range(16):
         module.load(7)
         module.call(GET_STATE)
     module.enable()
