@@ -143,7 +143,8 @@ options:
       - V(contained) stands for every loaded patch all of whose functions this one replaces, unless it was enabled above this one since;
         with O(on_covered=unstack) for that as well.
       - The new patch is enabled first, so that no function is without its fix in between. Kernels with CONFIG_LIVEPATCH_STACK, and
-        kernels whose configuration cannot be read, need it the other way round; a finding says so.
+        kernels whose configuration cannot be read, need it the other way round; a finding says so. So does a V(per_task) kernel for a
+        patch that knows the system states of the others in an older version only.
     type: list
     elements: str
     default: []

@@ -141,7 +141,7 @@ _ANSWERS: tuple[Row, ...] = (
         log=r"not compatible with the already installed livepatches",
         finding=Finding(
             reason="incompatible_states",
-            seen="The patch does not know a system state that a loaded patch has set.",
+            seen="The patch does not know a system state that a loaded patch has set, or only in an older version.",
             remedy="Load a patch that handles this state, or unload the other patch first.",
         ),
     ),

@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import Abi, abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.states import clash
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,15 @@ class ChangeSet:
 
     @property
     def lowers_first(self) -> bool:
-        """Whether superseded patches are disabled first: with CONFIG_LIVEPATCH_STACK not below an enabled patch."""
-        return self.abi.stacking is not False and bool(self.superseded) and self.moves.up
+        """Whether superseded patches are disabled first: with CONFIG_LIVEPATCH_STACK not below an enabled patch.
+
+        A per_task kernel does not load the wanted one beside one of whose system states it does not know enough.
+        """
+        must = self.abi.stacking is not False or (
+            self.abi.loading_enables
+            and any(patch.enabled and clash(self.file, self.copies.get(patch.name)) for patch in self.superseded)
+        )
+        return must and bool(self.superseded) and self.moves.up
 
     def is_before(self, patch: LoadedPatch, other: LoadedPatch) -> bool:
         """Whether a patch comes before another one in the kernel's order."""

@@ -63,7 +63,7 @@ def _settle(change: ChangeSet) -> list[Step]:
 
 
 def _lower(change: ChangeSet, patch: LoadedPatch) -> list[Step]:
-    if change.disables_others and patch in change.superseded:
+    if change.disables_others and patch in change.superseded and not change.lowers_first:
         return []
     return change.abi.disable(patch.name)
 

@@ -25,6 +25,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.owners i
     refuse_owned,
     refuse_unknown_owner,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.states import refuse_states
+
+_WHY_FIRST = {
+    False: "The kernel may have CONFIG_LIVEPATCH_STACK",
+    True: "The kernel takes no patch beside one of whose system states it does not know enough",
+}
+"""Why superseded patches are disabled first, by whether loading enables a patch."""
 
 _ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch."
 
@@ -34,6 +41,7 @@ def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     refusals = [] if change.wanted.force_owner else refuse_unknown_owner(change, steps)
     if change.moves.in_:
         refusals += _refuse_load(change)
+    refusals += refuse_states(change.snapshot, steps, change.copies)
     refusals += _refuse_enable(change) + (_refuse_order(change) or refuse_covered(change, steps))
     refusals += _refuse_unload(change, steps)
     if not change.wanted.force_owner:
@@ -263,7 +271,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
             reason="lowered_first",
             seen=f"{_names(lowered_first)} must be disabled before {change.wanted.name} is enabled.",
             remedy="Nothing needs to be done.",
-            why="The kernel may have CONFIG_LIVEPATCH_STACK: between the two neither is active.",
+            why=f"{_WHY_FIRST[change.abi.loading_enables]}: between the two neither is active.",
             severity=INFO,
         )
     if change.may_add_others and change.file:

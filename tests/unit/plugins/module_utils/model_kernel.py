@@ -240,12 +240,23 @@ class ModelKernel:
         if self.abi == STOP_MACHINE:
             self._register(file)
             return
+        self._refuse_states(file)
         self._refuse_second_transition(file.name)
         if file.replace:
             self.patches = [dataclasses.replace(patch, enabled=False, functions=()) for patch in self.patches]
         moving = file.name in self.stall or file.name in self.stall_once
         self.stall_once.discard(file.name)
         self.patches.append(loaded(file, in_transition=moving, load_index=self.newest, instance=self.newest))
+
+    def _refuse_states(self, file: PatchFile) -> None:
+        """kernel/livepatch/state.c: klp_is_patch_compatible()."""
+        version = {state.id: state.version for state in reversed(file.states or ())}
+        there = [patch.identity.build_id for patch in self.patches if patch.enabled or patch.in_transition]
+        files = [other for other in self.known_files.values() if other.build_id in there]
+        for state in (state for other in files for state in other.states or ()):
+            if (state.id not in version and file.replace) or version.get(state.id, state.version) < state.version:
+                line = f"Livepatch patch ({file.name}) is not compatible with the already installed livepatches."
+                self._refuse(errno.EINVAL, f"livepatch: {line}")
 
     def _register(self, file: PatchFile) -> None:
         functions = list(file.functions or ())
