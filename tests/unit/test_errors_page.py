@@ -92,6 +92,7 @@ def test_the_page_is_written_from_the_table(errors_page: types.ModuleType) -> No
         "_plan/refusals",
         "_plan/plan",
         "_plan/revert",
+        "_plan/displaced",
         "_plan/boot",
         "_apply/executor",
         "_verify/prover",

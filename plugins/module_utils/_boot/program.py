@@ -233,7 +233,7 @@ class Boot:
             else:
                 result, marker = self._load_guarded(entry, marker)
                 if result.outcome == ENABLED:
-                    self._note_displaced(entry, acceptance.superseded_by(entry))
+                    self._note_displaced(entry, acceptance)
             self._say(str(result))
             results.append(result)
         return results
@@ -283,22 +283,30 @@ class Boot:
             return Result(entry.name, FAILED, str(result["msg"]))
         return Result(entry.name, ENABLED)
 
-    def _note_displaced(self, entry: Accepted, superseded: t.Sequence[Accepted]) -> None:
+    def _note_displaced(self, entry: Accepted, acceptance: Acceptance) -> None:
         """Record what the loaded patch had superseded before the reboot, so that reverting it enables that again."""
+        superseded = acceptance.superseded_by(entry)
         try:
             patch = self._kernel().snapshot().patch(entry.name)
             copy = known(copies.read(self._files, entry.name))
-            if not (patch and copy and copy.file and superseded):
-                return
-            displaced = []
-            for other in superseded:
-                path = self._files.path(boot_store.file_path(other.name, other.sha256))
-                copies.store(self._files, other.name, path, other.sha256)
-                displaced.append(Displaced(other.name, True, PatchFile.from_dict(other.patch_file)))
-            copies.note(self._files, patch, copy.file, displaced, copy.proven)
+            if patch and copy and copy.file and superseded:
+                copies.note(self._files, patch, copy.file, self._displaced(entry, acceptance), copy.proven)
         except (OSError, FileChanged, KeyError, TypeError) as error:
             names = ", ".join(other.name for other in superseded)
             self._say(f"Reverting {entry.name} will not bring back {names}, which it had superseded: {error!r}.")
+
+    def _displaced(self, entry: Accepted, acceptance: Acceptance) -> tuple[Displaced, ...]:
+        """What a patch had superseded, and what that had, with copies of the files.
+
+        Raises OSError, FileChanged; KeyError and TypeError for a file that another version has described.
+        """
+        displaced = []
+        for other in acceptance.superseded_by(entry):
+            path = self._files.path(boot_store.file_path(other.name, other.sha256))
+            copies.store(self._files, other.name, path, other.sha256)
+            file = PatchFile.from_dict(other.patch_file)
+            displaced.append(Displaced(other.name, True, file, displaced=self._displaced(other, acceptance)))
+        return tuple(displaced)
 
     def settle(self) -> int:
         """Remove the marker, unless the kernel got into serious trouble since patches were loaded: returns 1 then."""

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
     State,
@@ -80,14 +81,34 @@ class Assessment:
 
     def _make_plan(self, snapshot: Snapshot, books: Books) -> Plan:
         wanted = self.task.wanted
-        displaced = self.catalog.displaced_by(wanted.name)
         if wanted.state == State.REVERTED:
-            plan = plan_revert(snapshot, wanted, self.catalog.stored, displaced)
+            at_hand = self.catalog.displaced_at_hand(wanted.name)
+            plan = plan_revert(snapshot, wanted, self.catalog.stored, at_hand)
         else:
             plan = make_plan(snapshot, wanted, self.catalog.stored)
-        names = [patch.name for patch in displaced]
+        plan, displaced = replace(plan, about=wanted.name), self.catalog.displaced_by(wanted.name)
+        if plan.steps:
+            plan, displaced = self._with_aftermath(snapshot, plan, displaced)
+        names = [patch.name for patch in all_of(displaced)]
         context = BootContext(books, self.catalog.at_hand, names, time_now(), self.task.ignore)
-        return plan_boot(snapshot, wanted, replace(plan, about=wanted.name), context)
+        return plan_boot(snapshot, wanted, plan, context)
+
+    def _with_aftermath(
+        self, snapshot: Snapshot, plan: Plan, displaced: tuple[Displaced, ...]
+    ) -> tuple[Plan, tuple[Displaced, ...]]:
+        """The plan with what it says of the host after it, and what the wanted patch has displaced then."""
+        # Here and not above: most runs change nothing.
+        from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import (
+            displaced_after,
+            with_forgotten,
+        )
+
+        wanted, history, after = self.task.wanted, self.catalog.history, predict(snapshot, plan)
+        news = displaced_after(wanted, snapshot, plan, after, self.catalog.stored, history)
+        if wanted.state != State.REVERTED and wanted.name in news:
+            displaced = news[wanted.name]
+            plan = with_forgotten(plan, wanted, displaced, history)
+        return plan, displaced
 
     @property
     def lacks_file(self) -> bool:

@@ -18,20 +18,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     StepFailed,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import displaced_after
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-
-
-def gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
-    """The patches of the plan that are not loaded afterwards, or of which a different build is."""
-    return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
 
 
 def going_patches(outcome: Outcome) -> list[str]:
@@ -47,28 +42,8 @@ def displaced_by_run(
     catalog: Catalog,
     going: t.Collection[str] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
-    """What the wanted patch has displaced, if a run has changed that. Patches in `going` count as displaced."""
-    if wanted.state == State.REVERTED:
-        return {wanted.name: ()}
-    gone = [patch for patch in before.patches if patch.name in going or patch in gone_patches(before, plan, after)]
-    if wanted.state != State.ENABLED or not gone:
-        return {}
-    names = {patch.name for patch in gone}
-    earlier = () if wanted.name in names else catalog.displaced_by(wanted.name)
-    others = {wanted.name, *names}
-    # An earlier run may have disabled it, and left the rest to this one.
-    known = {displaced.name: displaced for displaced in earlier if displaced.enabled}
-    now = [
-        known[patch.name]
-        if patch.name in known and not patch.enabled
-        else Displaced(patch.name, patch.enabled, catalog.stored.get(patch.name), _coverers(before, patch, others))
-        for patch in gone
-    ]
-    return {wanted.name: (*(displaced for displaced in earlier if displaced.name not in names), *now)}
-
-
-def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
-    return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
+    """What a run has changed of what patches have displaced (see displaced_after)."""
+    return displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, going)
 
 
 def note_proof(

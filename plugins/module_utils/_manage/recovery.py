@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import gone_patches
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import concerned, deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import with_replaced
@@ -32,7 +33,6 @@ if t.TYPE_CHECKING:
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     displaced_by_run,
-    gone_patches,
     not_accepted,
     note_forces,
     note_proof,

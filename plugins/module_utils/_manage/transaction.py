@@ -38,6 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import gone_patches
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import find
@@ -57,7 +58,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
     accept,
     displaced_by_run,
     going_patches,
-    gone_patches,
     not_accepted,
     note_forces,
     note_proof,

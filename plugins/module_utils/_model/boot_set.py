@@ -16,14 +16,18 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 UNHEALTHY_BOOTS = 3
 """After so many unhealthy boots in a row nothing is loaded any more."""
 
+MOST_STEPS_BACK = 16
+"""So many reverts in a row are remembered, not more: the files of what they bring back are kept as long."""
+
 
 @dataclass(frozen=True)
 class Accepted:
     """A patch that is loaded again at boot, for one kernel. `patch_file` is what was read in its file.
 
     `ignore` are the checks that were ignored when it was accepted. `superseded_by` names the accepted patch that took
-    its place: it is not loaded, but is accepted again when that one is taken back. `kernel_build_id` is the build-id of
-    the kernel, None where it was not known.
+    its place, and, if others took the place of that, those in turn, with a space between two names: the last is the one
+    that boots load. This one is not loaded, but is accepted again when all of those are taken back. `kernel_build_id`
+    is the build-id of the kernel, None where it was not known.
     """
 
     name: str
@@ -34,6 +38,25 @@ class Accepted:
     ignore: tuple[str, ...] = ()
     superseded_by: str | None = None
     kernel_build_id: str | None = None
+
+    @property
+    def superseders(self) -> tuple[str, ...]:
+        """What took its place, and the place of that, to the one that boots load; empty if they load this one."""
+        return tuple((self.superseded_by or "").split())
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """What `superseders` of what this one has superseded are."""
+        return (self.name, *self.superseders)
+
+    def below(self, superseders: tuple[str, ...]) -> Accepted:
+        """The same, superseded by these in turn; by nothing if there are none."""
+        return replace(self, superseded_by=" ".join(superseders) or None)
+
+    @property
+    def build(self) -> tuple[str, str]:
+        """What tells this build from others of the name."""
+        return self.name, self.sha256
 
     @property
     def kernel(self) -> KernelId:
@@ -97,7 +120,7 @@ class Acceptance:
     def superseded_by(self, entry: Accepted) -> tuple[Accepted, ...]:
         """What this one has taken the place of, for the same kernel."""
         return tuple(
-            other for other in self.accepted if other.superseded_by == entry.name and other.kernel.may_be(entry.kernel)
+            other for other in self.accepted if other.superseders == entry.lineage and other.kernel.may_be(entry.kernel)
         )
 
     def quarantine_of(self, sha256: str | None) -> Quarantined | None:
@@ -120,25 +143,25 @@ class Acceptance:
         return replace(self, unhealthy_boots=other.unhealthy_boots) == other
 
     def with_accepted(self, new: Accepted, supersedes: t.Collection[str], order: t.Sequence[str]) -> Acceptance:
-        """Accept a patch. What it supersedes is not loaded any more, but is not forgotten, one level deep.
+        """Accept a patch. What it supersedes is not loaded any more, but is not forgotten, nor what that superseded.
 
-        `order` is the kernel's: the accepted ones come back in it. That an administrator has acted ends the count of
-        unhealthy boots.
+        Of that each build is kept where it was superseded last, as in `_model/displaced.py`. `order` is the kernel's:
+        the accepted ones come back in it. That an administrator has acted ends the count of unhealthy boots.
         """
         is_known = any(entry == new for entry in self.accepted)
+        due = [entry for entry in self._candidates(new.kernel) if entry.build != new.build]
+        gone = {entry.name for entry in due if entry.name in (*supersedes, new.name)}
         kept = []
         for entry in self.accepted:
-            is_same = (entry.name, entry.sha256) == (new.name, new.sha256)
+            is_same = entry.build == new.build and not entry.superseders
             if not entry.kernel.may_be(new.kernel):
                 kept.append(entry)
-            elif entry.superseded_by is not None:
-                is_deeper = entry.superseded_by in supersedes or (entry.superseded_by == new.name and not is_known)
-                kept += [] if is_deeper or is_same else [entry]
-            elif not is_same:
-                is_gone = entry.name in supersedes or entry.name == new.name
-                kept.append(replace(entry, superseded_by=new.name) if is_gone else entry)
-            elif is_known:
+            elif entry.lineage[-1] in gone and not is_same:
+                kept.append(entry.below((*entry.superseders, new.name)))
+            elif is_known or not is_same:
                 kept.append(entry)
+        kept = _without(kept, [entry for entry in kept if _comes_again(entry, new) or _is_repeated(entry, kept)])
+        kept = [entry for entry in kept if len(entry.superseders) <= MOST_STEPS_BACK]
         if not is_known:
             kept.append(new)
         return replace(self, accepted=_in_order(kept, new.kernel, order), unhealthy_boots=0)
@@ -151,16 +174,66 @@ class Acceptance:
     def without(self, name: str, restore: bool) -> Acceptance:
         """Forget a patch, for every kernel. `restore` accepts again what it had superseded.
 
-        Without that it is gone for good, and its quarantine is, too.
+        Without that it is gone for good, with all that it had superseded, and its quarantine is, too. What boots load
+        again meanwhile, in this file or another one, does not come back beside that.
         """
-        kept = []
-        for entry in self.accepted:
-            if entry.superseded_by == name:
-                kept += [replace(entry, superseded_by=None)] if restore else []
-            elif entry.name != name:
-                kept.append(entry)
+        named = [entry for entry in self.accepted if entry.name == name]
+        due = [entry for entry in named if not entry.superseders]
+        if restore:
+            # A build that is remembered below itself stays there.
+            out = [entry for entry in named if entry in due or not any(entry.kernel.may_be(one.kernel) for one in due)]
+            kept = _without(_pruned(self.accepted, self._in_the_way(due)), out)
+        else:
+            kept = _pruned(self.accepted, named)
         quarantined = tuple(entry for entry in self.quarantined if restore or entry.name != name)
         return replace(self, accepted=tuple(kept), quarantined=quarantined, unhealthy_boots=0)
+
+    def _in_the_way(self, going: t.Sequence[Accepted]) -> list[Accepted]:
+        """What these have superseded, and boots load again meanwhile, in this file or another one of its name."""
+        back = [other for entry in going for other in self.superseded_by(entry)]
+        due = [entry for entry in self.accepted if not entry.superseders and entry not in going]
+        return [
+            entry for entry in back if any(entry.name == one.name and entry.kernel.may_be(one.kernel) for one in due)
+        ]
+
+
+def _is_below(entry: Accepted, other: Accepted) -> bool:
+    """Whether the other one, or what that has superseded, has superseded the entry."""
+    return entry.kernel.may_be(other.kernel) and entry.superseders[-len(other.lineage) :] == other.lineage
+
+
+def _without(entries: t.Sequence[Accepted], out: t.Collection[Accepted]) -> list[Accepted]:
+    """The entries without these. What those had superseded is in their places."""
+    kept = list(entries)
+    for gone in sorted(out, key=lambda entry: len(entry.superseders), reverse=True):
+        kept = [
+            entry.below((*entry.superseders[: -len(gone.lineage)], *gone.superseders))
+            if _is_below(entry, gone)
+            else entry
+            for entry in kept
+            if entry != gone
+        ]
+    return kept
+
+
+def _pruned(entries: t.Sequence[Accepted], out: t.Collection[Accepted]) -> list[Accepted]:
+    """The entries without these, and without all that those had superseded."""
+    return [entry for entry in entries if not any(entry == gone or _is_below(entry, gone) for gone in out)]
+
+
+def _comes_again(entry: Accepted, new: Accepted) -> bool:
+    """Whether the entry is what others, which stay accepted, have superseded, and is the build that comes now."""
+    return bool(
+        entry.kernel.may_be(new.kernel)
+        and entry.superseders
+        and entry.superseders[-1] != new.name
+        and entry.build == new.build
+    )
+
+
+def _is_repeated(entry: Accepted, entries: t.Sequence[Accepted]) -> bool:
+    """Whether the same build was superseded once more since."""
+    return any(other.superseders and other.build == entry.build and _is_below(entry, other) for other in entries)
 
 
 def _in_order(accepted: list[Accepted], kernel: KernelId, order: t.Sequence[str]) -> tuple[Accepted, ...]:

@@ -40,18 +40,29 @@ class Displaced:
     """A patch that another one took the place of: a superseded one, or an earlier content of the same name.
 
     `file` is None if no copy of it is kept, because this collection did not load it. `under` names the patches
-    that covered it on some function.
+    that covered it on some function. `displaced` is what it had displaced itself (see `_model/displaced.py`).
     """
 
     name: str
     enabled: bool
     file: PatchFile | None
     under: tuple[str, ...] = ()
+    displaced: tuple[Displaced, ...] = ()
+
+    @property
+    def build(self) -> tuple[str, str | None]:
+        """What tells this build from others of the name; all builds without a file count as one."""
+        return self.name, self.file.sha256 if self.file else None
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain types only, for what is kept on the host."""
-        file = self.file.to_dict() if self.file else None
-        return {"name": self.name, "enabled": self.enabled, "file": file, "under": list(self.under)}
+        return {
+            "name": self.name,
+            "enabled": self.enabled,
+            "file": self.file.to_dict() if self.file else None,
+            "under": list(self.under),
+            "displaced": [other.to_dict() for other in self.displaced],
+        }
 
 
 @dataclass(frozen=True)

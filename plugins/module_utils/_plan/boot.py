@@ -27,8 +27,8 @@ class BootContext:
     """What an acceptance depends on beside the kernel.
 
     `books` has what is accepted now. `stored` are the patch files that the host has copies of, `displaced` names what
-    the wanted patch took the place of before, `now` is the time, and `ignore` are the checks that the task overrides,
-    as the boot will.
+    the wanted patch has taken the place of, to any depth, `now` is the time, and `ignore` are the checks that the task
+    overrides, as the boot will.
     """
 
     books: Books

@@ -70,7 +70,7 @@ def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str
             reason="needs_file",
             seen=f"{wanted.name} took the place of {', '.join(lost)}, which could not be brought back.",
             remedy="Set state: absent, and load what is missing from its file.",
-            why="This collection had not loaded it, and has no copy of its file.",
+            why="This collection had not loaded it, or the copy of its file is gone or damaged.",
         )
     if not covering or wanted.on_covered == OnCovered.ALLOW:
         return None

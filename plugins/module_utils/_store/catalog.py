@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -90,6 +91,21 @@ class Catalog:
     def displaced_by(self, name: str) -> tuple[Displaced, ...]:
         """What the loaded patch of this name displaced."""
         return self._displaced.get(name, ())
+
+    def displaced_at_hand(self, name: str) -> tuple[Displaced, ...]:
+        """The same, without the files of which no whole copy is on the host any more."""
+        files = self._files()
+        return tuple(
+            other
+            if other.file and copies.digest(files, self.paths[other.file]) == other.file.sha256
+            else replace(other, file=None)
+            for other in self.displaced_by(name)
+        )
+
+    @property
+    def history(self) -> t.Mapping[str, tuple[Displaced, ...]]:
+        """What each loaded patch displaced, by its name."""
+        return self._displaced
 
     def take_over(self, earlier: Catalog) -> None:
         """Add what `earlier` has of patches that are not loaded now, as after the recovery from an interrupted run."""

@@ -8,8 +8,8 @@
 
 A per_task kernel can enable a disabled patch only by loading its file again, and rolling back an unload needs it too.
 The copies also tell the identity of a loaded module where the kernel shows neither build-id nor srcversion.
-The files of what a patch displaced (patches that it superseded, an earlier build of the same name) stay as long as
-the patch. All copies are in /run: a reboot removes them, as it removes the loaded modules.
+The files of what a patch displaced (patches that it superseded, an earlier build of the same name), to any depth, stay
+as long as the patch. All copies are in /run: a reboot removes them, as it removes the loaded modules.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import StoredCopy
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
@@ -77,7 +78,9 @@ def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
 
 
 def _parse_displaced(data: t.Mapping[str, t.Any]) -> Displaced:
-    return Displaced(data["name"], data["enabled"], _parse_file(data["file"]), tuple(data["under"]))
+    # Version 1.0 remembered one step.
+    displaced = tuple(map(_parse_displaced, data.get("displaced", ())))
+    return Displaced(data["name"], data["enabled"], _parse_file(data["file"]), tuple(data["under"]), displaced)
 
 
 def copy_path(name: str, sha256: str, directory: str = DIRECTORY) -> str:
@@ -219,7 +222,7 @@ def _name_of(entry: str) -> str:
 
 
 def _displaced_paths(copy: StoredCopy) -> t.Iterator[str]:
-    for other in copy.displaced:
+    for other in all_of(copy.displaced):
         if other.file:
             yield copy_path(other.file.name, other.file.sha256)
 

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    MOST_STEPS_BACK,
     Acceptance,
     Accepted,
     Quarantined,
@@ -75,10 +76,75 @@ def test_what_is_superseded_is_not_due_but_comes_back() -> None:
     assert acceptance.without("c", restore=False) == Acceptance()
 
 
-def test_one_level_deep() -> None:
-    acceptance = Acceptance((accepted("a"),)).with_accepted(accepted("b"), ["a"], [])
-    acceptance = acceptance.with_accepted(accepted("c"), ["b"], [])
-    assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("b", "c"), ("c", None)]
+def chain(*names: str) -> Acceptance:
+    """Each of these is accepted in turn, and supersedes the one before it."""
+    acceptance = Acceptance()
+    for place, name in enumerate(names):
+        acceptance = acceptance.with_accepted(accepted(name), names[max(place - 1, 0) : place], [])
+    return acceptance
+
+
+def test_what_is_superseded_in_turn_comes_back_in_turn() -> None:
+    acceptance = chain("a", "b", "c")
+    assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("a", "b c"), ("b", "c"), ("c", None)]
+    assert [one.name for one in acceptance.superseded_by(acceptance.accepted[-1])] == ["b"]
+    for name, former in (("c", ["b"]), ("b", ["a"]), ("a", [])):
+        acceptance = acceptance.without(name, restore=True)
+        assert names(acceptance) == former
+    assert acceptance == Acceptance()
+
+
+def test_what_comes_back_as_the_newest_has_a_history_with_itself() -> None:
+    acceptance = chain("a", "b", "c", "a")
+    assert acceptance.with_accepted(accepted("a"), ["c"], []) == acceptance
+    for name, former in (("a", ["c"]), ("c", ["b"]), ("b", ["a"]), ("a", [])):
+        acceptance = acceptance.without(name, restore=True)
+        assert names(acceptance) == former
+
+
+def test_to_and_fro_keeps_each_build_once_and_what_was_before() -> None:
+    acceptance = chain("first", *(["a", "b"] * 20))
+    assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [
+        ("first", "b a b"),
+        ("b", "a b"),
+        ("a", "b"),
+        ("b", None),
+    ]
+    for name, former in (("b", ["a"]), ("a", ["b"]), ("b", ["first"]), ("first", [])):
+        acceptance = acceptance.without(name, restore=True)
+        assert names(acceptance) == former
+
+
+def test_there_are_not_more_steps_than_are_remembered() -> None:
+    many = [f"p{number}" for number in range(MOST_STEPS_BACK + 3)]
+    assert [one.name for one in chain(*many).accepted] == many[2:]
+
+
+def test_what_is_forgotten_for_good_takes_along_all_that_it_had_superseded() -> None:
+    acceptance = chain("a", "b", "c", "d")
+    assert acceptance.without("d", restore=False) == Acceptance()
+    assert [one.name for one in acceptance.without("b", restore=False).accepted] == ["c", "d"]
+
+
+def test_forgetting_what_is_superseded_leaves_what_that_had_superseded() -> None:
+    acceptance = chain("a", "b", "c").without("b", restore=True)
+    assert [(one.name, one.superseded_by) for one in acceptance.accepted] == [("a", "c"), ("c", None)]
+
+
+@pytest.mark.parametrize("content", ["1", "2"])
+def test_what_is_accepted_again_meanwhile_does_not_come_back_twice(content: str) -> None:
+    """Two files of one name would be taken for builds for two builds of the kernel: no boot would load either."""
+    acceptance = chain("z", "a", "b").with_accepted(accepted("a", content), [], [])
+    assert names(acceptance) == ["b", "a"]
+    assert names(acceptance.without("b", restore=True)) == (["z", "a"] if content == "1" else ["a"])
+
+
+def test_other_checks_to_ignore_do_not_forget_what_was_superseded() -> None:
+    acceptance = chain("a", "b").with_accepted(accepted("b", ignore=("kprobe",)), [], [])
+    assert [(one.name, one.superseded_by, one.ignore) for one in acceptance.accepted] == [
+        ("a", "b", ()),
+        ("b", None, ("kprobe",)),
+    ]
 
 
 def test_what_was_superseded_is_accepted_once_when_it_is_accepted_again() -> None:
@@ -381,6 +447,18 @@ def test_a_fix_supersedes_another_and_is_reverted(host: Host) -> None:
     assert host.due == ["old"]
     assert [patch.name for patch in host.kernel.patches] == ["old"]
     assert host.stored() == ["old"]
+
+
+def test_a_patch_on_trial_between_two_accepted_ones(host: Host) -> None:
+    host.run("old", content="1", boot=AtBoot.ACCEPTED)
+    host.run("trial", content="1", supersedes=("old",))
+    host.run("new", content="1", supersedes=("trial",), boot=AtBoot.ACCEPTED)
+    assert host.due == ["new"]
+    host.run("new", State.REVERTED)
+    assert [patch.name for patch in host.kernel.patches] == ["trial"]
+    assert host.due == ["old"]
+    host.run("trial", State.REVERTED)
+    assert [patch.name for patch in host.kernel.patches] == host.due == ["old"]
 
 
 def test_a_superseded_patch_that_is_not_loaded(host: Host) -> None:

@@ -292,6 +292,18 @@ def test_reverting_brings_back_what_was_superseded_before_the_boot(machine: Mach
     assert [one.name for one in machine.acceptance.due(KernelId(RELEASE))] == ["old"]
 
 
+def test_reverting_goes_on_after_the_boot_as_before_it(machine: Machine) -> None:
+    machine.accept("one")
+    machine.accept("two", supersedes=["one"])
+    machine.accept("three", supersedes=["two"])
+    assert machine.survives()
+    machine.kernel.is_booting = False
+    for name, former in (("three", ["two"]), ("two", ["one"]), ("one", [])):
+        result = manage(Task(Wanted(name, State.REVERTED), None), machine.kernel)
+        assert (result["changed"], machine.enabled) == (True, former)
+        assert [one.name for one in machine.acceptance.due(KernelId(RELEASE))] == former
+
+
 def test_the_host_goes_down_soon_afterwards(machine: Machine) -> None:
     machine.accept("a", "b")
     machine.boot()
