@@ -77,6 +77,10 @@ options:
       - After a reboot what an accepted patch had superseded comes back if it was accepted before it was superseded. What was on trial
         does not.
       - On V(per_task) kernels what was disabled then is left out.
+      - Where nothing is remembered V(reverted) is as V(absent), and warns if a function is left without a patch (C(fix_lost)). What is
+        remembered and cannot come back is refused (C(needs_file)).
+      - Before a patch is taken out, and in check mode, RV(findings) say which functions no patch is live on afterwards (C(fix_lost)), or
+        another one (C(live_after)).
     type: str
     choices: [enabled, disabled, present, absent, reverted]
     default: enabled
@@ -144,6 +148,8 @@ options:
       - Names of patches that this one takes the place of. When it is enabled they are disabled and unloaded.
       - V(contained) stands for every loaded patch all of whose functions this one replaces, unless it was enabled above this one since;
         with O(on_covered=unstack) for that as well.
+      - Where a patch that goes, or an earlier build (O(reload)), replaces a function that no patch replaces afterwards, the task is refused
+        (C(fix_lost)). If it is named here, this is a warning. An earlier build has the name of the patch itself.
       - The new patch is enabled first, so that no function is without its fix in between. Kernels with CONFIG_LIVEPATCH_STACK, and
         kernels whose configuration cannot be read, need it the other way round; a finding says so. So does a V(per_task) kernel for a
         patch that knows the system states of the others in an older version only.

@@ -93,6 +93,7 @@ def test_the_page_is_written_from_the_table(errors_page: types.ModuleType) -> No
         "_plan/plan",
         "_plan/revert",
         "_plan/displaced",
+        "_plan/live",
         "_plan/boot",
         "_apply/executor",
         "_verify/prover",

@@ -102,8 +102,10 @@ class Assessment:
             displaced_after,
             with_forgotten,
         )
+        from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.live import with_live
 
         wanted, history, after = self.task.wanted, self.catalog.history, predict(snapshot, plan)
+        plan = with_live(plan, snapshot, after, wanted, displaced)
         news = displaced_after(wanted, snapshot, plan, after, self.catalog.stored, history)
         if wanted.state != State.REVERTED and wanted.name in news:
             displaced = news[wanted.name]
