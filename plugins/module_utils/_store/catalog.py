@@ -57,10 +57,13 @@ class Catalog:
             return
         self.stored[name] = copy.file
         self.paths[copy.file] = copy.path
-        self._displaced[name] = copy.displaced
+        self._remember(name, copy.displaced)
         if not copy.proven:
             self.unproven.add(name)
-        for other in copy.displaced:
+
+    def _remember(self, name: str, displaced: tuple[Displaced, ...]) -> None:
+        self._displaced[name] = displaced
+        for other in displaced:
             if other.file:
                 self.paths.setdefault(other.file, copies.copy_path(other.name, other.file.sha256))
 
@@ -113,10 +116,7 @@ class Catalog:
         for name in set(earlier.stored).difference(self.stored):
             file = self.stored[name] = earlier.stored[name]
             self.paths[file] = earlier.paths[file]
-            self._displaced[name] = earlier.displaced_by(name)
-            for other in self._displaced[name]:
-                if other.file:
-                    self.paths.setdefault(other.file, earlier.paths[other.file])
+            self._remember(name, earlier.displaced_by(name))
 
     def add_of(self, note: Note) -> None:
         """Add the files of an interrupted run: the copies from before it, and the files that it brought."""
@@ -142,7 +142,8 @@ class Catalog:
         not needed any more. Returns a warning for each patch whose file could not be recorded.
         """
         news = displaced if displaced and rolled_back is None else {}
-        self._displaced.update(news)
+        for name, of_it in news.items():
+            self._remember(name, of_it)
         # Rolling back may have loaded any of the plan's patches again, and those that the plan raised one above.
         changed = [
             *plan.names,

@@ -101,7 +101,14 @@ def test_each_revert_brings_back_the_former(tmp_path: pathlib.Path, abi: str, bo
         assert host.revert(name)["changed"]
         assert host.stack == [former]
         assert host.due == ([former] if boot else [])
-    host.revert("up_1")
+    for check_mode in (True, False):
+        assert host.stack == ["up_1"]
+        result = manage(Task(Wanted("up_1", State.REVERTED), check_mode=check_mode), host.kernel)
+        (lost,) = [finding for finding in result["findings"] if finding["reason"] == "fix_lost"]
+        assert (lost["severity"], "After this no patch is live on vmlinux/cmdline_proc_show" in lost["cause"]) == (
+            "warn",
+            True,
+        )
     assert (host.stack, host.due) == ([], [])
 
 
