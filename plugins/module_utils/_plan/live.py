@@ -40,7 +40,7 @@ def with_live(plan: Plan, before: Snapshot, after: Snapshot, wanted: Wanted, dis
     }
     is_known = all(file.functions is not None for file in plan.loads)
     if unasked and is_known:
-        return Plan(refusals=(_refuse_lost(wanted, unasked),), intended=plan.intended)
+        return replace(plan, steps=(), notes=(), refusals=(_refuse_lost(wanted, unasked),))
     return replace(plan, notes=(*plan.notes, _note_replaced(wanted, lost, is_known))) if lost else plan
 
 
