@@ -126,6 +126,10 @@ class ModelKernel:
     `fail` maps calls to errnos, `busy` maps patches to the number of times that a task sits in one of their
     functions. `hidden` hides the configuration. A module is there if it is in `targets`; without `shows_patched` it is
     a kernel before Linux 6.1.
+    `replaces` has the replace flag of files, by their digests, that show another one; `shows_replace` is
+    false for kernels older than 6.11. `forces_all` is true for kernels older than 5.18. `before_call` has what happens
+    on the host right before a call, `before_look` before the transition of a patch is looked at, once: the kernel's
+    own doing, or somebody else's. `ends_after` has the seconds that a patch's transition takes from then on.
     """
 
     def __init__(
@@ -161,6 +165,13 @@ class ModelKernel:
         self.journal_lines: list[str] = []
         self.clock = 0.0
         self.install_boot_program()
+        self.replaces: dict[str, bool] = {}
+        self.shows_replace = True
+        self.forces_all = False
+        self.held: set[str] = set()
+        self.before_call: dict[str, t.Callable[[], None]] = {}
+        self.before_look: dict[str, t.Callable[[], None]] = {}
+        self.ends_after: dict[str, float] = {}
         self.fail_at: tuple[str, int] | None = None
         self.targets: set[str] = {"ext4"}
         self.shows_patched = abi == PER_TASK
@@ -242,11 +253,14 @@ class ModelKernel:
             return
         self._refuse_states(file)
         self._refuse_second_transition(file.name)
-        if file.replace:
-            self.patches = [dataclasses.replace(patch, enabled=False, functions=()) for patch in self.patches]
         moving = file.name in self.stall or file.name in self.stall_once
         self.stall_once.discard(file.name)
-        self.patches.append(loaded(file, in_transition=moving, load_index=self.newest, instance=self.newest))
+        self.held.discard(file.name)
+        flag = self.replaces.get(file.sha256, file.replace) if self.shows_replace else None
+        patch = loaded(file, in_transition=True, load_index=self.newest, instance=self.newest, replace=flag)
+        self.patches.append(patch)
+        if not moving:
+            self.end_transition(file.name)
 
     def _refuse_states(self, file: PatchFile) -> None:
         """kernel/livepatch/state.c: klp_is_patch_compatible()."""
@@ -301,14 +315,42 @@ class ModelKernel:
         self._refuse_second_transition(name)
         # Reversing a transition always ends here: the tasks that hold it never left the old side.
         moving = name in self.stall and not patch.in_transition
-        functions = patch.functions if value or moving else ()
-        self._replace(dataclasses.replace(patch, enabled=value, in_transition=moving, functions=functions))
+        self._replace(dataclasses.replace(patch, enabled=value, in_transition=True))
+        if not moving:
+            self.end_transition(name)
+
+    def end_transition(self, name: str) -> None:
+        """kernel/livepatch/transition.c, klp_complete_transition(): until here what is replaced stays enabled.
+
+        The kernel drops each patch that is disabled then, and lets its module go unless it is held.
+        """
+        patch = self._patch(name)
+        self._replace(dataclasses.replace(patch, in_transition=False))
+        others = [other.name for other in self.patches if other.enabled and other.name != name]
+        for gone in [name] if not patch.enabled else others if self._is_replacing(patch) else []:
+            held = gone in self.held
+            patch = self._patch(gone)
+            self._replace(dataclasses.replace(patch, enabled=False, functions=(), replace=None, pinned=held))
+
+    def _is_replacing(self, patch: LoadedPatch) -> bool:
+        files = [file for file in self.known_files.values() if file.identity.compare(patch.identity) == "same"]
+        return any(self.replaces.get(file.sha256, file.replace) for file in files) if files else bool(patch.replace)
 
     def force(self, name: str) -> None:
+        """kernel/livepatch/transition.c, klp_force_transition(): the modules of what is removed so are never let go.
+
+        Before Linux 5.18 those of all patches are not.
+        """
         self._call("force", name)
-        """kernel/livepatch/transition.c: the module of a patch that is disabled in this way is never let go."""
         patch = self._patch(name)
-        self._replace(dataclasses.replace(patch, in_transition=False, pinned=not patch.enabled))
+        others = {other.name for other in self.patches if other.enabled and other.name != name}
+        if not patch.enabled:
+            self.held.add(name)
+        elif self._is_replacing(patch):
+            self.held.update(others)
+        if self.forces_all:
+            self.held.update({name, *others})
+        self.end_transition(name)
 
     def _refuse_second_transition(self, name: str) -> None:
         """kernel/livepatch/core.c: EBUSY while the transition of another patch is running."""
@@ -348,6 +390,7 @@ class ModelKernel:
         return patch.enabled if patch and (self.abi == STOP_MACHINE or patch.enabled or patch.in_transition) else None
 
     def transition_target(self, name: str) -> bool | None:
+        self.before_look.pop(name, lambda: None)()
         patch = next((patch for patch in self.patches if patch.name == name), None)
         return patch.enabled if patch and patch.in_transition else None
 
@@ -359,12 +402,18 @@ class ModelKernel:
 
     def sleep(self, seconds: float) -> None:
         self.clock += seconds
+        for name in list(self.ends_after):
+            self.ends_after[name] -= seconds
+            if self.ends_after[name] <= 0:
+                del self.ends_after[name]
+                self.end_transition(name)
 
     def fail_later(self, operation: str, number: int) -> None:
         """Let the call of this kind with this number fail, once."""
         self.fail_at = (operation, number)
 
     def _call(self, operation: str, name: str) -> None:
+        self.before_call.pop(f"{operation} {name}", lambda: None)()
         count = len([call for call in self.calls if call.startswith(operation + " ")])
         self.calls.append(operation + " " + name)
         if self.fail_at == (operation, count):
