@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
 
@@ -58,7 +59,9 @@ def _place_among_lifted(change: ChangeSet) -> int:
 
 
 def _settle(change: ChangeSet) -> list[Step]:
-    is_waited_for = change.loaded and change.loaded.in_transition and not change.moves.back
+    """Wait for the transition of the wanted patch. One that is loaded is present, whatever its transition does."""
+    is_present = change.wanted.state == State.PRESENT and not change.moves.in_
+    is_waited_for = change.loaded and change.loaded.in_transition and not (change.moves.back or is_present)
     return change.abi.wait(change.wanted.name) if is_waited_for else []
 
 

@@ -36,7 +36,12 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
     if abi_of(snapshot).loading_enables:
         # Loading what was disabled would enable it for a moment, and a disabled patch does nothing there.
         displaced = [patch for patch in displaced if patch.enabled]
-    removal = make_plan(snapshot, replace(wanted, state=State.ABSENT, file=None), stored)
+    away = replace(wanted, state=State.ABSENT, file=None)
+    removal = make_plan(snapshot, away, stored)
+    is_reversed = _is_being_enabled(snapshot, wanted)
+    if is_reversed:
+        # What it would replace, or take the place of later, is enabled as long as its transition is running.
+        displaced = [patch for patch in displaced if not _is_there(snapshot, patch, wanted)]
     if removal.refusals or not removal.steps or not displaced:
         return removal
     covering = _covering(snapshot, displaced)
@@ -47,14 +52,30 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
     keeps_order = abi_of(snapshot).stacking is not False
     task = replace(wanted, on_covered=OnCovered.UNSTACK if keeps_order else OnCovered.ALLOW)
     tasks = _returns(task, displaced)
+    if is_reversed:
+        # The kernel would accept nothing else before that transition has ended, and it may never end.
+        tasks = [away, *tasks]
     if wanted.on_covered == OnCovered.UNSTACK:
-        away = [replace(task, name=name, state=State.ABSENT, file=None) for name in reversed(covering)]
         tasks = [
-            *away,
+            *(replace(task, name=name, state=State.ABSENT, file=None) for name in reversed(covering)),
             *tasks,
             *(replace(task, name=name, state=State.ENABLED, file=stored[name]) for name in covering),
         ]
     return _in_order(snapshot, tasks, {**stored, **{patch.name: patch.file for patch in displaced if patch.file}})
+
+
+def _is_being_enabled(snapshot: Snapshot, wanted: Wanted) -> bool:
+    """Whether a transition enables the patch: disabling it reverses that (klp_reverse_transition()), and waits for
+    nothing.
+    """
+    loaded = snapshot.patch(wanted.name)
+    return loaded is not None and loaded.enabled and loaded.in_transition
+
+
+def _is_there(snapshot: Snapshot, displaced: Displaced, wanted: Wanted) -> bool:
+    """Whether a displaced patch is still enabled. An earlier content of the wanted patch's own name is not."""
+    patch = snapshot.patch(displaced.name)
+    return displaced.name != wanted.name and patch is not None and patch.enabled
 
 
 def _covering(snapshot: Snapshot, displaced: t.Sequence[Displaced]) -> list[str]:

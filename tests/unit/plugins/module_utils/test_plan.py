@@ -85,7 +85,7 @@ def reasons(plan: Plan) -> list[str]:
         ([OFF], State.ABSENT, None, ["unload fix"]),
         # being enabled
         ([STARTING], State.ENABLED, FIX, WAIT),
-        ([STARTING], State.PRESENT, None, WAIT),
+        ([STARTING], State.PRESENT, None, []),
         ([STARTING], State.DISABLED, None, DISABLE),
         ([STARTING], State.ABSENT, None, UNLOAD),
         # being disabled
