@@ -19,7 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     describe_stalling_tasks,
     with_notes,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import BUILD, OF_OTHER_KERNELS, PROBE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import BUILD, OF_OTHER_KERNELS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -46,7 +46,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import probed_beforehand
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 
 if t.TYPE_CHECKING:
@@ -98,29 +98,10 @@ class Transaction:
         functions.update(function for file in files for function in file.functions or ())
         conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
         found = find(Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot))
-        found = allow([*found, *self._probe_beforehand()], self.task.ignore)
+        probe = self.task.verification.probe if self._brings_effect else None
+        found = allow([*found, *probed_beforehand(probe, self.kernel, self.task.check_mode)], self.task.ignore)
         is_misfit = any(finding.reason in OF_OTHER_KERNELS for finding in refusals(found))
         return [*(refusal for refusal in self.plan.refusals if not (is_misfit and refusal.reason == BUILD)), *found]
-
-    def _probe_beforehand(self) -> t.Iterator[Finding]:
-        probe = self.task.verification.probe
-        if not probe or not self._brings_effect:
-            return
-        if self.task.check_mode and probe.argv:
-            yield Finding(
-                reason=PROBE,
-                seen=f"The probe {probe} was not run.",
-                remedy="Nothing needs to be done.",
-                why="Check mode runs no commands of the user's.",
-                severity=INFO,
-            )
-        elif holds(probe, self.kernel)[0]:
-            yield Finding(
-                reason=PROBE,
-                seen=f"The probe {probe} holds already.",
-                remedy="Give a probe that shows the difference.",
-                why="It could not prove that the patch has an effect.",
-            )
 
     @property
     def _proves(self) -> bool:

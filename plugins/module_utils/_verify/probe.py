@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import PROBE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Probe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 
@@ -38,6 +40,25 @@ def holds(probe: Probe, kernel: KernelProtocol) -> tuple[bool, str]:
     expected = probe.expect is None or re.search(probe.expect, text, re.M) is not None
     rejected = probe.reject is not None and re.search(probe.reject, text, re.M) is not None
     return expected and not rejected, text
+
+
+def probed_beforehand(probe: Probe | None, kernel: KernelProtocol, check_mode: bool) -> t.Iterator[Finding]:
+    """What a probe tells before the change which it is to prove. Check mode does not run it."""
+    if probe and check_mode and probe.argv:
+        yield Finding(
+            reason=PROBE,
+            seen=f"The probe {probe} was not run.",
+            remedy="Nothing needs to be done.",
+            why="Check mode runs no commands of the user's.",
+            severity=INFO,
+        )
+    elif probe and holds(probe, kernel)[0]:
+        yield Finding(
+            reason=PROBE,
+            seen=f"The probe {probe} holds already.",
+            remedy="Give a probe that shows the difference.",
+            why="It could not prove that the patch has an effect.",
+        )
 
 
 def _read_command(path: str) -> list[str]:
