@@ -13,6 +13,7 @@ import random
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.modules import (
     check_registered,
@@ -110,14 +111,14 @@ class Executor:
         patience: Patience,
         path_of: t.Callable[[PatchFile], str],
         before_force: t.Callable[[str], None] = _nothing,
+        earlier_force: bool = False,
     ) -> None:
         self._kernel = kernel
         self._abi = abi
         self._patience = patience
         self._path_of = path_of
         self._before_force = before_force
-        self._forced: list[str] = []
-        self._pinned: list[str] = []
+        self._force = Forced(earlier_force)
         self._loads_later: list[str] = []
         self._goal: Goal | None = None
 
@@ -125,14 +126,15 @@ class Executor:
         """Carry out the plan; if that fails, roll it back. `stored` are the files to load again what was unloaded."""
         outcome = self._carry_out(before, plan, stored, prove)
         others = self._goal.others if self._goal else ()
-        return replace(outcome, forced=tuple(self._forced), pinned=tuple(self._pinned), others=others)
+        return replace(outcome, forced=tuple(self._force.names), pinned=tuple(self._force.pinned), others=others)
 
     def _carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
         done: list[Step] = []
         skipped = list(plan.steps)
+        self._force.begin(before)
         try:
             self._carry_out_steps(skipped, done)
-            plan = replace(plan, steps=tuple(step for step in plan.steps if not self._stays(step)))
+            plan = replace(plan, steps=tuple(step for step in plan.steps if not self._force.stays(step)))
             self._goal = Goal(before, predict(before, plan), plan)
             proofs = prove(self.prove_state())
             return Outcome(self._goal.found, plan, tuple(done), proofs=proofs)
@@ -154,7 +156,8 @@ class Executor:
         """Carry out the steps; each goes from `skipped` to `done` when it has succeeded, and was not done already."""
         while skipped:
             self._loads_later = [step.patch for step in skipped[1:] if step.action == Action.LOAD]
-            if not self._stays(skipped[0]) and (self._carry_out_step(skipped[0]) or _is_own_wait(skipped[0], done)):
+            is_left = self._force.stays(skipped[0])
+            if not is_left and (self._carry_out_step(skipped[0]) or _is_own_wait(skipped[0], done)):
                 done.append(skipped[0])
             del skipped[0]
 
@@ -176,10 +179,6 @@ class Executor:
             not_restored=not_restored,
         )
         return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
-
-    def _stays(self, step: Step) -> bool:
-        """Whether it is about a module that the kernel will not let go, since it was disabled by force."""
-        return step.action == Action.UNLOAD and step.patch in self._pinned
 
     def _carry_out_step(self, step: Step) -> bool:
         """Whether the step has changed something, or waited: it may find all done, by the kernel or somebody else."""
@@ -241,6 +240,8 @@ class Executor:
                 return unloads(self._kernel, step.patch)
             except OSError as error:
                 if error.errno not in UNLOAD_ERRNOS or self._kernel.now() >= deadline:
+                    if self._force.holds(step.patch, error.errno):
+                        return False
                     raise
             self._kernel.sleep(POLL_SECONDS)
 
@@ -258,12 +259,10 @@ class Executor:
         # A module that is disabled by force stays, and so cannot be loaded again.
         if self._patience.on_stall == OnStall.FORCE and step.patch not in self._loads_later:
             self._before_force(step.patch)
+            found = self._kernel.snapshot()
             self._kernel.force(step.patch)
             if self._ends(step.patch, FORCE_SECONDS):
-                self._forced.append(step.patch)
-                if not enabling:
-                    # kernel/livepatch/transition.c, klp_force_transition(): its module is never put.
-                    self._pinned.append(step.patch)
+                self._force.note(step.patch, enabling, found, self._kernel.snapshot())
                 return True
         raise _stall(step, self._patience, stalling_tasks)
 
@@ -287,7 +286,7 @@ class Executor:
         done: list[Step] = []
         trouble: list[str] = []
         try:
-            plan = self._settle(before, plan, stored, done)
+            plan = self._settle(before, self._force.without_pinned(plan, before, self._observe()), stored, done)
             trouble += self._carry_out_rollback(before, plan, stored, done)
         except StepFailed as failed:
             trouble.append(_failed_as_well(failed))

@@ -35,6 +35,9 @@ def ending_of(outcome: Outcome) -> str:
 def notes_of(outcome: Outcome) -> list[Finding]:
     """What the user should know after a run, beside its failure."""
     notes = [_forced(name, name in outcome.pinned) for name in outcome.forced]
+    held = [name for name in outcome.pinned if name not in outcome.forced]
+    if held:
+        notes.append(_held(held))
     if outcome.others:
         notes.append(
             Finding(
@@ -66,6 +69,16 @@ def _forced(name: str, is_pinned: bool) -> Finding:
         reason="forced",
         seen=f"The transition of {name} was forced: tasks may run old and new code together{stays}.",
         remedy="Plan a reboot: until then the kernel may not let live patch modules go.",
+        severity=WARN,
+        only_reboot=True,
+    )
+
+
+def _held(names: list[str]) -> Finding:
+    return Finding(
+        reason="forced",
+        seen=f"The kernel holds the modules of {', '.join(names)}, which are disabled: a transition was forced.",
+        remedy="Plan a reboot: nothing else unloads them, or enables them again.",
         severity=WARN,
         only_reboot=True,
     )

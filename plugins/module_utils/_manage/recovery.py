@@ -22,8 +22,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import gone_patches
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import concerned, deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import with_replaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
+    with_replaced,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import without_pinned
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -111,7 +114,8 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
     names = concerned(plan, before, goal, now)
     arrived = not deviations(goal, settled, names)
     unproven = arrived and note.state == State.ENABLED and not note.proven
-    recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, plan, catalog.stored))))
+    back = without_pinned(plan, before, settled) if note.forced else plan
+    recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, back, catalog.stored))))
     is_wanted = False
     if unproven and not deviations(before, recovered, names):
         arrived = is_wanted = _has_arrived_for(task.wanted, note, now, catalog)
@@ -152,7 +156,9 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     elif left.untouched:
         outcome = "it had not changed the kernel."
     else:
-        executor = Executor(kernel, before.abi, task.patience, catalog.paths.__getitem__)
+        executor = Executor(
+            kernel, before.abi, task.patience, catalog.paths.__getitem__, earlier_force=bool(note.forced)
+        )
         rolled_back, not_restored = executor.roll_back(before, plan, catalog.stored)
         outcome = f"it was rolled back: {', '.join(map(str, rolled_back)) or 'nothing could be done'}."
         if not_restored:

@@ -37,7 +37,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, is_forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import gone_patches
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
@@ -241,7 +241,12 @@ class Transaction:
 
     def _apply_and_verify(self) -> Outcome:
         executor = Executor(
-            self.kernel, self.before.abi, self.task.patience, self.catalog.paths.__getitem__, self._note_force
+            self.kernel,
+            self.before.abi,
+            self.task.patience,
+            self.catalog.paths.__getitem__,
+            self._note_force,
+            any(is_forced(patch, self.books) for patch in self.before.patches),
         )
         verification = self.task.verification
         verification = verification if self._proves else replace(verification, text=False, probe=None)

@@ -75,12 +75,13 @@ def read_snapshot(files: Files | None = None, pause: t.Callable[[float], None] =
     """Read the kernel's release, configuration, ABI and live patches.
 
     A patch that is loaded or unloaded meanwhile makes the sources contradict each other for a moment, and memory may be
-    short for one: then this reads again, `READS` times in all.
+    short for one: then this reads again, `READS` times in all. So it does where the kernel still holds the module of a
+    patch that it has dropped, as it does for a moment after any transition.
     """
     files = files or Files()
     snapshot = _read_once(files)
     for _again in range(READS - 1):
-        if snapshot.is_known or _stays_unreadable(snapshot):
+        if (snapshot.is_known and not _is_any_held(snapshot)) or _stays_unreadable(snapshot):
             break
         pause(READ_AGAIN_SECONDS)
         del files.unreadable[:]
@@ -90,6 +91,10 @@ def read_snapshot(files: Files | None = None, pause: t.Callable[[float], None] =
 
 def _stays_unreadable(snapshot: Snapshot) -> bool:
     return any(problem.reason in ("EACCES", "EPERM") for problem in snapshot.undecided)
+
+
+def _is_any_held(snapshot: Snapshot) -> bool:
+    return any(patch.pinned for patch in snapshot.patches)
 
 
 class _Sources:

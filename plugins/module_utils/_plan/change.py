@@ -189,6 +189,8 @@ def _superseded(change: ChangeSet) -> tuple[LoadedPatch, ...]:
         patch
         for patch in change.snapshot.patches
         if patch.name != change.wanted.name
+        # The kernel never lets such a module go, and its patch has no effect.
+        and not patch.pinned
         and (
             patch.name in change.wanted.supersedes
             or (CONTAINED in change.wanted.supersedes and _contains(change, patch))

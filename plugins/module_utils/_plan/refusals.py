@@ -240,6 +240,16 @@ def _covered(change: ChangeSet) -> Finding:
 
 def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     unloaded = {step.patch for step in steps if step.action == Action.UNLOAD}
+    if change.loaded and change.loaded.pinned and change.moves.out and change.moves.in_:
+        return [
+            Finding(
+                reason="module_not_removable",
+                seen=f"{change.wanted.name} is disabled, and the kernel holds its module, as after force.",
+                remedy="Reboot the host, then run the task again.",
+                why="To enable it again, the module must be unloaded and loaded.",
+                only_reboot=True,
+            )
+        ]
     return [
         Finding(
             reason="module_not_removable",

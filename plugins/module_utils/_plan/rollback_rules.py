@@ -38,6 +38,18 @@ def is_as_before(now: LoadedPatch | None, before: LoadedPatch, plan: Plan) -> bo
     return now is not None and now.enabled == before.enabled and not is_different_build(now, before, plan)
 
 
+def without_pinned(plan: Plan, before: Snapshot, now: Snapshot, pinned: t.Collection[str] = ()) -> Plan:
+    """The plan without patches that cannot come back, since the kernel holds their modules, and those in their place.
+
+    `pinned` are such patches, beside those that the kernel shows to be. What the plan has enabled stays then: without
+    it neither would be.
+    """
+    held = [patch.name for patch in now.patches if patch.pinned or patch.name in pinned]
+    lost = [patch.name for patch in before.patches if patch.enabled and patch.name in held]
+    new = [patch.name for patch in now.patches if patch.enabled and before.patch(patch.name) is None]
+    return plan.without([*lost, *new]) if lost else plan
+
+
 def new_patches(plan: Plan, before: Snapshot) -> list[str]:
     return [name for name in plan.names if before.patch(name) is None]
 

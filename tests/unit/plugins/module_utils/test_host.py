@@ -181,6 +181,14 @@ def test_a_module_that_the_kernel_holds_after_it_has_dropped_the_patch(
     assert (snapshot.patch("lp_off").pinned, snapshot.patch("lp_one").pinned) == (expected, False)
 
 
+def test_a_module_that_the_kernel_lets_go_in_this_moment_is_not_held(tree: Tree) -> None:
+    """A worker releases the patch after its transition has ended (klp_free_patch_work_fn())."""
+    tree.write("/proc/modules", "lp_off 12288 1 - Live 0x0 (OEK)\n")
+    tree.write("/sys/module/lp_off/refcnt", "1\n")
+    snapshot = read_snapshot(tree.files, pause=lambda _seconds: tree.write("/sys/module/lp_off/refcnt", "0\n"))
+    assert snapshot.patch("lp_off").pinned is False
+
+
 def test_what_was_disabled_by_force_is_a_fact(tree: Tree) -> None:
     tree.patch("lp_one", [])
     tree.patch("lp_two", [])

@@ -16,13 +16,16 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     OnCovered,
     OnStall,
     Patience,
+    Probe,
     State,
     Task,
+    Verification,
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    content_of,
     loaded,
     patch_file,
 )
@@ -45,6 +48,79 @@ def three(root: pathlib.Path, kept: str = "abc", **kernel: t.Any) -> ModelHost:
 
 def reasons(result: dict[str, t.Any]) -> list[str]:
     return [finding["reason"] for finding in result["findings"]]
+
+
+# ---- force ----
+
+
+@pytest.mark.parametrize("forces_all", [True, False])
+def test_what_a_forced_transition_has_replaced_stays_loaded(tmp_path: pathlib.Path, forces_all: bool) -> None:
+    host, new = three(tmp_path, stall=["new"]), patched("new", "a", replace=True)
+    host.kernel.forces_all = forces_all
+    result = host.run("new", file=new, supersedes=ALL, patience=FORCING)
+    assert "failed" not in result
+    assert (host.stack, result["reboot_required"]) == (["new"], True)
+    assert host.kernel.calls == ["load new", "force new"]
+    assert "unload a" not in result["actions"]
+    assert any("holds the modules of a, b, c" in finding["cause"] for finding in result["findings"])
+    calls = len(host.kernel.calls)
+    again = host.run("new", supersedes=ALL)
+    assert (again["changed"], again["reboot_required"], len(host.kernel.calls)) == (False, True, calls)
+
+
+def test_what_a_forced_transition_has_replaced_is_not_reverted(tmp_path: pathlib.Path) -> None:
+    host, new = three(tmp_path, stall=["new"]), patched("new", "a", replace=True)
+    host.run("new", file=new, supersedes=ALL, patience=FORCING)
+    calls = len(host.kernel.calls)
+    result = host.run("new", State.REVERTED)
+    assert (result["reason"], result["reboot_required"]) == ("module_not_removable", True)
+    assert (host.stack, len(host.kernel.calls)) == (["new"], calls)
+
+
+@pytest.mark.parametrize(("stalls", "replace"), [("new", True), ("a", False)])
+def test_a_fix_in_the_place_of_what_cannot_come_back_stays(tmp_path: pathlib.Path, stalls: str, replace: bool) -> None:
+    """Also if its proof fails: to take it out would leave neither."""
+    host, new = three(tmp_path, stall=[stalls]), patched("new", "a", replace=replace)
+    host.kernel.add_file(new)
+    (tmp_path / "sent.ko").write_bytes(content_of("new"))
+    wanted = Wanted("new", State.ENABLED, new, supersedes=ALL)
+    probe = Verification(probe=Probe(argv=("false",)))
+    result = manage(Task(wanted, str(tmp_path / "sent.ko"), patience=FORCING, verification=probe), host.kernel)
+    assert (result["reason"], "new" in host.stack) == ("probe_failed", True)
+    assert "a is disabled and should be enabled" in result["not_restored"]
+    assert "new is enabled and should be not loaded" in result["not_restored"]
+
+
+def test_what_an_earlier_run_has_forced_may_be_held_by_an_old_kernel(tmp_path: pathlib.Path) -> None:
+    """Before Linux 5.18 the kernel never lets go what was there when a transition was forced."""
+    host = three(tmp_path, stall=["new"])
+    host.kernel.forces_all = True
+    host.run("new", file=patched("new", "n"), patience=FORCING)
+    host.kernel.stall.clear()
+    result = host.run("next", file=patched("next", "n"), supersedes=("new",))
+    assert "failed" not in result
+    assert (host.stack, result["actions"][-1]) == (["a", "b", "c", "next"], "wait for the transition of new")
+    assert (result["reboot_required"], "forced" in reasons(result)) == (True, True)
+    assert [patch.name for patch in host.kernel.patches if patch.pinned] == ["new"]
+
+
+def test_a_run_that_was_cut_off_after_it_has_forced_leaves_its_fix(tmp_path: pathlib.Path) -> None:
+    host, new = three(tmp_path, stall=["new"]), patched("new", "a", replace=True)
+
+    class Cut(BaseException):
+        pass
+
+    force = host.kernel.force
+
+    def force_and_die(name: str) -> t.NoReturn:
+        force(name)
+        raise Cut
+
+    with pytest.MonkeyPatch.context() as patched_kernel, pytest.raises(Cut):
+        patched_kernel.setattr(host.kernel, "force", force_and_die)
+        host.run("new", file=new, supersedes=ALL, patience=FORCING)
+    host.run("other", file=patched("other", "o"))
+    assert host.stack == ["new", "other"]
 
 
 # ---- transitions that are reversed, and those that an earlier run has left ----
