@@ -13,13 +13,13 @@ import random
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import (
+    check_registered,
+    still_to_lower,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.modules import (
-    check_registered,
-    loads_target,
-    unloads,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.modules import loads_target, unloads
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError, sentence
@@ -46,7 +46,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stallin
     with_held_by,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import with_replaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
+    with_replaced,
+    without_only_fix,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 
@@ -131,6 +134,7 @@ class Executor:
     def _carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
         done: list[Step] = []
         skipped = list(plan.steps)
+        self._goal = Goal(before, predict(before, plan), plan)
         self._force.begin(before)
         try:
             self._carry_out_steps(skipped, done)
@@ -155,6 +159,7 @@ class Executor:
     def _carry_out_steps(self, skipped: list[Step], done: list[Step]) -> None:
         """Carry out the steps; each goes from `skipped` to `done` when it has succeeded, and was not done already."""
         while skipped:
+            skipped[:0] = still_to_lower(self._kernel, skipped[0], done)
             self._loads_later = [step.patch for step in skipped[1:] if step.action == Action.LOAD]
             is_left = self._force.stays(skipped[0])
             if not is_left and (self._carry_out_step(skipped[0]) or _is_own_wait(skipped[0], done)):
@@ -209,12 +214,10 @@ class Executor:
             return False
         self._kernel.load(self._path_of(step.file), step.file.sha256)
         if step.file.abi == STOP_MACHINE:
-            self._check_registered(step, step.file)
+            check_registered(step, step.file, self._observe)
+        elif self._goal:
+            self._goal.check_load(step, self._kernel.snapshot(), self._loads_later)
         return True
-
-    def _check_registered(self, step: Step, file: PatchFile) -> None:
-        if not (file.functions is None and file.replace is False):
-            check_registered(step, file, self._observe())
 
     def _write_enabled(self, step: Step, value: bool) -> bool:
         """Try again while a task sits in one of the functions; the kernel changes nothing when it refuses."""
@@ -283,6 +286,7 @@ class Executor:
         `plan` is what was reached of `about`.
         """
         patience, self._patience = self._patience, self._patience.for_rollback
+        self._goal = None
         done: list[Step] = []
         trouble: list[str] = []
         try:
@@ -314,10 +318,17 @@ class Executor:
                     self._carry_out_all([step], done)
                 except StepFailed as failed:
                     trouble.append(_failed_as_well(failed))
+                    self._turn_back(step, done)
                     plan = plan.without([step.patch])
                     break
             else:
                 return trouble
+
+    def _turn_back(self, step: Step, done: list[Step]) -> None:
+        """Enable a patch again whose disabling stalls: until that has ended the kernel takes no other patch."""
+        patch = self._observe().patch(step.patch)
+        if step.action == Action.WAIT and patch and patch.in_transition and not patch.enabled:
+            self._carry_out_all([Step(Action.ENABLE, step.patch), step], done)
 
     def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> Plan:
         """Let a running transition end on the right side. Returns the plan with what its loads have disabled by now."""
@@ -328,7 +339,8 @@ class Executor:
             moving = self._observe().in_transition
             if moving and moving.name in [step.patch for step in steps]:
                 raise
-        return with_replaced(plan, before, self._observe())
+        now = self._observe()
+        return without_only_fix(with_replaced(plan, before, now), before, now, stored)
 
     def _carry_out_all(self, steps: t.Iterable[Step], done: list[Step]) -> None:
         for step in steps:

@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import StepFailed
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import (
     changes_of_others,
@@ -21,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     disabled_by_load,
     names_of_suspects,
     replaced_by,
+    will_disable,
 )
 
 
@@ -45,17 +48,26 @@ class Goal:
         self.found, self.others = found, changes_of_others(self._before, found, names)
         return deviations(self._state, found, names)
 
+    def check_load(self, step: Step, found: Snapshot, later: t.Container[str]) -> None:
+        """Look at the host right after a load. Raises StepFailed if the patch is about to disable what is to stay.
+
+        The kernel disables others when the transition ends: until then it can be reversed, and nothing is lost.
+        """
+        finding = will_disable(self._about, self._state, found, step.patch, later)
+        if finding:
+            raise StepFailed(str(step), finding)
+
     def prove(self, found: Snapshot) -> Snapshot:
         """Return the host, which is as it is to be. Raises StepFailed if it is not."""
         differences = self.deviations(found)
         if differences:
-            finding = disabled_by_load(self._about, self._before, found)
+            finding = disabled_by_load(self._about, self._state, self._before, found)
             raise StepFailed("prove the result", finding or self._not_as_planned(differences, found))
         return found
 
     def _not_as_planned(self, differences: list[str], found: Snapshot) -> Finding:
         looks = "Look for another tool that changes live patches on this host, then run the task again."
-        suspects = names_of_suspects(self._about, self._before, found)
+        suspects = names_of_suspects(self._about, self._state, self._before, found)
         return Finding(
             reason="not_as_planned",
             seen="Every step succeeded, but {}.".format("; ".join(differences)),

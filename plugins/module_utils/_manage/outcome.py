@@ -17,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import how_to_end, who_holds
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import other_flags
 
 
 def ending_of(outcome: Outcome) -> str:
@@ -38,6 +39,7 @@ def notes_of(outcome: Outcome) -> list[Finding]:
     held = [name for name in outcome.pinned if name not in outcome.forced]
     if held:
         notes.append(_held(held))
+    notes += other_flags(outcome.reached, outcome.after)
     if outcome.others:
         notes.append(
             Finding(

@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan imp
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import concerned, deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
     with_replaced,
+    without_only_fix,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import without_pinned
@@ -115,6 +116,7 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
     arrived = not deviations(goal, settled, names)
     unproven = arrived and note.state == State.ENABLED and not note.proven
     back = without_pinned(plan, before, settled) if note.forced else plan
+    back = without_only_fix(back, before, settled, catalog.stored)
     recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, back, catalog.stored))))
     is_wanted = False
     if unproven and not deviations(before, recovered, names):

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 
@@ -53,21 +54,74 @@ def _shown_loads(plan: Plan, found: Snapshot) -> list[LoadedPatch]:
     return [patch for patch in patches if patch and patch.replace is not False]
 
 
-def disabled_by_load(plan: Plan, before: Snapshot, found: Snapshot) -> Finding | None:
-    """The finding that the plan's own load has disabled others; None if the kernel does not show its replace flag."""
+def disabled_by_load(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> Finding | None:
+    """The finding that the plan's own load has disabled others, which are enabled in its goal; None if the kernel does
+    not show its replace flag.
+    """
     shown = [patch.name for patch in _shown_loads(plan, found) if patch.replace]
-    names = [name for name in replaced_by(plan, before, found) if name not in plan.names]
+    names = _lost(plan, goal, before, found)
     if not (shown and names):
         return None
+    seen = f"Loading {', '.join(shown)} has disabled {', '.join(names)}: the kernel shows the replace flag."
+    return _replaces_others(plan, seen)
+
+
+def will_disable(plan: Plan, goal: Snapshot, found: Snapshot, name: str, later: t.Container[str]) -> Finding | None:
+    """The finding that a patch which the plan has loaded right now is about to disable others, which are enabled in its
+    goal. Those that are loaded `later` are not in its way.
+    """
+    loaded = found.patch(name)
+    to_stay = [patch.name for patch in goal.patches if patch.enabled and patch.name != name]
+    names = [patch.name for patch in found.patches if patch.name in to_stay and patch.name not in later]
+    if not (loaded and loaded.replace and names):
+        return None
+    return _replaces_others(plan, f"Loading {name} disables {', '.join(names)}: the kernel shows the replace flag.")
+
+
+def _replaces_others(plan: Plan, seen: str) -> Finding:
     return Finding(
         reason="replaces_others",
-        seen=f"Loading {', '.join(shown)} has disabled {', '.join(names)}: the kernel shows the replace flag.",
+        seen=seen,
         remedy="Name those patches in supersedes, or build this one without replace.",
         why="The file does not show the flag." if not _may_replace_by_file(plan) else "",
     )
 
 
-def names_of_suspects(plan: Plan, before: Snapshot, found: Snapshot) -> str:
+def _lost(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> list[str]:
+    """The patches that a load of the plan may have disabled, and that are not to go by the plan."""
+    to_stay = [patch.name for patch in goal.patches if patch.enabled]
+    return [name for name in replaced_by(plan, before, found) if name not in plan.names or name in to_stay]
+
+
+def names_of_suspects(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> str:
     """The loads of the plan that may have disabled others, where the kernel does not show their replace flag."""
-    names = set(replaced_by(plan, before, found)).difference(plan.names)
+    names = _lost(plan, goal, before, found)
     return ", ".join(patch.name for patch in _shown_loads(plan, found)) if names else ""
+
+
+def other_flags(plan: Plan, found: Snapshot) -> t.Iterator[Finding]:
+    """A warning for each patch of which the kernel shows another replace flag than its file does."""
+    for file in plan.loads:
+        patch = found.patch(file.name)
+        if patch is None or None in (file.replace, patch.replace) or patch.replace == file.replace:
+            continue
+        shows, lacks = ("The kernel", "its file") if patch.replace else ("Its file", "the kernel")
+        yield Finding(
+            reason="replace_differs",
+            seen=f"{shows} shows the replace flag of {file.name}, and {lacks} does not.",
+            remedy="Correct the replace flag in what tells it (the source, the manifest or the task).",
+            why="Whether other patches stay enabled depends on it.",
+            severity=WARN,
+        )
+
+
+def without_only_fix(plan: Plan, before: Snapshot, now: Snapshot, stored: Stored) -> Plan:
+    """The plan without a new patch that has disabled all others, where no one of those can come back.
+
+    Without it the host would have none of its fixes.
+    """
+    enabled = [patch.name for patch in now.patches if patch.enabled]
+    lost = [patch.name for patch in before.patches if patch.enabled and patch.name not in enabled]
+    if not plan.replaced or any(name in stored for name in lost) or any(before.patch(name) for name in enabled):
+        return plan
+    return plan.without(enabled)

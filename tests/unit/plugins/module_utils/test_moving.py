@@ -50,6 +50,84 @@ def reasons(result: dict[str, t.Any]) -> list[str]:
     return [finding["reason"] for finding in result["findings"]]
 
 
+# ---- a replace flag that the file does not show, or shows wrongly ----
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_what_a_surprising_replace_flag_has_disabled_comes_back(tmp_path: pathlib.Path, shows: bool) -> None:
+    host, new = three(tmp_path), patched("new", "a")
+    host.kernel.replaces, host.kernel.shows_replace = {new.sha256: True}, shows
+    result = host.run("new", file=new)
+    assert (result["failed"], result["changed"], result["not_restored"]) == (True, False, [])
+    assert host.stack == ["a", "b", "c"]
+    assert result["reason"] == ("replaces_others" if shows else "not_as_planned")
+    assert ("Look for another tool" in result["msg"]) != shows
+    assert "replace flag" in result["msg"]
+
+
+def test_a_surprising_replace_flag_is_seen_before_anything_is_replaced(tmp_path: pathlib.Path) -> None:
+    host, new = three(tmp_path, kept="", stall=["new"]), patched("new", "a")
+    host.kernel.replaces = {new.sha256: True}
+    result = host.run("new", file=new)
+    assert (result["reason"], result["attempted"], result["not_restored"]) == ("replaces_others", "load new", [])
+    assert (host.kernel.calls, host.stack) == (["load new", "disable new", "unload new"], ["a", "b", "c"])
+
+
+def test_a_surprising_replace_flag_of_another_build(tmp_path: pathlib.Path) -> None:
+    host, second = three(tmp_path), patched("new", "n", "2")
+    host.run("new", file=patched("new", "n"))
+    host.kernel.replaces = {second.sha256: True}
+    result = host.run("new", file=second, content="2", reload=True)
+    assert (result["reason"], result["not_restored"]) == ("replaces_others", [])
+    assert (host.stack, host.identities["new"]) == (["a", "b", "c", "new"], "id-new1")
+
+
+def test_a_surprising_replace_flag_where_patches_are_lifted(tmp_path: pathlib.Path) -> None:
+    """What the plan has disabled for a moment is told as well, and comes back."""
+    files = [patched("a", "f"), patched("b", "f"), patched("c", "g")]
+    patches = [loaded(file, load_index=place) for place, file in enumerate(files)]
+    host, new = ModelHost(tmp_path, *patches, kept=files), patched("new", "f")
+    host.kernel.replaces = {new.sha256: True}
+    result = host.run("new", file=new, supersedes=("a",), on_covered=OnCovered.UNSTACK)
+    assert (result["reason"], result["not_restored"]) == ("replaces_others", [])
+    assert "disables c, b" in result["msg"]
+    assert host.stack == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("kept", "stack"), [("ac", ["a", "c"]), ("", ["new"])])
+def test_a_host_is_not_left_with_none_of_its_fixes(tmp_path: pathlib.Path, kept: str, stack: list[str]) -> None:
+    """Where nothing can come back the new patch stays: without it no function would be patched."""
+    host, new = three(tmp_path, kept), patched("new", "n")
+    host.kernel.replaces = {new.sha256: True}
+    result = host.run("new", file=new)
+    assert (result["failed"], result["changed"], host.stack) == (True, True, stack)
+    assert "b is disabled and should be enabled" in result["not_restored"]
+    assert ("new is enabled and should be not loaded" in result["not_restored"]) == ("new" in stack)
+
+
+def test_the_others_come_back_also_where_the_new_patch_cannot_go(tmp_path: pathlib.Path) -> None:
+    """Its disabling stalls: it is enabled again, since the kernel takes no other patch until then."""
+    host, new = three(tmp_path), patched("new", "n")
+    host.kernel.replaces = {new.sha256: True}
+    host.kernel.before_call["disable new"] = lambda: host.kernel.stall.add("new")
+    result = host.run("new", file=new)
+    assert sorted(host.stack) == ["a", "b", "c", "new"]
+    assert result["not_restored"][0] == "new is enabled and should be not loaded"
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_another_flag_than_that_of_the_file_is_told_where_it_does_no_harm(tmp_path: pathlib.Path, flag: bool) -> None:
+    """What was to be replaced, and was not, is disabled before it is unloaded."""
+    host, new = three(tmp_path), patched("new", "a", replace=not flag)
+    host.kernel.replaces = {new.sha256: flag}
+    result = host.run("new", file=new, supersedes=ALL)
+    assert "failed" not in result
+    assert ([patch.name for patch in host.kernel.patches], host.stack) == (["new"], ["new"])
+    assert ("replace_differs" in reasons(result), "disable a" in host.kernel.calls) == (True, not flag)
+    host.run("new", State.REVERTED)
+    assert host.stack == ["a", "b", "c"]
+
+
 # ---- force ----
 
 

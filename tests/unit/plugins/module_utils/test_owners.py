@@ -480,13 +480,15 @@ def test_what_an_own_load_disables_is_not_blamed_on_others(
     host = ModelHost(tmp_path, HOOKED, kept=[HOOK] if is_ours else [])
     result = enabled_with_hidden_replace(host, tells_replace, verification=Verification(probe=probe))
     assert result["reason"] == ("replaces_others" if tells_replace else "not_as_planned")
-    told = "Loading lp_x has disabled tmhook" if tells_replace else "tmhook is disabled and should be enabled"
+    told = "Loading lp_x disables tmhook" if tells_replace else "tmhook is disabled and should be enabled"
     assert told in result["cause"]
     assert ("whether lp_x has the replace flag" in result["remedy"]) is not tells_replace
     assert others_changed(result) == []
-    assert host.stack == (["tmhook"] if is_ours else [])
+    # Where the other one cannot come back, the host would have no fix at all without this one.
+    assert host.stack == (["tmhook"] if is_ours else ["lp_x"])
     assert result["changed"] is not is_ours
-    assert result["not_restored"] == ([] if is_ours else ["tmhook is disabled and should be enabled"])
+    lost = ["lp_x is enabled and should be not loaded", "tmhook is disabled and should be enabled"]
+    assert result["not_restored"] == ([] if is_ours else lost)
     if is_ours:
         assert owner_of(host.kernel, "tmhook") is None
 
@@ -500,9 +502,10 @@ def test_what_is_disabled_beside_a_load_that_replaces_nothing_is_told_of_others(
 
 
 def test_a_step_that_fails_later_does_not_hide_it(tmp_path: pathlib.Path) -> None:
-    """The load has disabled the agent's patch, and unloading what is superseded fails."""
+    """The load has disabled the agent's patch, which an older kernel does not tell, and unloading another one fails."""
     old = patch_file("old", functions=(Function("vmlinux", "third"),))
     host = ModelHost(tmp_path, HOOKED, loaded(old, load_index=2), kept=[old], fail={"unload": (5, "")})
+    host.kernel.shows_replace = False
     wanted_file = dataclasses.replace(SEEMS_HARMLESS, functions=old.functions)
     host.kernel.known_files[wanted_file.sha256] = dataclasses.replace(wanted_file, replace=True)
     (tmp_path / "sys/module/lp_x").mkdir(parents=True)
@@ -531,7 +534,7 @@ def test_an_interrupted_run_whose_load_has_disabled_it_has_not_arrived(tmp_path:
     told = result["findings"][0]["cause"]
     assert "it was rolled back" in told
     assert ("tmhook is disabled and should be enabled" in told) is not is_ours
-    assert host.stack == (["tmhook"] if is_ours else [])
+    assert host.stack == (["tmhook"] if is_ours else ["lp_x"])
 
 
 def test_the_end_of_another_transition_is_not_told(tmp_path: pathlib.Path) -> None:
