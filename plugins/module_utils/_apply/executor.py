@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_l
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.modules import loads_target, unloads
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.moving import Moving, overtaken_by
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError, sentence
@@ -28,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     Failure,
     FileChanged,
     Outcome,
+    Overtaken,
     Prove,
     Stalled,
     StepFailed,
@@ -123,6 +125,7 @@ class Executor:
         self._before_force = before_force
         self._force = Forced(earlier_force)
         self._loads_later: list[str] = []
+        self._moving = Moving()
         self._goal: Goal | None = None
 
     def carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
@@ -135,6 +138,7 @@ class Executor:
         done: list[Step] = []
         skipped = list(plan.steps)
         self._goal = Goal(before, predict(before, plan), plan)
+        self._moving = Moving(before)
         self._force.begin(before)
         try:
             self._carry_out_steps(skipped, done)
@@ -171,9 +175,14 @@ class Executor:
     ) -> Outcome:
         log = (failed.log + self._kernel.log.new_lines())[:LOG_LINES_MAX]
         # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
-        unreached = skipped if failed.number is not None else skipped[1:]
+        is_untouched = failed.number is not None or isinstance(failed, Overtaken)
+        unreached = skipped if is_untouched else skipped[1:]
         reached = _without_unreached(plan, before, unreached)
-        rolled_back, not_restored = self.roll_back(before, reached, stored, about=plan)
+        overtaken = overtaken_by(before, self._kernel.snapshot(), plan, done, failed)
+        rolled_back: tuple[Step, ...] = ()
+        not_restored: tuple[str, ...] = ()
+        if Plan(tuple(done)).changes or not overtaken:
+            rolled_back, not_restored = self.roll_back(before, reached, stored, about=plan)
         failure = Failure(
             attempted=failed.attempted,
             finding=failed.finding,
@@ -182,6 +191,7 @@ class Executor:
             stalling_tasks=failed.stalling_tasks,
             rolled_back=rolled_back,
             not_restored=not_restored,
+            overtaken=overtaken,
         )
         return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
 
@@ -197,6 +207,7 @@ class Executor:
             Action.UNLOAD_TARGET: lambda step: unloads(self._kernel, step.patch),
         }
         try:
+            self._moving.check(self._kernel, step)
             return actions[step.action](step)
         except OSError as error:
             self._raise(step, error, self._kernel.log.new_lines())
@@ -286,7 +297,7 @@ class Executor:
         `plan` is what was reached of `about`.
         """
         patience, self._patience = self._patience, self._patience.for_rollback
-        self._goal = None
+        self._goal, self._moving = None, Moving()
         done: list[Step] = []
         trouble: list[str] = []
         try:

@@ -25,7 +25,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recove
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, with_notes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import Transaction
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    INFO,
+    WARN,
+    Finding,
+    FindingError,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
@@ -33,6 +38,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
+
+
+REPLANS = 2
+"""How often a task is planned anew because the host has changed between its reading and a step."""
 
 
 def change(assessment: Assessment) -> Plain:
@@ -52,9 +61,7 @@ def change(assessment: Assessment) -> Plain:
     try:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = recover(task, kernel)
-            going_on = Transaction(Assessment(task, kernel, recovery.catalog), stays=not recovery.unproven)
-            result = going_on.carry_out(prune=not recovery.has_lost)
-            result = without_contained(going_on, result, prune=not recovery.has_lost)
+            result = _carry_out(task, kernel, recovery)
             if recovery.unproven and result.get("failed"):
                 result, recovery = _taken_back(task, kernel, recovery.unproven, result)
     except FindingError as error:
@@ -84,12 +91,35 @@ def change(assessment: Assessment) -> Plain:
     return with_notes(result, before=recovery.notes)
 
 
+def _carry_out(task: Task, kernel: KernelProtocol, recovery: Recovery) -> Plain:
+    """Carry out the task, as often as the host changes before a step. Raises OSError, as Transaction.carry_out does."""
+    prune = not recovery.has_lost
+    replanned: list[Finding] = []
+    while True:
+        run = Transaction(Assessment(task, kernel, recovery.catalog), stays=not recovery.unproven)
+        result = run.carry_out(prune)
+        if not run.overtaken or len(replanned) == REPLANS:
+            break
+        replanned.append(_overtaken(run.overtaken))
+    return with_notes(without_contained(run, result, prune), before=replanned)
+
+
 def _taken_back(task: Task, kernel: KernelProtocol, left: LeftBehind, result: Plain) -> tuple[Plain, Recovery]:
     """The result of a failed proof of what an interrupted run had enabled, after that was rolled back as well."""
     recovery = take_back(task, kernel, left)
     after, books = observe(kernel)
     name = task.wanted.name
     return {**result, "state": state_of(after, name), "boot": boot_of(books.boot, after, name)}, recovery
+
+
+def _overtaken(changes: t.Iterable[str]) -> Finding:
+    return Finding(
+        reason="replanned",
+        seen=f"The host has changed since it was read: {'; '.join(changes)}.",
+        remedy="Nothing needs to be done.",
+        why="A step failed for that, nothing of it was left, and the task was planned anew.",
+        severity=INFO,
+    )
 
 
 def _other_run(who: object) -> Finding:

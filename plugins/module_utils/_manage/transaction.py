@@ -73,7 +73,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcom
 class Transaction:
     """Carries out what an assessment has found to be done.
 
-    `stays` says that a patch which an earlier run has enabled stays so if its proof fails.
+    `stays` says that a patch which an earlier run has enabled stays so if its proof fails. `overtaken` says what the
+    plan relied on and was not so any more when a step failed; it has left nothing then.
     """
 
     def __init__(self, assessment: Assessment, stays: bool = True) -> None:
@@ -87,6 +88,7 @@ class Transaction:
         self.plan = assessment.plan
         self._forced: list[str] = []
         self._taint: int | None = None
+        self.overtaken: tuple[str, ...] = ()
 
     def findings(self) -> list[Finding]:
         """The findings of the preflight, with those that the task ignores as warnings."""
@@ -148,6 +150,7 @@ class Transaction:
             return self.failed_before(file_changed(error))
         self._note_beginning()
         outcome = self._apply_and_verify()
+        self.overtaken = outcome.overtaken
         notes = self._keep_books(outcome, prune)
         return self._report(outcome, findings, notes)
 

@@ -32,6 +32,7 @@ class Failure:
 
     `attempted` is the step, `errno` the kernel's answer if there was one, `stalling_tasks` those that keep a transition
     from ending. `rolled_back` are the steps that led the host back, `not_restored` says in what it still differs.
+    `overtaken` says what the plan relied on and was not so any more when the step failed.
     """
 
     attempted: str
@@ -41,6 +42,7 @@ class Failure:
     stalling_tasks: tuple[StallingTask, ...] = ()
     rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
+    overtaken: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -74,6 +76,10 @@ class StepFailed(Exception):
         self.stalling_tasks = stalling_tasks
 
 
+class Overtaken(StepFailed):
+    """What a step relies on is not so any more. Nothing was done about it."""
+
+
 class Stalled(Exception):
     """A transition stalls, and is to be left as it is."""
 
@@ -104,6 +110,11 @@ class Outcome:
     pinned: tuple[str, ...] = ()
     skipped: tuple[Step, ...] = ()
     others: tuple[str, ...] = ()
+
+    @property
+    def overtaken(self) -> tuple[str, ...]:
+        """What the plan relied on and is not so any more, where that is all that has changed: another plan may do."""
+        return self.failure.overtaken if self.failure and not self.failure.not_restored else ()
 
 
 @dataclass(frozen=True)

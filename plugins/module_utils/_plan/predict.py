@@ -112,6 +112,22 @@ def changes_of_others(before: Snapshot, found: Snapshot, names: t.Container[str]
     return tuple(f"{name} is {now} and was {was}" for name, was, now in conditions if now != was)
 
 
+def changes_since(expected: Snapshot, found: Snapshot, plan: Plan) -> tuple[str, ...]:
+    """Sentences about what the plan relies on and is not as expected: its patches, those on their functions, and any
+    running transition, beside which the kernel begins no other one.
+    """
+    moving = [patch.name for snapshot in (expected, found) for patch in snapshot.patches if patch.in_transition]
+    names = sorted(concerned(plan, expected, found).union(moving))
+    pairs = [(name, expected.patch(name), found.patch(name)) for name in names]
+    changed = [f"{name} is {_condition(now)} and was {_condition(was)}" for name, was, now in pairs]
+    anew = [f"{name} was loaded anew" for name, was, now in pairs if was and now and _is_loaded_anew(was, now)]
+    return (*(text for text, (_name, was, now) in zip(changed, pairs) if _condition(was) != _condition(now)), *anew)
+
+
+def _is_loaded_anew(was: LoadedPatch, now: LoadedPatch) -> bool:
+    return None not in (was.instance, now.instance) and was.instance != now.instance
+
+
 def _settled(patch: LoadedPatch | None) -> str:
     return _condition(replace(patch, in_transition=False) if patch else None)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import pathlib
 import typing as t
 
@@ -229,9 +230,91 @@ def test_what_is_gone_already_comes_back_after_the_reversal(tmp_path: pathlib.Pa
     assert sorted(host.stack) == ["a", "b"]
 
 
+def test_a_transition_that_has_ended_is_not_reversed(tmp_path: pathlib.Path) -> None:
+    """Disabling it would begin another one, and what it has replaced would be lost."""
+    host, new = three(tmp_path, stall=["new"]), patched("new", "a", replace=True)
+    host.run("new", file=new, supersedes=ALL, patience=REPORTING)
+    host.kernel.stall.clear()
+    host.kernel.before_look["new"] = lambda: host.kernel.end_transition("new")
+    result = host.run("new", State.REVERTED)
+    assert "failed" not in result
+    assert ("replanned" in reasons(result), host.stack) == (True, ["a", "b", "c"])
+
+
 def test_a_loaded_patch_is_present_whatever_its_transition_does(tmp_path: pathlib.Path) -> None:
     host = three(tmp_path, stall=["new"])
     host.run("new", file=patched("new", "a"), patience=REPORTING)
     result = host.run("new", State.PRESENT)
     assert ("failed" in result, result["changed"], result["state"]) == (False, False, "in transition")
     assert host.kernel.clock < 10
+
+
+# ---- what has changed since the host was read ----
+
+
+@pytest.mark.parametrize("refusal", [None, (errno.EINVAL, "")])
+def test_a_transition_that_ends_before_it_is_turned_back(
+    tmp_path: pathlib.Path, refusal: tuple[int, str] | None
+) -> None:
+    """The kernel answers ENOENT, or EINVAL in the moment before it has dropped the patch."""
+    host = three(tmp_path)
+    host.run("new", file=patched("new", "n"))
+    host.kernel.stall.add("new")
+    host.run("new", State.DISABLED, patience=REPORTING)
+    host.kernel.stall.clear()
+    host.kernel.before_call["enable new"] = lambda: host.kernel.end_transition("new")
+    host.kernel.fail = {"enable": refusal} if refusal else {}
+    result = host.run("new")
+    assert "failed" not in result
+    assert (host.stack, reasons(result)[0]) == (["a", "b", "c", "new"], "replanned")
+    assert result["actions"] == ["unload new", "load new", "wait for the transition of new"]
+
+
+def test_what_somebody_else_has_unloaded_is_loaded(tmp_path: pathlib.Path) -> None:
+    host = three(tmp_path)
+    host.run("new", file=patched("new", "n"))
+    host.run("new", State.DISABLED)
+
+    def unload() -> None:
+        host.kernel.patches = [patch for patch in host.kernel.patches if patch.name != "new"]
+
+    host.kernel.before_call["unload new"] = unload
+    result = host.run("new", file=patched("new", "n"))
+    assert ("failed" in result, host.stack) == (False, ["a", "b", "c", "new"])
+
+
+def test_the_transition_of_somebody_else_is_waited_for(tmp_path: pathlib.Path) -> None:
+    host, theirs = three(tmp_path), loaded(patched("theirs", "t"), in_transition=True, load_index=9)
+    host.kernel.before_call["load new"] = lambda: host.kernel.patches.append(theirs)
+    host.kernel.ends_after["theirs"] = 1.0
+    result = host.run("new", file=patched("new", "n"))
+    assert "failed" not in result
+    assert result["actions"][0] == "wait for the transition of theirs"
+    assert host.stack == ["a", "b", "c", "theirs", "new"]
+
+
+def test_what_changes_all_the_time_is_told_in_the_end(tmp_path: pathlib.Path) -> None:
+    """Nobody waits for a host that does not come to rest."""
+    host = three(tmp_path)
+    names = iter("tuvwxyz")
+
+    def load_another() -> None:
+        name = next(names)
+        host.kernel.patches = [
+            *(patch for patch in host.kernel.patches if not patch.in_transition),
+            loaded(patched(name, name), in_transition=True, load_index=9),
+        ]
+        host.kernel.ends_after[name] = 0.5
+        host.kernel.before_call["load new"] = load_another
+
+    load_another()
+    result = host.run("new", file=patched("new", "n"))
+    assert (result["reason"], host.kernel.calls.count("load new")) == ("busy", 3)
+    assert reasons(result).count("replanned") == 2
+
+
+def test_a_refusal_that_nobody_else_has_caused_is_told_at_once(tmp_path: pathlib.Path) -> None:
+    host = three(tmp_path, fail={"load": (errno.EINVAL, "")})
+    result = host.run("new", file=patched("new", "n"))
+    assert (result["failed"], host.kernel.calls) == (True, ["load new"])
+    assert "replanned" not in reasons(result)
