@@ -16,6 +16,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assess
     state_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.contained import without_contained
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.left_transition import (
+    is_left,
+    reversed_result,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
     LeftBehind,
     Recovery,
@@ -101,6 +105,8 @@ def _carry_out(task: Task, kernel: KernelProtocol, recovery: Recovery) -> Plain:
         if not run.overtaken or len(replanned) == REPLANS:
             break
         replanned.append(_overtaken(run.overtaken))
+    if is_left(task, run.before, result):
+        result = reversed_result(task, kernel, result, prune)
     return with_notes(without_contained(run, result, prune), before=replanned)
 
 

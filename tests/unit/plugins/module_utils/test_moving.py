@@ -249,6 +249,27 @@ def test_a_loaded_patch_is_present_whatever_its_transition_does(tmp_path: pathli
     assert host.kernel.clock < 10
 
 
+def test_a_stalled_transition_of_an_earlier_run_is_reversed(tmp_path: pathlib.Path) -> None:
+    host, new = three(tmp_path, stall=["new"]), patched("new", "a", replace=True)
+    host.run("new", file=new, supersedes=ALL, patience=REPORTING)
+    kept_going = host.run("new", supersedes=ALL, patience=REPORTING)
+    assert ("failed" in kept_going, kept_going["state"]) == (False, "in transition")
+    result = host.run("new", supersedes=ALL)
+    assert (result["failed"], result["changed"], result["reason"]) == (True, True, "transition_stalled")
+    assert (result["rolled_back"], result["state"]) == (["disable new", "unload new"], "absent")
+    assert "which an earlier run had left, was reversed: disable new; unload new." in result["msg"]
+    assert "as it was before" not in result["msg"]
+    assert host.stack == ["a", "b", "c"]
+
+
+def test_a_stalled_transition_of_somebody_else_is_left_alone(tmp_path: pathlib.Path) -> None:
+    new = patched("new", "a")
+    host = ModelHost(tmp_path, loaded(new, in_transition=True), stall=["new"])
+    result = host.run("new")
+    assert (result["failed"], result["changed"], host.stack) == (True, False, ["new"])
+    assert "was not reversed" in result["msg"]
+
+
 # ---- what has changed since the host was read ----
 
 
