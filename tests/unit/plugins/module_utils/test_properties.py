@@ -12,6 +12,7 @@ import tempfile
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import state_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
@@ -282,6 +283,51 @@ def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(
             }
             assert case.stacks() == {function: stack for function, stack in without.items() if stack}
         assert not case.manage()["changed"]
+
+
+EVENTS = st.tuples(st.sampled_from(["end", "unload", "load"]), st.integers(0, 6), st.sampled_from(NAMES))
+
+
+def _is_moving(situation: Situation, name: str) -> Situation:
+    """The situation, in which the transition of this patch is running, if it is loaded."""
+    kind, files, patches, wanted = situation
+    moving = [
+        dataclasses.replace(patch, in_transition=True, functions=files[name].functions or ())
+        if patch.name == name
+        else patch
+        for patch in patches
+    ]
+    return kind, files, moving, wanted
+
+
+@given(situations(st.just({"abi": PER_TASK})), st.sampled_from(NAMES), st.booleans(), EVENTS)
+def test_whatever_happens_between_two_calls_the_result_tells_the_host(
+    situation: Situation, mover: str, moves: bool, event: tuple[str, int, str]
+) -> None:
+    """A transition ends, or another tool acts. What succeeds has reached its state, and its functions are live."""
+    with tempfile.TemporaryDirectory() as root:
+        case = Case(root, _is_moving(situation, mover) if moves else situation)
+        kernel, (what, when, whom) = case.kernel, event
+        kernel.stall = {mover} if moves else set()
+        call = kernel._call
+
+        def call_after_event(operation: str, name: str) -> None:
+            if len(kernel.calls) == when:
+                for moving in [patch.name for patch in kernel.patches if patch.in_transition]:
+                    kernel.end_transition(moving)
+                if what == "unload":
+                    kernel.patches = [patch for patch in kernel.patches if patch.name != whom]
+                if what == "load":
+                    theirs = patch_file("theirs", functions=case.files[whom].functions)
+                    kernel.patches.append(loaded(theirs, load_index=kernel.newest + 1))
+            call(operation, name)
+
+        kernel._call = call_after_event
+        result = case.manage()
+        assert result["state"] == state_of(kernel.snapshot(), case.wanted.name)
+        if not result.get("failed"):
+            assert case.reached()
+            case.check_effect(result)
 
 
 class Cut(BaseException):
