@@ -261,12 +261,13 @@ options:
   on_stall:
     description:
       - What to do with a transition that did not end within O(timeout). Kernels of the ABI V(stop_machine) have none.
-      - V(roll_back) reverses it and fails, naming the tasks that hold it.
+      - V(roll_back) reverses it and fails, naming the tasks that hold it. With O(state=enabled) it does so with a transition that an
+        earlier run has left, too.
       - V(wait) goes on waiting, however long it takes.
       - V(report) leaves it running and succeeds; RV(state) is then V(in transition), and RV(stalling_tasks) are the tasks. What was to be
         done after it, and the proof, is left for the next run. Where patches would have to be loaded again after it, it is V(roll_back).
-      - V(force) ends it by the kernel's C(force) file, with O(i_accept_inconsistency). A module that is disabled by force can never be
-        unloaded, so where it would have to be loaded again, it is V(roll_back).
+      - V(force) ends it by the kernel's C(force) file, with O(i_accept_inconsistency). A module that is disabled or replaced by force can
+        never be unloaded, so where it would have to be loaded again, it is V(roll_back).
     type: str
     choices: [roll_back, wait, report, force]
     default: roll_back
