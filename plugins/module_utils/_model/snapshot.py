@@ -327,3 +327,8 @@ def added_functions(
         return sorted(set(patch.functions).difference(shown))
     theirs = sorted({function for other in others for function in other.functions})
     return theirs if set(patch.functions).issuperset(theirs) else []
+
+
+def names_of(patches: t.Iterable[LoadedPatch]) -> str:
+    """The names of patches, for a sentence."""
+    return ", ".join(patch.name for patch in patches)

@@ -11,19 +11,22 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Function,
     LoadedPatch,
-    added_functions,
+    names_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.effect import notes_of_effect, refuse_covered
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.owners import (
     refuse_owned,
     refuse_unknown_owner,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replace_flag import (
+    refuse_enable_by_flag,
+    refuse_load_by_flag,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.states import refuse_states
 
@@ -42,7 +45,7 @@ def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     if change.moves.in_:
         refusals += _refuse_load(change)
     refusals += refuse_states(change.snapshot, steps, change.copies)
-    refusals += _refuse_enable(change) + (_refuse_order(change) or refuse_covered(change, steps))
+    refusals += refuse_enable_by_flag(change) + (_refuse_order(change) or refuse_covered(change, steps))
     refusals += _refuse_unload(change, steps)
     if not change.wanted.force_owner:
         refusals += refuse_owned(change, steps)
@@ -61,48 +64,7 @@ def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
 def _refuse_load(change: ChangeSet) -> list[Finding]:
     if change.file is None:
         return [_no_file(change.wanted, change.loaded)]
-    refusals = []
-    staying = [
-        patch
-        for patch in change.snapshot.patches
-        if patch.enabled and patch.name != change.wanted.name and patch not in change.superseded
-    ]
-    if change.abi.loading_enables and staying and change.file.replace is not False:
-        refusals.append(_replaces_others(change.wanted, change.file, staying))
-    if not change.abi.loading_enables and change.file.replace:
-        refusals.append(_replace_not_there(change, change.file))
-    if change.may_add_others and change.moves.out:
-        refusals.append(_may_not_load_again(change.wanted, change.file))
-    return refusals
-
-
-def _refuse_enable(change: ChangeSet) -> list[Finding]:
-    """Refuse to enable a registered patch with the replace flag: openEuler 5.10 accepts it, and hangs CPUs then.
-
-    Such a patch has the functions of other patches as well: the kernel has added them.
-    """
-    if change.abi.loading_enables or change.moves.in_ or not (change.moves.up and change.loaded):
-        return []
-    file, loaded = change.file, change.loaded
-    earlier = [patch for patch in change.snapshot.patches if patch.load_index < loaded.load_index]
-    added = added_functions(loaded, file.functions if file else None, earlier)
-    if file and file.functions is not None:
-        return [_replace_not_there(change, file)] if file.replace or added else []
-    if not added or loaded.enabled or (file and file.replace is False):
-        return []
-    return [
-        Finding(
-            reason="needs_file",
-            seen=f"{loaded.name} has every function of {_names(earlier)}, which came before it: it may have the "
-            "replace flag.",
-            remedy=f"{_tell_the_flag(file)}; or take {_names(earlier)} out first.",
-            why="Kernels that patch by stop_machine lack it: openEuler 5.10 accepts it and then hangs CPUs.",
-        )
-    ]
-
-
-def _tell_the_flag(file: PatchFile | None) -> str:
-    return "Put the manifest of livepatch_build beside src, which tells it" if file else "Give src, which may tell it"
+    return refuse_load_by_flag(change, change.file)
 
 
 def _refuse_order(change: ChangeSet) -> list[Finding]:
@@ -137,7 +99,7 @@ def _blocking(change: ChangeSet) -> list[LoadedPatch]:
 
 
 def _refuse_unstack(change: ChangeSet) -> list[Finding]:
-    names = _names(change.lifted)
+    names = names_of(change.lifted)
     if change.abi.stacking and change.wanted.state == State.DISABLED:
         return [
             Finding(
@@ -162,7 +124,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
         return [
             Finding(
                 reason="needs_file",
-                seen=f"{_names(missing)} could not be enabled again.",
+                seen=f"{names_of(missing)} could not be enabled again.",
                 remedy="Disable those patches yourself, or set on_covered: allow.",
                 why="On this kernel that needs the patch's file, and this collection did not load it.",
             )
@@ -176,7 +138,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
         return [
             Finding(
                 reason="replaces_others",
-                seen=f"{_names(replacing)} would be loaded again above {change.wanted.name}.",
+                seen=f"{names_of(replacing)} would be loaded again above {change.wanted.name}.",
                 remedy=f"{_supersede(change, replacing)}, or leave {change.wanted.name} disabled.",
                 why=f"With the replace flag that disables {change.wanted.name} at once.",
             )
@@ -187,7 +149,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
 def _supersede(change: ChangeSet, patches: t.Iterable[LoadedPatch]) -> str:
     """How to let patches go for the wanted one, which the option does with state: enabled alone."""
     state = "" if change.wanted.state == State.ENABLED else "state: enabled and "
-    return f"Set {state}supersedes to {_names(patches)}"
+    return f"Set {state}supersedes to {names_of(patches)}"
 
 
 def _may_replace(change: ChangeSet, patch: LoadedPatch) -> bool:
@@ -197,7 +159,7 @@ def _may_replace(change: ChangeSet, patch: LoadedPatch) -> bool:
 
 def _covered(change: ChangeSet) -> Finding:
     covered = [
-        f"{function} of {patch.name} by {_names(stack)}"
+        f"{function} of {patch.name} by {names_of(stack)}"
         for patch in change.lowered
         for function, stack in change.snapshot.above(patch).items()
     ]
@@ -213,7 +175,7 @@ def _covered(change: ChangeSet) -> Finding:
     if not (change.behind_by_order or change.is_known):
         return Finding(
             reason="would_cover",
-            seen=f"{change.wanted.name} was loaded before {_names(change.involved)} and would now come above. Which "
+            seen=f"{change.wanted.name} was loaded before {names_of(change.involved)} and would now come above. Which "
             "functions it replaces is unknown.",
             remedy="Set on_covered: allow if they share no function, or unstack to raise it above them.",
             why="Older code would become live again on the functions that they share.",
@@ -222,7 +184,7 @@ def _covered(change: ChangeSet) -> Finding:
         is_raised = change.wanted.state == State.ENABLED
         return Finding(
             reason="would_cover",
-            seen=f"{change.wanted.name} was loaded before {_names(change.involved)} and would now come above on "
+            seen=f"{change.wanted.name} was loaded before {names_of(change.involved)} and would now come above on "
             f"{_functions_text(change.functions, change.involved)}.",
             remedy="Set on_covered: unstack or allow to let it come above them; or leave it disabled."
             if is_raised
@@ -231,8 +193,8 @@ def _covered(change: ChangeSet) -> Finding:
         )
     return Finding(
         reason="stacking",
-        seen=f"{_names(change.involved)} {'is' if len(change.involved) == 1 else 'are'} enabled behind "
-        f"{_names(change.lowered)}.",
+        seen=f"{names_of(change.involved)} {'is' if len(change.involved) == 1 else 'are'} enabled behind "
+        f"{names_of(change.lowered)}.",
         remedy="Disable the later patches first, or set on_covered: unstack.",
         why="A kernel with CONFIG_LIVEPATCH_STACK disables only the last enabled patch.",
     )
@@ -279,7 +241,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
     if lowered_first and change.lowers_first:
         yield Finding(
             reason="lowered_first",
-            seen=f"{_names(lowered_first)} must be disabled before {change.wanted.name} is enabled.",
+            seen=f"{names_of(lowered_first)} must be disabled before {change.wanted.name} is enabled.",
             remedy="Nothing needs to be done.",
             why=f"{_WHY_FIRST[change.abi.loading_enables]}: between the two neither is active.",
             severity=INFO,
@@ -296,7 +258,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
     if lost:
         yield Finding(
             reason="no_copy",
-            seen=f"If this fails, {_names(lost)} cannot be loaded again.",
+            seen=f"If this fails, {names_of(lost)} cannot be loaded again.",
             remedy="Keep the file at hand.",
             why="This collection did not load what is unloaded here, and has no copy of its file.",
             severity=WARN,
@@ -305,9 +267,9 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
     if change.lifted:
         yield Finding(
             reason="lifted",
-            seen=f"{_names(change.lifted)} is disabled for a moment and enabled again in the old order."
+            seen=f"{names_of(change.lifted)} is disabled for a moment and enabled again in the old order."
             if len(change.lifted) == 1
-            else f"{_names(change.lifted)} are disabled for a moment and enabled again in their old order.",
+            else f"{names_of(change.lifted)} are disabled for a moment and enabled again in their old order.",
             remedy="Nothing needs to be done.",
             why="on_covered: unstack asks for that.",
             severity=INFO,
@@ -315,7 +277,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
     elif change.involved and change.wanted.on_covered == OnCovered.ALLOW:
         yield Finding(
             reason="order_changes",
-            seen=f"The order with {_names(change.involved)} changes.",
+            seen=f"The order with {names_of(change.involved)} changes.",
             remedy="Nothing needs to be done.",
             why="on_covered: allow permits that.",
             severity=INFO,
@@ -328,68 +290,15 @@ def _could_be_lost(change: ChangeSet, patch: LoadedPatch) -> bool:
     return patch.enabled and patch.name not in change.copies and (is_exchanged or patch in change.superseded)
 
 
-def _names(patches: t.Iterable[LoadedPatch]) -> str:
-    return ", ".join(patch.name for patch in patches)
-
-
 def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedPatch]) -> str:
     shared = [function for function in functions if any(patch.shares([function]) for patch in patches)]
     return ", ".join(str(function) for function in shared)
 
 
-def _replaces_others(wanted: Wanted, file: PatchFile, others: list[LoadedPatch]) -> Finding:
-    """Refuse a file whose replace flag would disable other patches, which only loading their files enables again."""
-    names = _names(others)
-    if file.replace:
-        return Finding(
-            reason="replaces_others",
-            seen=f"{file.path} has the replace flag.",
-            remedy="Name those patches in supersedes, or build this one without replace.",
-            why=f"Loading it would disable {names}.",
-        )
-    return Finding(
-        reason="may_replace_others",
-        seen=_shows_no_replace(file),
-        remedy=f"{_say_the_flag(wanted)} name those patches in supersedes, or set state: absent for them first.",
-        why=f"If it has, loading it would disable {names}.",
-    )
-
-
-def _replace_not_there(change: ChangeSet, file: PatchFile) -> Finding:
-    instead = "" if change.wanted.supersedes else ", and use supersedes"
-    return Finding(
-        reason="replace_not_supported",
-        seen=f"{file.path} has the replace flag, which kernels that patch by stop_machine do not implement.",
-        remedy=f"Build the patch without replace (kpatch-build -R){instead}.",
-        why="Newer ones refuse it, openEuler 5.10 accepts it and then hangs CPUs.",
-    )
-
-
-def _shows_no_replace(file: PatchFile) -> str:
-    return (
-        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
-        "built with -R)."
-    )
-
-
-def _say_the_flag(wanted: Wanted) -> str:
-    option = "replace: false" if wanted.file else "src and replace: false"
-    return f"Set {option} if it has not, or put the manifest of livepatch_build beside src, which tells; else"
-
-
-def _may_not_load_again(wanted: Wanted, file: PatchFile) -> Finding:
-    return Finding(
-        reason="may_replace_others",
-        seen=_shows_no_replace(file),
-        remedy=f"{_say_the_flag(wanted)} set state: absent first and load it then.",
-        why="Kernels that patch by stop_machine do not take it, and the loaded build would be out by then.",
-    )
-
-
 def _blocked(name: str, blocking: list[LoadedPatch]) -> Finding:
     return Finding(
         reason="stacking",
-        seen=f"{_names(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}.",
+        seen=f"{names_of(blocking)} {'is' if len(blocking) == 1 else 'are'} loaded and disabled before {name}.",
         remedy="Enable or unload those patches first.",
         why=_ONLY_THE_FIRST,
     )
