@@ -30,6 +30,12 @@ class Bounds:
         return self.least <= number <= self.most
 
 
+PARAMETERS_MAX = 4096
+"""How many characters the parameters of a module may have together. The kernel sets no bound below its memory's."""
+
+PARAMETER_TEXT_MAX = 1024
+"""How many characters the kernel takes for a text (kernel/params.c, param_set_charp())."""
+
 COUNT = Bounds(0, 1000)
 PAUSE = Bounds(0, 3600)
 DAY = Bounds(0, 86400)

@@ -8,6 +8,10 @@
 
 from __future__ import annotations
 
+import re
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.parameters import Parameter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import read_livepatch
@@ -24,8 +28,15 @@ class ElfModule(ElfObject):
         return STOP_MACHINE if "klp_register_patch" in undefined else PER_TASK
 
     def modinfo(self) -> dict[str, str]:
+        return dict(self._modinfo_entries())
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of the module, by their names."""
+        return parameters_in(self._modinfo_entries())
+
+    def _modinfo_entries(self) -> list[tuple[str, str]]:
         section = self.index(".modinfo")
-        return parse_modinfo(self.content(section)) if section is not None else {}
+        return parse_modinfo(self.content(section)) if section is not None else []
 
     def livepatch(self) -> Livepatch:
         """The patch in it, with its functions in order."""
@@ -35,7 +46,21 @@ class ElfModule(ElfObject):
         return livepatch._replace(functions=tuple(sorted(livepatch.functions, key=lambda entry: entry.function)))
 
 
-def parse_modinfo(data: bytes) -> dict[str, str]:
-    """Parse the section .modinfo: `name=value`, each ended by a zero byte."""
-    entries = data.decode("utf-8", "replace").split("\0")
-    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+def parse_modinfo(data: bytes) -> list[tuple[str, str]]:
+    """Parse the section .modinfo: `name=value`, each ended by a zero byte. A name may come several times."""
+    entries = (entry.partition("=") for entry in data.decode("utf-8", "replace").split("\0"))
+    return [(name, value) for name, equals, value in entries if equals]
+
+
+def parameters_in(entries: t.Iterable[tuple[str, str]]) -> tuple[Parameter, ...]:
+    """The parameters that entries of .modinfo tell of: `parmtype=NAME:TYPE`, and `parm=NAME:DESCRIPTION`.
+
+    One of module_param_cb() has no type. A name or type that no C source can have is left out.
+    """
+    types: dict[str, str] = {}
+    for key, value in entries:
+        name, colon, rest = value.partition(":")
+        if key in ("parm", "parmtype") and colon and re.match(r"[A-Za-z0-9_.-]{1,64}\Z", name):
+            found = rest if key == "parmtype" and re.match(r"[A-Za-z0-9_ *]{1,64}\Z", rest) else ""
+            types[name] = types.get(name) or found
+    return tuple(Parameter(name, types[name]) for name in sorted(types))
