@@ -237,6 +237,7 @@ ansible_facts:
                 build_id: 12ebc946d48d5ba56740ddb2a945b2e050087bb7
                 srcversion: 533BB7E5866E52F63B9ACCB
                 sha256: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
+              loaded_with: ""
               stored_copy: /run/openeuler-livepatch/livepatch_cmdline-e164b957c98741ba.ko
               effective: full
               unpatched: []

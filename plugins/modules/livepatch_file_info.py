@@ -215,6 +215,14 @@ file:
       type: list
       elements: dict
       sample: [{name: hello, vermagic: "6.12.48-amd64 SMP ", build_id: null, srcversion: 533BB7E5866E52F63B9ACCB}]
+    parameters:
+      description:
+        - The parameters that it has, each with RV(ignore:name) and RV(ignore:type), as V(int) or V(array of charp).
+        - The type is empty if the file does not show it.
+      returned: always
+      type: list
+      elements: dict
+      sample: [{name: verbose, type: bool}]
     modinfo:
       description: The module's own information, as C(modinfo) shows it.
       returned: always

@@ -89,6 +89,7 @@ options:
       - What to do if a different build of the same name is loaded. By default the task is refused.
       - If V(true), the loaded one is disabled and unloaded and O(src) is loaded instead. In between the kernel runs the original functions.
       - Builds are compared by build-id or C(srcversion), or by the digest that this module noted when it loaded the patch.
+      - This holds for a patch that is loaded with other O(parameters), too.
     type: bool
     default: false
   replace:
@@ -99,6 +100,17 @@ options:
       - Refused (V(replace_differs)) if the file shows the opposite.
       - It is remembered with the copy of the file while the patch is loaded, and with O(boot=accepted) for each boot.
     type: bool
+  parameters:
+    description:
+      - Parameters of the module, by their names, as RV(file.parameters) has them. A list becomes an array.
+      - A name that the file does not have is refused, since the kernel would only log it. Types and ranges of numbers are checked as well. A text
+        may have printable ASCII characters without quotes. Whether the patch takes a value the kernel decides, and a refusal is rolled back.
+      - The kernel takes parameters only when it loads a module. A patch that is loaded with others is refused unless O(reload=true).
+        If this module did not load it, what it was loaded with is unknown, and a finding says so.
+      - Whatever loads the patch again, as rolling back, reverting, or a boot (O(boot=accepted)), uses the parameters that it had.
+      - Left out, a loaded patch keeps what it has, and one that is not loaded is loaded without parameters. V({}) asks for none.
+      - They are not secret. The host's log and C(/sys/module) show them, and so do results and files of this collection.
+    type: dict
   timeout:
     description:
       - How long a transition may take, in seconds. After that the tasks that hold it are reported and the transition is reversed.
@@ -324,6 +336,13 @@ EXAMPLES = r"""
     src: livepatch_cmdline.ko
     reload: true
 
+- name: Enable a fix that has parameters
+  openeuler.livepatch.livepatch_module:
+    src: livepatch_cmdline.ko
+    parameters:
+      verbose: true
+      levels: [1, 2]
+
 - name: Enable a cumulative fix, and unload all that it contains
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
@@ -486,6 +505,13 @@ patch:
           returned: always
           type: str
           sample: e164b957c98741ba50eeb16b07a61f9381af4e28426438cca48b7b369d5b081d
+    loaded_with:
+      description:
+        - The parameters that it was loaded with, as the kernel got them, sorted by their names. Empty if there were none.
+        - V(null) if this module did not load it.
+      returned: always
+      type: str
+      sample: levels=1,2 verbose=1
     stored_copy:
       description: Path of the copy of its file on the host; V(null) if there is none.
       returned: always
@@ -648,6 +674,17 @@ file:
       returned: always
       type: str
       sample: kpatch
+    parameters:
+      description: The parameters that it has, each with its name and type. The type is empty if the file does not show it.
+      returned: always
+      type: list
+      elements: dict
+      sample: [{name: verbose, type: bool}, {name: levels, type: array of int}]
+    loaded_with:
+      description: What O(parameters) asks for, as the kernel gets it.
+      returned: if O(parameters) is given
+      type: str
+      sample: levels=1,2 verbose=1
     functions:
       description: The functions it replaces; V(null) if the file does not show them.
       returned: always

@@ -223,7 +223,7 @@ class Executor:
     def _load(self, step: Step) -> bool:
         if step.file is None:
             return False
-        self._kernel.load(self._path_of(step.file), step.file.sha256)
+        self._kernel.load(self._path_of(step.file), step.file.sha256, step.file.loaded_with or "")
         if step.file.abi == STOP_MACHINE:
             check_registered(step, step.file, self._observe)
         elif self._goal:

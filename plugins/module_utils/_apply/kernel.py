@@ -63,7 +63,7 @@ class Kernel:
     def snapshot(self) -> Snapshot:
         return read_snapshot(self.files())
 
-    def load(self, path: str, sha256: str) -> None:
+    def load(self, path: str, sha256: str, parameters: str = "") -> None:
         """Insert the module at this path if it has this digest: the bytes inspected are the bytes loaded."""
         number = FINIT_MODULE.get(os.uname().machine)
         if number is None:
@@ -71,7 +71,7 @@ class Kernel:
         with open(self.files().path(path), "rb") as stream:
             if hashlib.sha256(stream.read()).hexdigest() != sha256:
                 raise FileChanged(path)
-            self._check(self._libc.syscall(number, stream.fileno(), b"", 0))
+            self._check(self._libc.syscall(number, stream.fileno(), parameters.encode("ascii"), 0))
 
     def load_target(self, name: str) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""

@@ -55,8 +55,11 @@ class KernelProtocol(Protocol):
     def snapshot(self) -> Snapshot:
         """Read the host."""
 
-    def load(self, path: str, sha256: str) -> None:
-        """Insert the module at this path. Raises FileChanged if it has another digest."""
+    def load(self, path: str, sha256: str, parameters: str = "") -> None:
+        """Insert the module at this path with these parameters (see `_model.parameters`).
+
+        Raises FileChanged if it has another digest.
+        """
 
     def load_target(self, name: str) -> None:
         """Load a module that a patch changes, with its dependencies."""

@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     FindingError,
     bad_argument,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.parameters import encode
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
     PatchFile,
@@ -50,6 +51,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "state": {"type": "str", "choices": State.values(), "default": "enabled"},
         "reload": {"type": "bool", "default": False},
         "replace": {"type": "bool"},
+        "parameters": {"type": "dict"},
         "timeout": {"type": "float", "default": 60},
         "retries": {"type": "int", "default": 10},
         "delay": {"type": "float", "default": 1},
@@ -79,7 +81,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
     },
     "required_one_of": [("name", "src")],
     "required_if": [("remote_src", True, ("src",))],
-    "required_by": {"replace": ("src",)},
+    "required_by": {"parameters": ("src",), "replace": ("src",)},
 }
 
 
@@ -108,6 +110,8 @@ def read_task(
             )
         )
     _check_combinations(params)
+    if file and params["parameters"] is not None:
+        file = replace(file, loaded_with=encode(file.parameters, params["parameters"], file.path))
     delivered = handed_over.get("path")
     return Task(
         wanted=Wanted(

@@ -60,6 +60,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     for internal in INTERNAL:
         del data[internal]
     data["identity"] = asdict(patch.identity)
+    data["loaded_with"] = data["identity"].pop("loaded_with")
     copy = books.copy_of(patch)
     data["stored_copy"] = copy.path or None if copy else None
     data["source_patches"] = list(copy.file.source_patches) if copy and copy.file else []
@@ -113,11 +114,16 @@ def _diff_text(snapshot: Snapshot, books: Books) -> str:
         if patch.in_transition:
             lines.append("  in_transition: true")
         lines.append(f"  identity: {patch.identity}")
+        if patch.identity.loaded_with:
+            lines.append(f"  loaded_with: {patch.identity.loaded_with}")
         above = snapshot.above(patch)
         for function in patch.functions:
             covered = f" (covered by {', '.join(other.name for other in above[function])})" if function in above else ""
             lines.append(f"  function: {function}{covered}")
-    accepted = [f"{entry.name} (sha256 {entry.sha256[:12]})" for entry in books.boot.due(snapshot.kernel)]
+    accepted = [
+        f"{entry.name} (sha256 {entry.sha256[:12]}{entry.loaded_with and f', loaded_with {entry.loaded_with}'})"
+        for entry in books.boot.due(snapshot.kernel)
+    ]
     if accepted:
         lines.append(f"accepted for the next boots: {', '.join(accepted)}")
     return "".join(line + "\n" for line in lines) or "none\n"

@@ -166,7 +166,8 @@ class Transaction:
         if not outcome.after.is_known:
             # The note stays as well: the next run that can read the host finds out what this one has left.
             return [*notes, *_as_warnings(outcome.after), COPIES_STAY]
-        lost = bool(outcome.failure and gone_patches(self.before, outcome.reached, outcome.after))
+        not_restored = outcome.failure.not_restored if outcome.failure else ()
+        lost = bool(not_restored and gone_patches(self.before, outcome.reached, outcome.after))
         notes += self.catalog.update(
             outcome.reached,
             self.before,

@@ -74,16 +74,19 @@ class Books:
         if self.copy_of(patch) or patch.name in self.unrecorded:
             return True
         accepted = (entry for entry in self.boot.due(kernel) if entry.name == patch.name)
-        return any(patch.identity.compare(entry.identity) == "same" for entry in accepted)
+        return any(patch.identity.compare_builds(entry.identity) == "same" for entry in accepted)
 
     def identify(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with what the kernel does not know: the digest of each patch that this collection loaded, and
-        whose patch it is."""
+        """The snapshot with what the kernel does not know: the digest of each patch that this collection loaded, what
+        it was loaded with, and whose patch it is."""
         patches = (self._identify_patch(patch, snapshot.kernel) for patch in snapshot.patches)
         return replace(snapshot, patches=tuple(patches))
 
     def _identify_patch(self, patch: LoadedPatch, kernel: KernelId) -> LoadedPatch:
         copy = self.copy_of(patch)
-        identity = replace(patch.identity, sha256=copy.sha256 or None) if copy else patch.identity
+        identity = patch.identity
+        if copy:
+            loaded_with = copy.file.loaded_with if copy.file else None
+            identity = replace(identity, sha256=copy.sha256 or None, loaded_with=loaded_with)
         owner = patch.owner or (None if self.claim(patch, kernel) else UNKNOWN_OWNER)
         return replace(patch, identity=identity, owner=owner)

@@ -54,19 +54,26 @@ class Accepted:
         return replace(self, superseded_by=" ".join(superseders) or None)
 
     @property
-    def build(self) -> tuple[str, str]:
-        """What tells this build from others of the name."""
-        return self.name, self.sha256
-
-    @property
     def kernel(self) -> KernelId:
         """The kernel that it is accepted for."""
         return KernelId(self.release, self.kernel_build_id)
 
     @property
     def identity(self) -> Identity:
-        """What tells its build."""
-        return Identity(self.patch_file.get("build_id"), self.patch_file.get("srcversion"), self.sha256)
+        """What tells its build, and what it is loaded with."""
+        return Identity(
+            self.patch_file.get("build_id"), self.patch_file.get("srcversion"), self.sha256, self.loaded_with
+        )
+
+    @property
+    def loaded_with(self) -> str:
+        """The parameters that it is loaded with (see `PatchFile`)."""
+        return self.patch_file.get("loaded_with") or ""
+
+    @property
+    def content(self) -> tuple[str, str, str]:
+        """What is loaded, and with which parameters."""
+        return self.name, self.sha256, self.loaded_with
 
 
 @dataclass(frozen=True)
@@ -106,8 +113,7 @@ class Acceptance:
     def ambiguous(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What is accepted in different files for several builds of a kernel of which the build is not known."""
         candidates = self._candidates(kernel)
-        files = {(entry.name, entry.sha256) for entry in candidates}
-        names = [name for name, _sha256 in files]
+        names = [name for name, *_rest in {entry.content for entry in candidates}]
         return tuple(entry for entry in candidates if names.count(entry.name) > 1)
 
     def _candidates(self, kernel: KernelId) -> list[Accepted]:
@@ -149,11 +155,11 @@ class Acceptance:
         the accepted ones come back in it. That an administrator has acted ends the count of unhealthy boots.
         """
         is_known = any(entry == new for entry in self.accepted)
-        due = [entry for entry in self._candidates(new.kernel) if entry.build != new.build]
+        due = [entry for entry in self._candidates(new.kernel) if entry.content != new.content]
         gone = {entry.name for entry in due if entry.name in (*supersedes, new.name)}
         kept = []
         for entry in self.accepted:
-            is_same = entry.build == new.build and not entry.superseders
+            is_same = entry.content == new.content and not entry.superseders
             if not entry.kernel.may_be(new.kernel):
                 kept.append(entry)
             elif entry.lineage[-1] in gone and not is_same:
@@ -227,13 +233,13 @@ def _comes_again(entry: Accepted, new: Accepted) -> bool:
         entry.kernel.may_be(new.kernel)
         and entry.superseders
         and entry.superseders[-1] != new.name
-        and entry.build == new.build
+        and entry.content == new.content
     )
 
 
 def _is_repeated(entry: Accepted, entries: t.Sequence[Accepted]) -> bool:
     """Whether the same build was superseded once more since."""
-    return any(other.superseders and other.build == entry.build and _is_below(entry, other) for other in entries)
+    return any(other.superseders and other.content == entry.content and _is_below(entry, other) for other in entries)
 
 
 def _in_order(accepted: list[Accepted], kernel: KernelId, order: t.Sequence[str]) -> tuple[Accepted, ...]:

@@ -18,11 +18,11 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import MOST_STEPS_BACK
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
 
-Build = t.Tuple[str, t.Optional[str]]
+Content = t.Tuple[str, t.Optional[str], str]
 
 
 def remembered(
-    displaced: t.Iterable[Displaced], newer: frozenset[Build] = frozenset(), steps: int = MOST_STEPS_BACK
+    displaced: t.Iterable[Displaced], newer: frozenset[Content] = frozenset(), steps: int = MOST_STEPS_BACK
 ) -> tuple[Displaced, ...]:
     """What is kept of this history: each build where it was displaced last, and no more steps than there is room for.
 
@@ -31,11 +31,11 @@ def remembered(
     """
     kept: dict[str, Displaced] = {}
     for other in displaced if steps else ():
-        if other.build in newer:
+        if other.content in newer:
             for older in remembered(other.displaced, newer, steps):
                 kept.setdefault(older.name, older)
         else:
-            older_ones = remembered(other.displaced, newer.union([other.build]), steps - 1)
+            older_ones = remembered(other.displaced, newer.union([other.content]), steps - 1)
             kept[other.name] = replace(other, displaced=older_ones)
     return tuple(kept.values())
 

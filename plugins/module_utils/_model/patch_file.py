@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import re
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.parameters import Parameter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity
 
 MODULE_NAME_MAX = 55
@@ -90,6 +92,8 @@ class PatchFile:
     `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
     is at hand. `kernel_build_id` is the build-id of the kernel that it was built for, from the same manifest, and
     `made_for` the builds of out-of-tree modules that it patches.
+    `parameters` are those that the module has. `loaded_with` is the text of those that it is loaded with, or was (see
+    `_model.parameters`); None where nothing says it. Two files that differ in that alone are equal: the bytes are.
     """
 
     path: str
@@ -110,6 +114,8 @@ class PatchFile:
     source_patches: tuple[str, ...] = ()
     kernel_build_id: str | None = None
     made_for: tuple[TargetBuild, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    loaded_with: str | None = field(default=None, compare=False)
     objects: tuple[str, ...] | None = None
     states: tuple[SystemState, ...] | None = None
 
@@ -131,15 +137,25 @@ class PatchFile:
 
     @property
     def identity(self) -> Identity:
-        return Identity(build_id=self.build_id, srcversion=self.srcversion, sha256=self.sha256)
+        return Identity(self.build_id, self.srcversion, self.sha256, self.loaded_with)
+
+    def loaded_as(self, copy: PatchFile | None) -> PatchFile:
+        """The file with what it is loaded with: where nothing says it, what another file of the same build was."""
+        if self.loaded_with is not None:
+            return self
+        is_same = copy is not None and copy.identity.compare_builds(self.identity) == "same"
+        return with_changes(self, loaded_with=(copy.loaded_with if copy and is_same else None) or "")
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain types only, for results and for the way from the controller to the host.
 
         Each function has `numbered` there: whether the file gives its position, or 1 stands for a unique name.
+        `loaded_with` is there if it is known.
         """
         values = asdict(self)
         del values["unnumbered"]
+        if self.loaded_with is None:
+            del values["loaded_with"]
         if self.functions is not None:
             values["functions"] = [
                 dict(asdict(function), numbered=function not in self.unnumbered) for function in self.functions
@@ -162,6 +178,7 @@ class PatchFile:
             objects=None if objects is None else tuple(objects),
             states=None if states is None else tuple(SystemState(**state) for state in states),
             made_for=tuple(TargetBuild(**target) for target in values.pop("made_for", ())),
+            parameters=tuple(Parameter(**parameter) for parameter in values.pop("parameters", ())),
             **values,
         )
 

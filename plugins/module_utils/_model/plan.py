@@ -50,9 +50,9 @@ class Displaced:
     displaced: tuple[Displaced, ...] = ()
 
     @property
-    def build(self) -> tuple[str, str | None]:
-        """What tells this build from others of the name; all builds without a file count as one."""
-        return self.name, self.file.sha256 if self.file else None
+    def content(self) -> tuple[str, str | None, str]:
+        """What was loaded, and with which parameters; all that have no file count as one."""
+        return self.name, self.file.sha256 if self.file else None, (self.file.loaded_with or "") if self.file else ""
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain types only, for what is kept on the host."""
@@ -89,7 +89,8 @@ class Step:
             return f"accept {self.patch} for the next boots"
         if self.action == Action.FORGET:
             return f"forget {self.patch} at the next boots"
-        return f"{self.action} {self.patch}"
+        loaded_with = f" with {self.file.loaded_with}" if self.file and self.file.loaded_with else ""
+        return f"{self.action} {self.patch}{loaded_with}"
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain types only, for the note of a run."""

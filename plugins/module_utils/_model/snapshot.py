@@ -64,6 +64,9 @@ class PatchedObject:
 class Identity:
     """What tells one content of a module from another. Each mark is `None` where it is not known.
 
+    `loaded_with` is the text of the parameters that the module was loaded with, or is to be (see `_model.parameters`).
+    It is no mark of a build. For a loaded patch it comes from the collection's books, too.
+
     `srcversion` needs CONFIG_MODULE_SRCVERSION_ALL or a MODULE_VERSION, `build_id` a linker that writes one,
     `sha256` is of the whole file. The kernel does not know it: for a loaded patch it comes from the collection's books.
     """
@@ -71,8 +74,19 @@ class Identity:
     build_id: str | None = None
     srcversion: str | None = None
     sha256: str | None = None
+    loaded_with: str | None = None
 
-    def compare(self, other: Identity) -> str:
+    def compare(self, expected: Identity) -> str:
+        """Return whether this is the expected one, loaded with what that is loaded with, if it says so.
+
+        `same`, `different` or `unknown`.
+        """
+        relation = self.compare_builds(expected)
+        if relation != "same" or expected.loaded_with in (None, self.loaded_with):
+            return relation
+        return "unknown" if self.loaded_with is None else "different"
+
+    def compare_builds(self, other: Identity) -> str:
         """Return `same`, `different` or, where the two have no mark in common, `unknown`.
 
         A signed or stripped copy of a file has another digest and the same build-id. Equal sources have one srcversion,

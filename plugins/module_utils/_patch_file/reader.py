@@ -169,6 +169,7 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         signature=signature,
         objects=livepatch.objects,
         states=livepatch.states,
+        parameters=elf.parameters(),
     )
 
 

@@ -125,7 +125,14 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
         # What is not enabled beside it now must not be at boot either: there it would be refused above the others.
         active = {patch.name for patch in after.patches if patch.enabled}
         gone = gone.union(entry.name for entry in boot.due(snapshot.kernel) if entry.name not in {*active, wanted.name})
-    known = next((entry for entry in boot.due(snapshot.kernel) if entry.sha256 == file.sha256), None)
+    known = next(
+        (
+            entry
+            for entry in boot.due(snapshot.kernel)
+            if (entry.sha256, entry.loaded_with) == (file.sha256, file.loaded_with or "")
+        ),
+        None,
+    )
     ignore = context.ignore
     new = known or Accepted(
         name=wanted.name,
@@ -214,7 +221,9 @@ def _why_not_accepted(snapshot: Snapshot, wanted: Wanted, file: PatchFile | None
 def _file(wanted: Wanted, stored: Stored) -> PatchFile | None:
     """The patch file to accept: the copy on the host if it is of the same file, so that nothing is sent."""
     copy = stored.get(wanted.name)
-    return copy if copy and (wanted.file is None or wanted.file.sha256 == copy.sha256) else wanted.file
+    file = wanted.file.loaded_as(copy) if wanted.file else None
+    is_copy = copy and (file is None or (file.sha256, file.loaded_with) == (copy.sha256, copy.loaded_with))
+    return copy if is_copy else file
 
 
 def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> Plan:
@@ -270,7 +279,7 @@ def _replaces(entry: Accepted, snapshot: Snapshot) -> frozenset[Function] | None
     except (KeyError, TypeError):
         functions = None
     patch = snapshot.patch(entry.name)
-    if functions is None and patch and patch.identity.compare(entry.identity) == "same":
+    if functions is None and patch and patch.identity.compare_builds(entry.identity) == "same":
         functions = patch.functions or None
     return None if functions is None else frozenset(functions)
 

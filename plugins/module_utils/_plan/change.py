@@ -168,7 +168,7 @@ def change_set(snapshot: Snapshot, wanted: Wanted, copies: Stored, other_build: 
         copies=copies,
         abi=abi,
         loaded=loaded,
-        file=wanted.file or copies.get(wanted.name),
+        file=wanted.file.loaded_as(copies.get(wanted.name)) if wanted.file else copies.get(wanted.name),
         moves=moves_of(abi, loaded, wanted.state, other_build),
     )
     change = replace(change, superseded=_superseded(change))

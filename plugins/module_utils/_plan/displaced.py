@@ -79,7 +79,7 @@ def _displaced(
         return replace(known, displaced=older or known.displaced)
     now = Displaced(patch.name, patch.enabled, stored.get(patch.name), under, older)
     # The same build again, which has displaced nothing since: what it had displaced then is still what was before it.
-    return replace(now, displaced=known.displaced) if known and known.build == now.build and not older else now
+    return replace(now, displaced=known.displaced) if known and known.content == now.content and not older else now
 
 
 def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
@@ -92,8 +92,8 @@ def with_forgotten(plan: Plan, wanted: Wanted, displaced: t.Sequence[Displaced],
     `displaced` is what the wanted patch has displaced then, `history` what each patch has now.
     """
     was = [history.get(name, ()) for name in (wanted.name, *(other.name for other in displaced))]
-    kept = {other.build for other in all_of(displaced)}
-    lost = dict.fromkeys(other.name for ones in was for other in all_of(ones) if other.build not in kept)
+    kept = {other.content for other in all_of(displaced)}
+    lost = dict.fromkeys(other.name for ones in was for other in all_of(ones) if other.content not in kept)
     if not lost:
         return plan
     note = Finding(

@@ -60,7 +60,7 @@ def _is_enabled_again(change: ChangeSet) -> bool:
     loaded, file = change.loaded, change.file
     if loaded is None or loaded.enabled or file is None:
         return False
-    is_same = loaded.identity.compare(file.identity) == "same"
+    is_same = loaded.identity.compare_builds(file.identity) == "same"
     return is_same and change.moves.in_ and change.wanted.state == State.ENABLED
 
 

@@ -38,7 +38,7 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
     loaded = snapshot.patch(wanted.name)
     relation = relation_of(loaded, wanted.file) if loaded and wanted.file else "same"
     if loaded and wanted.file and relation == "different" and not wanted.reload:
-        refusal = _different_build(loaded, wanted.file, wanted.state)
+        refusal = _not_the_loaded(loaded, wanted.file, wanted.state)
         return Plan(refusals=(refusal,), intended=_misfit(snapshot, wanted, stored or {}))
     waits = _waits(snapshot, wanted.name)
     change = change_set(predict(snapshot, Plan(waits)), wanted, stored or {}, other_build=relation == "different")
@@ -115,15 +115,35 @@ def _misfit(snapshot: Snapshot, wanted: Wanted, stored: Stored) -> tuple[Step, .
 
 
 def relation_of(loaded: LoadedPatch, file: PatchFile) -> str:
-    """Whether the loaded patch is the build in the file: same, different or unknown.
+    """Whether the loaded patch is the build in the file, loaded as the file is to be: same, different or unknown.
 
     Where no mark tells, the functions may. They do not while the transition of a patch with replace is running: until
     it ends, the kernel shows those of the others as well (klp_add_nops() in kernel/livepatch/core.c).
     """
     relation = loaded.identity.compare(file.identity)
+    builds = loaded.identity.compare_builds(file.identity)
     shown = set(loaded.functions) if loaded.active else set()
     is_other = bool(shown and file.functions is not None and shown != set(file.functions))
-    return "different" if relation == "unknown" and is_other else relation
+    return "different" if builds == "unknown" and is_other else relation
+
+
+def _not_the_loaded(loaded: LoadedPatch, file: PatchFile, state: str) -> Finding:
+    is_same_build = loaded.identity.compare_builds(file.identity) == "same"
+    return _other_parameters(loaded, file) if is_same_build else _different_build(loaded, file, state)
+
+
+def _other_parameters(loaded: LoadedPatch, file: PatchFile) -> Finding:
+    return Finding(
+        reason="other_parameters",
+        seen=f"{loaded.name} is loaded with {_shown(loaded.identity.loaded_with)}, and the task asks for "
+        f"{_shown(file.loaded_with)}.",
+        remedy="Set reload: true to unload it and load it with these; or leave parameters out to keep it as it is.",
+        why="The kernel takes parameters only when it loads a module.",
+    )
+
+
+def _shown(loaded_with: str | None) -> str:
+    return f"the parameters {loaded_with}" if loaded_with else "no parameters"
 
 
 def _different_build(loaded: LoadedPatch, file: PatchFile, state: str) -> Finding:
@@ -143,15 +163,27 @@ def _different_build(loaded: LoadedPatch, file: PatchFile, state: str) -> Findin
     )
 
 
+def _unknown(loaded: LoadedPatch, file: PatchFile) -> Finding:
+    if loaded.identity.compare_builds(file.identity) == "same":
+        return Finding(
+            reason="parameters_unknown",
+            seen=f"The parameters that {loaded.name} was loaded with are unknown.",
+            remedy="Unload it and load the file, if they matter.",
+            why="This collection did not load it.",
+            severity=WARN,
+        )
+    return Finding(
+        reason="build_unknown",
+        seen=f"Whether the loaded patch {loaded.name} is the build in {file.path} is unknown.",
+        remedy="Unload it and load the file, if that matters.",
+        why="The kernel shows neither its build-id nor its srcversion, and this collection did not load it.",
+        severity=WARN,
+    )
+
+
 def _notes(
     wanted: Wanted, loaded: LoadedPatch | None, relation: str, change: ChangeSet, steps: list[Step]
 ) -> t.Iterator[Finding]:
     if relation == "unknown" and loaded and wanted.file:
-        yield Finding(
-            reason="build_unknown",
-            seen=f"Whether the loaded patch {wanted.name} is the build in {wanted.file.path} is unknown.",
-            remedy="Unload it and load the file, if that matters.",
-            why="The kernel shows neither its build-id nor its srcversion, and this collection did not load it.",
-            severity=WARN,
-        )
+        yield _unknown(loaded, wanted.file)
     yield from notes_of(change, steps)

@@ -70,9 +70,12 @@ def read(files: Files, name: str) -> Reading[StoredCopy]:
 
 
 def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
-    """A patch file from its plain types; None if another version of this collection wrote them in another format."""
+    """A patch file from its plain types; None if another version of this collection wrote them in another format.
+
+    Version 1.0 loaded patches without parameters, and so they are recorded there.
+    """
     try:
-        return PatchFile.from_dict(data) if data else None
+        return PatchFile.from_dict(data).loaded_as(None) if data else None
     except (TypeError, KeyError):
         return None
 

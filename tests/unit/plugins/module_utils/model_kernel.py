@@ -75,7 +75,7 @@ def loaded(file: PatchFile, enabled: bool = True, **changes: t.Any) -> LoadedPat
         "enabled": enabled,
         "replace": file.replace,
         "functions": file.functions if enabled or file.abi == STOP_MACHINE else (),
-        "identity": dataclasses.replace(file.identity, sha256=None),
+        "identity": dataclasses.replace(file.identity, sha256=None, loaded_with=None),
         "taint": "OEK",
     }
     values.update(changes)
@@ -124,7 +124,8 @@ class ModelKernel:
 
     Transitions of patches in `stall` do not end, nor does that of one in `stall_once` when it is loaded first.
     `fail` maps calls to errnos, `busy` maps patches to the number of times that a task sits in one of their
-    functions. `hidden` hides the configuration. A module is there if it is in `targets`; without `shows_patched` it is
+    functions. `hidden` hides the configuration. `parameters` has what the
+    loaded modules were loaded with, by their names: as the real one, the kernel tells it to nobody. A module is there if it is in `targets`; without `shows_patched` it is
     a kernel before Linux 6.1.
     `replaces` has the replace flag of files, by their digests, that show another one; `shows_replace` is
     false for kernels older than 6.11. `forces_all` is true for kernels older than 5.18. `before_call` has what happens
@@ -175,6 +176,7 @@ class ModelKernel:
         self.fail_at: tuple[str, int] | None = None
         self.targets: set[str] = {"ext4"}
         self.shows_patched = abi == PER_TASK
+        self.parameters: dict[str, str] = {}
         self.newest = max([patch.load_index for patch in patches], default=0)
         self.patches = [dataclasses.replace(patch, instance=-place) for place, patch in enumerate(patches, 1)]
 
@@ -239,7 +241,7 @@ class ModelKernel:
         objects = (PatchedObject(name, name in there if self.shows_patched else None) for name in sorted(names))
         return dataclasses.replace(patch, objects=tuple(objects) if self.lists(patch) else ())
 
-    def load(self, path: str, sha256: str) -> None:
+    def load(self, path: str, sha256: str, parameters: str = "") -> None:
         with open(self.root + path, "rb") as stream:
             content = stream.read()
         assert hashlib.sha256(content).hexdigest() == sha256
@@ -248,6 +250,7 @@ class ModelKernel:
         if any(patch.name == file.name for patch in self.patches):
             raise OSError(errno.EEXIST, "File exists")
         self.newest += 1
+        self.parameters[file.name] = parameters
         if self.abi == STOP_MACHINE:
             self._register(file)
             return
@@ -301,6 +304,7 @@ class ModelKernel:
             self.busy_unloads = max(0, self.busy_unloads - 1)
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
         self.patches = [patch for patch in self.patches if patch.name != name]
+        self.parameters.pop(name, None)
 
     def write_enabled(self, name: str, value: bool) -> None:
         self._call("enable" if value else "disable", name)

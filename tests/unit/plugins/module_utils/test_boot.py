@@ -202,6 +202,43 @@ def test_accepted_patches_come_back_in_their_order(machine: Machine) -> None:
     assert boot_store.read_marker(machine.kernel.files()) is None
 
 
+def test_each_is_loaded_with_the_parameters_that_it_was_accepted_with(machine: Machine) -> None:
+    machine.accept("a", loaded_with="level=1")
+    machine.accept("b")
+    assert machine.boot() == 0
+    assert machine.kernel.parameters == {"a": "level=1", "b": ""}
+    assert [patch.identity.loaded_with for patch in observe(machine.kernel)[0].patches] == ["level=1", ""]
+
+
+def test_a_record_of_an_acceptance_from_before_parameters_is_understood(machine: Machine) -> None:
+    machine.accept("a")
+    (entry,) = machine.acceptance_on_disk.accepted
+    del entry.patch_file["parameters"]
+    boot_store.write(Files(str(machine.root)), Acceptance((entry,)))
+    assert machine.boot() == 0
+    assert (machine.enabled, machine.kernel.parameters) == (["a"], {"a": ""})
+
+
+def test_what_was_superseded_before_the_boot_comes_back_with_its_parameters(machine: Machine) -> None:
+    machine.accept("old", loaded_with="level=1")
+    machine.accept("new", supersedes=["old"])
+    assert machine.boot() == 0
+    machine.kernel.is_booting = False
+    manage(Task(Wanted("new", State.REVERTED)), machine.kernel)
+    assert (machine.enabled, machine.kernel.parameters) == (["old"], {"old": "level=1"})
+
+
+def test_one_of_several_sets_of_parameters_is_not_guessed(tmp_path: pathlib.Path) -> None:
+    file = patch_file("a")
+    of_builds = [
+        Accepted("a", file.sha256, RELEASE, "then", dict(file.to_dict(), loaded_with=text), kernel_build_id=build)
+        for text, build in (("level=1", "aa" * 20), ("level=2", "bb" * 20))
+    ]
+    acceptance = Acceptance(tuple(of_builds))
+    assert acceptance.due(KernelId(RELEASE, None)) == ()
+    assert acceptance.due(KernelId(RELEASE, "bb" * 20)) == (of_builds[1],)
+
+
 def test_nothing_is_accepted(machine: Machine) -> None:
     assert machine.boot() == 0
     assert machine.said == []
@@ -506,7 +543,7 @@ def test_a_fault_of_the_program_concerns_one_patch(machine: Machine, monkeypatch
     machine.accept("a", "b")
     load = ModelKernel.load
 
-    def broken(self: MortalKernel, path: str, sha256: str) -> None:
+    def broken(self: MortalKernel, path: str, sha256: str, parameters: str = "") -> None:
         if sha256 == machine.files["a"].sha256:
             raise ValueError("a fault")
         load(self, path, sha256)

@@ -85,6 +85,11 @@ def test_what_is_loaded_is_what_was_inspected(kernel: Kernel, libc: Libc) -> Non
     assert libc.calls == [("syscall", FINIT_MODULE[os.uname().machine], CONTENT, b"", 0)]
 
 
+def test_a_module_gets_its_parameters(kernel: Kernel, libc: Libc) -> None:
+    kernel.load("/fix.ko", SHA256, 'level=1 text="a b"')
+    assert libc.calls == [("syscall", FINIT_MODULE[os.uname().machine], CONTENT, b'level=1 text="a b"', 0)]
+
+
 def test_a_file_with_another_digest_never_gets_to_the_kernel(kernel: Kernel, libc: Libc) -> None:
     with pytest.raises(FileChanged, match=r"fix\.ko"):
         kernel.load("/fix.ko", hashlib.sha256(b"another").hexdigest())

@@ -62,8 +62,8 @@ class SysfsKernel(ModelKernel):
     last: str | None = None
     marks = True
 
-    def load(self, path: str, sha256: str) -> None:
-        super().load(path, sha256)
+    def load(self, path: str, sha256: str, parameters: str = "") -> None:
+        super().load(path, sha256, parameters)
         pathlib.Path(self.root, "sys/module", self.known_files[sha256].name).mkdir(parents=True, exist_ok=True)
 
     def unload(self, name: str) -> None:
@@ -269,7 +269,7 @@ def test_the_file_of_what_could_not_be_loaded_again_stays(tmp_path: pathlib.Path
     file = patched("fix")
     host = Host(tmp_path, loaded(file), kept=[file])
 
-    def refuse(path: str, sha256: str) -> None:
+    def refuse(path: str, sha256: str, parameters: str = "") -> None:
         raise OSError(errno.ENOMEM, "")
 
     host.kernel.load = refuse
@@ -409,9 +409,9 @@ def test_no_copy_stays_of_what_somebody_else_has_loaded_in_that_moment(tmp_path:
     host, file = Host(tmp_path), patched("fix")
     load = host.kernel.load
 
-    def too_late(path: str, sha256: str) -> None:
+    def too_late(path: str, sha256: str, parameters: str = "") -> None:
         host.kernel.patches.append(loaded(file, load_index=7))
-        load(path, sha256)
+        load(path, sha256, parameters)
 
     host.kernel.load = too_late
     result = host.run("fix", file=file)

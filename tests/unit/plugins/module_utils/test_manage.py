@@ -165,9 +165,9 @@ def test_a_patch_that_somebody_else_loads_in_the_same_moment_is_left_alone(tmp_p
     kernel.add_file(FIX)
     load = kernel.load
 
-    def lose_the_race(path: str, sha256: str) -> None:
+    def lose_the_race(path: str, sha256: str, parameters: str = "") -> None:
         kernel.patches.append(loaded(FIX))
-        load(path, sha256)
+        load(path, sha256, parameters)
 
     kernel.load = lose_the_race
     result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
@@ -329,7 +329,7 @@ def test_what_cannot_be_brought_back_is_said(tmp_path: pathlib.Path, other_sent:
 def test_success_is_not_believed_without_proof(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = ModelKernel(tmp_path)
     kernel.add_file(FIX)
-    kernel.load = lambda path, sha256: None
+    kernel.load = lambda path, sha256, parameters="": None
     result = manage(Task(Wanted("fix", State.ENABLED, FIX), sent), kernel)
     assert result["reason"] == "not_as_planned"
     assert "fix is not loaded and should be enabled" in result["msg"]
@@ -406,8 +406,8 @@ def test_early_kernels_enable_what_they_load(tmp_path: pathlib.Path, sent: str) 
     kernel = stop_machine_kernel(tmp_path)
     register = kernel.load
 
-    def load_and_enable(path: str, sha256: str) -> None:
-        register(path, sha256)
+    def load_and_enable(path: str, sha256: str, parameters: str = "") -> None:
+        register(path, sha256, parameters)
         kernel.write_enabled("fix", True)
 
     kernel.load = load_and_enable
@@ -466,7 +466,7 @@ def test_a_patch_that_somebody_else_loads_before_its_turn_is_left_alone(tmp_path
 
 def test_a_copy_that_changes_before_it_is_loaded_is_not_loaded(tmp_path: pathlib.Path, sent: str) -> None:
     class Watchful(ModelKernel):
-        def load(self, path: str, sha256: str) -> None:
+        def load(self, path: str, sha256: str, parameters: str = "") -> None:
             raise FileChanged(path)
 
     kernel = Watchful(tmp_path, OTHER)

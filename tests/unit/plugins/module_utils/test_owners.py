@@ -284,9 +284,9 @@ def test_a_file_that_could_not_be_loaded_claims_nothing(tmp_path: pathlib.Path) 
     host = ModelHost(tmp_path)
     load = host.kernel.load
 
-    def lose_the_race(path: str, sha256: str) -> None:
+    def lose_the_race(path: str, sha256: str, parameters: str = "") -> None:
         host.kernel.patches.append(loaded(FIX, instance=77))
-        load(path, sha256)
+        load(path, sha256, parameters)
 
     host.kernel.load = lose_the_race
     result = host.run("fix", file=FIX)
@@ -339,8 +339,8 @@ class Leaving:
         self.comes = comes
         load, sleep = host.kernel.load, host.kernel.sleep
 
-        def load_and_change(path: str, sha256: str) -> None:
-            load(path, sha256)
+        def load_and_change(path: str, sha256: str, parameters: str = "") -> None:
+            load(path, sha256, parameters)
             self.change()
 
         def sleep_and_change(seconds: float) -> None:
@@ -437,9 +437,9 @@ def test_a_patch_that_comes_just_before_a_replacing_load_is_not_disabled_in_sile
     host = ModelHost(tmp_path)
     load = host.kernel.load
 
-    def replace_it(path: str, sha256: str) -> None:
+    def replace_it(path: str, sha256: str, parameters: str = "") -> None:
         host.kernel.patches.append(CAME)
-        load(path, sha256)
+        load(path, sha256, parameters)
 
     host.kernel.load = replace_it
     result = host.run("fix", file=REPLACING)

@@ -88,8 +88,8 @@ class Effective(ModelKernel):
         self.due: float | None = None
         self.delay = delay
 
-    def load(self, path: str, sha256: str) -> None:
-        super().load(path, sha256)
+    def load(self, path: str, sha256: str, parameters: str = "") -> None:
+        super().load(path, sha256, parameters)
         self.log.coming += self.prints
         self.due = self.clock + self.delay
         if self.taints:

@@ -201,8 +201,8 @@ def test_a_module_without_an_exit_function_is_disabled(
 
 def test_a_module_without_an_exit_function_that_was_loaded_cannot_be_rolled_back(tmp_path: pathlib.Path) -> None:
     class Stays(ModelKernel):
-        def load(self, path: str, sha256: str) -> None:
-            super().load(path, sha256)
+        def load(self, path: str, sha256: str, parameters: str = "") -> None:
+            super().load(path, sha256, parameters)
             self.patches = [dataclasses.replace(patch, permanent=True) for patch in self.patches]
 
         def unload(self, name: str) -> None:

@@ -146,9 +146,9 @@ class MortalKernel(ModelKernel):
 
     last: str | None = None
 
-    def load(self, path: str, sha256: str) -> None:
+    def load(self, path: str, sha256: str, parameters: str = "") -> None:
         name = self.known_files[sha256].name
-        super().load(path, sha256)
+        super().load(path, sha256, parameters)
         pathlib.Path(self.root, "sys/module", name).mkdir(parents=True)
         self._die_after(f"load {name}")
 
