@@ -137,6 +137,11 @@ release:
           returned: always
           type: str
           sample: 533BB7E5866E52F63B9ACCB
+        parameters:
+          description: What hosts load the patch with, as O(openeuler.livepatch.livepatch_module#module:parameters); V(null) if the release does not tell.
+          returned: always
+          type: dict
+          sample: {verbose: true}
         path:
           description: Its path, relative to RV(directory).
           returned: always

@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader, printable
 
 FORMAT = 1
 CONTAINED = "contained"
@@ -24,7 +25,8 @@ class File:
     """A release's patch file for one kernel.
 
     `kernel_build_id` tells builds of one release from each other. `path` is relative to the folder of the release.
-    `build_id` and `srcversion` are those of the patch. What the release does not say is `None`.
+    `build_id` and `srcversion` are those of the patch. `parameters` are what the patch is loaded with, as the option of
+    livepatch_module. What the release does not say is `None`.
     """
 
     kernel_release: str
@@ -34,6 +36,7 @@ class File:
     kernel_build_id: str | None = None
     build_id: str | None = None
     srcversion: str | None = None
+    parameters: dict[str, t.Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,26 @@ def _read_file(file: Reader) -> File:
         kernel_build_id=_build_id(file, "kernel_build_id"),
         build_id=_build_id(file, "build_id"),
         srcversion=file.text_or_none("srcversion"),
+        parameters=read_parameters(file.value("parameters")),
     )
+
+
+def read_parameters(value: t.Any) -> dict[str, t.Any] | None:
+    """The parameters of a file, which livepatch_module compares with what the file itself says. Raises DataError.
+
+    In plain containers: asdict() cannot copy those that Ansible 2.19 hands to filters.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise DataError("parameters of a file is not a dictionary.")
+    for name, given in value.items():
+        entries = given if isinstance(given, list) else [given]
+        if not all(isinstance(entry, (str, int)) for entry in (name, *entries)):
+            raise DataError("parameters of a file has a value that is neither a text, a number nor a list of these.")
+        if any(isinstance(entry, str) and printable(entry) != entry for entry in (name, *entries)):
+            raise DataError("parameters of a file has a character that cannot be printed.")
+    return {str(name): list(given) if isinstance(given, list) else given for name, given in value.items()}
 
 
 def _build_id(file: Reader, key: str) -> str | None:

@@ -14,7 +14,7 @@ import json
 import re
 import typing as t
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
@@ -32,7 +32,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts i
     unfinished_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, kernel_name
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import (
+    Release,
+    kernel_name,
+    read_parameters,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
 
 _BEFORE = re.compile(r"^before (.*)$", re.MULTILINE)
@@ -65,8 +69,11 @@ _NOT_PROVEN = frozenset({"unproven", "interrupted_run"})
 """The findings of a patch that is enabled and not proven: the module proves it where it runs without check mode."""
 
 
-_OF_UNKNOWN_BUILD = frozenset({"build_unknown"})
-"""The finding of a patch that is enabled and may be another build than the file."""
+_UNKNOWN_CONTENT = {
+    "build_unknown": UNKNOWN_BUILD,
+    "parameters_unknown": "The parameters that the loaded patch was loaded with cannot be told.",
+}
+"""The findings of a patch that is enabled and may not be what the release has, each as a sentence."""
 
 _UNKNOWN = "unknown"
 
@@ -87,7 +94,8 @@ class Host:
     """A host in a rollout.
 
     `kernel` is its running kernel, `file` the path of its patch file in the release; each is empty if it is unknown.
-    `kernel_build_id` is the build-id of the kernel, `build` has the marks of the file.
+    `kernel_build_id` is the build-id of the kernel, `build` has the marks of the file. `parameters` are what the patch
+    is loaded with, None if the release does not say it.
     `is_due` says that the patch is still to be applied or proven, `is_on_trial` that it has not passed its tests yet.
     `flaw` is a sentence about why the patch was not effective before. `problem` is one about why the host has failed,
     `not_rolled_back` about why it could not be rolled back, `shortfall` about why it ends without the patch.
@@ -110,6 +118,7 @@ class Host:
     shortfall: str = ""
     kernel_build_id: str | None = None
     build: Identity = NO_BUILD
+    parameters: dict[str, t.Any] | None = field(default=None, hash=False)
 
     @property
     def is_needless(self) -> bool:
@@ -160,9 +169,13 @@ def baseline_data(baseline: Baseline) -> dict[str, t.Any]:
 
 def read_host(data: Mapping[str, t.Any]) -> Host:
     """The host for which `host_data` returned `data`."""
-    known = {field.name: data[field.name] for field in fields(Host)}
-    baseline, build = _baseline(data["baseline"]), Identity(**data["build"])
-    return Host(**{**known, "status": Status(data["status"]), "baseline": baseline, "build": build})
+    known = {each.name: data[each.name] for each in fields(Host)}
+    inner = {
+        "baseline": _baseline(data["baseline"]),
+        "build": Identity(**data["build"]),
+        "parameters": read_parameters(data["parameters"]),
+    }
+    return Host(**{**known, **inner, "status": Status(data["status"])})
 
 
 def choose(name: str, read: Result, release: Release, is_file_required: bool) -> Host:
@@ -180,7 +193,8 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
     if facts.kernel in release.fixed_in and facts.is_kernel_certain:
         return replace(host, status=Status.FIXED)
     if file:
-        return replace(host, status=Status.HAS_FILE, file=file.path or "", build=build_of(file))
+        host = replace(host, status=Status.HAS_FILE, file=file.path or "", build=build_of(file))
+        return replace(host, parameters=file.parameters)
     missing = release.why_no_file(facts.kernel, facts.machine, facts.build_id)
     return replace(host, problem=missing if is_file_required else "")
 
@@ -216,8 +230,9 @@ def _has_finding(result: Result, reasons: frozenset[str]) -> bool:
 
 
 def _unknown_build(result: Result) -> str:
-    """That livepatch_module cannot tell the build of the loaded patch, as a sentence; empty if it can."""
-    return UNKNOWN_BUILD if _has_finding(result, _OF_UNKNOWN_BUILD) else ""
+    """That livepatch_module cannot tell what is loaded, as a sentence; empty if it can."""
+    found = (says for reason, says in _UNKNOWN_CONTENT.items() if _has_finding(result, frozenset({reason})))
+    return next(found, "")
 
 
 def _build(host: Host, result: Result) -> Identity:

@@ -87,7 +87,9 @@ def shown(folder: Path, text: str, *variables: dict[str, t.Any]) -> list[t.Any]:
 
 
 def test_the_release_is_one_that_is_read_again(tmp_path: Path) -> None:
-    file = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/my_fix.ko", "sha256": "00"}
+    known = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/my_fix.ko", "sha256": "00"}
+    parameters = {"verbose": True, "levels": [1, 2], "text": "a: 'b'"}
+    file = {**known, "parameters": parameters}
     variables = {
         "livepatch_build_fix": {
             "id": "CVE-2026-0001",
@@ -107,7 +109,7 @@ def test_the_release_is_one_that_is_read_again(tmp_path: Path) -> None:
     assert (release.id, release.title, release.severity) == ("CVE-2026-0001", "A: 'check'", "low")
     assert release.cves == ("CVE-2026-0001",)
     assert (release.name, release.supersedes, release.fixed_in) == ("my_fix", ("contained",), ("6.7",))
-    assert release.files == (File("6.6", "x86_64", "00", "6.6/my_fix.ko"),)
+    assert release.files == (File("6.6", "x86_64", "00", "6.6/my_fix.ko", parameters=parameters),)
 
 
 def test_the_release_names_the_build_of_each_kernel(tmp_path: Path) -> None:
@@ -121,7 +123,14 @@ def test_the_release_names_the_build_of_each_kernel(tmp_path: Path) -> None:
         {"release": "6.5", "path": "/srv/a.ko", "patch_file": patch_file},
     ]
     text = tasks[0]["vars"]["__livepatch_build_files"].strip()
-    (files,) = shown(tmp_path, text, {"__livepatch_build_done": builds})
+    parameters = {"verbose": True, "levels": [1, 2]}
+    files, with_parameters = shown(
+        tmp_path,
+        text,
+        {"__livepatch_build_done": builds},
+        {"__livepatch_build_done": builds, "livepatch_build_parameters": parameters},
+    )
+    assert [file["parameters"] for file in files + with_parameters] == [None] * 3 + [parameters] * 3
     assert [(file["kernel_release"], file["kernel_build_id"]) for file in files] == [
         ("6.5", None),
         ("6.6", "ab" * 20),

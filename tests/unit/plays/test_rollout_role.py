@@ -56,6 +56,17 @@ def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout) -> None:
     assert [rollout.state(name)["accepted"] for name in ("left", "fresh")] == [False, True]
 
 
+@pytest.mark.parametrize("parameters", [{"verbose": True, "text": "yes, 'so'", "levels": [1, "2"]}, {}, None])
+def test_the_patch_gets_the_parameters_of_the_release(rollout: Rollout, parameters: dict[str, object] | None) -> None:
+    rollout.release["files"][0]["parameters"] = parameters
+    rollout.host("fresh")
+    rollout.run("livepatch_rollout_accept=true")
+    of_module = [task for task in rollout.tasks("fresh") if "src" in task]
+    assert [task.get("parameters") for task in of_module] == [parameters] * 3
+    rollout.play("preflight", rollout.write_release())
+    assert rollout.tasks("fresh")[-1].get("parameters") == parameters
+
+
 REPORTED = """
 - import_playbook: openeuler.livepatch.report
 - import_playbook: openeuler.livepatch.rollout

@@ -27,7 +27,8 @@ def fixture_rollout(tmp_path: Path) -> Rollout:
     path = sly("path").replace("${HIT}", f"{tmp_path}/hits/")
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_bytes(b"patch")
-    file = {"path": path, "sha256": hashlib.sha256(b"patch").hexdigest()}
+    parameters = {sly("parameter"): [sly("value"), 1, True]}
+    file = {"path": path, "sha256": hashlib.sha256(b"patch").hexdigest(), "parameters": parameters}
     rollout.release = {
         "format": 1,
         "name": "fix_1",

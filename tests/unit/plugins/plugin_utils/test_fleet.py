@@ -554,6 +554,29 @@ def test_a_kernel_that_is_a_guess_does_not_contain_a_fix(kernel: dict[str, t.Any
     assert (certain.headline, certain.is_protected) == ("fixed_in", True)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ("level=1", "not a dictionary"),
+        ([1], "not a dictionary"),
+        ({"level": 1.5}, "neither a text, a number"),
+        ({"level": {"a": 1}}, "neither a text, a number"),
+        ({"level": None}, "neither a text, a number"),
+        ({"levels": [[1]]}, "neither a text, a number"),
+        ({None: 1}, "neither a text, a number"),
+        ({"level": "1\n2"}, "cannot be printed"),
+        ({"le\x1bvel": 1}, "cannot be printed"),
+    ],
+)
+def test_parameters_in_a_release_are_ones_that_the_module_takes(parameters: t.Any, says: str) -> None:
+    good = {"level": 1, "verbose": True, "names": ["a", "b"]}
+    files = [{"kernel_release": KERNEL, "parameters": good}, {"kernel_release": KERNEL}]
+    (read,) = read_releases([("here", release(files=files))])
+    assert [file.parameters for file in read.files] == [good, None]
+    with pytest.raises(DataError, match=says):
+        read_releases([("here", release(files=[{"kernel_release": KERNEL, "parameters": parameters}]))])
+
+
 def test_a_build_id_in_a_release_is_one() -> None:
     files = [{"kernel_release": KERNEL, "kernel_build_id": "{{ x }}"}]
     with pytest.raises(DataError, match="not a build-id"):

@@ -206,6 +206,21 @@ def test_what_may_be_another_build_was_not_enabled_before(
     assert hosts.apply(TRIAL, unknown).problem == UNKNOWN_BUILD
 
 
+def test_what_may_be_loaded_with_other_parameters_was_not_enabled_before() -> None:
+    unknown = result({"actions": [], "findings": [{"reason": "parameters_unknown"}]})
+    checked = hosts.check(READY, result(NOT_MARKED), result(SKIPPED), unknown)
+    assert checked.problem == "The parameters that the loaded patch was loaded with cannot be told."
+    assert checked.status is Status.FAILED
+
+
+def test_a_host_gets_the_parameters_of_its_file() -> None:
+    (file, other) = RELEASE.files
+    release = replace(RELEASE, files=(replace(file, parameters={"level": 1}), other))
+    chosen = [hosts.choose("h", result(facts(machine=machine)), release, False) for machine in ("x86_64", "aarch64")]
+    assert [host.parameters for host in chosen] == [{"level": 1}, None]
+    assert hosts.read_host(hosts.host_data(chosen[0])) == chosen[0]
+
+
 def test_the_module_tells_the_build_of_an_older_release() -> None:
     file = {"sha256": "00", "build_id": "1a", "srcversion": "S"}
     checked = hosts.check(READY, result(MARKED), result(SKIPPED), result({"actions": [], "file": file}))
