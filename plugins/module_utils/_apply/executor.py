@@ -8,26 +8,20 @@
 
 from __future__ import annotations
 
-import errno
-import random
 import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import (
-    check_registered,
     still_to_lower,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.modules import loads_target, unloads
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.moving import Moving, overtaken_by
-from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain, may_pass
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError, sentence
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.steps import Steps, observe
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     UNTOLD,
     Failure,
-    FileChanged,
     Outcome,
     Overtaken,
     Prove,
@@ -36,16 +30,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, Patience
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    STOP_MACHINE,
     Snapshot,
-    StallingTask,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import (
-    how_to_end,
-    who_holds,
-    with_held_by,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
@@ -57,18 +44,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
-
-POLL_SECONDS = 0.05
-
-UNLOAD_SECONDS = 10.0
-"""A kernel worker releases a disabled patch shortly after its transition has ended; until then unloading is EAGAIN."""
-
-UNLOAD_ERRNOS = (errno.EAGAIN, errno.EBUSY, errno.EINVAL)
-"""openEuler's kernels answer EBUSY while a task is still in the module's text, EINVAL while they cannot tell that of
-some task (kernel/module.c)."""
-
-FORCE_SECONDS = 10.0
-"""How long a forced transition may take to end: the kernel ends it at once."""
 
 LOG_LINES_MAX = 60
 
@@ -93,15 +68,6 @@ def _broken(error: Exception, skipped: t.Sequence[Step]) -> StepFailed:
     )
 
 
-def file_changed(error: FileChanged) -> Finding:
-    """What to say when the file to load is not the one that was inspected."""
-    return Finding(
-        reason="file_changed",
-        seen=f"The file {error} is not the one that was inspected: its digest differs.",
-        remedy="Find out who writes to that file, then run the task again.",
-    )
-
-
 def _nothing(_name: str) -> None:
     """What is done before a transition is forced, where nobody notes it."""
 
@@ -119,13 +85,8 @@ class Executor:
         earlier_force: bool = False,
     ) -> None:
         self._kernel = kernel
-        self._abi = abi
-        self._patience = patience
-        self._path_of = path_of
-        self._before_force = before_force
         self._force = Forced(earlier_force)
-        self._loads_later: list[str] = []
-        self._moving = Moving()
+        self._steps = Steps(kernel, abi, patience, path_of, before_force, self._force)
         self._goal: Goal | None = None
 
     def carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
@@ -138,7 +99,7 @@ class Executor:
         done: list[Step] = []
         skipped = list(plan.steps)
         self._goal = Goal(before, predict(before, plan), plan)
-        self._moving = Moving(before)
+        self._steps.goal, self._steps.moving = self._goal, Moving(before)
         self._force.begin(before)
         try:
             self._carry_out_steps(skipped, done)
@@ -157,16 +118,16 @@ class Executor:
 
     def prove_state(self) -> Snapshot:
         """The host now, which is as the plan has it. Raises StepFailed if it is not, or does not tell."""
-        now = self._observe()
+        now = observe(self._kernel)
         return self._goal.prove(now) if self._goal else now
 
     def _carry_out_steps(self, skipped: list[Step], done: list[Step]) -> None:
         """Carry out the steps; each goes from `skipped` to `done` when it has succeeded, and was not done already."""
         while skipped:
             skipped[:0] = still_to_lower(self._kernel, skipped[0], done)
-            self._loads_later = [step.patch for step in skipped[1:] if step.action == Action.LOAD]
+            self._steps.loads_later = [step.patch for step in skipped[1:] if step.action == Action.LOAD]
             is_left = self._force.stays(skipped[0])
-            if not is_left and (self._carry_out_step(skipped[0]) or _is_own_wait(skipped[0], done)):
+            if not is_left and (self._steps.carry_out(skipped[0]) or _is_own_wait(skipped[0], done)):
                 done.append(skipped[0])
             del skipped[0]
 
@@ -195,100 +156,6 @@ class Executor:
         )
         return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
 
-    def _carry_out_step(self, step: Step) -> bool:
-        """Whether the step has changed something, or waited: it may find all done, by the kernel or somebody else."""
-        actions: dict[str, t.Callable[[Step], bool]] = {
-            Action.LOAD: self._load,
-            Action.UNLOAD: self._unload,
-            Action.ENABLE: lambda step: self._write_enabled(step, True),
-            Action.DISABLE: lambda step: self._write_enabled(step, False),
-            Action.WAIT: self._wait,
-            Action.LOAD_TARGET: lambda step: loads_target(self._kernel, step.patch),
-            Action.UNLOAD_TARGET: lambda step: unloads(self._kernel, step.patch),
-        }
-        try:
-            self._moving.check(self._kernel, step)
-            return actions[step.action](step)
-        except OSError as error:
-            self._raise(step, error, self._kernel.log.new_lines())
-        except FileChanged as error:
-            raise StepFailed(str(step), file_changed(error)) from error
-        except FindingError as error:
-            raise StepFailed(str(step), error.finding) from error
-
-    def _raise(self, step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
-        number = error.errno or 0
-        raise StepFailed(str(step), explain(step.action, number, lines, self._abi), number, log=lines) from error
-
-    def _load(self, step: Step) -> bool:
-        if step.file is None:
-            return False
-        self._kernel.load(self._path_of(step.file), step.file.sha256, step.file.loaded_with or "")
-        if step.file.abi == STOP_MACHINE:
-            check_registered(step, step.file, self._observe)
-        elif self._goal:
-            self._goal.check_load(step, self._kernel.snapshot(), self._loads_later)
-        return True
-
-    def _write_enabled(self, step: Step, value: bool) -> bool:
-        """Try again while a task sits in one of the functions; the kernel changes nothing when it refuses."""
-        tries = self._patience.retries
-        while True:
-            if bool(self._kernel.enabled(step.patch)) == value:
-                # Another patch with replace disables it, and early openEuler 5.10 kernels enable what they load.
-                return False
-            try:
-                self._kernel.write_enabled(step.patch, value)
-                return True
-            except OSError as error:
-                lines = self._kernel.log.new_lines()
-                if not tries or not may_pass(error.errno, lines):
-                    self._raise(step, error, lines)
-            tries -= 1
-            self._kernel.sleep(self._patience.delay * random.uniform(0.5, 1.5))
-
-    def _unload(self, step: Step) -> bool:
-        deadline = self._kernel.now() + UNLOAD_SECONDS
-        while True:
-            try:
-                return unloads(self._kernel, step.patch)
-            except OSError as error:
-                if error.errno not in UNLOAD_ERRNOS or self._kernel.now() >= deadline:
-                    if self._force.holds(step.patch, error.errno):
-                        return False
-                    raise
-            self._kernel.sleep(POLL_SECONDS)
-
-    def _wait(self, step: Step) -> bool:
-        is_running = self._kernel.transition_target(step.patch) is not None
-        if self._ends(step.patch, self._patience.timeout):
-            return is_running
-        enabling = self._kernel.transition_target(step.patch)
-        if enabling is None:
-            return True
-        stalling_tasks = with_held_by(self._kernel.stalling_tasks(enabling), self._kernel.snapshot())
-        # The next run knows nothing of what was to be loaded again: it must not be left to that one.
-        if self._patience.on_stall == OnStall.REPORT and not self._loads_later:
-            raise Stalled(step.patch, stalling_tasks)
-        # A module that is disabled by force stays, and so cannot be loaded again.
-        if self._patience.on_stall == OnStall.FORCE and step.patch not in self._loads_later:
-            self._before_force(step.patch)
-            found = self._kernel.snapshot()
-            self._kernel.force(step.patch)
-            if self._ends(step.patch, FORCE_SECONDS):
-                self._force.note(step.patch, enabling, found, self._kernel.snapshot())
-                return True
-        raise _stall(step, self._patience, stalling_tasks)
-
-    def _ends(self, name: str, seconds: float) -> bool:
-        """Whether no transition of the patch is running, or it ends within these seconds."""
-        deadline = self._kernel.now() + seconds
-        while self._kernel.transition_target(name) is not None:
-            if self._kernel.now() >= deadline and self._patience.on_stall != OnStall.WAIT:
-                return False
-            self._kernel.sleep(POLL_SECONDS)
-        return True
-
     def roll_back(
         self, before: Snapshot, plan: Plan, stored: Stored, about: Plan | None = None
     ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
@@ -296,35 +163,29 @@ class Executor:
 
         `plan` is what was reached of `about`.
         """
-        patience, self._patience = self._patience, self._patience.for_rollback
-        self._goal, self._moving = None, Moving()
+        patience, self._steps.patience = self._steps.patience, self._steps.patience.for_rollback
+        self._goal = self._steps.goal = None
+        self._steps.moving = Moving()
         done: list[Step] = []
         trouble: list[str] = []
         try:
-            plan = self._settle(before, self._force.without_pinned(plan, before, self._observe()), stored, done)
+            plan = self._settle(before, self._force.without_pinned(plan, before, observe(self._kernel)), stored, done)
             trouble += self._carry_out_rollback(before, plan, stored, done)
         except StepFailed as failed:
             trouble.append(_failed_as_well(failed))
         finally:
-            self._patience = patience
+            self._steps.patience = patience
         now = self._kernel.snapshot()
         if not now.is_known:
             return tuple(done), (UNTOLD, *trouble)
         self._goal = Goal(before, _settled(before, now), replace(about or plan, replaced=plan.replaced))
         return tuple(done), tuple(self._goal.deviations(now) + trouble)
 
-    def _observe(self) -> Snapshot:
-        """The host now. Raises StepFailed if it does not tell what is loaded, enabled and live."""
-        now = self._kernel.snapshot()
-        for doubt in doubts(now):
-            raise StepFailed("read the host", doubt)
-        return now
-
     def _carry_out_rollback(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
         trouble = []
         while True:
-            for step in rollback_steps(before, self._observe(), plan, stored):
+            for step in rollback_steps(before, observe(self._kernel), plan, stored):
                 try:
                     self._carry_out_all([step], done)
                 except StepFailed as failed:
@@ -337,44 +198,31 @@ class Executor:
 
     def _turn_back(self, step: Step, done: list[Step]) -> None:
         """Enable a patch again whose disabling stalls: until that has ended the kernel takes no other patch."""
-        patch = self._observe().patch(step.patch)
+        patch = observe(self._kernel).patch(step.patch)
         if step.action == Action.WAIT and patch and patch.in_transition and not patch.enabled:
             self._carry_out_all([Step(Action.ENABLE, step.patch), step], done)
 
     def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> Plan:
         """Let a running transition end on the right side. Returns the plan with what its loads have disabled by now."""
-        steps = settling(before, self._observe(), plan, stored)
+        steps = settling(before, observe(self._kernel), plan, stored)
         try:
             self._carry_out_all(steps, done)
         except StepFailed:
-            moving = self._observe().in_transition
+            moving = observe(self._kernel).in_transition
             if moving and moving.name in [step.patch for step in steps]:
                 raise
-        now = self._observe()
+        now = observe(self._kernel)
         return without_only_fix(with_replaced(plan, before, now), before, now, stored)
 
     def _carry_out_all(self, steps: t.Iterable[Step], done: list[Step]) -> None:
         for step in steps:
-            if self._carry_out_step(step) and step.action != Action.WAIT:
+            if self._steps.carry_out(step) and step.action != Action.WAIT:
                 done.append(step)
 
 
 def _is_own_wait(step: Step, done: list[Step]) -> bool:
     """Whether a step waits for a transition that the run itself has begun, and that may have ended at once."""
     return step.action == Action.WAIT and bool(done) and done[-1].patch == step.patch
-
-
-def _stall(step: Step, patience: Patience, stalling_tasks: tuple[StallingTask, ...]) -> StepFailed:
-    """What is said of a transition that did not end in time."""
-    return StepFailed(
-        str(step),
-        Finding(
-            reason="transition_stalled",
-            seen=f"The transition did not end within {patience.timeout:g} s; {who_holds(stalling_tasks)}.",
-            remedy=how_to_end(stalling_tasks, patience.on_stall),
-        ),
-        stalling_tasks=stalling_tasks,
-    )
 
 
 def _failed_as_well(failed: StepFailed) -> str:

@@ -12,7 +12,8 @@ import contextlib
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor, file_changed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.steps import file_changed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment, observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import (
     Plain,

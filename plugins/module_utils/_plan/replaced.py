@@ -107,7 +107,7 @@ def other_flags(plan: Plan, found: Snapshot) -> t.Iterator[Finding]:
             continue
         shows, lacks = ("The kernel", "its file") if patch.replace else ("Its file", "the kernel")
         yield Finding(
-            reason="replace_differs",
+            reason="other_flag",
             seen=f"{shows} shows the replace flag of {file.name}, and {lacks} does not.",
             remedy="Correct the replace flag in what tells it (the source, the manifest or the task).",
             why="Whether other patches stay enabled depends on it.",

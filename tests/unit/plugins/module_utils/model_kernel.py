@@ -124,13 +124,13 @@ class ModelKernel:
 
     Transitions of patches in `stall` do not end, nor does that of one in `stall_once` when it is loaded first.
     `fail` maps calls to errnos, `busy` maps patches to the number of times that a task sits in one of their
-    functions. `hidden` hides the configuration. `parameters` has what the
-    loaded modules were loaded with, by their names: as the real one, the kernel tells it to nobody. A module is there if it is in `targets`; without `shows_patched` it is
-    a kernel before Linux 6.1.
-    `replaces` has the replace flag of files, by their digests, that show another one; `shows_replace` is
-    false for kernels older than 6.11. `forces_all` is true for kernels older than 5.18. `before_call` has what happens
-    on the host right before a call, `before_look` before the transition of a patch is looked at, once: the kernel's
-    own doing, or somebody else's. `ends_after` has the seconds that a patch's transition takes from then on.
+    functions. `hidden` hides the configuration. `parameters` has what the loaded modules were loaded with, by their
+    names: as the real one, the kernel tells it to nobody. A module is there if it is in `targets`; without
+    `shows_patched` it is a kernel before Linux 6.1. `replaces` has the replace flag of files, by their digests, that
+    show another one; `shows_replace` is false for kernels older than 6.11. `forces_all` is true for kernels older than
+    5.18. `before_call` has what happens on the host right before a call, `before_look` before the transition of a patch
+    is looked at, once: the kernel's own doing, or somebody else's. `ends_after` has the seconds that a patch's
+    transition takes from then on.
     """
 
     def __init__(

@@ -121,7 +121,7 @@ def told(result: dict[str, t.Any]) -> list[tuple[str, str]]:
 
 def check_history(displaced: t.Iterable[Displaced], newer: tuple[Displaced, ...] = ()) -> None:
     for other in displaced:
-        assert other.build not in [one.build for one in newer]
+        assert other.content not in [one.content for one in newer]
         assert len(newer) < MOST_STEPS_BACK
         check_history(other.displaced, (*newer, other))
 

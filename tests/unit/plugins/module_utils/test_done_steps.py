@@ -65,8 +65,8 @@ class Other(ModelKernel):
 class Replacing(ModelKernel):
     """A kernel on which what is loaded disables all others, whatever its file shows."""
 
-    def load(self, path: str, sha256: str) -> None:
-        super().load(path, sha256)
+    def load(self, path: str, sha256: str, parameters: str = "") -> None:
+        super().load(path, sha256, parameters)
         for patch in self.patches[:-1]:
             self._replace(dataclasses.replace(patch, enabled=False, functions=()))
 
