@@ -128,6 +128,7 @@ file:
       description:
         - Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build, or if its code may set it.
         - For these the module reads it in the manifest of M(openeuler.livepatch.livepatch_build) beside the file, C(NAME.ko.json).
+        - V(null) also if that manifest contradicts what the file shows.
       returned: always
       type: bool
       sample: false
