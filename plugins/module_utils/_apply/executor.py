@@ -16,14 +16,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_l
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.moving import Moving, overtaken_by
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.moving import Moving, is_refused, overtaken_by
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.steps import Steps, observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     UNTOLD,
     Failure,
     Outcome,
-    Overtaken,
     Prove,
     Stalled,
     StepFailed,
@@ -136,14 +135,11 @@ class Executor:
     ) -> Outcome:
         log = (failed.log + self._kernel.log.new_lines())[:LOG_LINES_MAX]
         # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
-        is_untouched = failed.number is not None or isinstance(failed, Overtaken)
-        unreached = skipped if is_untouched else skipped[1:]
+        unreached = skipped if is_refused(failed) else skipped[1:]
         reached = _without_unreached(plan, before, unreached)
         overtaken = overtaken_by(before, self._kernel.snapshot(), plan, done, failed)
-        rolled_back: tuple[Step, ...] = ()
-        not_restored: tuple[str, ...] = ()
-        if Plan(tuple(done)).changes or not overtaken:
-            rolled_back, not_restored = self.roll_back(before, reached, stored, about=plan)
+        has_changed = Plan(tuple(done)).changes or not overtaken
+        rolled_back, not_restored = self.roll_back(before, reached, stored, plan) if has_changed else ((), ())
         failure = Failure(
             attempted=failed.attempted,
             finding=failed.finding,

@@ -40,10 +40,15 @@ class Moving:
         raise Overtaken(str(step), finding)
 
 
+def is_refused(failed: StepFailed) -> bool:
+    """Whether a step has changed nothing: the kernel has answered, or was not asked."""
+    return failed.number is not None or isinstance(failed, Overtaken)
+
+
 def overtaken_by(
     before: Snapshot, now: Snapshot, plan: Plan, done: t.Iterable[Step], failed: StepFailed
 ) -> tuple[str, ...]:
     """What the plan relied on and is not so any more, if that may be why a step failed: the kernel has refused it."""
-    if not now.is_known or (failed.number is None and not isinstance(failed, Overtaken)):
+    if not (now.is_known and is_refused(failed)):
         return ()
     return changes_since(predict(before, Plan(tuple(done))), now, plan)
