@@ -680,11 +680,6 @@ file:
       type: list
       elements: dict
       sample: [{name: verbose, type: bool}, {name: levels, type: array of int}]
-    loaded_with:
-      description: What O(parameters) asks for, as the kernel gets it.
-      returned: if O(parameters) is given
-      type: str
-      sample: levels=1,2 verbose=1
     functions:
       description: The functions it replaces; V(null) if the file does not show them.
       returned: always

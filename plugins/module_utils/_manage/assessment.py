@@ -178,7 +178,8 @@ class Assessment:
             "findings": [finding.to_plain() for finding in (*findings, *self.plan.notes)],
             "proofs": [],
             "reboot_required": self.needs_reboot(findings, self.before, after),
-            **({"file": self.task.wanted.file.to_dict()} if self.task.wanted.file else {}),
+            # What it is loaded with is told of the patch.
+            **({"file": replace(self.task.wanted.file, loaded_with=None).to_dict()} if self.task.wanted.file else {}),
         }
 
     def needs_reboot(self, findings: t.Iterable[Finding], found: Snapshot, goal: Snapshot) -> bool:
