@@ -14,7 +14,6 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Function,
     LoadedPatch,
     PatchedObject,
     Snapshot,
@@ -74,14 +73,15 @@ def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPa
         functions=file.functions or (),
         identity=file.identity,
         load_index=newest + 1,
-        objects=objects_of(file.functions or ()),
+        objects=_objects_of(file),
     )
     return [*patches, loaded]
 
 
-def objects_of(functions: t.Iterable[Function]) -> tuple[PatchedObject, ...]:
-    """The objects that have these functions. Which of them are patched follows from the modules."""
-    return tuple(PatchedObject(name) for name in sorted({function.object for function in functions}))
+def _objects_of(file: PatchFile) -> tuple[PatchedObject, ...]:
+    """The objects of a file. Which of them are patched follows from the modules."""
+    names = {function.object for function in file.functions or ()} if file.objects is None else file.objects
+    return tuple(map(PatchedObject, sorted(names)))
 
 
 def _dropped(patch: LoadedPatch) -> LoadedPatch:
