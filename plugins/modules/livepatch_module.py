@@ -338,7 +338,7 @@ EXAMPLES = r"""
 
 - name: Enable a fix that has parameters
   openeuler.livepatch.livepatch_module:
-    src: livepatch_cmdline.ko
+    src: livepatch_version.ko
     parameters:
       verbose: true
       levels: [1, 2]
