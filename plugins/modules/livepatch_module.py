@@ -77,8 +77,9 @@ options:
       - After a reboot what an accepted patch had superseded comes back if it was accepted before it was superseded. What was on trial
         does not.
       - On V(per_task) kernels what was disabled then is left out.
-      - Where nothing is remembered V(reverted) is as V(absent), and warns if a function is left without a patch (C(fix_lost)). What is
-        remembered and cannot come back is refused (C(needs_file)).
+      - V(reverted) is as V(absent) for a patch that took the place of nothing. So it is where nothing is remembered because this module did
+        not load the patch; then it warns if a function is left without a patch (C(fix_lost)). What is remembered and cannot come back is
+        refused (C(needs_file)).
       - Before a patch is taken out, and in check mode, RV(findings) say which functions no patch is live on afterwards (C(fix_lost)), or
         another one (C(live_after)).
     type: str

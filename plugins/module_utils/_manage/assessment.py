@@ -105,7 +105,9 @@ class Assessment:
         from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.live import with_live
 
         wanted, history, after = self.task.wanted, self.catalog.history, predict(snapshot, plan)
-        plan = with_live(plan, snapshot, after, wanted, displaced)
+        loaded = snapshot.patch(wanted.name)
+        is_remembered = loaded is not None and self.books.copy_of(loaded) is not None
+        plan = with_live(plan, snapshot, after, wanted, displaced if is_remembered else None)
         news = displaced_after(wanted, snapshot, plan, after, self.catalog.stored, history)
         if wanted.state != State.REVERTED and wanted.name in news:
             displaced = news[wanted.name]

@@ -20,13 +20,15 @@ Live = t.Dict[Function, t.Sequence[LoadedPatch]]
 """The enabled patches on each function that has one, oldest first: the last is live."""
 
 
-def with_live(plan: Plan, before: Snapshot, after: Snapshot, wanted: Wanted, displaced: t.Sequence[Displaced]) -> Plan:
+def with_live(
+    plan: Plan, before: Snapshot, after: Snapshot, wanted: Wanted, displaced: t.Sequence[Displaced] | None
+) -> Plan:
     """The plan with notes about functions on which no patch, or another one, is live afterwards.
 
     To take a patch out is what `absent`, `disabled` and `reverted` ask for. `enabled` and `present` ask for no loss:
     they are refused where one patch takes the place of another and lacks its functions, unless `supersedes` names that.
-    `after` is the snapshot that the plan leads to, `displaced` what the wanted patch took the place of, as far as that
-    is remembered.
+    `after` is the snapshot that the plan leads to, `displaced` what the wanted patch took the place of; None where that
+    is unknown.
     """
     was, then = _live(before), _live(_with_functions(after, before))
     lost = {function: stack for function, stack in was.items() if function not in then}
@@ -62,21 +64,24 @@ def _with_functions(after: Snapshot, before: Snapshot) -> Snapshot:
     return replace(after, patches=tuple(patches))
 
 
-def _note_lost(wanted: Wanted, lost: Live, displaced: t.Sequence[Displaced]) -> t.Iterator[Finding]:
+def _note_lost(wanted: Wanted, lost: Live, displaced: t.Sequence[Displaced] | None) -> t.Iterator[Finding]:
     if not lost:
         return
-    is_forgotten = wanted.state == State.REVERTED and not displaced
-    back = ", ".join(other.name for other in displaced if other.enabled)
+    back = ", ".join(other.name for other in displaced or () if other.enabled)
+    remedy, why, severity = "Nothing needs to be done.", "", INFO
+    if wanted.state != State.REVERTED:
+        remedy = f"Set state: reverted to bring back {back}." if back else remedy
+    elif displaced is None:
+        remedy = "Load a patch with that fix from its file, if the host needs one."
+        why, severity = f"Nothing is remembered that {wanted.name} took the place of.", WARN
+    elif not displaced:
+        why = f"{wanted.name} took the place of nothing."
     yield Finding(
         reason="fix_lost",
         seen=f"After this no patch is live on {_names(lost)}.",
-        remedy="Load a patch with that fix from its file, if the host needs one."
-        if is_forgotten
-        else f"Set state: reverted to bring back {back}."
-        if back and wanted.state != State.REVERTED
-        else "Nothing needs to be done.",
-        why=f"Nothing is remembered that {wanted.name} took the place of." if is_forgotten else "",
-        severity=WARN if is_forgotten else INFO,
+        remedy=remedy,
+        why=why,
+        severity=severity,
     )
 
 

@@ -143,7 +143,7 @@ def check_step(host: Host, step: Step) -> None:
     assert bool(causes) == bool(lost)
     for severity, cause in causes:
         assert cause.startswith(f"After this no patch is live on {', '.join(lost)}.")
-        is_meant = state in (State.ABSENT, State.DISABLED) or (state == State.REVERTED and displaced)
+        is_meant = state in (State.ABSENT, State.DISABLED, State.REVERTED)
         assert severity == ("info" if is_meant else "warn")
     if state == State.REVERTED and result["changed"]:
         for other in displaced:

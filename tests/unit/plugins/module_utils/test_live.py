@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     content_of,
@@ -104,10 +105,22 @@ def test_what_is_lifted_keeps_its_functions_also_if_its_file_shows_none(tmp_path
 
 
 @on_both_kernels
-def test_what_displaced_nothing_is_reverted_with_a_warning(tmp_path: pathlib.Path, abi: str) -> None:
-    told, result = Host(tmp_path, abi).told(Wanted("old", State.REVERTED))
-    cause = "After this no patch is live on vmlinux/a,1, vmlinux/b,1. Nothing is remembered that old took the place of."
-    assert told == [("fix_lost", "warn", cause)]
+@pytest.mark.parametrize(
+    ("is_ours", "severity", "why"),
+    [
+        (True, "info", "old took the place of nothing."),
+        (False, "warn", "Nothing is remembered that old took the place of."),
+    ],
+)
+def test_what_displaced_nothing_is_reverted_and_that_is_told(
+    tmp_path: pathlib.Path, abi: str, is_ours: bool, severity: str, why: str
+) -> None:
+    host = Host(tmp_path, abi)
+    if not is_ours:
+        pathlib.Path(host.kernel.files().path(f"{copies.DIRECTORY}/old.json")).unlink()
+    told, result = host.told(Wanted("old", State.REVERTED, force_owner=True))
+    cause = f"After this no patch is live on vmlinux/a,1, vmlinux/b,1. {why}"
+    assert told == [("fix_lost", severity, cause)]
     assert result["state"] == "absent"
 
 
