@@ -217,7 +217,8 @@ class Transaction:
         result["reboot_required"] = self._assessment.needs_reboot([*findings, *notes], outcome.after, goal)
         done = (*outcome.done, *(self.plan.boot if _boot_is_done(self.plan, outcome) else ()))
         result["actions"] = [str(step) for step in done]
-        result["changed"] = result["changed"] if outcome.failure else any(step.action != Action.WAIT for step in done)
+        if not outcome.failure:
+            result["changed"] = bool(outcome.forced) or any(step.action != Action.WAIT for step in done)
         if done or outcome.failure:
             steps = "; ".join(result["actions"]) or "nothing"
             self.kernel.journal(

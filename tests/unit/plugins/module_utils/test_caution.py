@@ -92,7 +92,9 @@ def test_what_was_left_in_transition_is_forced_later(tmp_path: pathlib.Path) -> 
     host = ModelHost(tmp_path, stall=["fix"])
     host.run("fix", file=FIX, patience=REPORTING)
     assert facts(host)["patch"]["forced"] is False
-    assert_forced(host, enable(host, patience=FORCED))
+    forced = enable(host, patience=FORCED)
+    assert forced["changed"] is True
+    assert_forced(host, forced)
     assert_forced(host, enable(host))
 
 
