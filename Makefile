@@ -14,7 +14,9 @@ LONGER := faults build boot rollout
 CORES ?=
 TESTS ?=
 FOLDERS ?=
-export SCENARIOS CORES TESTS FOLDERS
+MINUTES ?=
+SEED ?=
+export SCENARIOS CORES TESTS FOLDERS MINUTES SEED
 
 OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10 or later, or name one: make PYTHON=python3.12"
 GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
@@ -69,7 +71,7 @@ browser: ## the report's page in a headless Chromium (Debian's, installed if it 
 molecule: ## tests on VMs with real kernels; SCENARIOS="a b" names scenarios (openeuler needs an image)
 	$(GATE) molecule
 
-fuzz: ## the property tests of "make unit" with fifty times as many examples (about 12 minutes)
+fuzz: ## the property tests of "make unit", longer (about 12 minutes); MINUTES=60 walks at random, SEED=1 one walk again
 	$(GATE) fuzz
 
 stand-in: ## the scenario openeuler, with a stand-in for an openEuler image (slow without KVM)

@@ -31,6 +31,7 @@ from side_by_side import side_by_side
 from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Argv, Stop, chromium, run, tool_environ, tools, venv
 
 PLAYS = "tests/unit/plays"
+WALK = "ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walk"
 IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
@@ -178,7 +179,13 @@ def molecule() -> None:
 
 
 def fuzz() -> None:
-    """All property tests, with the long profile of tests/unit/conftest.py."""
+    """All property tests, with the long profile of tests/unit/conftest.py; with MINUTES or SEED, random walks alone."""
+    named = [os.environ.get(name, "") for name in ("MINUTES", "SEED")]
+    if any(named):
+        minutes, *seed = filter(None, [named[0] or "0", named[1]])
+        environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
+        run([tools() / "bin" / "python", "-m", WALK, minutes, *seed], cwd=staging.tree(), env=environ)
+        return
     pytest("--no-cov", *IN_PARALLEL, "-m", "hypothesis", "--hypothesis-profile=long")
 
 

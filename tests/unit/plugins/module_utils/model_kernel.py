@@ -298,9 +298,8 @@ class ModelKernel:
                 raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
             self.targets.remove(name)
             return
-        if all(patch.name != name for patch in self.patches):
-            raise OSError(errno.ENOENT, "No such file or directory")
-        if self.busy_unloads or self._patch(name).enabled or self._patch(name).pinned:
+        patch = self._patch(name)
+        if self.busy_unloads or patch.enabled or patch.in_transition or patch.pinned:
             self.busy_unloads = max(0, self.busy_unloads - 1)
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
         self.patches = [patch for patch in self.patches if patch.name != name]
@@ -326,11 +325,13 @@ class ModelKernel:
     def end_transition(self, name: str) -> None:
         """kernel/livepatch/transition.c, klp_complete_transition(): until here what is replaced stays enabled.
 
+        That is what is older: klp_unpatch_replaced_patches() in core.c goes down the list as far as the patch itself.
         The kernel drops each patch that is disabled then, and lets its module go unless it is held.
         """
         patch = self._patch(name)
+        older = self.patches[: self.patches.index(patch)]
         self._replace(dataclasses.replace(patch, in_transition=False))
-        others = [other.name for other in self.patches if other.enabled and other.name != name]
+        others = [other.name for other in older if other.enabled]
         for gone in [name] if not patch.enabled else others if self._is_replacing(patch) else []:
             held = gone in self.held
             patch = self._patch(gone)
@@ -428,7 +429,10 @@ class ModelKernel:
             raise OSError(number, "")
 
     def _patch(self, name: str) -> LoadedPatch:
-        return next(patch for patch in self.patches if patch.name == name)
+        patch = next((patch for patch in self.patches if patch.name == name), None)
+        if patch is None:
+            raise OSError(errno.ENOENT, "No such file or directory")
+        return patch
 
     def _replace(self, changed: LoadedPatch) -> None:
         self.patches = [changed if patch.name == changed.name else patch for patch in self.patches]

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Some random walks, and that each check of them can fail. `make fuzz MINUTES=60` walks for longer."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import walk
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walk import Plain
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walk_plot import (
+    FUNCTIONS,
+    Act,
+    Other,
+    Patch,
+    Plot,
+    Run,
+    draw,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walked_kernel import WalkedKernel
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+SOME = settings.default.max_examples // 5
+"""A walk has many steps, and is made short by itself."""
+
+
+@settings(max_examples=SOME, phases=[Phase.generate])
+@given(st.integers(0, (1 << 32) - 1))
+def test_no_step_that_succeeds_leaves_fewer_functions_fixed_than_its_result_says(seed: int) -> None:
+    plot = draw(seed)
+    if walk.failure_of(plot):
+        pytest.fail(walk.report(seed, plot))
+
+
+def test_a_seed_gives_the_same_walk_again() -> None:
+    assert draw(1) == draw(1) != draw(2)
+
+
+F, G, _H, M = FUNCTIONS
+PATCHES = (Patch((F,)), Patch((G,)), Patch((M,)), Patch((F, G)))
+FIRST, SECOND = Run("p1", State.ENABLED, "1"), Run("p2", State.ENABLED, "1")
+BOTH = Run("p4", State.ENABLED, "1", supersedes=("p1", "p2"))
+BOTH_REVERTED = Run("p4", State.REVERTED, "1")
+
+Lie = t.Callable[[WalkedKernel, Plain], object]
+
+
+def disable(name: str) -> Lie:
+    return lambda kernel, _result: kernel.by_other(lambda: kernel.write_enabled(name, False))
+
+
+def say(**words: t.Any) -> Lie:
+    return lambda _kernel, result: result.update(words)
+
+
+def both(*lies: Lie) -> Lie:
+    return lambda kernel, result: [lie(kernel, result) for lie in lies]
+
+
+def load(name: str) -> Lie:
+    def lie(kernel: WalkedKernel, _result: Plain) -> None:
+        file = next(file for file in kernel.known_files.values() if file.name == name)
+        kernel.by_other(lambda: kernel.load(f"/{name}-1.ko", file.sha256))
+
+    return lie
+
+
+FAILED: Plain = {"failed": True, "attempted": "load p1", "msg": "Failed."}
+TOLD: Plain = {"findings": [{"reason": "x", "cause": "p1 went.", "remedy": ""}]}
+
+Case = t.Tuple[Lie, t.Tuple[Act, ...]]
+LIES_ABOUT_CHANGES: dict[str, Case] = {
+    "fix_lost": (disable("p1"), (FIRST, SECOND)),
+    "reverted_lost": (disable("p1"), (FIRST, BOTH, BOTH_REVERTED)),
+    "foreign_touched": (both(disable("p1"), say(**TOLD)), (Other("load", "p1"), SECOND)),
+    "result_state": (disable("p1"), (FIRST,)),
+    "result_effect": (lambda _kernel, result: result["patch"].update(effective="none"), (FIRST,)),
+    "failed_differs": (say(**FAILED, not_restored=[]), (FIRST,)),
+    "internal_error": (say(**FAILED, not_restored=["p1"], reason="internal_error"), (FIRST,)),
+    "refused_changed": (say(failed=True, msg="Refused.", not_restored=["p1"]), (FIRST,)),
+    "changed_untold": (say(changed=False), (FIRST,)),
+    "actions": (lambda _kernel, result: result["actions"].append("disable p9"), (FIRST,)),
+    "not_reached": (both(disable("p1"), say(state="disabled", patch=None)), (FIRST,)),
+    "not_effective": (both(load("p4"), say(patch=None)), (FIRST,)),
+}
+"""What is wrong with the last task that changes something, by the check that finds it."""
+
+LIES_ABOUT_NOTHING: dict[str, Case] = {
+    "second_changed": (say(changed=True), (FIRST,)),
+    "second_failed": (say(failed=True, msg="Failed."), (FIRST,)),
+}
+LIES_IN_CHECK_MODE: dict[str, Case] = {
+    "check_mode": (load("p2"), (FIRST,)),
+    "predicted": (say(changed=False), (FIRST,)),
+    "predicted_failed": (say(failed=True), (FIRST,)),
+}
+LIES_OF_FACTS: dict[str, Case] = {
+    "facts_unknown": (say(functions=None), (FIRST,)),
+    "facts_state": (say(patches=[]), (FIRST,)),
+    "facts_live": (say(functions=[]), (FIRST,)),
+    "facts_effect": (lambda _kernel, facts: [one.update(effective="none") for one in facts["patches"]], (FIRST,)),
+}
+LIES = {**LIES_ABOUT_CHANGES, **LIES_ABOUT_NOTHING, **LIES_IN_CHECK_MODE, **LIES_OF_FACTS}
+
+
+@pytest.mark.parametrize("kind", LIES)
+def test_each_check_can_fail(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lie, acts = LIES[kind]
+    plot = Plot("per_task 6.12", PATCHES, acts)
+    assert walk.failure_of(plot) is None
+    runs = [act for act in acts if isinstance(act, Run)]
+    manage, gather, kernels = walk.manage, walk.gather, []
+
+    def lying(task: Task, kernel: WalkedKernel) -> Plain:
+        kernels.append(kernel)
+        result = manage(task, kernel)
+        is_due = task.wanted.name == runs[-1].name and task.wanted.state == runs[-1].state
+        if kind in LIES_IN_CHECK_MODE:
+            is_due = task.check_mode
+        elif task.check_mode or result["changed"] != (kind in LIES_ABOUT_CHANGES):
+            is_due = False
+        if is_due and kind not in LIES_OF_FACTS:
+            lie(kernel, result)
+        return result
+
+    def lying_facts(files: Files) -> Plain:
+        facts = gather(files)
+        if kind in LIES_OF_FACTS:
+            lie(kernels[-1], facts)
+        return facts
+
+    monkeypatch.setattr(walk, "manage", lying)
+    monkeypatch.setattr(walk, "gather", lying_facts)
+    assert walk.failure_of(plot) == kind
+
+
+def test_a_walk_that_goes_wrong_is_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = Plot("stop_machine", PATCHES, (SECOND, FIRST, Other("hold", "p2"), dataclasses.replace(BOTH, reload=True)))
+    manage = walk.manage
+
+    def lying(task: Task, kernel: WalkedKernel) -> Plain:
+        result = manage(task, kernel)
+        if task.wanted.name == "p1":
+            raise RuntimeError("p1")
+        return result
+
+    monkeypatch.setattr(walk, "manage", lying)
+    assert walk.failure_of(long) == "RuntimeError"
+    assert walk.shorten(long).acts == (FIRST,)
+    assert "SEED=7" in walk.report(7, long)
+    assert "Run(name=p1, state=enabled, build=1" in walk.report(7, long)
