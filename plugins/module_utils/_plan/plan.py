@@ -41,12 +41,13 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
         refusal = _not_the_loaded(loaded, wanted.file, wanted.state)
         return Plan(refusals=(refusal,), intended=_misfit(snapshot, wanted, stored or {}))
     waits = _waits(snapshot, wanted.name)
-    change = change_set(predict(snapshot, Plan(waits)), wanted, stored or {}, other_build=relation == "different")
+    settled = predict(snapshot, Plan(waits))
+    change = change_set(settled, wanted, stored or {}, other_build=relation == "different")
     steps = steps_of(change)
     refusals = refusals_of(change, steps)
     if refusals:
         return Plan(refusals=tuple(refusals), intended=tuple(steps))
-    is_waiting = _starts_transition(steps) or _is_being_uncovered(snapshot, wanted)
+    is_waiting = _starts_transition(steps) or _is_being_uncovered(snapshot, wanted) or _is_replaced(loaded, settled)
     steps = [*_load_targets(snapshot, wanted, steps), *(waits if is_waiting else ()), *steps]
     return Plan(tuple(steps), intended=tuple(steps), notes=tuple(_notes(wanted, loaded, relation, change, steps)))
 
@@ -70,6 +71,12 @@ def _is_being_uncovered(snapshot: Snapshot, wanted: Wanted) -> bool:
     if wanted.state != State.ENABLED or loaded is None or other is None or other.enabled:
         return False
     return other in snapshot.covering(loaded)
+
+
+def _is_replaced(loaded: LoadedPatch | None, settled: Snapshot) -> bool:
+    """Whether the transition of another patch disables the wanted one when it ends: the steps rely on that."""
+    then = settled.patch(loaded.name) if loaded else None
+    return bool(loaded and then and loaded.enabled and not then.enabled)
 
 
 def _load_targets(snapshot: Snapshot, wanted: Wanted, steps: list[Step]) -> list[Step]:

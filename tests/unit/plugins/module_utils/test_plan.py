@@ -341,3 +341,12 @@ def test_deviations_name_the_stack_of_a_function_where_every_patch_is_as_it_shou
 def test_identity(mine: Identity, theirs: Identity, expected: str) -> None:
     assert mine.compare(theirs) == expected
     assert theirs.compare(mine) == expected
+
+
+@pytest.mark.parametrize("state", [State.DISABLED, State.ABSENT])
+def test_it_waits_for_the_transition_that_replaces_the_wanted_patch(state: State) -> None:
+    """Until that ends, the patch is enabled."""
+    old, new = patch_file("old"), patch_file("new", replace=True)
+    host = snapshot(loaded(old), loaded(new, in_transition=True, load_index=1))
+    plan = make_plan(host, Wanted("old", state))
+    assert str(plan.steps[0]) == "wait for the transition of new"
