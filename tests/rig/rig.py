@@ -20,6 +20,7 @@ from types import FrameType
 import cache
 import images
 import inventory
+import kernel_selftests
 import machines
 import processes
 import roots
@@ -31,6 +32,8 @@ from machines import Machine
 
 BOOT_SECONDS = 180
 INTERRUPTED_SECONDS = 20
+KINDS = ("rig", "kernel", "selftests")
+"""What the names of the entries in the cache begin with."""
 
 
 def prepare(_options: argparse.Namespace) -> int:
@@ -108,6 +111,11 @@ def up_image(options: argparse.Namespace) -> int:
 
 def pack_stand_in(options: argparse.Namespace) -> int:
     print(f"rig: {stand_in.pack(roots.prepare(), options.directory.resolve())}")
+    return 0
+
+
+def copy_kernel_selftests(options: argparse.Namespace) -> int:
+    print(f"rig: livepatch selftests of {kernel_selftests.copy(options.directory.resolve())}")
     return 0
 
 
@@ -235,7 +243,8 @@ def clean(_options: argparse.Namespace) -> int:
     with cache.locked(cache.cache_root() / "rig.lock"):
         roots.discard_parts()
         test_kernel.discard_parts()
-        for path in [*cache.cache_root().glob("rig-*"), *cache.cache_root().glob("kernel-*"), cache.runs()]:
+        kernel_selftests.discard_parts()
+        for path in [*(path for kind in KINDS for path in cache.cache_root().glob(f"{kind}-*")), cache.runs()]:
             processes.remove_tree(path)
     return 0
 
@@ -267,6 +276,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add("stand-in", pack_stand_in, "pack a stand-in for an openEuler image, to try up-image with").add_argument(
         "directory", metavar="DIRECTORY", type=Path, help="where to put it"
+    )
+    add("kernel-selftests", copy_kernel_selftests, "copy the kernel's livepatch selftests").add_argument(
+        "directory", metavar="DIRECTORY", type=Path, help="where to put them"
     )
     add("down", down, "stop machines (default: all of the instance)").add_argument(
         "names", nargs="*", metavar="NAME", help=names
