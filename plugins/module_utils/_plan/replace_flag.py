@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import HAND_WRITTEN, PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
@@ -94,10 +94,8 @@ def _replace_not_there(change: ChangeSet, file: PatchFile) -> Finding:
 
 
 def _shows_no_replace(file: PatchFile) -> str:
-    return (
-        f"{file.path} does not show whether it has the replace flag (those of kpatch-build have it unless they were "
-        "built with -R)."
-    )
+    habit = "" if file.builder == HAND_WRITTEN else " (those of kpatch-build have it unless they were built with -R)"
+    return f"{file.path} does not show whether it has the replace flag{habit}."
 
 
 def _say_the_flag(wanted: Wanted) -> str:

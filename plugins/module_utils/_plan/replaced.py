@@ -73,9 +73,22 @@ def will_disable(plan: Plan, goal: Snapshot, found: Snapshot, name: str, later: 
     loaded = found.patch(name)
     to_stay = [patch.name for patch in goal.patches if patch.enabled and patch.name != name]
     names = [patch.name for patch in found.patches if patch.name in to_stay and patch.name not in later]
-    if not (loaded and loaded.replace and names):
-        return None
-    return _replaces_others(plan, f"Loading {name} disables {', '.join(names)}: the kernel shows the replace flag.")
+    evidence = _evidence_of_flag(loaded, plan) if loaded and names else ""
+    return _replaces_others(plan, f"Loading {name} disables {', '.join(names)}: {evidence}.") if evidence else None
+
+
+def _evidence_of_flag(loaded: LoadedPatch, plan: Plan) -> str:
+    """What the kernel shows of the replace flag of a patch, as a clause; empty if it shows none.
+
+    Before Linux 6.11 it does not show the flag itself. During the transition of a patch that has it, it lists functions
+    of other patches as that one's, to end them (klp_add_nops() in kernel/livepatch/core.c).
+    """
+    if loaded.replace:
+        return "the kernel shows the replace flag"
+    listed = {function for file in plan.loads if file.name == loaded.name for function in file.functions or ()}
+    added = set(loaded.functions).difference(listed) if listed and loaded.in_transition else set()
+    is_shown = loaded.replace is None and bool(added)
+    return f"the kernel has added {', '.join(map(str, sorted(added)))} to it" if is_shown else ""
 
 
 def _replaces_others(plan: Plan, seen: str) -> Finding:

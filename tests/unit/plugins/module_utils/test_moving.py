@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     OnCovered,
     OnStall,
@@ -24,11 +25,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import will_disable
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     content_of,
     loaded,
     patch_file,
+    snapshot,
 )
 
 REPORTING = Patience(3, 2, 0.1, OnStall.REPORT)
@@ -72,6 +75,17 @@ def test_a_surprising_replace_flag_is_seen_before_anything_is_replaced(tmp_path:
     result = host.run("new", file=new)
     assert (result["reason"], result["attempted"], result["not_restored"]) == ("replaces_others", "load new", [])
     assert (host.kernel.calls, host.stack) == (["load new", "disable new", "unload new"], ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(("added", "in_transition", "seen"), [("b", True, 1), ("b", False, 0), ("", True, 0)])
+def test_a_kernel_that_does_not_show_the_flag_gives_it_away(added: str, in_transition: bool, seen: int) -> None:
+    """Before Linux 6.11: the functions that it lists beyond those of the file are there to end what others do."""
+    new, other = patched("new", "a"), loaded(patched("b", "b"))
+    listed = tuple(Function("vmlinux", name) for name in "a" + added)
+    there = loaded(new, in_transition=in_transition, replace=None, functions=listed)
+    plan = Plan((Step(Action.LOAD, "new", new),))
+    found = will_disable(plan, snapshot(other, loaded(new)), snapshot(other, there), "new", ())
+    assert (found.cause if found else "").count("the kernel has added vmlinux/b,1 to it") == seen
 
 
 def test_a_surprising_replace_flag_of_another_build(tmp_path: pathlib.Path) -> None:
