@@ -309,7 +309,8 @@ class Transaction:
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
         """The failed result of a run that has not begun, because of something outside of the kernel."""
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
-        return failed(self._assessment.result(self.before, self.books, ()), Failure(attempted, finding, number))
+        result = {**self._assessment.result(self.before, self.books, ()), "actions": []}
+        return failed(result, Failure(attempted, finding, number))
 
 
 def _boot_is_done(plan: Plan, outcome: Outcome) -> bool:

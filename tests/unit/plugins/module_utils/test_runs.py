@@ -105,7 +105,7 @@ def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path: pathlib.P
         journal.write_note(kernel.files(), NOTE)
         result = manage(Task(Wanted("fix", State.ABSENT, force_owner=True), patience=Patience(timeout=0.3)), kernel)
     assert result["failed"]
-    assert (result["reason"], result["changed"], kernel.calls) == ("locked", False, [])
+    assert (result["reason"], result["changed"], result["actions"], kernel.calls) == ("locked", False, [], [])
     assert "root, process 1 since 2026-01-01T00:00:00Z: load fix" in result["msg"]
 
 
