@@ -25,13 +25,16 @@ class Marked(t.Protocol):
     """What has the marks of a build: a loaded patch, or a file of a release."""
 
     @property
-    def sha256(self) -> str | None: ...
+    def sha256(self) -> str | None:
+        """The digest of the whole file."""
 
     @property
-    def build_id(self) -> str | None: ...
+    def build_id(self) -> str | None:
+        """The identifier that the linker wrote."""
 
     @property
-    def srcversion(self) -> str | None: ...
+    def srcversion(self) -> str | None:
+        """What modpost made of the sources."""
 
 
 NO_BUILD = Identity()
