@@ -24,8 +24,8 @@ PLACE=test_klp_house
 start_test "mend a roof"
 load_lp $FIX
 if rain; then
-	OTHER="test_klp_tiles"
-	echo "not a text: livepatch: $PLACE" > /dev/null
+    OTHER="test_klp_tiles"
+    echo "not a text: livepatch: $PLACE" > /dev/null
 fi
 check_result "% insmod test_modules/$FIX.ko
 livepatch: enabling patch '$FIX'
@@ -40,14 +40,14 @@ livepatch: ok
 
 start_test "mend it in one of two ways"
 if old; then
-	check_result "livepatch: old: $OTHER"
+    check_result "livepatch: old: $OTHER"
 else
-	check_result "livepatch: new"
+    check_result "livepatch: new"
 fi
 FIX=test_klp_wall
 start_test "mend a wall"
 check_result "livepatch: '$FIX': patching complete"
-"""
+""".replace("    ", "\t")
 
 LOG = """\
 kern  :notice: livepatch: enabling patch 'earlier'

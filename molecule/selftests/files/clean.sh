@@ -6,7 +6,7 @@
 # Usage: sh clean.sh DIRECTORY
 # Takes out what a test of the suite that went wrong may have left.
 cd "$1" || exit
-[ ! -e pids ] || kill $(tr ',' ' ' < pids)
+[ ! -e pids ] || tr ',' ' ' < pids | xargs kill
 rm -f pids
 echo 1 > /proc/sys/kernel/ftrace_enabled
 echo nop > /sys/kernel/tracing/current_tracer

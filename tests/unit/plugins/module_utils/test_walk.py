@@ -10,6 +10,8 @@ import dataclasses
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import walk
@@ -118,7 +120,7 @@ def test_each_check_can_fail(kind: str, monkeypatch: pytest.MonkeyPatch) -> None
     plot = Plot("per_task 6.12", PATCHES, acts)
     assert walk.failure_of(plot) is None
     runs = [act for act in acts if isinstance(act, Run)]
-    manage, gather, kernels = walk.manage, walk.gather, []
+    kernels = []
 
     def lying(task: Task, kernel: WalkedKernel) -> Plain:
         kernels.append(kernel)
@@ -145,7 +147,6 @@ def test_each_check_can_fail(kind: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_walk_that_goes_wrong_is_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     long = Plot("stop_machine", PATCHES, (SECOND, FIRST, Other("hold", "p2"), dataclasses.replace(BOTH, reload=True)))
-    manage = walk.manage
 
     def lying(task: Task, kernel: WalkedKernel) -> Plain:
         result = manage(task, kernel)

@@ -23,8 +23,8 @@ import time
 import traceback
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather as gather
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage as manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     OnCovered,
