@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment, state_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import Transaction
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, State, Task
@@ -39,13 +39,15 @@ def reversed_result(task: Task, kernel: KernelProtocol, result: Plain, prune: bo
     patch = assessment.before.patch(wanted.name)
     if not (patch and patch.in_transition):
         # It has ended in this moment: the next run finds the patch enabled.
-        return result
+        return {**result, "state": state_of(assessment.before, wanted.name)}
     back = Transaction(assessment).carry_out(prune)
     seen = f"Failed to {result['attempted']}. {result['cause']} {result['remedy']}"
     left = "The transition, which an earlier run had left,"
     if back.get("failed") or back.get("needs_file"):
         why = back.get("msg", "The file of what comes back is gone.")
-        return {**result, "changed": back["changed"], "msg": f"{result['msg']} {left} was not reversed: {why}"}
+        # It may have ended meanwhile.
+        now: Plain = {key: back[key] for key in ("changed", "state", "not_restored", "reboot_required") if key in back}
+        return {**result, **now, "msg": f"{result['msg']} {left} was not reversed: {why}"}
     kept = ("state", "boot", "diff", "reboot_required")
     steps = [step for step in back["actions"] if not step.startswith("wait")]
     return {

@@ -11,6 +11,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.left_transition import reversed_result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
@@ -274,6 +275,22 @@ def test_a_stalled_transition_of_an_earlier_run_is_reversed(tmp_path: pathlib.Pa
     assert "which an earlier run had left, was reversed: disable new; unload new." in result["msg"]
     assert "as it was before" not in result["msg"]
     assert host.stack == ["a", "b", "c"]
+
+
+def test_a_stalled_transition_that_ends_right_before_it_is_reversed(tmp_path: pathlib.Path) -> None:
+    """The result tells the state at the end, not that of the moment when the time was up."""
+    new = patched("new", "a")
+    host = ModelHost(tmp_path, loaded(new, in_transition=True), kept=[new], stall=["new"])
+    host.kernel.before_call["disable new"] = lambda: host.kernel.end_transition("new")
+    result = host.run("new")
+    assert (result["failed"], result["reason"], result["not_restored"]) == (True, "transition_stalled", [])
+    assert (result["state"], host.stack) == ("enabled", ["new"])
+
+
+def test_a_transition_that_has_ended_by_now_is_not_reversed(tmp_path: pathlib.Path) -> None:
+    host = ModelHost(tmp_path, loaded(patched("new", "a")))
+    result = reversed_result(Task(Wanted("new", State.ENABLED)), host.kernel, {"state": "in transition"}, True)
+    assert (result, host.kernel.calls) == ({"state": "enabled"}, [])
 
 
 def test_a_stalled_transition_of_somebody_else_is_left_alone(tmp_path: pathlib.Path) -> None:
