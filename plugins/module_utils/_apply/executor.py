@@ -11,9 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import (
-    still_to_lower,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import still_to_lower
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.moving import Moving, is_refused, overtaken_by
@@ -30,9 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Snapshot,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
     with_replaced,

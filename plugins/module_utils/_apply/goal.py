@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     disabled_by_load,
     names_of_suspects,
     replaced_by,
+    to_stay,
     will_disable,
 )
 
@@ -48,12 +49,15 @@ class Goal:
         self.found, self.others = found, changes_of_others(self._before, found, names)
         return deviations(self._state, found, names)
 
-    def check_load(self, step: Step, found: Snapshot, later: t.Container[str]) -> None:
+    def check_load(self, step: Step, look: t.Callable[[], Snapshot], later: t.Container[str]) -> None:
         """Look at the host right after a load. Raises StepFailed if the patch is about to disable what is to stay.
 
-        The kernel disables others when the transition ends: until then it can be reversed, and nothing is lost.
+        The kernel disables others when the transition ends: until then it can be reversed, and nothing is lost. Where
+        no other patch is to stay, nobody looks.
         """
-        finding = will_disable(self._about, self._state, found, step.patch, later)
+        if not to_stay(self._state, step.patch, later):
+            return
+        finding = will_disable(self._about, self._state, look(), step.patch, later)
         if finding:
             raise StepFailed(str(step), finding)
 

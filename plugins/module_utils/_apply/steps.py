@@ -12,9 +12,7 @@ import errno
 import random
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import (
-    check_registered,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import check_registered
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.modules import loads_target, unloads
@@ -129,7 +127,7 @@ class Steps:
         if step.file.abi == STOP_MACHINE:
             check_registered(step, step.file, lambda: observe(self._kernel))
         elif self.goal:
-            self.goal.check_load(step, self._kernel.snapshot(), self.loads_later)
+            self.goal.check_load(step, self._kernel.snapshot, self.loads_later)
         return True
 
     def _write_enabled(self, step: Step, value: bool) -> bool:

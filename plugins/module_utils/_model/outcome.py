@@ -96,8 +96,7 @@ class Outcome:
     `stalled` is the transition that was left running, `forced` names those that were forced, `pinned` those of them
     whose modules stay loaded for that reason. `reached` is the plan without new patches that it did not get to load,
     `done` are the steps that have changed something. `skipped` are those that a stalled run leaves to the next one.
-    `others` are sentences about patches that the plan is not about, and that
-    somebody else has changed meanwhile.
+    `others` are sentences about patches that the plan is not about, and that somebody else has changed meanwhile.
     """
 
     after: Snapshot

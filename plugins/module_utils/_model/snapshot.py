@@ -148,6 +148,10 @@ class LoadedPatch:
         """Enabled, and every task runs the new code."""
         return self.enabled and not self.in_transition
 
+    def is_loaded_anew(self, before: LoadedPatch) -> bool:
+        """Whether it is known that the module was loaded once more since."""
+        return None not in (self.instance, before.instance) and self.instance != before.instance
+
     @property
     def tool(self) -> str | None:
         """The other tool that manages the patch, or None."""

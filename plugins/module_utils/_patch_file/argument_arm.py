@@ -110,7 +110,11 @@ def _jump(offset: int, word: int) -> int:
 
 def stores_by(word: int, registers: t.Mapping[int, Address]) -> bool:
     """Whether the instruction may store where a known address points to."""
-    return word & 0x0A400000 == 0x08000000 and (word >> 5 & 31) in registers
+    return is_store(word) and (word >> 5 & 31) in registers
+
+
+def is_store(word: int) -> bool:
+    return word & 0x0A400000 == 0x08000000
 
 
 def is_known(word: int) -> bool:

@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.ar
     Address,
     after,
     is_known,
+    is_store,
     stores_by,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject, Target
@@ -66,7 +67,7 @@ class _Patch:
             return bool(passed) and not (at in self.calls and passed == {0})
         if _is_return(word):
             return 0 in held
-        if _is_store(word):
+        if is_store(word):
             pair = {word >> 10 & 31} if word & 0x3A000000 == 0x28000000 else set()
             return not held.isdisjoint({word & 31, *pair})
         if _is_sub(word):
@@ -136,10 +137,6 @@ def _is_call(word: int, target: Target | None) -> bool:
 
 def _is_return(word: int) -> bool:
     return word & 0xFFFFFC1F == 0xD65F0000
-
-
-def _is_store(word: int) -> bool:
-    return word & 0x0A400000 == 0x08000000
 
 
 def _is_sub(word: int) -> bool:

@@ -13,9 +13,10 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, OnCovered, State
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, names_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replace_flag import note_unknown
 
 CONTAINED_UNKNOWN = "contained_unknown"
 
@@ -54,7 +55,7 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
     yield from _note_contained(change)
     yield from _note_replace_unknown(change)
     if change.overtaken:
-        others = ", ".join(patch.name for patch in change.overtaken)
+        others = names_of(change.overtaken)
         is_lowered = change.moves.down
         yield Finding(
             reason="raised",
@@ -88,15 +89,10 @@ def _note_contained(change: ChangeSet) -> t.Iterator[Finding]:
 
 def _note_replace_unknown(change: ChangeSet) -> t.Iterator[Finding]:
     """That the kernel may do by itself what the steps have as well."""
-    others = [patch.name for patch in change.superseded if patch.enabled]
+    others = [patch for patch in change.superseded if patch.enabled]
     if others and change.may_disable_others and change.file:
-        yield Finding(
-            reason="may_replace_others",
-            seen=f"{change.file.path} does not show whether it has the replace flag.",
-            remedy="Nothing needs to be done.",
-            why=f"If it has, the kernel itself disables {', '.join(others)}, and the task need not.",
-            severity=INFO,
-        )
+        why = f"If it has, the kernel itself disables {names_of(others)}, and the task need not."
+        yield note_unknown(change.file, why)
 
 
 def _note_no_function(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Finding]:

@@ -119,13 +119,10 @@ def changes_since(expected: Snapshot, found: Snapshot, plan: Plan) -> tuple[str,
     moving = [patch.name for snapshot in (expected, found) for patch in snapshot.patches if patch.in_transition]
     names = sorted(concerned(plan, expected, found).union(moving))
     pairs = [(name, expected.patch(name), found.patch(name)) for name in names]
-    changed = [f"{name} is {_condition(now)} and was {_condition(was)}" for name, was, now in pairs]
-    anew = [f"{name} was loaded anew" for name, was, now in pairs if was and now and _is_loaded_anew(was, now)]
-    return (*(text for text, (_name, was, now) in zip(changed, pairs) if _condition(was) != _condition(now)), *anew)
-
-
-def _is_loaded_anew(was: LoadedPatch, now: LoadedPatch) -> bool:
-    return None not in (was.instance, now.instance) and was.instance != now.instance
+    conditions = [(name, _condition(was), _condition(now)) for name, was, now in pairs]
+    changed = [f"{name} is {now} and was {was}" for name, was, now in conditions if now != was]
+    anew = [f"{name} was loaded anew" for name, was, now in pairs if was and now and now.is_loaded_anew(was)]
+    return (*changed, *anew)
 
 
 def _settled(patch: LoadedPatch | None) -> str:

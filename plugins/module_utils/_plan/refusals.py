@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.owners i
     refuse_unknown_owner,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replace_flag import (
+    note_unknown,
     refuse_enable_by_flag,
     refuse_load_by_flag,
 )
@@ -247,13 +248,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
             severity=INFO,
         )
     if change.may_add_others and change.file:
-        yield Finding(
-            reason="may_replace_others",
-            seen=f"{change.file.path} does not show whether it has the replace flag.",
-            remedy="Nothing needs to be done.",
-            why="If it has, it is taken out again before it is enabled.",
-            severity=INFO,
-        )
+        yield note_unknown(change.file, "If it has, it is taken out again before it is enabled.")
     lost = [patch for patch in change.snapshot.patches if _could_be_lost(change, patch)]
     if lost:
         yield Finding(

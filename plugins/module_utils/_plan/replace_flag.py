@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import HAND_WRITTEN, PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -61,6 +61,17 @@ def refuse_enable_by_flag(change: ChangeSet) -> list[Finding]:
     ]
 
 
+def note_unknown(file: PatchFile, why: str) -> Finding:
+    """The note about a file that does not show its flag, and is loaded nevertheless."""
+    return Finding(
+        reason="may_replace_others",
+        seen=f"{_shows_no_flag(file)}.",
+        remedy="Nothing needs to be done.",
+        why=why,
+        severity=INFO,
+    )
+
+
 def _tell_the_flag(file: PatchFile | None) -> str:
     return "Put the manifest of livepatch_build beside src, which tells it" if file else "Give src, which may tell it"
 
@@ -95,7 +106,11 @@ def _replace_not_there(change: ChangeSet, file: PatchFile) -> Finding:
 
 def _shows_no_replace(file: PatchFile) -> str:
     habit = "" if file.builder == HAND_WRITTEN else " (those of kpatch-build have it unless they were built with -R)"
-    return f"{file.path} does not show whether it has the replace flag{habit}."
+    return f"{_shows_no_flag(file)}{habit}."
+
+
+def _shows_no_flag(file: PatchFile) -> str:
+    return f"{file.path} does not show whether it has the replace flag"
 
 
 def _say_the_flag(wanted: Wanted) -> str:

@@ -13,7 +13,12 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Stored
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    LoadedPatch,
+    Snapshot,
+    added_functions,
+    names_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 
 
@@ -70,11 +75,15 @@ def will_disable(plan: Plan, goal: Snapshot, found: Snapshot, name: str, later: 
     """The finding that a patch which the plan has loaded right now is about to disable others, which are enabled in its
     goal. Those that are loaded `later` are not in its way.
     """
-    loaded = found.patch(name)
-    to_stay = [patch.name for patch in goal.patches if patch.enabled and patch.name != name]
-    names = [patch.name for patch in found.patches if patch.name in to_stay and patch.name not in later]
+    loaded, staying = found.patch(name), to_stay(goal, name, later)
+    names = [patch.name for patch in found.patches if patch.name in staying]
     evidence = _evidence_of_flag(loaded, plan) if loaded and names else ""
     return _replaces_others(plan, f"Loading {name} disables {', '.join(names)}: {evidence}.") if evidence else None
+
+
+def to_stay(goal: Snapshot, name: str, later: t.Container[str]) -> list[str]:
+    """The other patches that are enabled in a goal, and are not loaded later."""
+    return [patch.name for patch in goal.patches if patch.enabled and patch.name != name and patch.name not in later]
 
 
 def _evidence_of_flag(loaded: LoadedPatch, plan: Plan) -> str:
@@ -85,10 +94,11 @@ def _evidence_of_flag(loaded: LoadedPatch, plan: Plan) -> str:
     """
     if loaded.replace:
         return "the kernel shows the replace flag"
-    listed = {function for file in plan.loads if file.name == loaded.name for function in file.functions or ()}
-    added = set(loaded.functions).difference(listed) if listed and loaded.in_transition else set()
-    is_shown = loaded.replace is None and bool(added)
-    return f"the kernel has added {', '.join(map(str, sorted(added)))} to it" if is_shown else ""
+    if loaded.replace is not None or not loaded.in_transition:
+        return ""
+    shown = next((file.functions for file in plan.loads if file.name == loaded.name), None)
+    added = added_functions(loaded, shown, ()) if shown else []
+    return f"the kernel has added {', '.join(map(str, added))} to it" if added else ""
 
 
 def _replaces_others(plan: Plan, seen: str) -> Finding:
@@ -102,14 +112,14 @@ def _replaces_others(plan: Plan, seen: str) -> Finding:
 
 def _lost(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> list[str]:
     """The patches that a load of the plan may have disabled, and that are not to go by the plan."""
-    to_stay = [patch.name for patch in goal.patches if patch.enabled]
-    return [name for name in replaced_by(plan, before, found) if name not in plan.names or name in to_stay]
+    staying = [patch.name for patch in goal.patches if patch.enabled]
+    return [name for name in replaced_by(plan, before, found) if name not in plan.names or name in staying]
 
 
 def names_of_suspects(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> str:
     """The loads of the plan that may have disabled others, where the kernel does not show their replace flag."""
     names = _lost(plan, goal, before, found)
-    return ", ".join(patch.name for patch in _shown_loads(plan, found)) if names else ""
+    return names_of(_shown_loads(plan, found)) if names else ""
 
 
 def other_flags(plan: Plan, found: Snapshot) -> t.Iterator[Finding]:

@@ -22,8 +22,7 @@ def is_different_build(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> boo
     relation = now.identity.compare(before.identity)
     if relation != "unknown":
         return relation == "different"
-    is_loaded_anew = None not in (now.instance, before.instance) and now.instance != before.instance
-    return is_loaded_anew and any(
+    return now.is_loaded_anew(before) and any(
         file.name == now.name and file.identity.compare(before.identity) != "same" for file in plan.loads
     )
 

@@ -16,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
     LoadedPatch,
     Snapshot,
+    names_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
     KALLSYMS,
@@ -272,7 +273,7 @@ def stacks(circumstances: Circumstances) -> t.Iterator[Finding]:
                 unnoticed = f" {' and '.join(owners)} will not notice." if owners else ""
                 yield Finding(
                     reason="already_patched",
-                    seen=f"{function.name} is patched already by {_names(told)}.",
+                    seen=f"{function.name} is patched already by {names_of(told)}.",
                     remedy="Nothing needs to be done."
                     if stays_hidden
                     else "Nothing needs to be done, if the new patch contains the earlier fix.",
@@ -287,9 +288,9 @@ def _what_happens(after: Snapshot, name: str, others: t.Sequence[LoadedPatch]) -
     below = [other for other in staying if _is_above(after, name, other.name)]
     above = [other for other in staying if other not in below]
     gone = [other for other in others if other not in staying]
-    sentences = [f"{name} comes above {_names(below)}."] if below else []
-    sentences += [f"{name} takes the place of {_names(gone)}."] if gone else []
-    sentences += [f"{name} comes below {_names(above)}."] if above else []
+    sentences = [f"{name} comes above {names_of(below)}."] if below else []
+    sentences += [f"{name} takes the place of {names_of(gone)}."] if gone else []
+    sentences += [f"{name} comes below {names_of(above)}."] if above else []
     return " ".join(sentences)
 
 
@@ -297,10 +298,6 @@ def _is_above(snapshot: Snapshot, upper: str, lower: str) -> bool:
     """Whether both patches are enabled, and the first one comes after the other in the kernel's order."""
     names = [patch.name for patch in snapshot.patches if patch.enabled]
     return upper in names and lower in names[: names.index(upper)]
-
-
-def _names(patches: t.Iterable[LoadedPatch]) -> str:
-    return ", ".join(patch.name for patch in patches)
 
 
 def _coming_up(circumstances: Circumstances) -> t.Iterator[tuple[str, tuple[Function, ...]]]:

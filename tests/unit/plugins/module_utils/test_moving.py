@@ -11,6 +11,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.left_transition import reversed_result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -25,7 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import will_disable
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -87,6 +88,21 @@ def test_a_kernel_that_does_not_show_the_flag_gives_it_away(added: str, in_trans
     plan = Plan((Step(Action.LOAD, "new", new),))
     found = will_disable(plan, snapshot(other, loaded(new)), snapshot(other, there), "new", ())
     assert (found.cause if found else "").count("the kernel has added vmlinux/b,1 to it") == seen
+
+
+def test_nobody_looks_after_a_load_where_no_other_patch_is_to_stay() -> None:
+    new, other, looks = patched("new", "a"), loaded(patched("b", "b")), []
+    step = Step(Action.LOAD, "new", new)
+
+    def look() -> Snapshot:
+        looks.append(1)
+        return snapshot(other, loaded(new))
+
+    for goal, later in ((snapshot(loaded(new)), ()), (snapshot(other, loaded(new)), ("b",))):
+        Goal(snapshot(other), goal, Plan((step,))).check_load(step, look, later)
+    assert looks == []
+    Goal(snapshot(other), snapshot(other, loaded(new)), Plan((step,))).check_load(step, look, ())
+    assert looks == [1]
 
 
 def test_a_surprising_replace_flag_of_another_build(tmp_path: pathlib.Path) -> None:
