@@ -21,9 +21,6 @@ FUNCTIONS = (Function(VMLINUX, "f"), Function(VMLINUX, "g"), Function(VMLINUX, "
 LENGTH = 14
 """Acts of one walk."""
 
-LEFT_OUT: dict[str, str] = {}
-"""What no walk does or looks at, since it is known to go wrong."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Other:
