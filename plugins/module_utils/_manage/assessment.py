@@ -83,7 +83,8 @@ class Assessment:
         wanted = self.task.wanted
         if wanted.state == State.REVERTED:
             at_hand = self.catalog.displaced_at_hand(wanted.name)
-            plan = plan_revert(snapshot, wanted, self.catalog.stored, at_hand)
+            came_back = wanted.name in self.catalog.came_back
+            plan = plan_revert(snapshot, wanted, self.catalog.stored, at_hand, came_back)
         else:
             plan = make_plan(snapshot, wanted, self.catalog.stored)
         plan, displaced = replace(plan, about=wanted.name), self.catalog.displaced_by(wanted.name)

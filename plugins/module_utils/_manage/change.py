@@ -99,12 +99,16 @@ def _carry_out(task: Task, kernel: KernelProtocol, recovery: Recovery) -> Plain:
     """Carry out the task, as often as the host changes before a step. Raises OSError, as Transaction.carry_out does."""
     prune = not recovery.has_lost
     replanned: list[Finding] = []
+    earlier: list[str] = []
     while True:
         run = Transaction(Assessment(task, kernel, recovery.catalog), stays=not recovery.unproven)
         result = run.carry_out(prune)
         if not run.overtaken or len(replanned) == REPLANS:
             break
         replanned.append(_overtaken(run.overtaken))
+        earlier += [*result["actions"], *result["rolled_back"]]
+    if earlier and "actions" in result:
+        result["actions"] = [*earlier, *result["actions"]]
     if is_left(task, run.before, result):
         result = reversed_result(task, kernel, result, prune)
     return with_notes(without_contained(run, result, prune), before=replanned)

@@ -178,6 +178,7 @@ class Transaction:
                 self.task.wanted, self.before, self.plan, outcome.after, self.catalog, going_patches(outcome)
             ),
             prune=prune and not lost,
+            reverts=self.task.wanted.state == State.REVERTED,
         )
         if lost:
             notes.append(COPIES_STAY)

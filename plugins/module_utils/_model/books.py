@@ -30,7 +30,8 @@ class StoredCopy:
     None if another version of this collection wrote that in another way. `displaced` is what the patch took the place
     of. `proven` is false from when the patch was enabled until its effect was proven, if the run that enabled it could
     not do that. `forced` says whether it was enabled or disabled by force, None if that is not known. `taint` is the
-    kernel's when the effect was proven, None if that is not known.
+    kernel's when the effect was proven, None if that is not known. `came_back` says that a revert has brought this
+    build back, in the place of a newer one of the same name.
     """
 
     path: str
@@ -41,6 +42,7 @@ class StoredCopy:
     proven: bool = True
     forced: bool | None = None
     taint: int | None = None
+    came_back: bool = False
 
 
 @dataclass(frozen=True)

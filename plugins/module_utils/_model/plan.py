@@ -97,6 +97,10 @@ class Step:
         return {"action": self.action.value, "patch": self.patch, "file": self.file.to_dict() if self.file else None}
 
 
+REVERTED_ALREADY = "reverted_already"
+"""The reason of the note of a plan that an earlier revert has done what is wanted."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Steps, or refusals; never both. `notes` are what the user should know of a plan that is not refused.

@@ -14,7 +14,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    REVERTED_ALREADY,
+    Action,
+    Plan,
+    Step,
+    Stored,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
@@ -230,7 +236,8 @@ def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) ->
     loaded = snapshot.patch(wanted.name)
     is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
     acceptance = boot.without(wanted.name, restore=wanted.state != State.ABSENT)
-    if (wanted.state == State.REVERTED and is_another) or acceptance.keeps_the_same_as(boot):
+    is_done = any(note.reason == REVERTED_ALREADY for note in plan.notes)
+    if (wanted.state == State.REVERTED and (is_another or is_done)) or acceptance.keeps_the_same_as(boot):
         return plan
     return replace(plan, boot=(Step(Action.FORGET, wanted.name),), acceptance=acceptance)
 

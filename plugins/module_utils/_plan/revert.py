@@ -12,8 +12,13 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Plan, Stored
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    REVERTED_ALREADY,
+    Displaced,
+    Plan,
+    Stored,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
@@ -23,8 +28,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan imp
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
-def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t.Sequence[Displaced]) -> Plan:
+def plan_revert(
+    snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t.Sequence[Displaced], came_back: bool = False
+) -> Plan:
     """Plan the steps back to what the wanted patch displaced; none if a different build of it is loaded.
+
+    `came_back` says that an earlier revert has brought back the loaded build, in the place of a newer one of its name.
+    A task that names no build has been done then: once more, it would take out the fix that it has brought back.
 
     The displaced patches are enabled first, so that no function is unpatched in between where the kernel permits that.
     """
@@ -33,6 +43,8 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
     loaded = snapshot.patch(wanted.name)
     if loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different":
         return Plan()
+    if loaded and came_back and not wanted.file:
+        return Plan(notes=(_reverted_already(wanted.name),))
     if abi_of(snapshot).loading_enables:
         # Loading what was disabled would enable it for a moment, and a disabled patch does nothing there.
         displaced = [patch for patch in displaced if patch.enabled]
@@ -62,6 +74,15 @@ def plan_revert(snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t
             *(replace(task, name=name, state=State.ENABLED, file=stored[name]) for name in covering),
         ]
     return _in_order(snapshot, tasks, {**stored, **{patch.name: patch.file for patch in displaced if patch.file}})
+
+
+def _reverted_already(name: str) -> Finding:
+    return Finding(
+        reason=REVERTED_ALREADY,
+        seen=f"The loaded build of {name} is the one that an earlier revert has brought back.",
+        remedy="To revert this build as well, name it by src; to have none, set state: absent.",
+        severity=INFO,
+    )
 
 
 def _is_being_enabled(snapshot: Snapshot, wanted: Wanted) -> bool:

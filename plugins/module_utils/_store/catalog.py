@@ -31,8 +31,8 @@ class Catalog:
 
     `files` makes a new reader of the host for each call, so that no reader repeats what an earlier one could not read.
     `stored` has the files of the copies by their patches, `paths` the path of each file that lies on the host,
-    `packed` the text of one that came with the task's arguments, and `unproven` the names of the patches whose
-    effect is not proven yet.
+    `packed` the text of one that came with the task's arguments, `unproven` the names of the patches whose effect is
+    not proven yet, and `came_back` those of which a revert has brought back the build that is loaded.
     """
 
     def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot, books: Books) -> None:
@@ -42,6 +42,7 @@ class Catalog:
         self.packed: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
+        self.came_back: set[str] = set()
         self._unrecorded = set(books.unrecorded)
         self._damaged: set[PatchFile] = set()
         for patch in snapshot.patches:
@@ -60,6 +61,8 @@ class Catalog:
         self._remember(name, copy.displaced)
         if not copy.proven:
             self.unproven.add(name)
+        if copy.came_back:
+            self.came_back.add(name)
 
     def _remember(self, name: str, displaced: tuple[Displaced, ...]) -> None:
         self._displaced[name] = displaced
@@ -135,11 +138,13 @@ class Catalog:
         rolled_back: t.Collection[Step] | None = None,
         displaced: t.Mapping[str, tuple[Displaced, ...]] | None = None,
         prune: bool = True,
+        reverts: bool = False,
     ) -> list[Finding]:
         """Record the files of the patches that are loaded after a run, and what they displaced.
 
         `rolled_back` are the steps that rolled the host back, if the run failed. `prune` removes the copies that are
-        not needed any more. Returns a warning for each patch whose file could not be recorded.
+        not needed any more. `reverts` says that the plan brings back what was displaced. Returns a warning for each
+        patch whose file could not be recorded.
         """
         news = displaced if displaced and rolled_back is None else {}
         for name, of_it in news.items():
@@ -151,10 +156,11 @@ class Catalog:
             *news,
             *(step.patch for step in rolled_back or () if step.patch in self.stored),
         ]
+        back = plan.about if reverts and rolled_back is None else None
         notes = []
         for name in dict.fromkeys(changed):
             try:
-                self._update_one(name, plan, before.patch(name), after.patch(name), rolled_back)
+                self._update_one(name, plan, before.patch(name), after.patch(name), rolled_back, name == back)
             except OSError as error:
                 self._unrecorded.add(name)
                 notes.append(
@@ -176,6 +182,7 @@ class Catalog:
         was: LoadedPatch | None,
         loaded: LoadedPatch | None,
         rolled_back: t.Collection[Step] | None,
+        comes_back: bool,
     ) -> None:
         if loaded is None:
             return
@@ -188,7 +195,8 @@ class Catalog:
             if file.identity.compare(loaded.identity) != "different":
                 # Nothing is known of what somebody else has done to a module that was there before.
                 forced = None if was is not None and stayed else False
-                copies.note(self._files(), loaded, file, self.displaced_by(name), name not in self.unproven, forced)
+                is_proven, came_back = name not in self.unproven, comes_back and file in brought
+                copies.note(self._files(), loaded, file, self.displaced_by(name), is_proven, forced, came_back)
                 return
         if name == plan.about and loaded.enabled and _does(Action.ENABLE, plan.steps, name):
             copies.note_enabled(self._files(), loaded)

@@ -64,6 +64,7 @@ def read(files: Files, name: str) -> Reading[StoredCopy]:
             proven=data.get("proven", True),
             forced=data.get("forced"),
             taint=data.get("taint"),
+            came_back=data.get("came_back", False),
         )
     except (ValueError, KeyError, TypeError):
         return files.damaged(path)
@@ -147,17 +148,19 @@ def note(
     displaced: t.Iterable[Displaced],
     proven: bool,
     forced: bool | None = None,
+    came_back: bool = False,
 ) -> None:
     """Record that this patch was loaded from the copy of this file, and what it displaced. Raises OSError.
 
-    What is recorded of this load already stays: whether it was forced, and the taint. `forced` is for a new record.
+    What is recorded of this load already stays: whether it was forced, the taint, and whether a revert has brought it
+    back. `forced` and `came_back` are for a new record.
     """
     earlier = read(files, patch.name)
     copy = StoredCopy(copy_path(patch.name, file.sha256), file.sha256, patch.instance, file, tuple(displaced), proven)
     if isinstance(earlier, StoredCopy) and earlier.instance == patch.instance:
-        copy = replace(copy, forced=earlier.forced, taint=earlier.taint)
+        copy = replace(copy, forced=earlier.forced, taint=earlier.taint, came_back=earlier.came_back)
     elif not isinstance(earlier, Unreadable):
-        copy = replace(copy, forced=forced)
+        copy = replace(copy, forced=forced, came_back=came_back)
     _write(files, patch.name, copy)
 
 
@@ -203,6 +206,7 @@ def _write(files: Files, name: str, copy: StoredCopy) -> None:
         "proven": copy.proven,
         "forced": copy.forced,
         "taint": copy.taint,
+        "came_back": copy.came_back,
     }
     durable.write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
 

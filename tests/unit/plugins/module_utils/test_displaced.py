@@ -202,11 +202,33 @@ def test_builds_of_one_name_come_back_in_turn(tmp_path: pathlib.Path, abi: str, 
     host.up("fix", "old")
     for content in ("2", "3"):
         assert not host.run("fix", state, host.file("fix", content), content, reload=True).get("failed")
-    for content in ("2", "1"):
-        host.revert("fix")
+    for content in ("3", "2", "1"):
         assert host.identities == {"fix": f"id-fix{content}"}
-    host.revert("fix")
+        assert host.run("fix", State.REVERTED, host.file("fix", content), content)["changed"]
     assert host.stack == ["old"]
+
+
+@on_both_kernels
+@pytest.mark.parametrize("boot", [None, AtBoot.ACCEPTED])
+def test_a_revert_that_is_played_twice_keeps_the_build_that_it_has_brought_back(
+    tmp_path: pathlib.Path, abi: str, boot: AtBoot | None
+) -> None:
+    """As where some hosts have failed the first time, and the playbook is played for all again."""
+    host = Host(tmp_path, abi, boot)
+    host.up("fix")
+    assert not host.run("fix", State.ENABLED, host.file("fix", "2"), "2", reload=True, boot=boot).get("failed")
+    assert host.revert("fix")["changed"]
+    for check_mode in (True, False):
+        again = manage(Task(Wanted("fix", State.REVERTED), check_mode=check_mode), host.kernel)
+        assert not again["changed"]
+        assert [finding["reason"] for finding in again["findings"]] == ["reverted_already"]
+    assert (host.identities, host.due) == ({"fix": "id-fix1"}, ["fix"] if boot else [])
+    # Another fix that takes its place, and comes back, makes no difference.
+    host.up("other", "fix")
+    host.revert("other")
+    assert host.stack == ["fix"]
+    assert host.run("fix", State.REVERTED, host.file("fix"))["changed"]
+    assert host.stack == []
 
 
 @on_both_kernels

@@ -338,6 +338,18 @@ def test_a_transition_that_ends_before_it_is_turned_back(
     assert result["actions"] == ["unload new", "load new", "wait for the transition of new"]
 
 
+def test_what_was_done_and_taken_back_before_the_task_was_planned_anew_is_told(tmp_path: pathlib.Path) -> None:
+    """A patch that replaces others, which its file did not show: the kernel unloads them when the transition ends."""
+    old, new = patched("old", "f"), patched("new", "f", replace=False)
+    host = ModelHost(tmp_path, loaded(old), kept=[old])
+    host.kernel.replaces, host.kernel.shows_replace = {new.sha256: True}, False
+    host.kernel.fail_later("unload", 0)
+    result = host.run("new", file=new, supersedes=("old",))
+    assert "replanned" in reasons(result)
+    done = [action for action in result["actions"] if not action.startswith("wait")]
+    assert done == ["load new", "disable new", "unload old", "load old", "unload new", "load new", "unload old"]
+
+
 def test_what_somebody_else_has_unloaded_is_loaded(tmp_path: pathlib.Path) -> None:
     host = three(tmp_path)
     host.run("new", file=patched("new", "n"))

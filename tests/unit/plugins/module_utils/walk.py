@@ -169,7 +169,7 @@ class Walk:
 
     def run(self, run: Run) -> None:
         kernel, before, foreign = self.kernel, self.moment(), set(self.kernel.foreign)
-        shown, stack = tuple(kernel.patches), kernel.stacks()
+        shown = tuple(kernel.patches)
         predicted = self.task(run, check_mode=True)
         demand(tuple(kernel.patches) == shown, "check_mode", "check mode has changed the kernel")
         kernel.events, kernel.meddled, kernel.calls = 0, False, []
@@ -182,12 +182,12 @@ class Walk:
         kernel.fail_at, kernel.meddle = None, {}
         self.tell(f"      {'FAILED ' if result.get('failed') else ''}{result.get('msg', result.get('actions'))}")
         self.tell(f"      findings {[finding['reason'] for finding in result['findings']]} calls {kernel.calls}")
-        step = Step(self, run, before, self.moment(), predicted, result, foreign)
+        step = Step(self, run, shown, before, self.moment(), predicted, result, foreign)
         step.check_always()
         if kernel.meddled and run.meddle:
             self.note_meddling(run.meddle[1])
             return
-        step.check_undisturbed(shown, stack)
+        step.check_undisturbed()
         self.remember(run, step)
         if not (step.failed or step.stalled or any(patch.pinned for patch in kernel.patches)):
             self.check_second(run, step)
@@ -246,10 +246,11 @@ class Walk:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """A task that has run, and what it has left."""
+    """A task that has run, and what it has left. `shown` is what the kernel has shown before it."""
 
     walk: Walk
     run: Run
+    shown: tuple[LoadedPatch, ...]
     before: Moment
     after: Moment
     predicted: Plain
@@ -302,7 +303,8 @@ class Step:
         was, is_now = self.before.conditions(), self.after.conditions()
         names = {name for name in {*was, *is_now} if was.get(name) != is_now.get(name)} - self.names_of_others()
         told = " ".join([*self.result.get("not_restored", ()), self.result["msg"] if self.result["changed"] else ""])
-        untold = {name for name in names if name not in told}
+        # What a transition would have replaced that was reversed is still there.
+        untold = {name for name in names if name not in told and not self._is_as_shown(name)}
         if "in transition" in told:
             # What a patch with replace will have replaced when that ends is not told of each.
             untold -= {name for name in untold if was.get(name) and is_now.get(name)}
@@ -313,6 +315,13 @@ class Step:
                 for moment in (self.before, self.after)
             ]
             demand(self.walk.kernel.meddled or stacks[0] == stacks[1], "failed_stacks", *stacks)
+
+    def _is_as_shown(self, name: str) -> bool:
+        was, is_now = (
+            [(one.enabled, one.in_transition, one.instance) for one in patches if one.name == name]
+            for patches in (self.shown, self.walk.kernel.patches)
+        )
+        return was == is_now
 
     def check_succeeded(self) -> None:
         """What the result tells is so, and what is not fixed any more is told."""
@@ -347,22 +356,24 @@ class Step:
         """Nothing is done with patches of others without force_owner."""
         others = self.names_of_others()
         for name, was in self.before.patches.items():
-            if was.instance not in self.foreign or name in others:
+            if was.instance not in self.foreign:
+                continue
+            if not self.failed and f"enable {name}" in self.walk.kernel.calls:
+                # Whose task enables a patch, has it from then on.
+                self.walk.kernel.foreign.discard(was.instance)
+            if name in others:
                 continue
             is_now = self.after.patches.get(name)
             same = is_now and (was.instance, was.enabled) == (is_now.instance, is_now.enabled)
             may_enable = name == self.run.name and not was.enabled and self.run.state == State.ENABLED
             told = name in " ".join(self.result.get("not_restored", ()))
             demand(same or may_enable or told or self.run.force_owner, "foreign_touched", was, is_now)
-            if is_now and is_now.enabled and may_enable:
-                # Whose task enables a patch, has it from then on.
-                self.walk.kernel.foreign.discard(was.instance or 0)
 
-    def check_undisturbed(self, shown: tuple[LoadedPatch, ...], stack: Stacks) -> None:
+    def check_undisturbed(self) -> None:
         """What holds where nobody else did anything in the middle."""
         kernel = self.walk.kernel
         if self.refused:
-            demand(tuple(kernel.patches) == shown, "refused_changed", self.result["msg"])
+            demand(tuple(kernel.patches) == self.shown, "refused_changed", self.result["msg"])
             demand(not kernel.calls, "refused_changed", kernel.calls)
         if not self.run.fail:
             demand(bool(self.predicted.get("failed")) == self.refused or self.failed, "predicted_failed")
