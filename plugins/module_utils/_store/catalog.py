@@ -188,10 +188,13 @@ class Catalog:
             return
         # Where the kernel shows neither build-id nor srcversion, this tells which of two builds is loaded.
         stayed = was is None or was.instance in (None, loaded.instance)
-        is_the_earlier = rolled_back is not None and (stayed or _does(Action.LOAD, rolled_back, name))
+        is_back = rolled_back is not None and _does(Action.LOAD, rolled_back, name)
+        is_by_other = not (stayed or is_back or _does(Action.LOAD, plan.steps, name))
+        is_the_earlier = rolled_back is not None and (stayed or is_back)
         brought = [file for file in plan.loads if file.name == name]
         earlier = [self.stored[name]] if name in self.stored else []
-        for file in [*earlier, *brought] if is_the_earlier else [*brought, *earlier]:
+        files = [*earlier, *brought] if is_the_earlier else [*brought, *earlier]
+        for file in [] if is_by_other else files:
             if file.identity.compare(loaded.identity) != "different":
                 # Nothing is known of what somebody else has done to a module that was there before.
                 forced = None if was is not None and stayed else False

@@ -26,7 +26,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    STOP_MACHINE,
+    Function,
+    Snapshot,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import will_disable
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -348,6 +352,26 @@ def test_what_was_done_and_taken_back_before_the_task_was_planned_anew_is_told(t
     assert "replanned" in reasons(result)
     done = [action for action in result["actions"] if not action.startswith("wait")]
     assert done == ["load new", "disable new", "unload old", "load old", "unload new", "load new", "unload old"]
+
+
+def test_what_somebody_else_has_loaded_again_is_not_noted_as_ours(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the same file, and another load of it."""
+    file = patched("fix", "f", abi=STOP_MACHINE)
+    host = ModelHost(tmp_path, abi=STOP_MACHINE)
+    host.run("fix", State.PRESENT, file)
+    unload = host.kernel.unload
+
+    def unload_and_load(name: str) -> None:
+        unload(name)
+        host.kernel.patches.append(loaded(file, enabled=False, instance=99))
+
+    monkeypatch.setattr(host.kernel, "unload", unload_and_load)
+    assert host.run("fix", State.ABSENT)["reason"] == "not_as_planned"
+    monkeypatch.undo()
+    refused = host.run("fix", State.ABSENT)
+    assert (refused["reason"], host.kernel.calls[-1]) == ("owner_unknown", "unload fix")
 
 
 def test_what_somebody_else_has_unloaded_is_loaded(tmp_path: pathlib.Path) -> None:
