@@ -72,7 +72,8 @@ options:
       - V(reverted) means not loaded, and what the patch took the place of is back as it was then, be it patches that it
         superseded (O(supersedes)) or an earlier build of its name (O(reload)). With O(src), nothing is done if a different build
         is loaded. With O(name) alone, nothing is done if an earlier revert has brought back the build that is loaded
-        (C(reverted_already)), so that the task can be repeated; a reboot forgets that. What was displaced is remembered while the patch is loaded, and needs to have been loaded by this module.
+        (C(reverted_already)), so that the task can be repeated; a reboot forgets that.
+      - What was displaced is remembered while the patch is loaded, and needs to have been loaded by this module.
       - A patch that is displaced takes along what it had displaced, and has it again when it comes back. So each V(reverted) goes one step
         further back, up to 16 steps. Each build is remembered where it was displaced last.
       - After a reboot what an accepted patch had superseded comes back if it was accepted before it was superseded. What was on trial

@@ -355,17 +355,17 @@ class Step:
     def check_foreign(self) -> None:
         """Nothing is done with patches of others without force_owner."""
         others = self.names_of_others()
+        kernel, own = self.walk.kernel, self.after.patches.get(self.run.name)
+        if not self.failed and own and f"enable {own.name}" in kernel.calls:
+            # Whose task enables a patch, has it from then on.
+            kernel.foreign.discard(own.instance or 0)
         for name, was in self.before.patches.items():
-            if was.instance not in self.foreign:
-                continue
-            if not self.failed and f"enable {name}" in self.walk.kernel.calls:
-                # Whose task enables a patch, has it from then on.
-                self.walk.kernel.foreign.discard(was.instance)
-            if name in others:
+            if was.instance not in self.foreign or name in others:
                 continue
             is_now = self.after.patches.get(name)
             same = is_now and (was.instance, was.enabled) == (is_now.instance, is_now.enabled)
-            may_enable = name == self.run.name and not was.enabled and self.run.state == State.ENABLED
+            is_wanted = self.run.state == State.REVERTED or (name, State.ENABLED) == (self.run.name, self.run.state)
+            may_enable = is_wanted and not was.enabled
             told = name in " ".join(self.result.get("not_restored", ()))
             demand(same or may_enable or told or self.run.force_owner, "foreign_touched", was, is_now)
 
