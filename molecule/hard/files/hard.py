@@ -141,8 +141,8 @@ def clean() -> None:
 
 @contextlib.contextmanager
 def beside(*scripts: str) -> t.Iterator[None]:
-    """Run these scripts meanwhile, each over and over again."""
-    argv = [["sh", "-c", f"while :; do {script}; done"] for script in scripts]
+    """Run these scripts meanwhile, each over and over again, and let the tasks have the processors before them."""
+    argv = [["nice", "sh", "-c", f"while :; do {script}; done"] for script in scripts]
     running = [
         subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         for one in argv
