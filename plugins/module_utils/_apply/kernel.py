@@ -24,11 +24,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import cpus, programs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog
 
 if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
         Function,
         Snapshot,
@@ -124,6 +125,10 @@ class Kernel:
         from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import read_conditions
 
         return read_conditions(self.files(), release, name, functions)
+
+    def ask_cpus(self) -> CpuAnswers:
+        """What the online CPUs answer to the question whether they schedule."""
+        return cpus.ask(self.files())
 
     def journal(self, line: str) -> None:
         """Leave a line in the host's log, where the administrators of the host look for it."""

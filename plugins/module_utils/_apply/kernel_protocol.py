@@ -13,6 +13,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from typing import Protocol
 
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
         Function,
         Snapshot,
@@ -84,6 +85,9 @@ class KernelProtocol(Protocol):
 
     def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
         """Read what preflight asks of the host about these functions."""
+
+    def ask_cpus(self) -> CpuAnswers:
+        """Ask every online CPU whether it schedules."""
 
     def journal(self, line: str) -> None:
         """Leave a line in the host's log."""

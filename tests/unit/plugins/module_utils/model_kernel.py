@@ -14,6 +14,7 @@ import struct
 import typing as t
 import zipfile
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -130,7 +131,7 @@ class ModelKernel:
     show another one; `shows_replace` is false for kernels older than 6.11. `forces_all` is true for kernels older than
     5.18. `before_call` has what happens on the host right before a call, `before_look` before the transition of a patch
     is looked at, once: the kernel's own doing, or somebody else's. `ends_after` has the seconds that a patch's
-    transition takes from then on.
+    transition takes from then on. `stuck_cpus` do not schedule; `questions` counts how often that was asked.
     """
 
     def __init__(
@@ -171,6 +172,8 @@ class ModelKernel:
         self.forces_all = False
         self.held: set[str] = set()
         self.before_call: dict[str, t.Callable[[], None]] = {}
+        self.stuck_cpus: tuple[int, ...] = ()
+        self.questions = 0
         self.before_look: dict[str, t.Callable[[], None]] = {}
         self.ends_after: dict[str, float] = {}
         self.fail_at: tuple[str, int] | None = None
@@ -206,6 +209,10 @@ class ModelKernel:
     def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
         symbols = {(function.object, function.name): (Symbol(0xFFFF0000, 64),) for function in functions}
         return dataclasses.replace(self.conditions_now, symbols=symbols)
+
+    def ask_cpus(self) -> CpuAnswers:
+        self.questions += 1
+        return CpuAnswers(self.stuck_cpus, seconds=10.0)
 
     def journal(self, line: str) -> None:
         self.journal_lines.append(line)
