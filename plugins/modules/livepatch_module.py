@@ -268,8 +268,10 @@ options:
         default: 10
   watch:
     description:
-      - How long the module watches the kernel's log and taint after the change, in seconds. An oops, a bug, a warning, a hung task or a
-        lockup rolls the patch back.
+      - How long the module watches the kernel's log, its taint and its counts of oopses and warnings after the change, in seconds. An oops, a
+        bug, a warning or a hung task rolls the patch back.
+      - After a lockup, an RCU stall or a panic nothing is rolled back, which could hang the host. The task fails with V(kernel_trouble) and
+        RV(reboot_required), and boots do not load the patch.
       - From V(0) to V(86400).
     type: float
     default: 0
@@ -402,7 +404,7 @@ reboot_required:
   description:
     - Whether only a reboot finishes the job. In check mode, whether only a reboot would.
     - V(true) if a finding or the cause says that nothing else helps. That is so for a kernel that loads and unloads no modules any more, an
-      ftrace that has failed, and a module without an exit function that is to go.
+      ftrace that has failed, a module without an exit function that is to go, and a CPU that has locked up.
     - V(true) also if a transition was forced, by this task or an earlier one, and as in RV(patch.reboot_required).
     - Other patches of the host do not count. RV(openeuler.livepatch.livepatch_facts#module:ansible_facts.ansible_livepatch.reboot_required) is
       about all of them.

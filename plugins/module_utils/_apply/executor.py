@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     UNTOLD,
     Failure,
+    HandsOff,
     Outcome,
     Prove,
     Stalled,
@@ -83,12 +84,16 @@ class Executor:
         self._force = Forced(earlier_force)
         self._steps = Steps(kernel, abi, patience, path_of, before_force, self._force)
         self._goal: Goal | None = None
+        self._hands_off: Finding | None = None
 
     def carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
         """Carry out the plan; if that fails, roll it back. `stored` are the files to load again what was unloaded."""
         outcome = self._carry_out(before, plan, stored, prove)
         others = self._goal.others if self._goal else ()
-        return replace(outcome, forced=tuple(self._force.names), pinned=tuple(self._force.pinned), others=others)
+        pinned = tuple(self._force.pinned)
+        return replace(
+            outcome, forced=tuple(self._force.names), pinned=pinned, others=others, hands_off=self._hands_off
+        )
 
     def _carry_out(self, before: Snapshot, plan: Plan, stored: Stored, prove: Prove) -> Outcome:
         done: list[Step] = []
@@ -134,8 +139,13 @@ class Executor:
         unreached = skipped if is_refused(failed) else skipped[1:]
         reached = _without_unreached(plan, before, unreached)
         overtaken = overtaken_by(before, self._kernel.snapshot(), plan, done, failed)
-        has_changed = Plan(tuple(done)).changes or not overtaken
-        rolled_back, not_restored = self.roll_back(before, reached, stored, plan) if has_changed else ((), ())
+        rolled_back: tuple[Step, ...] = ()
+        not_restored: tuple[str, ...] = ()
+        if isinstance(failed, HandsOff):
+            self._hands_off = failed.finding
+            not_restored = self._left(before, plan)
+        elif Plan(tuple(done)).changes or not overtaken:
+            rolled_back, not_restored = self.roll_back(before, reached, stored, plan)
         failure = Failure(
             attempted=failed.attempted,
             finding=failed.finding,
@@ -165,13 +175,18 @@ class Executor:
             trouble += self._carry_out_rollback(before, plan, stored, done)
         except StepFailed as failed:
             trouble.append(_failed_as_well(failed))
+            self._hands_off = failed.finding if isinstance(failed, HandsOff) else None
         finally:
             self._steps.patience = patience
+        return tuple(done), (*self._left(before, replace(about or plan, replaced=plan.replaced)), *trouble)
+
+    def _left(self, before: Snapshot, about: Plan) -> tuple[str, ...]:
+        """In what the host differs from the snapshot before now, as far as the plan is about it."""
         now = self._kernel.snapshot()
         if not now.is_known:
-            return tuple(done), (UNTOLD, *trouble)
-        self._goal = Goal(before, _settled(before, now), replace(about or plan, replaced=plan.replaced))
-        return tuple(done), tuple(self._goal.deviations(now) + trouble)
+            return (UNTOLD,)
+        self._goal = Goal(before, _settled(before, now), about)
+        return tuple(self._goal.deviations(now))
 
     def _carry_out_rollback(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
@@ -180,6 +195,8 @@ class Executor:
             for step in rollback_steps(before, observe(self._kernel), plan, stored):
                 try:
                     self._carry_out_all([step], done)
+                except HandsOff:
+                    raise
                 except StepFailed as failed:
                     trouble.append(_failed_as_well(failed))
                     self._turn_back(step, done)
@@ -199,6 +216,8 @@ class Executor:
         steps = settling(before, observe(self._kernel), plan, stored)
         try:
             self._carry_out_all(steps, done)
+        except HandsOff:
+            raise
         except StepFailed:
             moving = observe(self._kernel).in_transition
             if moving and moving.name in [step.patch for step in steps]:

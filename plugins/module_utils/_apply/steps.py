@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     FileChanged,
+    HandsOff,
     Stalled,
     StepFailed,
 )
@@ -53,6 +54,11 @@ some task (kernel/module.c)."""
 
 FORCE_SECONDS = 10.0
 """How long a forced transition may take to end: the kernel ends it at once."""
+
+
+_WITHOUT_PATCHES = (Action.WAIT, Action.LOAD_TARGET, Action.UNLOAD_TARGET)
+"""The steps that change no patch. openEuler's kernels stop all CPUs also to unload one, by
+klp_module_delete_safety_check() in kernel/livepatch/core.c, and those that enable what they load also to load it."""
 
 
 def file_changed(error: FileChanged) -> Finding:
@@ -108,6 +114,7 @@ class Steps:
         }
         try:
             self.moving.check(self._kernel, step)
+            self._check_cpus(step)
             return actions[step.action](step)
         except OSError as error:
             self._raise(step, error, self._kernel.log.new_lines())
@@ -115,6 +122,14 @@ class Steps:
             raise StepFailed(str(step), file_changed(error)) from error
         except FindingError as error:
             raise StepFailed(str(step), error.finding) from error
+
+    def _check_cpus(self, step: Step) -> None:
+        """Raise HandsOff if a step that changes a patch would wait for a CPU that does not schedule."""
+        if step.action in _WITHOUT_PATCHES:
+            return
+        refusal = self._kernel.ask_cpus().refusal
+        if refusal:
+            raise HandsOff(str(step), refusal)
 
     def _raise(self, step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
         number = error.errno or 0

@@ -24,7 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, trouble_refusal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import task_needs_reboot
@@ -81,6 +81,9 @@ class Assessment:
 
     def _make_plan(self, snapshot: Snapshot, books: Books) -> Plan:
         wanted = self.task.wanted
+        trouble = trouble_refusal(snapshot, books, wanted)
+        if trouble:
+            return Plan(refusals=(trouble,), about=wanted.name)
         if wanted.state == State.REVERTED:
             at_hand = self.catalog.displaced_at_hand(wanted.name)
             came_back = wanted.name in self.catalog.came_back

@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.steps import file_changed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     FileChanged,
@@ -18,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     StepFailed,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import displaced_after
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -109,6 +111,58 @@ def accept(files: Files, plan: Plan, catalog: Catalog) -> None:
             remedy="See that /var is writable and has room, then run the task again.",
         )
         raise StepFailed(attempted, cause, error.errno) from error
+
+
+def accept_again(files: Files, name: str, acceptance: Acceptance) -> list[Finding]:
+    """Let boots load this again. Returns a finding if that failed."""
+    try:
+        boot_store.restore(files, acceptance)
+    except OSError as error:
+        return [not_accepted(name, error)]
+    return []
+
+
+def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, loaded: LoadedPatch | None) -> list[Finding]:
+    """Let boots load what they did before the run, without the patch that the kernel got into trouble with.
+
+    What that had superseded comes back at boot. Another build of it that was accepted before is not the one on trial.
+    """
+    entries = [entry for entry in acceptance.accepted if entry.name == wanted.name and not entry.superseders]
+    is_another = loaded is not None and all(
+        entry.identity.compare_builds(loaded.identity) == "different" for entry in entries
+    )
+    if entries and not (is_another and wanted.state in (State.ENABLED, State.PRESENT)):
+        count = acceptance.unhealthy_boots
+        acceptance = replace(acceptance.without(wanted.name, restore=True), unhealthy_boots=count)
+    try:
+        boot_store.restore(files, acceptance)
+    except OSError as error:
+        return [
+            Finding(
+                reason="still_accepted",
+                seen=f"That {wanted.name} is not to be loaded at boot could not be written ({error.strerror}).",
+                remedy=f"Boot the host with livepatch=off on the kernel's command line, if {wanted.name} is accepted.",
+                severity=WARN,
+            )
+        ]
+    return []
+
+
+def note_trouble(files: Files, patch: LoadedPatch | None, trouble: str) -> list[Finding]:
+    """Note the trouble that the kernel got into with a patch; what is wrong if that cannot be noted."""
+    try:
+        if patch and trouble:
+            copies.note_trouble(files, patch, trouble)
+    except OSError as error:
+        return [
+            Finding(
+                reason="not_noted",
+                seen=f"That the kernel has had {trouble} could not be noted ({error.strerror}).",
+                remedy="Reboot the host before the task is run again: the next run may take the patch for proven.",
+                severity=WARN,
+            )
+        ]
+    return []
 
 
 def not_accepted(name: str, error: OSError) -> Finding:

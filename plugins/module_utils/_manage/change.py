@@ -36,6 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     FindingError,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import forbids_changes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 
@@ -66,7 +67,7 @@ def change(assessment: Assessment) -> Plain:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = recover(task, kernel)
             result = _carry_out(task, kernel, recovery)
-            if recovery.unproven and result.get("failed"):
+            if recovery.unproven and result.get("failed") and not forbids_changes(result):
                 result, recovery = _taken_back(task, kernel, recovery.unproven, result)
     except FindingError as error:
         return run.failed_before(error.finding)

@@ -158,6 +158,10 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     elif left.untouched:
         outcome = "it had not changed the kernel."
     else:
+        refusal = kernel.ask_cpus().refusal
+        if refusal:
+            # The note stays, so that the first run that may change the kernel rolls back.
+            raise FindingError(refusal)
         executor = Executor(
             kernel, before.abi, task.patience, catalog.paths.__getitem__, earlier_force=bool(note.forced)
         )

@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     with_notes,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import BUILD, OF_OTHER_KERNELS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CPU_STUCK, NOT_ASKED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -53,15 +54,16 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     accept,
+    accept_again,
     displaced_by_run,
     going_patches,
-    not_accepted,
     note_forces,
     note_proof,
+    note_trouble,
+    withdraw,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.covered import with_proofs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
@@ -89,6 +91,7 @@ class Transaction:
         self.plan = assessment.plan
         self._forced: list[str] = []
         self._taint: int | None = None
+        self._trouble = ""
         self.overtaken: tuple[str, ...] = ()
 
     def findings(self) -> list[Finding]:
@@ -100,7 +103,10 @@ class Transaction:
         functions = {function for patch in self.before.patches for function in patch.functions}
         functions.update(function for file in files for function in file.functions or ())
         conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
-        found = find(Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot))
+        cpus = self.kernel.ask_cpus() if self.before.privileged else NOT_ASKED
+        found = find(
+            Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot, cpus)
+        )
         probe = self.task.verification.probe if self._brings_effect else None
         found = allow([*found, *probed_beforehand(probe, self.kernel, self.task.check_mode)], self.task.ignore)
         is_misfit = any(finding.reason in OF_OTHER_KERNELS for finding in refusals(found))
@@ -163,17 +169,23 @@ class Transaction:
     def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
         """Record what is loaded, displaced, proven and accepted now. Returns what could not be recorded."""
         files = self.kernel.files()
-        notes = self._accept_again(files) if outcome.failure else []
+        notes: list[Finding] = []
+        if outcome.hands_off:
+            notes = withdraw(files, self.task.wanted, self.books.boot, outcome.after.patch(self.task.wanted.name))
+        elif outcome.failure and self.plan.acceptance is not None:
+            notes = accept_again(files, self.task.wanted.name, self.books.boot)
         if not outcome.after.is_known:
             # The note stays as well: the next run that can read the host finds out what this one has left.
             return [*notes, *_as_warnings(outcome.after), COPIES_STAY]
         not_restored = outcome.failure.not_restored if outcome.failure else ()
+        rolled_back = outcome.failure.rolled_back if outcome.failure else None
         lost = bool(not_restored and gone_patches(self.before, outcome.reached, outcome.after))
         notes += self.catalog.update(
             outcome.reached,
             self.before,
             outcome.after,
-            rolled_back=outcome.failure.rolled_back if outcome.failure else None,
+            # Where nothing is rolled back, what was displaced stays so.
+            rolled_back=None if outcome.hands_off and not rolled_back else rolled_back,
             displaced=displaced_by_run(
                 self.task.wanted, self.before, self.plan, outcome.after, self.catalog, going_patches(outcome)
             ),
@@ -185,8 +197,12 @@ class Transaction:
         if self._proves and not outcome.failure:
             wanted = outcome.after.patch(self.task.wanted.name)
             notes += note_proof(files, wanted, outcome.stalled is None, self._taint, self._brings_effect)
-        notes += note_forces(files, self._forced, outcome.after, outcome.failure.rolled_back if outcome.failure else ())
-        journal.remove_note(files)
+        if outcome.hands_off:
+            notes += note_trouble(files, outcome.after.patch(self.task.wanted.name), self._trouble)
+        notes += note_forces(files, self._forced, outcome.after, rolled_back or ())
+        if not (outcome.hands_off and outcome.hands_off.reason == CPU_STUCK):
+            # What stopped half way stays noted: the next run that may touch the kernel rolls it back.
+            journal.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
             boot_store.prune(files, boot_store.read(files))
@@ -196,6 +212,8 @@ class Transaction:
         """The result, and the line in the host's log."""
         after, books = outcome.after, self.books
         notes = [*notes, *notes_of(outcome)]
+        if outcome.failure and outcome.hands_off and outcome.hands_off != outcome.failure.finding:
+            notes.append(replace(outcome.hands_off, severity=WARN))
         if self.plan.loads or self.plan.boot or outcome.failure:
             last, books = observe(self.kernel)
             # What the proof has seen a moment ago is known, also where the last look fails.
@@ -274,6 +292,7 @@ class Transaction:
             return proofs
 
         outcome = executor.carry_out(self.before, self.plan, self.catalog.stored, prove_and_keep)
+        self._trouble = prover.trouble
         after = self.books.identify(outcome.after)
         return replace(outcome, after=after, skipped=self._assessment.steps_left(after) if outcome.stalled else ())
 
@@ -282,15 +301,6 @@ class Transaction:
         self._forced.append(name)
         with contextlib.suppress(OSError):
             journal.write_note(self.kernel.files(), self._note())
-
-    def _accept_again(self, files: Files) -> list[Finding]:
-        """Accept again what was accepted before. Returns a finding if that failed."""
-        try:
-            if self.plan.acceptance is not None:
-                boot_store.restore(files, self.books.boot)
-        except OSError as error:
-            return [not_accepted(self.task.wanted.name, error)]
-        return []
 
     def _note(self) -> journal.Note:
         return journal.Note(
@@ -311,6 +321,7 @@ class Transaction:
         """The failed result of a run that has not begun, because of something outside of the kernel."""
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
         result = {**self._assessment.result(self.before, self.books, ()), "actions": []}
+        result["reboot_required"] = result["reboot_required"] or finding.only_reboot
         return failed(result, Failure(attempted, finding, number))
 
 

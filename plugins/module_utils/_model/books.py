@@ -30,8 +30,9 @@ class StoredCopy:
     None if another version of this collection wrote that in another way. `displaced` is what the patch took the place
     of. `proven` is false from when the patch was enabled until its effect was proven, if the run that enabled it could
     not do that. `forced` says whether it was enabled or disabled by force, None if that is not known. `taint` is the
-    kernel's when the effect was proven, None if that is not known. `came_back` says that a revert has brought this
-    build back, in the place of a newer one of the same name.
+    kernel's when the effect was proven, None if that is not known. `trouble` names the trouble for which the run that
+    enabled it has left the kernel alone, as a lockup; until the next boot no run proves it. `came_back` says that a
+    revert has brought this build back, in the place of a newer one of the same name.
     """
 
     path: str
@@ -42,6 +43,7 @@ class StoredCopy:
     proven: bool = True
     forced: bool | None = None
     taint: int | None = None
+    trouble: str = ""
     came_back: bool = False
 
 

@@ -157,6 +157,11 @@ REASONS = {
         "The task runs as root and may not load or unload modules (`CAP_SYS_MODULE`), as in a container.",
         "Run the task on the host itself.",
     ),
+    "cpu_stuck": Reason(
+        REFUSE,
+        "A CPU runs nothing, so that a change of a live patch could hang the host; or some CPU could not be asked.",
+        "Drain and reboot the host; after a warning, look for lockups in the kernel's log.",
+    ),
     "modules_disabled": Reason(
         REFUSE,
         "The kernel neither loads nor unloads modules until it is booted again.",

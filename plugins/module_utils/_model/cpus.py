@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 
 CPU_STUCK = "cpu_stuck"
 
@@ -44,19 +44,12 @@ class CpuAnswers:
         )
 
     @property
-    def doubt(self) -> Finding | None:
-        """The warning about CPUs that could not be asked; None if all were."""
-        if not (self.unknown or self.problem):
-            return None
+    def doubt(self) -> str:
+        """Which CPUs could not be asked, as a sentence; empty if all were."""
+        if self.problem or not self.unknown:
+            return self.problem
         said = [f"{_names(numbers)} ({why})" for why, numbers in _by_reason(self.unknown).items()]
-        seen = self.problem or f"Whether these CPUs schedule cannot be told: {', '.join(said)}."
-        return Finding(
-            reason=CPU_STUCK,
-            seen=seen,
-            remedy="Look for lockups in the kernel's log.",
-            why="A change of a live patch waits for every CPU.",
-            severity=WARN,
-        )
+        return f"Whether these CPUs schedule cannot be told: {', '.join(said)}."
 
 
 NOT_ASKED = CpuAnswers()

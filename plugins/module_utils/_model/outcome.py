@@ -76,6 +76,10 @@ class StepFailed(Exception):
         self.stalling_tasks = stalling_tasks
 
 
+class HandsOff(StepFailed):
+    """The kernel must not be changed any more before the host is rebooted: nothing is rolled back either."""
+
+
 class Overtaken(StepFailed):
     """What a step relies on is not so any more. Nothing was done about it."""
 
@@ -97,6 +101,7 @@ class Outcome:
     whose modules stay loaded for that reason. `reached` is the plan without new patches that it did not get to load,
     `done` are the steps that have changed something. `skipped` are those that a stalled run leaves to the next one.
     `others` are sentences about patches that the plan is not about, and that somebody else has changed meanwhile.
+    `hands_off` says why the kernel must not be changed any more before the host is rebooted, if that is so.
     """
 
     after: Snapshot
@@ -109,6 +114,7 @@ class Outcome:
     pinned: tuple[str, ...] = ()
     skipped: tuple[Step, ...] = ()
     others: tuple[str, ...] = ()
+    hands_off: Finding | None = None
 
     @property
     def overtaken(self) -> tuple[str, ...]:

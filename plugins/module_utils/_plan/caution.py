@@ -12,12 +12,14 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     SERIOUS_TAINTS,
     LoadedPatch,
     Snapshot,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import KERNEL_TROUBLE, reboot_remedy
 
 
 def trouble_since(copy: StoredCopy | None, taint: int | None) -> list[str] | None:
@@ -25,12 +27,13 @@ def trouble_since(copy: StoredCopy | None, taint: int | None) -> list[str] | Non
 
     The kernel does not say when a bit of its taint was set: without a record nobody knows whether it was before.
     """
+    noted = [copy.trouble] if copy and copy.trouble else []
     if taint is None:
-        return None
+        return noted or None
     serious = taint & SERIOUS_TAINTS
     if serious and (copy is None or copy.taint is None):
-        return None
-    return troubles(serious & ~(copy.taint or 0)) if copy else []
+        return noted or None
+    return list(dict.fromkeys([*noted, *troubles(serious & ~(copy.taint or 0))])) if copy else []
 
 
 def is_forced(patch: LoadedPatch, books: Books) -> bool | None:
@@ -75,6 +78,21 @@ def cautions(snapshot: Snapshot, books: Books, name: str, told: t.Container[str]
     else:
         return found
     return [*found, Finding(reason="trouble_since", seen=seen, remedy=TROUBLE_REMEDY, severity=WARN)]
+
+
+def trouble_refusal(snapshot: Snapshot, books: Books, wanted: Wanted) -> Finding | None:
+    """The refusal to enable, prove or accept a patch with which the kernel got into trouble since it was loaded."""
+    patch = snapshot.patch(wanted.name)
+    copy = books.copy_of(patch) if patch else None
+    if wanted.state not in (State.ENABLED, State.PRESENT) or not (copy and copy.trouble):
+        return None
+    return Finding(
+        reason=KERNEL_TROUBLE,
+        seen=f"The kernel has had {copy.trouble} since {wanted.name} was enabled.",
+        remedy=reboot_remedy(wanted.name),
+        why="Its effect is not proven, and it is not accepted, before the host is booted again.",
+        only_reboot=True,
+    )
 
 
 TROUBLE_REMEDY = "Look at the kernel's log; do not use this patch further before it is understood."

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import NOT_ASKED, CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
@@ -29,6 +30,7 @@ class Circumstances:
     steps: tuple[Step, ...]
     load_targets: bool = False
     boot: Acceptance = NOTHING_ACCEPTED
+    cpus: CpuAnswers = NOT_ASKED
 
     @property
     def files(self) -> tuple[PatchFile, ...]:

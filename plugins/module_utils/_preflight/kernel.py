@@ -29,6 +29,21 @@ def no_capability(circumstances: Circumstances) -> t.Iterator[Finding]:
         )
 
 
+@check("cpu_stuck")
+def cpu_stuck(circumstances: Circumstances) -> t.Iterator[Finding]:
+    cpus = circumstances.cpus
+    if cpus.refusal:
+        yield cpus.refusal
+    if cpus.doubt:
+        yield Finding(
+            reason="cpu_stuck",
+            seen=cpus.doubt,
+            remedy="Look for lockups in the kernel's log.",
+            why="A change of a live patch waits for every CPU.",
+            severity=WARN,
+        )
+
+
 @check("modules_disabled")
 def modules_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
     if circumstances.conditions.modules_disabled and _moves_modules(circumstances):

@@ -64,6 +64,7 @@ def read(files: Files, name: str) -> Reading[StoredCopy]:
             proven=data.get("proven", True),
             forced=data.get("forced"),
             taint=data.get("taint"),
+            trouble=str(data.get("trouble") or ""),
             came_back=data.get("came_back", False),
         )
     except (ValueError, KeyError, TypeError):
@@ -158,7 +159,13 @@ def note(
     earlier = read(files, patch.name)
     copy = StoredCopy(copy_path(patch.name, file.sha256), file.sha256, patch.instance, file, tuple(displaced), proven)
     if isinstance(earlier, StoredCopy) and earlier.instance == patch.instance:
-        copy = replace(copy, forced=earlier.forced, taint=earlier.taint, came_back=earlier.came_back)
+        copy = replace(
+            copy,
+            forced=earlier.forced,
+            taint=earlier.taint,
+            trouble=earlier.trouble,
+            came_back=earlier.came_back,
+        )
     elif not isinstance(earlier, Unreadable):
         copy = replace(copy, forced=forced, came_back=came_back)
     _write(files, patch.name, copy)
@@ -184,6 +191,11 @@ def _taint(copy: StoredCopy, taint: int | None, is_first: bool) -> int | None:
     return taint if is_first or copy.taint is None else copy.taint
 
 
+def note_trouble(files: Files, patch: LoadedPatch, trouble: str) -> None:
+    """Record the trouble that the kernel got into with this patch, if there is a record of it. Raises OSError."""
+    _update(files, patch, lambda copy: replace(copy, proven=False, trouble=trouble))
+
+
 def note_force(files: Files, patch: LoadedPatch) -> None:
     """Record that a transition of this patch was forced, if there is a record of the patch. Raises OSError."""
     _update(files, patch, lambda copy: replace(copy, forced=True))
@@ -206,6 +218,7 @@ def _write(files: Files, name: str, copy: StoredCopy) -> None:
         "proven": copy.proven,
         "forced": copy.forced,
         "taint": copy.taint,
+        "trouble": copy.trouble,
         "came_back": copy.came_back,
     }
     durable.write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())

@@ -8,19 +8,17 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof, StepFailed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import HandsOff, Proof, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Probe, Verification
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    SERIOUS_TAINTS,
-    Snapshot,
-    troubles,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import trouble
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import KERNEL_TROUBLE, reboot_remedy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text_proof import prove_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.trouble import Counts, find
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
@@ -46,7 +44,14 @@ class Prover:
         self._before = before
         self._verification = verification
         self._since = since
+        self._counts_before = replace(self._read_counts(), taint=before.taint)
         self._taint: int | None = None
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """The trouble for which the kernel must be left alone; empty if there is none."""
+        return self._trouble
 
     @property
     def taint(self) -> int | None:
@@ -69,7 +74,7 @@ class Prover:
             # The kernel overwrites its log: what nobody has read in time is lost.
             self._kernel.sleep(min(left, LOG_SECONDS))
             left -= LOG_SECONDS
-            self._kernel.log.new_lines()
+            self._check_trouble()
         self._check_trouble()
         if prove_state and (self._verification.watch or self._verification.probe):
             prove_state()
@@ -89,22 +94,41 @@ class Prover:
         """Raise StepFailed if log or taint show trouble that is new since the run began."""
         log = self._kernel.log
         log.new_lines()
-        lines = trouble.trouble(log.lines, self._verification.warnings)
-        first = log.lines.index(lines[0]) if lines else 0
-        self._taint = known(self._kernel.files().number("/proc/sys/kernel/tainted"))
-        new = (self._taint or 0) & ~(self._before.taint or 0)
-        taints = troubles(new if self._verification.warnings else new & SERIOUS_TAINTS)
-        if lines or taints:
-            seen = f"its log says: {lines[0]}" if lines else f"its taint shows {' and '.join(taints)}"
-            raise StepFailed(
-                "prove the result",
-                Finding(
-                    reason="kernel_trouble",
-                    seen=f"The kernel got into trouble after {self._since}; {seen}.",
-                    remedy="Do not use this patch before that is understood; consider a reboot of the host.",
-                ),
-                log=tuple(log.lines[first:]),
-            )
+        now = self._read_counts()
+        self._taint = now.taint
+        asked = (log.lines, self._counts_before, now, self._verification.warnings, self._is_kernel_thread)
+        found = find(*asked)
+        if not found:
+            return
+        says = f"its log says: {found.lines[0]}" if found.lines else f"its taint shows {' and '.join(found.taints)}"
+        seen = f"The kernel got into trouble after {self._since}; {says.rstrip('.')}."
+        lines = found.lines or tuple(log.lines)
+        self._trouble = found.grave
+        if found.grave:
+            raise HandsOff("prove the result", _leave_alone(self._name, seen, found.grave), log=lines)
+        raise StepFailed(
+            "prove the result",
+            Finding(
+                reason=KERNEL_TROUBLE,
+                seen=seen,
+                remedy="Do not use this patch before that is understood; consider a reboot of the host.",
+            ),
+            log=lines,
+        )
+
+    def _is_kernel_thread(self, pid: str) -> bool:
+        """Whether the task is the kernel's own: a child of kthreadd, which is process 2 (proc(5))."""
+        stat = known(self._kernel.files().text(f"/proc/{pid}/stat")) or ""
+        return stat.rpartition(")")[2].split()[1:2] == ["2"]
+
+    def _read_counts(self) -> Counts:
+        """What tells of trouble now. Before Linux 6.2 the kernel counts neither oopses nor warnings."""
+        files = self._kernel.files()
+        return Counts(
+            known(files.number("/proc/sys/kernel/tainted")),
+            known(files.number("/sys/kernel/oops_count")),
+            known(files.number("/sys/kernel/warn_count")),
+        )
 
     def _probe(self, probe: Probe, after: Snapshot) -> Proof:
         earlier = self._before.patch(self._name)
@@ -128,3 +152,13 @@ class Prover:
                 remedy=raise_it if is_covered else "Check the patch and the probe.",
             ),
         )
+
+
+def _leave_alone(name: str, seen: str, grave: str) -> Finding:
+    return Finding(
+        reason=KERNEL_TROUBLE,
+        seen=seen,
+        remedy=reboot_remedy(name),
+        why=f"After {grave} nothing is rolled back: that can wait for ever, and hang the whole host.",
+        only_reboot=True,
+    )

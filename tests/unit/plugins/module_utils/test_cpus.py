@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CPU_STUCK, CpuAnswers
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, WARN
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import cpus
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
@@ -86,7 +86,7 @@ def is_gone(pid: int) -> bool:
 
 def test_cpus_that_all_schedule(host: Host) -> None:
     answers = host.ask()
-    assert (answers.stuck, answers.unknown, answers.refusal, answers.doubt) == ((), {}, None, None)
+    assert (answers.stuck, answers.unknown, answers.refusal, answers.doubt) == ((), {}, None, "")
     assert len(host.children) == 4
     assert all(map(is_gone, host.children))
 
@@ -96,7 +96,7 @@ def test_a_cpu_that_is_stuck(host: Host) -> None:
     begun = time.monotonic()
     answers = host.ask()
     assert time.monotonic() - begun < SOON + cpus.REAP_SECONDS + 2
-    assert (answers.stuck, answers.unknown, answers.doubt) == ((1, 3), {}, None)
+    assert (answers.stuck, answers.unknown, answers.doubt) == ((1, 3), {}, "")
     refusal = answers.refusal
     assert refusal is not None
     assert (refusal.reason, refusal.severity, refusal.only_reboot) == (CPU_STUCK, REFUSE, True)
@@ -108,9 +108,7 @@ def test_a_cpu_that_a_cpuset_withholds_is_not_stuck(host: Host) -> None:
     host.withheld = {2}
     answers = host.ask()
     assert (answers.stuck, answers.unknown, answers.refusal) == ((), {2: cpus.WITHHELD}, None)
-    assert answers.doubt is not None
-    assert (answers.doubt.reason, answers.doubt.severity) == (CPU_STUCK, WARN)
-    assert "CPU 2 (withheld from this process, as by a cpuset)" in answers.doubt.seen
+    assert "CPU 2 (withheld from this process, as by a cpuset)" in answers.doubt
 
 
 def test_without_a_real_time_policy_an_answer_still_counts_and_silence_does_not(host: Host) -> None:
@@ -153,9 +151,7 @@ def test_a_host_that_starts_no_process(host: Host, monkeypatch: pytest.MonkeyPat
     answers = host.ask()
     assert (answers.stuck, set(answers.unknown.values())) == ((), {cpus.NOT_BEGUN})
     monkeypatch.setattr(os, "pipe", refuse)
-    doubt = host.ask().doubt
-    assert doubt is not None
-    assert doubt.seen.startswith("The CPUs cannot be asked whether they schedule: Resource temporarily")
+    assert host.ask().doubt.startswith("The CPUs cannot be asked whether they schedule: Resource temporarily")
 
 
 @pytest.mark.parametrize("online", [None, "", "0-", "x", "1,,2", "0-99999", "3-1"])

@@ -131,7 +131,7 @@ PARSERS = {
     "enabled_functions": ([TRACED], parse_traced),
     "keys": ([KEYS], parse_signers),
     "kernel log records": ([RECORD], kmsg.parse_record),
-    "trouble in the log": ([LOG], lambda text: trouble.trouble(text.splitlines())),
+    "trouble in the log": ([LOG], lambda text: trouble.find(text.splitlines(), trouble.Counts(), trouble.Counts())),
     "causes": (
         [LOG],
         lambda text: [explain.explain(row.operation or "load", row.number or 0, [text]) for row in explain.ROWS],
