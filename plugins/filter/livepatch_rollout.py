@@ -48,9 +48,10 @@ def effect(host: Data, read: Data, patch_name: str) -> str:
     return hosts.effect(hosts.read_host(host), read_result(read), patch_name)
 
 
-def fail(host: Data, task: str, result: Data) -> Data:
-    """The host after a test of its patch has failed."""
-    return hosts.host_data(hosts.fail(hosts.read_host(host), task, read_result(result)))
+def fail(host: Data, task: str, result: Data, read: Data, patch_name: str) -> Data:
+    """The host after a test of its patch has failed, `read` being the facts that were read last."""
+    failed = hosts.fail(hosts.read_host(host), task, read_result(result), read_result(read), patch_name)
+    return hosts.host_data(failed)
 
 
 def settle(host: Data, rollback: Data, is_check_mode: bool) -> Data:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import GRAVE, forbids_changes
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import (
     NO_BUILD,
     UNKNOWN_BUILD,
@@ -99,8 +100,8 @@ class Host:
     `is_due` says that the patch is still to be applied or proven, `is_on_trial` that it has not passed its tests yet.
     `flaw` is a sentence about why the patch was not effective before. `problem` is one about why the host has failed,
     `not_rolled_back` about why it could not be rolled back, `shortfall` about why it ends without the patch.
-    `reboot_required` says that only a reboot finishes what livepatch_module was to do there. `fix` is that of the
-    release.
+    `reboot_required` says that only a reboot finishes what livepatch_module was to do there, `is_untouchable` that the
+    kernel must not be changed any more, not even to roll back. `fix` is that of the release.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Host:
     kernel_build_id: str | None = None
     build: Identity = NO_BUILD
     parameters: dict[str, t.Any] | None = field(default=None, hash=False)
+    is_untouchable: bool = False
 
     @property
     def is_needless(self) -> bool:
@@ -218,6 +220,8 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
         host = replace(host, baseline=_marked_baseline(mark_read) or host.baseline, build=_build(host, prediction))
     except DataError as error:
         return host if host.problem else replace(host, status=Status.FAILED, problem=str(error))
+    if host.is_on_trial:
+        host = _with_kernel(host, prediction)
     flaw = host.flaw or _unknown_build(prediction)
     if host.status is Status.HAS_FILE and not (host.is_due or host.is_on_trial) and flaw:
         return replace(host, status=Status.FAILED, problem=flaw)
@@ -251,7 +255,7 @@ def mark(host: Host, marking: Result) -> Host:
 
 def apply(host: Host, applied: Result) -> Host:
     """The host after the patch was applied."""
-    host = _with_reboot(host, applied)
+    host = _with_kernel(_with_reboot(host, applied), applied)
     flaw = applied.why if applied.is_bad else _unknown_build(applied)
     return replace(host, problem=flaw) if flaw else host
 
@@ -296,14 +300,22 @@ def _flaw(facts: _Facts) -> str:
     return f"The kernel has had {' and '.join(facts.trouble_since)} since." if facts.trouble_since else ""
 
 
-def fail(host: Host, task: str, result: Result) -> Host:
-    """The host after a test of its patch has failed."""
-    return replace(host, problem=f"{task}: {result.why}")
+def fail(host: Host, task: str, result: Result, read: Result, patch_name: str) -> Host:
+    """The host after a test of its patch has failed, `read` being the facts that were read last."""
+    try:
+        facts = _read_facts(read, patch_name)
+        new = {*facts.baseline.trouble, *(facts.trouble_since or ())}.difference(host.baseline.trouble)
+    except DataError:
+        new = set()
+    is_untouchable = host.is_untouchable or not new.isdisjoint(GRAVE)
+    return replace(host, problem=f"{task}: {result.why}", is_untouchable=is_untouchable)
 
 
 def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
     """The host after its rollback, or without one, with the status that it has at the end of the wave."""
-    host = _with_reboot(host, rollback)
+    host = _with_kernel(_with_reboot(host, rollback), rollback)
+    if rollback.is_skipped and host.is_untouchable and host.is_on_trial:
+        return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=_LEFT_ALONE, reboot_required=True)
     if rollback.is_bad:
         return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=rollback.why)
     if rollback.is_changed:
@@ -326,6 +338,16 @@ def accept(host: Host, acceptance: Result) -> Host:
 def _with_reboot(host: Host, result: Result) -> Host:
     """The host, with the reboot that livepatch_module says it needs."""
     return replace(host, reboot_required=host.reboot_required or result.content.get("reboot_required") is True)
+
+
+_LEFT_ALONE = (
+    "To change its kernel now could hang it. Drain and reboot it; the patch is on trial, a reboot takes it out."
+)
+
+
+def _with_kernel(host: Host, result: Result) -> Host:
+    """The host, with what livepatch_module says of whether its kernel may still be changed."""
+    return replace(host, is_untouchable=host.is_untouchable or forbids_changes(result.content))
 
 
 @dataclass(frozen=True)

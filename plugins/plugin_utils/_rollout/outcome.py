@@ -138,7 +138,8 @@ def conclude(rollout: Rollout, wave: Wave) -> Outcome:
     """The end of a wave: whether the rollout stops, which of its hosts are failed for it, and the totals."""
     stop = _stop(rollout, wave)
     is_last = not rollout.following
-    batch = _with_shortfalls(rollout, wave.must_stop, stop)
+    hosts_have_failed = wave.must_stop or any(host.is_untouchable for host in rollout.batch)
+    batch = _with_shortfalls(rollout, hosts_have_failed, stop)
     now = {**rollout.begun, **{host.name: host for host in batch}}
     totals = count(rollout.names, now)
     # Check mode stops nowhere, and its last wave lists the hosts of all.
@@ -202,8 +203,9 @@ def totals_line(fix: str, totals: Mapping[str, int], is_check_mode: bool) -> str
 
 
 def _stop(rollout: Rollout, wave: Wave) -> str:
-    if wave.must_stop:
-        return stop_sentence(rollout.fix, wave, rollout.limit, rollout.is_check_mode)
+    untouchable = [host.name for host in rollout.batch if host.is_untouchable]
+    if wave.must_stop or untouchable:
+        return stop_sentence(rollout.fix, wave, rollout.limit, rollout.is_check_mode, untouchable)
     if not rollout.stops_on_empty_wave or any(host.has_passed for host in rollout.batch):
         return ""
     if any(name not in rollout.needless for name in rollout.following):
@@ -217,14 +219,14 @@ def _stop(rollout: Rollout, wave: Wave) -> str:
     return _NOBODY_AT_ALL_CHECKED if rollout.is_check_mode else _NOBODY_AT_ALL
 
 
-def _with_shortfalls(rollout: Rollout, too_many_failed: bool, stop: str) -> tuple[Host, ...]:
-    return tuple(replace(host, shortfall=_shortfall(host, too_many_failed, stop)) for host in rollout.batch)
+def _with_shortfalls(rollout: Rollout, hosts_have_failed: bool, stop: str) -> tuple[Host, ...]:
+    return tuple(replace(host, shortfall=_shortfall(host, hosts_have_failed, stop)) for host in rollout.batch)
 
 
-def _shortfall(host: Host, too_many_failed: bool, stop: str) -> str:
+def _shortfall(host: Host, hosts_have_failed: bool, stop: str) -> str:
     if host.problem or not stop:
         return host.problem
-    if too_many_failed and host.status in _WELL:
+    if hosts_have_failed and host.status in _WELL:
         return ""
     return stop
 

@@ -39,10 +39,15 @@ def read_wave(data: Mapping[str, t.Any]) -> Wave:
 
 
 def judge(hosts: Sequence[Host], max_fail_percentage: float) -> Wave:
-    """Judge a wave: the rollout stops if more than this percentage of its hosts have failed."""
+    """Judge a wave: the rollout stops if more than this percentage of its hosts have failed.
+
+    It stops for one host whose kernel must not be changed any more, too. That one is not rolled back.
+    """
     failed = tuple(host.name for host in hosts if host.problem)
-    must_stop = len(failed) * 100 > max_fail_percentage * len(hosts)
-    to_roll_back = tuple(host.name for host in hosts if host.is_on_trial and (must_stop or host.problem))
+    untouchable = tuple(host.name for host in hosts if host.is_untouchable)
+    must_stop = bool(untouchable) or len(failed) * 100 > max_fail_percentage * len(hosts)
+    on_trial = (host for host in hosts if host.is_on_trial and host.name not in untouchable)
+    to_roll_back = tuple(host.name for host in on_trial if must_stop or host.problem)
     return Wave(len(hosts), must_stop, failed, to_roll_back)
 
 
@@ -59,8 +64,10 @@ def _line(host: Host) -> str:
     return f"{line.rstrip('.')}. A reboot is required." if host.reboot_required else line
 
 
-def stop_sentence(fix: str, wave: Wave, limit: str, is_check_mode: bool) -> str:
-    """Why the rollout of a fix stops, or would stop, since too many hosts of a wave have failed."""
+def stop_sentence(fix: str, wave: Wave, limit: str, is_check_mode: bool, untouchable: Sequence[str] = ()) -> str:
+    """Why the rollout of a fix stops, or would stop: too many hosts of a wave have failed, or one is `untouchable`."""
     stops = "would stop here" if is_check_mode else "has stopped"
+    if untouchable:
+        return f"The rollout of {fix} {stops}: the kernel must not be changed any more on {', '.join(untouchable)}."
     count = f"{len(wave.failed)} of the {wave.size} hosts of this wave did not pass"
     return f"The rollout of {fix} {stops}: {count} (livepatch_rollout_max_fail_percentage is {limit})."

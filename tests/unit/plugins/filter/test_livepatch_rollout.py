@@ -63,7 +63,7 @@ END: dict[str, t.Any] = {
 
 
 def test_a_wave_that_stops(host: dict[str, t.Any]) -> None:
-    failed = rollout(host, "fail", "Check the gate url", {"failed": True, "msg": "It is 503."})
+    failed = rollout(host, "fail", "Check the gate url", {"failed": True, "msg": "It is 503."}, {}, "fix_1")
     wave = rollout([host, failed], "judge", "49.5")
     assert wave == {"size": 2, "must_stop": True, "failed": ["h"], "to_roll_back": []}
     concluded = rollout([failed], "conclude", RELEASE, wave, **END)

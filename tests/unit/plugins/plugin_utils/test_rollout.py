@@ -312,7 +312,80 @@ def test_a_reboot_that_the_module_asks_for_is_noted(result_of: dict[str, t.Any])
 
 
 def test_a_test_that_fails_is_named() -> None:
-    assert hosts.fail(TRIAL, "Check the gate url", result(SILENT)).problem == "Check the gate url: It failed."
+    failed = hosts.fail(TRIAL, "Check the gate url", result(SILENT), result(facts(patch())), "fix_1")
+    assert (failed.problem, failed.is_untouchable) == ("Check the gate url: It failed.", False)
+
+
+LEAVE_ALONE = {**FAILED, "reason": "kernel_trouble", "reboot_required": True}
+
+
+@pytest.mark.parametrize(
+    ("applied", "expected"),
+    [
+        (LEAVE_ALONE, True),
+        ({**LEAVE_ALONE, "reason": "cpu_stuck"}, True),
+        ({**LEAVE_ALONE, "reason": "probe_failed", "findings": [{"reason": "cpu_stuck"}]}, True),
+        # An oops is rolled back, and so is what needs a reboot for another reason.
+        ({**LEAVE_ALONE, "reboot_required": False}, False),
+        ({**LEAVE_ALONE, "reason": "probe_failed"}, False),
+        ({**LEAVE_ALONE, "failed": False}, False),
+        ({**LEAVE_ALONE, "reason": "probe_failed", "findings": "cpu_stuck"}, False),
+    ],
+)
+def test_a_kernel_that_must_not_be_changed_stops_the_rollout_and_is_not_rolled_back(
+    applied: dict[str, t.Any], expected: bool
+) -> None:
+    host = hosts.apply(TRIAL, result(applied))
+    assert host.is_untouchable is expected
+    others = [replace(TRIAL, name=f"o{place}") for place in range(9)]
+    wave = waves.judge([host, *others], 50)
+    assert wave.must_stop is expected
+    assert wave.to_roll_back == (
+        tuple(other.name for other in others) if expected else (("h",) if host.problem else ())
+    )
+    settled = hosts.settle(host, result(SKIPPED if expected else CHANGED), False)
+    assert (settled.status is Status.NOT_ROLLED_BACK, settled.is_decided) == (expected, not expected)
+    if expected:
+        assert "Drain and reboot it; the patch is on trial, a reboot takes it out." in settled.not_rolled_back
+        assert settled.reboot_required
+        rollout = outcome.Rollout("Fix 1", "50", ("h", "o"), (settled,))
+        assert outcome.conclude(rollout, wave).stop == (
+            "The rollout of Fix 1 has stopped: the kernel must not be changed any more on h."
+        )
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (facts(patch(), trouble=["a warning"]), False),
+        (facts(patch(), trouble=["a soft lockup"]), True),
+        (facts(patch(trouble_since=["an RCU stall"])), True),
+        (facts(patch(trouble_since=["an oops"]), trouble=["an oops"]), False),
+        ({}, False),
+    ],
+)
+def test_a_lockup_while_the_wave_soaks_is_not_rolled_back(read: dict[str, t.Any], expected: bool) -> None:
+    assert hosts.fail(TRIAL, "Check", result(SILENT), result(read), "fix_1").is_untouchable is expected
+    had_it = replace(TRIAL, baseline=Baseline(False, ("a soft lockup", "an RCU stall")))
+    assert not hosts.fail(had_it, "Check", result(SILENT), result(read), "fix_1").is_untouchable
+
+
+def test_a_rollback_that_the_module_refuses_for_the_kernel_stops_the_rollout() -> None:
+    """No more hosts have failed than may: the next wave would go on."""
+    host = hosts.settle(replace(TRIAL, problem="It broke."), result({**LEAVE_ALONE, "reason": "cpu_stuck"}), False)
+    assert (host.status, host.is_untouchable) == (Status.NOT_ROLLED_BACK, True)
+    other = replace(READY, name="o", status=Status.ENABLED)
+    ended = outcome.conclude(outcome.Rollout("Fix 1", "50", ("h", "o", "l"), (host, other)), PASSES)
+    assert ended.stop.endswith("the kernel must not be changed any more on h.")
+    assert [one.shortfall for one in ended.hosts] == ["It broke.", ""]
+
+
+def test_an_interrupted_trial_on_such_a_kernel_is_left_alone_too() -> None:
+    marked_as = result({"stat": {"exists": True}})
+    nothing = result(SKIPPED)
+    assert hosts.check(READY, marked_as, nothing, result(LEAVE_ALONE)).is_untouchable
+    # Where nothing is on trial, the host refuses the patch like any other.
+    assert not hosts.check(READY, nothing, nothing, result(LEAVE_ALONE)).is_untouchable
 
 
 @pytest.mark.parametrize(
