@@ -9,6 +9,7 @@
  * ABI. SILENT is for a function that takes nothing and returns 0; patches that are never enabled may name any function.
  * DEADLY panics when it is loaded, in the load hook if there are hooks, while kernel.panic is 1; it hangs while that is 2.
  * While its parameter sits is true, whoever calls the first function of one with SITS sleeps in it.
+ * Whoever calls that of one with SPINS under the name lp_spins locks up a CPU in it until the parameter spins is false.
  * REFUSES does not let itself be loaded, SLOW takes seconds for it, PERMANENT has no exit function.
  */
 
@@ -18,7 +19,10 @@
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/panic.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
 
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
@@ -29,8 +33,26 @@ module_param(sits, bool, 0644);
 MODULE_PARM_DESC(sits, "keep its callers in the first function");
 #endif
 
+#ifdef SPINS
+static bool spins = true;
+module_param(spins, bool, 0644);
+MODULE_PARM_DESC(spins, "lock up the CPU of a caller named lp_spins");
+
+static void spin(void)
+{
+	preempt_disable();
+	while (READ_ONCE(spins))
+		cpu_relax();
+	preempt_enable();
+}
+#endif
+
 static int show_first(struct seq_file *m, void *v)
 {
+#ifdef SPINS
+	if (!strcmp(current->comm, "lp_spins"))
+		spin();
+#endif
 #ifdef SITS
 	while (READ_ONCE(sits))
 		msleep(20);
