@@ -125,13 +125,15 @@ def accept_again(files: Files, name: str, acceptance: Acceptance) -> list[Findin
 def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, loaded: LoadedPatch | None) -> list[Finding]:
     """Let boots load what they did before the run, without the patch that the kernel got into trouble with.
 
-    What that had superseded comes back at boot. Another build of it that was accepted before is not the one on trial.
+    What that had superseded comes back at boot. Another build of it that was accepted before is not the one on trial,
+    and one that was not even enabled is not what went wrong.
     """
     entries = [entry for entry in acceptance.accepted if entry.name == wanted.name and not entry.superseders]
     is_another = loaded is not None and all(
         entry.identity.compare_builds(loaded.identity) == "different" for entry in entries
     )
-    if entries and not (is_another and wanted.state in (State.ENABLED, State.PRESENT)):
+    is_blameless = is_another or loaded is None or not loaded.enabled
+    if entries and not (is_blameless and wanted.state in (State.ENABLED, State.PRESENT)):
         count = acceptance.unhealthy_boots
         acceptance = replace(acceptance.without(wanted.name, restore=True), unhealthy_boots=count)
     try:

@@ -49,10 +49,12 @@ class ActionModule(ActionBase):
         else:
             patches["fix_1"] = patch(wanted == "enabled")
         state["patches"] = list(patches.values())
+        if wanted == "enabled":
+            state["trouble"] += state["trouble_then"]
         state["accepted"] |= self._task.args.get("boot") == "accepted"
         with open(path, "w") as stream:
             json.dump(state, stream)
-        return result
+        return dict(result, **state["fails_then"]) if wanted == "enabled" else result
 
 
 def patch(enabled):
@@ -96,6 +98,7 @@ class Rollout:
     ) -> None:
         kernel = {"release": "6.6", "machine": "x86_64", "supported": True, "trouble": []}
         known = {**kernel, "patches": [], "refuses": "", "accepted": False, "reboot_required": False}
+        known.update({"trouble_then": [], "fails_then": {}})
         (self.folder / "states" / name).write_text(json.dumps({**known, **state}), encoding="utf-8")
         if mark is not None:
             (self.folder / "run" / f"openeuler-livepatch-trial-fix_1-{name}").write_text(mark, encoding="utf-8")

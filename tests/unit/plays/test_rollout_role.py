@@ -159,6 +159,26 @@ def test_a_play_learns_where_only_a_reboot_finishes_the_job(rollout: Rollout) ->
     assert "stuck must reboot: True" in output and "fresh must reboot: False" in output
 
 
+LOCKED = {"failed": True, "msg": "It locked up.", "reason": "kernel_trouble", "reboot_required": True}
+
+
+@pytest.mark.parametrize("then", [{"fails_then": LOCKED}, {"trouble_then": ["a soft lockup"]}])
+def test_a_host_that_locks_up_is_left_alone_and_stops_the_rollout(rollout: Rollout, then: dict[str, object]) -> None:
+    """Its rollback would wait for the CPU, whether the module has seen the lockup or the facts tell of it."""
+    rollout.host("locked", **then)
+    rollout.host("well")
+    variables = {"livepatch_waves": "100%", "livepatch_rollout_max_fail_percentage": 99, **rollout.write_release()}
+    output = rollout.play("rollout", {**variables, "livepatch_rollout_accept": True}, returns=2)
+    assert "The rollout of Fix 1 has stopped: the kernel must not be changed any more on locked." in output
+    assert '"locked: not rolled back. ' in output
+    assert "Drain and reboot it; the patch is on trial, a reboot takes it out. A reboot is required." in output
+    assert '"well: rolled back"' in output
+    assert [rollout.state(name)["patches"] for name in ("locked", "well")] == [[ENABLED], []]
+    assert not any(rollout.state(name)["accepted"] for name in rollout.hosts)
+    assert [task["state"] for task in rollout.tasks("locked") if "state" in task] == []
+    assert [path.name[-6:] for path in (rollout.folder / "run").iterdir()] == ["locked"], "it is still on trial"
+
+
 def test_each_gate_can_refuse(rollout: Rollout) -> None:
     gates = {
         "command": ({"command": ["false"]}, "Check the gate command: "),

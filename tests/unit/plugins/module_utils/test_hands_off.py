@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
@@ -208,6 +209,27 @@ def test_another_build_that_was_accepted_before_stays_so(tmp_path: pathlib.Path,
     result = host.task("fix", content="2", reload=True)
     assert (result["reason"], result["boot"], host.accepted()) == ("kernel_trouble", "trial", ["fix"])
     assert boot_store.read(host.kernel.files()).accepted[0].sha256 == host.file("fix").sha256
+
+
+def test_a_patch_that_was_never_enabled_stays_accepted(tmp_path: pathlib.Path) -> None:
+    """As at a boot during which a CPU does not answer: the fix would be gone for good."""
+    host = Host(tmp_path, abi=STOP_MACHINE)
+    assert not enable(host, boot=AtBoot.ACCEPTED).get("failed")
+    assert not host.task("fix", State.DISABLED).get("failed")
+    answers = iter([(), (1,)])
+    host.kernel.ask_cpus = lambda: CpuAnswers(next(answers), seconds=10.0)
+    result = enable(host)
+    assert (result["reason"], result["attempted"], host.accepted()) == ("cpu_stuck", "enable fix", ["fix"])
+
+
+def test_cpus_that_cannot_be_asked_are_a_warning(tmp_path: pathlib.Path) -> None:
+    host = Host(tmp_path, abi=STOP_MACHINE)
+    host.kernel.ask_cpus = lambda: CpuAnswers(unknown={3: "withheld", 4: "withheld"})
+    result = enable(host)
+    assert not result.get("failed")
+    (found,) = [finding for finding in result["findings"] if finding["reason"] == "cpu_stuck"]
+    assert (found["severity"], result["reboot_required"]) == ("warn", False)
+    assert "cannot be told: CPUs 3, 4 (withheld)." in found["cause"]
 
 
 @ABIS
