@@ -57,7 +57,7 @@ def ask(files: Files, seconds: float = SECONDS) -> CpuAnswers:
     if numbers is None:
         return CpuAnswers(problem=f"Which CPUs are online cannot be told: {ONLINE} cannot be read.")
     try:
-        said = _question(numbers, seconds)
+        said = question(numbers, seconds)
     except OSError as error:
         return CpuAnswers(problem=f"The CPUs cannot be asked whether they schedule: {error.strerror}.")
     stuck = tuple(number for number in numbers if _is_stuck(said, number))
@@ -94,7 +94,7 @@ def _why_unknown(said: _Said, number: int) -> str:
     return WITHHELD if said[_RAN, number] else ""
 
 
-def _question(numbers: t.Iterable[int], seconds: float) -> _Said:
+def question(numbers: t.Iterable[int], seconds: float) -> _Said:
     """Start the children, hear what they say, and leave behind who does not answer."""
     inherited = [int(name) for name in os.listdir("/proc/self/fd")]
     reader, writer = os.pipe()
@@ -115,17 +115,21 @@ def _question(numbers: t.Iterable[int], seconds: float) -> _Said:
 
 @contextlib.contextmanager
 def _staying_here() -> t.Iterator[None]:
-    """Keep this process on the CPU that it runs on, so that its children begin there.
+    """Keep this process on the CPU that it runs on, so that its children begin there, and do not wait for their turn.
 
     One that began on a CPU that is stuck could not even close what it has inherited: Ansible would wait for the end of
     the output, and other runs for the lock. Whoever runs here knows that this CPU schedules.
     """
-    earlier = os.sched_getaffinity(0)
+    earlier, policy, param = os.sched_getaffinity(0), os.sched_getscheduler(0), os.sched_getparam(0)
     with contextlib.suppress(OSError, ValueError, IndexError):
         os.sched_setaffinity(0, {_this_cpu()})
+    with contextlib.suppress(OSError):
+        _become_real_time()
     try:
         yield
     finally:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, policy, param)
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, earlier)
 
