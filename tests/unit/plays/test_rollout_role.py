@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def test_what_a_killed_run_has_left_is_rolled_back_if_the_wave_does_not_begin(ro
     assert "covered: refused. It is covered." in output
     assert rollout.state("left")["patches"] == [DISABLED]
     assert not any(rollout.state(name)["accepted"] for name in rollout.hosts)
+
+
+def test_what_a_patch_has_superseded_comes_back_though_the_patch_was_loaded_before(rollout: Rollout) -> None:
+    """Disabled it would cover nothing, and what it took the place of would stay out."""
+    rollout.release["supersedes"] = ["fix_0"]
+    rollout.host("left", patches=[ENABLED], mark='Fix 1\nbefore {"disabled": true, "trouble": []}\n')
+    rollout.host("covered", refuses="It is covered.")
+    rollout.run(returns=2)
+    assert [task["state"] for task in rollout.tasks("left") if "state" in task] == ["reverted"]
 
 
 def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout) -> None:
@@ -163,7 +173,7 @@ LOCKED = {"failed": True, "msg": "It locked up.", "reason": "kernel_trouble", "r
 
 
 @pytest.mark.parametrize("then", [{"fails_then": LOCKED}, {"trouble_then": ["a soft lockup"]}])
-def test_a_host_that_locks_up_is_left_alone_and_stops_the_rollout(rollout: Rollout, then: dict[str, object]) -> None:
+def test_a_host_that_locks_up_is_left_alone_and_stops_the_rollout(rollout: Rollout, then: dict[str, t.Any]) -> None:
     """Its rollback would wait for the CPU, whether the module has seen the lockup or the facts tell of it."""
     rollout.host("locked", **then)
     rollout.host("well")
