@@ -626,6 +626,7 @@ patch:
       description:
         - The serious trouble that the kernel has had since the effect of the patch was proven (V(a bad page), V(an oops) or
           V(a soft lockup)), by its taint. What the taint showed before does not count, and is not seen if it happens again.
+        - A lockup, an RCU stall or a panic for which a task has left the kernel alone is in it, too (see O(watch)).
         - V(null) if that cannot be told, because the taint cannot be read, or shows such trouble and the collection has no record of a proof.
       returned: always
       type: list

@@ -141,7 +141,7 @@ def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, loaded: Loade
     except OSError as error:
         return [
             Finding(
-                reason="still_accepted",
+                reason="not_withdrawn",
                 seen=f"That {wanted.name} is not to be loaded at boot could not be written ({error.strerror}).",
                 remedy=f"Boot the host with livepatch=off on the kernel's command line, if {wanted.name} is accepted.",
                 severity=WARN,

@@ -38,7 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.release
     kernel_name,
     read_parameters,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import LEFT_ALONE, Result, mapping
 
 _BEFORE = re.compile(r"^before (.*)$", re.MULTILINE)
 """The line of a mark that has the baseline. Because of its first word Ansible does not read it as a dictionary."""
@@ -213,7 +213,7 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
             break
     host = replace(
         _with_reboot(host, prediction),
-        is_due=bool(prediction.content.get("actions")) or _has_finding(prediction, _NOT_PROVEN),
+        is_due=bool(prediction.content.get("actions")) or prediction.has_found(_NOT_PROVEN),
         is_on_trial=bool(marked.inner("stat").get("exists")),
     )
     try:
@@ -228,14 +228,9 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
     return host
 
 
-def _has_finding(result: Result, reasons: frozenset[str]) -> bool:
-    """Whether livepatch_module has found one of the reasons."""
-    return any(mapping(finding).get("reason") in reasons for finding in result.content.get("findings") or ())
-
-
 def _unknown_build(result: Result) -> str:
     """That livepatch_module cannot tell what is loaded, as a sentence; empty if it can."""
-    found = (says for reason, says in _UNKNOWN_CONTENT.items() if _has_finding(result, frozenset({reason})))
+    found = (says for reason, says in _UNKNOWN_CONTENT.items() if result.has_found({reason}))
     return next(found, "")
 
 
@@ -315,7 +310,7 @@ def settle(host: Host, rollback: Result, is_check_mode: bool) -> Host:
     """The host after its rollback, or without one, with the status that it has at the end of the wave."""
     host = _with_kernel(_with_reboot(host, rollback), rollback)
     if rollback.is_skipped and host.is_untouchable and host.is_on_trial:
-        return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=_LEFT_ALONE, reboot_required=True)
+        return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=LEFT_ALONE, reboot_required=True)
     if rollback.is_bad:
         return replace(host, status=Status.NOT_ROLLED_BACK, not_rolled_back=rollback.why)
     if rollback.is_changed:
@@ -338,11 +333,6 @@ def accept(host: Host, acceptance: Result) -> Host:
 def _with_reboot(host: Host, result: Result) -> Host:
     """The host, with the reboot that livepatch_module says it needs."""
     return replace(host, reboot_required=host.reboot_required or result.content.get("reboot_required") is True)
-
-
-_LEFT_ALONE = (
-    "To change its kernel now could hang it. Drain and reboot it; the patch is on trial, a reboot takes it out."
-)
 
 
 def _with_kernel(host: Host, result: Result) -> Host:

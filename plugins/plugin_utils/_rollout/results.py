@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 NO_ANSWER = "It could not be reached."
 NO_MESSAGE = "It failed."
+LEFT_ALONE = (
+    "To change its kernel now could hang it. Drain and reboot it; the patch is on trial, a reboot takes it out."
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Result:
     def why(self) -> str:
         """Why the task failed or did not reach the host, as a sentence."""
         return self.message or (NO_ANSWER if self.is_unreachable else NO_MESSAGE)
+
+    def has_found(self, reasons: Container[str]) -> bool:
+        """Whether livepatch_module has found one of the reasons."""
+        return any(mapping(finding).get("reason") in reasons for finding in self.content.get("findings") or ())
 
     def inner(self, key: str) -> Mapping[str, t.Any]:
         """The dictionary under this key; an empty one if there is none."""

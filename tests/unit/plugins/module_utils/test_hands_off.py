@@ -254,7 +254,7 @@ def test_an_acceptance_that_cannot_be_withdrawn_is_told(
 
     monkeypatch.setattr(boot_store, "write", full)
     result = enable(host)
-    assert (result["reason"], "still_accepted" in reasons(result)) == ("kernel_trouble", True)
+    assert (result["reason"], "not_withdrawn" in reasons(result)) == ("kernel_trouble", True)
 
 
 # ---- a CPU that does not schedule ----
