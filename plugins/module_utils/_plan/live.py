@@ -33,7 +33,8 @@ def with_live(
     was, then = _live(before), _live(_with_functions(after, before))
     lost = {function: stack for function, stack in was.items() if function not in then}
     if wanted.state not in (State.ENABLED, State.PRESENT):
-        notes = [*_note_lost(wanted, lost, displaced), *_note_others(was, then)]
+        held = [patch.name for patch in before.patches if patch.pinned]
+        notes = [*_note_lost(wanted, lost, displaced, held), *_note_others(was, then)]
         return replace(plan, notes=(*plan.notes, *notes))
     unasked = {
         function: stack
@@ -64,12 +65,20 @@ def _with_functions(after: Snapshot, before: Snapshot) -> Snapshot:
     return replace(after, patches=tuple(patches))
 
 
-def _note_lost(wanted: Wanted, lost: Live, displaced: t.Sequence[Displaced] | None) -> t.Iterator[Finding]:
+def _note_lost(
+    wanted: Wanted, lost: Live, displaced: t.Sequence[Displaced] | None, held: t.Container[str]
+) -> t.Iterator[Finding]:
+    """What is said of functions on which nothing is live then. The kernel holds the modules of those in `held`."""
     if not lost:
         return
     back = ", ".join(other.name for other in displaced or () if other.enabled)
+    stays_out = ", ".join(other.name for other in displaced or () if other.enabled and other.name in held)
     remedy, why, severity = "Nothing needs to be done.", "", INFO
-    if wanted.state != State.REVERTED:
+    if stays_out:
+        remedy = f"Keep {wanted.name} enabled, and reboot the host to bring back {stays_out}."
+        why = f"{wanted.name} took the place of {stays_out} by force, and the kernel holds what was replaced so."
+        severity = WARN
+    elif wanted.state != State.REVERTED:
         remedy = f"Set state: reverted to bring back {back}." if back else remedy
     elif displaced is None:
         remedy = "Load a patch with that fix from its file, if the host needs one."

@@ -191,6 +191,17 @@ def test_what_a_forced_transition_has_replaced_is_not_reverted(tmp_path: pathlib
     assert (host.stack, len(host.kernel.calls)) == (["new"], calls)
 
 
+@pytest.mark.parametrize("state", [State.ABSENT, State.DISABLED])
+def test_what_cannot_come_back_is_told_before_its_successor_goes(tmp_path: pathlib.Path, state: State) -> None:
+    """The host would run neither; to revert is refused, and must not be recommended."""
+    host, new = three(tmp_path, stall=["new"]), patched("new", "a", replace=True)
+    host.run("new", file=new, supersedes=ALL, patience=FORCING)
+    result = manage(Task(Wanted("new", state), check_mode=True), host.kernel)
+    (lost,) = [finding for finding in result["findings"] if finding["reason"] == "fix_lost"]
+    assert lost["severity"] == "warn"
+    assert lost["remedy"] == "Keep new enabled, and reboot the host to bring back a, b, c."
+
+
 @pytest.mark.parametrize(("stalls", "replace"), [("new", True), ("a", False)])
 def test_a_fix_in_the_place_of_what_cannot_come_back_stays(tmp_path: pathlib.Path, stalls: str, replace: bool) -> None:
     """Also if its proof fails: to take it out would leave neither."""
