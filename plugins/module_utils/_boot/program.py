@@ -42,6 +42,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     troubles,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import forbids_changes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -138,6 +139,7 @@ class Boot:
         self._boot_id = known_or(self._files.text(boot_store.BOOT_ID), "")
         release, marks = read_running_kernel(self._files)
         self._running = KernelId(release, known(marks.build_id))
+        self._left_alone = ""
 
     def load(self) -> int:
         """Load the patches accepted for the running kernel, once in a boot. Returns 0 if all are enabled, else 1."""
@@ -228,6 +230,8 @@ class Boot:
                 result = Result(
                     entry.name, QUARANTINED, f"{quarantine.why}{_stays_out(acceptance.superseded_by(entry))}"
                 )
+            elif self._left_alone:
+                result = Result(entry.name, SKIPPED, self._left_alone)
             elif entry.name in owners:
                 result = Result(entry.name, SKIPPED, f"It is managed by {owners[entry.name]}.")
             else:
@@ -278,6 +282,8 @@ class Boot:
             ignore=entry.ignore,
         )
         result = manage(task, self._kernel())
+        if forbids_changes(result):
+            self._left_alone = f"The kernel must not be changed any more: {result['cause']}"
         # A run of this program that was interrupted may have loaded it, and then what is accepted above it.
         if result.get("failed") and (result["reason"], result["state"]) != ("covered", "enabled"):
             return Result(entry.name, FAILED, str(result["msg"]))

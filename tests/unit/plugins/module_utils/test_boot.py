@@ -32,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Acceptance,
     Accepted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
@@ -482,6 +483,52 @@ def test_what_the_kernel_refuses_is_said_and_the_rest_goes_on(machine: Machine) 
     assert machine.program.settle() == 0
     assert machine.boot() == 1
     assert machine.quarantined == []
+
+
+def test_nothing_is_loaded_on_a_host_with_a_cpu_that_does_not_schedule(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patches stay accepted, and one question is enough: each takes ten seconds."""
+    machine.accept("a", "b")
+    asked: list[int] = []
+
+    def answer(_kernel: MortalKernel) -> CpuAnswers:
+        asked.append(1)
+        return CpuAnswers((1,), seconds=10.0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MortalKernel, "ask_cpus", answer)
+        assert machine.boot() == 1
+    assert (machine.enabled, machine.kernel.calls, len(asked)) == ([], [], 1)
+    assert machine.report == {"a": "failed", "b": "skipped"}
+    assert any(line.startswith("a: failed. Refused: CPU 1 has run nothing for 10 s") for line in machine.said)
+    assert any(line.startswith("b: skipped. The kernel must not be changed any more: CPU 1") for line in machine.said)
+    assert machine.program.settle() == 0
+    assert machine.boot() == 0
+    assert machine.enabled == ["a", "b"]
+
+
+def test_a_patch_that_locks_up_a_cpu_at_boot_is_not_loaded_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.accept("old")
+    machine.accept("a", supersedes=["old"])
+    machine.accept("b")
+    plain = MortalKernel._call
+
+    def lock_up(kernel: MortalKernel, operation: str, name: str) -> None:
+        plain(kernel, operation, name)
+        if name == "a":
+            kernel.log.coming.append("watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [cat:123]")
+            machine.write("proc/sys/kernel/tainted", f"{1 << 14}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MortalKernel, "_call", lock_up)
+        assert machine.boot() == 1
+    assert (machine.enabled, machine.report) == (["a"], {"a": "failed", "b": "skipped"})
+    machine.write("proc/sys/kernel/tainted", "0")
+    assert machine.boot() == 0
+    assert sorted(machine.enabled) == ["b", "old"]
 
 
 def test_a_boot_without_patches_is_not_unhealthy_because_of_them(machine: Machine) -> None:
