@@ -122,20 +122,25 @@ def accept_again(files: Files, name: str, acceptance: Acceptance) -> list[Findin
     return []
 
 
-def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, loaded: LoadedPatch | None) -> list[Finding]:
+def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, after: Snapshot) -> list[Finding]:
     """Let boots load what they did before the run, without the patch that the kernel got into trouble with.
 
     What that had superseded comes back at boot. Another build of it that was accepted before is not the one on trial,
-    and one that was not even enabled is not what went wrong.
+    and one that was not even enabled is not what went wrong. What was to go goes for every kernel, as ever.
     """
-    entries = [entry for entry in acceptance.accepted if entry.name == wanted.name and not entry.superseders]
+    here = [entry for entry in acceptance.accepted if entry.kernel.may_be(after.kernel)]
+    entries = [entry for entry in here if entry.name == wanted.name and not entry.superseders]
+    loaded = after.patch(wanted.name)
     is_another = loaded is not None and all(
         entry.identity.compare_builds(loaded.identity) == "different" for entry in entries
     )
     is_blameless = is_another or loaded is None or not loaded.enabled
-    if entries and not (is_blameless and wanted.state in (State.ENABLED, State.PRESENT)):
-        count = acceptance.unhealthy_boots
-        acceptance = replace(acceptance.without(wanted.name, restore=True), unhealthy_boots=count)
+    if wanted.state in (State.ABSENT, State.REVERTED):
+        acceptance = _without(acceptance, wanted.name)
+    elif wanted.state != State.DISABLED and entries and not is_blameless:
+        elsewhere = tuple(entry for entry in acceptance.accepted if entry not in here)
+        reduced = _without(replace(acceptance, accepted=tuple(here)), wanted.name)
+        acceptance = replace(reduced, accepted=(*reduced.accepted, *elsewhere))
     try:
         boot_store.restore(files, acceptance)
     except OSError as error:
@@ -148,6 +153,11 @@ def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, loaded: Loade
             )
         ]
     return []
+
+
+def _without(acceptance: Acceptance, name: str) -> Acceptance:
+    """Without this patch, and as unhealthy as before: no administrator has acted."""
+    return replace(acceptance.without(name, restore=True), unhealthy_boots=acceptance.unhealthy_boots)
 
 
 def note_trouble(files: Files, patch: LoadedPatch | None, trouble: str) -> list[Finding]:

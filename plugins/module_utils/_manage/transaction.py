@@ -171,7 +171,7 @@ class Transaction:
         files = self.kernel.files()
         notes: list[Finding] = []
         if outcome.hands_off:
-            notes = withdraw(files, self.task.wanted, self.books.boot, outcome.after.patch(self.task.wanted.name))
+            notes = withdraw(files, self.task.wanted, self.books.boot, outcome.after)
         elif outcome.failure and self.plan.acceptance is not None:
             notes = accept_again(files, self.task.wanted.name, self.books.boot)
         if not outcome.after.is_known:

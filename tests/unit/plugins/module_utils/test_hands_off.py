@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -199,6 +200,18 @@ def test_a_patch_that_was_accepted_before_is_not_any_more(tmp_path: pathlib.Path
     host.lock_up()
     result = enable(host)
     assert (result["reason"], host.accepted()) == ("kernel_trouble", ["old"])
+
+
+def test_what_other_kernels_load_stays_accepted(tmp_path: pathlib.Path) -> None:
+    host = Host(tmp_path, abi=STOP_MACHINE)
+    assert not enable(host, boot=AtBoot.ACCEPTED).get("failed")
+    assert not host.task("fix", State.DISABLED).get("failed")
+    (here,) = boot_store.read(host.kernel.files()).accepted
+    elsewhere = replace(here, release="7.0", sha256="00")
+    boot_store.write(host.kernel.files(), Acceptance((elsewhere, here)))
+    host.lock_up()
+    assert enable(host)["reason"] == "kernel_trouble"
+    assert boot_store.read(host.kernel.files()).accepted == (elsewhere,)
 
 
 @ABIS
