@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prom
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._local_file import content_of, replace_file
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError, release_trouble
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import load_yaml, release_path
 
@@ -91,11 +92,11 @@ class ActionModule(ActionBase):
         """Write the file unless it has this content already. Return the diff if it had not."""
         new = text.encode()
         try:
-            old = _content(path)
+            old = content_of(path)
             if old == new:
                 return []
             if not self._task.check_mode:
-                _replace(path, new)
+                replace_file(path, new)
         except OSError as error:
             raise ReportError(
                 reason="not_written",
@@ -166,7 +167,8 @@ def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
     if result.get("unreachable"):
         return Answer(facts, message, statuses.UNREACHABLE)
     # "failed" is not set with failed_when: false, and facts are there even then: those of the interpreter's discovery.
-    if "ansible_livepatch" not in (result.get("ansible_facts") or {}):
+    found = result.get("ansible_facts")
+    if not isinstance(found, Mapping) or "ansible_livepatch" not in found:
         return Answer(facts, f"Its facts could not be read: {message}", statuses.FAILED)
     return Answer(facts, is_fresh=True)
 
@@ -175,29 +177,6 @@ def _without_host(answer: Answer) -> Answer:
     """The answer of a host that has left the play. A registered result may be of an earlier play."""
     is_silent = answer.is_fresh or answer.problem in (None, _NOT_READ)
     return Answer(answer.facts, _LEFT) if is_silent else answer
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as handle:
-            return handle.read()
-    except FileNotFoundError:
-        return None
-
-
-def _replace(path: str, content: bytes) -> None:
-    """Write the complete file or nothing, because a web server or node_exporter may be reading it."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    # A leading dot and another suffix keep collectors from reading the unfinished file.
-    beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as handle:
-            handle.write(content)
-        os.replace(beside, path)
-    except BaseException:
-        if os.path.exists(beside):
-            os.unlink(beside)
-        raise
 
 
 def _diff(path: str, old: bytes, new: bytes) -> Result:

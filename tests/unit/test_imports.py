@@ -52,6 +52,7 @@ FOR_CHANGES_ONLY = {
 
 NEEDED_BY_ACTIONS = {
     "livepatch_build": {"_build", "_model", "_patch_file", "_system"},
+    "livepatch_fetch": {"_model", "_patch_file", "_system"},
     "livepatch_file_info": {"_model", "_patch_file", "_system"},
     "livepatch_module": {"_manage", "_model", "_patch_file", "_system"},
     "livepatch_release_info": {"_model"},

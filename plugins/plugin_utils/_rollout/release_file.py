@@ -26,7 +26,20 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given
 )
 
 FILE_NAME = "release.yml"
+UNSAFE = "!unsafe"
+"""The tag of a text that Ansible does not render in a file of variables. Here no text is rendered."""
 _MODULE_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain data."""
+
+
+def _text(loader: yaml.SafeLoader, node: yaml.Node) -> t.Any:
+    return loader.construct_scalar(t.cast(yaml.ScalarNode, node))
+
+
+_Loader.add_constructor(UNSAFE, _text)
 
 
 @dataclass(frozen=True)
@@ -54,9 +67,9 @@ def find_release(file: str | None, data: t.Any, variables: Collection[str] = ())
         content = load_yaml(path)
         if not isinstance(content, dict) or KEY not in content:
             raise _not_a_release(path, content)
-        return Found(_complete(content, path), os.path.dirname(path))
+        return Found(check_release(content, path), os.path.dirname(path))
     if data:
-        return Found(_complete(data, "the release"), os.getcwd())
+        return Found(check_release(data, "the release"), os.getcwd())
     raise not_given(variables)
 
 
@@ -89,7 +102,7 @@ def load_yaml(path: str) -> t.Any:
         )
     try:
         with open(path, encoding="utf-8") as handle:
-            return yaml.safe_load(handle)
+            return yaml.load(handle, Loader=_Loader)  # A SafeLoader.
     except OSError as error:
         raise ReleaseError(
             reason="no_such_release",
@@ -123,7 +136,7 @@ def _place(error: Exception) -> str:
     return f": line {mark.line + 1}, column {mark.column + 1}" if mark else ""
 
 
-def _complete(data: t.Any, source: str) -> Release:
+def check_release(data: t.Any, source: str) -> Release:
     """The release in the data, with a path and a digest for each file. Raises ReleaseError.
 
     The role makes paths of the name and of the paths, so both are checked.

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -17,8 +16,6 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release
 
 ROOT = Path(__file__).resolve().parents[3]
 # Not by its name: "ansible-test units" has no commands in its PATH.
@@ -84,59 +81,6 @@ def shown(folder: Path, text: str, *variables: dict[str, t.Any]) -> list[t.Any]:
     found = re.findall(r"^ok: \[localhost\] => (\{\n.*?^\})$", done.stdout, re.MULTILINE | re.DOTALL)
     assert len(found) == len(variables), done.stdout
     return [json.loads(result)["msg"] for result in found]
-
-
-def test_the_release_is_one_that_is_read_again(tmp_path: Path) -> None:
-    known = {"kernel_release": "6.6", "machine": "x86_64", "abi": "per_task", "path": "6.6/my_fix.ko", "sha256": "00"}
-    parameters = {"verbose": True, "levels": [1, 2], "text": "a: 'b'"}
-    file = {**known, "parameters": parameters}
-    variables = {
-        "livepatch_build_fix": {
-            "id": "CVE-2026-0001",
-            "title": "A: 'check'",
-            "severity": "low",
-            "cves": ["CVE-2026-0001"],
-        },
-        "livepatch_build_supersedes": ["contained"],
-        "livepatch_build_fixed_in": ["6.7"],
-        "__livepatch_build_files": [file],
-        "template": str(ROOT / "roles/build/templates/release.yml.j2"),
-    }
-    # Encoded, since Ansible could read a text that looks like data.
-    (text,) = shown(tmp_path, "{{ lookup('ansible.builtin.template', template) | b64encode }}", variables)
-    (tmp_path / "release.yml").write_bytes(base64.b64decode(text))
-    release = find_release(str(tmp_path), None).release
-    assert (release.id, release.title, release.severity) == ("CVE-2026-0001", "A: 'check'", "low")
-    assert release.cves == ("CVE-2026-0001",)
-    assert (release.name, release.supersedes, release.fixed_in) == ("my_fix", ("contained",), ("6.7",))
-    assert release.files == (File("6.6", "x86_64", "00", "6.6/my_fix.ko", parameters=parameters),)
-
-
-def test_the_release_names_the_build_of_each_kernel(tmp_path: Path) -> None:
-    tasks = yaml.safe_load((ROOT / "roles/build/tasks/release.yml").read_text(encoding="utf-8"))
-    patch_file = {"machine": "x86_64", "abi": "per_task", "sha256": "00"}
-    marks = {"build_id": "cd" * 20, "srcversion": "533BB7E5"}
-    builds = [
-        {"release": "6.7", "path": "/srv/a.ko", "patch_file": {**patch_file, **marks, "kernel_build_id": None}},
-        {"release": "6.6", "path": "/srv/a.ko", "patch_file": {**patch_file, "kernel_build_id": "ab" * 20}},
-        # The manifest of an older version does not say it.
-        {"release": "6.5", "path": "/srv/a.ko", "patch_file": patch_file},
-    ]
-    text = tasks[0]["vars"]["__livepatch_build_files"].strip()
-    parameters = {"verbose": True, "levels": [1, 2]}
-    files, with_parameters = shown(
-        tmp_path,
-        text,
-        {"__livepatch_build_done": builds},
-        {"__livepatch_build_done": builds, "livepatch_build_parameters": parameters},
-    )
-    assert [file["parameters"] for file in files + with_parameters] == [None] * 3 + [parameters] * 3
-    assert [(file["kernel_release"], file["kernel_build_id"]) for file in files] == [
-        ("6.5", None),
-        ("6.6", "ab" * 20),
-        ("6.7", None),
-    ]
-    assert [(file["build_id"], file["srcversion"]) for file in files] == [(None, None)] * 2 + [("cd" * 20, "533BB7E5")]
 
 
 def test_the_packages_and_the_name(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Writes files on the controller."""
+
+from __future__ import annotations
+
+import os
+
+
+def content_of(path: str) -> bytes | None:
+    """What is in the file; None if there is none. Raises OSError."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+
+
+def replace_file(path: str, content: bytes) -> None:
+    """Write the complete file or nothing, because somebody may be reading it. Raises OSError."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    # A leading dot and another suffix keep collectors from reading the unfinished file.
+    beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as handle:
+            handle.write(content)
+        os.replace(beside, path)
+    except BaseException:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The text of a release's file."""
+
+from __future__ import annotations
+
+import typing as t
+
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import release_in
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import FORMAT, kernel_name
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import is_sentence
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import KEY, ReleaseError
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import UNSAFE, check_release
+
+_HEAD = """\
+# Made by the role openeuler.livepatch.build. The digests are checked before anything is rolled out.
+---
+"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text that could be a template as one that Ansible does not render, even if the file is given with -e."""
+
+    def ignore_aliases(self, data: t.Any) -> bool:
+        return True
+
+
+def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    if is_sentence(text):
+        return dumper.represent_str(text)
+    return dumper.represent_scalar(UNSAFE, text, style='"')
+
+
+_Dumper.add_representer(str, _represent)
+
+
+Shown = t.Mapping[str, t.Any]
+
+
+def release_text(asked: t.Mapping[str, t.Any], files: t.Iterable[tuple[str, Shown]]) -> str:
+    """The content of release.yml, from what was asked for and what the patch files show. Raises ReleaseError.
+
+    `files` are pairs of a kernel release and what livepatch_file_info has read of its patch file.
+    """
+    fix = asked["fix"]
+    data = {
+        "format": FORMAT,
+        "fix": {
+            "id": fix["id"],
+            "title": fix.get("title") or "",
+            "severity": fix.get("severity") or "",
+            "cves": fix.get("cves") or [],
+        },
+        "name": kernel_name(asked["name"]),
+        "supersedes": asked["supersedes"],
+        "fixed_in": asked["fixed_in"],
+        "files": [_file(asked, release, shown) for release, shown in sorted(files, key=lambda file: file[0])],
+    }
+    plain = _plain(data)
+    check_release(plain, "the release")
+    return _HEAD + yaml.dump({KEY: plain}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _file(asked: t.Mapping[str, t.Any], release: str, shown: Shown) -> dict[str, t.Any]:
+    name = kernel_name(asked["name"])
+    if (shown["name"], release_in(shown["vermagic"])) != (name, release):
+        raise ReleaseError(
+            reason="bad_release",
+            cause=f"{release}/{name}.ko is not the patch file {name} for the kernel {release}.",
+            remedy="Build the release again.",
+        )
+    return {
+        "kernel_release": release,
+        **{key: shown.get(key) for key in ("kernel_build_id", "machine", "abi")},
+        "path": f"{release}/{name}.ko",
+        **{key: shown.get(key) for key in ("sha256", "build_id", "srcversion")},
+        "parameters": asked["parameters"] or None,
+    }
+
+
+def _plain(value: t.Any) -> t.Any:
+    """The same value without subclasses of Ansible, which a dumper does not know."""
+    if isinstance(value, t.Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return "".join(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
