@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 import typing as t
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ansible.errors import AnsibleActionFail
 from ansible.playbook.task import Task
@@ -26,11 +28,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import is_name
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress import describe
 
 MODULE = "openeuler.livepatch.livepatch_build"
 
 WATCH_SECONDS = 10
+MOST_ENTRIES = 100
+"""How many lines of progress are shown at once. In WATCH_SECONDS a build has a few."""
 GRACE_SECONDS = 60
 """How much longer than the timeout of its build a job may take, and how long its result may come after its end."""
 
@@ -51,6 +57,25 @@ def _explained(result: Result) -> Result:
         result["cause"] = sentence(str(result.get("msg", "The module has failed")))
         result["remedy"] = "Correct what this message of Ansible names, then run the task again."
     return result
+
+
+@dataclass(frozen=True)
+class News:
+    """What a build host tells of a build: new entries, the offset after them, and whether it still runs."""
+
+    entries: tuple[t.Mapping[str, t.Any], ...]
+    offset: int
+    running: bool
+
+
+def _read_news(answer: Result) -> News | None:
+    """The news in the answer of a build host; None if they cannot be used, because the host may answer anything."""
+    entries, offset, running = (answer.get(key) for key in ("entries", "offset", "running"))
+    if answer.get("failed") or not isinstance(entries, list) or not isinstance(running, bool):
+        return None
+    if not isinstance(offset, int) or isinstance(offset, bool):
+        return None
+    return News(tuple(entry for entry in entries[:MOST_ENTRIES] if isinstance(entry, Mapping)), offset, running)
 
 
 class ActionModule(ActionBase):
@@ -95,20 +120,23 @@ class ActionModule(ActionBase):
         job = self._start(task_vars, identifier, seconds)
         if job.get("failed") or "ansible_job_id" not in job:
             return job
+        name = job["ansible_job_id"]
+        if not isinstance(name, str) or not is_name(name):
+            return failure_of(NO_RESULT)  # It becomes a part of paths on the host.
         deadline = time.monotonic() + seconds
         offset, running = 0, True
         while running and time.monotonic() < deadline:
             wanted = {"progress": identifier, "offset": offset, "seconds": WATCH_SECONDS}
-            news = self._call(task_vars, wanted)
-            if news.get("failed"):
+            news = _read_news(self._call(task_vars, wanted))
+            if news is None:
                 break  # The build goes on unwatched.
-            offset, running = news["offset"], news["running"]
-            self._show(news["entries"], task_vars)
-            finished = None if news["entries"] else self._status(task_vars, job["ansible_job_id"], "status")
+            offset, running = news.offset, news.running
+            self._show(news.entries, task_vars)
+            finished = None if news.entries else self._status(task_vars, name, "status")
             running = running and not (finished and finished.get("finished"))
         if not running:
             deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
-        return self._wait_for_result(task_vars, job["ansible_job_id"], deadline)
+        return self._wait_for_result(task_vars, name, deadline)
 
     def _start(self, task_vars: dict[str, t.Any] | None, identifier: str, seconds: int) -> Result:
         """Start the build as a job on the host. It ends within its timeout, also if the controller is gone."""
@@ -119,10 +147,10 @@ class ActionModule(ActionBase):
         finally:
             self._task.async_val = 0
 
-    def _show(self, entries: list[Result], task_vars: dict[str, t.Any] | None) -> None:
+    def _show(self, entries: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any] | None) -> None:
         if self._task.no_log:
             return
-        host = (task_vars or {}).get("inventory_hostname", "")
+        host = printable(str((task_vars or {}).get("inventory_hostname", "")))
         for entry in entries:
             line = describe(entry)
             if line:

@@ -39,9 +39,10 @@ Result = dict[str, t.Any]
 def _carry_over(first: Result, result: Result) -> None:
     """Add the findings, warnings and changes of the first run, which may have rolled back an interrupted run."""
     for key in ("findings", "warnings"):
-        if first.get(key):
-            later = [text for text in result.get(key, ()) if text not in first[key]]
-            result[key] = [*first[key], *later]
+        before, after = (each.get(key) for each in (first, result))
+        if before and isinstance(before, list):
+            later = [text for text in after if text not in before] if isinstance(after, list) else []
+            result[key] = [*before, *later]
     if first.get("changed"):
         result["changed"] = True
 

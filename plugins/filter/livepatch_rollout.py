@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_bo
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given, hosts, order, outcome, waves
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import mapping, read_result
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 Data = dict[str, t.Any]
@@ -86,12 +87,27 @@ def others(names: Sequence[str], wanted: Sequence[str], surveys: Sequence[Data])
 
 
 def _fleet(names: Sequence[str], wanted: Sequence[str], surveys: Sequence[Data]) -> order.Fleet:
-    found = [survey["name"] for survey in surveys if survey]
+    found = [name for name, _is_needless in map(_surveyed, surveys) if name]
     return order.fleet_of(names, wanted, found, _needless(surveys))
 
 
 def _needless(surveys: Sequence[Data]) -> list[str]:
-    return [survey["name"] for survey in surveys if survey and survey["is_needless"]]
+    return [name for name, is_needless in map(_surveyed, surveys) if name and is_needless]
+
+
+def _surveyed(survey: t.Any) -> tuple[str, bool]:
+    """The name of a host and whether it is needless. A host may put anything in this place before it is looked at."""
+    found = mapping(survey)
+    name = found.get("name")
+    return (name if isinstance(name, str) else "", found.get("is_needless") is True)
+
+
+def _earlier(names: Sequence[str], known: Sequence[t.Any], fix: str) -> t.Iterator[hosts.Host]:
+    """The hosts that this rollout has begun with. A host may put anything in this place before its wave."""
+    for name, data in zip(names, known, strict=False):
+        if mapping(data).get("name") == name and data.get("fix") == fix:
+            with contextlib.suppress(KeyError, TypeError, ValueError, DataError):
+                yield hosts.read_host(data)
 
 
 def conclude(
@@ -111,7 +127,7 @@ def conclude(
     batch, fix = tuple(_hosts(of_wave)), release["fix"]["id"]
     in_batch = {host.name for host in batch}
     # Another rollout of the same playbook leaves hosts as well.
-    earlier = (hosts.read_host(host) for host in known if host and host["fix"] == fix)
+    earlier = _earlier(names, known, fix)
     rollout = outcome.Rollout(
         fix=fix,
         limit=str(limit),

@@ -10,20 +10,26 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
+
 
 def describe(entry: t.Mapping[str, t.Any]) -> str | None:
-    """The line for one entry of a progress file; None if there is nothing to show."""
+    """The line for one entry of a progress file; None if there is nothing to show.
+
+    The host may have put anything there, also what moves the cursor of a terminal.
+    """
     if "text" in entry:
-        return str(entry["text"])
+        return printable(str(entry["text"]))
     if "stage" not in entry:
         return None
     parts = [str(entry["stage"])]
     if entry.get("objects"):
         of = " of {}".format(entry["of"]) if entry.get("of") else ""
         parts.append("{}{} objects".format(entry["objects"], of))
-    if entry.get("elapsed"):
-        parts.append(duration(entry["elapsed"]))
-    return ", ".join(parts)
+    elapsed = entry.get("elapsed")
+    if elapsed and isinstance(elapsed, int):
+        parts.append(duration(elapsed))
+    return printable(", ".join(parts))
 
 
 def duration(seconds: int) -> str:

@@ -22,11 +22,11 @@ class DataError(Exception):
     """The data are not valid. The message is a sentence that says what is wrong with them."""
 
 
-def printable(text: str) -> str:
-    """The text on one line of at most LONGEST_TEXT characters, without characters that could disguise it."""
+def printable(text: str, most: int = LONGEST_TEXT) -> str:
+    """The text on one line of at most so many characters, without characters that could disguise it."""
     # Joined, because Ansible's strings may be of a subclass of str. The result is plain data.
     clean = _UNPRINTABLE.sub("\ufffd", _LINE_BREAKS.sub(" ", "".join(text)))
-    return clean if len(clean) <= LONGEST_TEXT else clean[: LONGEST_TEXT - 1] + "…"
+    return clean if len(clean) <= most else clean[: most - 1] + "…"
 
 
 def time_of(value: t.Any) -> datetime:

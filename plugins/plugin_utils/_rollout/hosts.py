@@ -391,7 +391,7 @@ def _marked_baseline(mark_read: Result) -> Baseline | None:
         text = base64.b64decode(str(mark_read.content.get("content") or ""), validate=True).decode()
         found = _BEFORE.search(text)
         return _baseline(json.loads(found[1])) if found else None
-    except (binascii.Error, ValueError, DataError) as error:
+    except (binascii.Error, ValueError, RecursionError, DataError) as error:
         raise DataError("The mark of the trial is damaged, so the state before the trial is unknown.") from error
 
 

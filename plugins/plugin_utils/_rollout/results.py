@@ -9,19 +9,23 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
 
 NO_ANSWER = "It could not be reached."
 NO_MESSAGE = "It failed."
 LEFT_ALONE = (
     "To change its kernel now could hang it. Drain and reboot it; the patch is on trial, a reboot takes it out."
 )
+LONGEST_MESSAGE = 4000
+"""In characters. A refusal of livepatch_module for several reasons is shorter."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a task on a host. `content` is all that was registered; `message` may be empty."""
+    """The result of a task on a host. `content` is all that was registered; `message` is one line, and may be empty."""
 
     is_skipped: bool
     is_unreachable: bool
@@ -41,11 +45,16 @@ class Result:
 
     def has_found(self, reasons: Container[str]) -> bool:
         """Whether livepatch_module has found one of the reasons."""
-        return any(mapping(finding).get("reason") in reasons for finding in self.content.get("findings") or ())
+        return any(str(finding.get("reason")) in reasons for finding in self.each("findings"))
 
     def inner(self, key: str) -> Mapping[str, t.Any]:
         """The dictionary under this key; an empty one if there is none."""
         return mapping(self.content.get(key))
+
+    def each(self, key: str) -> list[Mapping[str, t.Any]]:
+        """The dictionaries of the list under this key. Whatever else a host may put there is left out."""
+        entries = self.content.get(key)
+        return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, Sequence) else []
 
 
 def read_result(registered: t.Any) -> Result:
@@ -56,7 +65,7 @@ def read_result(registered: t.Any) -> Result:
         is_unreachable=bool(content.get("unreachable")),
         is_failed=bool(content.get("failed")),
         is_changed=bool(content.get("changed")),
-        message=str(content.get("msg") or ""),
+        message=printable(str(content.get("msg") or ""), LONGEST_MESSAGE),
         content=content,
     )
 

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A hostile host gains nothing on the controller: every role, playbook, action plugin and filter gets its answers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release
+from ansible_collections.openeuler.livepatch.tests.unit.plays.hostile_host import (
+    KERNEL,
+    NAME,
+    PATCH_FILE,
+    Data,
+    Fleet,
+    harm,
+    liars,
+    template,
+    with_engine_keys,
+)
+
+pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
+
+BUILD_ID = "12ebc946d48d5ba56740ddb2a945b2e050087bb7"
+DIGEST = hashlib.sha256(PATCH_FILE).hexdigest()
+RELEASE = {
+    "format": 1,
+    "fix": {"id": "Fix 1"},
+    "name": NAME,
+    "files": [{"kernel_release": KERNEL, "machine": "x86_64", "path": f"{NAME}.ko", "sha256": DIGEST}],
+}
+TITLE = "{{ 1 + 1 }} checks"
+BUILD: Data = {
+    "livepatch_build_fix": {"id": "Fix 1", "title": f"{{% raw %}}{TITLE}{{% endraw %}}"},
+    "livepatch_build_name": NAME,
+    "livepatch_build_patches": ["fix.patch"],
+    "livepatch_build_options": {"progress": False},
+    "livepatch_build_packages": [],
+}
+ROLLOUT: Data = {
+    "livepatch_waves": "100%",
+    "livepatch_rollout_soak": 0,
+    "livepatch_rollout_max_fail_percentage": 100,
+    "livepatch_rollout_accept": True,
+}
+
+
+@pytest.fixture(name="fleet")
+def fixture_fleet(tmp_path: Path) -> Fleet:
+    fleet = Fleet(tmp_path)
+    (tmp_path / "work/release.yml").write_text(yaml.safe_dump({"livepatch_release": RELEASE}), encoding="utf-8")
+    (tmp_path / "work/fix.patch").write_text("--- a\n", encoding="utf-8")
+    return fleet
+
+
+PLAYBOOKS: dict[str, tuple[Data, tuple[str, ...]]] = {
+    "rollout": ({"livepatch_release_file": "release.yml", **ROLLOUT}, ()),
+    "preflight": ({"livepatch_release_file": "release.yml"}, ()),
+    "check_next_boot": ({"livepatch_release_file": "release.yml"}, ()),
+    "rollback": ({"livepatch_release_file": "release.yml", "livepatch_max_fail_percentage": 100}, ()),
+    "report": ({"livepatch_release_file": "release.yml"}, ("livepatch-report",)),
+    "boot": ({}, ()),
+    "build": (BUILD, ()),
+    "check_python": ({}, ()),
+}
+"""Playbook -> the variables that it is given, and the folders that it writes."""
+
+
+def test_every_playbook_is_tried() -> None:
+    folder = Path(__file__).resolve().parents[3] / "playbooks"
+    assert sorted(PLAYBOOKS) == sorted(path.stem for path in folder.glob("*.yml"))
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_no_answer_of_a_host_does_harm(playbook: str, fleet: Fleet) -> None:
+    variables, written = PLAYBOOKS[playbook]
+    for name, answers in liars(fleet.folder).items():
+        fleet.host(name, answers)
+    if playbook == "build":
+        kernels = [{"release": f"{KERNEL}{place}", "host": name} for place, name in enumerate(fleet.hosts)]
+        variables = {**variables, "livepatch_build_kernels": kernels}
+    before = fleet.files()
+    output = fleet.play(playbook, variables)
+    assert harm(fleet, output) == []
+    new = [path for path in fleet.files() - before if not path.startswith(tuple(f"work/{name}" for name in written))]
+    assert new == []
+    assert [name for name in fleet.hosts if not fleet.asked(name)] == []
+
+
+def build_host(fleet: Fleet, name: str, file: bytes) -> None:
+    """A build host that gives this file, and lies about everything else."""
+    evil = template(fleet.folder)
+    manifest = {"format": 1, "sha256": hashlib.sha256(file).hexdigest(), "kernel_build_id": "AB" * 20, "x": evil}
+    given = [base64.b64encode(content).decode() for content in (file, json.dumps(manifest).encode())]
+    slurped = [json.dumps({"content": content, "encoding": "base64", "source": "/../x"}) for content in given]
+    shown = {
+        "kernel_build_id": evil,
+        "machine": evil,
+        "abi": evil,
+        "sha256": evil,
+        "build_id": evil,
+        "srcversion": evil,
+    }
+    built = {
+        "changed": True,
+        "path": "/etc/passwd",
+        "manifest": "/etc/passwd",
+        "release": "../hits",
+        "patch_file": shown,
+    }
+    answers: dict[str, str | list[str]] = {
+        "livepatch_build": json.dumps(with_engine_keys(built, fleet.folder)),
+        "slurp": slurped,
+    }
+    facts = json.dumps(with_engine_keys({"changed": True}, fleet.folder))
+    fleet.host(name, {"*": facts, "stat": json.dumps({"stat": {"exists": False}}), **answers})
+
+
+def test_a_build_host_decides_nothing_but_what_is_in_its_file(fleet: Fleet) -> None:
+    build_host(fleet, "builder", PATCH_FILE)
+    before = fleet.files()
+    variables = {**BUILD, "livepatch_build_kernels": [{"release": KERNEL, "host": "builder"}]}
+    (fleet.folder / "work/release.yml").unlink()
+    output = fleet.play("build", variables)
+    assert harm(fleet, output) == []
+    folder = f"work/{KERNEL}"
+    assert fleet.files() - before == {folder, f"{folder}/{NAME}.ko", f"{folder}/{NAME}.ko.json"}, output
+    release = fleet.folder / "work/release.yml"
+    (file,) = find_release(str(release), None).release.files
+    assert file == File(KERNEL, "x86_64", DIGEST, f"{KERNEL}/{NAME}.ko", kernel_build_id="ab" * 20, build_id=BUILD_ID)
+    # What no guide asks for.
+    show = {"hosts": "localhost", "gather_facts": False, "tasks": [{"debug": {"var": "livepatch_release"}}]}
+    (fleet.folder / "work/show.yml").write_text(yaml.safe_dump([show]), encoding="utf-8")
+    shown = fleet.play("show.yml", {}, "-e", "@release.yml")
+    assert TITLE in shown
+    assert harm(fleet, shown) == []
+    again = fleet.play("build", variables)
+    assert "changed=0" in again.rpartition("localhost")[2] or "ok: [builder -> localhost]" in again
