@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 try:
     import jmespath
@@ -23,7 +24,8 @@ def livepatch_query(data: t.Any, expression: str) -> t.Any:
     if jmespath is None:
         raise AnsibleFilterError(missing_required_lib("jmespath", reason="for the filter livepatch_query"))
     try:
-        return jmespath.search(_plain(expression), _plain(data))
+        # Plain texts of hosts would be rendered as templates, where they are kept in a variable.
+        return as_data(jmespath.search(_plain(expression), _plain(data)))
     except jmespath.exceptions.JMESPathError as error:
         raise AnsibleFilterError(f"livepatch_query: {error}") from error
 

@@ -144,3 +144,56 @@ def test_a_build_host_decides_nothing_but_what_is_in_its_file(fleet: Fleet) -> N
     assert harm(fleet, shown) == []
     again = fleet.play("build", variables)
     assert "changed=0" in again.rpartition("localhost")[2] or "ok: [builder -> localhost]" in again
+
+
+def by_hand() -> Data:
+    """A play with each module that asks a host, and each filter. What hosts answer is kept, and rendered again."""
+    modules: dict[str, Data] = {
+        "livepatch_facts": {},
+        "livepatch_file_info": {"src": "/x.ko", "remote_src": True},
+        "livepatch_module": {"src": f"{NAME}.ko"},
+        "livepatch_boot": {},
+        "livepatch_build": {"patches": ["/x.patch"], "dest": "/nosuch/"},
+        "livepatch_fetch": {"src": "/x.ko", "dest": "new", "name": NAME, "kernel_release": KERNEL},
+    }
+    tasks: list[Data] = []
+    for name, arguments in modules.items():
+        tasks.append({f"openeuler.livepatch.{name}": arguments, "register": f"read_{name}"})
+    found = "{{ read_livepatch_facts | openeuler.livepatch.livepatch_query('[msg, path, ansible_facts, findings]') }}"
+    bad = (
+        "{{ {'livepatch_report_max_age': read_livepatch_facts.msg} | openeuler.livepatch.livepatch_numbers('report') }}"
+    )
+    told = "{{ read_livepatch_module | openeuler.livepatch.livepatch_options({}) }}"
+    tasks.append({"set_fact": {"found": found}})
+    tasks.append({"set_fact": {"bad": bad, "told": told}})
+    tasks.append(
+        {"debug": {"msg": ["{{ found | default('') }}", "{{ bad | default('') }}", "{{ told | default('') }}"]}}
+    )
+    ignored = [{**task, "ignore_errors": True, "ignore_unreachable": True} for task in tasks]
+    return {"hosts": "all:!controller", "gather_facts": False, "tasks": ignored}
+
+
+def test_no_action_plugin_and_no_filter_does_harm(fleet: Fleet) -> None:
+    for name, answers in liars(fleet.folder).items():
+        fleet.host(name, answers)
+    evil = "\x1b[2J" + template(fleet.folder)
+    progress = [
+        {"changed": False, "needs_build": True},
+        {
+            "entries": [{"text": evil}, {"stage": [evil], "elapsed": evil, "objects": {}}, 7],
+            "offset": 1,
+            "running": True,
+        },
+        {"entries": 7, "offset": evil, "running": evil},
+    ]
+    started = {"started": 1, "finished": 0, "ansible_job_id": "j1.1"}
+    done = {"started": 1, "finished": 1, "ansible_job_id": "../x", "stdout": evil, "msg": evil}
+    shown = {"livepatch_build": [json.dumps(answer) for answer in progress], "async_status": json.dumps(done)}
+    fleet.host("shows", {**shown, "async_wrapper": json.dumps(started)})
+    fleet.host("names", {**shown, "async_wrapper": json.dumps({**started, "ansible_job_id": "../../x"})})
+    (fleet.folder / "work/by_hand.yml").write_text(yaml.safe_dump([by_hand()]), encoding="utf-8")
+    before = fleet.files()
+    output = fleet.play("by_hand.yml", {})
+    assert harm(fleet, output) == []
+    assert fleet.files() == before
+    assert f"[shows] \ufffd[2J{template(fleet.folder)}" in output
