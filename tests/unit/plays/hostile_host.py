@@ -142,7 +142,9 @@ def changed_types(value: t.Any, others: t.Iterator[t.Any], depth: int) -> t.Any:
     if not depth or not isinstance(value, (dict, list)):
         return next(others)
     if isinstance(value, dict):
-        return {key: changed_types(item, others, depth - 1) for key, item in value.items()}
+        # Ansible itself stumbles over facts that are no dictionary.
+        depths = {key: max(depth - 1, key == "ansible_facts") for key in value}
+        return {key: changed_types(item, others, depths[key]) for key, item in value.items()}
     return [changed_types(item, others, depth - 1) for item in value]
 
 
