@@ -235,3 +235,34 @@ def test_no_job_is_waited_for_longer_than_it_may_take(answer: dict[str, t.Any], 
     result = action.run()
     assert result["reason"] == "no_result"
     assert clock.now == 1160
+
+
+@pytest.mark.parametrize("job", [7, None, "../x", "", "a b", ["j1"], {}])
+def test_a_job_with_another_name_than_one_is_not_waited_for(job: t.Any) -> None:
+    """The name becomes a part of paths on the host, and a host may answer anything."""
+    action = Action({"patches": ["x"]}, [NEEDED, {**STARTED, "ansible_job_id": job}])
+    assert action.run()["reason"] == "no_result"
+    assert (len(action.runs), action.asked) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"entries": 7, "offset": 1, "running": True},
+        {"entries": [], "offset": "1", "running": True},
+        {"entries": [], "offset": True, "running": True},
+        {"entries": [], "offset": 1, "running": "{{ 1 }}"},
+    ],
+)
+def test_a_build_goes_on_unwatched_if_its_host_tells_nonsense(answer: dict[str, t.Any]) -> None:
+    action = Action({"patches": ["x"]}, [NEEDED, STARTED, answer], [{"finished": 1, "changed": True}])
+    assert action.run() == {"changed": True}
+
+
+def test_a_host_cannot_fill_the_screen() -> None:
+    many = news(*[7, *[{"text": f"\x1b[2J{number}\nx\u202e"} for number in range(10_000)]], running=False)
+    action = Action({"patches": ["x"]}, [NEEDED, STARTED, many], [{"finished": 1, "changed": True}])
+    assert action.run() == {"changed": True}
+    assert len(action.shown) == livepatch_build.MOST_ENTRIES - 1
+    assert action.shown[0] == "[] \ufffd[2J0 x\ufffd"

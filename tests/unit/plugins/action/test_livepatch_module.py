@@ -256,3 +256,12 @@ def test_without_pyelftools_here_it_is_named(monkeypatch: pytest.MonkeyPatch) ->
     result = Action({"src": PATCH_FILE}, []).run()
     assert (result["failed"], result["reason"]) == (True, "no_pyelftools")
     assert "pyelftools" in result["msg"]
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize(
+    ("before", "after", "told"), [(7, ["a"], ["a"]), (["a"], 7, ["a"]), ({"a": 1}, [], []), ("a", "b", "b")]
+)
+def test_a_host_may_tell_nonsense(before: t.Any, after: t.Any, told: t.Any) -> None:
+    first = {"changed": True, "needs_file": True, "findings": before}
+    assert Action({"src": PATCH_FILE}, [first, {"changed": False, "findings": after}]).run()["findings"] == told

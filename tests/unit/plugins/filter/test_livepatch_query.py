@@ -13,6 +13,7 @@ pytest.importorskip("jmespath", reason="jmespath is not installed for this Pytho
 from ansible.errors import AnsibleFilterError
 from ansible_collections.openeuler.livepatch.plugins.filter import livepatch_query
 from ansible_collections.openeuler.livepatch.plugins.filter.livepatch_query import FilterModule
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 query = FilterModule().filters()["livepatch_query"]
 
@@ -71,3 +72,10 @@ def test_without_jmespath_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bytes_and_what_is_no_data_are_left_as_they_are() -> None:
     assert query({"content": b"bytes"}, "content") == b"bytes"
+
+
+def test_a_text_of_a_host_is_not_rendered_later() -> None:
+    """ansible-core before 2.19 renders what is kept in a variable and is not marked, and later ones what is trusted."""
+    (found,) = query({"patches": [{"name": "{{ 1 }}"}]}, "patches[].name")
+    assert found == "{{ 1 }}"
+    assert found is as_data(found) or type(found) is type(as_data("x"))

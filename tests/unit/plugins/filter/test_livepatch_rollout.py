@@ -86,3 +86,46 @@ def test_who_comes_first() -> None:
     surveys = [needless, rollout(READ, "survey", "b", RELEASE), rollout({"failed": True}, "survey", "c", RELEASE), {}]
     assert rollout(["a", "b", "c", "d"], "canaries", ["a", "b"], surveys) == ["b"]
     assert rollout(["a", "b", "c", "d"], "others", ["a", "b"], surveys) == ["c", "a"]
+
+
+FORGED: list[t.Any] = [
+    7,
+    "{{ 1 }}",
+    [],
+    {"name": "x"},
+    {"name": "x", "fix": "Fix 1"},
+    {"name": "x", "fix": "Fix 1", "status": 7},
+    {"name": 7, "is_needless": "yes"},
+]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_host_whose_wave_has_not_begun_may_tell_nonsense(host: dict[str, t.Any], forged: t.Any) -> None:
+    """Its facts are variables, with the names that it chooses."""
+    settled = rollout({**host, "is_on_trial": True}, "settle", {"skipped": True}, is_check_mode=False)
+    given = {**END, "known": [{}, forged], "surveys": [{}, forged]}
+    concluded = rollout([settled], "conclude", RELEASE, rollout([settled], "judge", 0), **given)
+    assert concluded["summary"]["totals"]["not_begun"] == 1
+    surveyed = {"name": "h", "is_needless": False}
+    assert "h" in rollout(["h", "x"], "others", [], [surveyed, forged])
+
+
+def test_a_host_does_not_pose_as_another(host: dict[str, t.Any]) -> None:
+    settled = rollout({**host, "is_on_trial": True}, "settle", {"skipped": True}, is_check_mode=False)
+    given = {**END, "names": ["h", "x", "y"], "known": [{}, {}, {**settled, "name": "x"}]}
+    totals = rollout([settled], "conclude", RELEASE, rollout([settled], "judge", 0), **given)["summary"]["totals"]
+    assert (totals["patched"], totals["not_begun"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "prediction", [{"findings": 7}, {"findings": [7, {"reason": []}]}, {"findings": {"a": 1}, "actions": {}}]
+)
+def test_findings_may_be_nonsense(host: dict[str, t.Any], prediction: dict[str, t.Any]) -> None:
+    checked = rollout(host, "check", marked={"stat": 7}, mark_read={"content": 7}, prediction=prediction)
+    assert checked["is_due"] is False
+
+
+def test_a_message_of_a_host_is_one_line_of_what_can_be_printed(host: dict[str, t.Any]) -> None:
+    applied = rollout(host, "apply", {"failed": True, "msg": "\x1b[2Ja\nb\u202e" + "c" * 10_000})
+    assert applied["problem"].startswith("\ufffd[2Ja b\ufffdc")
+    assert len(applied["problem"]) == 4000

@@ -22,6 +22,10 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress impo
         ({"stage": "building", "objects": 12, "of": None, "elapsed": 130}, "building, 12 objects, 2 min 10 s"),
         ({"stage": "building", "objects": 12, "of": 1038, "elapsed": 60}, "building, 12 of 1038 objects, 1 min 0 s"),
         ({"text": "x.o: changed function: f", "elapsed": 3}, "x.o: changed function: f"),
+        ({"text": "\x1b[2J\u202ea\nb"}, "\ufffd[2J\ufffda b"),
+        ({"text": 7}, "7"),
+        ({"text": "a" * 600}, "a" * 499 + "\u2026"),
+        ({"stage": "\x07", "objects": ["\r"], "of": {}, "elapsed": "soon"}, "\ufffd, ['\\r'] objects"),
     ],
 )
 def test_lines(entry: dict[str, t.Any], line: str | None) -> None:
