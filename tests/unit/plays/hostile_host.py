@@ -224,7 +224,7 @@ def liars(folder: Path) -> dict[str, dict[str, str]]:
     # A host with a kernel of which nobody knows does not come far.
     keep = ("release", "machine", "encoding", "content", "reason", "severity")
     shown: dict[str, dict[str, str]] = {}
-    for first in range(0, len(every), 4):
+    for first in (0, 5):
         others = itertools.cycle(every[first:] + every[:first])
         shown[f"texts-{first}"] = {
             name: json.dumps(changed_texts(answer, others, keep)) for name, answer in known.items()
