@@ -186,7 +186,6 @@ def variables_of_a_host(folder: Path) -> Data:
         "ansible_check_mode": False,
         "playbook_dir": hits,
         "role_path": hits,
-        "inventory_hostname": "localhost",
         "hostvars": {},
         "discovered_interpreter_python": f"{hits}/python",
     }
@@ -234,7 +233,13 @@ def liars(folder: Path) -> dict[str, dict[str, str]]:
     for depth in (1, 2, 4):
         odd = itertools.cycle(types)
         shown[f"types-{depth}"] = {name: json.dumps(changed_types(each, odd, depth)) for name, each in known.items()}
-    shown["facts"] = {name: json.dumps(with_engine_keys(answer, folder)) for name, answer in known.items()}
+    # The first host: tasks that run once take its variables.
+    shown["a-facts"] = {name: json.dumps(with_engine_keys(answer, folder)) for name, answer in known.items()}
+    other_host = {"inventory_hostname": "a-facts", "inventory_hostname_short": "a-facts", "group_names": ["all"]}
+    shown["poses"] = {
+        name: json.dumps({**answer, "ansible_facts": {**answer.get("ansible_facts", {}), **other_host}})
+        for name, answer in known.items()
+    }
     failed = {"failed": True, "msg": template(folder), "rc": template(folder)}
     shown["fails"] = {name: json.dumps({**answer, **failed}) for name, answer in known.items()}
     shown["nothing"] = dict.fromkeys(MODULES, "{}")

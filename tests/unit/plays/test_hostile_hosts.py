@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plays.hostile_host impor
     PATCH_FILE,
     Data,
     Fleet,
+    facts_of,
     harm,
     liars,
     template,
@@ -80,6 +81,23 @@ def test_every_playbook_is_tried() -> None:
     assert sorted(PLAYBOOKS) == sorted(path.stem for path in folder.glob("*.yml"))
 
 
+SAID = {"rollout": ("well: enabled",), "report": ("livepatch-report/livepatch.json", "not_applied: 1")}
+"""What a playbook says of the host that does not lie: the others do not keep it from its patch, or out of a report."""
+
+
+def well() -> dict[str, str | list[str]]:
+    """The answers of a host that takes the patch. It is asked for its facts before, twice, and after."""
+    patch = {"name": NAME, "enabled": True, "effective": "full", "in_transition": False, "identity": {"sha256": DIGEST}}
+    facts = [json.dumps(facts_of(patches=patches)) for patches in ([], [], [patch])]
+    changed = json.dumps({"changed": True, "actions": ["enable"], "findings": []})
+    return {
+        "livepatch_facts": facts,
+        "stat": NOT_THERE,
+        "livepatch_module": changed,
+        "*": json.dumps({"changed": True}),
+    }
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_no_answer_of_a_host_does_harm(playbook: str, fleet: Fleet) -> None:
     variables, written = PLAYBOOKS[playbook]
@@ -89,9 +107,12 @@ def test_no_answer_of_a_host_does_harm(playbook: str, fleet: Fleet) -> None:
     if playbook == "build":
         kernels = [{"release": f"{KERNEL}{place}", "host": name} for place, name in enumerate(fleet.hosts)]
         variables = {**variables, "livepatch_build_kernels": kernels}
+    fleet.host("well", well())
     before = fleet.files()
     output = fleet.play(playbook, variables)
     assert harm(fleet, output) == []
+    for text in SAID.get(playbook, ()):
+        assert text in output
     new = [path for path in fleet.files() - before if not path.startswith(tuple(f"work/{name}" for name in written))]
     assert new == []
     assert [name for name in fleet.hosts if not fleet.asked(name)] == []
