@@ -13,24 +13,37 @@ import json
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest as digest_of_stream
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 Plain = t.Dict[str, t.Any]
 """Data as JSON has it."""
 
 
-def read_text(path: str) -> str | None:
-    """The content of a file, or None if it cannot be read."""
+MOST_BYTES = 64 * 1024**2
+"""No text that decides about a build is longer; `read_bytes` takes a longer one for one that cannot be read."""
+
+
+def read_bytes(path: str) -> bytes | None:
+    """The content of a regular file, or None if it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
+        with open_regular(path) as stream:
+            content = stream.read(MOST_BYTES + 1)
     except OSError:
         return None
+    return content if len(content) <= MOST_BYTES else None
+
+
+def read_text(path: str) -> str | None:
+    """The content of a regular file, or None if it cannot be read."""
+    content = read_bytes(path)
+    # Not by a stream of text, for which a carriage return ends a line.
+    return None if content is None else content.decode("utf-8", "replace")
 
 
 def digest(path: str) -> str | None:
-    """The SHA-256 of a file, or None if it cannot be read."""
+    """The SHA-256 of a regular file, or None if it cannot be read."""
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             return digest_of_stream(stream)
     except OSError:
         return None

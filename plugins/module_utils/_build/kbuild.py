@@ -41,6 +41,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     NAME_RULE,
     is_module_name,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import parse_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
@@ -385,7 +386,7 @@ def _build_failed(build: Build, directory: str, command: list[str], rc: int, out
             ),
             **details,
         )
-    last = (err.strip() or out.strip()).splitlines()[-1:] or ["no output"]
+    last = lines_of(err.strip() or out.strip())[-1:] or ["no output"]
     return BuildError(
         Finding(reason="build_failed", seen=f"make ended with {rc}: {last[0]}.", remedy="Read stderr and stdout."),
         **details,

@@ -16,13 +16,18 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest, read_bytes, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 _BANNER = b"Linux version "
 """The beginning of linux_banner (kernel: init/version-timestamp.c), which /proc/version shows."""
 
-_PLAIN_LINE = re.compile(r'CONFIG_\w+=(?:[ymn]|-?[0-9]+|0x[0-9A-Fa-f]+|"(?:[^"\\$`]|\\["\\])*")\Z')
+_PLAIN_LINE = re.compile(rb'CONFIG_\w+=(?:[ymn]|-?[0-9]+|0x[0-9A-Fa-f]+|"(?:[^"\\$`]|\\["\\])*")\Z')
+
+_NOT_PRINTABLE = re.compile(rb"[^ -~]")
+"""Kconfig writes none of them; tools do not agree on which of them end a line or a word."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Config:
     """
 
     path: str
-    text: str
+    content: bytes
     sha256: str
     options: t.Mapping[str, str]
     version: str | None
@@ -55,28 +60,38 @@ class Config:
 
 def read_config(path: str) -> Config | None:
     """Read a configuration file; None if it cannot be read."""
-    text = read_text(path)
-    if text is None:
+    content = read_bytes(path)
+    if content is None:
         return None
-    options, odd_line = {}, None
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        if _PLAIN_LINE.match(line):
-            name, _equals, value = line.partition("=")
-            options[name] = value
-        elif odd_line is None:
+    options: dict[str, str] = {}
+    odd_line = None
+    for number, line in enumerate(lines_of(content), 1):
+        option = _option(line)
+        if option:
+            options.update([option])
+        elif odd_line is None and not _is_comment(line):
             odd_line = number
-    version = re.search(r"^# Linux/\S+ (\S+) Kernel Configuration$", text, re.M)
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    version = re.search(rb"^# Linux/\S+ (\S+) Kernel Configuration$", content, re.M)
     return Config(
         path=path,
-        text=text,
-        sha256=sha256,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
         options=options,
-        version=version.group(1) if version else None,
+        version=version.group(1).decode("ascii", "replace") if version else None,
         odd_line=odd_line,
     )
+
+
+def _option(line: bytes) -> tuple[str, str] | None:
+    """The option that a line sets; None if it is no such line."""
+    if _NOT_PRINTABLE.search(line) or not _PLAIN_LINE.match(line):
+        return None
+    name, _equals, value = line.decode("ascii").partition("=")
+    return name, value
+
+
+def _is_comment(line: bytes) -> bool:
+    return not _NOT_PRINTABLE.search(line) and (line.startswith(b"#") or not line.strip(b" "))
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,7 @@ def read_vmlinux(path: str) -> Vmlinux | None:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE, ElfObject
 
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             elf = ElfObject(stream)
             build_id = elf.build_id(".notes") or elf.build_id()
             return Vmlinux(

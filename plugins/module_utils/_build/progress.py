@@ -14,6 +14,7 @@ import os
 import time
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 
 EVERY_SECONDS = 10
 
@@ -116,7 +117,7 @@ def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
     except OSError:
         return [], offset
     complete = content[: content.rfind(b"\n") + 1]
-    return [json.loads(line) for line in complete.splitlines()], offset + len(complete)
+    return [json.loads(line) for line in lines_of(complete)], offset + len(complete)
 
 
 def _is_alive(path: str) -> bool:

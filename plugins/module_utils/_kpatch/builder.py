@@ -174,7 +174,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
                 )
             )
         reporter.stage("preparing the source" if tree.is_primed(inputs["source"]) else "copying the source")
-        tree.prepare(build.request.source, content, build.config.text, build.added_files)
+        tree.prepare(build.request.source, content, build.config.content, build.added_files)
         targets = choose_targets(build, tree, inputs["source"])
         done = _run(build, tree, targets, started, reporter)
         if targets == WHOLE:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
@@ -15,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import REGISTER_ONLY, Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import REQUIRED_OPTIONS
 
 REFUSED_OPTIONS = (
@@ -40,7 +42,8 @@ def check_config(config: Config) -> t.Iterator[Finding]:
     if config.odd_line is not None:
         yield Finding(
             reason="config_not_plain",
-            seen=f"Line {config.odd_line} of {config.path} is not a kernel option, and kpatch-build would run it.",
+            seen=f"Line {config.odd_line} of {config.path} is neither a kernel option nor a comment in ASCII, and "
+            "kpatch-build would run it.",
             remedy="Give the configuration file from the package of the kernel.",
         )
     abi = config.abi
@@ -175,12 +178,17 @@ def check_paths(patches: t.Sequence[SourcePatch]) -> t.Iterator[Finding]:
             if what:
                 yield Finding(
                     reason="unsupported_path",
-                    seen=f"{patch.path} changes {path}: {what} cannot be live-patched.",
+                    seen=f"{patch.path} changes {clean(path)}: {what} cannot be live-patched.",
                     remedy="Patch a function that calls it instead.",
                 )
 
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._+,@=~-]+(?:/[A-Za-z0-9._+,@=~-]+)*\Z")
+
+
 def _unsupported(path: str) -> str | None:
+    if not _PLAIN_NAME.match(path) or ".." in path.split("/"):
+        return "a file of such a name"
     if path.startswith("lib/"):
         return "code in lib/"
     if path.endswith(".S"):
@@ -202,13 +210,13 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
         for path in trial.missing:
             yield Finding(
                 reason="does_not_apply",
-                seen=f"{trial.patch} changes {path}, which does not exist.",
+                seen=f"{trial.patch} changes {clean(path)}, which does not exist.",
                 remedy="Correct the patch or src_dir.",
             )
         for path, hunk, line in trial.failures:
             yield Finding(
                 reason="does_not_apply",
-                seen=f"{trial.patch}: hunk {hunk} does not apply to {path} at line {line}.",
+                seen=f"{trial.patch}: hunk {hunk} does not apply to {clean(path)} at line {line}.",
                 remedy="Correct the patch or src_dir.",
             )
         if trial.says:

@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import compile_error, parse_errors
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 
 LAST_LINES = 20
 
@@ -201,7 +202,7 @@ _DECISIVE = re.compile(
 
 def decisive_lines(text: str) -> list[str]:
     """The last lines that say what went wrong, each once."""
-    lines = [line.rstrip() for line in text.splitlines() if _DECISIVE.search(line)]
+    lines = [line.rstrip() for line in lines_of(text) if _DECISIVE.search(line)]
     return list(dict.fromkeys(lines))[-LAST_LINES:]
 
 

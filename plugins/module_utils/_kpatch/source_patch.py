@@ -17,7 +17,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_bytes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 
 NOWHERE = "/dev/null"
 
@@ -36,7 +37,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class SourcePatch:
-    """A source patch. `sha256` is the digest of its hunks and file names, without its description and times."""
+    """A source patch. `sha256` is the digest of all that `patch` reads of it, without its description and times."""
 
     path: str
     sha256: str
@@ -49,27 +50,47 @@ class SourcePatch:
 
 def read_source_patch(path: str) -> SourcePatch | None:
     """Read a patch; None if it cannot be read."""
-    text = read_text(path)
-    if text is None:
+    lines = _lines(path)
+    if lines is None:
         return None
     changes, decisive = [], []
-    lines = text.splitlines()
-    left = (0, 0)
+    left, begun = (0, 0), False
     for index, line in enumerate(lines):
+        begun = begun or _BEGIN.match(line) is not None
         if left != (0, 0):
             left = _consume(line, left)
             decisive.append(line)
-        elif line.startswith("--- ") and lines[index + 1 : index + 2] and lines[index + 1].startswith("+++ "):
-            change = FileChange(_name(line), _name(lines[index + 1]))
-            changes.append(change)
-            decisive.append(f"{change.old} {change.new}")
-        else:
-            hunk = _HUNK.match(line)
-            if hunk:
-                left = (_count(hunk.group("old")), _count(hunk.group("new")))
-                decisive.append(hunk.group("place"))
+            continue
+        if line.startswith("--- ") and lines[index + 1 : index + 2] and lines[index + 1].startswith("+++ "):
+            changes.append(FileChange(_name(line), _name(lines[index + 1])))
+        hunk = _HUNK.match(line)
+        if hunk:
+            left = (_count(hunk.group("old")), _count(hunk.group("new")))
+            decisive.append(hunk.group("place"))
+        elif begun and not _is_signature(lines, index):
+            decisive.append(line.partition("\t")[0] if line.startswith(("--- ", "+++ ")) else line)
     together = hashlib.sha256("\n".join(decisive).encode("utf-8", "surrogateescape")).hexdigest()
     return SourcePatch(path, together, tuple(changes))
+
+
+def _lines(path: str) -> list[str] | None:
+    """The lines of a patch, as `patch` splits them, with each byte that is not UTF-8; None if it cannot be read."""
+    content = read_bytes(path)
+    return None if content is None else lines_of(content.decode("utf-8", "surrogateescape"))
+
+
+# patch also takes an indented patch, one with X before each line, and others than unified ones (patch: src/pch.c).
+_BEGIN = re.compile(r"[ \tX]*(?:diff |Index:|Prereq:|--- |\*\*\* )")
+
+_VERSION_OF_GIT = re.compile(r"\d+\.[\w.() -]*\Z")
+
+
+def _is_signature(lines: t.Sequence[str], index: int) -> bool:
+    """Whether the line is one of the two with which `git format-patch` ends a patch; they change nothing."""
+    following = lines[index + 1 : index + 2]
+    if lines[index] == "-- ":
+        return bool(following) and _VERSION_OF_GIT.match(following[0]) is not None
+    return index > 0 and lines[index - 1] == "-- " and _VERSION_OF_GIT.match(lines[index]) is not None
 
 
 _HUNK = re.compile(r"(?P<place>@@ -\d+(?:,(?P<old>\d+))? \+\d+(?:,(?P<new>\d+))? @@)")
@@ -90,7 +111,7 @@ def _consume(line: str, left: tuple[int, int]) -> tuple[int, int]:
 
 def _name(line: str) -> str | None:
     """The file's path below the source tree, as `patch -p1` takes it."""
-    name = line[4:].split("\t")[0].strip()
+    name = line[4:].split("\t")[0].strip(" \r")
     # patch takes several slashes for one.
     return None if name == NOWHERE else name.partition("/")[2].lstrip("/") or name
 
@@ -161,13 +182,17 @@ def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
     if rc == 0:
         return Trial(patch.path)
     failures = parse_rejects(out)
-    return Trial(patch.path, failures=failures, says="" if failures else (err or out).strip().splitlines()[-1])
+    return Trial(patch.path, failures=failures, says="" if failures else _last_line(err or out))
+
+
+def _last_line(text: str) -> str:
+    return (lines_of(text.strip()) or ["patch says nothing"])[-1]
 
 
 def parse_rejects(output: str) -> tuple[tuple[str, int, int], ...]:
     """The hunks that `patch` could not apply: (file, number of the hunk, line)."""
     failures, name = [], ""
-    for line in output.splitlines():
+    for line in lines_of(output):
         if line.startswith(("patching file ", "checking file ")):
             name = line.split(" ", 2)[2].strip("'")
         match = re.match(r"Hunk #(\d+) (?:FAILED|ignored) at (\d+)", line)
@@ -183,20 +208,18 @@ def _changes_in_init(directory: str, patch: SourcePatch) -> list[tuple[str, str,
     """The functions marked __init or __exit in whose bodies the patch changes a line."""
     found = []
     for name, numbers in _changed_lines(patch).items():
-        text = read_text(os.path.join(directory, name))
-        if text is None or not name.endswith(".c"):
-            continue
-        for function, first, last in init_functions(text):
+        lines = _lines(os.path.join(directory, name)) if _inside(name) and name.endswith(".c") else None
+        for function, first, last in init_functions(lines or ()):
             if any(first <= number <= last for number in numbers):
                 found.append((patch.path, name, function))
     return found
 
 
-def init_functions(text: str) -> list[tuple[str, int, int]]:
+def init_functions(lines: t.Iterable[str]) -> list[tuple[str, int, int]]:
     """(name, first line, last line) of each function marked __init or __exit whose braces are at the margin."""
     functions = []
     start, head = 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if line.startswith("{") and head:
             start = number
         elif line.startswith("}"):
@@ -213,7 +236,7 @@ def _changed_lines(patch: SourcePatch) -> dict[str, list[int]]:
     """File -> the numbers of the lines of the patched file that the patch adds, or before which it removes lines."""
     changed: dict[str, list[int]] = {}
     name, left, number = "", (0, 0), 0
-    lines = (read_text(patch.path) or "").splitlines()
+    lines = _lines(patch.path) or []
     for index, line in enumerate(lines):
         if left != (0, 0):
             if line[:1] in "+-":

@@ -22,7 +22,7 @@ import time
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest_of, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest_of, read_bytes, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import File, Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
@@ -92,7 +92,7 @@ class WorkTree:
             lock.flush()
             yield True
 
-    def prepare(self, origin: str, content: Index, config_text: str, added: t.Sequence[str]) -> None:
+    def prepare(self, origin: str, content: Index, config: bytes, added: t.Sequence[str]) -> None:
         """Make the copy equal to its origin, whose index is `content`. `added` has the files that the patches add.
 
         This finds and corrects, by size and time, what an interrupted build has left. Raises BuildError if the origin
@@ -116,7 +116,7 @@ class WorkTree:
         if copied != have:
             source_index.store(self._index, copied)
         self._write_state(dict(state, added=list(added)))
-        _write_if_different(os.path.join(self.source, ".config"), config_text)
+        _write_if_different(os.path.join(self.source, ".config"), config)
 
     def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:
         """Make a file of the copy equal to `wanted`, and return its entry for the index. Raises BuildError."""
@@ -157,9 +157,10 @@ class WorkTree:
 
     def bring_symvers(self) -> bool:
         """Copy the stored symbol versions into the source, and return whether there are any."""
-        if not os.path.exists(self.symvers):
+        versions = read_bytes(self.symvers)
+        if versions is None:
             return False
-        _write_if_different(os.path.join(self.source, "Module.symvers"), read_text(self.symvers) or "")
+        _write_if_different(os.path.join(self.source, "Module.symvers"), versions)
         return True
 
 
@@ -203,7 +204,7 @@ def _file_now(path: str, sha256: str) -> File:
     return File(sha256, status.st_size, status.st_mtime_ns)
 
 
-def _write_if_different(path: str, text: str) -> None:
-    if read_text(path) != text:
-        with open(path, "w", encoding="utf-8") as stream:
-            stream.write(text)
+def _write_if_different(path: str, content: bytes) -> None:
+    if read_bytes(path) != content:
+        with open(path, "wb") as stream:
+            stream.write(content)

@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import (
     FTRACE_ENABLED,
     MODULES_DISABLED,
@@ -136,7 +137,7 @@ def _installed(files: Files, release: str) -> list[str] | None:
     dependencies = known(files.text(f"/lib/modules/{release}/modules.dep"))
     if dependencies is None:
         return None
-    return [path for path in (line.partition(":")[0] for line in dependencies.splitlines()) if path]
+    return [path for path in (line.partition(":")[0] for line in lines_of(dependencies)) if path]
 
 
 def _module_names(paths: t.Iterable[str]) -> frozenset[str]:
@@ -162,7 +163,7 @@ def _secure_boot(files: Files) -> bool | None:
 
 def _incapable(files: Files) -> str | None:
     """What shows that this process lacks CAP_SYS_MODULE (include/uapi/linux/capability.h) outside of any namespace."""
-    for line in known_or(files.text(STATUS), "").splitlines():
+    for line in lines_of(known_or(files.text(STATUS), "")):
         name, _colon, value = line.partition(":")
         if name == "CapEff":
             with contextlib.suppress(ValueError):
@@ -174,7 +175,7 @@ def _incapable(files: Files) -> str | None:
 
 
 def _available_memory(files: Files) -> int | None:
-    for line in known_or(files.text("/proc/meminfo"), "").splitlines():
+    for line in lines_of(known_or(files.text("/proc/meminfo"), "")):
         name, _colon, value = line.partition(":")
         if name == "MemAvailable" and value.split()[:1] and value.split()[0].isdecimal():
             return int(value.split()[0]) * 1024

@@ -32,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     PatchedObject,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import state_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import (
     STATE_FILE,
@@ -229,7 +230,7 @@ def _read_modules(sources: _Sources, text: Reading[str], has_modules: bool) -> l
     modules = []
     if isinstance(text, Absent) and has_modules:
         text = Unreadable(MODULES, text.reason)
-    for line in sources.known_or(text, "").splitlines():
+    for line in lines_of(sources.known_or(text, "")):
         fields = line.split()
         if len(fields) < 6:
             sources.undecided.append(sources.files.damaged(MODULES))

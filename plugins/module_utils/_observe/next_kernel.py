@@ -20,6 +20,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known_or
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
 
 if t.TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _entries(files: Files) -> dict[str, str]:
 
 
 def _release_of_entry(text: str) -> str | None:
-    keys = dict(line.split(None, 1) for line in text.splitlines() if len(line.split(None, 1)) == 2)
+    keys = dict(line.split(None, 1) for line in lines_of(text) if len(line.split(None, 1)) == 2)
     return (
         str(keys["version"]).strip()
         if "version" in keys
@@ -147,7 +148,7 @@ def _wanted(files: Files) -> str | None:
 
 
 def _assignments(text: t.Any) -> dict[str, str]:
-    lines = text.splitlines() if isinstance(text, str) else []
+    lines = lines_of(text) if isinstance(text, str) else []
     pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, _equals, value in pairs}
 

@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
     known,
     known_or,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi import SYSFS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.notes import (
     DamagedNotes,
@@ -171,7 +172,7 @@ def _of_crash_dumps(files: Files) -> str | None:
     files = Files(files.root)
     for note in _kcore_notes(files):
         if note.owner == VMCOREINFO:
-            lines = (line.partition(b"=") for line in note.content.splitlines())
+            lines = (line.partition(b"=") for line in lines_of(note.content))
             return next((_name(value) for key, _equals, value in lines if key == b"OSRELEASE"), None)
     return None
 

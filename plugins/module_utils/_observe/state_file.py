@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+
 STATES = {"enabled": True, "disabled": False, "UNDEF": None}
 """The kernel's word -> whether the patch is enabled. Only older trees have UNDEF: a patch that is neither."""
 
@@ -34,7 +36,7 @@ def parse(text: str) -> State:
     """Parse the table. Tabs and blanks separate its columns; a long name makes its line longer."""
     entries: list[Entry] = []
     problems: list[str] = []
-    for line in text.splitlines():
+    for line in lines_of(text):
         if not line.strip() or re.match(r"-{3,}\s*\Z", line) or line.split() == ["Index", "Patch", "State"]:
             continue
         fields = line.split()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import MODULES, read_build_id
 
 if t.TYPE_CHECKING:
@@ -36,7 +37,7 @@ class LoadedTarget:
 
 def read_targets(files: Files, names: t.Collection[str]) -> dict[str, LoadedTarget]:
     """Those of the modules that are loaded."""
-    rows = [line.split() for line in known_or(files.text(MODULES), "").splitlines() if line.strip()]
+    rows = [line.split() for line in lines_of(known_or(files.text(MODULES), "")) if line.strip()]
     taints = {fields[0]: fields[-1] if fields[-1].startswith("(") else "" for fields in rows}
     # A kernel whose modules nobody signs marks all of them.
     signs = any(UNSIGNED not in taint for taint in taints.values())

@@ -14,6 +14,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     StallingTask,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
@@ -31,7 +32,7 @@ def read_stalling_tasks(files: Files, enabling: bool) -> tuple[StallingTask, ...
                 task = f"/proc/{pid}/task/{tid}"
                 if files.number(task + "/patch_state") == holding:
                     stack = known_or(files.text(task + "/stack"), "")
-                    frames = tuple(_frame(line) for line in stack.splitlines())
+                    frames = tuple(_frame(line) for line in lines_of(stack))
                     command = known_or(files.text(task + "/comm"), "?")
                     is_kernel_thread = _is_kernel_thread(known(files.text(task + "/stat")))
                     stalling_tasks.append(StallingTask(int(pid), int(tid), command, frames, is_kernel_thread))

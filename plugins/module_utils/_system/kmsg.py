@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+
 RECORD_MAX = 8192
 """The size of the buffer. A read returns one record, or fails if it is longer (Documentation/ABI/testing/dev-kmsg)."""
 
@@ -76,5 +78,5 @@ def parse_record(record: str) -> list[str]:
         return []
     # Lines below the first that begin with a blank are the record's key-value dictionary. The first may begin with one
     # too: frames of a stack do.
-    first, *others = text.splitlines() or [""]
+    first, *others = lines_of(text) or [""]
     return [line for line in (first, *(line for line in others if not line.startswith(" "))) if line.strip()]

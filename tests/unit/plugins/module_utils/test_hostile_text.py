@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import tempfile
 import time
 import typing as t
@@ -17,15 +18,18 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
     changed_functions,
     explain_build,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import read_source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import state_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import find_symbols
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_signers
@@ -64,6 +68,8 @@ ERROR: cgroup.o: 1 error(s) encountered
 cgroup.o: changed function: cgroup_exit
 fs/proc/cmdline.c:12:2: error: expected ';' before '}' token
 """
+PATCH = "--- a/x.c\n+++ b/x.c\n@@ -1,2 +1,2 @@ f\n a\n-b\n+c\n-- \n2.39.5\n"
+CONFIG = '# Linux/x86 6.12.48 Kernel Configuration\n# CONFIG_A is not set\nCONFIG_LIVEPATCH=y\nCONFIG_B="c"\n'
 MODINFO = "livepatch=Y\0name=fix\0vermagic=6.12 SMP \0depends=a,b\0"
 FIX = patch_file()
 BOOT = Acceptance((Accepted("fix", FIX.sha256, "6.12", "then", FIX.to_dict(), ("kprobe",)),), (), 2)
@@ -87,6 +93,10 @@ RECORDED = json.dumps({"sysfs_inode": None, "sha256": "0" * 64, "patch_file": {}
 MANIFEST = json.dumps({"format": 1, "inputs": {}, "sha256": "0" * 64, "replace": False})
 
 
+SEPARATORS = ["\v", "\f", "\r", "\x1b", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\u202e", "\u200f"]
+"""What one program takes for the end of a line, or a command of a terminal, and another for content."""
+
+
 def damaged(*texts: str) -> st.SearchStrategy[str]:
     """These texts with pieces changed, taken out, doubled, swapped or cut off; and any text at all."""
     return st.one_of(st.sampled_from(texts).flatmap(_damage), st.text(max_size=200))
@@ -101,6 +111,7 @@ def _damage(draw: st.DrawFn, text: str) -> str:
             st.one_of(
                 st.text(max_size=5),
                 st.just(text[start:end] * draw(st.integers(0, 50))),
+                st.sampled_from(SEPARATORS),
                 st.sampled_from(["\0", "\n", "\t", "[", "]", "(", ")", "+0x", "-1", "9" * 30, "{", "}", "null", "[]"]),
             )
         )
@@ -108,14 +119,14 @@ def _damage(draw: st.DrawFn, text: str) -> str:
     return text
 
 
-def as_file(path: str, read: t.Callable[[Files, str], object]) -> t.Callable[[str], object]:
+def as_file(path: str, read: t.Callable[[Files, str], t.Any]) -> t.Callable[[str], t.Any]:
     """A parser of a file below a root, as one of a text."""
 
-    def parse(text: str) -> object:
+    def parse(text: str) -> t.Any:
         with tempfile.TemporaryDirectory() as root:
             file = pathlib.Path(root) / path.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8", errors="replace")
+            file.write_bytes(text.encode("utf-8", "replace"))
             return read(Files(root), str(file))
 
     return parse
@@ -131,7 +142,7 @@ PARSERS = {
     "enabled_functions": ([TRACED], parse_traced),
     "keys": ([KEYS], parse_signers),
     "kernel log records": ([RECORD], kmsg.parse_record),
-    "trouble in the log": ([LOG], lambda text: trouble.find(text.splitlines(), trouble.Counts(), trouble.Counts())),
+    "trouble in the log": ([LOG], lambda text: trouble.find(lines_of(text), trouble.Counts(), trouble.Counts())),
     "causes": (
         [LOG],
         lambda text: [explain.explain(row.operation or "load", row.number or 0, [text]) for row in explain.ROWS],
@@ -146,6 +157,8 @@ PARSERS = {
         [RECORDED],
         as_file(copies.DIRECTORY + "/fix.json", lambda files, _path: copies.read(files, "fix")),
     ),
+    "source patches": ([PATCH], as_file("/fix.patch", lambda _files, path: read_source_patch(path))),
+    "configurations": ([CONFIG], as_file("/config", lambda _files, path: read_config(path))),
     "manifests": ([MANIFEST], as_file("/fix.ko.json", lambda _files, path: read_manifest(path))),
 }
 
@@ -158,6 +171,26 @@ def test_damaged_text(name: str, data: st.DataObject) -> None:
     begin = time.process_time()
     parse(text)
     assert time.process_time() - begin < SECONDS
+
+
+RUN_BY_A_SHELL = re.compile(rb"[^ -~\n]|[$`;&|<>(]")
+"""In a line that is no comment; bash(1) knows no other characters that begin another command."""
+
+
+@given(text=damaged(CONFIG))
+def test_a_configuration_that_is_taken_runs_nothing(text: str) -> None:
+    config = as_file("/config", lambda _files, path: read_config(path))(text)
+    if config.odd_line is None:
+        lines = [line for line in config.content.split(b"\n") if not line.startswith(b"#")]
+        assert not any(RUN_BY_A_SHELL.search(re.sub(rb'"[^"$`]*"', b"", line)) for line in lines)
+        assert not re.search(rb"[^ -~\n]", config.content)
+
+
+@given(texts=st.lists(st.text(st.sampled_from(["+", "-", " ", "a", "\n", *SEPARATORS])), min_size=2, max_size=2))
+def test_patches_with_other_hunks_have_other_digests(texts: list[str]) -> None:
+    read = as_file("/fix.patch", lambda _files, path: read_source_patch(path))
+    first, second = (read(f"--- a/x.c\n+++ b/x.c\n@@ -1,9 +1,9 @@\n{text}") for text in texts)
+    assert (first.sha256 == second.sha256) == (lines_of(texts[0]) == lines_of(texts[1]))
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -174,7 +207,7 @@ def test_long_text(name: str) -> None:
 def test_a_long_line(name: str, filling: str) -> None:
     """A line that is longer than any that a kernel writes, in each of its places, takes no more than its length."""
     (text,), parse = PARSERS[name]
-    line = text.splitlines()[0]
+    line = lines_of(text)[0]
     begin = time.process_time()
     for place in range(len(line) + 1):
         parse(f"{line[:place]}{filling * 2000}{line[place:]} !")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 import pytest
@@ -30,7 +31,7 @@ CONFIG_M=m
 
 def read(tmp_path: pathlib.Path, text: str) -> kernel_source.Config:
     path = tmp_path / "config"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     config = kernel_source.read_config(str(path))
     assert config is not None
     return config
@@ -62,10 +63,41 @@ def test_configuration(tmp_path: pathlib.Path) -> None:
         "X=y",
         " CONFIG_X=y",
         "CONFIG_X=y ",
+        "# a comment\rreboot",
+        'CONFIG_X="a\tb"',
+        "CONFIG_\xe9=y",
+        "# caf\xe9",
     ],
 )
 def test_what_a_shell_would_run_is_not_plain(tmp_path: pathlib.Path, line: str) -> None:
     assert read(tmp_path, CONFIG + line + "\n").odd_line == len(CONFIG.splitlines()) + 1
+
+
+SEPARATORS = ["\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+"""str.splitlines() splits at each, and a shell takes it for a part of the word."""
+
+
+@pytest.mark.parametrize("separator", SEPARATORS, ids=ascii)
+@pytest.mark.parametrize("line", ['CONFIG_X=y{}CONFIG_PATH="/usr/bin"', "# is not set{}# $(reboot)", "{}"])
+def test_what_a_shell_takes_for_one_word_is_one_line(tmp_path: pathlib.Path, separator: str, line: str) -> None:
+    assert read(tmp_path, CONFIG + line.format(separator) + "\n").odd_line == CONFIG.count("\n") + 1
+
+
+def test_bytes_that_are_no_text_are_not_plain(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "config"
+    digests = set()
+    for content in (b"# \xe9\n", b"# \xe8\n"):
+        path.write_bytes(content)
+        config = kernel_source.read_config(str(path))
+        assert config.odd_line == 1 and config.content == content
+        digests.add(config.sha256)
+    assert len(digests) == 2
+
+
+def test_a_pipe_in_the_place_of_a_configuration_keeps_nobody_waiting(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "config")
+    assert kernel_source.read_config(str(tmp_path / "config")) is None
+    assert kernel_source.read_vmlinux(str(tmp_path / "config")) is None
 
 
 def test_vmlinux(tmp_path: pathlib.Path) -> None:

@@ -10,7 +10,8 @@ import pathlib
 import subprocess
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_patch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 
 FILE = """\
 #include <x.h>
@@ -62,7 +63,7 @@ def fixture_tree(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def read(tmp_path: pathlib.Path, text: str, name: str = "fix.patch") -> source_patch.SourcePatch:
     path = tmp_path / name
-    path.write_text(text)
+    path.write_bytes(text.encode())
     found = source_patch.read_source_patch(str(path))
     assert found is not None
     return found
@@ -98,6 +99,62 @@ def test_the_description_does_not_matter(tmp_path: pathlib.Path) -> None:
     assert first.sha256 != read(tmp_path, PATCH.replace("22", "23"), "c").sha256
     assert first.sha256 != read(tmp_path, PATCH.replace("b/kernel/x.c", "b/kernel/y.c"), "d").sha256
     assert first.sha256 != read(tmp_path, PATCH.replace("@@ -8,5 +8,5 @@", "@@ -9,5 +9,5 @@"), "e").sha256
+
+
+SEPARATORS = ["\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+"""str.splitlines() splits at each, and patch takes it for content."""
+
+
+@pytest.mark.parametrize("separator", SEPARATORS, ids=ascii)
+def test_a_separator_that_patch_does_not_know_is_content(
+    tree: pathlib.Path, tmp_path: pathlib.Path, separator: str
+) -> None:
+    """Two fixes that differ behind it differ, and are counted as patch counts them."""
+    fixes = [PATCH.replace("+\treturn 22;", f"+\treturn {number};{separator}+}}{separator}") for number in (22, 23)]
+    first, second = (read(tmp_path, text, str(number)) for number, text in enumerate(fixes))
+    assert first.sha256 != second.sha256
+    assert first.changes == second.changes and len(first.changes) == 1
+    (trial,) = source_patch.try_patches(str(tree), [first], run)[0]
+    assert trial.applies
+    # What stands behind the last line that is counted decides as well: here lines that were taken for one more.
+    cut = [PATCH.replace("int used(void)", f"int used(void){separator}{separator}{separator}")]
+    cut.append(cut[0].replace("return 22", "return 24"))
+    assert len({read(tmp_path, text, "cut").sha256 for text in cut}) == 2
+
+
+def test_each_byte_decides(tmp_path: pathlib.Path) -> None:
+    """Bytes that are no UTF-8, ends of lines, and all that patch may read besides unified hunks."""
+    path = tmp_path / "fix.patch"
+    texts = [
+        PATCH.encode(),
+        PATCH.replace("22", "\xe9").encode("latin-1"),
+        PATCH.replace("22", "\xe8").encode("latin-1"),
+        PATCH.replace("22;", "22;\r").encode(),
+        *(PATCH.encode() + b"Index: x.c\n5c5\n< 1\n---\n> %d\n" % number for number in (2, 3)),
+        *(PATCH.encode() + b"diff --git a/y b/z\nrename from y\nrename to z%d\n" % number for number in (2, 3)),
+    ]
+    digests = []
+    for text in texts:
+        path.write_bytes(text)
+        digests.append(source_patch.read_source_patch(str(path)).sha256)
+    assert len(set(digests)) == len(texts)
+
+
+def test_the_version_of_git_does_not_matter(tmp_path: pathlib.Path) -> None:
+    texts = [PATCH, *(f"{PATCH}-- \n{version}\n\n" for version in ("2.39.5", "2.50.1 (Apple Git-155)"))]
+    _without, old, new = (read(tmp_path, text, str(number)).sha256 for number, text in enumerate(texts))
+    assert old == new
+
+
+@pytest.mark.parametrize(
+    "path", ["b/../../etc/x.c", "b/x$(reboot).c", "b/x\u2028.c", "b/x\x1b[2J.c", "b/a b.c", "b/x;y.c"]
+)
+def test_a_name_that_is_not_plain_is_refused(tmp_path: pathlib.Path, path: str) -> None:
+    """The names of added files reach `rm`, `make` and kpatch-build's shell."""
+    patch = read(tmp_path, f"--- /dev/null\n+++ {path}\n@@ -0,0 +1 @@\n+int x;\n")
+    (problem,) = checks.check_paths([patch])
+    assert problem.reason == "unsupported_path"
+    assert clean(problem.cause) == problem.cause
 
 
 def test_a_patch_that_applies(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -146,7 +203,7 @@ def test_a_patch_without_changes(tree: pathlib.Path, tmp_path: pathlib.Path) -> 
 
 
 def test_functions_that_are_discarded() -> None:
-    assert source_patch.init_functions(FILE) == [("start_it", 5, 7), ("end_it", 15, 17)]
+    assert source_patch.init_functions(FILE.split("\n")) == [("start_it", 5, 7), ("end_it", 15, 17)]
 
 
 @pytest.mark.parametrize(("old", "new", "found"), [("1", "11", "start_it"), ("3", "33", "end_it"), ("2", "22", None)])
