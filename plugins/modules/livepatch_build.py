@@ -162,6 +162,7 @@ options:
     description:
       - The C(.c) and C(.h) files of a hand-written module on the build host. A directory stands for those in it.
       - The module compiles them in one directory, so no two may have the same name.
+      - Their names have letters, digits and the signs C(.), C(_), C(+) and C(-) only, since C(make) would run others.
       - Required with O(method=kbuild).
     type: list
     elements: path
@@ -188,7 +189,9 @@ options:
     description: Build tree of the kernel for O(method=kbuild). Default is C(/lib/modules/RELEASE/build).
     type: path
   cflags:
-    description: Further flags for the compiler. Used with O(method=kbuild) only.
+    description:
+      - Further flags for the compiler. Used with O(method=kbuild) only.
+      - Each has letters, digits and the signs C(._+,:=/@%-) only, since C(make) would run others.
     type: list
     elements: str
     default: []

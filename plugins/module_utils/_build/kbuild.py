@@ -20,6 +20,7 @@ import typing as t
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import words
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     Builder,
     BuildError,
@@ -147,7 +148,11 @@ def prepare_build(
             Finding(reason="bad_name", seen=f"{name!r} is not the name of a kernel module.", remedy=NAME_RULE)
         )
     _check_sources(name, files)
-    tree = tree or f"/lib/modules/{release or own_release()}/build"
+    tree = os.path.realpath(tree or f"/lib/modules/{release or own_release()}/build")
+    words.refuse_odd_words(words.PATH, "kernel_build", [tree])
+    words.refuse_odd_words(words.FLAG, "cflags", cflags)
+    words.refuse_odd_words(words.ARCHITECTURE, "arch", [cross.arch])
+    words.refuse_odd_words(words.TARGET, "cross_compile", [cross.prefix])
     found = _check_tree(tree)
     if release and release != found:
         raise BuildError(
@@ -160,7 +165,7 @@ def prepare_build(
     return Build(
         name=name,
         sources=tuple(files),
-        tree=os.path.realpath(tree),
+        tree=tree,
         release=found,
         cflags=tuple(cflags),
         dest=result_path(dest, name),
@@ -204,6 +209,7 @@ def _check_sources(name: str, files: t.Sequence[str]) -> None:
                 Finding(reason="bad_source", seen=f"{path} is neither a .c nor a .h file.", remedy="Correct sources.")
             )
     bases = [os.path.basename(path) for path in files]
+    words.refuse_odd_words(words.FILE_NAME, "sources", bases)
     twice = sorted({base for base in bases if bases.count(base) > 1})
     if twice:
         raise BuildError(

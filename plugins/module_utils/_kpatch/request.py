@@ -24,6 +24,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words import (
+    ARCHITECTURE,
+    PATH,
+    TARGET,
+    VARIABLE,
+    refuse_odd_words,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
@@ -139,6 +146,7 @@ class Build:
 
 def prepare_build(request: Request, run: Run) -> Build:
     """Read everything that the build needs. Raises BuildError where that cannot be read."""
+    _refuse_odd_words(request)
     absent = _missing_files(request)
     if absent:
         raise _refused(absent)
@@ -189,6 +197,26 @@ def prepare_build(request: Request, run: Run) -> Build:
         suffix=suffix,
         problems=tuple(problems),
     )
+
+
+def _refuse_odd_words(request: Request) -> None:
+    """Raise BuildError if something that kpatch-build and make are given may be taken for a command."""
+    tool = find_tool(request.kpatch_build)
+    paths = {
+        "patches": request.patches,
+        "vmlinux": [_vmlinux_path(request)],
+        "oot_module": [request.oot_module] if request.oot_module else [],
+        "kpatch_build": [tool] if tool else [],
+        "cache_dir": [request.cache_dir],
+    }
+    for option, named in paths.items():
+        refuse_odd_words(PATH, option, [os.path.abspath(path) for path in named])
+        # kpatch-build resolves links.
+        refuse_odd_words(PATH, option, [os.path.realpath(path) for path in named])
+    refuse_odd_words(TARGET, "targets", request.targets)
+    refuse_odd_words(TARGET, "cross_compile", [request.cross_compile])
+    refuse_odd_words(ARCHITECTURE, "arch", [request.arch])
+    refuse_odd_words(VARIABLE, "env", [name for name, _value in request.env])
 
 
 def _missing_files(request: Request) -> list[Finding]:

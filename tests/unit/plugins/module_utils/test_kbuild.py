@@ -71,6 +71,9 @@ def fixture_source(tmp_path: pathlib.Path) -> pathlib.Path:
     return source
 
 
+NATIVE = kbuild.Cross()
+
+
 def prepare(
     tree: pathlib.Path | str,
     sources: list[pathlib.Path],
@@ -78,6 +81,7 @@ def prepare(
     name: str | None = None,
     release: str | None = None,
     cflags: t.Sequence[str] = (),
+    cross: kbuild.Cross = NATIVE,
 ) -> kbuild.Build:
     return kbuild.prepare_build(
         name=name,
@@ -86,6 +90,7 @@ def prepare(
         tree=str(tree),
         release=release,
         cflags=cflags,
+        cross=cross,
     )
 
 
@@ -139,6 +144,71 @@ def test_bad_input(
         prepare(tree, [tmp_path / name for name in names], **{"dest": tmp_path, **more})
     assert failure.value.finding.reason == reason
     assert failure.value.finding.remedy
+
+
+ODD = [
+    "$(reboot)",
+    "x;reboot",
+    "a b",
+    "a\nb",
+    "-a",
+    "#a",
+    "a:b",
+    "a`b`",
+    "a|b",
+    "a&b",
+    "a\\b",
+    "a'b",
+    "a\u2028b",
+    "..a",
+]
+"""make expands the first in the names that it lists; the others end a word, or begin another command."""
+
+
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+@pytest.mark.parametrize("suffix", [".c", ".h"])
+def test_a_name_that_make_would_run_does_not_reach_it(
+    tree: pathlib.Path, tmp_path: pathlib.Path, odd: str, suffix: str
+) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    for name in ("fix.c", odd + suffix):
+        (folder / name).write_text("")
+    for sources in ([folder], sorted(folder.iterdir())):
+        with pytest.raises(BuildError) as failure:
+            prepare(tree, sources, tmp_path, name="fix2")
+        assert failure.value.finding.reason == "bad_argument"
+        assert "\n" not in failure.value.finding.cause and "\u2028" not in failure.value.finding.cause
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cflags": ["-DX=$(shell reboot)"]},
+        {"cflags": ["-DX;reboot"]},
+        {"cflags": ["-DX\nall:; reboot"]},
+        {"cross": kbuild.Cross("$(shell reboot)")},
+        {"cross": kbuild.Cross("arm64", "$(shell reboot)-")},
+        {"cross": kbuild.Cross("arm64", "-x")},
+    ],
+)
+def test_a_value_that_make_would_run_does_not_reach_it(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path, more: dict[str, t.Any]
+) -> None:
+    with pytest.raises(BuildError) as failure:
+        prepare(tree, [source], tmp_path, **more)
+    assert failure.value.finding.reason == "bad_argument"
+
+
+@pytest.mark.parametrize("odd", ["a b", "$(reboot)", "a;b"])
+def test_a_tree_whose_path_make_would_run_does_not_reach_it(
+    tree: pathlib.Path, source: pathlib.Path, tmp_path: pathlib.Path, odd: str
+) -> None:
+    tree.rename(tmp_path / odd)
+    tree.symlink_to(tmp_path / odd)
+    with pytest.raises(BuildError) as failure:
+        prepare(tree, [source], tmp_path)
+    assert failure.value.finding.reason == "bad_argument"
 
 
 @pytest.mark.parametrize(

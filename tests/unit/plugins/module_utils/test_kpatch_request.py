@@ -12,7 +12,12 @@ import typing as t
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import read_request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import (
+    Request,
+    prepare_build,
+    read_request,
+)
 
 NEEDED = {"patches": ["/x.patch"], "dest": "/out/", "kernel_release": "6.6.0-nosuch"}
 MODULE = {"oot_module": "/m/x.ko", "oot_module_src": "/m"}
@@ -56,3 +61,46 @@ def test_the_first_of_the_usual_files_that_is_there(tmp_path: pathlib.Path) -> N
     assert request.config == f"{tmp_path}/.config"
     (tmp_path / "vmlinux").touch()
     assert read_request(checked({"src_dir": str(tmp_path)})).vmlinux == f"{tmp_path}/vmlinux"
+
+
+ODD = ["$(reboot)", "a b", "a;b", "a\nb", "a`b`", "a'b", "a#b", "a:b", "a\u2028b"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+@pytest.mark.parametrize("option", ["patches", "vmlinux", "oot_module", "kpatch_build", "cache_dir"])
+def test_a_path_that_a_shell_would_run_is_refused(tmp_path: pathlib.Path, option: str, odd: str) -> None:
+    """Also where only a link leads to it: kpatch-build resolves links."""
+    place = tmp_path / odd
+    place.mkdir()
+    (place / "kpatch-build").write_text("")
+    (place / "kpatch-build").chmod(0o700)
+    link = tmp_path / "link"
+    link.symlink_to(place)
+    for path in (str(place), str(link)):
+        given = f"{path}/kpatch-build"
+        values = {"patches": ("/x.patch",), "source": "/s", "dest": "/d"}
+        with pytest.raises(BuildError) as failure:
+            prepare_build(Request(**{**values, option: (given,) if option == "patches" else given}), nothing_runs)
+        assert failure.value.finding.reason == "bad_argument"
+        assert option in failure.value.finding.cause and "\n" not in failure.value.finding.cause
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("targets", ("$(shell reboot)",)),
+        ("targets", ("-f/tmp/Makefile",)),
+        ("arch", "$(shell reboot)"),
+        ("cross_compile", "x;reboot;"),
+        ("env", (("A B", "x"),)),
+        ("env", (("BASH_FUNC_make%%", "() { reboot; }"),)),
+    ],
+)
+def test_a_word_that_a_shell_would_run_is_refused(option: str, value: t.Any) -> None:
+    with pytest.raises(BuildError) as failure:
+        prepare_build(Request(**{"patches": ("/x.patch",), "source": "/s", "dest": "/d", option: value}), nothing_runs)
+    assert failure.value.finding.reason == "bad_argument"
+
+
+def nothing_runs(command: list[str]) -> tuple[int, str, str]:
+    raise AssertionError(command)
