@@ -113,7 +113,9 @@ options:
     type: int
     default: 0
   env:
-    description: Further environment variables for the build. Used with O(method=kpatch) only.
+    description:
+      - Further environment variables for the build. Used with O(method=kpatch) only.
+      - Their values are in no manifest, result or log. The manifest has a digest of each, from which it cannot be read.
     type: dict
   kpatch_build:
     description:
@@ -432,7 +434,7 @@ BUILDERS: dict[str, Prepare] = {
 
 
 def main() -> None:
-    module = Module(supports_check_mode=True, **LIVEPATCH_BUILD)
+    module = Module(hidden=["env"], supports_check_mode=True, **LIVEPATCH_BUILD)
     result = run_build(module, BUILDERS, module.handed_over)
     if result.pop("failed", False):
         module.fail_json(**result)

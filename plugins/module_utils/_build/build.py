@@ -27,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
     Run,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.hidden import hider
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import (
     describe,
     is_built_from,
@@ -46,6 +47,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     failure_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 
@@ -109,12 +111,15 @@ def _watch(cache_dir: str, job: Plain) -> Plain:
 
 def _runner(module: AnsibleModule) -> Run:
     module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
+    hide = hider({})
 
     def run(command: list[str]) -> tuple[int, str, str]:
         try:
-            return t.cast(t.Tuple[int, str, str], module.run_command(command, handle_exceptions=False))
+            # What is not UTF-8 becomes halves of characters, which are replaced.
+            rc, out, err = module.run_command(command, handle_exceptions=False, errors="surrogateescape")
         except FileNotFoundError as error:
             return 127, "", str(error)
+        return rc, hide(clean(out)), hide(clean(err))
 
     return run
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run, missing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.hidden import hider
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
@@ -62,7 +63,7 @@ def sign(path: str, seal: Seal, run: Run) -> None:
         command, rc, err = _sign_with_openssl(path, seal, run)
     if rc != 0:
         # The programs print the path of the key.
-        says = lines_of(err.replace(seal.key, "the key").strip())
+        says = lines_of(hider({})(err.replace(seal.key, "the key")).strip())
         raise BuildError(
             Finding(
                 reason="sign_failed",

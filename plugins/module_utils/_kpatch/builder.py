@@ -23,13 +23,14 @@ import typing as t
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, digest_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index, source_patch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import MOST_KEPT, run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
     changed_functions,
     explain_build,
@@ -50,6 +51,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.target import read_target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
@@ -111,7 +113,7 @@ def inputs(build: Build, content: Index) -> Plain:
         "kpatch_build": build.tool.identity,
         "flags": _flags(build),
         "targets": list(request.targets),
-        "environment": _environment_that_decides(build),
+        "environment": _environment_that_decides(build, hidden.digests(dict(request.env))),
         "oot_module": digest(request.oot_module) if request.oot_module else None,
     }
 
@@ -124,8 +126,11 @@ def _flags(build: Build) -> list[str]:
     return flags
 
 
-def _environment_that_decides(build: Build) -> dict[str, str]:
-    """The variables that decide the result: inherited ones, those that the ABI needs, and the user's, which win."""
+def _environment_that_decides(build: Build, env: t.Mapping[str, str]) -> dict[str, str]:
+    """The variables that decide the result: inherited ones, those that the ABI needs, and the user's, which win.
+
+    `env` has the user's, or digests of their values.
+    """
     environ = inherited((*MAKE_VARIABLES, *build.tool.variables))
     if build.abi == STOP_MACHINE:
         environ.update(dict.fromkeys(build.tool.variables, "1"))
@@ -133,7 +138,7 @@ def _environment_that_decides(build: Build) -> dict[str, str]:
         environ["CROSS_COMPILE"] = build.request.cross_compile
     if build.request.arch:
         environ["ARCH"] = environ["TARGET_ARCH"] = build.request.arch
-    environ.update(build.request.env)
+    environ.update(env)
     return environ
 
 
@@ -154,7 +159,7 @@ def tree_of(build: Build) -> WorkTree:
         build.compiler,
         build.tool.identity,
         build.suffix,
-        _environment_that_decides(build),
+        _environment_that_decides(build, hidden.digests(dict(build.request.env))),
         build.request.skip_compiler_check,
     )
 
@@ -268,7 +273,7 @@ def _environment(build: Build, tree: WorkTree) -> dict[str, str]:
     environ["LOCALVERSION"] = build.suffix
     # Without the map the result would contain the path of the cache.
     environ["KCPPFLAGS"] = f"-fdebug-prefix-map={tree.path}/="
-    environ.update(_environment_that_decides(build))
+    environ.update(_environment_that_decides(build, dict(build.request.env)))
     return environ
 
 
@@ -278,11 +283,17 @@ _COMPILED = re.compile(r"^  (?:CC|AS)(?: \[M\])? ", re.M)
 class _Log:
     """The log of a running kpatch-build. kpatch-build removes the file at its end, so `text` has what was read."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, hide: t.Callable[[str], str]) -> None:
         self.path = path
-        self.text = ""
         self.objects = 0
+        self._hide = hide
+        self._read = ""
         self._stream: t.TextIO | None = None
+
+    @property
+    def text(self) -> str:
+        """What was read, without values of the environment."""
+        return self._hide(self._read)
 
     def read(self) -> None:
         """Read what is new in the file."""
@@ -290,8 +301,8 @@ class _Log:
             with contextlib.suppress(OSError):
                 self._stream = open(self.path, encoding="utf-8", errors="replace")  # noqa: SIM115
         if self._stream is not None:
-            new = self._stream.read()
-            self.text += new
+            new = clean(self._stream.read(MOST_KEPT))
+            self._read = (self._read + new)[-MOST_KEPT:]
             self.objects += len(_COMPILED.findall(new))
 
 
@@ -310,11 +321,14 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
     """Run kpatch-build. Raises BuildError if it fails, or runs longer than the timeout from `started` on."""
     for directory in (tree.kpatch, tree.out):
         shutil.rmtree(directory, ignore_errors=True)
-        os.makedirs(directory)
-    log = _Log(os.path.join(tree.kpatch, "build.log"))
+        # What kpatch-build writes may show values of the environment.
+        os.makedirs(directory, mode=0o700)
+    hide = hidden.hider(dict(build.request.env), (*MAKE_VARIABLES, *build.tool.variables))
+    log = _Log(os.path.join(tree.kpatch, "build.log"), hide)
     whole = targets == WHOLE
 
-    def on_line(line: str) -> None:
+    def on_line(raw: str) -> None:
+        line = hide(raw)
         for begin, title in STAGES.items():
             if line.startswith(begin):
                 reporter.stage(title)
@@ -347,7 +361,12 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
             rc=None,
             log=_keep_log(build, log.text),
         ) from error
-    log.read()
+    finally:
+        log.read()
+        # What it shows is in the log that is kept, without values of the environment.
+        with contextlib.suppress(OSError):
+            os.unlink(log.path)
+    printed = hide(printed)
     if rc != 0:
         raise explain_build(printed, log.text, cmd=command, rc=rc, log_path=_keep_log(build, printed + log.text))
     return _Done(
@@ -365,8 +384,13 @@ def _keep_log(build: Build, text: str) -> str | None:
     path = os.path.join(folder, build.name + ".log")
     try:
         os.makedirs(folder, exist_ok=True)
-        with open(path, "w", encoding="utf-8") as stream:
+        with open(path, "w", encoding="utf-8", errors="replace", opener=_open_own) as stream:
             stream.write(text)
     except OSError:
         return None
     return path
+
+
+def _open_own(path: str, flags: int) -> int:
+    """Open a file for its user alone. A link or a pipe in its place is an error."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)

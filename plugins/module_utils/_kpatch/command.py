@@ -9,14 +9,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
-import signal
 import subprocess
 import time
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, start
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import (
+    kill_group,
+    output_of,
+    start,
+)
+
+MOST_KEPT = 16 * 1024**2
+"""How many characters of what a command prints are kept: the last ones. The builds of whole kernels print less."""
+
+MOST_IN_A_LINE = 1 << 16
+"""After so many bytes a line is taken for ended."""
 
 
 def run_long(
@@ -36,45 +44,41 @@ def run_long(
     process = start(command, subprocess.DEVNULL, subprocess.PIPE, env=dict(environ), start_new_session=True)
     release = _watch_over(process.pid)
     try:
-        printed = _read(t.cast(t.BinaryIO, process.stdout).fileno(), time.monotonic() + timeout, on_line, on_tick, tick)
-    except BaseException:
-        _kill_group(process.pid)
-        raise
+        printed = _read(process, time.monotonic() + timeout, on_line, on_tick, tick)
     finally:
+        kill_group(process)
         process.wait()
         release()
     return process.returncode, printed
 
 
 def _read(
-    descriptor: int,
+    process: subprocess.Popen[bytes],
     deadline: float,
     on_line: t.Callable[[str], None],
     on_tick: t.Callable[[], None],
     tick: float,
 ) -> str:
-    printed, rest = [], b""
+    printed, rest = "", b""
     next_tick = time.monotonic() + tick
-    while True:
-        now = time.monotonic()
-        if now > deadline:
-            raise TimedOut
-        if now >= next_tick:
+    for chunk in output_of(process, deadline, tick):
+        if time.monotonic() >= next_tick:
             on_tick()
-            next_tick = now + tick
-        if not select.select([descriptor], [], [], max(0.0, min(next_tick, deadline) - now))[0]:
-            continue
-        chunk = os.read(descriptor, 65536)
-        rest += chunk
-        *lines, rest = rest.split(b"\n")
-        if not chunk and rest:
-            lines, rest = [rest], b""
+            next_tick = time.monotonic() + tick
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > MOST_IN_A_LINE:
+            lines, rest = [*lines, rest], b""
         for raw in lines:
-            line = raw.decode("utf-8", "replace")
-            printed.append(line)
-            on_line(line)
-        if not chunk:
-            return "".join(line + "\n" for line in printed)
+            printed += _tell(raw, on_line)
+        if len(printed) > 2 * MOST_KEPT:
+            printed = printed[-MOST_KEPT:]
+    return printed + (_tell(rest, on_line) if rest else "")
+
+
+def _tell(raw: bytes, on_line: t.Callable[[str], None]) -> str:
+    line = clean(raw.decode("utf-8", "replace"))
+    on_line(line)
+    return line + "\n"
 
 
 _WATCHER = 'read -r _ || kill -s KILL -- "-$1"'
@@ -92,8 +96,3 @@ def _watch_over(group: int) -> t.Callable[[], None]:
             watcher.communicate(b"\n")
 
     return release
-
-
-def _kill_group(group: int) -> None:
-    with contextlib.suppress(OSError):
-        os.killpg(group, signal.SIGKILL)

@@ -9,11 +9,29 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
+import signal
 import subprocess
+import time
 import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 
 KILL_SECONDS = 1.0
 """How long to wait for the end of a killed program."""
+
+MOST_OUTPUT = 1 << 20
+"""How many bytes of what a program prints are kept. The rest is read, so that the program can end, and forgotten."""
+
+MOST_IN_A_PIPE = 1 << 20
+"""What a pipe may hold (kernel: pipe_max_size in fs/pipe.c): so much is read at most of a program that has ended."""
+
+FIRST_PAUSE = 0.0005
+"""A program ends a moment after it has closed its output; one that goes on is asked ever more seldom."""
+
+LOOK_SECONDS = 0.05
+"""How often to look whether a program has ended whose children still may print."""
 
 
 class TimedOut(Exception):
@@ -29,20 +47,69 @@ def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -
 def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, str]:
     """Run a program, and return its exit status and what it printed. Raises OSError, TimedOut after `timeout` seconds.
 
+    It has a process group of its own: when it ends, or its time is over, all that it has started in that group ends.
     This does not wait longer for a program that cannot be killed because it does not return from the kernel.
     """
-    process = start(command, subprocess.DEVNULL, subprocess.PIPE)
+    process = start(command, subprocess.DEVNULL, subprocess.PIPE, start_new_session=True)
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
     try:
-        printed = process.communicate(timeout=timeout)[0]
-    except subprocess.TimeoutExpired as error:
-        raise TimedOut from error
+        printed = b""
+        for chunk in output_of(process, deadline, LOOK_SECONDS):
+            printed += chunk[: MOST_OUTPUT - len(printed)]
     finally:
         _end(process)
-    return process.returncode, printed.decode("utf-8", "replace")
+    return process.returncode, clean(printed.decode("utf-8", "replace"))
+
+
+def output_of(process: subprocess.Popen[bytes], deadline: float, look: float) -> t.Iterator[bytes]:
+    """What a program prints until it ends, in pieces; an empty one at least every `look` seconds. Raises TimedOut.
+
+    Its group ends with it: a child that keeps the pipe open, and prints nothing or for ever, keeps nobody waiting.
+    """
+    descriptor = t.cast(t.BinaryIO, process.stdout).fileno()
+    is_open, left_in_pipe, pause = True, MOST_IN_A_PIPE, FIRST_PAUSE
+    while left_in_pipe > 0:
+        # Asked before the read: what the program has printed by its end is in the pipe then.
+        ended = has_ended(process)
+        left = deadline - time.monotonic()
+        if ended:
+            kill_group(process)
+        elif left <= 0:
+            raise TimedOut
+        wait = 0.0 if ended else min(look, left)
+        if is_open and select.select([descriptor], [], [], wait)[0]:
+            chunk = os.read(descriptor, 65536)
+            is_open = chunk != b""
+            left_in_pipe -= len(chunk) if ended else 0
+            yield chunk
+            continue
+        if ended:
+            return
+        if not is_open:
+            time.sleep(min(wait, pause))
+            pause *= 2
+        yield b""
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the process has ended. It is not waited for: its number, and that of its group, still are its own."""
+    if process.returncode is not None:
+        return True
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True  # Where SIGCHLD is ignored, nothing is left of it.
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a group, and all in that group."""
+    if process.returncode is None:
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+    kill_group(process)
     if process.stdout:
         process.stdout.close()
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -631,6 +631,48 @@ class Recorder(Reporter):
         self.lines.append(text)
 
 
+SAYS_ALL = """
+for name, value in os.environ.items(): say(name + "=" + value)
+say("x.o: changed function: " + os.environ["TOKEN"])
+with open(log, "a") as stream:
+    stream.write("+ login " + os.environ["TOKEN"] + chr(10))
+    stream.write("fs/x.c:1:1: error: " + os.environ["TOKEN"] + chr(10))
+"""
+
+
+@pytest.mark.parametrize("end", ["sys.exit(1)", "os.kill(os.getpid(), 9)", "", "time.sleep(60)"])
+def test_the_values_of_env_are_in_nothing_that_is_kept_or_shown(place: Place, end: str) -> None:
+    """kpatch-build and make print commands with all that is in them, and the cache stays."""
+    place.install(then=SAYS_ALL + end)
+    told = Recorder()
+    env = (("PIN", "22"), ("TOKEN", "hunter22-$x"))
+    shown = []
+    try:
+        shown.append(str(place.build(told, env=env, timeout=2 if "sleep" in end else 60)))
+    except BuildError as error:
+        shown += [str(error), str(error.details)]
+        assert pathlib.Path(error.details["log"]).stat().st_mode & 0o777 == 0o600
+    shown += told.lines
+    (call,) = place.called()
+    assert (call["environ"]["TOKEN"], call["environ"]["PIN"]) == ("hunter22-$x", "22")
+    kept = [path for path in place.cache.rglob("*") if path.is_file()]
+    assert kept
+    shown += [path.read_text(errors="replace") for path in kept]
+    assert [text for text in shown if "hunter22" in text or "PIN=22" in text] == []
+
+
+def test_a_link_in_the_place_of_a_log_is_not_followed(place: Place) -> None:
+    place.install(then="sys.exit(1)")
+    (place.cache / "logs").mkdir(parents=True)
+    mine = place.path / "mine"
+    mine.write_text("mine")
+    (place.cache / "logs/livepatch-0001-test.log").symlink_to(mine)
+    with pytest.raises(BuildError) as failure:
+        place.build()
+    assert failure.value.details["log"] is None
+    assert mine.read_text() == "mine"
+
+
 @pytest.mark.parametrize("change", [lambda path: path.write_text("int other;\n"), pathlib.Path.unlink])
 def test_a_source_that_changes_while_it_is_copied(place: Place, change: t.Callable[[pathlib.Path], object]) -> None:
     build = place.prepare()

@@ -68,7 +68,9 @@ def gone(pid: int) -> bool:
 
 def test_no_child_outlives_the_time(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
-    monkeypatch.setattr(command, "time", HurriedClock(lambda: is_written(pid)))
+    clock = HurriedClock(lambda: is_written(pid))
+    monkeypatch.setattr(command, "time", clock)
+    monkeypatch.setattr(programs, "time", clock)
     with pytest.raises(programs.TimedOut):
         run(f"sleep 600 & echo $! > {pid}; wait", timeout=60, tick=0.05)
     assert gone(int(pid.read_text()))
@@ -107,21 +109,48 @@ def test_an_error_of_the_listener_ends_the_command(tmp_path: pathlib.Path) -> No
     assert gone(int(pid.read_text()))
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_the_group_is_ended_although_its_leader_has_gone(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, fails: bool
-) -> None:
-    """Nobody else would end what is left, and waiting for the leader does not show it."""
+def test_a_child_that_keeps_the_pipe_open_keeps_nobody_waiting(tmp_path: pathlib.Path) -> None:
+    """It ends with the command, whose number nobody else has meanwhile."""
     pid = tmp_path / "pid"
-    monkeypatch.setattr(command, "time", HurriedClock(lambda: is_written(pid) and not fails))
-    expected = KeyError if fails else programs.TimedOut
+    started = time.monotonic()
+    rc, printed, _lines, _ticks = run(f"sleep 600 & echo $! > {pid}; echo done", timeout=60)
+    assert (rc, printed) == (0, "done\n")
+    assert programs.run(["sh", "-c", f"sleep 600 & echo $! > {pid}.2; echo done; exit 4"], 60) == (4, "done\n")
+    assert time.monotonic() - started < 30
+    assert gone(int(pid.read_text())) and gone(int((tmp_path / "pid.2").read_text()))
 
-    def on_tick() -> None:
-        if fails and is_written(pid):
-            raise KeyError
 
-    with pytest.raises(expected):
-        command.run_long(
-            ["sh", "-c", f"sleep 60 & echo $! > {pid}"], os.environ, 60, lambda line: None, on_tick, tick=0.05
-        )
-    assert gone(int(pid.read_text()))
+def test_a_child_that_has_left_the_group_and_prints_for_ever_keeps_nobody_waiting(tmp_path: pathlib.Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"setsid sh -c 'echo $$ > {pid}; exec yes' & while [ ! -s {pid} ]; do :; done; exit 5"
+    started = time.monotonic()
+    try:
+        rc, printed = programs.run(["sh", "-c", script], 60)
+        assert rc == 5 and len(printed) <= programs.MOST_OUTPUT
+        assert time.monotonic() - started < 30
+    finally:
+        # Its pipe has gone: the next line ends it.
+        assert gone(int(pid.read_text()))
+
+
+def test_a_program_that_prints_much_is_read_to_its_end() -> None:
+    started = time.process_time()
+    rc, printed = programs.run(["sh", "-c", "head -c 300000000 /dev/zero | tr '\\0' x; echo the end; exit 3"], 60)
+    assert rc == 3
+    assert printed == "x" * programs.MOST_OUTPUT
+    assert time.process_time() - started < 10
+
+
+def test_a_long_line_of_a_long_command_is_taken_in_pieces() -> None:
+    rc, printed, lines, _ticks = run("head -c 3000000 /dev/zero | tr '\\0' x; exit 3")
+    assert rc == 3
+    assert len(printed.replace("\n", "")) == 3000000
+    assert max(map(len, lines)) <= 2 * command.MOST_IN_A_LINE
+
+
+def test_what_a_command_prints_is_clean() -> None:
+    """Names of processes and of files are in it, and whoever chooses them may choose commands of the terminal."""
+    script = "printf 'a\\033[2Jb\\302\\233c\\342\\200\\256d\\n'"
+    assert programs.run(["sh", "-c", script])[1] == "a\ufffd[2Jb\ufffdc\ufffdd\n"
+    _rc, printed, lines, _ticks = run(script)
+    assert printed == "a\ufffd[2Jb\ufffdc\ufffdd\n" and lines == [printed[:-1]]

@@ -19,6 +19,7 @@ import pytest
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
+from ansible.module_utils import basic
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_build
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch import (
@@ -389,3 +390,33 @@ def test_a_build_goes_on_although_nobody_can_be_told(kpatch: KpatchHost) -> None
     kpatch.place.cache.mkdir()
     (kpatch.place.cache / "progress").write_text("not a directory", encoding="utf-8")
     assert kpatch.build(_handed_over={"progress": "job-1"})["changed"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_values_of_env_are_in_no_result_and_no_log(
+    kpatch: KpatchHost, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(
+        basic.AnsibleModule, "log", lambda _module, msg, log_args=None: logged.append(f"{msg} {log_args}")
+    )
+    if fails:
+        kpatch.place.install(then='say("ERROR: " + os.environ["TOKEN"]); sys.exit(1)')
+    result = kpatch.build(env={"TOKEN": "hunter22", "ONE": "1"}, debug=1)
+    assert result.get("failed", False) is fails
+    assert kpatch.builds == 1 and logged
+    assert result["invocation"]["module_args"]["env"] == {"TOKEN": "********", "ONE": "********"}
+    if not fails:
+        assert result["path"] == f"{kpatch.place.path}/out/livepatch-0001-test.ko"
+        assert not kpatch.build(env={"TOKEN": "hunter22", "ONE": "1"}, debug=1)["changed"]
+        assert kpatch.build(env={"TOKEN": "hunter23", "ONE": "1"}, debug=1)["changed"]
+    files = [path for path in kpatch.place.path.rglob("*") if path.is_file() and path != kpatch.place.calls]
+    kept = [path.read_text(encoding="utf-8", errors="replace") for path in files]
+    assert [text for text in (json.dumps(result), *logged, *kept) if "hunter22" in text] == []
+
+
+def test_what_make_prints_is_clean(host: BuildHost) -> None:
+    host.install("make", "printf 'x.c:1:1: error: \\033[2J\\302\\233 \\377\\n' >&2; exit 2")
+    result = host.build()
+    assert result["errors"][0]["message"] == "\ufffd[2J\ufffd \ufffd"
+    assert "\x1b" not in json.dumps(result, ensure_ascii=False)
