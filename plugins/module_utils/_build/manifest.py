@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import MOST_BYTES, Plain, digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 MANIFEST_FORMAT = 1
 
@@ -22,12 +24,15 @@ def manifest_path(dest: str) -> str:
 
 
 def read_manifest(path: str) -> Plain | None:
-    """The manifest of an earlier build; None if there is none, or it is damaged or of another format."""
+    """The manifest of an earlier build; None if there is none, or it is damaged, of others or of another format."""
     try:
-        manifest = json.loads(read_text(path) or "")
-    except ValueError:
+        with open_regular(path, os.O_NOFOLLOW) as stream:
+            is_ours = os.fstat(stream.fileno()).st_uid in (0, os.geteuid())
+            manifest = json.loads(stream.read(MOST_BYTES)) if is_ours else None
+    except (OSError, ValueError, RecursionError):
         return None
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT else None
+    is_known = isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT
+    return manifest if is_known and isinstance(manifest.get("inputs"), dict) else None
 
 
 def is_built_from(dest: str, manifest: Plain | None, inputs: Plain) -> bool:

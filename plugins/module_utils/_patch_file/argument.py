@@ -54,7 +54,7 @@ def calls_of(elf: ElfObject, names: t.Container[str]) -> t.Iterator[Call]:
     relocations = elf.relocations()
     for section in relocations.sections():
         if elf.is_in_memory(section):
-            for offset, target in relocations.of(section).items():
+            for offset, target in relocations.each(section):
                 if target.section is None and target.symbol in names:
                     is_code = elf.is_code(section)
                     yield Call(section, offset, _function(elf, section, offset) if is_code else range(0))
@@ -73,7 +73,7 @@ def _function(elf: ElfObject, section: int, offset: int) -> range:
 
 def _candidates(elf: ElfObject, call: Call) -> set[Place]:
     """The places in data to which the calling function refers, without those where another patch cannot begin."""
-    targets = elf.relocations().of(call.section).items()
+    targets = elf.relocations().each(call.section)
     found: list[Place] = []
     for place in sorted(set(places(elf, (target for offset, target in targets if offset in call.function)))):
         is_inside = found and found[-1].section == place.section and place.offset - found[-1].offset < _SMALLEST_PATCH

@@ -69,6 +69,7 @@ def proven_on_arm(elf: ElfObject, call: Call) -> Place | None:
     """The place that is in x0 whenever the call is made; None if that is not certain."""
     targets = elf.relocations().of(call.section)
     content = elf.content(call.section)
+    elf.budget.step(len(content) // 4)
     words = [word for (word,) in struct.iter_unpack("<I", content[: len(content) // 4 * 4])]
     if targets[call.offset].kind not in _CALLS or call.offset % 4 or _jumps_by_register(words, call.function):
         return None

@@ -68,6 +68,7 @@ def load_on_x86(elf: ElfObject, call: Call) -> int | None:
     targets = elf.relocations().of(call.section)
     if content[opcode : call.offset] not in _CALLS:
         return None
+    elf.budget.step(len(targets))
     for offset in sorted((at for at in targets if at in call.function and at < opcode), reverse=True):
         found = _load(content, offset, targets[offset].kind)
         if found:
@@ -92,6 +93,7 @@ def _is_entered(elf: ElfObject, call: Call, start: int, end: int) -> bool:
     """Whether a jump may lead behind the start, up to the end. Bytes that only look like a jump count as one."""
     content = elf.content(call.section)
     inside = range(start + 1, end + 1)
+    elf.budget.step(len(content) // 4)
     function = content[: call.function.stop]
     return (
         any(offset in inside for offset in entrances(elf, call.section))
@@ -100,7 +102,7 @@ def _is_entered(elf: ElfObject, call: Call, start: int, end: int) -> bool:
         or _JUMP_BY_REGISTER.search(function, call.function.start) is not None
         or any(
             target.symbol.startswith("__x86_indirect_") and content[offset - 1 : offset] != b"\xe8"
-            for offset, target in elf.relocations().of(call.section).items()
+            for offset, target in elf.relocations().each(call.section)
             if offset in call.function
         )
     )

@@ -4,20 +4,24 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads ELF files of a kernel with pyelftools: sections, symbols, relocations and notes, within limits."""
+"""Reads ELF files of a kernel: sections, symbols, relocations and notes, within limits.
+
+pyelftools reads the header. The tables are read here: it takes a hundred times as long for an entry, and reads each
+anew for whoever asks, so that a small file of many tables would keep a controller busy for hours.
+"""
 
 from __future__ import annotations
 
-import functools
 import struct
 import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.budget import Budget, OverBudget
 
 try:
     from elftools.common.exceptions import ELFError
     from elftools.construct import ConstructError
     from elftools.elf.elffile import ELFFile
-    from elftools.elf.relocation import RelocationSection
-    from elftools.elf.sections import NoteSection, SymbolTableSection
 except ImportError as error:
     PYELFTOOLS_ERROR: ImportError | None = error
     _ELF_ERRORS: tuple[type[Exception], ...] = ()
@@ -39,6 +43,7 @@ MACHINES = {
 
 DAMAGE: tuple[type[Exception], ...] = (
     *_ELF_ERRORS,
+    OverBudget,
     OSError,
     ValueError,
     LookupError,
@@ -53,13 +58,21 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 MAX_SECTIONS = 20_000
 
-MAX_ENTRIES = 50_000
-
 MAX_BYTES_READ = 4 * 1024**2
-"""No live patch has more sections, entries in one table, or bytes in one of the sections that are read."""
+"""No live patch has more sections, or bytes in one of the sections that are read."""
 
-_SECTIONS_IN_MEMORY = 8
-"""How many contents the cache keeps: readers alternate between a table and its strings."""
+MAX_NAME = 1024
+"""The longest name of a symbol is that of one for livepatch: it has a module's name, and a function's of up to 511."""
+
+_SYMBOLS, _STRINGS, _RELA, _NOTES, _NO_BITS, _REL = 2, 3, 4, 7, 8, 9
+"""Types of sections (SHT_SYMTAB and so on)."""
+
+_COMPRESSED = 0x800
+
+_FIRST_SPECIAL = 0xFF00
+"""From this number on (SHN_LORESERVE) the section of a symbol is none."""
+
+_BUILD_ID = 3
 
 
 class Symbol(t.NamedTuple):
@@ -84,94 +97,191 @@ class Target(t.NamedTuple):
     kind: int
 
 
+class _Section(t.NamedTuple):
+    """The header of a section, in the order of its fields in the file."""
+
+    name: int
+    type: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    alignment: int
+    entry_size: int
+
+
+class _Layout:
+    """How the tables of a file are laid out: 64 or 32 bit, and in which order of bytes."""
+
+    def __init__(self, is_64_bit: bool, is_little_endian: bool) -> None:
+        self.order = "<" if is_little_endian else ">"
+        self.section = struct.Struct(self.order + ("IIQQQQIIQQ" if is_64_bit else "10I"))
+        self.symbol = struct.Struct(self.order + ("IBBHQQ" if is_64_bit else "IIIBBH"))
+        self.relocation = struct.Struct(self.order + ("QQq" if is_64_bit else "IIi"))
+        self.is_64_bit = is_64_bit
+
+    def symbol_fields(self, fields: tuple[int, ...]) -> tuple[int, int, int, int, int]:
+        """Name, type, section, value and size of a symbol."""
+        if self.is_64_bit:
+            name, info, _other, section, value, size = fields
+        else:
+            name, value, size, info, _other, section = fields
+        return name, info & 0xF, section, value, size
+
+    def symbol_and_kind(self, info: int) -> tuple[int, int]:
+        """The number of a relocation's symbol, and its type."""
+        return (info >> 32, info & 0xFFFFFFFF) if self.is_64_bit else (info >> 8, info & 0xFF)
+
+
 class ElfObject:
-    """An ELF file of a kernel. Raises ImportError without pyelftools, ValueError if a size exceeds a limit above."""
+    """An ELF file of a kernel. Raises ImportError without pyelftools, ValueError if a size exceeds a limit above.
+
+    Each section is read once, and all of them together within `budget`: else this raises OverBudget.
+    """
 
     def __init__(self, stream: t.BinaryIO) -> None:
         if PYELFTOOLS_ERROR is not None:
             raise PYELFTOOLS_ERROR
-        self._elf = ELFFile(stream)
-        if self._elf.num_sections() > MAX_SECTIONS:
-            raise ValueError(f"{self._elf.num_sections()} sections")
-        self._symbols: list[Symbol] | None = None
+        self.budget = Budget()
+        self._stream = stream
+        self._header = ELFFile(stream)
+        self._layout = _Layout(self._header.elfclass == 64, self._header.little_endian)
+        self._sections = list(self._read_sections())
+        self._contents: dict[int, bytes] = {}
+        self._symbols: dict[int, list[Symbol]] = {}
         self._relocations: Relocations | None = None
-        self.content = functools.lru_cache(_SECTIONS_IN_MEMORY)(self._content)
+        names = self._content(self._header.get_shstrndx()) if self._sections else b""
+        self._names = [_text(names, section.name) for section in self._sections]
+        self._indexes = {name: index for index, name in enumerate(self._names)}
+
+    def _read_sections(self) -> t.Iterator[_Section]:
+        count, size = self._header.num_sections(), self._header["e_shentsize"]
+        if count > MAX_SECTIONS:
+            raise ValueError(f"{count} sections")
+        if count and size < self._layout.section.size:
+            raise ValueError(f"headers of sections with {size} bytes")
+        self._stream.seek(self._header["e_shoff"])
+        table = self._stream.read(count * size)
+        for number in range(count):
+            yield _Section(*self._layout.section.unpack_from(table, number * size))
 
     @property
     def is_relocatable(self) -> bool:
-        return bool(self._elf.header["e_type"] == "ET_REL")
+        return bool(self._header["e_type"] == "ET_REL")
 
     @property
     def machine(self) -> str:
         """The machine that the file is for, as `uname -m` prints it there."""
-        machine = str(self._elf.header["e_machine"])
+        machine = str(self._header["e_machine"])
         return MACHINES.get(machine, machine)
 
     def build_id(self, section: str = ".note.gnu.build-id") -> str | None:
         """The build-id in a section of notes; None if there is none."""
-        notes = self._elf.get_section_by_name(section)
-        if not isinstance(notes, NoteSection):
+        index = self.index(section)
+        if index is None or self._sections[index].type != _NOTES:
             return None
-        return next((note["n_desc"] for note in notes.iter_notes() if note["n_type"] == "NT_GNU_BUILD_ID"), None)
+        content, at = self.content(index), 0
+        while at + 12 <= len(content):
+            self.budget.step()
+            owner, length, kind = struct.unpack_from(self._layout.order + "III", content, at)
+            start = at + 12 + (owner + 3) // 4 * 4
+            if kind == _BUILD_ID and content[at + 12 : at + 12 + owner] == b"GNU\0":
+                return content[start : start + length].hex()
+            at = start + (length + 3) // 4 * 4
+        return None
 
     def compiler(self) -> str | None:
         """The first compiler in `.comment`, such as `GCC: (GNU) 12.3.1`; None without one."""
         section = self.index(".comment")
-        idents = self.content(section).decode("utf-8", "replace").split("\0") if section is not None else []
-        return next((ident for ident in idents if ident.startswith("GCC:") or "clang version" in ident), None)
+        idents = self.content(section).decode("utf-8", "replace").split("\0", 100) if section is not None else []
+        return next((clean(ident) for ident in idents if ident.startswith("GCC:") or "clang version" in ident), None)
 
     def index(self, name: str) -> int | None:
         """The index of the section of this name; None if there is none."""
-        return t.cast(t.Optional[int], self._elf.get_section_index(name))
+        return self._indexes.get(name)
 
     def has_section(self, name: str) -> bool:
-        return self.index(name) is not None
+        return name in self._indexes
 
     def section_name(self, section: int) -> str:
-        return str(self._elf.get_section(section).name)
+        return self._names[section]
 
     def section_size(self, section: int) -> int:
-        return t.cast(int, self._elf.get_section(section)["sh_size"])
+        return self._sections[section].size
 
     def is_data(self, section: int) -> bool:
         """Whether the section is in memory and may be written to (SHF_ALLOC, SHF_WRITE)."""
-        return bool(self._elf.get_section(section)["sh_flags"] & 0x3 == 0x3)
+        return self._sections[section].flags & 0x3 == 0x3
 
     def is_in_memory(self, section: int) -> bool:
         """Whether the section is loaded with the module (SHF_ALLOC)."""
-        return bool(self._elf.get_section(section)["sh_flags"] & 0x2)
+        return bool(self._sections[section].flags & 0x2)
 
     def is_code(self, section: int) -> bool:
         """Whether the section is executable (SHF_EXECINSTR)."""
-        return bool(self._elf.get_section(section)["sh_flags"] & 0x4)
+        return bool(self._sections[section].flags & 0x4)
+
+    def content(self, index: int) -> bytes:
+        """The content of a section. Raises ValueError if it is too long or compressed, which no needed section is."""
+        if index not in self._contents:
+            self._contents[index] = self._content(index)
+        return self._contents[index]
 
     def _content(self, index: int) -> bytes:
-        """The content of a section. Raises ValueError if it is too long or compressed, which no needed section is."""
-        section = self._elf.get_section(index)
-        if section["sh_size"] > MAX_BYTES_READ:
-            raise ValueError("{} bytes in {}".format(section["sh_size"], section.name))
-        if section.compressed:
-            raise ValueError(f"{section.name} is compressed")
-        return t.cast(bytes, section.data())
+        section = self._sections[index]
+        if section.size > MAX_BYTES_READ:
+            raise ValueError(f"{section.size} bytes in section {index}")
+        if section.flags & _COMPRESSED:
+            raise ValueError(f"section {index} is compressed")
+        self.budget.read(section.size)
+        if section.type == _NO_BITS:
+            return bytes(section.size)
+        self._stream.seek(section.offset)
+        return self._stream.read(section.size)
 
     def string(self, section: int, offset: int) -> str:
         """The text at an offset in a section, up to its zero byte."""
-        content = self.content(section)
-        return content[offset : content.index(b"\0", offset)].decode("utf-8", "replace")
+        self.budget.step()
+        return _text(self.content(section), offset)
 
     def number(self, section: int, offset: int, code: str = "Q") -> int:
         """The number at an offset in a section, in the file's byte order; `code` is its format for `struct`."""
-        order = "<" if self._elf.little_endian else ">"
-        return t.cast(int, struct.unpack_from(order + code, self.content(section), offset)[0])
+        return t.cast(int, struct.unpack_from(self._layout.order + code, self.content(section), offset)[0])
 
     def symbols(self) -> list[Symbol]:
-        if self._symbols is None:
-            self._symbols = list(_read_symbols(self._elf))
-        return self._symbols
+        """The symbols of the file. Whoever asks looks at all of them: that is what it costs."""
+        index = self.index(".symtab")
+        symbols = self.symbols_in(index) if index is not None and self._sections[index].type == _SYMBOLS else []
+        self.budget.step(len(symbols))
+        return symbols
+
+    def symbols_in(self, index: int) -> list[Symbol]:
+        """The symbols in the table with this index."""
+        if index not in self._symbols:
+            self._symbols[index] = list(self._read_symbols(index))
+        return self._symbols[index]
+
+    def _read_symbols(self, index: int) -> t.Iterator[Symbol]:
+        names = self.content(self._sections[index].link)
+        for fields in self.table(index, self._layout.symbol):
+            name, kind, section, value, size = self._layout.symbol_fields(fields)
+            place = section if 0 < section < _FIRST_SPECIAL else None
+            yield Symbol(_text(names, name), place, value, size, kind == 1)
+
+    def table(self, index: int, entry: struct.Struct) -> t.Iterator[tuple[t.Any, ...]]:
+        """The entries of a table."""
+        if self._sections[index].entry_size != entry.size:
+            raise ValueError(f"entries of {self._sections[index].entry_size} bytes in section {index}")
+        content = self.content(index)
+        self.budget.entries(len(content) // entry.size)
+        return entry.iter_unpack(content[: len(content) // entry.size * entry.size])
 
     def relocations(self) -> Relocations:
         if self._relocations is None:
-            self._relocations = Relocations(self._elf)
+            tables = {section.info: at for at, section in enumerate(self._sections) if section.type in (_RELA, _REL)}
+            self._relocations = Relocations(self, self._layout, tables, self._sections)
         return self._relocations
 
     def pointers(self, name: str) -> list[tuple[int, int]]:
@@ -184,51 +294,41 @@ class ElfObject:
 class Relocations:
     """The relocations of an ELF file by the section and offset that they apply to."""
 
-    def __init__(self, elf: ELFFile) -> None:
-        self._elf = elf
+    def __init__(
+        self, elf: ElfObject, layout: _Layout, tables: t.Mapping[int, int], sections: t.Sequence[_Section]
+    ) -> None:
+        self._elf, self._layout, self._tables, self._sections = elf, layout, tables, sections
         self._cache: dict[int, dict[int, Target]] = {}
-        self._sections = {
-            section["sh_info"]: section for section in elf.iter_sections() if isinstance(section, RelocationSection)
-        }
 
     def sections(self) -> t.Iterable[int]:
-        return self._sections
+        return self._tables
 
     def of(self, section: int) -> dict[int, Target]:
         """Offset in the section -> target, in the order of offsets."""
+        self._elf.budget.step()
         if section not in self._cache:
             self._cache[section] = dict(sorted(self._read(section)))
         return self._cache[section]
 
+    def each(self, section: int) -> t.ItemsView[int, Target]:
+        """The same, for those who look at all of them."""
+        targets = self.of(section)
+        self._elf.budget.step(len(targets))
+        return targets.items()
+
     def _read(self, section: int) -> t.Iterator[tuple[int, Target]]:
-        relocations = self._sections.get(section)
-        if relocations is None or not relocations.is_RELA():
+        table = self._tables.get(section)
+        if table is None or self._sections[table].type != _RELA:
             return
-        symbols = self._elf.get_section(relocations["sh_link"])
-        _check_count(relocations)
-        for relocation in relocations.iter_relocations():
-            symbol = symbols.get_symbol(relocation["r_info_sym"])
-            offset = symbol["st_value"] + relocation["r_addend"]
-            yield relocation["r_offset"], Target(_section_of(symbol), offset, symbol.name, relocation["r_info_type"])
+        symbols = self._elf.symbols_in(self._sections[table].link)
+        for place, info, addend in self._elf.table(table, self._layout.relocation):
+            number, kind = self._layout.symbol_and_kind(info)
+            symbol = symbols[number]
+            yield place, Target(symbol.section, symbol.value + addend, symbol.name, kind)
 
 
-def _read_symbols(elf: ELFFile) -> t.Iterator[Symbol]:
-    table = elf.get_section_by_name(".symtab")
-    if not isinstance(table, SymbolTableSection):
-        return
-    _check_count(table)
-    for symbol in table.iter_symbols():
-        is_object = symbol["st_info"]["type"] == "STT_OBJECT"
-        yield Symbol(symbol.name, _section_of(symbol), symbol["st_value"], symbol["st_size"], is_object)
-
-
-def _section_of(symbol: t.Any) -> int | None:
-    index = symbol["st_shndx"]
-    return index if isinstance(index, int) else None
-
-
-def _check_count(section: t.Any) -> None:
-    size = section["sh_entsize"]
-    count = section["sh_size"] // size if size else 0
-    if count > MAX_ENTRIES:
-        raise ValueError(f"{count} entries in {section.name}")
+def _text(content: bytes, offset: int) -> str:
+    """The text at an offset, up to its zero byte. Raises ValueError if there is none, or it is longer than any name."""
+    if offset < 0:
+        raise ValueError(f"a text at {offset}")
+    return clean(content[offset : content.index(b"\0", offset, offset + MAX_NAME + 1)].decode("utf-8", "replace"))

@@ -22,11 +22,12 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import HAND_WRITTEN, is_module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.argument import (
     is_too_small,
     passed_places,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import MAX_ENTRIES, ElfObject, Target
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject, Target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import (
     CALLBACKS,
     Livepatch,
@@ -100,7 +101,7 @@ class HandWritten:
             self._is_this_module(target) and not is_too_small(self._elf, Place(section, offset))
             for section in self._relocations.sections()
             if self._elf.is_data(section)
-            for offset, target in self._relocations.of(section).items()
+            for offset, target in self._relocations.each(section)
             if (section, offset) != place
         )
 
@@ -122,8 +123,6 @@ class HandWritten:
         for entry in entries:
             names.append(self._object_name(entry))
             functions += self._functions_of(entry, names[-1])
-            if len(functions) > MAX_ENTRIES:
-                raise _Impossible
             pointers.update(at for at in range(16, 64, 8) if entry.offset + at in self._relocations.of(entry.section))
         is_open = self._may_be_set(place, _END_OF_PATCH)
         keeps_states = not (is_open and self._may_be_set(place, _REPLACE))
@@ -162,7 +161,7 @@ class HandWritten:
     def _places_in_data(self) -> t.Iterator[Place]:
         for section in self._relocations.sections():
             if self._elf.is_in_memory(section) and not self._elf.is_code(section):
-                for target in self._relocations.of(section).values():
+                for _offset, target in self._relocations.each(section):
                     if target.section is not None:
                         yield Place(target.section, target.offset)
 
@@ -191,6 +190,7 @@ class HandWritten:
         filled = {at for at in places if at >= start and is_entry(Place(section, at))}
         distances = [at - start for at in filled] + ([end - start] if is_exact else [])
         step = functools.reduce(math.gcd, distances, 0) or _SMALLEST
+        self._elf.budget.step(step // _SMALLEST)
         for parts in range(1, step // _SMALLEST + 1):
             if step % parts == 0:
                 entries = self._up_to_zero(range(start, end, step // parts), section, filled, words)
@@ -202,6 +202,7 @@ class HandWritten:
         """The entries at these offsets up to the zero one; None if one is neither, or has a pointer in its rest."""
         entries: list[Place] = []
         for offset in offsets:
+            self._elf.budget.step()
             end = min(offset + offsets.step, offsets.stop)
             if self._is_zero(section, offset, 8 * words):
                 return None if self._pointers(section, offset, end) else entries
@@ -213,11 +214,13 @@ class HandWritten:
     def _end(self, first: Place) -> tuple[int, bool]:
         """Where the array ends at the latest, and whether it ends there indeed."""
         section, start = first
+        self._elf.budget.step(len(self._extents))
         ends = [end for index, begin, end in self._extents if index == section and begin <= start < end]
         if ends:
             return min(ends), True
         others = (self._in_data.get(section, []), self._in_code.get(section, []))
-        following = [at for offsets in others for at in offsets[bisect.bisect_right(offsets, start) :][:1]]
+        behind = [(offsets, bisect.bisect_right(offsets, start)) for offsets in others]
+        following = [offsets[at] for offsets, at in behind if at < len(offsets)]
         return min([*following, self._elf.section_size(section)]), False
 
     def _pointers(self, section: int, start: int, end: int) -> list[int]:
@@ -225,6 +228,7 @@ class HandWritten:
         if section not in self._offsets:
             self._offsets[section] = list(self._relocations.of(section))
         offsets = self._offsets[section]
+        self._elf.budget.step(bisect.bisect_left(offsets, end) - bisect.bisect_left(offsets, start) + 1)
         return offsets[bisect.bisect_left(offsets, start) : bisect.bisect_left(offsets, end)]
 
     def _is_zero(self, section: int, start: int, size: int) -> bool:
@@ -263,6 +267,7 @@ class HandWritten:
     def _functions_of(self, entry: Place, object_name: str) -> t.Iterator[Replaced]:
         first = self._relocations.of(entry.section).get(entry.offset + 8)
         for function in self._array(_place_of(first), self._is_function, 3):
+            self._elf.budget.function()
             yield self._function(function, object_name)
 
     def _function(self, place: Place, object_name: str) -> Replaced:
@@ -289,7 +294,7 @@ class HandWritten:
             raise _Impossible
         # Longer ones are no names.
         text, zero, _rest = self._elf.content(place.section)[place.offset : place.offset + 512].partition(b"\0")
-        return text.decode("utf-8", "replace") if zero else ""
+        return clean(text.decode("utf-8", "replace")) if zero else ""
 
 
 def _sorted(places: t.Iterable[Place]) -> dict[int, list[int]]:

@@ -12,11 +12,17 @@ import typing as t
 from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.budget import OverBudget
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import livepatch_symbols
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import Replaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import damaged, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
+    damaged,
+    read_patch_file,
+    too_much,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 Plain = t.Dict[str, t.Any]
 
@@ -25,8 +31,10 @@ def read_file_info(path: str, known_as: str | None = None) -> Plain:
     """Read a patch file. Raises PatchFileError; ImportError where pyelftools is not installed."""
     patch_file = read_patch_file(path, known_as)
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             return _describe(patch_file, ElfModule(stream))
+    except OverBudget as error:
+        raise too_much(patch_file.path, error) from error
     except DAMAGE as error:
         raise damaged(patch_file.path, error) from error
 

@@ -92,6 +92,7 @@ def _kpatch_functions(elf: ElfObject, section: int) -> t.Iterator[Replaced]:
         if code.section is None or _is_string(elf, code):
             continue
         if name and object_name and name.section is not None and object_name.section is not None:
+            elf.budget.function()
             yield replaced(
                 elf.string(object_name.section, object_name.offset),
                 elf.string(name.section, name.offset),

@@ -13,9 +13,13 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.parameters import Parameter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import read_livepatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import Livepatch
+
+MOST_MODINFO = 256 * 1024
+"""No live patch has more bytes of it."""
 
 
 class ElfModule(ElfObject):
@@ -36,7 +40,10 @@ class ElfModule(ElfObject):
 
     def _modinfo_entries(self) -> list[tuple[str, str]]:
         section = self.index(".modinfo")
-        return parse_modinfo(self.content(section)) if section is not None else []
+        content = self.content(section) if section is not None else b""
+        if len(content) > MOST_MODINFO:
+            raise ValueError(f"{len(content)} bytes in .modinfo")
+        return parse_modinfo(content)
 
     def livepatch(self) -> Livepatch:
         """The patch in it, with its functions in order."""
@@ -48,7 +55,7 @@ class ElfModule(ElfObject):
 
 def parse_modinfo(data: bytes) -> list[tuple[str, str]]:
     """Parse the section .modinfo: `name=value`, each ended by a zero byte. A name may come several times."""
-    entries = (entry.partition("=") for entry in data.decode("utf-8", "replace").split("\0"))
+    entries = (clean(entry).partition("=") for entry in data.decode("utf-8", "replace").split("\0"))
     return [(name, value) for name, equals, value in entries if equals]
 
 

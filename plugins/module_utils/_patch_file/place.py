@@ -47,7 +47,7 @@ def places_in_code(elf: ElfObject) -> t.Iterator[Place]:
     relocations = elf.relocations()
     for section in relocations.sections():
         if elf.is_code(section):
-            yield from places(elf, relocations.of(section).values())
+            yield from places(elf, (target for _offset, target in relocations.each(section)))
 
 
 def any_of(places_by_section: t.Mapping[int, list[int]], section: int, start: int, end: int) -> bool:
@@ -62,7 +62,7 @@ def entrances(elf: ElfObject, section: int) -> set[int]:
     relocations = elf.relocations()
     for index in relocations.sections():
         if elf.is_in_memory(index) and elf.section_name(index) not in _TABLES:
-            targets = relocations.of(index).values()
+            targets = [target for _offset, target in relocations.each(index)]
             # A difference in data counts from its own start, not from its end.
             found.update(target.offset for target in targets if target.section == section)
             if elf.is_code(index):

@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     TargetBuild,
     module_name,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest, open_regular
 
@@ -45,6 +46,7 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
     Raises PatchFileError, and ImportError without pyelftools.
     """
     # Imported here: most runs on a host read no file, and importing pyelftools takes long.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.budget import OverBudget
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE
     from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
 
@@ -60,6 +62,8 @@ def read_patch_file(path: str, known_as: str | None = None) -> PatchFile:
         before = digest(stream)
         try:
             patch_file = _describe(known_as, stream, ElfModule(stream))
+        except OverBudget as error:
+            raise too_much(known_as, error) from error
         except DAMAGE as error:
             raise damaged(known_as, error) from error
         if patch_file.sha256 != before:
@@ -92,6 +96,17 @@ def damaged(path: str, error: Exception) -> PatchFileError:
             reason="damaged_file",
             seen=f"{path} is a truncated or damaged ELF file ({type(error).__name__}: {error}).",
             remedy="Build or copy it again.",
+        ),
+    )
+
+
+def too_much(path: str, error: Exception) -> PatchFileError:
+    """The error for a file that would keep whoever reads it busy for ever."""
+    return PatchFileError(
+        Finding(
+            reason="too_big",
+            seen=f"{path} describes more than any live patch: {error}.",
+            remedy="Find out who made that file; give the .ko file that the build of the live patch made.",
         ),
     )
 
@@ -186,7 +201,7 @@ def _complete(patch_file: PatchFile, path: str) -> PatchFile:
     inputs = manifest.get("inputs")
     made_from = inputs.get("patches") if isinstance(inputs, dict) else None
     if isinstance(made_from, list):
-        patch_file = with_changes(patch_file, source_patches=tuple(str(patch) for patch in made_from))
+        patch_file = with_changes(patch_file, source_patches=tuple(clean(str(patch)) for patch in made_from))
     said = manifest.get("replace")
     if isinstance(said, bool) and said is not patch_file.replace:
         # Where the two contradict each other, neither is believed.
@@ -199,13 +214,20 @@ def _made_for(entries: t.Any) -> t.Iterator[TargetBuild]:
         if isinstance(entry, dict) and entry.keys() == TargetBuild.__annotations__.keys():
             name, vermagic, *marks = (entry[key] for key in TargetBuild.__annotations__)
             if isinstance(name, str) and isinstance(vermagic, str):
-                yield TargetBuild(name, vermagic, *(mark if isinstance(mark, str) else None for mark in marks))
+                yield TargetBuild(
+                    clean(name), clean(vermagic), *(mark if isinstance(mark, str) else None for mark in marks)
+                )
 
 
 def _manifest_of(path: str, sha256: str) -> dict[str, t.Any]:
-    """The manifest of livepatch_build beside a file; empty if there is none, or it is of another file."""
+    """The manifest of livepatch_build beside a file; empty if there is none, or it is of another file.
+
+    What somebody else has put there decides nothing: it belongs to root, to this user, or to whoever has the file.
+    """
     try:
-        with open(path + ".json", encoding="utf-8") as stream:
+        with open_regular(path + ".json", os.O_NOFOLLOW) as stream:
+            if os.fstat(stream.fileno()).st_uid not in (0, os.geteuid(), os.stat(path).st_uid):
+                return {}
             manifest = json.loads(stream.read(MAX_MANIFEST))
     except (OSError, ValueError, RecursionError):
         return {}

@@ -12,6 +12,7 @@ import struct
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 
 SIGNATURE_MAGIC = b"~Module signature appended~\n"
 """The last bytes of a signed module (kernel: include/linux/module_signature.h)."""
@@ -33,6 +34,8 @@ _HASHES = {
     "1.2.156.10197.1.401": "sm3",
     "1.3.14.3.2.26": "sha1",
 }
+
+_LONGEST_OID = 64
 
 _COMMON_NAME = "2.5.4.3"
 
@@ -112,12 +115,14 @@ def _common_name(name: _Item) -> str | None:
             kind, value = _items(attribute.content)
             if _oid(kind.content) == _COMMON_NAME:
                 # Certificates may have names in other encodings.
-                return value.content.decode("utf-8", "replace")
+                return clean(value.content.decode("utf-8", "replace"))
     return None
 
 
 def _oid(content: bytes) -> str:
     numbers, number = [], 0
+    if len(content) > _LONGEST_OID:
+        raise ValueError("an object identifier is too long")
     for byte in content:
         number = number << 7 | byte & 0x7F
         if not byte & 0x80:

@@ -11,12 +11,13 @@ from __future__ import annotations
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import TargetBuild, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import DAMAGE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.module import ElfModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 
 def read_target(path: str) -> TargetBuild | None:
     """The build of a module file; None if that is none."""
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             elf = ElfModule(stream)
             modinfo, build_id = elf.modinfo(), elf.build_id()
     except DAMAGE:

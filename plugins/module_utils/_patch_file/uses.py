@@ -47,6 +47,6 @@ def _only_passes_on_x86(elf: ElfObject, patch: Place, calls: t.Iterable[Call]) -
         (section, offset) in passed
         for section in relocations.sections()
         if elf.is_code(section)
-        for offset, target in relocations.of(section).items()
+        for offset, target in relocations.each(section)
         if patch in places(elf, [target])
     )

@@ -95,6 +95,7 @@ def only_passes_on_arm(elf: ElfObject, patch: Place, fields: range, calls: t.Con
 
 def _is_used_in(elf: ElfObject, section: int, patch: _Patch) -> bool:
     content = elf.content(section)
+    elf.budget.step(len(content) // 4)
     targets = elf.relocations().of(section)
     starts = {symbol.value for symbol in elf.symbols() if symbol.section == section and not symbol.name.startswith("$")}
     registers: Registers = {}

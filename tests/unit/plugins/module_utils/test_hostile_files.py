@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -17,8 +21,15 @@ import pytest
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import elf
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.budget import OverBudget
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PatchFileError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
+    PatchFileError,
+    read_patch_file,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf, tiny_module
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,3 +164,134 @@ def test_memory_and_time_are_bounded(content: bytes, length: int | None, tmp_pat
     assert int(megabytes) < MEGABYTES
     # Starting Python and loading pyelftools counts too.
     assert float(seconds) < SECONDS + 2
+
+
+def linked(sections: list[tuple[int, int, int, int, int]], content: bytes) -> bytes:
+    """A relocatable file of this content with sections (type, start, size, link, info), one of names and no other."""
+    headers = [struct.pack("<IIQQQQIIQQ", *[0] * 10), struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, 64, 1, 0, 0, 1, 0)]
+    for kind, start, size, link, info in sections:
+        headers.append(struct.pack("<IIQQQQIIQQ", 0, kind, 2, 0, 64 + start, size, link, info, 1, 24))
+    ident = b"\x7fELF" + bytes([2, 1, 1]) + b"\0" * 9
+    start = 64 + len(content)
+    header = struct.pack("<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, start, 0, 64, 0, 0, 64, len(headers), 1)
+    return ident + header + content + b"".join(headers)
+
+
+def many_tables() -> bytes:
+    """Each of many sections has the same table of relocations."""
+    relocations = b"".join(struct.pack("<QQq", at, 1, 0) for at in range(40000))
+    symbols = struct.pack("<IBBHQQ", 0, 0, 0, 0, 0, 0) * 2
+    sections = [(2, 8 + len(relocations), 48, 1, 0)]
+    sections += [(4, 8, len(relocations), 2, number + 3) for number in range(5000)]
+    return linked(sections, bytes(8) + relocations + symbols)
+
+
+def functions_of_each_object(functions: int, objects: int) -> bytes:
+    """Each object has the same array of functions."""
+    module = tiny_module.TinyModule()
+    first = module.put(112, *({0: f"f{number}", 8: module.code} for number in range(functions)), spare=112)
+    all_objects = module.put(112, *({8: first} for _number in range(objects)), spare=112)
+    module.pass_to_enable(module.put(128, {0: tiny_module.MODULE, 8: all_objects}))
+    return module.content()
+
+
+def calls_in_many_functions() -> bytes:
+    """Each of many calls is looked up among many symbols."""
+    module = tiny_module.TinyModule()
+    for _number in range(20000):
+        module.run(b"\xe8\0\0\0\0", 4, tiny_module.ENABLE, -4)
+    for _number in range(20000):
+        module.put(8, {0: 1})
+    return module.content()
+
+
+def changed_section(name: bytes, content: bytes) -> bytes:
+    """A small module with another content of one section, at its end."""
+    file = bytearray(functions_of_each_object(1, 1))
+    start, size, count = header(file)
+    names = struct.unpack_from("<Q", file, start + struct.unpack_from("<H", file, 62)[0] * size + 24)[0]
+    for number in range(count):
+        at = start + number * size
+        name_at = names + struct.unpack_from("<I", file, at)[0]
+        if file[name_at : name_at + len(name) + 1] == name + b"\0":
+            struct.pack_into("<QQ", file, at + 24, len(file), len(content))
+    return bytes(file) + content
+
+
+HOSTILE = {
+    "10^8 functions": (lambda: functions_of_each_object(5000, 20000), "too_big"),
+    "functions up to the budget": (lambda: functions_of_each_object(1000, 101), "too_big"),
+    "calls": (calls_in_many_functions, "too_big"),
+    "modinfo": (lambda: changed_section(b".modinfo", b"a=b\0" * 900000), "damaged_file"),
+    "names": (lambda: changed_section(b".strtab", b"x" * (4 << 20)), "damaged_file"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_small_tables_that_describe_much_are_refused_soon(name: str, tmp_path: pathlib.Path) -> None:
+    """One budget holds for the whole file: a second or two, and a reason."""
+    make, reasons = HOSTILE[name]
+    path = tmp_path / "x.ko"
+    path.write_bytes(make())
+    started = time.process_time()
+    with pytest.raises(PatchFileError) as refused:
+        read_file_info(str(path))
+    assert time.process_time() - started < 2 * SECONDS
+    assert refused.value.finding.reason in reasons
+    assert refused.value.finding.remedy
+
+
+def test_a_file_near_the_budget_is_read_soon(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "x.ko"
+    path.write_bytes(functions_of_each_object(200, 100))
+    started = time.process_time()
+    assert len(read_file_info(str(path))["functions"]) == 20000
+    assert time.process_time() - started < 2 * SECONDS
+
+
+def test_one_table_for_all_sections_is_not_read_for_each() -> None:
+    started = time.process_time()
+    relocations = elf.ElfObject(io.BytesIO(many_tables())).relocations()
+    with pytest.raises(OverBudget):
+        for section in relocations.sections():
+            relocations.of(section)
+    assert time.process_time() - started < SECONDS
+
+
+def test_notes_without_an_end_are_left_soon() -> None:
+    note = struct.pack("<III", 0, 0, 7)
+    file = io.BytesIO(tiny_elf.elf({".note.gnu.build-id": (7, note * (4 * 1024**2 // len(note)))}))
+    started = time.process_time()
+    assert elf.ElfObject(file).build_id() is None
+    assert time.process_time() - started < SECONDS
+
+
+MANIFEST = {"format": 1, "inputs": {"patches": ["a"]}, "replace": True}
+
+
+@pytest.mark.parametrize("what", ["fifo", "directory", "link", "somebody else's", "device", "mine"])
+def test_what_is_in_the_place_of_a_manifest_keeps_nobody_waiting(what: str, tmp_path: pathlib.Path) -> None:
+    """Only a regular file of root's, of this user's, or of whoever has the patch file, decides anything."""
+    path, beside = tmp_path / "x.ko", tmp_path / "x.ko.json"
+    path.write_bytes(CORPUS["livepatch_cmdline.ko"])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    content = json.dumps({**MANIFEST, "sha256": digest})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(content)
+    if what == "fifo":
+        os.mkfifo(beside)
+    elif what == "directory":
+        beside.mkdir()
+    elif what == "link":
+        beside.symlink_to(elsewhere)
+    elif what == "device":
+        beside.symlink_to("/dev/zero")
+    else:
+        beside.write_text(content)
+    if what == "somebody else's":
+        if os.geteuid():
+            pytest.skip("only root can give a file to somebody else")
+        os.chown(beside, 12345, 12345)
+    is_mine = what == "mine"
+    assert (read_patch_file(str(path)).source_patches == ("a",)) is is_mine
+    assert (read_manifest(str(beside)) is not None) is is_mine
