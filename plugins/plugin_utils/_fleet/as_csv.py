@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Standing
@@ -33,7 +34,11 @@ COLUMNS = (
     "fix_protected",
     "fix_why",
 )
-STARTS_A_FORMULA = ("=", "+", "-", "@")
+_STARTS_A_FORMULA = "[=+@\uff1d\uff0b\uff0d\uff20-]"
+"""The last four before the minus are the wide ones of Chinese and Japanese keyboards."""
+
+_FORMULA = re.compile(rf"(^|[;|\t\r\n])([\s\"]*)(?={_STARTS_A_FORMULA})")
+"""Where one begins: in many countries a spreadsheet takes the semicolon, or else the tab, for the end of a cell."""
 
 
 def as_csv(fleet: Fleet) -> str:
@@ -78,5 +83,4 @@ def _fix(standing: Standing | None, cves: dict[str, str]) -> tuple[str, ...]:
 
 
 def _harmless(cell: t.Any) -> str:
-    text = str(cell)
-    return f"'{text}" if text.lstrip().startswith(STARTS_A_FORMULA) else text
+    return _FORMULA.sub(r"\1'\2", str(cell))

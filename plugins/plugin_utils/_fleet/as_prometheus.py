@@ -43,7 +43,7 @@ def as_prometheus(fleet: Fleet) -> str:
     for name, text, samples in metrics:
         if samples:
             lines += [f"# HELP livepatch_{name} {text}", f"# TYPE livepatch_{name} gauge"]
-            lines += [f"livepatch_{name}{_labels(labels)} {value}" for labels, value in samples]
+            lines += [f"livepatch_{name}{labels} {value}" for labels, value in _together(samples).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -74,6 +74,18 @@ def _kernels(tallies: t.Mapping[str, Tally]) -> list[Sample]:
     samples: list[Sample] = [({"kernel": kernel}, hosts) for kernel, hosts in named]
     rest = sum(tally.hosts for _kernel, tally in by_size[MOST_KERNELS:])
     return [*samples, ({"kernel": "other"}, rest)] if rest else samples
+
+
+def _together(samples: list[Sample]) -> dict[str, int]:
+    """The samples by their labels as they are written. Of two series with the same ones, the collector takes neither.
+
+    A host may choose the name of its kernel, such as `other`.
+    """
+    found: dict[str, int] = {}
+    for labels, value in samples:
+        written = _labels(labels)
+        found[written] = found.get(written, 0) + value
+    return found
 
 
 def _labels(labels: dict[str, str]) -> str:

@@ -13,9 +13,10 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
+
 LONGEST_TEXT = 500
 _LINE_BREAKS = re.compile(r"[\t-\r]+")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 class DataError(Exception):
@@ -25,8 +26,8 @@ class DataError(Exception):
 def printable(text: str, most: int = LONGEST_TEXT) -> str:
     """The text on one line of at most so many characters, without characters that could disguise it."""
     # Joined, because Ansible's strings may be of a subclass of str. The result is plain data.
-    clean = _UNPRINTABLE.sub("\ufffd", _LINE_BREAKS.sub(" ", "".join(text)))
-    return clean if len(clean) <= most else clean[: most - 1] + "…"
+    shown = clean(_LINE_BREAKS.sub(" ", "".join(text)))
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def time_of(value: t.Any) -> datetime:

@@ -78,7 +78,7 @@ def test_a_path_that_a_shell_would_run_is_refused(tmp_path: pathlib.Path, option
     link.symlink_to(place)
     for path in (str(place), str(link)):
         given = f"{path}/kpatch-build"
-        values = {"patches": ("/x.patch",), "source": "/s", "dest": "/d"}
+        values: dict[str, t.Any] = {"patches": ("/x.patch",), "source": "/s", "dest": "/d"}
         with pytest.raises(BuildError) as failure:
             prepare_build(Request(**{**values, option: (given,) if option == "patches" else given}), nothing_runs)
         assert failure.value.finding.reason == "bad_argument"

@@ -415,6 +415,7 @@ def test_a_host_that_does_not_tell_what_is_enabled_is_not_protected(
 def test_texts_that_could_disguise_themselves() -> None:
     assert printable("a\x00b\u202ec\ud800") == "a\ufffdb\ufffdc\ufffd"
     assert printable("one\r\ntwo") == "one two"
+    assert printable("\x1b[2J\x9b\u200f\u200b\ufeff\u061c\xad\u2060") == "\ufffd[2J" + 7 * "\ufffd"
     assert len(printable("x" * 1000)) == LONGEST_TEXT
 
 

@@ -115,11 +115,26 @@ def test_csv_has_a_line_for_each_host_and_fix(fleet: Fleet) -> None:
 def test_no_cell_of_csv_is_a_formula(fleet: Fleet) -> None:
     for line in csv.reader(io.StringIO(as_csv(fleet))):
         assert not [cell for cell in line if cell.strip()[:1] in ("=", "+", "-", "@")]
+    for delimiter in (";", "\t"):
+        for line in csv.reader(io.StringIO(as_csv(fleet)), delimiter=delimiter):
+            assert not [cell for cell in line if cell.strip(' "')[:1] in ("=", "+", "-", "@")]
 
 
 def test_csv_keeps_what_is_harmless() -> None:
     fleet = fleet_of({"a=1": Answer(), "=1": Answer()}, (), synthetic.NOW)
     assert [line[0] for line in csv.reader(io.StringIO(as_csv(fleet)))][1:] == ["'=1", "a=1"]
+
+
+@pytest.mark.parametrize(
+    "name", ["x;=1+1", "x; +1", 'x;"=1"', "x;;@a", "x\t=1", "x;\uff1d1", " =1", '"=1', "x\r=1", "x|-1"]
+)
+def test_no_cell_is_a_formula_where_the_semicolon_ends_it(name: str) -> None:
+    """As in most of Europe; a spreadsheet may take tabs, too."""
+    fleet = fleet_of({name: Answer()}, (), synthetic.NOW)
+    for delimiter in (",", ";", "\t", "|"):
+        for line in csv.reader(io.StringIO(as_csv(fleet)), delimiter=delimiter):
+            assert not [cell for cell in line if cell.strip(' "')[:1] in tuple("=+-@\uff1d")]
+    assert as_csv(fleet_of({"a=b;c-d": Answer()}, (), synthetic.NOW)).splitlines()[1].startswith("a=b;c-d,")
 
 
 def metrics(fleet: Fleet) -> dict[str, t.Any]:
@@ -167,6 +182,23 @@ def test_prometheus_has_no_more_series_than_it_says() -> None:
     assert len(kernels) == MOST_KERNELS + 1
     assert kernels['kernel="kernel-69"'] == 2
     assert kernels['kernel="other"'] == 20
+
+
+def test_prometheus_has_one_series_for_kernels_of_one_name() -> None:
+    """A host chose the name of the series that has the rest, and others names that differ in what is not shown."""
+    names = [
+        *(f"kernel-{number}" for number in range(MOST_KERNELS + 20)),
+        "other",
+        "other",
+        "k\u200f",
+        "k\u202e",
+        "k\x1b",
+    ]
+    answers = {f"host-{at}": Answer(synthetic.host_facts(name, [], [])) for at, name in enumerate(names)}
+    kernels = metrics(fleet_of(answers, (), synthetic.NOW))["livepatch_kernel_hosts"]
+    assert sum(kernels.values()) == len(names)
+    assert kernels['kernel="k\ufffd"'] == 3
+    assert kernels['kernel="other"'] == 2 + 20 + 2
 
 
 def test_prometheus_has_the_times_of_the_facts() -> None:
