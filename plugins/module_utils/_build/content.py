@@ -12,6 +12,7 @@ import hashlib
 import json
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import digest as digest_of_stream
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
@@ -34,10 +35,10 @@ def read_bytes(path: str) -> bytes | None:
 
 
 def read_text(path: str) -> str | None:
-    """The content of a regular file, or None if it cannot be read."""
+    """The content of a regular file without what may command a terminal, or None if it cannot be read."""
     content = read_bytes(path)
     # Not by a stream of text, for which a carriage return ends a line.
-    return None if content is None else content.decode("utf-8", "replace")
+    return None if content is None else clean(content.decode("utf-8", "replace"))
 
 
 def digest(path: str) -> str | None:

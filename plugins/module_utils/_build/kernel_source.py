@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest, read_bytes, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean, lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 _BANNER = b"Linux version "
@@ -141,7 +141,7 @@ def _release(stream: t.BinaryIO) -> str | None:
         while at != -1:
             words: list[bytes] = bytes(content[at : at + 200]).split(b" ", 3)
             if len(words) > 3 and words[2][:1].isdigit():
-                return words[2].decode("ascii", "replace")
+                return clean(words[2].decode("ascii", "replace"))
             at = content.find(_BANNER, at + 1)
     return None
 

@@ -31,8 +31,9 @@ def read_manifest(path: str) -> Plain | None:
             manifest = json.loads(stream.read(MOST_BYTES)) if is_ours else None
     except (OSError, ValueError, RecursionError):
         return None
-    is_known = isinstance(manifest, dict) and manifest.get("format") == MANIFEST_FORMAT
-    return manifest if is_known and isinstance(manifest.get("inputs"), dict) else None
+    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+        return None
+    return manifest if isinstance(manifest.get("inputs"), dict) else None
 
 
 def is_built_from(dest: str, manifest: Plain | None, inputs: Plain) -> bool:

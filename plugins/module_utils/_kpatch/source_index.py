@@ -4,7 +4,10 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The index of a source tree: the digest of each file. A file is read again only if its size or time has changed."""
+"""The index of a source tree: the digest of each file. A file is read again only if its size or a time has changed.
+
+Whoever writes a file may set the time of its content back (`touch -r`, `cp -p`, tar); the time of its inode he may not.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,20 @@ NOT_SOURCE_AT_TOP = (".git", ".config", "Module.symvers", "System.map")
 
 
 class File(t.NamedTuple):
-    """One file: its digest (of a symbolic link: of its target), size, and time in nanoseconds."""
+    """One file: its digest (of a symbolic link: of its target), size, and the times of content and inode in ns."""
 
     sha256: str
     size: int
     mtime: int
+    ctime: int
+
+    def is_that_of(self, status: os.stat_result) -> bool:
+        """Whether nothing says that the file has changed since."""
+        return (self.size, self.mtime, self.ctime) == (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def file_of(sha256: str, status: os.stat_result) -> File:
+    return File(sha256, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 Index = t.Dict[str, File]
@@ -64,14 +76,14 @@ def file_digest(path: str) -> str:
 
 
 def refresh(tree: str, old: Index) -> Index:
-    """The index of a tree now. Takes the digests of files whose size and time are unchanged from the old index."""
+    """The index of a tree now. Takes the digests of files whose size and times are unchanged from the old index."""
     index = {}
     for path, status in scan(tree):
         known = old.get(path)
-        if known and (known.size, known.mtime) == (status.st_size, status.st_mtime_ns):
+        if known and known.is_that_of(status):
             index[path] = known
         else:
-            index[path] = File(file_digest(os.path.join(tree, path)), status.st_size, status.st_mtime_ns)
+            index[path] = file_of(file_digest(os.path.join(tree, path)), status)
     return index
 
 
@@ -79,7 +91,8 @@ def identity(index: Index) -> str:
     """One SHA-256 for the content of a tree. It does not depend on the path of the tree or the times of its files."""
     together = hashlib.sha256()
     for path in sorted(index):
-        together.update(f"{index[path].sha256} {path}\n".encode("utf-8", "surrogateescape"))
+        # With its length, no name is two lines.
+        together.update(f"{index[path].sha256} {len(path)} {path}\n".encode("utf-8", "surrogateescape"))
     return together.hexdigest()
 
 
@@ -87,10 +100,11 @@ def load(path: str) -> Index:
     """A stored index; empty if there is none or it is damaged."""
     index = {}
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+        # Without it, a carriage return in a name would end the line.
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
             for line in stream:
-                sha256, size, mtime, name = line.rstrip("\n").split(" ", 3)
-                index[name] = File(sha256, int(size), int(mtime))
+                sha256, size, mtime, ctime, name = line.rstrip("\n").split(" ", 4)
+                index[name] = File(sha256, int(size), int(mtime), int(ctime))
     except (OSError, ValueError):
         return {}
     return index
@@ -99,18 +113,18 @@ def load(path: str) -> Index:
 def store(path: str, index: Index) -> None:
     """Write an index: the file at `path` is the old one or the new one at every moment. Raises OSError."""
     part = f"{path}.{os.getpid()}.part"
-    with open(part, "w", encoding="utf-8", errors="surrogateescape") as stream:
+    with open(part, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
         for name, file in index.items():
             if "\n" not in name:
-                stream.write(f"{file.sha256} {file.size} {file.mtime} {name}\n")
+                stream.write(f"{file.sha256} {file.size} {file.mtime} {file.ctime} {name}\n")
     os.replace(part, path)
 
 
 def is_unchanged(path: str, file: File) -> bool:
-    """Whether size and time of a file are as the index says."""
+    """Whether size and times of a file are as the index says."""
     try:
         status = os.lstat(path)
     except OSError:
         return False
     regular = stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
-    return regular and (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
+    return regular and file.is_that_of(status)

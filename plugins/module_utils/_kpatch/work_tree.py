@@ -95,7 +95,7 @@ class WorkTree:
     def prepare(self, origin: str, content: Index, config: bytes, added: t.Sequence[str]) -> None:
         """Make the copy equal to its origin, whose index is `content`. `added` has the files that the patches add.
 
-        This finds and corrects, by size and time, what an interrupted build has left. Raises BuildError if the origin
+        This finds and corrects, by size and times, what an interrupted build has left. Raises BuildError if the origin
         has changed since.
         """
         state = self._read_state()
@@ -200,8 +200,7 @@ def _copy(source: str, target: str, keep_time: bool) -> None:
 
 
 def _file_now(path: str, sha256: str) -> File:
-    status = os.lstat(path)
-    return File(sha256, status.st_size, status.st_mtime_ns)
+    return source_index.file_of(sha256, os.lstat(path))
 
 
 def _write_if_different(path: str, content: bytes) -> None:

@@ -42,3 +42,8 @@ def lines_of(text: t.AnyStr) -> list[t.AnyStr]:
 def clean(text: str) -> str:
     """The text without characters by which it could command a terminal, or look like another text."""
     return _DISGUISE.sub(REPLACEMENT, text)
+
+
+def one_line(text: str) -> str:
+    """The text on one line, and clean: a name that somebody else has chosen."""
+    return " ".join(lines_of(clean(text)))

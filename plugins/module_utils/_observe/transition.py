@@ -14,7 +14,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     StallingTask,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of, one_line
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
@@ -33,7 +33,7 @@ def read_stalling_tasks(files: Files, enabling: bool) -> tuple[StallingTask, ...
                 if files.number(task + "/patch_state") == holding:
                     stack = known_or(files.text(task + "/stack"), "")
                     frames = tuple(_frame(line) for line in lines_of(stack))
-                    command = known_or(files.text(task + "/comm"), "?")
+                    command = one_line(known_or(files.text(task + "/comm"), "?"))
                     is_kernel_thread = _is_kernel_thread(known(files.text(task + "/stat")))
                     stalling_tasks.append(StallingTask(int(pid), int(tid), command, frames, is_kernel_thread))
     return tuple(stalling_tasks)

@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading, Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 
 _Value = t.TypeVar("_Value")
 
@@ -40,9 +41,12 @@ class Files:
         return self._read(path, _content)
 
     def text(self, path: str) -> Reading[str]:
-        """The content as text, without blanks and line breaks around it."""
+        """The content as text, without blanks and line breaks around it, and without what may command a terminal.
+
+        Any user may give a process, and with it a line of many files, such a name.
+        """
         content = self.bytes(path)
-        return content.decode("utf-8", "replace").strip() if isinstance(content, bytes) else content
+        return clean(content.decode("utf-8", "replace")).strip() if isinstance(content, bytes) else content
 
     def number(self, path: str) -> Reading[int]:
         """The number that is the content."""

@@ -35,6 +35,7 @@ class Module(AnsibleModule):
     """
 
     handed_over: dict[str, t.Any]
+    params: dict[str, t.Any]
 
     def __init__(self, hidden: t.Sequence[str] = (), **options: t.Any) -> None:
         self._hidden = hidden

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean, lines_of
 
 RECORD_MAX = 8192
 """The size of the buffer. A read returns one record, or fails if it is longer (Documentation/ABI/testing/dev-kmsg)."""
@@ -51,7 +51,7 @@ class KernelLog:
                 break
             if not record:
                 break
-            lines.extend(parse_record(record.decode("utf-8", "replace")))
+            lines.extend(parse_record(clean(record.decode("utf-8", "replace"))))
         self.lines += lines
         return tuple(lines)
 

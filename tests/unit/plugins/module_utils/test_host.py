@@ -261,6 +261,14 @@ def test_running_transition_and_its_holders(tree: Tree) -> None:
     assert [str(holder) for holder in disabling] == ["task7 (pid 7) in hrtimer_nanosleep+0x9d/0x120"]
 
 
+def test_the_name_of_a_process_commands_no_terminal(tree: Tree) -> None:
+    """The kernel shows the name in comm as its process has set it (fs/proc/array.c)."""
+    tree.write("/proc/42/task/42/patch_state", "0\n")
+    tree.write("/proc/42/task/42/comm", "\x1b[2J\n\u202eok\x9b\u200f\n".encode())
+    (task,) = read_stalling_tasks(tree.files, enabling=True)
+    assert task.command == "\ufffd[2J \ufffdok\ufffd\ufffd"
+
+
 def test_facts_tell_when_they_were_read(tree: Tree) -> None:
     before = datetime.now(timezone.utc).replace(microsecond=0)
     read_at = datetime.strptime(gather(tree.files)["read_at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+import typing as t
 
 import pytest
 
@@ -189,8 +190,9 @@ def many_tables() -> bytes:
 def functions_of_each_object(functions: int, objects: int) -> bytes:
     """Each object has the same array of functions."""
     module = tiny_module.TinyModule()
-    first = module.put(112, *({0: f"f{number}", 8: module.code} for number in range(functions)), spare=112)
-    all_objects = module.put(112, *({8: first} for _number in range(objects)), spare=112)
+    entries: list[dict[int, tiny_module.Value]] = [{0: f"f{number}", 8: module.code} for number in range(functions)]
+    each: dict[int, tiny_module.Value] = {8: module.put(112, *entries, spare=112)}
+    all_objects = module.put(112, *[each] * objects, spare=112)
     module.pass_to_enable(module.put(128, {0: tiny_module.MODULE, 8: all_objects}))
     return module.content()
 
@@ -218,7 +220,7 @@ def changed_section(name: bytes, content: bytes) -> bytes:
     return bytes(file) + content
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[t.Callable[[], bytes], str]] = {
     "10^8 functions": (lambda: functions_of_each_object(5000, 20000), "too_big"),
     "functions up to the budget": (lambda: functions_of_each_object(1000, 101), "too_big"),
     "calls": (calls_in_many_functions, "too_big"),

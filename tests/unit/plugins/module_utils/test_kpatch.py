@@ -18,7 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, command, request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import (
+    builder,
+    command,
+    request,
+    source_index,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import find_tool, read_tool
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
@@ -629,6 +634,33 @@ class Recorder(Reporter):
 
     def line(self, text: str) -> None:
         self.lines.append(text)
+
+
+def test_a_source_whose_size_and_time_are_as_before_is_read_again(place: Place) -> None:
+    """`cp -p`, tar and version control set the time of what they write."""
+    path = place.source / "kernel/x.c"
+    build = place.prepare()
+    before = builder.inputs(build, builder.origin(build, keep=True))
+    status = path.stat()
+    while path.stat().st_ctime_ns == status.st_ctime_ns:  # The clock of a file system goes in steps of milliseconds.
+        path.write_text(FILE.replace("return 2;", "return 4;"))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert builder.inputs(build, builder.origin(build, keep=True))["source"] != before["source"]
+
+
+def test_a_name_with_ends_of_lines_is_one_name(place: Place) -> None:
+    """It is no entry for another file, neither in the stored index nor in what tells sources apart."""
+    line = f"{'0' * 64} 1 1 1 kernel/x.c"
+    (place.source / f"a\r{line.replace('/', '|')}").write_text("")
+    (place.source / "b\nc").write_text("")
+    path = str(place.path / "index")
+    index = source_index.refresh(str(place.source), {})
+    source_index.store(path, index)
+    assert source_index.load(path) == {name: file for name, file in index.items() if "\n" not in name}
+    file = index["Makefile"]
+    one, two = {f"a\n{file.sha256} b": file}, {"a": file, "b": file}
+    assert source_index.identity(one) != source_index.identity(two)
 
 
 SAYS_ALL = """

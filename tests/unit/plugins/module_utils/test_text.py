@@ -10,7 +10,12 @@ import sys
 import unicodedata
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import REPLACEMENT, clean, lines_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import (
+    REPLACEMENT,
+    clean,
+    lines_of,
+    one_line,
+)
 
 
 def test_lines_end_at_line_feeds_and_nowhere_else() -> None:
@@ -31,6 +36,10 @@ def test_no_character_of_these_kinds_is_left() -> None:
     odd = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in DISGUISES]
     assert [f"{ord(char):#x}" for char in odd if char not in kept and clean(char) != REPLACEMENT] == []
     assert clean("\n\t") == "\n\t"
+
+
+def test_a_name_is_one_line() -> None:
+    assert one_line("a\n\x1bb\n") == f"a {REPLACEMENT}b"
 
 
 @pytest.mark.parametrize("text", ["plain", "größer, 升级, ελ, Ω", "a\tb\nc", "… “x” 🙂"])

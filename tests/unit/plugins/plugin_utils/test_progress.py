@@ -26,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._progress impo
         ({"text": 7}, "7"),
         ({"text": "a" * 600}, "a" * 499 + "\u2026"),
         ({"stage": "\x07", "objects": ["\r"], "of": {}, "elapsed": "soon"}, "\ufffd, ['\\r'] objects"),
+        ({"text": "\x1b[2J\x9b\u202e\nok: [host]"}, "\ufffd[2J\ufffd\ufffd ok: [host]"),
     ],
 )
 def test_lines(entry: dict[str, t.Any], line: str | None) -> None:
