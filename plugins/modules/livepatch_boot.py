@@ -57,6 +57,7 @@ python:
   sample: /usr/bin/python3
 """
 
+import errno
 import hashlib
 import os
 import sys
@@ -65,6 +66,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.pack import pack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import PROGRAM
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -75,10 +77,13 @@ def digest(content: bytes) -> str:
 
 def digest_of(path: str) -> str:
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             return digest(stream.read())
-    except FileNotFoundError:
-        return "none"
+    except OSError as error:
+        # EINVAL is the answer where there is something else than a file.
+        if error.errno in (errno.ENOENT, errno.EINVAL):
+            return "none"
+        raise
 
 
 def put(module: AnsibleModule, path: str, content: bytes) -> None:

@@ -126,6 +126,7 @@ options:
     description:
       - The directory for copies of kernel sources with their objects, and for the logs of failed builds.
       - A copy of a distribution's kernel takes 5 to 25 GB.
+      - It belongs to root or to the user who builds, and others may not write in it.
     type: path
     default: /var/cache/livepatch_build
   timeout:

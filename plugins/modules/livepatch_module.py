@@ -246,7 +246,9 @@ options:
     type: dict
     suboptions:
       argv:
-        description: A command and its arguments, which no shell sees.
+        description:
+          - A command and its arguments, which no shell sees.
+          - When it ends, all that it has started in its process group ends as well. Of its output 1 MiB is kept.
         type: list
         elements: str
       path:

@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 
 def content_of(path: str) -> bytes | None:
     """What is in the file; None if there is none. Raises OSError."""
     try:
-        with open(path, "rb") as handle:
+        with open_regular(path) as handle:
             return handle.read()
     except FileNotFoundError:
         return None
@@ -26,10 +29,17 @@ def replace_file(path: str, content: bytes) -> None:
     # A leading dot and another suffix keep collectors from reading the unfinished file.
     beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
     try:
-        with open(beside, "wb") as handle:
+        with open(beside, "wb", opener=_open_new) as handle:
             handle.write(content)
         os.replace(beside, path)
     except BaseException:
         if os.path.exists(beside):
             os.unlink(beside)
         raise
+
+
+def _open_new(path: str, flags: int) -> int:
+    """Open a new file: others may write in that folder, and have put a link there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)

@@ -54,6 +54,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.si
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+MOST_PRINTED = 4 * 1024**2
+"""How many characters of what a program prints are kept, the last ones: a result has them."""
+
 NEEDS_BUILD = {"changed": False, "needs_build": True}
 """The result if the action plugin asks only whether a build is needed, and one is."""
 
@@ -119,7 +122,7 @@ def _runner(module: AnsibleModule) -> Run:
             rc, out, err = module.run_command(command, handle_exceptions=False, errors="surrogateescape")
         except FileNotFoundError as error:
             return 127, "", str(error)
-        return rc, hide(clean(out)), hide(clean(err))
+        return rc, hide(clean(out[-MOST_PRINTED:])), hide(clean(err[-MOST_PRINTED:]))
 
     return run
 

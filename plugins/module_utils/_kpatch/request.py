@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import tempfile
 import typing as t
 from dataclasses import dataclass
@@ -342,6 +343,20 @@ def _existing(folder: str) -> str:
     return folder
 
 
+def _check_owner(cache_dir: str) -> t.Iterator[Finding]:
+    """Whether others may write where sources and objects are kept: what is built next is made of them."""
+    existing = _existing(cache_dir)
+    status = os.stat(existing)
+    # In a folder such as /tmp, a new one is this user's.
+    is_private = not status.st_mode & stat.S_IWOTH or (existing != cache_dir and status.st_mode & stat.S_ISVTX)
+    if status.st_uid not in (0, os.geteuid()) or not is_private:
+        yield Finding(
+            reason="not_private",
+            seen=f"Other users may write in {existing}, and the cache in it decides what is built.",
+            remedy="Give a cache_dir of this user's own.",
+        )
+
+
 def _check_room(request: Request) -> t.Iterator[Finding]:
     folders = {"cache_dir": request.cache_dir, "dest": os.path.dirname(os.path.abspath(request.dest))}
     for option, folder in folders.items():
@@ -352,6 +367,7 @@ def _check_room(request: Request) -> t.Iterator[Finding]:
                 seen=f"{option} {folder} cannot be written.",
                 remedy=f"Run as root, or give another {option}.",
             )
+    yield from _check_owner(request.cache_dir)
     has_trees = os.path.isdir(os.path.join(request.cache_dir, "trees"))
     wanted = FREE_FOR_A_BUILD if has_trees else FREE_FOR_A_TREE
     free = shutil.disk_usage(_existing(request.cache_dir)).free

@@ -275,3 +275,19 @@ def test_nothing_is_left_of_a_write_that_fails(report: Report, monkeypatch: pyte
     assert report(formats=["csv"])["reason"] == "not_written"
     assert os.listdir(report.folder) == ["livepatch.csv"]
     assert (report.folder / "livepatch.csv").read_text() == "old"
+
+
+def test_what_others_have_put_in_the_folder_is_neither_read_nor_written(report: Report, tmp_path: pathlib.Path) -> None:
+    """A pipe keeps nobody waiting, and no link leads to another file of the user's."""
+    mine = tmp_path / "mine"
+    mine.write_text("mine", encoding="utf-8")
+    made = report()
+    assert len(made["paths"]) > 2
+    for path in map(pathlib.Path, made["paths"].values()):
+        (path.parent / f".{path.name}.{os.getpid()}").symlink_to(mine)
+        path.write_text("old", encoding="utf-8")
+    assert report()["changed"]
+    assert mine.read_text(encoding="utf-8") == "mine"
+    (report.folder / "livepatch.json").unlink()
+    os.mkfifo(report.folder / "livepatch.json")
+    assert report()["failed"]

@@ -663,6 +663,17 @@ def test_a_name_with_ends_of_lines_is_one_name(place: Place) -> None:
     assert source_index.identity(one) != source_index.identity(two)
 
 
+@pytest.mark.parametrize(("mode", "expected"), [(0o755, []), (0o777, ["not_private"]), (0o1777, ["not_private"])])
+def test_a_cache_in_which_others_may_write_is_refused(place: Place, mode: int, expected: list[str]) -> None:
+    """What is built next is made of the sources and objects in it."""
+    place.cache.mkdir()
+    place.cache.chmod(mode)
+    assert checks(place.prepare()) == expected
+    # What is new in a folder such as /tmp belongs to whoever makes it.
+    place.cache.chmod(0o1777)
+    assert checks(place.prepare(cache_dir=f"{place.cache}/mine")) == []
+
+
 SAYS_ALL = """
 for name, value in os.environ.items(): say(name + "=" + value)
 say("x.o: changed function: " + os.environ["TOKEN"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import pathlib
 import sys
 import typing as t
@@ -94,3 +95,12 @@ def test_the_systems_python_is_taken_where_it_is_there_and_new_enough(
     assert call(livepatch_boot, path=str(path))["python"] == (str(system) if is_taken else sys.executable)
     if status is not None:
         assert "sys.version_info < (3, 7)" in (tmp_path / "asked").read_text(encoding="utf-8")
+
+
+def test_a_pipe_in_the_place_of_the_program_is_replaced(call: Call, path: pathlib.Path) -> None:
+    """It keeps nobody waiting."""
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    result = call(livepatch_boot, path=str(path))
+    assert result["changed"] and path.is_file()
+    assert result["diff"]["before"] == f"{path} sha256 none\n"
