@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import ROWS, explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Stalled, StepFailed, errno_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog, parse_record
 
 
@@ -59,6 +60,17 @@ def test_lost_records_are_known(tmp_path: pathlib.Path, monkeypatch: pytest.Monk
     assert not log.lost
     assert log.new_lines() == ("the oldest one left",)
     assert log.lost
+
+
+def test_a_line_commands_no_terminal_and_ends_where_the_kernel_ends_it(tmp_path: pathlib.Path) -> None:
+    """The kernel prints names that users have chosen; what it escapes in a record differs from version to version."""
+    path = tmp_path / "kmsg"
+    path.write_text("")
+    log = KernelLog(str(path))
+    with path.open("a", encoding="utf-8", newline="") as stream:
+        stream.write("4,2,2,-;task \x1b[2J\x9b\u202e\x0cBUG: x\u2028BUG: y\rBUG: z\n")
+    (line,) = log.new_lines()
+    assert line.startswith("task ") and line == clean(line)
 
 
 def test_only_new_lines(tmp_path: pathlib.Path) -> None:
