@@ -26,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import find_tool, read_tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
@@ -447,7 +448,7 @@ def test_what_cannot_be_looked_at_is_an_error(place: Place, changes: dict[str, t
 @pytest.mark.parametrize(
     ("patches", "name"),
     [
-        (["0001-a.b c.patch"], "livepatch-0001-a-b-c"),
+        (["0001-a.b+c.patch"], "livepatch-0001-a-b-c"),
         (["x.diff"], "livepatch-x"),
         (["x" * 80], "livepatch-" + "x" * 45),
         (["a.patch", "b.patch"], "livepatch-patch"),
@@ -774,7 +775,9 @@ def test_a_failure_leaves_its_log_and_no_result(place: Place) -> None:
 def test_a_build_that_takes_too_long_is_killed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = place.path / "begun"
     place.install(then=f'open({str(begun)!r}, "w").close(); say("It has begun."); time.sleep(60)')
-    monkeypatch.setattr(command, "time", HurriedClock(begun.exists))
+    clock = HurriedClock(begun.exists)
+    monkeypatch.setattr(command, "time", clock)
+    monkeypatch.setattr(programs, "time", clock)
     started = time.monotonic()
     with pytest.raises(BuildError) as failure:
         place.build(timeout=60)
