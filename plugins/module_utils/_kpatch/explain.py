@@ -29,6 +29,7 @@ class _Row(t.NamedTuple):
     remedy: str
 
 
+# A pattern looks at some lines further on at most: a build prints what its makefiles want, a hundred megabytes as well.
 # The first row that fits counts: what names a cause stands before what only says that something failed.
 # Source: the messages of kpatch-build 0.9.5 to 0.9.10, create-diff-object, gcc, ld and make.
 _ROWS = (
@@ -47,7 +48,7 @@ _ROWS = (
     _Row(
         reason="compiler_mismatch",
         pattern=r"(?:gcc|clang)/kernel version mismatch"
-        r"(?:(?:.*\n)*?\w+ version: +(?P<have>.+)\n\s*kernel version: +(?P<want>.+))?",
+        r"(?:(?:.*\n){0,20}?\w+ version: +(?P<have>.+)\n\s*kernel version: +(?P<want>.+))?",
         cause="The installed compiler ({have}) is not the one that the kernel was built with ({want}).",
         remedy="Install that compiler, or set skip_compiler_check: true if you know that both make the same code.",
     ),
@@ -149,7 +150,7 @@ _ROWS = (
     ),
     _Row(
         reason="unreconcilable",
-        pattern=r"ERROR: (?P<object>\S+): (?P<what>[^\n]+)\n(?:.*\n)*?.*unreconcilable difference",
+        pattern=r"ERROR: (?P<object>\S+): (?P<what>[^\n]+)\n(?:.*\n){0,50}?.*unreconcilable difference",
         cause="The change of {object} cannot be made a live patch: {what}.",
         remedy="Change the patch so that only functions change.",
     ),

@@ -212,3 +212,11 @@ def test_a_long_line(name: str, filling: str) -> None:
     for place in range(len(line) + 1):
         parse(f"{line[:place]}{filling * 2000}{line[place:]} !")
     assert time.process_time() - begin < 10 * SECONDS
+
+
+@pytest.mark.parametrize("line", ["ERROR: a: b", "gcc/kernel version mismatch", "x.o: changed function:", "a:1: error"])
+def test_a_log_of_the_same_line_again_and_again(line: str) -> None:
+    """The makefile of a source prints what it wants."""
+    begin = time.process_time()
+    explain_build(f"{line}\n" * 50_000, "", cmd=[], rc=1, log_path=None)
+    assert time.process_time() - begin < 10 * SECONDS
