@@ -405,7 +405,9 @@ def test_the_values_of_env_are_in_no_result_and_no_log(
     result = kpatch.build(env={"TOKEN": "hunter22", "ONE": "1"}, debug=1)
     assert result.get("failed", False) is fails
     assert kpatch.builds == 1 and logged
-    assert result["invocation"]["module_args"]["env"] == {"TOKEN": "********", "ONE": "********"}
+    # Later versions of ansible-core add it only if the controller asks for it.
+    shown = result.get("invocation", {}).get("module_args", {}).get("env")
+    assert shown in (None, {"TOKEN": "********", "ONE": "********"})
     if not fails:
         assert result["path"] == f"{kpatch.place.path}/out/livepatch-0001-test.ko"
         assert not kpatch.build(env={"TOKEN": "hunter22", "ONE": "1"}, debug=1)["changed"]
