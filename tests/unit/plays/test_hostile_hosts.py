@@ -211,7 +211,10 @@ def test_no_action_plugin_and_no_filter_does_harm(fleet: Fleet) -> None:
     ]
     started = {"started": 1, "finished": 0, "ansible_job_id": "j1.1"}
     done = {"started": 1, "finished": 1, "ansible_job_id": "../x", "stdout": evil, "msg": evil}
-    shown = {"livepatch_build": [json.dumps(answer) for answer in progress], "async_status": json.dumps(done)}
+    shown: dict[str, str | list[str]] = {
+        "livepatch_build": [json.dumps(answer) for answer in progress],
+        "async_status": json.dumps(done),
+    }
     fleet.host("shows", {**shown, "async_wrapper": json.dumps(started)})
     fleet.host("names", {**shown, "async_wrapper": json.dumps({**started, "ansible_job_id": "../../x"})})
     (fleet.folder / "work/by_hand.yml").write_text(yaml.safe_dump([by_hand()]), encoding="utf-8")
