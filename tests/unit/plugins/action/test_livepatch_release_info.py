@@ -187,3 +187,14 @@ def test_what_is_missing_is_said(arguments: dict[str, t.Any], reason: str, cause
     assert (result["failed"], result["reason"]) == (True, reason)
     assert result["cause"].startswith(cause)
     assert result["remedy"].endswith(".")
+
+
+def test_a_host_does_not_choose_the_release(written: t.Callable[[object], pathlib.Path]) -> None:
+    """The variables that name it would be those of its facts."""
+    path = written({"livepatch_release": RELEASE})
+    task = MagicMock(args={"file": str(path)}, async_val=0, check_mode=False)
+    action = ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    result = action.run(task_vars={"ansible_facts": {"livepatch_release_file": "/x", "livepatch": {}}})
+    assert (result["failed"], result["reason"]) == (True, "set_by_host")
+    assert result["msg"] == f"{result['cause']} {result['remedy']}"
+    assert action.run(task_vars={"ansible_facts": {"livepatch": {}}})["release"]["name"] == "fix_1"
