@@ -56,7 +56,7 @@ NEEDED_BY_ACTIONS = {
     "livepatch_file_info": {"_model", "_patch_file", "_system"},
     "livepatch_module": {"_manage", "_model", "_patch_file", "_system"},
     "livepatch_release_info": {"_model"},
-    "livepatch_report": {"_model"},
+    "livepatch_report": {"_model", "_system"},
 }
 
 EACH_ACTION = f"""

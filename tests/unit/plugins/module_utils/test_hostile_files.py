@@ -39,7 +39,7 @@ CORPUS = {path.name: path.read_bytes() for path in sorted(FIXTURES.glob("*.ko"))
 SMALL = sorted(CORPUS, key=lambda name: len(CORPUS[name]))[:3]
 
 SECONDS = 2
-"""Of the processor: how long it takes depends on what else the machine does."""
+"""Of the processor. Coverage and a busy machine make it several times as many; a fault makes it minutes."""
 MEGABYTES = 200
 
 
@@ -238,7 +238,7 @@ def test_small_tables_that_describe_much_are_refused_soon(name: str, tmp_path: p
     started = time.process_time()
     with pytest.raises(PatchFileError) as refused:
         read_file_info(str(path))
-    assert time.process_time() - started < 2 * SECONDS
+    assert time.process_time() - started < 5 * SECONDS
     assert refused.value.finding.reason in reasons
     assert refused.value.finding.remedy
 
@@ -248,7 +248,7 @@ def test_a_file_near_the_budget_is_read_soon(tmp_path: pathlib.Path) -> None:
     path.write_bytes(functions_of_each_object(200, 100))
     started = time.process_time()
     assert len(read_file_info(str(path))["functions"]) == 20000
-    assert time.process_time() - started < 2 * SECONDS
+    assert time.process_time() - started < 5 * SECONDS
 
 
 def test_one_table_for_all_sections_is_not_read_for_each() -> None:
