@@ -378,8 +378,7 @@ ansible_facts:
                   sample: grubby
             accepted:
               description:
-                - What the next boot of the running kernel loads, in order, if RV(ansible_facts.ansible_livepatch.boot.installed) and not
-                  RV(ansible_facts.ansible_livepatch.boot.held).
+                - What the next boot of the running kernel loads, in order, if RV(ansible_facts.ansible_livepatch.boot.installed).
               returned: always
               type: list
               elements: dict
@@ -452,7 +451,7 @@ ansible_facts:
                   description: Why, in a sentence.
                   returned: always
                   type: str
-                  sample: The host went down while it was being loaded at boot.
+                  sample: The host went down within an hour of a boot, 2 times in a row.
             lost:
               description:
                 - Patches that are accepted for another kernel, or another build of it, with none of that name for the running one. If the build
@@ -476,18 +475,13 @@ ansible_facts:
                   returned: always
                   type: str
                   sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
-            unhealthy_boots:
-              description: How many boots in a row have loaded patches and did not end well.
+            unclean_ends:
+              description:
+                - How many boots in a row have loaded patches and ended within an hour without a clean shutdown, before this one. A clean
+                  shutdown, or an hour up, sets it back. After two the patch that was accepted last is in quarantine, after three all are.
               returned: always
               type: int
               sample: 0
-            held:
-              description:
-                - Whether nothing is loaded any more because of them, until a patch is accepted, or one that is accepted or in quarantine
-                  is taken out.
-              returned: always
-              type: bool
-              sample: false
             nothing:
               description:
                 - Why this boot has loaded nothing, in a sentence; V(null) if nothing kept it from that, or a task has mended it since.

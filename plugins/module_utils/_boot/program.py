@@ -5,16 +5,15 @@
 # Private to this collection: no promise is made to code outside of it.
 """The program that loads accepted patches at boot, with the same planner and loader as livepatch_module.
 
-It loads no patch again that took the host down at an earlier boot. It writes a marker to disk before it loads a patch;
-a boot that finds the marker of an earlier one does not load the patches that the marker names.
+It writes a marker to disk before it loads patches, and takes it back when the host has been up for an hour, or shuts
+down in order. A boot that finds the marker of an earlier one counts an unclean end: the first may have been a power
+cut, the second puts the patch that was accepted last into quarantine, the third all. The wall clock is not asked.
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -23,13 +22,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
     Accepted,
-    Quarantined,
+    Damaged,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known, known_or
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     Patience,
     State,
@@ -37,18 +35,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    SERIOUS_TAINTS,
-    STOP_MACHINE,
-    troubles,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import forbids_changes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
@@ -73,6 +68,15 @@ stall a transition (kernel/livepatch/transition.c, SIGNALS_TIMEOUT), since a boo
 
 LOCK_SECONDS = 30.0
 
+HOUR = 3600.0
+"""How long a host is on trial after a boot that has loaded patches."""
+
+SYSTEMCTL_SECONDS = 10.0
+
+VMCORE = "/proc/vmcore"
+"""There only in the kernel that saves the dump of a crashed one (kdump): it has little memory, and ends without an
+orderly shutdown."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -90,32 +94,23 @@ class Result:
         return f"{self.name}: {self.outcome}{f'. {self.why}' if self.why else ''}"
 
 
-def judge(acceptance: Acceptance, marker: Marker | None, boot_id: str, now: str) -> Acceptance:
-    """The acceptance with what follows from the boot before this one, whose marker is given (None: it was healthy).
+def judge(
+    acceptance: Acceptance, marker: Marker, running: KernelId, boot_id: str, now: str
+) -> tuple[Acceptance, Marker]:
+    """What follows from the boot that has left this marker: the acceptance, and the marker of this boot, which begins.
 
-    The patch that it was loading when it went down is quarantined, as of the time `now`. If it was loading none at that
-    moment, all patches that it had loaded are: any of them may have been the cause.
+    A boot that loads nothing is not on trial: whatever ends it, no patch has done that.
     """
-    if marker is None:
-        return acceptance if acceptance.is_held else replace(acceptance, unhealthy_boots=0)
+    ends = marker.unclean_ends
     if marker.boot_id == boot_id:
-        return acceptance
-    suspects = [marker.loading] if marker.loading else marker.loaded
-    why = (
-        "The host went down while it was being loaded at boot."
-        if marker.loading
-        else "The host went down, or got into trouble, soon after it had been loaded at boot."
-    )
-    new = [
-        Quarantined(entry.name, entry.sha256, entry.release, now, why)
-        for entry in acceptance.accepted
-        if entry.sha256 in suspects and acceptance.quarantine_of(entry.sha256) is None
-    ]
-    return replace(
-        acceptance,
-        quarantined=(*acceptance.quarantined, *new),
-        unhealthy_boots=acceptance.unhealthy_boots + 1,
-    )
+        return acceptance, marker
+    if marker.loads:
+        ends += 1
+        acceptance = acceptance.after_unclean_end(KernelId(marker.release, marker.build_id), ends, now)
+    elif marker.nothing_left:
+        # All that it counted against is in quarantine. What has been accepted since begins anew.
+        ends = 0
+    return acceptance, Marker(boot_id, running.release, running.build_id, unclean_ends=ends)
 
 
 def _stays_out(superseded: t.Sequence[Accepted]) -> str:
@@ -147,7 +142,14 @@ class Boot:
             # A patch loaded now would cover newer ones, and no unit would wait any more for the host to be healthy.
             self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
             return 0
-        acceptance, problem = self._learn()
+        if self._is_crash_kernel:
+            self._say("This kernel saves the dump of a crashed one. It loads nothing, and does not count as a boot.")
+            return 0
+        acceptance, reason = self._learn()
+        if isinstance(acceptance, Damaged):
+            self._say(f"Nothing is loaded: {reason}")
+            self._report(reason, is_of_store=True)
+            return 1
         due = acceptance.due(self._running)
         ambiguous = {entry.name: entry for entry in acceptance.ambiguous(self._running)}
         for entry in acceptance.lost(self._running):
@@ -158,70 +160,73 @@ class Boot:
                 f"{entry.name} is accepted for the kernel {entry.kernel}, and nothing of that name for the running "
                 f"{self._running}: the host may have lost this fix."
             )
-        reason = problem or self._why_nothing(acceptance)
         results = [Result(entry.name, SKIPPED, reason) for entry in due] if reason else self._load_all(acceptance, due)
         due = (*due, *ambiguous.values())
         results += [Result(name, SKIPPED, AMBIGUOUS) for name in ambiguous]
-        if reason and (due or acceptance.damaged):
+        if reason and due:
             self._say(f"Nothing is loaded: {reason}")
+        self._report(reason, [replace(result, since=entry.since) for entry, result in zip(due, results)])
+        return int(any(result.outcome != ENABLED for result in results))
+
+    @property
+    def _is_crash_kernel(self) -> bool:
+        return not isinstance(self._files.inode(VMCORE), Absent)
+
+    def _report(self, nothing: str, results: t.Sequence[Result] = (), is_of_store: bool = False) -> None:
         boot_store.write_report(
             self._files,
             {
                 "boot_id": self._boot_id,
-                "nothing": reason,
-                "of_store": bool(acceptance.damaged or acceptance.is_held),
-                "results": [vars(replace(result, since=entry.since)) for entry, result in zip(due, results)],
+                "nothing": nothing,
+                "of_store": is_of_store,
+                "results": list(map(vars, results)),
             },
         )
-        return int(bool(acceptance.damaged) or any(result.outcome != ENABLED for result in results))
 
-    def _learn(self) -> tuple[Acceptance, str]:
-        """The acceptance with what follows from the last boot; and a sentence if that could not be written, else "".
+    def _learn(self) -> tuple[Acceptance | Damaged, str]:
+        """What is accepted, with what follows from the last boot; and why nothing may be loaded, "" if it may.
 
-        If it could not be written, nothing may be loaded: the next boot would not know of the last one.
+        What cannot be written down keeps all patches out: the next boot would not know how this one ended.
         """
         try:
             with lock.lock(self._files, LOCK_SECONDS):
-                return self._judge_last_boot(), ""
+                return self._judge_last_boot()
         except (OSError, lock.Locked) as error:
-            return boot_store.read(self._files), f"What follows from the last boot cannot be kept: {error}."
+            acceptance = boot_store.read(self._files)
+            why = acceptance.why if isinstance(acceptance, Damaged) else ""
+            return acceptance, why or f"That this boot loads patches cannot be noted on disk: {error}."
 
-    def _judge_last_boot(self) -> Acceptance:
+    def _judge_last_boot(self) -> tuple[Acceptance | Damaged, str]:
+        """The same, written to disk. Raises OSError, and has changed nothing then."""
         before = boot_store.read(self._files)
-        if before.damaged:
-            return before
-        marker = self._earlier_marker(before)
-        acceptance = judge(before, marker, self._boot_id, time_now())
-        if acceptance != before:
-            boot_store.write(self._files, acceptance)
-        if marker and marker.boot_id != self._boot_id:
-            self._say(f"The last boot did not end well; {acceptance.unhealthy_boots} in a row.")
-            boot_store.remove_marker(self._files)
-        return acceptance
-
-    def _earlier_marker(self, acceptance: Acceptance) -> Marker | None:
+        if isinstance(before, Damaged):
+            return before, before.why
+        reading = boot_store.read_marker(self._files)
+        # What is damaged tells nothing of the boots before the last one, and may be of one that did not end well.
+        earlier = Marker() if isinstance(reading, Absent) else known_or(reading, Marker("damaged", loads=True))
+        acceptance, marker = judge(before, earlier, self._running, self._boot_id, time_now())
+        reason = f"{OFF} is on the kernel's command line." if self._is_off else ""
+        is_left = bool(acceptance.loaded_at(self._running))
+        nothing_left = not is_left and bool(acceptance.due(self._running))
+        marker = replace(marker, loads=is_left and not reason, nothing_left=nothing_left)
+        if earlier.loads and earlier.boot_id != self._boot_id:
+            self._say(f"The last boot had no clean end within an hour; that makes {marker.unclean_ends} in a row.")
+        if marker.loads or marker.unclean_ends or earlier.loads:
+            boot_store.write_marker(self._files, marker)
         try:
-            return boot_store.read_marker(self._files)
-        except boot_store.Damaged:
-            # The marker named some of these.
-            due = tuple(entry.sha256 for entry in acceptance.due(self._running))
-            return Marker("damaged", self._running.release, 0, loaded=due)
+            if acceptance != before:
+                boot_store.write(self._files, acceptance)
+        except OSError:
+            # This boot loads nothing, and the next one judges the last one anew.
+            boot_store.write_marker(self._files, earlier)
+            raise
+        return acceptance, reason
 
-    def _why_nothing(self, acceptance: Acceptance) -> str:
-        if acceptance.damaged:
-            return acceptance.damaged
-        if OFF in known_or(self._files.text("/proc/cmdline"), "").split():
-            return f"{OFF} is on the kernel's command line."
-        if acceptance.is_held:
-            return (
-                f"{acceptance.unhealthy_boots} boots in a row did not end well. Accept a patch, or take one out, with "
-                "livepatch_module to try again."
-            )
-        return ""
+    @property
+    def _is_off(self) -> bool:
+        return OFF in known_or(self._files.text("/proc/cmdline"), "").split()
 
     def _load_all(self, acceptance: Acceptance, due: t.Iterable[Accepted]) -> list[Result]:
-        taint = known_or(self._files.number("/proc/sys/kernel/tainted"), 0)
-        marker = Marker(self._boot_id, self._running.release, taint)
         owners = read_owners(self._files, self._running.release)
         results = []
         for entry in due:
@@ -235,42 +240,25 @@ class Boot:
             elif entry.name in owners:
                 result = Result(entry.name, SKIPPED, f"It is managed by {owners[entry.name]}.")
             else:
-                result, marker = self._load_guarded(entry, marker)
+                result = self._load_guarded(entry)
                 if result.outcome == ENABLED:
                     self._note_displaced(entry, acceptance)
             self._say(str(result))
             results.append(result)
         return results
 
-    def _load_guarded(self, entry: Accepted, marker: Marker) -> tuple[Result, Marker]:
-        """Load one patch, with the marker on disk before it is touched."""
+    def _load_guarded(self, entry: Accepted) -> Result:
         try:
-            boot_store.write_marker(self._files, replace(marker, loading=entry.sha256))
-        except OSError as error:
-            return Result(entry.name, FAILED, f"Its marker could not be written: {error.strerror}."), marker
-        try:
-            result = self._load_one(entry)
+            return self._load_one(entry)
         # Whatever is wrong with one patch, the others are loaded.
         # pylint: disable-next=broad-except
         except Exception as error:
-            result = Result(entry.name, FAILED, f"{type(error).__name__}: {error}")
-        if result.outcome == ENABLED:
-            marker = replace(marker, loaded=(*marker.loaded, entry.sha256))
-        if not marker.loaded:
-            # A boot without patches can go wrong as well, but not because of them.
-            boot_store.remove_marker(self._files)
-            return result, marker
-        try:
-            boot_store.write_marker(self._files, marker)
-        except OSError:
-            # A marker that still names the patch as being loaded would put it in quarantine.
-            boot_store.remove_marker(self._files)
-        return result, marker
+            return Result(entry.name, FAILED, f"{type(error).__name__}: {error}")
 
     def _load_one(self, entry: Accepted) -> Result:
         try:
-            file = PatchFile.from_dict(entry.patch_file)
-        except (KeyError, TypeError):
+            file = state.patch_file(entry.patch_file)
+        except state.MISFITS:
             return Result(entry.name, FAILED, "Its record was written by another version of the collection.")
         # Early at boot the modules that it patches may not be loaded yet. A per_task kernel patches them when they are.
         needs_modules = file.abi == STOP_MACHINE or bool(file.depends)
@@ -297,66 +285,74 @@ class Boot:
             copy = known(copies.read(self._files, entry.name))
             if patch and copy and copy.file and superseded:
                 copies.note(self._files, patch, copy.file, self._displaced(entry, acceptance), copy.proven)
-        except (OSError, FileChanged, KeyError, TypeError) as error:
+        except (OSError, FileChanged, *state.MISFITS) as error:
             names = ", ".join(other.name for other in superseded)
             self._say(f"Reverting {entry.name} will not bring back {names}, which it had superseded: {error!r}.")
 
     def _displaced(self, entry: Accepted, acceptance: Acceptance) -> tuple[Displaced, ...]:
         """What a patch had superseded, and what that had, with copies of the files.
 
-        Raises OSError, FileChanged; KeyError and TypeError for a file that another version has described.
+        Raises OSError, FileChanged; one of MISFITS for a file that another version has described.
         """
         displaced = []
         for other in acceptance.superseded_by(entry):
             path = self._files.path(boot_store.file_path(other.name, other.sha256))
             copies.store(self._files, other.name, path, other.sha256)
-            file = PatchFile.from_dict(other.patch_file)
+            file = state.patch_file(other.patch_file)
             displaced.append(Displaced(other.name, True, file, displaced=self._displaced(other, acceptance)))
         return tuple(displaced)
 
-    def settle(self) -> int:
-        """Remove the marker, unless the kernel got into serious trouble since patches were loaded: returns 1 then."""
-        try:
-            marker = boot_store.read_marker(self._files)
-        except boot_store.Damaged as error:
-            self._say(f"{boot_store.MARKER} cannot be read: {error}.")
-            return 1
-        if marker is None or marker.boot_id != self._boot_id:
+    def settle(self, after: float = 0.0) -> int:
+        """Set the count of unclean ends back, if the host has been up for so many seconds. Raises OSError."""
+        if self._is_crash_kernel:
             return 0
-        if marker.loading:
-            self._say("The loading of a patch did not end: the next boot does not load it.")
-            return 1
-        taint = known_or(self._files.number("/proc/sys/kernel/tainted"), 0)
-        trouble = troubles(taint & ~marker.taint & SERIOUS_TAINTS)
-        if trouble:
-            self._say(
-                f"The kernel has had {' and '.join(trouble)} since patches were loaded at boot: "
-                "the next boot does not load them."
-            )
-            return 1
-        boot_store.remove_marker(self._files)
-        if marker.loaded:
-            self._say("The host is healthy with the patches that were loaded at boot.")
+        uptime = self._uptime()
+        if uptime < after:
+            self._say(f"The host has been up for {uptime:.0f} s: it is on trial until it has been for {after:.0f} s.")
+            return 0
+        marker = boot_store.read_marker(self._files)
+        if isinstance(marker, Absent) or (known(marker) or Marker(self._boot_id)).boot_id != self._boot_id:
+            # No boot that has loaded patches, or an earlier one, which only a boot judges.
+            return 0
+        before = known(marker)
+        if before is None or before.loads or before.unclean_ends:
+            boot_store.write_marker(self._files, Marker(self._boot_id, self._running.release, self._running.build_id))
         return 0
+
+    def _uptime(self) -> float:
+        """The seconds since the kernel began (fs/proc/uptime.c): the wall clock may jump. 0 where nothing tells."""
+        try:
+            return float(known_or(self._files.text("/proc/uptime"), "").split()[0])
+        except (IndexError, ValueError):
+            return 0.0
+
+
+def is_shutting_down() -> bool:
+    """Whether the system goes down in order, so that this is not a service manager that stops a unit by hand."""
+    try:
+        _status, printed = run(["systemctl", "is-system-running"], SYSTEMCTL_SECONDS)
+    except (OSError, TimedOut):
+        printed = ""
+    # Where nothing tells, that somebody has asked for the end is enough: a shutdown is why units are stopped.
+    return printed.strip() not in ("initializing", "starting", "running", "degraded", "maintenance")
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit status."""
-    asked_to_end = threading.Event()
     parser = argparse.ArgumentParser(prog="openeuler-livepatch", description="Loads accepted live patches at boot.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
     commands.add_parser("load", help="load what is accepted for the running kernel")
-    healthy = commands.add_parser("healthy", help="say that the boot was healthy, if it was")
-    healthy.add_argument("--after", type=float, default=0.0, metavar="SECONDS", help="how long to wait before")
+    healthy = commands.add_parser("healthy", help="note that the host has been up for long enough, if it has")
+    healthy.add_argument("--after", type=float, default=HOUR, metavar="SECONDS", help="how long is enough")
+    commands.add_parser("shutdown", help="note that the host shuts down in order, if it does")
     options = parser.parse_args(arguments)
     try:
         if options.command == "load":
             return Boot(Kernel, _say).load()
-        # A clean shutdown asks for the end: a host that gets that far was healthy.
-        signal.signal(signal.SIGTERM, lambda _number, _frame: asked_to_end.set())
-        asked_to_end.wait(options.after)
-        return Boot(Kernel, _say).settle()
+        if options.command == "healthy":
+            return Boot(Kernel, _say).settle(options.after)
+        return Boot(Kernel, _say).settle() if is_shutting_down() else 0
     except (OSError, lock.Locked) as error:
         _say(str(error))
         return 1

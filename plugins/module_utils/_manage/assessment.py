@@ -71,8 +71,8 @@ class Assessment:
 
         What is forgotten for the next boots is forgotten at the beginning of a run, what is accepted at its end.
         """
-        is_reduced = self.plan.acceptance is not None and not self.plan.accepts
-        books = replace(self.books, boot=self.plan.acceptance or self.books.boot) if is_reduced else self.books
+        is_less = self.plan.forgets
+        books = replace(self.books, boot=self.plan.acceptance or self.books.boot) if is_less else self.books
         moving = found.in_transition
         steps = self._make_plan(found, books).all_steps
         return tuple(

@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 
 if t.TYPE_CHECKING:
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
@@ -101,6 +102,7 @@ def accept(files: Files, plan: Plan, catalog: Catalog) -> None:
         for file in plan.accepts:
             path = catalog.store(file)
             boot_store.keep_file(files, file.name, file.sha256, files.path(path))
+        boot_store.reserve_marker(files)
         boot_store.write(files, plan.acceptance)
     except FileChanged as error:
         raise StepFailed(attempted, file_changed(error)) from error
@@ -113,21 +115,35 @@ def accept(files: Files, plan: Plan, catalog: Catalog) -> None:
         raise StepFailed(attempted, cause, error.errno) from error
 
 
-def accept_again(files: Files, name: str, acceptance: Acceptance) -> list[Finding]:
-    """Let boots load this again. Returns a finding if that failed."""
+def forget(files: Files, plan: Plan) -> None:
+    """Keep less for the next boots, before the steps. Raises OSError."""
+    if plan.moves_aside:
+        boot_store.move_aside(files, plan.moves_aside)
+    if plan.forgets and plan.acceptance is not None:
+        boot_store.write(files, plan.acceptance)
+
+
+def accept_again(files: Files, plan: Plan, before: Acceptance) -> list[Finding]:
+    """Keep what was kept before the run, which has failed. Returns a finding if that failed as well."""
     try:
-        boot_store.restore(files, acceptance)
+        if plan.moves_aside:
+            boot_store.move_back(files, plan.moves_aside)
+        if plan.acceptance is not None:
+            boot_store.restore(files, before)
     except OSError as error:
-        return [not_accepted(name, error)]
+        return [not_accepted(plan.about, error)]
     return []
 
 
-def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, after: Snapshot) -> list[Finding]:
+def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance | Damaged, after: Snapshot) -> list[Finding]:
     """Let boots load what they did before the run, without the patch that the kernel got into trouble with.
 
     What that had superseded comes back at boot. Another build of it that was accepted before is not the one on trial,
     and one that was not even enabled is not what went wrong. What was to go goes for every kernel, as ever.
     """
+    if isinstance(acceptance, Damaged):
+        # No boot loads anything from it.
+        return []
     here = [entry for entry in acceptance.accepted if entry.kernel.may_be(after.kernel)]
     entries = [entry for entry in here if entry.name == wanted.name and not entry.superseders]
     loaded = after.patch(wanted.name)
@@ -136,10 +152,10 @@ def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, after: Snapsh
     )
     is_blameless = is_another or loaded is None or not loaded.enabled
     if wanted.state in (State.ABSENT, State.REVERTED):
-        acceptance = _without(acceptance, wanted.name)
+        acceptance = acceptance.without(wanted.name, restore=True)
     elif wanted.state != State.DISABLED and entries and not is_blameless:
         elsewhere = tuple(entry for entry in acceptance.accepted if entry not in here)
-        reduced = _without(replace(acceptance, accepted=tuple(here)), wanted.name)
+        reduced = replace(acceptance, accepted=tuple(here)).without(wanted.name, restore=True)
         acceptance = replace(reduced, accepted=(*reduced.accepted, *elsewhere))
     try:
         boot_store.restore(files, acceptance)
@@ -153,11 +169,6 @@ def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance, after: Snapsh
             )
         ]
     return []
-
-
-def _without(acceptance: Acceptance, name: str) -> Acceptance:
-    """Without this patch, and as unhealthy as before: no administrator has acted."""
-    return replace(acceptance.without(name, restore=True), unhealthy_boots=acceptance.unhealthy_boots)
 
 
 def note_trouble(files: Files, patch: LoadedPatch | None, trouble: str) -> list[Finding]:
@@ -183,6 +194,17 @@ def not_accepted(name: str, error: OSError) -> Finding:
         reason="not_accepted",
         seen=f"{name} is not accepted any more: {error.strerror}.",
         remedy="Make room in /var, then accept it again.",
+        severity=WARN,
+    )
+
+
+def not_forgotten(name: str, error: OSError) -> Finding:
+    """The finding that boots may load again what was taken out."""
+    return Finding(
+        reason="not_forgotten",
+        seen=f"What is accepted cannot be written to {boot_store.DIRECTORY}: {error.strerror}.",
+        remedy="See that /var is writable and has room, then run the task again.",
+        why=f"Until then boots load {name} again if it is accepted.",
         severity=WARN,
     )
 

@@ -52,7 +52,7 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     books = read_books(files, snapshot, of_boot=True)
     unfinished = describe_unfinished(journal.read_note(files))
     report = boot_store.read_report(files)
-    if report.get("of_store") and not (books.boot.damaged or books.boot.is_held):
+    if report.get("of_store") and not books.boot_damage:
         # A task has mended since what kept this boot from loading anything.
         report = {}
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
@@ -157,8 +157,7 @@ def describe_host(
                 {"name": entry.name, "release": entry.release, "kernel_build_id": entry.kernel_build_id}
                 for entry in books.boot.lost(snapshot.kernel)
             ],
-            "unhealthy_boots": books.boot.unhealthy_boots,
-            "held": books.boot.is_held,
+            "unclean_ends": books.unclean_ends,
             "nothing": boot_report.get("nothing") or None,
             "results": boot_report.get("results", []),
         },

@@ -29,7 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import without_pinned
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 
 if t.TYPE_CHECKING:
@@ -59,13 +59,14 @@ class Recovery:
     unproven: LeftBehind | None = None
 
 
-_UNKNOWN_RUN = Finding(
-    reason="unknown_run",
-    seen="An earlier run was interrupted, and its note cannot be understood. What it has left is not rolled back.",
-    remedy="Compare the patches of this host with what they should be.",
-    why="Perhaps another version of this collection wrote it.",
-    severity=WARN,
-)
+def _unknown_run(place: str) -> Finding:
+    return Finding(
+        reason="unknown_run",
+        seen="An earlier run was interrupted, and its note cannot be understood. What it has left is not rolled back.",
+        remedy=f"Compare the patches of this host with what they should be. The note is in {place} until a reboot.",
+        why="Perhaps another version of this collection wrote it.",
+        severity=WARN,
+    )
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
     back first would open a hole.
     """
     note = journal.read_note(kernel.files())
-    if isinstance(note, Unreadable) and note.reason != "damaged":
+    if isinstance(note, Unreadable) and not state.is_foreign(note):
         raise FindingError(cannot_read([note]))
     if not isinstance(note, journal.Note):
         return note
@@ -138,8 +139,7 @@ def recover(task: Task, kernel: KernelProtocol) -> Recovery:
     files = kernel.files()
     left = left_behind(task, kernel)
     if not isinstance(left, LeftBehind):
-        journal.remove_note(files)
-        return Recovery((_UNKNOWN_RUN,) if isinstance(left, Unreadable) else ())
+        return Recovery((_unknown_run(journal.keep_unknown(files)),) if isinstance(left, Unreadable) else ())
     return _clear_up(task, kernel, left)
 
 

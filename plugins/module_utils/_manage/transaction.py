@@ -52,14 +52,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     accept,
     accept_again,
     displaced_by_run,
+    forget,
     going_patches,
+    not_forgotten,
     note_forces,
     note_proof,
     note_trouble,
@@ -92,6 +93,7 @@ class Transaction:
         self._forced: list[str] = []
         self._taint: int | None = None
         self._trouble = ""
+        self._unforgotten: list[Finding] = []
         self.overtaken: tuple[str, ...] = ()
 
     def findings(self) -> list[Finding]:
@@ -169,11 +171,11 @@ class Transaction:
     def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
         """Record what is loaded, displaced, proven and accepted now. Returns what could not be recorded."""
         files = self.kernel.files()
-        notes: list[Finding] = []
+        notes = [*self._unforgotten]
         if outcome.hands_off:
-            notes = withdraw(files, self.task.wanted, self.books.boot, outcome.after)
-        elif outcome.failure and self.plan.acceptance is not None:
-            notes = accept_again(files, self.task.wanted.name, self.books.boot)
+            notes += withdraw(files, self.task.wanted, self.books.boot, outcome.after)
+        elif outcome.failure:
+            notes += accept_again(files, self.plan, self.books.boot)
         if not outcome.after.is_known:
             # The note stays as well: the next run that can read the host finds out what this one has left.
             return [*notes, *_as_warnings(outcome.after), COPIES_STAY]
@@ -205,7 +207,7 @@ class Transaction:
             journal.remove_note(files)
         if self.plan.acceptance is not None:
             # Not before: as long as there is a note, what was forgotten may be accepted again, with its files.
-            boot_store.prune(files, boot_store.read(files))
+            boot_store.prune(files)
         return notes
 
     def _report(self, outcome: Outcome, findings: list[Finding], notes: list[Finding]) -> Plain:
@@ -234,7 +236,8 @@ class Transaction:
             if self._stays and self._assessment.lacks_proof and not self.plan.steps:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         result["reboot_required"] = self._assessment.needs_reboot([*findings, *notes], outcome.after, goal)
-        done = (*outcome.done, *(self.plan.boot if _boot_is_done(self.plan, outcome) else ()))
+        is_done = _boot_is_done(self.plan, outcome) and not self._unforgotten
+        done = (*outcome.done, *(self.plan.boot if is_done else ()))
         result["actions"] = [str(step) for step in done]
         if not outcome.failure:
             result["changed"] = bool(outcome.forced) or any(step.action != Action.WAIT for step in done)
@@ -245,24 +248,29 @@ class Transaction:
             )
         return result
 
-    @property
-    def _reduced(self) -> Acceptance | None:
-        """What stays accepted after a run that forgets a patch; None if it forgets none."""
-        return self.plan.acceptance if not self.plan.accepts else None
-
     def _note_beginning(self) -> None:
         """Write the note of the run, and forget what the next boots must not load. Raises OSError."""
         files = self.kernel.files()
         try:
             journal.write_note(files, self._note())
-            if self._reduced is not None:
-                # Before the kernel is touched: what is on its way out does not come back if the host goes down.
-                boot_store.write(files, self._reduced)
+            self._forget(files)
         except OSError:
-            if self._reduced is not None:
+            if self.plan.forgets:
                 boot_store.restore(files, self.books.boot)
             journal.remove_note(files)
             raise
+
+    def _forget(self, files: Files) -> None:
+        """Forget it before the kernel is touched: what is on its way out does not come back if the host goes down.
+
+        A disk that is full or broken does not keep it in the kernel. Raises OSError if the kernel is not touched.
+        """
+        try:
+            forget(files, self.plan)
+        except OSError as error:
+            if not self.plan.steps or self.task.wanted.state not in (State.ABSENT, State.REVERTED):
+                raise
+            self._unforgotten = [not_forgotten(self.task.wanted.name, error)]
 
     def _apply_and_verify(self) -> Outcome:
         executor = Executor(

@@ -10,7 +10,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    NOTHING_ACCEPTED,
+    Acceptance,
+    Damaged,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
@@ -53,8 +57,10 @@ class Books:
 
     `copies` are the stored copies by the names of their patches, `unreadable_copies` the names of patches whose record
     cannot be read, `unrecorded` those without a readable record of which a copy is there. `boot` is what is kept for
-    the next boots, and `has_boot_program` says whether something loads that. `boot_program_version` is the version of
-    the collection that has made the program, None where that is not known or was not asked for. `boot_flaws` says by
+    the next boots, as far as it is known: where `boot_damage` says that it is not, it must not be written back.
+    `unclean_ends` counts those of the last boots in a row. `has_boot_program` says whether something loads what is
+    accepted. `boot_program_version` is the version of the collection that has made the program, None where that is
+    not known or was not asked for. `boot_flaws` says by
     the digest of an accepted patch's file why no boot can load it. `damaged_copies` names those of these patches whose
     stored copy is gone or damaged, too. Both are empty where they were not asked for.
     """
@@ -63,6 +69,8 @@ class Books:
     unreadable_copies: frozenset[str] = frozenset()
     unrecorded: frozenset[str] = frozenset()
     boot: Acceptance = NOTHING_ACCEPTED
+    boot_damage: Damaged | None = None
+    unclean_ends: int = 0
     has_boot_program: bool = False
     boot_program_version: str | None = None
     boot_flaws: t.Mapping[str, str] = field(default_factory=dict)

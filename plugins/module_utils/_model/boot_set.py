@@ -13,8 +13,11 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 
-UNHEALTHY_BOOTS = 3
-"""After so many unhealthy boots in a row nothing is loaded any more."""
+NEWEST_GOES = 2
+"""After so many unclean ends in a row the patch that was accepted last is put into quarantine."""
+
+ALL_GO = 3
+"""After so many all patches are."""
 
 MOST_STEPS_BACK = 16
 """So many reverts in a row are remembered, not more: the files of what they bring back are kept as long."""
@@ -27,7 +30,8 @@ class Accepted:
     `ignore` are the checks that were ignored when it was accepted. `superseded_by` names the accepted patch that took
     its place, and, if others took the place of that, those in turn, with a space between two names: the last is the one
     that boots load. This one is not loaded, but is accepted again when all of those are taken back. `kernel_build_id`
-    is the build-id of the kernel, None where it was not known.
+    is the build-id of the kernel, None where it was not known. `number` counts the acceptances of a host, since the
+    clock that `since` is of may jump. Version 1.0 did not count them.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Accepted:
     ignore: tuple[str, ...] = ()
     superseded_by: str | None = None
     kernel_build_id: str | None = None
+    number: int = field(default=0, compare=False)
 
     @property
     def superseders(self) -> tuple[str, ...]:
@@ -78,7 +83,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A content that is not loaded any more because the host did not survive it. `why` is a sentence."""
+    """A content that is not loaded any more because the host went down with it. `why` is a sentence."""
 
     name: str
     sha256: str
@@ -88,22 +93,23 @@ class Quarantined:
 
 
 @dataclass(frozen=True)
-class Acceptance:
-    """What a host keeps over a reboot.
+class Damaged:
+    """What a host keeps over a reboot cannot be read or understood: nothing is known of it, and it is not empty.
 
-    `accepted` is in the order of loading. `unhealthy_boots` counts those in a row in which patches were loaded and
-    which did not end well. `damaged` says why what is kept cannot be understood; it must not be overwritten then.
+    `why` is a sentence. `aside` is where the file can be moved out of the way; None if it could not be read, and may be
+    whole.
     """
+
+    why: str
+    aside: str | None = None
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What a host keeps over a reboot. `accepted` is in the order of loading."""
 
     accepted: tuple[Accepted, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
-    unhealthy_boots: int = 0
-    damaged: str | None = None
-
-    @property
-    def is_held(self) -> bool:
-        """Whether nothing is loaded because of too many unhealthy boots."""
-        return self.unhealthy_boots >= UNHEALTHY_BOOTS
 
     def due(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What a boot of this kernel is to load, quarantined or not. Nothing of what is ambiguous."""
@@ -122,6 +128,21 @@ class Acceptance:
     def loaded_at(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What a boot of this kernel loads: what is due and not in quarantine."""
         return tuple(entry for entry in self.due(kernel) if self.quarantine_of(entry.sha256) is None)
+
+    def after_unclean_end(self, kernel: KernelId, ends: int, now: str) -> Acceptance:
+        """The same after the last of so many unclean ends in a row, which was of a boot of this kernel.
+
+        The first only counts: the power may have failed. After the second the patch that was accepted last is put into
+        quarantine, as of the time `now`, after the third all are.
+        """
+        suspects = self.loaded_at(kernel)
+        if ends < NEWEST_GOES or not suspects:
+            return self
+        newest = max(enumerate(suspects), key=lambda item: (item[1].number, item[1].since, item[0]))[1]
+        going = suspects if ends >= ALL_GO else (newest,)
+        why = f"The host went down within an hour of a boot, {ends} times in a row."
+        new = (Quarantined(entry.name, entry.sha256, entry.release, now, why) for entry in going)
+        return replace(self, quarantined=(*self.quarantined, *new))
 
     def superseded_by(self, entry: Accepted) -> tuple[Accepted, ...]:
         """What this one has taken the place of, for the same kernel."""
@@ -144,15 +165,11 @@ class Acceptance:
         others.update((entry.name, entry) for entry in self.ambiguous(kernel))
         return tuple(entry for name, entry in others.items() if name not in here)
 
-    def keeps_the_same_as(self, other: Acceptance) -> bool:
-        """Whether both keep the same patches, however the boots went."""
-        return replace(self, unhealthy_boots=other.unhealthy_boots) == other
-
     def with_accepted(self, new: Accepted, supersedes: t.Collection[str], order: t.Sequence[str]) -> Acceptance:
         """Accept a patch. What it supersedes is not loaded any more, but is not forgotten, nor what that superseded.
 
         Of that each build is kept where it was superseded last, as in `_model/displaced.py`. `order` is the kernel's:
-        the accepted ones come back in it. That an administrator has acted ends the count of unhealthy boots.
+        the accepted ones come back in it.
         """
         is_known = any(entry == new for entry in self.accepted)
         due = [entry for entry in self._candidates(new.kernel) if entry.content != new.content]
@@ -169,8 +186,9 @@ class Acceptance:
         kept = _without(kept, [entry for entry in kept if _comes_again(entry, new) or _is_repeated(entry, kept)])
         kept = [entry for entry in kept if len(entry.superseders) <= MOST_STEPS_BACK]
         if not is_known:
-            kept.append(new)
-        return replace(self, accepted=_in_order(kept, new.kernel, order), unhealthy_boots=0)
+            number = 1 + max((entry.number for entry in self.accepted), default=0)
+            kept.append(replace(new, number=new.number or number))
+        return replace(self, accepted=_in_order(kept, new.kernel, order))
 
     def accepted_at(self, now: str, entry: Accepted) -> Acceptance:
         """The same, with this time of acceptance for an entry."""
@@ -192,7 +210,7 @@ class Acceptance:
         else:
             kept = _pruned(self.accepted, named)
         quarantined = tuple(entry for entry in self.quarantined if restore or entry.name != name)
-        return replace(self, accepted=tuple(kept), quarantined=quarantined, unhealthy_boots=0)
+        return replace(self, accepted=tuple(kept), quarantined=quarantined)
 
     def _in_the_way(self, going: t.Sequence[Accepted]) -> list[Accepted]:
         """What these have superseded, and boots load again meanwhile, in this file or another one of its name."""

@@ -38,7 +38,7 @@ class Reason:
 REASONS = {
     "quarantined": Reason(
         REFUSE,
-        "This build took the host down when it was loaded at boot.",
+        "The host went down again and again within an hour of boots that loaded this build.",
         "Build a better one, or end the quarantine with `state: absent`.",
         ignorable=True,
     ),

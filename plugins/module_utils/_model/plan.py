@@ -109,7 +109,7 @@ class Plan:
     `boot` is what is done about the next boot, after the steps and their proof, and `acceptance` what the host then
     keeps for it; None if that does not change. `about` names the patch that is wanted, also where nothing is done with
     it: what it supersedes can only come back below it if it is moved. `replaced` are the patches that a load has
-    disabled although the plan was not about them.
+    disabled although the plan was not about them. `moves_aside` is where the damaged file with what is accepted goes.
     """
 
     steps: tuple[Step, ...] = ()
@@ -120,6 +120,7 @@ class Plan:
     acceptance: Acceptance | None = None
     about: str = ""
     replaced: tuple[str, ...] = ()
+    moves_aside: str | None = None
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -140,6 +141,11 @@ class Plan:
     def accepts(self) -> tuple[PatchFile, ...]:
         """The files that are kept for the next boots."""
         return tuple(step.file for step in self.boot if step.action == Action.ACCEPT and step.file)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether what is kept for the next boots gets less: that is done before the steps."""
+        return self.acceptance is not None and not self.accepts
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file that exists and could not be read. `reason` is the name of the errno, or `damaged`."""
+    """A file that exists and could not be read. `reason` is the name of the errno, or what is wrong in it."""
 
     path: str
     reason: str

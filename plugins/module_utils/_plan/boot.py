@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted, Damaged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
@@ -68,8 +68,9 @@ def plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootConte
 def _plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext) -> Plan:
     is_asked = wanted.boot is not None or wanted.state in (State.ABSENT, State.REVERTED)
     boot = context.books.boot
-    if boot.damaged and is_asked and snapshot.privileged:
-        return _with_damaged_store(wanted, plan, boot.damaged)
+    damage = context.books.boot_damage
+    if damage and is_asked and snapshot.privileged:
+        return _with_damaged_store(wanted, plan, damage)
     if wanted.boot == AtBoot.ACCEPTED:
         return _accept(snapshot, wanted, plan, context)
     if wanted.boot == AtBoot.TRIAL or wanted.state in (State.ABSENT, State.REVERTED):
@@ -84,26 +85,34 @@ def _plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootCont
     return plan
 
 
-def _with_damaged_store(wanted: Wanted, plan: Plan, damaged: str) -> Plan:
-    """Refuse what would be written to the store; with `force_owner` the patch goes, and the store stays as it is."""
-    remedy = "Put the file back from a backup; or remove it, and accept again what is to be loaded at boot."
-    if wanted.force_owner and wanted.boot is None:
-        return _warn(
+def _with_damaged_store(wanted: Wanted, plan: Plan, damage: Damaged) -> Plan:
+    """Refuse to accept anything into a store that is not known. Taking out goes on: it needs nothing of it.
+
+    The file goes out of the way then, so that no boot, of another version perhaps, loads from it what was taken out.
+    """
+    if wanted.state not in (State.ABSENT, State.REVERTED):
+        return _refuse(
             plan,
-            reason="boot_store_damaged",
-            seen=damaged,
-            remedy=remedy,
-            why=f"Until then no boot loads a patch. Afterwards boots load {wanted.name} again if the file has it.",
+            Finding(
+                reason="boot_store_damaged",
+                seen=damage.why,
+                remedy="Put the file back from a backup; or remove it, and accept again what is to be loaded at boot.",
+                why="What is accepted, and what is in quarantine, would be lost.",
+            ),
         )
-    return _refuse(
+    is_going = bool(plan.steps) and damage.aside is not None
+    plan = _warn(
         plan,
-        Finding(
-            reason="boot_store_damaged",
-            seen=damaged,
-            remedy=remedy,
-            why="What is accepted, and what is in quarantine, would be lost.",
-        ),
+        reason="boot_store_damaged",
+        seen=damage.why,
+        remedy="Accept again what is to be loaded at boot, then remove that file."
+        if is_going
+        else "Put the file back from a backup; or remove it, and accept again what is to be loaded at boot.",
+        why=f"It is kept as {damage.aside}, and boots load nothing until something is accepted again."
+        if is_going
+        else f"Until then no boot loads a patch. Afterwards boots load {wanted.name} again if the file has it.",
     )
+    return replace(plan, moves_aside=damage.aside) if is_going else plan
 
 
 def _overtaken_only_then(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> list[str]:
@@ -189,7 +198,7 @@ def _accept(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootContext
             remedy="Apply the role openeuler.livepatch.boot to the host again.",
             why="At boot it would load the patch by older rules.",
         )
-    if acceptance.keeps_the_same_as(boot) and not (boot.is_held or flaw):
+    if acceptance == boot and not flaw:
         return plan
     return replace(plan, boot=(Step(Action.ACCEPT, wanted.name, file),), acceptance=acceptance)
 
@@ -237,7 +246,7 @@ def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) ->
     is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
     acceptance = boot.without(wanted.name, restore=wanted.state != State.ABSENT)
     is_done = any(note.reason == REVERTED_ALREADY for note in plan.notes)
-    if (wanted.state == State.REVERTED and (is_another or is_done)) or acceptance.keeps_the_same_as(boot):
+    if (wanted.state == State.REVERTED and (is_another or is_done)) or acceptance == boot:
         return plan
     return replace(plan, boot=(Step(Action.FORGET, wanted.name),), acceptance=acceptance)
 

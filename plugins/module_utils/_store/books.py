@@ -10,7 +10,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Damaged
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable, known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot, copies
 
 if t.TYPE_CHECKING:
@@ -26,15 +27,19 @@ def read_books(files: Files, snapshot: Snapshot, of_boot: bool = False) -> Books
     """
     read = {patch.name: copies.read(files, patch.name) for patch in snapshot.patches}
     found = {name: copy for name, copy in read.items() if isinstance(copy, StoredCopy)}
-    acceptance = boot.read(files)
+    kept = boot.read(files)
+    acceptance = NOTHING_ACCEPTED if isinstance(kept, Damaged) else kept
     due = acceptance.loaded_at(snapshot.kernel) if of_boot else ()
     flaws = boot.flaws(files, due)
+    marker = known(boot.read_marker(files)) if of_boot else None
     version = boot.program_version(files) if of_boot else None
     return Books(
         copies=found,
         unreadable_copies=frozenset(name for name, copy in read.items() if isinstance(copy, Unreadable)),
         unrecorded=copies.unrecorded(files, found.values(), set(read).difference(found)),
         boot=acceptance,
+        boot_damage=kept if isinstance(kept, Damaged) else None,
+        unclean_ends=marker.unclean_ends if marker else 0,
         boot_flaws=flaws,
         damaged_copies=frozenset(
             name

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""The boot store: the accepted patches with their files, and the marker of a boot that loads them.
+"""The boot store: the accepted patches with their files, and the marker of the last boot that loaded them.
 
 It survives a reboot. Its files are on disk (fsync) before a function that writes them returns: the machine may stop
 at any moment.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import typing as t
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from dataclasses import asdict, dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
     Accepted,
+    Damaged,
     Quarantined,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
@@ -30,7 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
     known,
     known_or,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
 if t.TYPE_CHECKING:
@@ -55,22 +55,26 @@ UNIT = "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service"
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
-FORMAT = 1
+MARKER_BYTES = 512
+"""The marker is padded to a multiple of a disk's sector: rewritten in its place it needs no room on a full disk, and is
+there either before or after."""
 
 
 @dataclass(frozen=True)
 class Marker:
-    """Says that a boot has loaded patches and is not known to be healthy yet.
+    """Says how the boot ended that wrote it, as far as that is known.
 
-    `loading` is the SHA-256 of the file that is being loaded, `loaded` has those of the files loaded before it. `taint`
-    is the kernel's taint before the first of them, `release` the kernel's release.
+    `loads` is true from before it loaded patches until it was up for an hour or shut down in order: another boot that
+    finds it so knows that it ended otherwise. `unclean_ends` counts such ends in a row before it. `release` and
+    `build_id` are those of its kernel. `nothing_left` says that quarantine has left it nothing to load.
     """
 
-    boot_id: str
-    release: str
-    taint: int
-    loading: str | None = None
-    loaded: tuple[str, ...] = ()
+    boot_id: str = ""
+    release: str = ""
+    build_id: str | None = None
+    loads: bool = False
+    unclean_ends: int = 0
+    nothing_left: bool = False
 
 
 def file_path(name: str, sha256: str) -> str:
@@ -78,25 +82,31 @@ def file_path(name: str, sha256: str) -> str:
     return copies.copy_path(name, sha256, DIRECTORY)
 
 
-class Damaged(Exception):
-    """A file of the boot store exists and cannot be parsed. The text says why."""
-
-
-def read(files: Files) -> Acceptance:
-    """The host's accepted and quarantined patches. If the file is damaged, `damaged` and `files.unreadable` say why."""
-    try:
-        data = _read_json(files, ACCEPTED)
-        return Acceptance() if data is None else from_plain(data)
-    except (Damaged, KeyError, TypeError, ValueError) as error:
-        reason = str(error) if isinstance(error, Damaged) else "damaged"
-        if not any(problem.path == ACCEPTED for problem in files.unreadable):
-            files.unreadable.append(Unreadable(ACCEPTED, reason))
-        return Acceptance(damaged=f"{ACCEPTED} cannot be read: {reason}.")
+def read(files: Files) -> Acceptance | Damaged:
+    """The host's accepted and quarantined patches. If they are not known, `files.unreadable` says why as well."""
+    found = state.read(files, ACCEPTED, from_plain)
+    if isinstance(found, Absent):
+        return Acceptance()
+    if isinstance(found, Unreadable):
+        aside = state.place_aside(files, ACCEPTED) if state.is_foreign(found) else None
+        return Damaged(f"{ACCEPTED} cannot be read: {found.reason}.", aside)
+    return found
 
 
 def write(files: Files, acceptance: Acceptance) -> None:
     """Write the accepted and quarantined patches to disk. Raises OSError."""
-    durable.write(files, ACCEPTED, json.dumps(to_plain(acceptance)).encode(), sync=True)
+    state.write(files, ACCEPTED, to_plain(acceptance), sync=True)
+
+
+def move_aside(files: Files, place: str) -> None:
+    """Keep a damaged file with what is accepted under another name. Raises OSError."""
+    state.move_aside(files, ACCEPTED, place)
+
+
+def move_back(files: Files, place: str) -> None:
+    """Put it back, unless there is another one by now. Raises OSError."""
+    if isinstance(files.inode(ACCEPTED), Absent) and not isinstance(files.inode(place), Absent):
+        state.move_aside(files, place, ACCEPTED)
 
 
 def restore(files: Files, acceptance: Acceptance) -> bool:
@@ -105,7 +115,7 @@ def restore(files: Files, acceptance: Acceptance) -> bool:
     Raises OSError.
     """
     now = read(files)
-    if now.damaged or now == acceptance:
+    if isinstance(now, Damaged) or now == acceptance:
         return False
     write(files, acceptance)
     return True
@@ -113,26 +123,59 @@ def restore(files: Files, acceptance: Acceptance) -> bool:
 
 def to_plain(acceptance: Acceptance) -> dict[str, t.Any]:
     """The data in plain types, as `from_plain` reads it."""
-    data = dict(asdict(acceptance), format=FORMAT)
-    del data["damaged"]
-    return data
+    return asdict(acceptance)
 
 
 def from_plain(data: t.Mapping[str, t.Any]) -> Acceptance:
-    """Read what `to_plain` returned. Raises Damaged, KeyError, TypeError or ValueError if `data` is anything else."""
-    if data["format"] != FORMAT:
-        raise Damaged(f"it has the format {data['format']}, and this version knows {FORMAT}")
+    """Read what `to_plain` returned. Raises one of `state.MISFITS` if `data` is anything else."""
+    # Version 1.0 counted unhealthy boots there, and wrote the format also where it was part of another file.
+    data = state.only(data, ("accepted", "quarantined"), ("unhealthy_boots", "format"))
     return Acceptance(
-        tuple(Accepted(**dict(entry, ignore=tuple(entry["ignore"]))) for entry in data["accepted"]),
-        tuple(Quarantined(**entry) for entry in data["quarantined"]),
-        int(data["unhealthy_boots"]),
+        tuple(_accepted(entry) for entry in state.items(data["accepted"])),
+        tuple(_quarantined(entry) for entry in state.items(data["quarantined"])),
     )
 
 
-def prune(files: Files, acceptance: Acceptance) -> None:
-    """Remove the patch files that no accepted patch needs."""
+def _accepted(data: object) -> Accepted:
+    entry = state.only(
+        data,
+        ("name", "sha256", "release", "since", "patch_file", "ignore"),
+        ("superseded_by", "kernel_build_id", "number"),
+    )
+    shown = entry["patch_file"]
+    for key in ("build_id", "srcversion", "loaded_with"):
+        state.optional(state.text, shown.get(key))
+    return Accepted(
+        name=state.text(entry["name"]),
+        sha256=state.text(entry["sha256"]),
+        release=state.text(entry["release"]),
+        since=state.text(entry["since"]),
+        patch_file=shown,
+        ignore=state.texts(entry["ignore"]),
+        superseded_by=state.optional(state.text, entry.get("superseded_by")),
+        kernel_build_id=state.optional(state.text, entry.get("kernel_build_id")),
+        number=state.number(entry.get("number", 0)),
+    )
+
+
+def _quarantined(data: object) -> Quarantined:
+    keys = ("name", "sha256", "release", "since", "why")
+    entry = state.only(data, keys)
+    return Quarantined(*(state.text(entry[key]) for key in keys))
+
+
+def prune(files: Files) -> None:
+    """Remove the patch files that no accepted patch needs.
+
+    Nothing is removed where what is needed was not read whole a moment ago, nor while a file that could not be
+    understood, and may name others, is kept beside it.
+    """
+    acceptance = state.read(files, ACCEPTED, from_plain)
+    names = known_or(files.names(DIRECTORY), [])
+    if not isinstance(acceptance, Acceptance) or any(state.ASIDE in name for name in names):
+        return
     needed = {os.path.basename(file_path(entry.name, entry.sha256)) for entry in acceptance.accepted}
-    for name in known_or(files.names(DIRECTORY), []):
+    for name in names:
         if name.endswith((".ko", ".part")) and name not in needed:
             with contextlib.suppress(OSError):
                 os.unlink(files.path(f"{DIRECTORY}/{name}"))
@@ -162,38 +205,51 @@ def _flaw(digest: Reading[str]) -> str:
     return "is damaged"
 
 
-def read_marker(files: Files) -> Marker | None:
-    """The marker that this or an earlier boot has left; None without one. Raises Damaged."""
-    data = _read_json(files, MARKER)
-    try:
-        return Marker(**dict(data, loaded=tuple(data["loaded"]))) if data is not None else None
-    except (KeyError, TypeError) as error:
-        raise Damaged("it cannot be understood") from error
+def read_marker(files: Files) -> Reading[Marker]:
+    """What the last boot that loaded patches has left."""
+    return state.read(files, MARKER, _marker)
+
+
+def _marker(data: object) -> Marker:
+    marker = state.only(data, ("boot_id", "release", "build_id", "loads", "unclean_ends", "nothing_left"))
+    return Marker(
+        state.text(marker["boot_id"]),
+        state.text(marker["release"]),
+        state.optional(state.text, marker["build_id"]),
+        state.flag(marker["loads"]),
+        state.number(marker["unclean_ends"]),
+        state.flag(marker["nothing_left"]),
+    )
 
 
 def write_marker(files: Files, marker: Marker) -> None:
-    """Write the marker to disk. Raises OSError."""
-    durable.write(files, MARKER, json.dumps(asdict(marker)).encode(), sync=True)
+    """Write the marker to disk, in the place of the old one if there is room for it. Raises OSError."""
+    content = state.encode(asdict(marker))
+    content = content.ljust(-(-len(content) // MARKER_BYTES) * MARKER_BYTES)
+    if not durable.overwrite(files, MARKER, content):
+        durable.write(files, MARKER, content, sync=True)
 
 
-def remove_marker(files: Files) -> None:
-    """Remove the marker, once the boot is known to be healthy. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(files.path(MARKER))
-        durable.sync_directory(files.path(DIRECTORY))
+def reserve_marker(files: Files) -> None:
+    """See that the next boot can write its marker also on a disk that is full by then. Raises OSError."""
+    if isinstance(read_marker(files), Absent):
+        write_marker(files, Marker())
 
 
 def write_report(files: Files, report: dict[str, t.Any]) -> None:
     """Write the report of the boot program, which the facts read. Raises OSError."""
-    durable.write(files, REPORT, json.dumps(report).encode())
+    state.write(files, REPORT, report)
 
 
 def read_report(files: Files) -> dict[str, t.Any]:
     """The report of the boot program on the current boot; empty if there is none or it is damaged."""
-    try:
-        return _read_json(files, REPORT) or {}
-    except Damaged:
-        return {}
+    return known_or(state.read(files, REPORT, _report), {})
+
+
+def _report(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    results = [state.only(result, ("name", "outcome", "why", "since")) for result in state.items(data["results"])]
+    report = state.only(data, ("boot_id", "nothing", "of_store", "results"))
+    return dict(report, boot_id=state.text(report["boot_id"]), nothing=state.text(report["nothing"]), results=results)
 
 
 def is_installed(files: Files) -> bool:
@@ -220,19 +276,3 @@ def program_version(files: Files) -> Reading[str]:
             return archive.read(VERSION_ENTRY).decode("ascii", "replace").strip() if is_told else ""
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
         return files.damaged(PROGRAM)
-
-
-def _read_json(files: Files, path: str) -> dict[str, t.Any] | None:
-    """The object in a JSON file; None if there is no such file. Raises Damaged."""
-    text = files.text(path)
-    if isinstance(text, Absent):
-        return None
-    if isinstance(text, Unreadable):
-        raise Damaged(text.reason)
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise Damaged("damaged") from error
-    if not isinstance(data, dict):
-        raise Damaged("damaged")
-    return data

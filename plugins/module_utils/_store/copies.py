@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import typing as t
 from dataclasses import replace
@@ -28,12 +27,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
+    Absent,
     Reading,
     Unreadable,
     known,
     known_or,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
 if t.TYPE_CHECKING:
@@ -49,43 +50,49 @@ def read(files: Files, name: str) -> Reading[StoredCopy]:
     `instance` tells whether that module is loaded now. Each load has another sysfs inode: kernfs gives the number of a
     removed directory to another one only after the numbers have wrapped around.
     """
-    path = f"{DIRECTORY}/{name}.json"
-    text = files.text(path)
-    if not isinstance(text, str):
-        return text
-    try:
-        data = json.loads(text)
-        return StoredCopy(
-            path=copy_path(name, data["sha256"]) if data["sha256"] else "",
-            sha256=data["sha256"],
-            instance=data["sysfs_inode"],
-            file=_parse_file(data["patch_file"]),
-            displaced=tuple(map(_parse_displaced, data.get("displaced", ()))),
-            proven=data.get("proven", True),
-            forced=data.get("forced"),
-            taint=data.get("taint"),
-            trouble=str(data.get("trouble") or ""),
-            came_back=data.get("came_back", False),
-        )
-    except (ValueError, KeyError, TypeError):
-        return files.damaged(path)
+    return state.read(files, f"{DIRECTORY}/{name}.json", lambda data: _stored_copy(name, data))
 
 
-def _parse_file(data: t.Mapping[str, t.Any] | None) -> PatchFile | None:
+def _stored_copy(name: str, data: object) -> StoredCopy:
+    # Version 1.0 did not write the others.
+    later = ("displaced", "proven", "forced", "taint", "trouble", "came_back")
+    record = state.only(data, ("sha256", "sysfs_inode", "patch_file"), later)
+    sha256 = state.text(record["sha256"])
+    return StoredCopy(
+        path=copy_path(name, sha256) if sha256 else "",
+        sha256=sha256,
+        instance=state.optional(state.number, record["sysfs_inode"]),
+        file=_parse_file(record["patch_file"]),
+        displaced=tuple(map(_parse_displaced, state.items(record.get("displaced", [])))),
+        proven=state.flag(record.get("proven", True)),
+        forced=state.optional(state.flag, record.get("forced")),
+        taint=state.optional(state.number, record.get("taint")),
+        trouble=state.text(record.get("trouble", "")),
+        came_back=state.flag(record.get("came_back", False)),
+    )
+
+
+def _parse_file(data: object) -> PatchFile | None:
     """A patch file from its plain types; None if another version of this collection wrote them in another format.
 
     Version 1.0 loaded patches without parameters, and so they are recorded there.
     """
     try:
-        return PatchFile.from_dict(data).loaded_as(None) if data else None
-    except (TypeError, KeyError):
+        return state.patch_file(data).loaded_as(None) if data else None
+    except state.MISFITS:
         return None
 
 
-def _parse_displaced(data: t.Mapping[str, t.Any]) -> Displaced:
+def _parse_displaced(data: object) -> Displaced:
     # Version 1.0 remembered one step.
-    displaced = tuple(map(_parse_displaced, data.get("displaced", ())))
-    return Displaced(data["name"], data["enabled"], _parse_file(data["file"]), tuple(data["under"]), displaced)
+    other = state.only(data, ("name", "enabled", "file", "under"), ("displaced",))
+    return Displaced(
+        state.text(other["name"]),
+        state.flag(other["enabled"]),
+        _parse_file(other["file"]),
+        state.texts(other["under"]),
+        tuple(map(_parse_displaced, state.items(other.get("displaced", [])))),
+    )
 
 
 def copy_path(name: str, sha256: str, directory: str = DIRECTORY) -> str:
@@ -221,7 +228,7 @@ def _write(files: Files, name: str, copy: StoredCopy) -> None:
         "trouble": copy.trouble,
         "came_back": copy.came_back,
     }
-    durable.write(files, f"{DIRECTORY}/{name}.json", json.dumps(record).encode())
+    state.write(files, f"{DIRECTORY}/{name}.json", record)
 
 
 def unrecorded(files: Files, recorded: t.Iterable[StoredCopy], names: t.Collection[str]) -> frozenset[str]:
@@ -250,16 +257,20 @@ def _displaced_paths(copy: StoredCopy) -> t.Iterator[str]:
 def prune(files: Files, loaded: t.Iterable[LoadedPatch], without_record: t.Collection[str] = ()) -> None:
     """Remove the records of modules that are not loaded, or were loaded again, and the copies that no record names.
 
-    The copies of the loaded patches in `without_record` stay, unless they have a record now.
+    The copies of the loaded patches in `without_record` stay, unless they have a record now. Nothing is removed where
+    the record of a loaded patch cannot be read, or a note of a run that could not be understood is kept: either may
+    name any of the copies.
     """
     patches = {f"{patch.name}.json": patch for patch in loaded}
+    records = {entry: read(files, patch.name) for entry, patch in patches.items()}
+    entries = known_or(files.names(DIRECTORY), [])
+    if any(map(_is_unclear, records.values())) or any(state.ASIDE in entry for entry in entries):
+        return
     needed: set[str] = set()
     recorded = set()
-    entries = known_or(files.names(DIRECTORY), [])
     for entry in entries:
         if entry.endswith(".json"):
-            patch = patches.get(entry)
-            copy = known(read(files, patch.name)) if patch else None
+            patch, copy = patches.get(entry), known(records.get(entry, Absent()))
             if patch is None or copy is None or copy.instance != patch.instance:
                 _remove(files, entry)
             else:
@@ -271,6 +282,12 @@ def prune(files: Files, loaded: t.Iterable[LoadedPatch], without_record: t.Colle
         is_needed = f"{DIRECTORY}/{entry}" in needed or (entry.endswith(".ko") and _name_of(entry) in staying)
         if entry.endswith((".ko", ".part")) and not is_needed:
             _remove(files, entry)
+
+
+def _is_unclear(record: Reading[StoredCopy]) -> bool:
+    """Whether a record may name copies that are not known: it could not be read, or another version wrote it."""
+    is_foreign = isinstance(record, StoredCopy) and bool(record.sha256) and not record.file
+    return isinstance(record, Unreadable) or is_foreign
 
 
 def _remove(files: Files, entry: str) -> None:

@@ -12,14 +12,13 @@ note on a host whose lock is free is of a run that was interrupted.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pwd
 import typing as t
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
@@ -30,8 +29,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     PatchedObject,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import write
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -84,7 +83,7 @@ def is_noted(files: Files) -> bool:
 
 def write_note(files: Files, note: Note) -> None:
     """Write the note of a run that is about to begin. Raises OSError."""
-    write(files, NOTE, json.dumps(to_plain(note)).encode())
+    state.write(files, NOTE, to_plain(note))
 
 
 def to_plain(note: Note) -> dict[str, t.Any]:
@@ -107,41 +106,85 @@ def read_note(files: Files) -> Reading[Note]:
 
     It is of the run that has the lock. If that is the caller, it is of an interrupted run.
     """
-    text = files.text(NOTE)
-    if not isinstance(text, str):
-        return text
-    try:
-        data = json.loads(text)
-        return Note(
-            who=data["who"],
-            what=data["what"],
-            started=data["started"],
-            before=_patches(data["before"]),
-            steps=tuple(_step(step) for step in data["steps"]),
-            goal=_patches(data["goal"]),
-            stored=dict(data["stored"]),
-            name=data["name"],
-            state=State(data["state"]),
-            boot=boot_store.from_plain(data["boot"]) if data.get("boot") else None,
-            proven=data.get("proven") is True,
-            forced=tuple(data.get("forced") or ()),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, boot_store.Damaged):
-        return files.damaged(NOTE)
+    return state.read(files, NOTE, _note)
 
 
-def _patches(data: t.Iterable[dict[str, t.Any]]) -> tuple[LoadedPatch, ...]:
-    return tuple(
-        LoadedPatch(
-            functions=tuple(Function(**function) for function in patch.pop("functions")),
-            objects=tuple(PatchedObject(**entry) for entry in patch.pop("objects", ())),
-            identity=Identity(**patch.pop("identity")),
-            **patch,
-        )
-        for patch in data
+_NEEDED = ("who", "what", "started", "before", "steps", "goal", "stored", "name", "state")
+
+
+def _note(data: object) -> Note:
+    # Notes of older versions lack the others.
+    note = state.only(data, _NEEDED, ("boot", "proven", "forced"))
+    stored = state.only(note["stored"], (), note["stored"])
+    return Note(
+        who=state.text(note["who"]),
+        what=state.text(note["what"]),
+        started=state.text(note["started"]),
+        before=_patches(note["before"]),
+        steps=tuple(_step(step) for step in state.items(note["steps"])),
+        goal=_patches(note["goal"]),
+        stored={name: state.text(digest) for name, digest in stored.items()},
+        name=state.text(note["name"]),
+        state=State(note["state"]),
+        boot=boot_store.from_plain(note["boot"]) if note.get("boot") else None,
+        proven=note.get("proven") is True,
+        forced=state.texts(note.get("forced") or []),
     )
 
 
-def _step(data: dict[str, t.Any]) -> Step:
-    file = data["file"]
-    return Step(Action(data["action"]), data["patch"], PatchFile.from_dict(file) if file else None)
+def keep_unknown(files: Files) -> str:
+    """Keep a note that cannot be understood where no run replaces it, and return its path there. Raises OSError."""
+    place = state.place_aside(files, NOTE)
+    state.move_aside(files, NOTE, place)
+    return place
+
+
+def _patches(data: object) -> tuple[LoadedPatch, ...]:
+    return tuple(map(_patch, state.items(data)))
+
+
+def _patch(data: object) -> LoadedPatch:
+    patch = state.only(data, ("name", "enabled", "functions", "identity"), ("objects", *_FIELDS_OF_PATCH))
+    return LoadedPatch(
+        functions=tuple(map(_function, state.items(patch["functions"]))),
+        objects=tuple(_patched_object(entry) for entry in state.items(patch.get("objects", []))),
+        identity=_identity(patch["identity"]),
+        **{name: kind(patch[name]) for name, kind in _FIELDS_OF_PATCH.items() if name in patch},
+    )
+
+
+_FIELDS_OF_PATCH: dict[str, t.Callable[[object], t.Any]] = {
+    "name": state.text,
+    "enabled": state.flag,
+    "in_transition": state.flag,
+    "replace": partial(state.optional, state.flag),
+    "refcount": partial(state.optional, state.number),
+    "taint": state.text,
+    "load_index": state.number,
+    "instance": partial(state.optional, state.number),
+    "permanent": state.flag,
+    "owner": partial(state.optional, state.text),
+    "pinned": state.flag,
+}
+
+
+def _function(data: object) -> Function:
+    function = state.only(data, ("object", "name", "sympos"))
+    return Function(state.text(function["object"]), state.text(function["name"]), state.number(function["sympos"]))
+
+
+def _patched_object(data: object) -> PatchedObject:
+    entry = state.only(data, ("name", "patched"))
+    return PatchedObject(state.text(entry["name"]), state.optional(state.flag, entry["patched"]))
+
+
+def _identity(data: object) -> Identity:
+    names = ("build_id", "srcversion", "sha256")
+    marks = state.only(data, names, ("loaded_with",))
+    return Identity(*(state.optional(state.text, marks.get(name)) for name in (*names, "loaded_with")))
+
+
+def _step(data: object) -> Step:
+    step = state.only(data, ("action", "patch", "file"))
+    file = step["file"]
+    return Step(Action(step["action"]), state.text(step["patch"]), state.patch_file(file) if file else None)

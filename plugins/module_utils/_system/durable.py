@@ -17,7 +17,6 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
-import typing as t
 
 
 def make_directory(files: Files, path: str) -> None:
@@ -50,6 +49,27 @@ def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
         with contextlib.suppress(OSError):
             os.unlink(part)
         raise
+
+
+def overwrite(files: Files, path: str, content: bytes) -> bool:
+    """Write new content over the old one of the same length, on disk when this returns. Raises OSError.
+
+    That takes no room on the disk. Whether there was such a file; else nothing is written.
+    """
+    try:
+        descriptor = os.open(files.path(path), os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != len(content):
+            return False
+        if os.pwrite(descriptor, content, 0) != len(content):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        os.fsync(descriptor)
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def sync_directory(directory: str) -> None:

@@ -79,9 +79,9 @@ class Files:
         """What `read` returns for the place of a file. It may raise OSError."""
         return self._read(path, read)
 
-    def damaged(self, path: str) -> Unreadable:
-        """What is said of a file whose content makes no sense."""
-        problem = Unreadable(path, "damaged")
+    def damaged(self, path: str, reason: str = "damaged") -> Unreadable:
+        """What is said of a file whose content makes no sense, or is of another version."""
+        problem = Unreadable(path, reason)
         self.unreadable.append(problem)
         return problem
 

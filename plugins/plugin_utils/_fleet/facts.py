@@ -86,7 +86,7 @@ class Facts:
     whether a patch is effective, None if that can be told. `unfinished` is a run that has not ended.
     `kernel_build_id` tells the kernel from other builds of its release, None if it is not known. The release is a guess
     unless `is_release_certain`.
-    `has_boot_program` says whether the boot program is installed, `loads_at_boot` whether it loads what is accepted.
+    `has_boot_program` says whether the boot program is installed.
     `old_boot_program` is the version of one that is older than the collection, `nothing` a sentence on why this boot
     has loaded nothing; each is None otherwise.
     """
@@ -105,7 +105,6 @@ class Facts:
     doubt: str | None = None
     unfinished: UnfinishedRun | None = None
     has_boot_program: bool = True
-    loads_at_boot: bool = True
     kernel_build_id: str | None = None
     is_release_certain: bool = True
     old_boot_program: str | None = None
@@ -118,7 +117,7 @@ class Facts:
     def is_loaded_at_boot(self, name: str) -> bool:
         """Whether nothing is known that keeps the next boot from loading what is accepted under this name."""
         stored = self.accepted_as(name)
-        return self.loads_at_boot and not self.nothing and not (stored and stored.flaw)
+        return self.has_boot_program and not self.nothing and not (stored and stored.flaw)
 
     def runs_one_of(self, kernels: Sequence[str]) -> bool:
         """Whether the host runs one of these kernels for certain."""
@@ -159,7 +158,6 @@ def read_facts(data: t.Any) -> Facts:
         doubt=doubt,
         unfinished=unfinished_of(facts),
         has_boot_program=boot.flag("installed", False),
-        loads_at_boot=boot.flag("installed", False) and not boot.flag("held", False),
         kernel_build_id=build_id_of(facts),
         old_boot_program=_version(boot) if boot.flag("outdated", False) else None,
         nothing=boot.text_or_none("nothing"),
@@ -287,8 +285,9 @@ def _boot_notes(boot: Reader, running: str, build_id: str | None) -> t.Iterator[
         yield "Patches are accepted, and no boot loads them: the boot program is not installed."
     if boot.flag("outdated", False):
         yield f"The boot program is of version {_version(boot)}, older than the collection."
-    if boot.flag("held", False):
-        yield "Boots load no patches any more, because too many boots were unhealthy."
+    ends = boot.number("unclean_ends", 0)
+    if ends:
+        yield f"It has gone down within an hour of a boot, without a clean shutdown; in a row: {ends}."
     if boot.has("nothing"):
         yield boot.text("nothing")
 

@@ -96,8 +96,6 @@ def _why_lost(patch: Patch, facts: Facts) -> str:
         return f"{patch.name} is on trial. {ACCEPT}"
     if not facts.has_boot_program:
         return f"{patch.name} is accepted, and nothing loads it at boot. {APPLY_ROLE}"
-    if not facts.loads_at_boot:
-        return f"too many boots were unhealthy. {ACCEPT}"
     return ""
 
 

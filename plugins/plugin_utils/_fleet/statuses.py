@@ -60,7 +60,12 @@ STATUSES = (
     ),
     Status(UNSUPPORTED, "unsupported", BAD, "The running kernel does not support live patching."),
     Status(NO_PATCH_FILE, "no patch file", BAD, "The release has no patch file for the running kernel."),
-    Status(QUARANTINED, "quarantined", BAD, "A boot that loaded the patch crashed, and later boots do not load it."),
+    Status(
+        QUARANTINED,
+        "quarantined",
+        BAD,
+        "The host went down after boots that loaded the patch, and later boots do not load it.",
+    ),
     Status(
         NOT_APPLIED,
         "not applied",

@@ -14,6 +14,7 @@ import struct
 import typing as t
 import zipfile
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known, known_or
@@ -38,6 +39,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files 
 RELEASE = "6.12.48-amd64"
 
 STALLING = StallingTask(42, 42, "sleep", ("hrtimer_nanosleep+0x9d/0x120", "do_syscall_64+0x82/0x190"))
+
+
+def acceptance_of(files: Files) -> Acceptance:
+    """What the host keeps for its boots, which must not be damaged."""
+    acceptance = boot_store.read(files)
+    assert isinstance(acceptance, Acceptance)
+    return acceptance
 
 
 def said(result: dict[str, t.Any]) -> list[str]:

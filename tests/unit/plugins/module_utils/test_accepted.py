@@ -20,11 +20,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     MOST_STEPS_BACK,
     Acceptance,
     Accepted,
+    Damaged,
     Quarantined,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
     OnStall,
@@ -44,6 +46,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     ModelKernel,
+    acceptance_of,
     content_of,
     loaded,
     note_build_id,
@@ -54,7 +57,8 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 
 def accepted(name: str, content: str = "1", release: str = RELEASE, **changes: t.Any) -> Accepted:
     file = patch_file(name, content)
-    return Accepted(name, file.sha256, release, "then", json.loads(json.dumps(file.to_dict())), **changes)
+    since = changes.pop("since", "then")
+    return Accepted(name, file.sha256, release, since, json.loads(json.dumps(file.to_dict())), **changes)
 
 
 def names(acceptance: Acceptance, release: str = RELEASE) -> list[str]:
@@ -193,11 +197,34 @@ def test_one_of_several_builds_is_not_guessed() -> None:
     assert (same.ambiguous(KernelId(RELEASE)), names(same)) == ((), ["fix", "fix"])
 
 
-def test_an_administrators_change_ends_the_hold() -> None:
-    acceptance = Acceptance((accepted("a"),), unhealthy_boots=3)
-    assert acceptance.is_held
-    assert not acceptance.with_accepted(accepted("b"), [], []).is_held
-    assert not acceptance.without("a", restore=False).is_held
+def test_the_newest_is_the_one_that_was_accepted_last_whatever_the_clock_said() -> None:
+    """`since` tells it among those of version 1.0 alone, which did not count, and of which none is newer."""
+    kernel = KernelId(RELEASE)
+    old = tuple(
+        accepted(name, since=since) for name, since in (("a", "2026-01-02"), ("b", "2026-01-03"), ("c", "2026"))
+    )
+    acceptance = Acceptance(old)
+    assert [one.name for one in acceptance.after_unclean_end(kernel, 2, "now").quarantined] == ["b"]
+    acceptance = acceptance.with_accepted(accepted("d", since="1970"), [], ["d", "a", "b", "c"])
+    assert names(acceptance) == ["d", "a", "b", "c"]
+    assert [one.name for one in acceptance.after_unclean_end(kernel, 2, "now").quarantined] == ["d"]
+    acceptance = acceptance.with_accepted(accepted("e", since="1969"), [], [])
+    assert [one.name for one in acceptance.after_unclean_end(kernel, 2, "now").quarantined] == ["e"]
+    # Accepting the same again is no news.
+    acceptance = acceptance.with_accepted(accepted("d", since="1970"), [], [])
+    assert [one.name for one in acceptance.after_unclean_end(kernel, 2, "now").quarantined] == ["e"]
+
+
+def test_only_what_that_boot_has_loaded_is_a_suspect() -> None:
+    elsewhere = accepted("c", release="6.1.0")
+    acceptance = Acceptance((accepted("a"), accepted("b"), elsewhere))
+    assert acceptance.after_unclean_end(KernelId(RELEASE), 1, "now") == acceptance
+    once = acceptance.after_unclean_end(KernelId(RELEASE), 2, "now")
+    twice = once.after_unclean_end(KernelId(RELEASE), 3, "now")
+    assert [one.name for one in once.quarantined] == ["b"]
+    assert [one.name for one in twice.quarantined] == ["b", "a"]
+    assert twice.quarantined[1].why == "The host went down within an hour of a boot, 3 times in a row."
+    assert twice.after_unclean_end(KernelId(RELEASE), 4, "now") == twice
 
 
 def test_forgetting_takes_the_quarantine_back() -> None:
@@ -236,7 +263,6 @@ def test_it_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     acceptance = Acceptance(
         (accepted("a", ignore=("kprobe",)), accepted("b", superseded_by="c")),
         (Quarantined("a", "abc", RELEASE, "then", "It crashed."),),
-        2,
     )
     boot_store.write(files, acceptance)
     assert boot_store.read(files) == acceptance
@@ -249,36 +275,115 @@ def test_books_without_build_ids_are_read(tmp_path: pathlib.Path) -> None:
     data = boot_store.to_plain(Acceptance((accepted("a", kernel_build_id="aa"),)))
     for entry in data["accepted"]:
         del entry["kernel_build_id"], entry["patch_file"]["kernel_build_id"]
+    data = json.loads(json.dumps(data))
     assert boot_store.from_plain(data) == Acceptance(
         (dataclasses.replace(accepted("a"), patch_file=data["accepted"][0]["patch_file"]),)
     )
     assert PatchFile.from_dict(data["accepted"][0]["patch_file"]) == patch_file("a")
     boot_store.write(files, boot_store.from_plain(data))
-    assert names(boot_store.read(files)) == ["a"]
+    assert names(acceptance_of(files)) == ["a"]
 
 
 def test_a_marker_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     files = Files(str(tmp_path))
-    marker = boot_store.Marker("id", RELEASE, 4096, "abc", ("def",))
-    boot_store.write_marker(files, marker)
-    assert boot_store.read_marker(files) == marker
-    boot_store.remove_marker(files)
-    assert boot_store.read_marker(files) is None
-    boot_store.remove_marker(files)
+    assert boot_store.read_marker(files) == Absent()
+    for marker in (boot_store.Marker("id", RELEASE, "ab" * 20, True, 2), boot_store.Marker("id", RELEASE)):
+        boot_store.write_marker(files, marker)
+        assert boot_store.read_marker(files) == marker
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"accepted": 1}', '{"accepted": [{}], "quarantined": []}'])
-def test_what_is_damaged_is_said(tmp_path: pathlib.Path, text: str) -> None:
+DAMAGES = [
+    "",
+    "{",
+    "[]",
+    '{"accepted": 1}',
+    '{"accepted": [{}], "quarantined": []}',
+    '{"format": 2, "accepted": [], "quarantined": []}',
+    '{"format": 1, "accepted": [], "quarantined": [], "of_later": []}',
+]
+
+
+def spoil(root: pathlib.Path, text: str) -> pathlib.Path:
+    path = root / "var/lib/openeuler-livepatch/accepted"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="ascii")
+    return path
+
+
+@pytest.mark.parametrize("text", DAMAGES)
+def test_what_is_damaged_is_said_and_nothing_is_accepted_over_it(tmp_path: pathlib.Path, text: str) -> None:
     files = Files(str(tmp_path))
-    (tmp_path / "var/lib/openeuler-livepatch").mkdir(parents=True)
-    (tmp_path / "var/lib/openeuler-livepatch/accepted").write_text(text, encoding="ascii")
-    assert boot_store.read(files).damaged
-    assert [problem.reason for problem in files.unreadable] == ["damaged"]
-    result = manage(Task(Wanted("fix", State.ABSENT)), ModelKernel(tmp_path))
-    assert result["reason"] == "boot_store_damaged"
+    path = spoil(tmp_path, text)
+    damaged = boot_store.read(files)
+    assert isinstance(damaged, Damaged) and damaged.why.startswith(f"{boot_store.ACCEPTED} cannot be read: ")
+    assert [problem.path for problem in files.unreadable] == [boot_store.ACCEPTED]
     other = patch_file("fix", vermagic="6.1.0 SMP")
     result = manage(Task(Wanted("fix", State.ENABLED, other, boot=AtBoot.ACCEPTED), "sent.ko"), ModelKernel(tmp_path))
     assert {finding["reason"] for finding in result["findings"]} >= {"boot_store_damaged", "wrong_vermagic"}
+    assert result["failed"] and path.read_text(encoding="ascii") == text
+
+
+@pytest.mark.parametrize("text", DAMAGES)
+@pytest.mark.parametrize("state", [State.ABSENT, State.REVERTED, State.DISABLED])
+def test_what_is_damaged_keeps_nothing_in_the_kernel(host: Host, text: str, state: State) -> None:
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    files = host.stored()
+    path = spoil(host.root, text)
+    predicted = host.run("fix", state, check_mode=True)
+    assert path.read_text(encoding="ascii") == text
+    result = host.run("fix", state)
+    assert "failed" not in result and "failed" not in predicted
+    assert not any(patch.enabled for patch in host.kernel.patches)
+    assert host.stored() == files, "whoever mends the file needs them"
+    if state == State.DISABLED:
+        assert path.read_text(encoding="ascii") == text
+        return
+    said = [one for one in result["findings"] if one["reason"] == "boot_store_damaged"]
+    assert [one["severity"] for one in said] == ["warn"] and said == [
+        one for one in predicted["findings"] if one["reason"] == "boot_store_damaged"
+    ]
+    assert f"It is kept as {boot_store.ACCEPTED}.damaged" in said[0]["cause"]
+    assert path.with_name("accepted.damaged").read_text(encoding="ascii") == text
+    assert not path.exists() and not host.run("fix", state)["changed"]
+    assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["boot"] == "accepted"
+
+
+@pytest.mark.parametrize("state", [State.ABSENT, State.REVERTED])
+def test_what_is_damaged_stays_where_nothing_is_to_be_taken_out(host: Host, state: State) -> None:
+    path = spoil(host.root, "{")
+    result = host.run("fix", state)
+    assert (result["changed"], [one["reason"] for one in result["findings"]]) == (False, ["boot_store_damaged"])
+    assert path.read_text(encoding="ascii") == "{"
+
+
+@pytest.mark.parametrize("state", [State.ABSENT, State.REVERTED])
+def test_what_could_not_be_read_this_time_stays_and_keeps_nothing_in_the_kernel(host: Host, state: State) -> None:
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    path, text = Files.bytes, (host.root / "var/lib/openeuler-livepatch/accepted").read_bytes()
+
+    def bytes_of(files: Files, name: str) -> t.Any:
+        if name != boot_store.ACCEPTED:
+            return path(files, name)
+        files.unreadable.append(Unreadable(name, "EMFILE"))
+        return files.unreadable[-1]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Files, "bytes", bytes_of)
+        result = host.run("fix", state)
+    assert (result["state"], result["changed"]) == ("absent", True)
+    assert "Afterwards boots load fix again if the file has it." in str(result["findings"])
+    assert (host.root / "var/lib/openeuler-livepatch/accepted").read_bytes() == text
+    assert host.stored() == ["fix"]
+
+
+@pytest.mark.parametrize("state", [State.ABSENT, State.REVERTED])
+def test_a_damaged_file_comes_back_to_its_place_if_the_kernel_refuses(host: Host, state: State) -> None:
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    path = spoil(host.root, "{")
+    host.kernel.fail_later("unload", 0)
+    assert host.run("fix", state)["failed"]
+    assert path.read_text(encoding="ascii") == "{"
+    assert not path.with_name("accepted.damaged").exists()
 
 
 # ---- tasks ----
@@ -332,7 +437,7 @@ class Host:
 
     @property
     def acceptance(self) -> Acceptance:
-        return boot_store.read(self.kernel.files())
+        return acceptance_of(self.kernel.files())
 
     @property
     def due(self) -> list[str]:
@@ -482,14 +587,6 @@ def test_another_content_is_on_trial(host: Host) -> None:
     result = host.run("fix", content="2", boot=AtBoot.ACCEPTED)
     assert result["boot"] == "accepted"
     assert result["diff"]["before"] != result["diff"]["after"]
-
-
-def test_a_hold_ends_when_a_patch_is_accepted_again(host: Host) -> None:
-    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
-    boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, unhealthy_boots=3))
-    assert host.run("fix", boot=AtBoot.ACCEPTED)["changed"]
-    assert not host.acceptance.is_held
-    assert not host.run("fix", boot=AtBoot.ACCEPTED)["changed"]
 
 
 def test_it_is_forgotten_before_it_is_touched(host: Host) -> None:

@@ -30,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot imp
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
+    acceptance_of,
     content_of,
     loaded,
     patch_file,
@@ -262,7 +263,7 @@ def test_what_is_disabled_or_gone_and_accepted_still_is_told(tmp_path: pathlib.P
         (finding,) = [finding for finding in result["findings"] if finding["reason"] == "boot_order"]
         assert (result["changed"], finding["remedy"]) == (False, "Set boot: trial for high.")
         host.kernel.patches = [patch for patch in host.kernel.patches if patch.name == "low"]
-    covered = covered_at_boot(boot_store.read(host.kernel.files()), host.kernel.snapshot())
+    covered = covered_at_boot(acceptance_of(host.kernel.files()), host.kernel.snapshot())
     assert covered == {"low": ("high",), "high": ()}
 
 

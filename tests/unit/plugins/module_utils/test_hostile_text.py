@@ -72,7 +72,7 @@ PATCH = "--- a/x.c\n+++ b/x.c\n@@ -1,2 +1,2 @@ f\n a\n-b\n+c\n-- \n2.39.5\n"
 CONFIG = '# Linux/x86 6.12.48 Kernel Configuration\n# CONFIG_A is not set\nCONFIG_LIVEPATCH=y\nCONFIG_B="c"\n'
 MODINFO = "livepatch=Y\0name=fix\0vermagic=6.12 SMP \0depends=a,b\0"
 FIX = patch_file()
-BOOT = Acceptance((Accepted("fix", FIX.sha256, "6.12", "then", FIX.to_dict(), ("kprobe",)),), (), 2)
+BOOT = Acceptance((Accepted("fix", FIX.sha256, "6.12", "then", FIX.to_dict(), ("kprobe",)),))
 NOTE = json.dumps(
     journal.to_plain(
         journal.Note(

@@ -33,7 +33,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
@@ -298,12 +298,12 @@ def test_what_is_to_be_proven_is_proven_also_where_it_cannot_be_noted(
     file = patched("fix")
     host = cut_off_after_loading(tmp_path, monkeypatch, file)
     with monkeypatch.context() as patch:
-        patch.setattr(durable, "write", full_disk)
+        patch.setattr(copies, "_write", full_disk)
         result = host.run("fix", file=file)
         assert (result["state"], result["changed"], host.stack) == ("enabled", False, ["fix"])
         assert [proof["what"] for proof in result["proofs"]] == ["state", "log"]
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "write", full_disk)
+        patch.setattr(journal, "write_note", full_disk)
         assert not host.run("fix", file=file)["proofs"]
 
 

@@ -324,7 +324,7 @@ def test_with_force_owner_it_goes_whatever_state_the_books_are_in(tmp_path: path
     assert (result["state"], result["changed"]) == ("absent", True)
     if damaged == "accepted":
         assert [finding["reason"] for finding in result["findings"]] == ["fix_lost", "boot_store_damaged"]
-        assert (tmp_path / boot_store.ACCEPTED[1:]).read_text() == "{"
+        assert (tmp_path / boot_store.ACCEPTED[1:]).with_name("accepted.damaged").read_text() == "{"
 
 
 # ---- what comes and goes meanwhile ----

@@ -362,7 +362,6 @@ def test_after_a_run_that_was_cut_off_the_next_one_arrives(situation: Situation,
             for place, name in (
                 (case.kernel, "_call"),
                 (durable, "write"),
-                (journal, "write"),
                 (journal, "remove_note"),
             ):
                 patched.setattr(place, name, scissors(getattr(place, name)))

@@ -61,7 +61,7 @@ def test_facts_of_a_recorded_host(abi: str, tmp_path: pathlib.Path) -> None:
     (stack,) = [function["stack"] for function in facts["functions"] if function["name"] == "version_proc_show"]
     assert stack == ["lp_boot_a", "lp_boot_b"]
     assert [patch["boot"] for patch in patches] == ["accepted", "accepted", "accepted", "trial"]
-    assert not facts["boot"]["installed"] and not facts["boot"]["held"]
+    assert not facts["boot"]["installed"] and facts["boot"]["unclean_ends"] == 0
     durable.write(files, boot_store.PROGRAM, pack())
     assert gather(files)["boot"]["installed"]
     assert facts["transition"] is None

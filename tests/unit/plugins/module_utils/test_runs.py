@@ -42,6 +42,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     ModelKernel,
+    acceptance_of,
     content_of,
     loaded,
     patch_file,
@@ -63,7 +64,7 @@ NOTE = journal.Note(
 
 
 ACCEPTED_FIX = Accepted("fix", FIX.sha256, "6.6.0", "then", json.loads(json.dumps(FIX.to_dict())), ("kprobe",))
-BOOT = Acceptance((ACCEPTED_FIX,), (Quarantined("fix", "abc", "6.6.0", "then", "It crashed."),), 2)
+BOOT = Acceptance((ACCEPTED_FIX,), (Quarantined("fix", "abc", "6.6.0", "then", "It crashed."),))
 
 
 @pytest.mark.parametrize("note", [NOTE, dataclasses.replace(NOTE, boot=BOOT)])
@@ -89,14 +90,32 @@ def test_the_note_of_an_older_version_is_read(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"who": 1, "what": 1, "started": 1, "before": [{}]}'])
-def test_a_damaged_note_is_none_and_does_not_stay(tmp_path: pathlib.Path, damage: str) -> None:
+def test_an_unknown_note_is_kept_under_another_name(tmp_path: pathlib.Path, damage: str) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     journal.write_note(kernel.files(), NOTE)
     (tmp_path / "run/openeuler-livepatch/run").write_text(damage)
     result = manage(Task(Wanted("fix", State.ABSENT, force_owner=True)), kernel)
     assert result["state"] == "absent"
     assert "its note cannot be understood" in said(result)[0]
+    assert "The note is in /run/openeuler-livepatch/run.damaged until a reboot." in said(result)[0]
     assert not (tmp_path / "run/openeuler-livepatch/run").exists()
+    assert (tmp_path / "run/openeuler-livepatch/run.damaged").read_text() == damage
+
+
+@pytest.mark.parametrize("change", [{"format": 2}, {"of_later": 1}, {"stored": {"fix": 1}}, {"state": "paused"}])
+def test_the_note_of_a_newer_version_is_kept_with_the_copies_that_it_may_name(
+    tmp_path: pathlib.Path, change: dict[str, t.Any]
+) -> None:
+    host = Host(tmp_path)
+    journal.write_note(host.kernel.files(), NOTE)
+    note = tmp_path / "run/openeuler-livepatch/run"
+    note.write_text(json.dumps({**json.loads(note.read_text()), **change}))
+    before = note.read_text()
+    (tmp_path / "run/openeuler-livepatch/mine-0123.ko").write_text("its copy")
+    assert host.run("fix")["state"] == "enabled"
+    assert host.run("fix", State.ABSENT)["state"] == "absent"
+    assert note.with_name("run.damaged").read_text() == before
+    assert note.with_name("mine-0123.ko").read_text() == "its copy"
 
 
 def test_the_second_run_waits_and_then_says_who_has_the_lock(tmp_path: pathlib.Path) -> None:
@@ -197,7 +216,7 @@ class Host:
 
     @property
     def acceptance(self) -> Acceptance:
-        return boot_store.read(self.kernel.files())
+        return acceptance_of(self.kernel.files())
 
     def conditions(self) -> dict[str, bool]:
         return {patch.name: patch.enabled for patch in self.kernel.patches}
@@ -361,7 +380,7 @@ class Scissors:
 
     def __init__(self, patched: pytest.MonkeyPatch, host: Host, number: int) -> None:
         self.left = number
-        places = ((host.kernel, "_call"), (durable, "write"), (journal, "write"), (journal, "remove_note"))
+        places = ((host.kernel, "_call"), (durable, "write"), (journal, "remove_note"))
         for place, name in (*places, (boot_store, "prune")):
             patched.setattr(place, name, self._counted(getattr(place, name)))
 
@@ -399,10 +418,34 @@ def test_wherever_a_run_is_cut_off_what_is_loaded_and_what_is_accepted_fit(
         assert isinstance(host.kernel.files().bytes(boot_store.file_path(one.name, one.sha256)), bytes)
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize("state", [State.ABSENT, State.REVERTED])
+def test_a_boot_store_that_cannot_be_written_keeps_nothing_in_the_kernel(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, state: State, number: int
+) -> None:
+    host = Host(tmp_path)
+    host.run("fix", boot=AtBoot.ACCEPTED)
+    with monkeypatch.context() as patched:
+        patched.setattr(boot_store, "write", fail_with(number))
+        result = host.run("fix", state)
+    assert (result["state"], result["changed"], result["boot"]) == ("absent", True, "accepted")
+    assert "forget fix at the next boots" not in result["actions"]
+    assert [one["reason"] for one in result["findings"]].count("not_forgotten") == 1
+    assert "failed" not in result and not journal.is_noted(host.kernel.files())
+    # What was not forgotten then is forgotten by the next run.
+    again = host.run("fix", state)
+    assert (again["actions"], again["boot"]) == (["forget fix at the next boots"], "none")
+
+
 @pytest.mark.parametrize(
-    ("state", "boot"), [(State.ABSENT, None), (State.REVERTED, None), (State.ENABLED, AtBoot.TRIAL)]
+    ("state", "boot", "place"),
+    [
+        (State.ABSENT, None, "journal"),
+        (State.REVERTED, None, "journal"),
+        (State.ENABLED, AtBoot.TRIAL, "journal"),
+        (State.ENABLED, AtBoot.TRIAL, "boot store"),
+    ],
 )
-@pytest.mark.parametrize("place", ["journal", "boot store"])
 def test_where_nothing_can_be_written_nothing_is_forgotten(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, state: State, boot: AtBoot | None, place: str
 ) -> None:
@@ -412,7 +455,7 @@ def test_where_nothing_can_be_written_nothing_is_forgotten(
     calls = list(host.kernel.calls)
     with monkeypatch.context() as patched:
         if place == "journal":
-            patched.setattr(journal, "write", fail_with(errno.ENOSPC))
+            patched.setattr(journal, "write_note", fail_with(errno.ENOSPC))
         else:
             # The file is in place already, and that cannot be made to last.
             patched.setattr(durable, "sync_directory", fail_once(errno.EIO))
@@ -449,7 +492,7 @@ def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_i
     result = host.run("fix", State.ABSENT)
     assert (result["changed"], result["state"], result["actions"]) == (True, "absent", [])
     host.dies_after("load fix", "fix")
-    monkeypatch.setattr(journal, "write", fail_with(errno.ENOSPC))
+    monkeypatch.setattr(journal, "write_note", fail_with(errno.ENOSPC))
     result = host.run("fix")
     assert (result["failed"], result["reason"], result["changed"]) == (True, "no_room", True)
     assert "it was rolled back: unload fix." in said(result)[0]

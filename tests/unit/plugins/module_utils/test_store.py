@@ -6,22 +6,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import hashlib
 import json
 import os
 import pathlib
+import shutil
+import threading
+import time
+import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import StoredCopy
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
+    Acceptance,
+    Accepted,
+    Damaged,
+    Quarantined,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -36,7 +47,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 
 CONTENT = b"\x7fELF, a module"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-MARKER = Marker("boot 1", "6.6.0", 0, loading=SHA256)
+MARKER = Marker("boot 1", "6.6.0", "aa" * 20, loads=True, unclean_ends=1)
 
 RUN = copies.DIRECTORY
 VAR = boot_store.DIRECTORY
@@ -220,17 +231,42 @@ def test_the_content_is_on_disk_before_its_name_and_the_name_before_it_counts(fi
 
 def test_the_marker_is_on_disk_before_a_patch_is_loaded(files: Files, disk: Disk) -> None:
     boot_store.write_marker(files, MARKER)
-    size = os.stat(files.path(boot_store.MARKER)).st_size
-    assert disk.asked == on_disk(boot_store.MARKER, size)
+    assert disk.asked == on_disk(boot_store.MARKER, boot_store.MARKER_BYTES)
     assert boot_store.read_marker(files) == MARKER
 
 
-def test_the_end_of_the_marker_is_on_disk_before_the_boot_counts_as_healthy(files: Files, disk: Disk) -> None:
+def test_a_marker_is_written_anew_in_its_place_and_is_on_disk_then(files: Files, disk: Disk) -> None:
     boot_store.write_marker(files, MARKER)
     disk.asked.clear()
-    boot_store.remove_marker(files)
-    boot_store.remove_marker(files)
-    assert disk.asked == [f"sync {VAR}"]
+    boot_store.write_marker(files, Marker("boot 1"))
+    assert disk.asked == [f"sync {boot_store.MARKER} with {boot_store.MARKER_BYTES}"]
+    assert boot_store.read_marker(files) == Marker("boot 1")
+
+
+def test_a_longer_marker_takes_the_place_of_a_shorter_one(files: Files) -> None:
+    boot_store.write_marker(files, MARKER)
+    longer = Marker("boot 2", "6" * boot_store.MARKER_BYTES)
+    boot_store.write_marker(files, longer)
+    assert boot_store.read_marker(files) == longer
+    assert os.stat(files.path(boot_store.MARKER)).st_size == 2 * boot_store.MARKER_BYTES
+
+
+def test_a_link_in_the_place_of_the_marker_is_not_followed(files: Files, tmp_path: pathlib.Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"x" * boot_store.MARKER_BYTES)
+    durable.make_directory(files, VAR)
+    os.symlink(victim, files.path(boot_store.MARKER))
+    with pytest.raises(OSError):
+        boot_store.write_marker(files, MARKER)
+    assert victim.read_bytes() == b"x" * boot_store.MARKER_BYTES
+
+
+def test_room_for_the_marker_is_made_once(files: Files) -> None:
+    boot_store.reserve_marker(files)
+    assert boot_store.read_marker(files) == Marker()
+    boot_store.write_marker(files, MARKER)
+    boot_store.reserve_marker(files)
+    assert boot_store.read_marker(files) == MARKER
 
 
 def test_what_is_accepted_is_on_disk_before_it_counts(files: Files, disk: Disk, source: pathlib.Path) -> None:
@@ -241,7 +277,7 @@ def test_what_is_accepted_is_on_disk_before_it_counts(files: Files, disk: Disk, 
     assert disk.asked == on_disk(boot_store.file_path("fix", SHA256), len(CONTENT))
 
 
-OTHER = Acceptance(unhealthy_boots=2)
+OTHER = Acceptance(quarantined=(Quarantined("fix", SHA256, "6.6.0", "then", "It went down."),))
 
 
 @pytest.mark.parametrize(
@@ -272,19 +308,191 @@ def test_what_is_gone_after_a_boot_anyway_does_not_wait_for_the_disk(
 # ---- what cannot be understood ----
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"boot_id": "1"}', '{"boot_id": "1", "release": "6.6", "taint": 0, "loaded": null}']
-)
-def test_a_marker_that_cannot_be_understood_is_not_taken_for_none(files: Files, text: str) -> None:
-    durable.write(files, boot_store.MARKER, text.encode())
-    with pytest.raises(boot_store.Damaged):
-        boot_store.read_marker(files)
+MISFITS = [
+    "",
+    "{",
+    "[]",
+    "5",
+    "{}",
+    "[" * 100_000,
+    '{"boot_id": 1, "name": 1, "sha256": 1, "accepted": 1, "results": 1}',
+    '{"accepted": [{}], "quarantined": []}',
+    '{"accepted": [], "quarantined": [], "of_later": 1}',
+    '{"boot_id": "1", "release": "6.6", "build_id": null, "loads": "yes", "unclean_ends": 0}',
+    '{"boot_id": "1", "release": "6.6", "taint": 0, "loading": null, "loaded": []}',
+    '{"sha256": "abc", "sysfs_inode": "7", "patch_file": null}',
+    '{"sha256": "abc", "sysfs_inode": 7, "patch_file": null, "displaced": ["old"]}',
+    '{"sha256": "abc", "sysfs_inode": 7, "patch_file": null, "of_later": 1}',
+]
+READERS: dict[str, t.Callable[[Files], t.Any]] = {
+    boot_store.ACCEPTED: boot_store.read,
+    boot_store.MARKER: boot_store.read_marker,
+    boot_store.REPORT: boot_store.read_report,
+    journal.NOTE: journal.read_note,
+    f"{RUN}/fix.json": lambda files: copies.read(files, "fix"),
+}
 
 
-def test_a_marker_that_cannot_be_read_is_not_taken_for_none(files: Files) -> None:
-    os.makedirs(files.path(boot_store.MARKER))
-    with pytest.raises(boot_store.Damaged, match="EISDIR"):
-        boot_store.read_marker(files)
+@pytest.mark.parametrize("text", MISFITS)
+@pytest.mark.parametrize("path", READERS)
+def test_what_cannot_be_understood_is_neither_taken_for_nothing_nor_a_traceback(
+    files: Files, path: str, text: str
+) -> None:
+    durable.write(files, path, text.encode())
+    found = READERS[path](files)
+    assert found == {} if path == boot_store.REPORT else isinstance(found, (Unreadable, Damaged))
+    assert [problem.path for problem in files.unreadable] == [path]
+
+
+WRITTEN: dict[str, dict[str, t.Any]] = {
+    boot_store.ACCEPTED: boot_store.to_plain(Acceptance()),
+    boot_store.MARKER: dataclasses.asdict(MARKER),
+    boot_store.REPORT: {"boot_id": "1", "nothing": "", "of_store": False, "results": []},
+    journal.NOTE: journal.to_plain(Note("root", "load", "then", (), (), (), {}, "fix", State.ENABLED)),
+    f"{RUN}/fix.json": {"sha256": "", "sysfs_inode": 7, "patch_file": None},
+}
+
+
+@pytest.mark.parametrize("path", READERS)
+def test_all_state_files_have_one_number_of_their_format(files: Files, path: str) -> None:
+    for number, is_known in ((None, True), (state.FORMAT, True), (state.FORMAT + 1, False)):
+        data = dict(WRITTEN[path], **({} if number is None else {"format": number}))
+        durable.write(files, path, json.dumps(data).encode())
+        READERS[path](files)
+        assert (files.unreadable == []) is is_known
+    assert "it has the format 2, and this version knows 1" in str(files.unreadable)
+
+
+@pytest.mark.parametrize("path", READERS)
+def test_what_cannot_be_read_is_not_taken_for_nothing(files: Files, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    durable.write(files, path, json.dumps(WRITTEN[path]).encode())
+    with monkeypatch.context() as now:
+        now.setattr("builtins.open", fails_with(errno.EMFILE))
+        READERS[path](files)
+    assert files.unreadable == [Unreadable(path, "EMFILE")]
+
+
+def fails_with(number: int) -> t.Callable[..., t.Any]:
+    def fail(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+# ---- nothing is removed that was not just read whole ----
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOMEM])
+def test_no_accepted_file_goes_because_the_acceptance_cannot_be_read(
+    files: Files, source: pathlib.Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot_store.keep_file(files, "fix", SHA256, str(source))
+    boot_store.write(files, Acceptance((Accepted("fix", SHA256, "6.6.0", "then", {}),)))
+    with monkeypatch.context() as now:
+        now.setattr("builtins.open", fails_with(number))
+        boot_store.prune(files)
+    assert files.bytes(boot_store.file_path("fix", SHA256)) == CONTENT
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"format": 2, "accepted": [], "quarantined": []}'])
+def test_no_accepted_file_goes_where_the_acceptance_is_not_known(
+    files: Files, source: pathlib.Path, text: str | None
+) -> None:
+    boot_store.keep_file(files, "fix", SHA256, str(source))
+    if text is not None:
+        durable.write(files, boot_store.ACCEPTED, text.encode())
+    boot_store.prune(files)
+    assert files.bytes(boot_store.file_path("fix", SHA256)) == CONTENT
+
+
+def test_no_accepted_file_goes_while_a_damaged_acceptance_is_kept(files: Files, source: pathlib.Path) -> None:
+    boot_store.keep_file(files, "fix", SHA256, str(source))
+    durable.write(files, boot_store.ACCEPTED, b"{")
+    damaged = boot_store.read(files)
+    assert isinstance(damaged, Damaged) and damaged.aside == f"{boot_store.ACCEPTED}.damaged"
+    boot_store.move_aside(files, damaged.aside)
+    boot_store.write(files, Acceptance())
+    boot_store.prune(files)
+    assert files.bytes(boot_store.file_path("fix", SHA256)) == CONTENT
+    os.unlink(files.path(damaged.aside))
+    boot_store.prune(files)
+    assert files.bytes(boot_store.file_path("fix", SHA256)) == Absent()
+
+
+def test_a_second_damaged_file_does_not_take_the_place_of_the_first(files: Files) -> None:
+    for number in range(3):
+        durable.write(files, boot_store.ACCEPTED, b"{" * (number + 1))
+        damaged = boot_store.read(files)
+        assert isinstance(damaged, Damaged) and damaged.aside
+        boot_store.move_aside(files, damaged.aside)
+    assert files.names(VAR) == ["accepted.damaged", "accepted.damaged-2", "accepted.damaged-3"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOMEM])
+def test_no_copy_goes_because_its_record_cannot_be_read(
+    files: Files, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fix = loaded(FIX, instance=7)
+    durable.write(files, path_of(FIX), b"1")
+    durable.write(files, path_of(OLD), b"1")
+    copies.note(files, fix, FIX, DISPLACED, proven=True)
+    before = files.names(RUN)
+    with monkeypatch.context() as now:
+        now.setattr("builtins.open", fails_with(number))
+        copies.prune(files, [fix])
+    assert files.names(RUN) == before
+    copies.prune(files, [fix])
+    assert files.names(RUN) == before
+    copies.prune(files, [])
+    assert files.names(RUN) == []
+
+
+def test_no_copy_goes_because_another_version_wrote_the_record(files: Files) -> None:
+    durable.write(files, path_of(FIX), b"1")
+    durable.write(files, f"{RUN}/fix.json", json.dumps({"format": 2, "sha256": FIX.sha256}).encode())
+    copies.prune(files, [loaded(FIX, instance=7)])
+    assert files.names(RUN) == [os.path.basename(path_of(FIX)), "fix.json"]
+
+
+# ---- the lock ----
+
+
+def test_the_lock_outlives_the_directory(files: Files) -> None:
+    """Whoever cleans up the collection's directory lets no second run in."""
+    with lock.lock(files, 0):
+        shutil.rmtree(files.path(RUN))
+        with pytest.raises(lock.Locked), lock.lock(files, 0):
+            pass
+    with lock.lock(files, 0):
+        pass
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(files: Files) -> None:
+    """The second run waits for the first one, which has the removed file; a third one must not lock another."""
+    inside = []
+
+    def wait() -> None:
+        with lock.lock(files, 30):
+            inside.append("second")
+            with pytest.raises(lock.Locked), lock.lock(files, 0):
+                pass
+
+    thread = threading.Thread(target=wait)
+    with lock.lock(files, 0):
+        thread.start()
+        time.sleep(2 * lock.POLL_SECONDS)
+        os.unlink(files.path(lock.PATH))
+        assert inside == []
+    thread.join()
+    assert inside == ["second"]
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(files: Files, tmp_path: pathlib.Path) -> None:
+    durable.make_directory(files, RUN)
+    os.symlink(tmp_path / "victim", files.path(lock.PATH))
+    with pytest.raises(OSError), lock.lock(files, 0):
+        pass
+    assert not (tmp_path / "victim").exists()
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])

@@ -110,7 +110,7 @@ def host_facts(kernel: str, patches: list[Plain], functions: list[Plain], **more
             "accepted": [],
             "quarantined": [],
             "lost": [],
-            "held": False,
+            "unclean_ends": 0,
             "nothing": None,
         },
         "trouble": [],
@@ -143,7 +143,7 @@ def random_host(dice: random.Random) -> Plain:
     patches: list[Plain] = []
     functions: list[Plain] = []
     notes: Plain = {}
-    boot: Plain = {"accepted": [], "quarantined": [], "lost": [], "held": False, "nothing": None}
+    boot: Plain = {"accepted": [], "quarantined": [], "lost": [], "unclean_ends": 0, "nothing": None}
     is_well = dice.random() < 0.75
     has_hotfix_over_tcp = not is_well and dice.random() < 0.4
     for place, (fix, _title, _severity, names) in enumerate(FIXES):

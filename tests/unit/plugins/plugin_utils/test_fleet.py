@@ -150,7 +150,7 @@ def test_a_note_that_cannot_be_read_protects_from_nothing() -> None:
     [
         ({}, "accepted", None),
         ({"installed": False}, "on_trial", "no boot loads them: the boot program is not installed"),
-        ({"held": True}, "on_trial", "too many boots were unhealthy"),
+        ({"unclean_ends": 1}, "accepted", "gone down within an hour of a boot, without a clean shutdown; in a row: 1."),
         ({"outdated": True, "version": "0.9.0"}, "accepted", "of version 0.9.0, older than the collection"),
         ({"outdated": True, "version": None}, "accepted", "of version unknown, older than the collection"),
         ({"nothing": "livepatch=off."}, "on_trial", "livepatch=off."),
@@ -371,7 +371,7 @@ def test_notes() -> None:
     host = host_of(
         facts(
             transition={"patch": "lp", "enabling": False, "stalling_tasks": [{"pid": 7, "command": "sleep"}] * 7},
-            boot=boot(quarantined=[stored()], lost=[stored(kernel="5.10")], held=True, nothing="livepatch=off"),
+            boot=boot(quarantined=[stored()], lost=[stored(kernel="5.10")], unclean_ends=2, nothing="livepatch=off"),
             trouble=["an oops", "a warning"],
             reboot_required=True,
             unreadable=[{"path": "/proc/x", "reason": "EACCES"}],
@@ -382,7 +382,7 @@ def test_notes() -> None:
         f"lp is being disabled, stalled by {tasks} and 2 more.",
         f"lp is in quarantine on kernel {KERNEL}: It fell over.",
         "lp is accepted for kernel 5.10, but not for the running kernel.",
-        "Boots load no patches any more, because too many boots were unhealthy.",
+        "It has gone down within an hour of a boot, without a clean shutdown; in a row: 2.",
         "livepatch=off",
         "The kernel has had an oops and a warning since it booted.",
         "Only a reboot finishes what was begun with its patches.",

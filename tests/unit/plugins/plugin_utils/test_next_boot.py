@@ -20,8 +20,7 @@ ACCEPTED = Patch("lp", enabled=True, effective="full", boot="accepted")
 TRIAL = Patch("lp", enabled=True, effective="full", boot="trial")
 QUARANTINED = Patch("lp", enabled=True, effective="full", boot="quarantined")
 COVERED = replace(ACCEPTED, effective="none", covered_by=("top",))
-HELD = {"loads_at_boot": False}
-NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
+NOT_INSTALLED = {"has_boot_program": False}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,6 @@ NOT_INSTALLED = {"has_boot_program": False, "loads_at_boot": False}
         ),
         (replace(ACCEPTED, effective=None), {}, "6.9", True, "will boot, which contains the fix."),
         (COVERED, {}, "6.9", True, "fix-1 is enabled on the kernel 6.6, and the kernel 6.9 will boot, which contains"),
-        (ACCEPTED, HELD, "6.6", False, "too many boots were unhealthy."),
         (
             ACCEPTED,
             {},
