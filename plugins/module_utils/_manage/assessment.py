@@ -14,6 +14,7 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
@@ -80,11 +81,14 @@ class Assessment:
         )
 
     def _make_plan(self, snapshot: Snapshot, books: Books) -> Plan:
-        wanted = self.task.wanted
+        wanted, unread = self.task.wanted, self.books.unread.get(self.task.wanted.name)
         trouble = trouble_refusal(snapshot, books, wanted)
         if trouble:
             return Plan(refusals=(trouble,), about=wanted.name)
-        if wanted.state == State.REVERTED:
+        if wanted.state == State.REVERTED and unread and snapshot.privileged:
+            # What it took the place of would stay out, and another try may tell it.
+            plan = Plan(refusals=(cannot_read([unread]),))
+        elif wanted.state == State.REVERTED:
             at_hand = self.catalog.displaced_at_hand(wanted.name)
             came_back = wanted.name in self.catalog.came_back
             plan = plan_revert(snapshot, wanted, self.catalog.stored, at_hand, came_back)

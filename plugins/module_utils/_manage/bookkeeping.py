@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.steps import file_changed
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Damaged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     FileChanged,
@@ -28,7 +28,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 
 if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
@@ -123,7 +122,7 @@ def forget(files: Files, plan: Plan) -> None:
         boot_store.write(files, plan.acceptance)
 
 
-def accept_again(files: Files, plan: Plan, before: Acceptance) -> list[Finding]:
+def accept_again(files: Files, plan: Plan, before: Acceptance | Damaged) -> list[Finding]:
     """Keep what was kept before the run, which has failed. Returns a finding if that failed as well."""
     try:
         if plan.moves_aside:

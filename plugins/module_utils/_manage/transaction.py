@@ -53,6 +53,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     accept,

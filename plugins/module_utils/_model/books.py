@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     UNKNOWN_OWNER,
     LoadedPatch,
@@ -56,17 +57,18 @@ class Books:
     """What the collection keeps on a host.
 
     `copies` are the stored copies by the names of their patches, `unreadable_copies` the names of patches whose record
-    cannot be read, `unrecorded` those without a readable record of which a copy is there. `boot` is what is kept for
-    the next boots, as far as it is known: where `boot_damage` says that it is not, it must not be written back.
-    `unclean_ends` counts those of the last boots in a row. `has_boot_program` says whether something loads what is
-    accepted. `boot_program_version` is the version of the collection that has made the program, None where that is
-    not known or was not asked for. `boot_flaws` says by
-    the digest of an accepted patch's file why no boot can load it. `damaged_copies` names those of these patches whose
-    stored copy is gone or damaged, too. Both are empty where they were not asked for.
+    cannot be read or understood, `unread` what kept those from being read that another try may read, `unrecorded` those
+    without a readable record of which a copy is there. `boot` is what is kept for the next boots, as far as it is
+    known: where `boot_damage` says that it is not, it must not be written back. `unclean_ends` counts those of the last
+    boots in a row. `has_boot_program` says whether something loads what is accepted. `boot_program_version` is the
+    version of the collection that has made the program, None where that is not known or was not asked for.
+    `boot_flaws` says by the digest of an accepted patch's file why no boot can load it. `damaged_copies` names those of
+    these patches whose stored copy is gone or damaged, too. Both are empty where they were not asked for.
     """
 
     copies: t.Mapping[str, StoredCopy] = field(default_factory=dict)
     unreadable_copies: frozenset[str] = frozenset()
+    unread: t.Mapping[str, Unreadable] = field(default_factory=dict)
     unrecorded: frozenset[str] = frozenset()
     boot: Acceptance = NOTHING_ACCEPTED
     boot_damage: Damaged | None = None

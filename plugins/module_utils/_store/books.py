@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import NOTHING_ACCEPTED, Damaged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable, known
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot, copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot, copies, state
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
@@ -36,6 +36,9 @@ def read_books(files: Files, snapshot: Snapshot, of_boot: bool = False) -> Books
     return Books(
         copies=found,
         unreadable_copies=frozenset(name for name, copy in read.items() if isinstance(copy, Unreadable)),
+        unread={
+            name: copy for name, copy in read.items() if isinstance(copy, Unreadable) and not state.is_foreign(copy)
+        },
         unrecorded=copies.unrecorded(files, found.values(), set(read).difference(found)),
         boot=acceptance,
         boot_damage=kept if isinstance(kept, Damaged) else None,

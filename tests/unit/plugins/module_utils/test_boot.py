@@ -53,6 +53,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
+@pytest.fixture(autouse=True, scope="module")
+def fixture_no_fsync() -> t.Iterator[None]:
+    """Nobody cuts the power of the machine that the tests run on."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
 class PowerCut(BaseException):
     """The machine stops at this moment."""
 

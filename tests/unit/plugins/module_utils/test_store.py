@@ -39,6 +39,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.journal import Note
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     loaded,
     patch_file,
@@ -445,6 +446,25 @@ def test_no_copy_goes_because_its_record_cannot_be_read(
     assert files.names(RUN) == before
     copies.prune(files, [])
     assert files.names(RUN) == []
+
+
+def test_what_a_patch_displaced_is_not_taken_for_nothing_if_it_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    """`reverted` would leave the host without either."""
+    host = ModelHost(tmp_path)
+    host.run("old", file=patch_file("old"))
+    host.run("new", file=patch_file("new"), supersedes=("old",))
+    read = copies.read
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            copies,
+            "read",
+            lambda files, name: Unreadable(f"{RUN}/new.json", "EMFILE") if name == "new" else read(files, name),
+        )
+        result = host.run("new", State.REVERTED)
+        assert (result["failed"], result["reason"], host.stack) == (True, "unreadable", ["new"])
+        assert "/run/openeuler-livepatch/new.json (EMFILE)" in result["msg"]
+    assert host.run("new", State.REVERTED)["changed"]
+    assert host.stack == ["old"]
 
 
 def test_no_copy_goes_because_another_version_wrote_the_record(files: Files) -> None:
