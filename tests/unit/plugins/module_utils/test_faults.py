@@ -207,7 +207,7 @@ STORIES: list[tuple[list[dict[str, t.Any]], dict[str, t.Any]]] = [
     ([ACCEPT], {"name": "fix", "boot": AtBoot.TRIAL}),
     ([ACCEPT, SUPERSEDE], {"name": "new", "state": State.REVERTED}),
 ]
-KINDS = [(None, True), (errno.EMFILE, True), (errno.ENOSPC, False), (errno.EIO, False)]
+KINDS = [(None, True), (errno.EMFILE, True), (errno.ENOSPC, False)]
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
@@ -278,10 +278,8 @@ def test_a_boot_during_a_run_comes_up_with_what_was_accepted_before_it_or_after_
 
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-@pytest.mark.parametrize("story", range(len(STORIES)))
-@pytest.mark.parametrize(
-    "second", [{"name": "other"}, {"name": "fix", "state": State.ABSENT}, {"name": "kept", "state": State.ABSENT}]
-)
+@pytest.mark.parametrize("story", [0, 1, 4])
+@pytest.mark.parametrize("second", [{"name": "other"}, {"name": "kept", "state": State.ABSENT}])
 @pytest.mark.parametrize("cleans_up", [False, True])
 def test_a_second_controller_waits_outside_whatever_becomes_of_the_directory(
     abi: str, story: int, second: dict[str, t.Any], cleans_up: bool

@@ -285,6 +285,20 @@ def test_reverting_leads_to_where_the_host_was_before_the_patch_was_loaded(
         assert not case.manage()["changed"]
 
 
+@given(situations(), st.sampled_from([State.ENABLED, State.PRESENT]))
+def test_after_the_way_forth_the_way_back_is_open(situation: Situation, state: State) -> None:
+    """Whatever the task has brought can be taken out by a task with the same options."""
+    with tempfile.TemporaryDirectory() as root:
+        case = Case(root, situation)
+        case.wanted = dataclasses.replace(case.wanted, state=state)
+        if case.manage().get("failed") or case.wanted.name in case.before:
+            return
+        case.wanted = dataclasses.replace(case.wanted, state=State.ABSENT, file=None, supersedes=())
+        back = case.manage()
+        assert not back.get("failed"), back["msg"]
+        assert case.wanted.name not in case.conditions()
+
+
 EVENTS = st.tuples(st.sampled_from(["end", "unload", "load"]), st.integers(0, 6), st.sampled_from(NAMES))
 
 
