@@ -127,7 +127,7 @@ def accept_again(files: Files, plan: Plan, before: Acceptance | Damaged) -> list
     try:
         if plan.moves_aside:
             boot_store.move_back(files, plan.moves_aside)
-        if plan.acceptance is not None:
+        if plan.acceptance is not None and not isinstance(before, Damaged):
             boot_store.restore(files, before)
     except OSError as error:
         return [not_accepted(plan.about, error)]
