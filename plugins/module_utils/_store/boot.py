@@ -112,9 +112,11 @@ def move_back(files: Files, place: str) -> None:
 def restore(files: Files, acceptance: Acceptance) -> bool:
     """Write `acceptance` if the host has another one that is not damaged, and return whether it was written.
 
-    Raises OSError.
+    Raises OSError, also if it cannot be read which one the host has.
     """
     now = read(files)
+    if isinstance(now, Damaged) and now.aside is None:
+        raise OSError(errno.EIO, now.why)
     if isinstance(now, Damaged) or now == acceptance:
         return False
     write(files, acceptance)
