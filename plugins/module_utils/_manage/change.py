@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assess
     observe,
     state_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import not_accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.contained import without_contained
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.left_transition import (
     is_left,
@@ -82,7 +83,8 @@ def change(assessment: Assessment) -> Plain:
             )
         )
     except OSError as error:
-        result = Transaction(Assessment(task, kernel, recovery.catalog)).failed_before(
+        now = Transaction(Assessment(task, kernel, recovery.catalog))
+        result = now.failed_before(
             Finding(
                 reason="no_room",
                 seen=f"{error.filename or copies.DIRECTORY} cannot be written: {error.strerror}.",
@@ -90,6 +92,9 @@ def change(assessment: Assessment) -> Plain:
             ),
             error.errno,
         )
+        if now.books.boot != run.books.boot and not recovery.changed:
+            # What was forgotten could not be written back either.
+            result = with_notes(result, after=[not_accepted(task.wanted.name, error)])
     if recovery.changed and result.get("failed"):
         result["msg"] += " Besides, what an interrupted run had left was rolled back (see findings)."
     result["changed"] = result["changed"] or recovery.changed
