@@ -122,6 +122,15 @@ def forget(files: Files, plan: Plan) -> None:
         boot_store.write(files, plan.acceptance)
 
 
+def keep_for_boots(
+    files: Files, wanted: Wanted, plan: Plan, before: Acceptance | Damaged, outcome: Outcome
+) -> list[Finding]:
+    """Let boots load what they did before a run that has failed. Returns what could not be kept."""
+    if outcome.hands_off:
+        return withdraw(files, wanted, before, outcome.after)
+    return accept_again(files, plan, before) if outcome.failure else []
+
+
 def accept_again(files: Files, plan: Plan, before: Acceptance | Damaged) -> list[Finding]:
     """Keep what was kept before the run, which has failed. Returns a finding if that failed as well."""
     try:

@@ -57,15 +57,14 @@ if t.TYPE_CHECKING:
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     accept,
-    accept_again,
     displaced_by_run,
     forget,
     going_patches,
+    keep_for_boots,
     not_forgotten,
     note_forces,
     note_proof,
     note_trouble,
-    withdraw,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.covered import with_proofs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
@@ -155,7 +154,9 @@ class Transaction:
             # Rolling back an interrupted run has changed what is needed.
             return {"changed": False, "needs_file": True}
         try:
-            self._stage_files()
+            for file in self.plan.loads:
+                # Where only root can change it.
+                self.catalog.store(file)
         except FileChanged as error:
             return self.failed_before(file_changed(error))
         self._note_beginning()
@@ -164,19 +165,10 @@ class Transaction:
         notes = self._keep_books(outcome, prune)
         return self._report(outcome, findings, notes)
 
-    def _stage_files(self) -> None:
-        """Copy what is to be loaded to where only root can change it. Raises FileChanged, OSError."""
-        for file in self.plan.loads:
-            self.catalog.store(file)
-
     def _keep_books(self, outcome: Outcome, prune: bool) -> list[Finding]:
         """Record what is loaded, displaced, proven and accepted now. Returns what could not be recorded."""
         files = self.kernel.files()
-        notes = [*self._unforgotten]
-        if outcome.hands_off:
-            notes += withdraw(files, self.task.wanted, self.books.boot, outcome.after)
-        elif outcome.failure:
-            notes += accept_again(files, self.plan, self.books.boot)
+        notes = [*self._unforgotten, *keep_for_boots(files, self.task.wanted, self.plan, self.books.boot, outcome)]
         if not outcome.after.is_known:
             # The note stays as well: the next run that can read the host finds out what this one has left.
             return [*notes, *_as_warnings(outcome.after), COPIES_STAY]
@@ -243,10 +235,8 @@ class Transaction:
         if not outcome.failure:
             result["changed"] = bool(outcome.forced) or any(step.action != Action.WAIT for step in done)
         if done or outcome.failure:
-            steps = "; ".join(result["actions"]) or "nothing"
-            self.kernel.journal(
-                f"{journal.who_am_i()}: {steps}:{_digests(self.plan, self.catalog)} {ending_of(outcome)}"
-            )
+            steps = f"{'; '.join(result['actions']) or 'nothing'}:{_digests(self.plan, self.catalog)}"
+            self.kernel.journal(f"{journal.who_am_i()}: {steps} {ending_of(outcome)}")
         return result
 
     def _note_beginning(self) -> None:

@@ -975,8 +975,9 @@ def test_the_trial_ends_after_an_hour_or_as_long_as_was_asked_for(
 def test_a_unit_that_is_stopped_by_hand_is_no_shutdown(
     program: Machine, monkeypatch: pytest.MonkeyPatch, printed: str, is_one: bool
 ) -> None:
+    start = programs.start
     monkeypatch.setattr(
-        programs, "start", lambda *_arguments: subprocess.Popen(["echo", printed], stdout=subprocess.PIPE)
+        programs, "start", lambda _command, *more, **options: start(["echo", printed], *more, **options)
     )
     assert boot_main(["shutdown"]) == 0
     assert program.marker.loads is not is_one
@@ -985,7 +986,7 @@ def test_a_unit_that_is_stopped_by_hand_is_no_shutdown(
 def test_where_no_service_manager_tells_whoever_says_shutdown_is_believed(
     program: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(*_arguments: object) -> t.NoReturn:
+    def missing(*_arguments: object, **_options: object) -> t.NoReturn:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
     monkeypatch.setattr(programs, "start", missing)
