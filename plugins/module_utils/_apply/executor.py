@@ -35,7 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     with_replaced,
     without_only_fix,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import bring_again, way_back
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 
 if t.TYPE_CHECKING:
@@ -190,20 +190,36 @@ class Executor:
 
     def _carry_out_rollback(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
-        trouble = []
+        start, whole = observe(self._kernel), plan
+        trouble: list[str] = []
+        stuck: list[str] = []
         while True:
-            for step in rollback_steps(before, observe(self._kernel), plan, stored):
-                try:
-                    self._carry_out_all([step], done)
-                except HandsOff:
-                    raise
-                except StepFailed as failed:
-                    trouble.append(_failed_as_well(failed))
-                    self._turn_back(step, done)
-                    plan = plan.without([step.patch])
-                    break
-            else:
-                return trouble
+            way = way_back(before, observe(self._kernel), plan, stored, stuck)
+            # What has been taken out once, and is not back yet, is missing as well.
+            plan = replace(plan, replaced=tuple(dict.fromkeys((*plan.replaced, *way.moved))))
+            failed = self._carry_out_way(way.steps, done, trouble)
+            if failed is None or failed in stuck:
+                break
+            stuck.append(failed)
+            plan = plan.without([failed])
+        steps, again = bring_again(before, start, observe(self._kernel), whole, stored)
+        if steps:
+            self._carry_out_way(steps, done, trouble)
+            return [*trouble, *again.why_staying]
+        return [*trouble, *way.why_staying]
+
+    def _carry_out_way(self, steps: t.Iterable[Step], done: list[Step], trouble: list[str]) -> str | None:
+        """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and adds why."""
+        for step in steps:
+            try:
+                self._carry_out_all([step], done)
+            except HandsOff:
+                raise
+            except StepFailed as failed:
+                trouble.append(_failed_as_well(failed))
+                self._turn_back(step, done)
+                return step.patch
+        return None
 
     def _turn_back(self, step: Step, done: list[Step]) -> None:
         """Enable a patch again whose disabling stalls: until that has ended the kernel takes no other patch."""

@@ -4,17 +4,53 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Pure: the steps from a plan that was carried out by half back to the snapshot before it."""
+"""Pure: the steps from a plan that was carried out by half back to the snapshot before it, and what they must keep."""
 
 from __future__ import annotations
 
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Function,
+    LoadedPatch,
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import per_task_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
+    covers_to_move,
+    is_as_before,
+    is_different_build,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_stop_machine import stop_machine_steps
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """How to roll back: the steps, and the patches of others that they take out and load again (`moved`).
+
+    `staying` are the patches that would have to go, and stay: without them no patch would be live on `needed`.
+    """
+
+    steps: tuple[Step, ...] = ()
+    moved: tuple[str, ...] = ()
+    staying: tuple[str, ...] = ()
+    needed: tuple[Function, ...] = ()
+
+    @property
+    def why_staying(self) -> list[str]:
+        """Why the host is not as it was before, in a sentence."""
+        return [why_staying(self.staying, self.needed)] if self.staying else []
+
+
+def why_staying(names: t.Iterable[str], needed: t.Iterable[Function]) -> str:
+    """The sentence that patches stay, since they have the only fix of functions."""
+    functions = ", ".join(map(str, sorted(needed)))
+    return f"without {', '.join(names)} no patch would be live on {functions}, where one was before"
 
 
 def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
@@ -22,6 +58,93 @@ def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) 
 
     `stored` has the files that were loaded before: without its file an unloaded patch cannot be loaded again.
     """
+    return list(way_back(before, now, plan, stored).steps)
+
+
+def way_back(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str] = ()) -> WayBack:
+    """The way back that leaves no function without a patch which has one now and had one before.
+
+    Where something cannot come back, because its file is not at hand or somebody's patch covers it, what the plan has
+    brought in its place stays. `stuck` are patches that could not be moved.
+    """
+    way = _shortest(before, now, plan, stored, stuck)
+    lost = _lost(before, now, way.steps).intersection(fixed(now))
+    needed = [patch for patch in now.patches if patch.enabled and patch.shares(lost)]
+    names = [patch.name for patch in needed]
+    if set(names).issubset(stuck):
+        targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
+        return replace(way, steps=(*way.steps, *(Step(Action.UNLOAD_TARGET, name) for name in targets)))
+    functions = {function for patch in needed for function in patch.functions}
+    covered = [
+        patch.name
+        for patch in before.patches
+        if patch.enabled and patch.shares(functions) and not is_as_before(now.patch(patch.name), patch, plan)
+    ]
+    # The modules that were loaded first stay as well: they are for a patch that stays, perhaps.
+    plan = plan.without([*names, *covered, *plan.targets])
+    rest = way_back(before, now, plan, stored, [*stuck, *names])
+    return replace(rest, staying=(*names, *rest.staying), needed=tuple(sorted(lost.union(rest.needed))))
+
+
+def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str]) -> WayBack:
+    """The way back that moves no patch beside those of the plan, unless more comes back with that."""
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
-    targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
-    return back(before, now, plan, stored) + [Step(Action.UNLOAD_TARGET, name) for name in targets]
+    way = WayBack(tuple(back(before, now, plan, stored)))
+    lost = _lost(before, now, way.steps)
+    moved = covers_to_move(before, now, plan, stored, lost) if lost else []
+    if not moved:
+        return way
+    longer = WayBack(tuple(back(before, now, plan, stored, moved)), tuple(moved))
+    is_stuck = any(step.patch in stuck for step in longer.steps)
+    return longer if not is_stuck and _lost(before, now, longer.steps) < lost else way
+
+
+def fixed(snapshot: Snapshot) -> set[Function]:
+    """The functions that an enabled patch replaces."""
+    return {function for patch in snapshot.patches if patch.enabled for function in patch.functions}
+
+
+def _lost(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[Function]:
+    """The functions on which a patch was live before, and none is after these steps."""
+    after = predict(now, Plan(tuple(steps)))
+    # The file of a patch that comes back may not show its functions; the kernel has shown them.
+    back = [
+        was
+        for was in before.patches
+        for patch in after.patches
+        if patch.enabled and patch.name == was.name and was.identity.compare(patch.identity) != "different"
+    ]
+    return fixed(before).difference(fixed(after), *(patch.functions for patch in back))
+
+
+def bring_again(
+    before: Snapshot, start: Snapshot, now: Snapshot, plan: Plan, stored: Stored
+) -> tuple[list[Step], WayBack]:
+    """The steps that bring again what rolling back has taken out, where that has left functions without a patch.
+
+    `start` is the host when rolling back began. The kernel may have refused what was to come in its place.
+    """
+    lost = fixed(before).intersection(fixed(start)).difference(fixed(now))
+    steps: list[Step] = []
+    names = []
+    for patch in start.patches:
+        file = _file_of(patch, before, plan, stored)
+        is_up = any(other.name == patch.name and other.enabled for other in now.patches)
+        if file and patch.enabled and patch.shares(lost) and not is_up:
+            abi, is_there = abi_of(now), now.patch(patch.name) is not None
+            names.append(patch.name)
+            steps += abi.enable_again(patch.name, file) if is_there else abi.load(patch.name, file)
+            steps += [] if is_there or abi.loading_enables else abi.enable(patch.name)
+    if steps and abi_of(now).stacking is not False:
+        # With CONFIG_LIVEPATCH_STACK what could not be enabled is in the way.
+        down = [patch.name for patch in now.patches if not patch.enabled and patch.name in plan.names]
+        steps = [*(Step(Action.UNLOAD, name) for name in down if name not in names), *steps]
+    return steps, WayBack(staying=tuple(names), needed=tuple(lost))
+
+
+def _file_of(patch: LoadedPatch, before: Snapshot, plan: Plan, stored: Stored) -> PatchFile | None:
+    """The file that a patch was loaded from, before the plan or by it."""
+    was = before.patch(patch.name)
+    if was is not None and not is_different_build(patch, was, plan):
+        return stored.get(patch.name)
+    return next((file for file in plan.loads if file.name == patch.name), None)

@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     stays_out,
     strangers_in,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.states import clash
 
 
 def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
@@ -58,31 +59,54 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> lis
     return [Step(Action.ENABLE if should_be_up else Action.DISABLE, moving.name), wait]
 
 
-def per_task_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[Step]:
-    """Disable from the top, load what is missing in the old order, and unload what is new.
+def per_task_steps(
+    before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, moved: t.Sequence[str] = ()
+) -> list[Step]:
+    """Load what is missing in the old order, above what is new; disable that from the top, and unload it.
 
-    A patch that was loaded and disabled is loaded again only where that is harmless, since loading enables it for a
-    moment. A new patch that is disabled is unloaded last: a failure there must not keep other patches from coming back.
+    So no function is without a patch in between, and what is new still is there if the kernel does not take the old.
+    Only what has the name of a missing patch, or is above it and loaded again, goes before, and what has set a system
+    state that the missing one does not know. `moved` are patches that are loaded again although the plan is not about
+    them. A patch that was loaded and disabled is loaded again only where that is harmless, since loading enables it for
+    a moment. A new patch that is disabled is unloaded last: a failure there must not keep other patches from coming
+    back.
     """
-    rising = [patch.name for patch in _rising(before, now, plan, stored)]
-    steps = []
+    rising = [patch.name for patch in _rising(before, now, plan, stored, moved)]
+    may_stay = not any(_clashes(name, rising, now, plan, stored) for name in plan.names)
+    first: list[Step] = []
+    last: list[Step] = []
     for patch in reversed(now.patches):
         was = before.patch(patch.name)
         if patch.name not in plan.names and patch.name not in rising:
             continue
         goes_out = was is None or patch.name in rising or is_different_build(patch, was, plan)
+        is_new = may_stay and patch.name not in rising and not (was and was.enabled)
+        steps = last if is_new else first
         if patch.enabled and (goes_out or not (was and was.enabled)):
             steps += [Step(Action.DISABLE, patch.name), Step(Action.WAIT, patch.name)]
         if goes_out and was is not None:
             steps.append(Step(Action.UNLOAD, patch.name))
-    lowered = {step.patch for step in steps}
+    lowered = {step.patch for step in (*first, *last)}
     staying = [patch for patch in now.patches if patch.enabled and patch.name not in lowered]
+    loads: list[Step] = []
     for patch in before.patches:
         comes_back = not patch.enabled and patch.name in plan.names and is_gone(patch, now, plan)
-        if patch.name in rising or (comes_back and _is_harmless(stored.get(patch.name), staying)):
-            steps += [Step(Action.LOAD, patch.name, stored[patch.name]), Step(Action.WAIT, patch.name)]
-            steps += [] if patch.enabled else [Step(Action.DISABLE, patch.name), Step(Action.WAIT, patch.name)]
-    return steps + [Step(Action.UNLOAD, name) for name in reversed(new_patches(plan, before)) if now.patch(name)]
+        if patch.name in rising:
+            loads += [Step(Action.LOAD, patch.name, stored[patch.name]), Step(Action.WAIT, patch.name)]
+        elif comes_back and _is_harmless(stored.get(patch.name), staying):
+            last += [Step(Action.LOAD, patch.name, stored[patch.name]), Step(Action.WAIT, patch.name)]
+            last += [Step(Action.DISABLE, patch.name), Step(Action.WAIT, patch.name)]
+    new = [Step(Action.UNLOAD, name) for name in reversed(new_patches(plan, before)) if now.patch(name)]
+    return [*first, *loads, *last, *new]
+
+
+def _clashes(name: str, rising: t.Iterable[str], now: Snapshot, plan: Plan, stored: Stored) -> bool:
+    """Whether the kernel takes one of the rising patches only when this patch of the plan is disabled."""
+    patch = now.patch(name)
+    if patch is None or not patch.enabled:
+        return False
+    file = next((file for file in plan.loads if file.name == name), None)
+    return any(clash(stored[other], file) for other in rising)
 
 
 def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bool:
@@ -95,14 +119,16 @@ def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bo
     )
 
 
-def _rising(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> list[LoadedPatch]:
+def _rising(
+    before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, moved: t.Sequence[str] = ()
+) -> list[LoadedPatch]:
     """The patches to be loaded again: those that are missing, and those that have to come above them."""
     rising: list[LoadedPatch] = []
     were_up = [patch for patch in before.patches if patch.enabled]
     strangers = strangers_in(now, before, plan)
     above = overtaken(before, plan)
     above = above if all(name in stored for name in above) else []
-    names = (*plan.names, plan.about, *above)
+    names = (*plan.names, plan.about, *above, *moved)
     movable = [name for name in movable_of(names, strangers, before, now, plan) if name in stored]
     staying = [
         patch for patch in were_up if patch.name not in movable and is_as_before(now.patch(patch.name), patch, plan)

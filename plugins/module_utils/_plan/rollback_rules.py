@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Function,
     LoadedPatch,
     Snapshot,
 )
@@ -112,3 +113,24 @@ def movable_of(
         if patch.shares(newer) and is_as_before(now.patch(patch.name), patch, plan)
     ]
     return [name for name in names if name not in below]
+
+
+def covers_to_move(
+    before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, lost: t.Collection[Function]
+) -> list[str]:
+    """The patches that have to be loaded again for what is missing to come back below them.
+
+    None if one of them belongs to another tool, or cannot be loaded again.
+    """
+    missing = [
+        patch
+        for patch in before.patches
+        if patch.enabled and patch.shares(lost) and not is_as_before(now.patch(patch.name), patch, plan)
+    ]
+    moved: list[LoadedPatch] = []
+    for place, patch in enumerate(before.patches):
+        below = [other for other in before.patches[:place] if other in missing or other in moved]
+        if patch.enabled and patch not in missing and any(patch.shares(lower.functions) for lower in below):
+            moved.append(patch)
+    can_move = all(patch.name in stored and not (patch.owner or patch.permanent) for patch in moved)
+    return [patch.name for patch in moved] if can_move else []

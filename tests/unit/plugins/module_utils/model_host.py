@@ -11,7 +11,13 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    Patience,
+    State,
+    Task,
+    Verification,
+    Wanted,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -46,14 +52,19 @@ class ModelHost:
         file: PatchFile | None = None,
         content: str = "1",
         patience: Patience | None = None,
+        verification: Verification | None = None,
         **wanted: t.Any,
     ) -> dict[str, t.Any]:
         path = self.root / "sent.ko"
         if file:
             self.kernel.add_file(file)
             path.write_bytes(content_of(name, content))
-        verification = Wanted(name, state, file, **wanted)
-        task = Task(verification, str(path) if file else None, patience=patience or Patience(3, 2, 0.1))
+        task = Task(
+            Wanted(name, state, file, **wanted),
+            str(path) if file else None,
+            patience=patience or Patience(3, 2, 0.1),
+            verification=verification or Verification(),
+        )
         return manage(task, self.kernel)
 
     @property

@@ -198,7 +198,14 @@ def test_what_could_not_be_enabled_again_is_not_taken_out(tmp_path: pathlib.Path
     assert host.kernel.calls == []
 
 
-def test_one_that_cannot_come_back_does_not_keep_another_down(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(
+    ("functions", "supersedes", "stack"),
+    [((F, G), ("contained",), ["new"]), ((F,), ("a", "b"), ["new", "b"])],
+)
+def test_one_that_cannot_come_back_does_not_keep_another_down(
+    tmp_path: pathlib.Path, functions: tuple[Function, ...], supersedes: tuple[str, ...], stack: list[str]
+) -> None:
+    """What has taken its place stays, and so what that covers stays out."""
     files = {name: patched(name, function, abi=STOP_MACHINE) for name, function in (("a", F), ("b", G))}
     patches = [loaded(file, load_index=place) for place, file in enumerate(files.values())]
     host = Host(tmp_path, *patches, kept=files.values(), abi=STOP_MACHINE)
@@ -211,8 +218,10 @@ def test_one_that_cannot_come_back_does_not_keep_another_down(tmp_path: pathlib.
 
     host.kernel.write_enabled = busy_from_then_on
     host.will_fail("unload", 1)
-    result = host.run("new", file=patched("new", F, G, abi=STOP_MACHINE), supersedes=("contained",))
-    assert (host.stack, result["not_restored"][0]) == (["b"], "a is disabled and should be enabled")
+    result = host.run("new", file=patched("new", *functions, abi=STOP_MACHINE), supersedes=supersedes)
+    assert (host.stack, result["not_restored"][0]) == (stack, "a is disabled and should be enabled")
+    kept = "without new no patch would be live on vmlinux/f,1, where one was before"
+    assert result["not_restored"][-1] == kept
 
 
 def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path: pathlib.Path) -> None:
