@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import displaced_after
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_different_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -43,9 +44,46 @@ def displaced_by_run(
     after: Snapshot,
     catalog: Catalog,
     going: t.Collection[str] = (),
+    failed: bool = False,
 ) -> dict[str, tuple[Displaced, ...]]:
-    """What a run has changed of what patches have displaced (see displaced_after)."""
-    return displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, going)
+    """What a run has changed of what patches have displaced (see displaced_after).
+
+    If it has `failed`, that counts for the patches which it has brought and could not take out again.
+    """
+    if not failed:
+        return displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, going)
+    down = [*going, *(step.patch for step in plan.steps if step.action == Action.UNLOAD)]
+    lowered = [name for name in down if _is_enabled(before, name) and not _is_enabled(after, name)]
+    news = displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, lowered)
+    return {name: of_it for name, of_it in news.items() if _stays(name, before, plan, after)}
+
+
+def displaced_by(
+    wanted: Wanted, before: Snapshot, plan: Plan, outcome: Outcome, catalog: Catalog
+) -> dict[str, tuple[Displaced, ...]]:
+    """The same, from how the run has ended."""
+    failed = rollback_of(outcome) is not None
+    return displaced_by_run(wanted, before, plan, outcome.after, catalog, going_patches(outcome), failed)
+
+
+def rollback_of(outcome: Outcome) -> tuple[Step, ...] | None:
+    """The steps that rolled the host back; None if it was not to be, or was left alone with all that was done."""
+    failure = outcome.failure
+    return None if failure is None or (outcome.hands_off and not failure.rolled_back) else failure.rolled_back
+
+
+def _is_enabled(snapshot: Snapshot, name: str) -> bool:
+    patch = snapshot.patch(name)
+    return patch is not None and patch.enabled
+
+
+def _stays(name: str, before: Snapshot, plan: Plan, after: Snapshot) -> bool:
+    """Whether a patch is enabled that was not there before the run, or in a different build, or has not moved."""
+    was, patch = before.patch(name), after.patch(name)
+    if patch is None or not patch.enabled:
+        return False
+    is_unmoved = all(file.name != name for file in plan.loads)
+    return was is None or is_unmoved or is_different_build(patch, was, plan)
 
 
 def note_proof(

@@ -19,7 +19,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import gone_patches
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import concerned, deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
@@ -27,7 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     without_only_fix,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import without_pinned
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone, without_pinned
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -173,8 +172,8 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     after, _books = observe(kernel)
     # Or else the note stays: the next run that can read the host goes on.
     check_known(after)
-    has_lost = bool(not_restored and gone_patches(before, plan, after))
-    displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog)
+    has_lost = bool(not_restored) and any(is_gone(patch, after, plan) for patch in before.patches)
+    displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog, failed=not arrived)
     notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
     if left.is_wanted:
         # Also where that cannot be noted.

@@ -40,8 +40,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, is_forced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import gone_patches
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import find
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -57,14 +57,14 @@ if t.TYPE_CHECKING:
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     accept,
-    displaced_by_run,
+    displaced_by,
     forget,
-    going_patches,
     keep_for_boots,
     not_forgotten,
     note_forces,
     note_proof,
     note_trouble,
+    rollback_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.covered import with_proofs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.outcome import (
@@ -173,17 +173,17 @@ class Transaction:
             # The note stays as well: the next run that can read the host finds out what this one has left.
             return [*notes, *_as_warnings(outcome.after), COPIES_STAY]
         not_restored = outcome.failure.not_restored if outcome.failure else ()
-        rolled_back = outcome.failure.rolled_back if outcome.failure else None
-        lost = bool(not_restored and gone_patches(self.before, outcome.reached, outcome.after))
+        rolled_back = rollback_of(outcome)
+        # Also of what was moved to let others come back below it.
+        lost = bool(not_restored) and any(
+            is_gone(patch, outcome.after, outcome.reached) for patch in self.before.patches
+        )
         notes += self.catalog.update(
             outcome.reached,
             self.before,
             outcome.after,
-            # Where nothing is rolled back, what was displaced stays so.
-            rolled_back=None if outcome.hands_off and not rolled_back else rolled_back,
-            displaced=displaced_by_run(
-                self.task.wanted, self.before, self.plan, outcome.after, self.catalog, going_patches(outcome)
-            ),
+            rolled_back=rolled_back,
+            displaced=displaced_by(self.task.wanted, self.before, self.plan, outcome, self.catalog),
             prune=prune and not lost,
             reverts=self.task.wanted.state == State.REVERTED,
         )

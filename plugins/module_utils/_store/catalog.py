@@ -142,11 +142,11 @@ class Catalog:
     ) -> list[Finding]:
         """Record the files of the patches that are loaded after a run, and what they displaced.
 
-        `rolled_back` are the steps that rolled the host back, if the run failed. `prune` removes the copies that are
-        not needed any more. `reverts` says that the plan brings back what was displaced. Returns a warning for each
-        patch whose file could not be recorded.
+        `rolled_back` are the steps that rolled the host back, if the run failed; `displaced` then is what has stayed so.
+        `prune` removes the copies that are not needed any more. `reverts` says that the plan brings back what was
+        displaced. Returns a warning for each patch whose file could not be recorded.
         """
-        news = displaced if displaced and rolled_back is None else {}
+        news = displaced or {}
         for name, of_it in news.items():
             self._remember(name, of_it)
         # Rolling back may have loaded any of the plan's patches again, and those that the plan raised one above.

@@ -20,8 +20,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     OnCovered,
     OnStall,
     Patience,
+    Probe,
     State,
     Task,
+    Verification,
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -222,6 +224,29 @@ def test_one_that_cannot_come_back_does_not_keep_another_down(
     assert (host.stack, result["not_restored"][0]) == (stack, "a is disabled and should be enabled")
     kept = "without new no patch would be live on vmlinux/f,1, where one was before"
     assert result["not_restored"][-1] == kept
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_what_a_failed_run_has_displaced_for_good_can_be_reverted(
+    tmp_path: pathlib.Path, abi: str, is_killed: bool
+) -> None:
+    """The new patch stays, since the kernel has no memory for the old one at the moment."""
+    host = Host(tmp_path, abi=abi)
+    host.run("old", file=patched("old", abi=abi))
+    host.kernel.before_call["load old"] = lambda: host.kernel.fail.update(load=(errno.ENOMEM, ""))
+    new = patched("new", F, G, abi=abi)
+    if is_killed:
+        host.kernel.last = "unload old"
+        with pytest.raises(Cut):
+            host.run("new", file=new, supersedes=("old",))
+        host.run("other", file=patched("other", H, abi=abi))
+        host.run("other", State.ABSENT)
+    else:
+        host.run("new", file=new, supersedes=("old",), verification=Verification(probe=Probe(argv=("false",))))
+    assert host.stack == ["new"]
+    assert not host.run("new", State.REVERTED).get("failed")
+    assert host.stack == ["old"]
 
 
 def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path: pathlib.Path) -> None:
