@@ -180,7 +180,8 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
         catalog.unproven.add(note.name)
     if arrived and left.unproven:
         notes += note_proof(files, after.patch(note.name), False)
-    notes += note_forces(files, note.forced, after, rolled_back)
+    pinned = [patch.name for patch in kernel.snapshot().patches if note.forced and patch.pinned]
+    notes += note_forces(files, [*note.forced, *pinned], after, rolled_back)
     accepted_again = False
     try:
         if note.boot is not None and not arrived:

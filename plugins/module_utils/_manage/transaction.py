@@ -194,7 +194,7 @@ class Transaction:
             notes += note_proof(files, wanted, outcome.stalled is None, self._taint, self._brings_effect)
         if outcome.hands_off:
             notes += note_trouble(files, outcome.after.patch(self.task.wanted.name), self._trouble)
-        notes += note_forces(files, self._forced, outcome.after, rolled_back or ())
+        notes += note_forces(files, [*self._forced, *outcome.pinned], outcome.after, rolled_back or ())
         if not (outcome.hands_off and outcome.hands_off.reason == CPU_STUCK):
             # What stopped half way stays noted: the next run that may touch the kernel rolls it back.
             journal.remove_note(files)

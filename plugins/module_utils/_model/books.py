@@ -92,7 +92,7 @@ class Books:
 
     def identify(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with what the kernel does not know: the digest of each patch that this collection loaded, what
-        it was loaded with, and whose patch it is."""
+        it was loaded with, whose patch it is, and whether force holds it."""
         patches = (self._identify_patch(patch, snapshot.kernel) for patch in snapshot.patches)
         return replace(snapshot, patches=tuple(patches))
 
@@ -103,4 +103,11 @@ class Books:
             loaded_with = copy.file.loaded_with if copy.file else None
             identity = replace(identity, sha256=copy.sha256 or None, loaded_with=loaded_with)
         owner = patch.owner or (None if self.claim(patch, kernel) else UNKNOWN_OWNER)
-        return replace(patch, identity=identity, owner=owner)
+        return replace(patch, identity=identity, owner=owner, pinned=patch.pinned and self._may_be_forced(copy))
+
+    def _may_be_forced(self, copy: StoredCopy | None) -> bool:
+        """Whether force may be why the kernel holds a module: else somebody uses it, and can be ended.
+
+        Before Linux 5.18 the kernel marks all patches when the transition of one is forced.
+        """
+        return copy is None or copy.forced is not False or any(one.forced for one in self.copies.values())

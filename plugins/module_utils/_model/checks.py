@@ -124,6 +124,12 @@ REASONS = {
         "Load it, or set `load_targets: true` if it is installed.",
         ignorable=True,
     ),
+    "module_in_use": Reason(
+        REFUSE,
+        "A patch is to be unloaded whose module is in use beside the patch itself.",
+        "End what uses it: a module that needs it, a program with an open file of it, a tracer or BPF program on it.",
+        ignorable=True,
+    ),
     "memory": Reason(
         WARN,
         "The host has little memory available.",

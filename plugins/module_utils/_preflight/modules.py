@@ -11,6 +11,8 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, TargetBuild
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
@@ -155,3 +157,29 @@ def dependencies(circumstances: Circumstances) -> t.Iterator[Finding]:
                     remedy=_how_to_load(circumstances, module),
                     why="Its symbols would be unknown to the kernel (ENOENT).",
                 )
+
+
+@check("module_in_use")
+def held(circumstances: Circumstances) -> t.Iterator[Finding]:
+    """The kernel would refuse to unload it when it is disabled already: a per_task kernel does not enable it again."""
+    for name in dict.fromkeys(step.patch for step in circumstances.steps if step.action == Action.UNLOAD):
+        patch = circumstances.snapshot.patch(name)
+        users = _users(patch) if patch else 0
+        if users:
+            yield Finding(
+                reason="module_in_use",
+                seen=f"{name} would be unloaded, and its module has {users} more "
+                f"{'user' if users == 1 else 'users'} than the patch itself.",
+                remedy=f"End what uses it (a module in /sys/module/{name}/holders, a program with an open file of it, "
+                "a tracer or BPF program on it), then run the task again.",
+                why="The kernel would answer EAGAIN.",
+            )
+
+
+def _users(patch: LoadedPatch) -> int:
+    """How many references there are to a module beside that of the patch.
+
+    An enabled patch has one (try_module_get() in kernel/livepatch/core.c). What has just been disabled may still have
+    it, since a worker puts it, and what was disabled by force has it until a reboot.
+    """
+    return max(0, (patch.refcount or 0) - 1)

@@ -142,7 +142,7 @@ class Catalog:
     ) -> list[Finding]:
         """Record the files of the patches that are loaded after a run, and what they displaced.
 
-        `rolled_back` are the steps that rolled the host back, if the run failed; `displaced` then is what has stayed so.
+        `rolled_back` are the steps that rolled the host back, if the run failed; `displaced` is what stays so then.
         `prune` removes the copies that are not needed any more. `reverts` says that the plan brings back what was
         displaced. Returns a warning for each patch whose file could not be recorded.
         """

@@ -249,6 +249,32 @@ def test_what_a_failed_run_has_displaced_for_good_can_be_reverted(
     assert host.stack == ["old"]
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_module_that_has_found_a_user_meanwhile_does_not_cost_the_fix(tmp_path: pathlib.Path, replace: bool) -> None:
+    """On a per_task kernel, what is disabled must be unloaded before it can come back."""
+    host, new = Host(tmp_path), patched("new", F, G, replace=replace)
+    host.run("old", file=patched("old"))
+    host.kernel.held.add("old")
+    result = host.run("new", file=new, supersedes=("old",))
+    assert (result["reason"], result["errno"], host.stack) == ("module_in_use", "EAGAIN", ["new"])
+    assert result["not_restored"][-1] == "without new no patch would be live on vmlinux/f,1, where one was before"
+    assert not result["reboot_required"]
+    host.kernel.patches = [dataclasses.replace(patch, pinned=False) for patch in host.kernel.patches]
+    assert host.run("new", supersedes=("old",))["actions"] == ["unload old"]
+    host.run("new", State.REVERTED)
+    assert host.stack == ["old"]
+
+
+def test_a_patch_that_has_found_a_user_is_not_kept_from_being_replaced(tmp_path: pathlib.Path) -> None:
+    """What a revert has brought back stays then."""
+    host = Host(tmp_path)
+    host.run("old", file=patched("old"))
+    host.run("new", file=patched("new"), supersedes=("old",))
+    host.kernel.held.add("new")
+    result = host.run("new", State.REVERTED)
+    assert (result["reason"], host.stack, result["reboot_required"]) == ("module_in_use", ["old"], False)
+
+
 def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path: pathlib.Path) -> None:
     """Of new there is no copy, so that it cannot be loaded again above old, a part of which it covers."""
     old, new = patched("old", F, G), patched("new", F)

@@ -121,6 +121,24 @@ def test_a_build_in_quarantine() -> None:
     assert not findings(boot=Acceptance(quarantined=(quarantined,)), file={"sha256": "another"})
 
 
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize(("enabled", "refcount", "is_used"), [(True, 1, False), (True, 2, True), (False, 2, True)])
+def test_a_module_that_somebody_uses_is_not_to_be_unloaded(
+    abi: str, enabled: bool, refcount: int, is_used: bool
+) -> None:
+    old = loaded(patch_file("old", abi=abi), enabled, refcount=refcount)
+    found = findings(abi, [old], wanted=Wanted("old", State.ABSENT))
+    assert [(finding.reason, finding.severity) for finding in found] == [("module_in_use", REFUSE)] * is_used
+    if is_used:
+        assert found[0].seen == "old would be unloaded, and its module has 1 more user than the patch itself."
+    assert not seen(abi, [old], wanted=Wanted("old", State.DISABLED))
+
+
+def test_a_module_that_is_just_put_is_not_in_use() -> None:
+    """The worker that puts it comes after the transition has ended."""
+    assert not seen(PER_TASK, [loaded(patch_file("old"), False, refcount=1)], wanted=Wanted("old", State.ABSENT))
+
+
 TWO = Function("vmlinux", "two", 1)
 
 

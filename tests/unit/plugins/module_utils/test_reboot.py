@@ -14,6 +14,7 @@ import typing as t
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, StoredCopy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, allow
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
@@ -79,6 +80,24 @@ def test_what_stays_until_a_reboot(patch: LoadedPatch, host: dict[str, t.Any], e
     now = snapshot(patch, **host)
     assert stays_until_reboot(patch, now) is expected
     assert host_needs_reboot(now) is expected
+
+
+@pytest.mark.parametrize(
+    ("forced", "others", "expected"),
+    [
+        # Somebody else uses the module: whoever ends that needs no reboot.
+        (False, False, False),
+        (True, False, True),
+        (None, False, True),
+        # Before Linux 5.18 the kernel holds all patches when the transition of one is forced.
+        (False, True, True),
+    ],
+)
+def test_what_nobody_has_forced_does_not_stay_until_a_reboot(forced: bool | None, others: bool, expected: bool) -> None:
+    copies = {"fix": StoredCopy("", "", 1, forced=forced), "other": StoredCopy("", "", 2, forced=others)}
+    now = Books(copies).identify(snapshot(dataclasses.replace(PINNED, instance=1)))
+    assert host_needs_reboot(now) is expected
+    assert host_needs_reboot(Books().identify(now)) is expected
 
 
 @pytest.mark.parametrize(
