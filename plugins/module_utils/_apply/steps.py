@@ -157,6 +157,8 @@ class Steps:
                 return True
             except OSError as error:
                 lines = self._kernel.log.new_lines()
+                if error.errno == errno.ENOENT and observe(self._kernel).patch(step.patch):
+                    raise StepFailed(str(step), _dropped(step.patch), error.errno, log=lines) from error
                 if not tries or not may_pass(error.errno, lines):
                     self._raise(step, error, lines)
             tries -= 1
@@ -203,6 +205,15 @@ class Steps:
                 return False
             self._kernel.sleep(POLL_SECONDS)
         return True
+
+
+def _dropped(name: str) -> Finding:
+    """What is said of a loaded patch whose file in sysfs is gone: a per_task kernel drops what is disabled."""
+    return Finding(
+        reason="changed_meanwhile",
+        seen=f"{name} was disabled by somebody else, or replaced, in the same moment. Its module is still loaded.",
+        remedy="Look for another tool that changes live patches on this host, then run the task again.",
+    )
 
 
 def observe(kernel: KernelProtocol) -> Snapshot:

@@ -36,6 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     Finding,
     FindingError,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import AS_BEFORE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import forbids_changes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
@@ -95,10 +96,24 @@ def change(assessment: Assessment) -> Plain:
         if now.books.boot != run.books.boot and not recovery.changed:
             # What was forgotten could not be written back either.
             result = with_notes(result, after=[not_accepted(task.wanted.name, error)])
-    if recovery.changed and result.get("failed"):
-        result["msg"] += " Besides, what an interrupted run had left was rolled back (see findings)."
+    if result.get("failed"):
+        result = _with_recovery(result, recovery)
     result["changed"] = result["changed"] or recovery.changed
     return with_notes(result, before=recovery.notes)
+
+
+def _with_recovery(result: Plain, recovery: Recovery) -> Plain:
+    """The failed result of a task before which an interrupted run was rolled back."""
+    if recovery.not_restored:
+        differs = "; ".join(recovery.not_restored)
+        msg = result["msg"].replace(AS_BEFORE, "").rstrip()
+        msg += f" Besides, an interrupted run could not be rolled back wholly: {differs}."
+        if "not_restored" in result:
+            result["not_restored"] = [*result["not_restored"], *recovery.not_restored]
+        return {**result, "msg": msg}
+    if recovery.changed:
+        result["msg"] += " Besides, what an interrupted run had left was rolled back (see findings)."
+    return result
 
 
 def _carry_out(task: Task, kernel: KernelProtocol, recovery: Recovery) -> Plain:

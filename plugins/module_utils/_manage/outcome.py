@@ -89,12 +89,16 @@ def _held(names: list[str]) -> Finding:
 ABOUT_SUCCESS = ("file", "patch", "proofs")
 """What a result has for what was reached: beside a failure it would only bury the message."""
 
+OF_SUCCESS = ("fix_lost", "live_after", "not_remembered", "order_changes")
+"""The reasons of notes about the host after a plan: it has not come to that."""
+
 
 def failed(result: Plain, failure: Failure) -> Plain:
     """The result of a failed run."""
     kept = {key: value for key, value in result.items() if key not in ABOUT_SUCCESS}
     return {
         **kept,
+        "findings": [finding for finding in result["findings"] if finding["reason"] not in OF_SUCCESS],
         "failed": True,
         # Without a trace the host is unchanged; otherwise the user must know.
         "changed": bool(failure.not_restored),

@@ -47,14 +47,15 @@ class Recovery:
     """What became of an interrupted run. `changed` says whether anything was rolled back.
 
     `catalog` has the patch files that were on the host before: the task may want a patch that the run had unloaded.
-    `has_lost` says whether a patch could not be loaded again. `unproven` is the run whose result this one is to prove,
-    and takes back if that fails.
+    `not_restored` says in what the host is not as it was before that run, `has_lost` whether a patch could not be
+    loaded again. `unproven` is the run whose result this one is to prove, and takes back if that fails.
     """
 
     notes: tuple[Finding, ...] = ()
     changed: bool = False
     catalog: Catalog | None = None
     has_lost: bool = False
+    not_restored: tuple[str, ...] = ()
     unproven: LeftBehind | None = None
 
 
@@ -201,4 +202,4 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     )
     notes = [interrupted, *notes, *([COPIES_STAY] if has_lost else [])]
     unproven = left if left.is_wanted else None
-    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, has_lost, unproven)
+    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, has_lost, not_restored, unproven)

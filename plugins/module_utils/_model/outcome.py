@@ -25,6 +25,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 UNTOLD = "what it shows cannot be read"
 """In place of what a host differs in, where it cannot be told."""
 
+AS_BEFORE = "The host is as it was before."
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -53,7 +55,7 @@ class Failure:
         elif self.not_restored:
             parts.append("The host is not as it was before: {}.".format("; ".join(self.not_restored)))
         else:
-            parts.append("The host is as it was before.")
+            parts.append(AS_BEFORE)
         return " ".join(parts)
 
 

@@ -119,7 +119,11 @@ def _lost(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> list
 def names_of_suspects(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> str:
     """The loads of the plan that may have disabled others, where the kernel does not show their replace flag."""
     names = _lost(plan, goal, before, found)
-    return names_of(_shown_loads(plan, found)) if names else ""
+    is_by_other = any(
+        patch.enabled and patch.replace and patch.name not in plan.names and before.patch(patch.name) is None
+        for patch in found.patches
+    )
+    return names_of(_shown_loads(plan, found)) if names and not is_by_other else ""
 
 
 def other_flags(plan: Plan, found: Snapshot) -> t.Iterator[Finding]:

@@ -275,6 +275,33 @@ def test_a_patch_that_has_found_a_user_is_not_kept_from_being_replaced(tmp_path:
     assert (result["reason"], host.stack, result["reboot_required"]) == ("module_in_use", ["old"], False)
 
 
+def test_a_failed_task_does_not_say_that_all_is_as_before_a_recovery_that_has_failed(tmp_path: pathlib.Path) -> None:
+    host = Host(tmp_path)
+    host.run("old", file=patched("old"))
+    host.kernel.last = "unload old"
+    with pytest.raises(Cut):
+        host.run("new", file=patched("new", F, G), supersedes=("old",))
+    for name in ("old", "other"):
+        host.kernel.before_call[f"load {name}"] = lambda: host.kernel.fail.update(load=(errno.ENOMEM, ""))
+    result = host.run("other", file=patched("other", H))
+    assert (result["attempted"], host.stack) == ("load other", ["new"])
+    assert result["not_restored"][:2] == [
+        "new is enabled and should be not loaded",
+        "old is not loaded and should be enabled",
+    ]
+    assert "The host is as it was before." not in result["msg"]
+    assert "Besides, an interrupted run could not be rolled back wholly: new is enabled" in result["msg"]
+
+
+def test_a_failed_task_does_not_tell_what_would_be_live_after_it(tmp_path: pathlib.Path) -> None:
+    host = Host(tmp_path)
+    host.run("other", file=patched("other", G))
+    failing = Verification(probe=Probe(argv=("false",)))
+    result = host.run("new", file=patched("new"), supersedes=("other",), verification=failing)
+    assert (host.stack, result["not_restored"]) == (["other"], [])
+    assert "fix_lost" not in [finding["reason"] for finding in result["findings"]]
+
+
 def test_what_was_to_go_does_not_come_back_above_newer_code(tmp_path: pathlib.Path) -> None:
     """Of new there is no copy, so that it cannot be loaded again above old, a part of which it covers."""
     old, new = patched("old", F, G), patched("new", F)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import pathlib
 import typing as t
@@ -351,6 +352,47 @@ def test_a_transition_that_ends_before_it_is_turned_back(
     assert "failed" not in result
     assert (host.stack, reasons(result)[0]) == (["a", "b", "c", "new"], "replanned")
     assert result["actions"] == ["unload new", "load new", "wait for the transition of new"]
+
+
+def replace_all(host: ModelHost, file: PatchFile) -> None:
+    """Somebody else loads this file, which has the replace flag."""
+    down = [dataclasses.replace(patch, enabled=False, functions=(), replace=None) for patch in host.kernel.patches]
+    host.kernel.patches = [*down, loaded(file, load_index=9, instance=9)]
+
+
+def test_a_patch_that_somebody_replaces_in_the_same_moment_is_not_called_unloaded(tmp_path: pathlib.Path) -> None:
+    """The kernel answers ENOENT: it has dropped the patch, whose module is still there."""
+    old, theirs = patched("old", "f"), patched("theirs", "f", replace=True)
+    host = ModelHost(tmp_path, loaded(old), kept=[old])
+
+    host.kernel.before_call["disable old"] = lambda: replace_all(host, theirs)
+    result = host.run("new", file=patched("new", "f"), supersedes=("old",))
+    assert (result["errno"], result["reason"]) == ("ENOENT", "changed_meanwhile")
+    assert result["cause"].startswith("old was disabled by somebody else, or replaced, in the same moment.")
+    assert host.stack == ["theirs"]
+
+
+def test_a_patch_is_not_suspected_of_the_flag_that_the_kernel_shows_of_another_one(tmp_path: pathlib.Path) -> None:
+    old, theirs = patched("old", "f"), patched("theirs", "f", replace=True)
+    host = ModelHost(tmp_path, loaded(old), kept=[old])
+    host.kernel.shows_replace = True
+    look = host.kernel.snapshot
+
+    def replaced() -> Snapshot:
+        if [patch.name for patch in host.kernel.patches] == ["old", "new"]:
+            host.kernel.patches = [
+                *(
+                    dataclasses.replace(patch, enabled=False, functions=(), replace=None)
+                    for patch in host.kernel.patches
+                ),
+                loaded(theirs, load_index=9, instance=9),
+            ]
+        return look()
+
+    host.kernel.snapshot = replaced
+    result = host.run("new", file=patched("new", "g"))
+    assert result["reason"] == "not_as_planned"
+    assert result["remedy"].startswith("Look for another tool")
 
 
 def test_what_was_done_and_taken_back_before_the_task_was_planned_anew_is_told(tmp_path: pathlib.Path) -> None:
