@@ -37,6 +37,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import bring_again, way_back
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_as_before
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
@@ -191,32 +192,32 @@ class Executor:
     def _carry_out_rollback(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> list[str]:
         """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
         start, whole = observe(self._kernel), plan
-        trouble: list[str] = []
-        stuck: list[str] = []
+        failures: list[tuple[Step, str]] = []
         while True:
+            stuck = [step.patch for step, _why in failures]
             way = way_back(before, observe(self._kernel), plan, stored, stuck)
             # What has been taken out once, and is not back yet, is missing as well.
             plan = replace(plan, replaced=tuple(dict.fromkeys((*plan.replaced, *way.moved))))
-            failed = self._carry_out_way(way.steps, done, trouble)
+            failed = self._carry_out_way(way.steps, done, failures)
             if failed is None or failed in stuck:
                 break
-            stuck.append(failed)
             plan = plan.without([failed])
-        steps, again = bring_again(before, start, observe(self._kernel), whole, stored)
-        if steps:
-            self._carry_out_way(steps, done, trouble)
-            return [*trouble, *again.why_staying]
-        return [*trouble, *way.why_staying]
+        refused = [step.patch for step, _why in failures if step.action in (Action.LOAD, Action.ENABLE)]
+        steps, again = bring_again(before, start, observe(self._kernel), whole, stored, refused)
+        self._carry_out_way(steps, done, failures)
+        now, reasons = observe(self._kernel), (again if again.staying else way).why_staying
+        is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]
+        return [*(why for step, why in failures if step.patch not in refused or step.patch not in is_back), *reasons]
 
-    def _carry_out_way(self, steps: t.Iterable[Step], done: list[Step], trouble: list[str]) -> str | None:
-        """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and adds why."""
+    def _carry_out_way(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
+        """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and notes why."""
         for step in steps:
             try:
                 self._carry_out_all([step], done)
             except HandsOff:
                 raise
             except StepFailed as failed:
-                trouble.append(_failed_as_well(failed))
+                failures.append((step, _failed_as_well(failed)))
                 self._turn_back(step, done)
                 return step.patch
         return None

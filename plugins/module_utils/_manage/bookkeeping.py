@@ -23,7 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import displaced_after
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_different_build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_new
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -79,11 +79,9 @@ def _is_enabled(snapshot: Snapshot, name: str) -> bool:
 
 def _stays(name: str, before: Snapshot, plan: Plan, after: Snapshot) -> bool:
     """Whether a patch is enabled that was not there before the run, or in a different build, or has not moved."""
-    was, patch = before.patch(name), after.patch(name)
-    if patch is None or not patch.enabled:
-        return False
+    patch = after.patch(name)
     is_unmoved = all(file.name != name for file in plan.loads)
-    return was is None or is_unmoved or is_different_build(patch, was, plan)
+    return bool(patch and patch.enabled and (is_unmoved or is_new(patch, before, plan)))
 
 
 def note_proof(

@@ -24,7 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
     covers_to_move,
     is_as_before,
-    is_different_build,
+    is_new,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_stop_machine import stop_machine_steps
 
@@ -118,33 +118,36 @@ def _lost(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[Funct
 
 
 def bring_again(
-    before: Snapshot, start: Snapshot, now: Snapshot, plan: Plan, stored: Stored
+    before: Snapshot, start: Snapshot, now: Snapshot, plan: Plan, stored: Stored, refused: t.Container[str] = ()
 ) -> tuple[list[Step], WayBack]:
     """The steps that bring again what rolling back has taken out, where that has left functions without a patch.
 
-    `start` is the host when rolling back began. The kernel may have refused what was to come in its place.
+    `start` is the host when rolling back began. The kernel may have refused what was to come in its place. Where
+    nothing was, that is tried once more: `refused` names such patches.
     """
-    lost = fixed(before).intersection(fixed(start)).difference(fixed(now))
+    lost = fixed(before).difference(fixed(now))
+    taken = [patch for patch in start.patches if patch.enabled and patch.shares(lost)]
+    lost_before = lost.difference(fixed(start))
+    missing = [patch for patch in before.patches if patch.enabled and patch.shares(lost_before)]
     steps: list[Step] = []
-    names = []
-    for patch in start.patches:
-        file = _file_of(patch, before, plan, stored)
-        is_up = any(other.name == patch.name and other.enabled for other in now.patches)
-        if file and patch.enabled and patch.shares(lost) and not is_up:
-            abi, is_there = abi_of(now), now.patch(patch.name) is not None
+    names: list[str] = []
+    for patch in [*taken, *(patch for patch in missing if patch.name in refused)]:
+        file, there = _file_of(patch, before, plan, stored), now.patch(patch.name)
+        if file and patch.name not in names and not (there and there.enabled):
+            abi = abi_of(now)
             names.append(patch.name)
-            steps += abi.enable_again(patch.name, file) if is_there else abi.load(patch.name, file)
-            steps += [] if is_there or abi.loading_enables else abi.enable(patch.name)
+            steps += abi.enable_again(patch.name, file) if there else abi.load(patch.name, file)
+            steps += [] if there or abi.loading_enables else abi.enable(patch.name)
     if steps and abi_of(now).stacking is not False:
         # With CONFIG_LIVEPATCH_STACK what could not be enabled is in the way.
         down = [patch.name for patch in now.patches if not patch.enabled and patch.name in plan.names]
         steps = [*(Step(Action.UNLOAD, name) for name in down if name not in names), *steps]
-    return steps, WayBack(staying=tuple(names), needed=tuple(lost))
+    staying = [patch.name for patch in taken if patch.name in names and is_new(patch, before, plan)]
+    return steps, WayBack(staying=tuple(staying), needed=tuple(lost.intersection(fixed(start))))
 
 
 def _file_of(patch: LoadedPatch, before: Snapshot, plan: Plan, stored: Stored) -> PatchFile | None:
     """The file that a patch was loaded from, before the plan or by it."""
-    was = before.patch(patch.name)
-    if was is not None and not is_different_build(patch, was, plan):
+    if not is_new(patch, before, plan):
         return stored.get(patch.name)
     return next((file for file in plan.loads if file.name == patch.name), None)

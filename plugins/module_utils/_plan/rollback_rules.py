@@ -28,6 +28,12 @@ def is_different_build(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> boo
     )
 
 
+def is_new(patch: LoadedPatch, before: Snapshot, plan: Plan) -> bool:
+    """Whether the plan has brought this patch, or this build of it."""
+    was = before.patch(patch.name)
+    return was is None or is_different_build(patch, was, plan)
+
+
 def is_gone(before: LoadedPatch, now: Snapshot, plan: Plan) -> bool:
     """Whether the patch is not loaded any more, or a different build is loaded under its name."""
     patch = now.patch(before.name)

@@ -174,8 +174,19 @@ def test_what_was_moved_comes_back_also_if_that_fails_once(tmp_path: pathlib.Pat
     host, new = stacked(tmp_path, PER_TASK, top=(F, H))
     host.kernel.before_call["load top"] = lambda: host.kernel.fail.update(load=(errno.ENOMEM, ""))
     result = host.run("new", file=new, supersedes=("low",), on_covered=OnCovered.ALLOW, verification=FAILING)
-    assert host.stack == ["low", "top"]
-    assert result["not_restored"][0].startswith("to load top failed as well (")
+    assert (host.stack, result["not_restored"]) == (["low", "top"], [])
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_the_kernel_does_not_take_is_tried_once_more_where_nothing_is_in_its_place(
+    tmp_path: pathlib.Path, abi: str
+) -> None:
+    """New has nothing of old, which was to go all the same."""
+    file = files(abi, {"new": (G,)})
+    host = ModelHost(tmp_path, loaded(file["old"]), abi=abi, kept=[file["old"]])
+    host.kernel.before_call["load old"] = lambda: host.kernel.fail.update(load=(errno.ENOMEM, ""))
+    result = host.run("new", file=file["new"], supersedes=("old",), verification=FAILING)
+    assert (host.stack, result["not_restored"]) == (["old"], [])
 
 
 def test_a_patch_is_not_loaded_beside_one_whose_state_it_does_not_know(tmp_path: pathlib.Path) -> None:
