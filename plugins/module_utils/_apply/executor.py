@@ -202,12 +202,12 @@ class Executor:
             if failed is None or failed in stuck:
                 break
             plan = plan.without([failed])
-        refused = [step.patch for step, _why in failures if step.action in (Action.LOAD, Action.ENABLE)]
+        refused = [step.patch for step, _why in failures]
         steps, again = bring_again(before, start, observe(self._kernel), whole, stored, refused)
         self._carry_out_way(steps, done, failures)
         now, reasons = observe(self._kernel), (again if again.staying else way).why_staying
         is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]
-        return [*(why for step, why in failures if step.patch not in refused or step.patch not in is_back), *reasons]
+        return [*(why for step, why in failures if step.patch not in is_back), *reasons]
 
     def _carry_out_way(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
         """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and notes why."""

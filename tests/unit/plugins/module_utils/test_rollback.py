@@ -177,16 +177,24 @@ def test_what_was_moved_comes_back_also_if_that_fails_once(tmp_path: pathlib.Pat
     assert (host.stack, result["not_restored"]) == (["low", "top"], [])
 
 
-@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
-def test_what_the_kernel_does_not_take_is_tried_once_more_where_nothing_is_in_its_place(
-    tmp_path: pathlib.Path, abi: str
+@pytest.mark.parametrize(("abi", "refused"), [(PER_TASK, "load"), (STOP_MACHINE, "load"), (PER_TASK, "unload")])
+def test_what_the_kernel_refuses_is_tried_once_more_where_nothing_is_in_its_place(
+    tmp_path: pathlib.Path, abi: str, refused: str
 ) -> None:
     """New has nothing of old, which was to go all the same."""
     file = files(abi, {"new": (G,)})
     host = ModelHost(tmp_path, loaded(file["old"]), abi=abi, kept=[file["old"]])
-    host.kernel.before_call["load old"] = lambda: host.kernel.fail.update(load=(errno.ENOMEM, ""))
+    call, left = host.kernel._call, [f"{refused} old"] * (2 if refused == "unload" else 1)
+
+    def refusing(operation: str, name: str) -> None:
+        call(operation, name)
+        if f"{operation} {name}" in left:
+            left.remove(f"{operation} {name}")
+            raise OSError(errno.EIO, "")
+
+    host.kernel._call = refusing
     result = host.run("new", file=file["new"], supersedes=("old",), verification=FAILING)
-    assert (host.stack, result["not_restored"]) == (["old"], [])
+    assert (host.stack, result["not_restored"], left) == (["old"], [], [])
 
 
 def test_a_patch_is_not_loaded_beside_one_whose_state_it_does_not_know(tmp_path: pathlib.Path) -> None:
