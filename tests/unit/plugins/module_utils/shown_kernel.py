@@ -84,7 +84,7 @@ class ShownKernel(ModelKernel):
         self._write("/proc/sys/kernel/tainted", "0")
         self._write(f"/boot/config-{RELEASE}", CONFIG + (WITHOUT_FTRACE if self.abi == STOP_MACHINE else ""))
         modules = sorted(self.patches, key=lambda patch: -patch.load_index)
-        lines = [f"{patch.name} 12288 1 - Live 0x0000000000000000 (OEK)\n" for patch in modules]
+        lines = [f"{patch.name} 12288 {self.references(patch)} - Live 0x0000000000000000 (OEK)\n" for patch in modules]
         lines += [f"{target} 1163264 1 - Live 0x0000000000000000\n" for target in sorted(self.targets)]
         self._write("/proc/modules", "".join(lines))
         if self.abi == STOP_MACHINE:
@@ -96,6 +96,10 @@ class ShownKernel(ModelKernel):
             if self.lists(patch):
                 self._show_in_sysfs(patch)
         self._show_modules(root / "sys/module")
+
+    def references(self, patch: LoadedPatch) -> int:
+        """How many references there are to the module of a patch."""
+        return 1
 
     def _show_in_sysfs(self, patch: LoadedPatch) -> None:
         sysfs = f"/sys/kernel/livepatch/{patch.name}"

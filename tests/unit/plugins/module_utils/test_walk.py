@@ -82,7 +82,9 @@ TOLD: Plain = {"findings": [{"reason": "x", "cause": "p1 went.", "remedy": ""}]}
 Case = t.Tuple[Lie, t.Tuple[Act, ...]]
 LIES_ABOUT_CHANGES: dict[str, Case] = {
     "fix_lost": (disable("p1"), (FIRST, SECOND)),
-    "reverted_lost": (disable("p1"), (FIRST, BOTH, BOTH_REVERTED)),
+    "reverted_lost": (disable("p1"), (FIRST, BOTH, Run("p3", State.ENABLED, "1"), BOTH_REVERTED)),
+    "reverted_forgot": (disable("p1"), (FIRST, BOTH, BOTH_REVERTED)),
+    "failed_lost": (both(disable("p1"), say(**FAILED, not_restored=["p1", "p2"])), (FIRST, SECOND)),
     "foreign_touched": (both(disable("p1"), say(**TOLD)), (Other("load", "p1"), SECOND)),
     "result_state": (disable("p1"), (FIRST,)),
     "result_effect": (lambda _kernel, result: result["patch"].update(effective="none"), (FIRST,)),

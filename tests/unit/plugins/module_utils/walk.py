@@ -30,8 +30,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     OnCovered,
     OnStall,
     Patience,
+    Probe,
     State,
     Task,
+    Verification,
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch
@@ -98,6 +100,8 @@ class Walk:
         self.files: dict[tuple[str, str], PatchFile] = {}
         # What was fixed by the patches that a task took out for a patch: reverting it brings them back, or says no.
         self.fixed_before: dict[str, set[Function]] = {}
+        # What a revert of a patch brings back if it comes next.
+        self.due: tuple[str, set[Function]] = ("", set())
         self.meddled_since: set[str] = set()
         for name, patch in zip(NAMES, plot.patches):
             for build in BUILDS:
@@ -131,8 +135,9 @@ class Walk:
 
     def note_meddling(self, act: Other) -> None:
         """What is remembered of patches before somebody else acts is worth nothing afterwards."""
-        if act.what not in ("hold", "busy"):
+        if act.what not in ("hold", "busy", "use", "end_use"):
             self.fixed_before.clear()
+            self.due = ("", set())
 
     def do_other(self, act: Other) -> None:
         kernel = self.kernel
@@ -144,6 +149,8 @@ class Walk:
             "hold": lambda: kernel.stall.add(act.name),
             "busy": lambda: kernel.busy.update({act.name: 2}),
             "end_stall": kernel.end_stall,
+            "use": lambda: kernel.use(act.name),
+            "end_use": lambda: kernel.use(act.name, False),
             "load_target": lambda: kernel.targets.add(TARGET),
             "unload_target": lambda: kernel.unload(TARGET) if TARGET in kernel.targets else None,
         }
@@ -165,27 +172,31 @@ class Walk:
         )
         path = f"{self.kernel.root}/{run.name}-{run.build}.ko" if file else None
         patience = Patience(3, 2, 0.1, OnStall(run.on_stall))
-        return manage(Task(wanted, path, patience=patience, check_mode=check_mode, ignore=run.ignore), self.kernel)
+        proof = Verification(probe=Probe(argv=("false",), retries=0) if run.disproved else None)
+        task = Task(wanted, path, verification=proof, patience=patience, check_mode=check_mode, ignore=run.ignore)
+        return manage(task, self.kernel)
 
     def run(self, run: Run) -> None:
         kernel, before, foreign = self.kernel, self.moment(), set(self.kernel.foreign)
         shown = tuple(kernel.patches)
         predicted = self.task(run, check_mode=True)
         demand(tuple(kernel.patches) == shown, "check_mode", "check mode has changed the kernel")
-        kernel.events, kernel.meddled, kernel.calls = 0, False, []
+        kernel.events, kernel.meddled, kernel.calls, kernel.refused = 0, False, [], set()
         if run.meddle:
             number, act = run.meddle
             kernel.meddle = {number: lambda: self.do_other(act)}
         if run.fail:
             kernel.fail_later(*run.fail)
+        kernel.fail_too = run.fail_too
         result = self.task(run)
-        kernel.fail_at, kernel.meddle = None, {}
+        kernel.fail_at, kernel.fail_too, kernel.meddle = None, None, {}
         self.tell(f"      {'FAILED ' if result.get('failed') else ''}{result.get('msg', result.get('actions'))}")
         self.tell(f"      findings {[finding['reason'] for finding in result['findings']]} calls {kernel.calls}")
         step = Step(self, run, shown, before, self.moment(), predicted, result, foreign)
         step.check_always()
         if kernel.meddled and run.meddle:
             self.note_meddling(run.meddle[1])
+            self.due = ("", set())
             return
         step.check_undisturbed()
         self.remember(run, step)
@@ -193,6 +204,7 @@ class Walk:
             self.check_second(run, step)
 
     def remember(self, run: Run, step: Step) -> None:
+        self.due = (run.name, step.displaced() if run.state == State.ENABLED else set())
         if step.failed:
             return
         was, is_now = step.before.patches.get(run.name), step.after.patches.get(run.name)
@@ -280,6 +292,20 @@ class Step:
             else [self.result.get("msg", ""), *findings]
         )
 
+    def displaced(self) -> set[Function]:
+        """The functions whose fixes the run has taken out for its patch, and has copies of, also if it has failed."""
+        was, is_now = (moment.patches.get(self.run.name) for moment in (self.before, self.after))
+        is_new = is_now and (was is None or was.identity.srcversion != is_now.identity.srcversion)
+        if not (is_now and is_now.enabled and is_new):
+            return set()
+        ours = {name for name, patch in self.before.patches.items() if patch.instance not in self.foreign}
+        loaded = {name for name, patch in self.after.patches.items() if patch.enabled}.difference([self.run.name])
+        return {
+            function
+            for function, stack in self.before.stacks.items()
+            if ours.issuperset(stack) and not loaded.intersection(stack)
+        }
+
     def names_of_others(self) -> set[str]:
         """The patches that somebody else has changed in the middle, or may have."""
         act = self.run.meddle[1] if self.walk.kernel.meddled and self.run.meddle else None
@@ -348,6 +374,9 @@ class Step:
         return name in self.words
 
     def _check_reverted(self, function: Function) -> None:
+        name, due = self.walk.due
+        is_due = self.run.state == State.REVERTED and self.run.name == name and function in due
+        demand(not is_due, "reverted_forgot", function, self.words)
         if self.run.state == State.REVERTED and function in self.walk.fixed_before.get(self.run.name, ()):
             told = [finding["cause"] for finding in self.result["findings"] if finding["reason"] == "fix_lost"]
             demand(str(function) in " ".join(told), "reverted_lost", function, self.words)
@@ -375,7 +404,9 @@ class Step:
         if self.refused:
             demand(tuple(kernel.patches) == self.shown, "refused_changed", self.result["msg"])
             demand(not kernel.calls, "refused_changed", kernel.calls)
-        if not self.run.fail:
+        if self.failed and not self.refused:
+            self.check_kept()
+        if not (self.run.fail or self.run.fail_too):
             demand(bool(self.predicted.get("failed")) == self.refused or self.failed, "predicted_failed")
         if self.failed:
             return
@@ -392,6 +423,19 @@ class Step:
             is_foreseen = self.predicted.get("failed") or self.predicted["changed"] == self.result["changed"]
             demand(is_foreseen or any(call.startswith("force ") for call in kernel.calls), "predicted")
             self.check_reached()
+
+    def check_kept(self) -> None:
+        """A failed run leaves no function without a patch that had one, whatever it tells.
+
+        That is asked where the kernel has refused one call alone, nothing stalls, and all files are at hand.
+        """
+        kernel = self.walk.kernel
+        is_quiet = not (kernel.stall or kernel.busy or any(patch.in_transition or patch.pinned for patch in self.shown))
+        is_ours = all(patch.instance not in self.foreign for patch in self.before.patches.values())
+        if not (is_quiet and is_ours and len(kernel.refused) <= 1):
+            return
+        for function in self.before.stacks:
+            demand(function in self.after.stacks or not self._is_there(function), "failed_lost", function, self.words)
 
     def check_actions(self) -> None:
         """What is told as done is what the kernel was called for."""

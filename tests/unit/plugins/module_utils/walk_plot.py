@@ -33,7 +33,10 @@ class Other:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A task. `meddle` is what somebody else does in the middle, and before which event; `fail` a call that fails."""
+    """A task. `meddle` is what somebody else does in the middle, and before which event; `fail` a call that fails.
+
+    `fail_too` is another one, and with `disproved` the proof of the result fails.
+    """
 
     name: str
     state: str
@@ -47,6 +50,8 @@ class Run:
     ignore: tuple[str, ...] = ()
     meddle: tuple[int, Other] | None = None
     fail: tuple[str, int] | None = None
+    fail_too: tuple[str, int] | None = None
+    disproved: bool = False
 
     def __repr__(self) -> str:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -90,7 +95,13 @@ def draw(seed: int, length: int = LENGTH) -> Plot:
     choice = random.Random(seed)
     kind = choice.choice(sorted(KINDS))
     patches = tuple(_draw_patch(choice, KINDS[kind]["abi"]) for _name in NAMES)
-    return Plot(kind, patches, tuple(_draw_act(choice) for _number in range(length)))
+    acts: list[Act] = []
+    while len(acts) < length:
+        act = _draw_act(choice)
+        acts.append(act)
+        if isinstance(act, Run) and act.supersedes and choice.random() < 0.3:
+            acts.append(Run(act.name, State.REVERTED, on_covered=OnCovered.ALLOW))
+    return Plot(kind, patches, tuple(acts[:length]))
 
 
 def _draw_patch(choice: random.Random, abi: str) -> Patch:
@@ -110,7 +121,7 @@ def _draw_act(choice: random.Random) -> Act:
 
 def _draw_other(choice: random.Random) -> Other:
     kinds = ["load", "load", "enable", "disable", "unload", "hold", "hold", "busy", "end_stall", "load_target"]
-    what = choice.choice([*kinds, "unload_target"])
+    what = choice.choice([*kinds, "unload_target", "use", "end_use"])
     return Other(what, choice.choice(NAMES), choice.choice(BUILDS))
 
 
@@ -120,6 +131,7 @@ def _draw_run(choice: random.Random) -> Run:
     if state == State.ENABLED and choice.random() < 0.5:
         supersedes = choice.sample([*NAMES, "contained"], choice.choice([1, 1, 2, 4]))
     trouble = choice.random()
+    fails = [(choice.choice(["load", "unload", "enable", "disable"]), choice.randrange(3)) for _number in range(2)]
     return Run(
         name=choice.choice(NAMES),
         state=state,
@@ -132,7 +144,9 @@ def _draw_run(choice: random.Random) -> Run:
         load_targets=choice.random() < 0.3,
         ignore=("module_missing",) if choice.random() < 0.1 else (),
         meddle=(choice.randrange(12), _draw_other(choice)) if trouble < 0.15 else None,
-        fail=(choice.choice(["load", "unload", "enable", "disable"]), choice.randrange(2)) if trouble > 0.85 else None,
+        fail=fails[0] if 0.8 < trouble < 0.95 else None,
+        fail_too=fails[1] if 0.85 < trouble < 0.9 or trouble > 0.97 else None,
+        disproved=trouble > 0.9,
     )
 
 

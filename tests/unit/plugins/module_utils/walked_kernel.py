@@ -10,6 +10,7 @@ from the rules of the kernel alone.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import pathlib
@@ -54,7 +55,8 @@ class WalkedKernel(ShownKernel):
     """One of the kernels in `KINDS`. `meddle` are acts of others, by the number of the event that they come before.
 
     An event is a call of the kernel, a look at it, or a pause. `shows` names the files of sysfs that not all kernels
-    have. `foreign` has the instances of modules that others have loaded.
+    have. `foreign` has the instances of modules that others have loaded, `used` the names of those that somebody uses.
+    `refused` are the calls that it has refused, `fail_too` is one that it refuses beside that of `fail_at`.
     """
 
     def __init__(
@@ -66,6 +68,9 @@ class WalkedKernel(ShownKernel):
         self.shows_patched = "patched" in shows
         self.forces_all = forces_all
         self.foreign: set[int] = set()
+        self.used: set[str] = set()
+        self.refused: set[str] = set()
+        self.fail_too: tuple[str, int] | None = None
         self.meddle: dict[int, t.Callable[[], None]] = {}
         self.meddled = False
         self.events = 0
@@ -95,9 +100,13 @@ class WalkedKernel(ShownKernel):
             self.by_other(act)
 
     def _call(self, operation: str, name: str) -> None:
-        if not self._is_other:
-            self._event()
-            super()._call(operation, name)
+        if self._is_other:
+            return
+        self._event()
+        count = len([call for call in self.calls if call.startswith(operation + " ")])
+        super()._call(operation, name)
+        if self.fail_too == (operation, count):
+            raise OSError(errno.EIO, "trouble")
 
     def snapshot(self) -> Snapshot:
         self._event()
@@ -122,7 +131,37 @@ class WalkedKernel(ShownKernel):
         if self.abi == STOP_MACHINE and missing and all(patch.name != file.name for patch in self.patches):
             self._call("load", file.name)
             self._refuse(errno.ENOPKG, f"livepatch: module '{missing.pop()}' not loaded")
-        super().load(path, sha256, parameters)
+        with self._noting(f"load {file.name}"):
+            super().load(path, sha256, parameters)
+
+    def unload(self, name: str) -> None:
+        with self._noting(f"unload {name}"):
+            if name in self.used:
+                self._call("unload", name)
+                raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+            super().unload(name)
+
+    def write_enabled(self, name: str, value: bool) -> None:
+        with self._noting(f"{'enable' if value else 'disable'} {name}"):
+            super().write_enabled(name, value)
+
+    @contextlib.contextmanager
+    def _noting(self, call: str) -> t.Iterator[None]:
+        """Note the call if the kernel refuses it."""
+        try:
+            yield
+        except OSError:
+            if not self._is_other:
+                self.refused.add(call)
+            raise
+
+    def use(self, name: str, is_used: bool = True) -> None:
+        """Somebody uses the module of a patch, or does not any more."""
+        there = [patch.name for patch in self.patches]
+        self.used = self.used.intersection(there).union([name] if is_used and name in there else []) - (
+            set() if is_used else {name}
+        )
+        self.shown = None
 
     def end_stall(self) -> None:
         """The tasks that hold transitions move on."""
@@ -188,7 +227,10 @@ class WalkedKernel(ShownKernel):
         elif self.stacking_enforced:
             config.write_text(CONFIG + WITHOUT_FTRACE + "CONFIG_LIVEPATCH_STACK=y\n")
         for patch in self.patches:
-            self._write(f"/sys/module/{patch.name}/refcnt", str(int(patch.enabled or patch.pinned)))
+            self._write(f"/sys/module/{patch.name}/refcnt", str(self.references(patch)))
+
+    def references(self, patch: LoadedPatch) -> int:
+        return int(patch.enabled or patch.in_transition or patch.pinned) + (patch.name in self.used)
 
     def _show_in_sysfs(self, patch: LoadedPatch) -> None:
         replaces = self._is_replacing(patch)
