@@ -202,8 +202,8 @@ class Executor:
             if failed is None or failed in stuck:
                 break
             plan = plan.without([failed])
-        refused = [step.patch for step, _why in failures]
-        steps, again = bring_again(before, start, observe(self._kernel), whole, stored, refused)
+        tried = [step.patch for step in (*(step for step, _why in failures), *done)]
+        steps, again = bring_again(before, start, observe(self._kernel), whole, stored, tried)
         self._carry_out_way(steps, done, failures)
         now, reasons = observe(self._kernel), (again if again.staying else way).why_staying
         is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]

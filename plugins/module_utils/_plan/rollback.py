@@ -118,12 +118,12 @@ def _lost(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[Funct
 
 
 def bring_again(
-    before: Snapshot, start: Snapshot, now: Snapshot, plan: Plan, stored: Stored, refused: t.Container[str] = ()
+    before: Snapshot, start: Snapshot, now: Snapshot, plan: Plan, stored: Stored, tried: t.Container[str] = ()
 ) -> tuple[list[Step], WayBack]:
     """The steps that bring again what rolling back has taken out, where that has left functions without a patch.
 
     `start` is the host when rolling back began. The kernel may have refused what was to come in its place. Where
-    nothing was, that is tried once more: `refused` names such patches.
+    nothing was, that is tried once more: `tried` are the patches of the steps, one of which may have disabled others.
     """
     lost = fixed(before).difference(fixed(now))
     taken = [patch for patch in start.patches if patch.enabled and patch.shares(lost)]
@@ -131,7 +131,7 @@ def bring_again(
     missing = [patch for patch in before.patches if patch.enabled and patch.shares(lost_before)]
     steps: list[Step] = []
     names: list[str] = []
-    for patch in [*taken, *(patch for patch in missing if patch.name in refused)]:
+    for patch in [*taken, *(patch for patch in missing if patch.name in tried)]:
         file, there = _file_of(patch, before, plan, stored), now.patch(patch.name)
         if file and patch.name not in names and not (there and there.enabled):
             abi = abi_of(now)

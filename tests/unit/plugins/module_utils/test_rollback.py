@@ -197,6 +197,18 @@ def test_what_the_kernel_refuses_is_tried_once_more_where_nothing_is_in_its_plac
     assert (host.stack, result["not_restored"], left) == (["old"], [], [])
 
 
+def test_what_a_load_on_the_way_back_has_disabled_comes_back(tmp_path: pathlib.Path) -> None:
+    """Down, which was loaded and disabled, and new have the replace flag, which nothing shows."""
+    old, down, new = (
+        patch_file(name, functions=(function,)) for name, function in (("old", F), ("down", G), ("new", H))
+    )
+    host = ModelHost(tmp_path, loaded(down, False, load_index=1), loaded(old, load_index=2), kept=[down, old])
+    host.kernel.replaces, host.kernel.shows_replace = {down.sha256: True, new.sha256: True}, False
+    result = host.run("new", file=new, supersedes=("down",))
+    assert "load down" in result["rolled_back"]
+    assert (host.stack, result["not_restored"]) == (["old"], [])
+
+
 def test_a_patch_is_not_loaded_beside_one_whose_state_it_does_not_know(tmp_path: pathlib.Path) -> None:
     """kernel/livepatch/state.c: it is loaded when that has gone, as it was the other way round."""
     old = patch_file("old", functions=(F,), states=(SystemState(1, 1),))
