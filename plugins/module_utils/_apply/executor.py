@@ -204,10 +204,11 @@ class Executor:
             plan = plan.without([failed])
         tried = [step.patch for step in (*(step for step, _why in failures), *done)]
         steps, again = bring_again(before, start, observe(self._kernel), whole, stored, tried)
-        self._carry_out_way(steps, done, failures)
-        now, reasons = observe(self._kernel), (again if again.staying else way).why_staying
+        is_again = self._carry_out_way(steps, done, failures) is None
+        now, reasons = observe(self._kernel), [*way.why_staying, *(again.why_staying if is_again else ())]
         is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]
-        return [*(why for step, why in failures if step.patch not in is_back), *reasons]
+        failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
+        return [*failed_as_well, *reasons]
 
     def _carry_out_way(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
         """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and notes why."""

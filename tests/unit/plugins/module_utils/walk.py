@@ -103,6 +103,8 @@ class Walk:
         # What a revert of a patch brings back if it comes next.
         self.due: tuple[str, set[Function]] = ("", set())
         self.meddled_since: set[str] = set()
+        # The patches whose files tell another replace flag, or none.
+        self.surprises = {name for name, patch in zip(NAMES, plot.patches) if patch.told is not patch.replace}
         for name, patch in zip(NAMES, plot.patches):
             for build in BUILDS:
                 self._add(name, build, patch)
@@ -432,7 +434,9 @@ class Step:
         kernel = self.walk.kernel
         is_quiet = not (kernel.stall or kernel.busy or any(patch.in_transition or patch.pinned for patch in self.shown))
         is_ours = all(patch.instance not in self.foreign for patch in self.before.patches.values())
-        if not (is_quiet and is_ours and len(kernel.refused) <= 1):
+        # A module in use that a patch has replaced against expectation cannot come back.
+        is_stuck = bool(kernel.used) and self.run.name in self.walk.surprises
+        if is_stuck or not (is_quiet and is_ours and len(kernel.refused) <= 1):
             return
         for function in self.before.stacks:
             demand(function in self.after.stacks or not self._is_there(function), "failed_lost", function, self.words)
