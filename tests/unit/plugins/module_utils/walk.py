@@ -26,6 +26,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     OnCovered,
     OnStall,
@@ -37,6 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     content_of,
     patch_file,
@@ -180,7 +182,7 @@ class Walk:
 
     def run(self, run: Run) -> None:
         kernel, before, foreign = self.kernel, self.moment(), set(self.kernel.foreign)
-        shown = tuple(kernel.patches)
+        shown, at_hand = tuple(kernel.patches), self.at_hand()
         predicted = self.task(run, check_mode=True)
         demand(tuple(kernel.patches) == shown, "check_mode", "check mode has changed the kernel")
         kernel.events, kernel.meddled, kernel.calls, kernel.refused = 0, False, [], set()
@@ -194,7 +196,7 @@ class Walk:
         kernel.fail_at, kernel.fail_too, kernel.meddle = None, None, {}
         self.tell(f"      {'FAILED ' if result.get('failed') else ''}{result.get('msg', result.get('actions'))}")
         self.tell(f"      findings {[finding['reason'] for finding in result['findings']]} calls {kernel.calls}")
-        step = Step(self, run, shown, before, self.moment(), predicted, result, foreign)
+        step = Step(self, run, shown, before, self.moment(), predicted, result, foreign, at_hand)
         step.check_always()
         if kernel.meddled and run.meddle:
             self.note_meddling(run.meddle[1])
@@ -204,6 +206,11 @@ class Walk:
         self.remember(run, step)
         if not (step.failed or step.stalled or any(patch.pinned for patch in kernel.patches)):
             self.check_second(run, step)
+
+    def at_hand(self) -> set[str]:
+        """The loaded patches of whose files the collection has copies."""
+        found = [(patch, known(copies.read(self.kernel.files(), patch.name))) for patch in self.kernel.patches]
+        return {patch.name for patch, copy in found if copy and copy.file and copy.instance == patch.instance}
 
     def remember(self, run: Run, step: Step) -> None:
         self.due = (run.name, step.displaced() if run.state == State.ENABLED else set())
@@ -260,7 +267,10 @@ class Walk:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """A task that has run, and what it has left. `shown` is what the kernel has shown before it."""
+    """A task that has run, and what it has left.
+
+    `shown` is what the kernel has shown before it, `at_hand` names the patches of whose files there were copies.
+    """
 
     walk: Walk
     run: Run
@@ -270,6 +280,7 @@ class Step:
     predicted: Plain
     result: Plain
     foreign: set[int]
+    at_hand: set[str]
 
     @property
     def failed(self) -> bool:
@@ -300,12 +311,11 @@ class Step:
         is_new = is_now and (was is None or was.identity.srcversion != is_now.identity.srcversion)
         if not (is_now and is_now.enabled and is_new):
             return set()
-        ours = {name for name, patch in self.before.patches.items() if patch.instance not in self.foreign}
         loaded = {name for name, patch in self.after.patches.items() if patch.enabled}.difference([self.run.name])
         return {
             function
             for function, stack in self.before.stacks.items()
-            if ours.issuperset(stack) and not loaded.intersection(stack)
+            if self.at_hand.issuperset(stack) and not loaded.intersection(stack)
         }
 
     def names_of_others(self) -> set[str]:
@@ -398,6 +408,8 @@ class Step:
             is_wanted = self.run.state == State.REVERTED or (name, State.ENABLED) == (self.run.name, self.run.state)
             may_enable = is_wanted and not was.enabled
             told = name in " ".join(self.result.get("not_restored", ()))
+            # A transition that would have replaced it, and was reversed, has not touched it.
+            same = same or self._is_as_shown(name)
             demand(same or may_enable or told or self.run.force_owner, "foreign_touched", was, is_now)
 
     def check_undisturbed(self) -> None:
@@ -433,7 +445,7 @@ class Step:
         """
         kernel = self.walk.kernel
         is_quiet = not (kernel.stall or kernel.busy or any(patch.in_transition or patch.pinned for patch in self.shown))
-        is_ours = all(patch.instance not in self.foreign for patch in self.before.patches.values())
+        is_ours = self.at_hand.issuperset(self.before.patches)
         # A module in use that a patch has replaced against expectation cannot come back.
         is_stuck = bool(kernel.used) and self.run.name in self.walk.surprises
         if is_stuck or not (is_quiet and is_ours and len(kernel.refused) <= 1):
