@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import (
     changes_of_others,
     concerned,
@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict 
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
     disabled_by_load,
+    lost_by_load,
     names_of_suspects,
     replaced_by,
     to_stay,
@@ -64,10 +65,24 @@ class Goal:
     def prove(self, found: Snapshot) -> Snapshot:
         """Return the host, which is as it is to be. Raises StepFailed if it is not."""
         differences = self.deviations(found)
-        if differences:
+        if differences and not self._stands(found):
             finding = disabled_by_load(self._about, self._state, self._before, found)
             raise StepFailed("prove the result", finding or self._not_as_planned(differences, found))
         return found
+
+    def _stands(self, found: Snapshot) -> bool:
+        """Whether the wanted patch is enabled and live as planned, and all that the plan has changed is.
+
+        Others may have loaded or unloaded patches below it. Without it the host might have no fix at all.
+        """
+        plan, goal, now = self._about, self._state.patch(self._about.about), found.patch(self._about.about)
+        own = frozenset((*plan.names, plan.about))
+        if not (goal and goal.enabled and now) or deviations(self._state, found, own):
+            return False
+        if lost_by_load(plan, self._state, self._before, found) or not _is_as_free(now, found, goal, self._state):
+            return False
+        self.others = changes_of_others(self._before, found, own)
+        return True
 
     def _not_as_planned(self, differences: list[str], found: Snapshot) -> Finding:
         looks = "Look for another tool that changes live patches on this host, then run the task again."
@@ -77,3 +92,9 @@ class Goal:
             seen="Every step succeeded, but {}.".format("; ".join(differences)),
             remedy=f"Find out whether {suspects} has the replace flag. {looks}" if suspects else looks,
         )
+
+
+def _is_as_free(now: LoadedPatch, found: Snapshot, goal: LoadedPatch, state: Snapshot) -> bool:
+    """Whether no other patches cover this one than in the goal."""
+    planned = {patch.name for patch in state.covering(goal)}
+    return planned.issuperset(patch.name for patch in found.covering(now))

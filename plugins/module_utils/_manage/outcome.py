@@ -46,7 +46,7 @@ def notes_of(outcome: Outcome) -> list[Finding]:
                 reason="others_changed",
                 seen=f"Somebody else has changed other live patches meanwhile: {'; '.join(outcome.others)}.",
                 remedy="Nothing needs to be done.",
-                why="This task is not about them, and they share no function with its patches.",
+                why="This task is not about them, and what it is about is as planned.",
                 severity=INFO,
             )
         )

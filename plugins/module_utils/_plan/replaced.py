@@ -64,7 +64,7 @@ def disabled_by_load(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapsh
     not show its replace flag.
     """
     shown = [patch.name for patch in _shown_loads(plan, found) if patch.replace]
-    names = _lost(plan, goal, before, found)
+    names = lost_by_load(plan, goal, before, found)
     if not (shown and names):
         return None
     seen = f"Loading {', '.join(shown)} has disabled {', '.join(names)}: the kernel shows the replace flag."
@@ -110,7 +110,7 @@ def _replaces_others(plan: Plan, seen: str) -> Finding:
     )
 
 
-def _lost(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> list[str]:
+def lost_by_load(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> list[str]:
     """The patches that a load of the plan may have disabled, and that are not to go by the plan."""
     staying = [patch.name for patch in goal.patches if patch.enabled]
     return [name for name in replaced_by(plan, before, found) if name not in plan.names or name in staying]
@@ -118,7 +118,7 @@ def _lost(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> list
 
 def names_of_suspects(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> str:
     """The loads of the plan that may have disabled others, where the kernel does not show their replace flag."""
-    names = _lost(plan, goal, before, found)
+    names = lost_by_load(plan, goal, before, found)
     is_by_other = any(
         patch.enabled and patch.replace and patch.name not in plan.names and before.patch(patch.name) is None
         for patch in found.patches

@@ -418,7 +418,6 @@ COVERS = loaded(patch_file("covers", functions=(F,)), load_index=9, instance=9)
         (["lp_x"], None, "lp_x is not loaded and should be enabled"),
         (["lp_x"], loaded(LP_X, enabled=False, instance=9), "lp_x is disabled and should be enabled"),
         ([], COVERS, "covers is enabled and should be not loaded"),
-        (["below"], None, "below is not loaded and should be enabled"),
     ],
 )
 def test_what_happens_to_the_patch_itself_is_a_reason(
@@ -431,6 +430,16 @@ def test_what_happens_to_the_patch_itself_is_a_reason(
     assert told in result["cause"]
     assert "tmhook" not in result["cause"] + " ".join(result["not_restored"])
     assert others_changed(result)
+
+
+@pytest.mark.parametrize("at_load", [True, False])
+def test_what_goes_from_below_a_patch_is_no_reason_to_take_it_out(tmp_path: pathlib.Path, at_load: bool) -> None:
+    """Without it nothing would be live there."""
+    host = ModelHost(tmp_path, loaded(patch_file("below", functions=(F,))))
+    Leaving(host, "below", at_load=at_load)
+    result = watched(host, LP_X)
+    assert (result["changed"], result["state"], host.stack) == (True, "enabled", ["lp_x"])
+    assert "below is not loaded and was enabled" in others_changed(result)[0]
 
 
 def test_a_patch_that_comes_just_before_a_replacing_load_is_not_disabled_in_silence(tmp_path: pathlib.Path) -> None:
