@@ -47,7 +47,12 @@ def make_plan(snapshot: Snapshot, wanted: Wanted, stored: Stored | None = None) 
     refusals = refusals_of(change, steps)
     if refusals:
         return Plan(refusals=tuple(refusals), intended=tuple(steps))
-    is_waiting = _starts_transition(steps) or _is_being_uncovered(snapshot, wanted) or _is_replaced(loaded, settled)
+    is_waiting = (
+        _starts_transition(steps)
+        or _unloads_moving(snapshot, steps)
+        or _is_being_uncovered(snapshot, wanted)
+        or _is_replaced(loaded, settled)
+    )
     steps = [*_load_targets(snapshot, wanted, steps), *(waits if is_waiting else ()), *steps]
     return Plan(tuple(steps), intended=tuple(steps), notes=tuple(_notes(wanted, loaded, relation, change, steps)))
 
@@ -63,6 +68,12 @@ def _waits(snapshot: Snapshot, name: str) -> tuple[Step, ...]:
 
 def _starts_transition(steps: list[Step]) -> bool:
     return any(step.action in (Action.LOAD, Action.DISABLE) for step in steps)
+
+
+def _unloads_moving(snapshot: Snapshot, steps: list[Step]) -> bool:
+    """Whether a module is unloaded whose patch is in transition: the kernel holds it until that has ended."""
+    moving = snapshot.in_transition
+    return moving is not None and Step(Action.UNLOAD, moving.name) in steps
 
 
 def _is_being_uncovered(snapshot: Snapshot, wanted: Wanted) -> bool:
