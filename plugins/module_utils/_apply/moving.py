@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Overtaken, StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import changes_since, predict
 
 if t.TYPE_CHECKING:
@@ -24,10 +24,13 @@ class Moving:
     """The transitions that were running when the host was read, for which nothing has been done yet."""
 
     def __init__(self, before: Snapshot | None = None) -> None:
+        self._before = before
         self._targets = {patch.name: patch.enabled for patch in before.patches if patch.in_transition} if before else {}
 
     def check(self, kernel: KernelProtocol, step: Step) -> None:
         """Raise Overtaken if a step is to reverse a transition that has ended meanwhile: it would begin another one."""
+        if step.action == Action.WAIT:
+            return
         target = self._targets.pop(step.patch, None)
         value = {Action.ENABLE: True, Action.DISABLE: False}.get(step.action)
         if None in (target, value) or target == value or kernel.transition_target(step.patch) is not None:
@@ -38,6 +41,29 @@ class Moving:
             remedy="Run the task again.",
         )
         raise Overtaken(str(step), finding)
+
+    def check_end(self, kernel: KernelProtocol, step: Step) -> None:
+        """Raise Overtaken if a transition has ended otherwise than the plan has it, for which a step has waited.
+
+        Whether a patch replaces others is not always known before, nor which of the functions that it shows are its
+        own.
+        """
+        target = self._targets.pop(step.patch, None) if step.action == Action.WAIT else None
+        if target is None or self._before is None:
+            return
+        expected, now = predict(self._before, Plan((step,))), kernel.snapshot()
+        if now.is_known and _shape(expected) != _shape(now):
+            finding = Finding(
+                reason="changed_meanwhile",
+                seen=f"The transition of {step.patch} has ended, and the host is not as it was expected to be then.",
+                remedy="Run the task again.",
+            )
+            raise Overtaken(str(step), finding)
+
+
+def _shape(snapshot: Snapshot) -> dict[str, tuple[bool, bool, tuple[Function, ...]]]:
+    """What a plan relies on of each patch."""
+    return {patch.name: (patch.enabled, patch.in_transition, patch.functions) for patch in snapshot.patches}
 
 
 def is_refused(failed: StepFailed) -> bool:

@@ -115,7 +115,9 @@ class Steps:
         try:
             self.moving.check(self._kernel, step)
             self._check_cpus(step)
-            return actions[step.action](step)
+            has_changed = actions[step.action](step)
+            self.moving.check_end(self._kernel, step)
+            return has_changed
         except OSError as error:
             self._raise(step, error, self._kernel.log.new_lines())
         except FileChanged as error:

@@ -148,7 +148,7 @@ def _overtaken(changes: t.Iterable[str]) -> Finding:
         reason="replanned",
         seen=f"The host has changed since it was read: {'; '.join(changes)}.",
         remedy="Nothing needs to be done.",
-        why="A step failed for that, nothing of it was left, and the task was planned anew.",
+        why="The plan relied on that: nothing of it was left, and the task was planned anew.",
         severity=INFO,
     )
 

@@ -15,7 +15,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     Plain,
     describe_patch,
     describe_stalling_tasks,
-    no_ops,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
@@ -90,9 +89,9 @@ def _describe_kernel(snapshot: Snapshot) -> Plain:
     }
 
 
-def _describe_functions(snapshot: Snapshot, books: Books) -> t.Iterator[Plain]:
+def _describe_functions(snapshot: Snapshot) -> t.Iterator[Plain]:
     """Each replaced function with its stack, without the patches that only end what others do with it."""
-    added = {patch.name: no_ops(patch, snapshot, books) for patch in snapshot.patches}
+    added = {patch.name: patch.no_ops for patch in snapshot.patches}
     for function, patches in sorted(snapshot.stacks().items(), key=lambda item: item[0]):
         stack = [patch.name for patch in patches if function not in added[patch.name]]
         top = patches[-1]
@@ -138,7 +137,7 @@ def describe_host(
         },
         "reboot_required": host_needs_reboot(snapshot) or any(runs_mixed(patch, books) for patch in snapshot.patches),
         "patches": [describe_patch(patch, snapshot, books) for patch in snapshot.patches],
-        "functions": list(_describe_functions(snapshot, books)) if snapshot.is_known else None,
+        "functions": list(_describe_functions(snapshot)) if snapshot.is_known else None,
         "transition": {
             "patch": moving.name,
             "enabling": moving.enabled,

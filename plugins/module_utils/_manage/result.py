@@ -14,7 +14,6 @@ from dataclasses import asdict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Function,
     LoadedPatch,
     Snapshot,
     StallingTask,
@@ -29,7 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot i
 
 Plain = t.Dict[str, t.Any]
 
-INTERNAL = ("instance", "load_index", "pinned", "refcount")
+INTERNAL = ("instance", "load_index", "no_ops", "pinned", "refcount")
 """What planning needs of a loaded patch, and nobody else."""
 
 
@@ -38,20 +37,6 @@ def with_notes(result: Plain, before: t.Iterable[Finding] = (), after: t.Iterabl
     here = [finding.to_plain() for finding in before]
     result["findings"] = [*here, *result.get("findings", []), *(finding.to_plain() for finding in after)]
     return result
-
-
-def no_ops(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> frozenset[Function]:
-    """The functions that the kernel has added to a replacing patch, until its transition ends, to end those of others.
-
-    The kernel lists them as if the patch replaced them (klp_add_nops() in kernel/livepatch/core.c). Only the file of
-    the patch tells them apart: there is none without it.
-    """
-    copy = books.copy_of(patch)
-    own = copy.file.functions if copy and copy.file else None
-    if own is None or not patch.in_transition:
-        return frozenset()
-    others = {function for other in snapshot.patches if other != patch for function in other.functions}
-    return frozenset(patch.functions).intersection(others).difference(own)
 
 
 def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plain:
@@ -65,9 +50,9 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     data["stored_copy"] = copy.path or None if copy else None
     data["source_patches"] = list(copy.file.source_patches) if copy and copy.file else []
     if patch.replace is None and copy and copy.file:
-        # Older kernels show the flag of no patch, and none shows that of a disabled one (per_task).
+        # A predicted snapshot lacks the flag of a patch that is disabled.
         data["replace"] = copy.file.replace
-    added = no_ops(patch, snapshot, books)
+    added = patch.no_ops
     functions = [function for function in patch.functions if function not in added]
     added_objects = {function.object for function in added}.difference(function.object for function in functions)
     data["functions"] = [asdict(function) for function in functions]

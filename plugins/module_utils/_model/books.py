@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     UNKNOWN_OWNER,
+    Function,
     LoadedPatch,
     Snapshot,
 )
@@ -91,19 +92,24 @@ class Books:
         return any(patch.identity.compare_builds(entry.identity) == "same" for entry in accepted)
 
     def identify(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with what the kernel does not know: the digest of each patch that this collection loaded, what
-        it was loaded with, whose patch it is, and whether force holds it."""
-        patches = (self._identify_patch(patch, snapshot.kernel) for patch in snapshot.patches)
+        """The snapshot with what the kernel does not know, or not show: the digest of each patch that this collection
+        loaded, what it was loaded with, its replace flag, which functions are its own, whose patch it is, and whether
+        force holds it."""
+        patches = (self._identify_patch(patch, snapshot) for patch in snapshot.patches)
         return replace(snapshot, patches=tuple(patches))
 
-    def _identify_patch(self, patch: LoadedPatch, kernel: KernelId) -> LoadedPatch:
+    def _identify_patch(self, patch: LoadedPatch, snapshot: Snapshot) -> LoadedPatch:
+        owner = patch.owner or (None if self.claim(patch, snapshot.kernel) else UNKNOWN_OWNER)
         copy = self.copy_of(patch)
-        identity = patch.identity
-        if copy:
-            loaded_with = copy.file.loaded_with if copy.file else None
-            identity = replace(identity, sha256=copy.sha256 or None, loaded_with=loaded_with)
-        owner = patch.owner or (None if self.claim(patch, kernel) else UNKNOWN_OWNER)
-        return replace(patch, identity=identity, owner=owner, pinned=patch.pinned and self._may_be_forced(copy))
+        patch = replace(patch, owner=owner, pinned=patch.pinned and self._may_be_forced(copy))
+        if copy is None:
+            return patch
+        file = copy.file
+        identity = replace(patch.identity, sha256=copy.sha256 or None, loaded_with=file.loaded_with if file else None)
+        # Kernels before 6.11 show the flag of no patch, and none shows that of a disabled one (per_task).
+        flag = file.replace if file and patch.replace is None else patch.replace
+        no_ops = _no_ops(patch, file.functions if file else None, snapshot)
+        return replace(patch, identity=identity, replace=flag, no_ops=no_ops)
 
     def _may_be_forced(self, copy: StoredCopy | None) -> bool:
         """Whether force may be why the kernel holds a module: else somebody uses it, and can be ended.
@@ -111,3 +117,11 @@ class Books:
         Before Linux 5.18 the kernel marks all patches when the transition of one is forced.
         """
         return copy is None or copy.forced is not False or any(one.forced for one in self.copies.values())
+
+
+def _no_ops(patch: LoadedPatch, own: tuple[Function, ...] | None, snapshot: Snapshot) -> tuple[Function, ...]:
+    """The functions that the kernel has added to a patch in transition. `own` are those of its file."""
+    if own is None or not patch.in_transition:
+        return ()
+    others = {function for other in snapshot.patches if other.name != patch.name for function in other.functions}
+    return tuple(sorted(others.intersection(patch.functions).difference(own)))

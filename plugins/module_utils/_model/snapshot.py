@@ -124,6 +124,8 @@ class LoadedPatch:
     `permanent` says that the module has no exit function, so that the kernel never unloads it. `pinned` says that the
     kernel has dropped the patch and holds its module all the same, which it never lets go: the patch was disabled by
     force (klp_force_transition() in kernel/livepatch/transition.c).
+    `no_ops` are those of its functions that the kernel has added until its transition ends, to end those of the patches
+    that it replaces (klp_add_nops() in kernel/livepatch/core.c). Only its file tells them apart: see `Books.identify`.
     `owner` names the other tool that manages the patch, if one does. `Books.identify` sets UNKNOWN_OWNER for a patch
     that neither a tool nor the collection's books claim; `None` is the collection itself then.
     """
@@ -142,6 +144,7 @@ class LoadedPatch:
     owner: str | None = None
     pinned: bool = False
     objects: tuple[PatchedObject, ...] = ()
+    no_ops: tuple[Function, ...] = ()
 
     @property
     def active(self) -> bool:

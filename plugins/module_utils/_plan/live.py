@@ -8,13 +8,15 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 Live = t.Dict[Function, t.Sequence[LoadedPatch]]
 """The enabled patches on each function that has one, oldest first: the last is live."""
@@ -30,7 +32,7 @@ def with_live(
     `after` is the snapshot that the plan leads to, `displaced` what the wanted patch took the place of; None where that
     is unknown.
     """
-    was, then = _live(before), _live(_with_functions(after, before))
+    was, then = _live(predict(before, Plan(_leading_waits(plan)))), _live(_with_functions(after, before))
     lost = {function: stack for function, stack in was.items() if function not in then}
     if wanted.state not in (State.ENABLED, State.PRESENT):
         held = [patch.name for patch in before.patches if patch.pinned]
@@ -47,8 +49,16 @@ def with_live(
     return replace(plan, notes=(*plan.notes, _note_replaced(wanted, lost, is_known))) if lost else plan
 
 
+def _leading_waits(plan: Plan) -> tuple[Step, ...]:
+    """The waits for what is running already: what that replaces goes whatever the task does."""
+    return tuple(itertools.takewhile(lambda step: step.action == Action.WAIT, plan.steps))
+
+
 def _live(snapshot: Snapshot) -> Live:
-    stacks = {function: [patch for patch in stack if patch.enabled] for function, stack in snapshot.stacks().items()}
+    stacks = {
+        function: [patch for patch in stack if patch.enabled and function not in patch.no_ops]
+        for function, stack in snapshot.stacks().items()
+    }
     return {function: stack for function, stack in stacks.items() if stack}
 
 

@@ -52,7 +52,7 @@ def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
         if patch.replace and patch.enabled and patch.in_transition:
             # klp_unpatch_replaced_patches() in kernel/livepatch/core.c
             patches = [replace(_dropped(other), enabled=False) for other in patches]
-        patches[place] = replace(patch if patch.enabled else _dropped(patch), in_transition=False)
+        patches[place] = replace(_without_no_ops(patch) if patch.enabled else _dropped(patch), in_transition=False)
     elif step.action == Action.ENABLE:
         patches[place] = replace(patch, enabled=True)
         if abi_of(snapshot).enabling_moves_last:
@@ -86,7 +86,15 @@ def _objects_of(file: PatchFile) -> tuple[PatchedObject, ...]:
 
 def _dropped(patch: LoadedPatch) -> LoadedPatch:
     """A disabled patch of a per_task kernel, of which sysfs shows nothing."""
-    return replace(patch, functions=(), objects=(), replace=None)
+    return replace(patch, functions=(), objects=(), replace=None, no_ops=())
+
+
+def _without_no_ops(patch: LoadedPatch) -> LoadedPatch:
+    """A patch whose transition has ended: what it has replaced is gone, and so is what ended that."""
+    functions = tuple(function for function in patch.functions if function not in patch.no_ops)
+    added = {function.object for function in patch.no_ops}.difference(function.object for function in functions)
+    objects = tuple(entry for entry in patch.objects if entry.name not in added)
+    return replace(patch, functions=functions, objects=objects, no_ops=())
 
 
 def _with_target(patch: LoadedPatch, name: str) -> LoadedPatch:

@@ -45,8 +45,8 @@ class Note:
     `who` and `what` are texts for people, `started` is a time. `stored` has the SHA-256 of the host's patch files
     before the run, by the names of their patches. `name` and `state` are what the task asks for. `boot` has the
     accepted patches from before the run, if the run changes them. `proven` says whether the result was proven, `forced`
-    names the patches whose transition it has forced. Notes of older versions lack `boot`, `proven`, `forced` and the
-    objects of patches.
+    names the patches whose transition it has forced. Notes of older versions lack `boot`, `proven`, `forced`, and the
+    objects and no-ops of patches.
     """
 
     who: str
@@ -144,10 +144,11 @@ def _patches(data: object) -> tuple[LoadedPatch, ...]:
 
 
 def _patch(data: object) -> LoadedPatch:
-    patch = state.only(data, ("name", "enabled", "functions", "identity"), ("objects", *_FIELDS_OF_PATCH))
+    patch = state.only(data, ("name", "enabled", "functions", "identity"), ("objects", "no_ops", *_FIELDS_OF_PATCH))
     return LoadedPatch(
         functions=tuple(map(_function, state.items(patch["functions"]))),
         objects=tuple(_patched_object(entry) for entry in state.items(patch.get("objects", []))),
+        no_ops=tuple(map(_function, state.items(patch.get("no_ops", [])))),
         identity=_identity(patch["identity"]),
         **{name: kind(patch[name]) for name, kind in _FIELDS_OF_PATCH.items() if name in patch},
     )

@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
     STOP_MACHINE,
     Function,
     Snapshot,
@@ -39,6 +40,10 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     loaded,
     patch_file,
     snapshot,
+)
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walked_kernel import (
+    KINDS,
+    WalkedKernel,
 )
 
 REPORTING = Patience(3, 2, 0.1, OnStall.REPORT)
@@ -333,7 +338,100 @@ def test_a_stalled_transition_of_somebody_else_is_left_alone(tmp_path: pathlib.P
     assert "was not reversed" in result["msg"]
 
 
+# ---- a transition that an earlier run has left, and that ends ----
+
+
+class WalkedHost(ModelHost):
+    """A host that shows what a kernel does: in the transition of a replacing patch, no-ops for what it replaces."""
+
+    kind = WalkedKernel
+
+
+def left_replacing(root: pathlib.Path, kind: str, shown: PatchFile) -> WalkedHost:
+    """`new` replaces `old` and lacks one of its functions. Its transition was left, and ends while the next run waits.
+
+    `shown` is its file, which may not tell all.
+    """
+    host = WalkedHost(root, **KINDS[kind])
+    host.run("old", file=patch_file("old", functions=(Function("vmlinux", "f"), Function("vmlinux", "g"))))
+    host.kernel.stall.add("new")
+    host.kernel.replaces[shown.sha256] = True
+    real = patched("new", "f", replace=True)
+    path = root / "new.ko"
+    path.write_bytes(content_of("new"))
+    host.kernel.add_file(real)
+    wanted = Wanted("new", State.ENABLED, shown, supersedes=("old",))
+    manage(Task(wanted, str(path), patience=REPORTING, ignore=("functions_unknown",)), host.kernel)
+    host.kernel.stall.clear()
+    host.kernel.ends_after["new"] = 1.0
+    return host
+
+
+SHOWN = [patched("new", "f", replace=True), patched("new", "f", replace=None), patch_file("new", functions=None)]
+OLDER_AND_NEWER = pytest.mark.parametrize("kind", ["per_task 6.1", "per_task 6.12"])
+
+
+@OLDER_AND_NEWER
+@pytest.mark.parametrize("shown", SHOWN)
+def test_the_same_task_finishes_what_a_replacing_patch_has_begun(
+    tmp_path: pathlib.Path, kind: str, shown: PatchFile
+) -> None:
+    """The functions that the kernel had added to it are gone in the end (klp_free_replaced_patches_async())."""
+    host = left_replacing(tmp_path, kind, shown)
+    result = host.run("new", supersedes=("old",))
+    assert ("failed" in result, result["state"], host.stack) == (False, "enabled", ["new"]), result["msg"]
+    assert [patch.name for patch in host.kernel.patches] == ["new"]
+
+
+@OLDER_AND_NEWER
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize("function", ["g", "z"])
+def test_another_task_waits_for_what_a_replacing_patch_has_begun(
+    tmp_path: pathlib.Path, kind: str, shown: PatchFile, function: str
+) -> None:
+    host = left_replacing(tmp_path, kind, shown)
+    result = host.run("other", file=patched("other", function))
+    assert ("failed" in result, host.stack) == (False, ["new", "other"]), result["msg"]
+
+
+@pytest.mark.parametrize("on_stall", OnStall)
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_same_task_waits_until_what_it_supersedes_is_disabled(
+    tmp_path: pathlib.Path, on_stall: OnStall, ends: bool
+) -> None:
+    """A module in transition cannot be unloaded: the kernel answered EAGAIN for ten seconds."""
+    host, new = ModelHost(tmp_path), patched("new", "f")
+    host.run("old", file=patched("old", "f"))
+    host.kernel.stall.add("old")
+    host.run("new", file=new, supersedes=("old",), patience=REPORTING)
+    if ends or on_stall == OnStall.WAIT:
+        host.kernel.ends_after["old"] = 2.0 if ends else 100.0
+    result = host.run("new", file=new, supersedes=("old",), patience=Patience(3, 2, 0.1, on_stall))
+    finished = ends or on_stall == OnStall.WAIT
+    assert (result.get("reason"), host.stack) == (
+        "transition_stalled" if on_stall == OnStall.ROLL_BACK and not finished else None,
+        ["new"],
+    )
+    if finished:
+        assert result["actions"] == ["wait for the transition of old", "unload old"]
+    assert "unload old" not in host.kernel.calls or finished
+
+
 # ---- what has changed since the host was read ----
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_another_tool_has_put_below_a_live_patch_is_no_reason_to_take_it_out(
+    tmp_path: pathlib.Path, abi: str
+) -> None:
+    """The patch that it has superseded would not come back, and the host would have the other tool's alone."""
+    host, new = ModelHost(tmp_path, abi=abi), patched("new", "f", abi=abi)
+    host.run("old", file=patched("old", "f", abi=abi))
+    theirs = loaded(patched("theirs", "f", abi=abi), load_index=9, instance=9)
+    host.kernel.before_call["load new"] = lambda: host.kernel.patches.append(theirs)
+    result = host.run("new", file=new, supersedes=("old",))
+    assert ("failed" in result, host.stack, result["patch"]["effective"]) == (False, ["theirs", "new"], "full")
+    assert "others_changed" in reasons(result)
 
 
 @pytest.mark.parametrize("refusal", [None, (errno.EINVAL, "")])

@@ -189,7 +189,8 @@ def replacing(shown: tuple[Function, ...] | None, in_transition: bool = True) ->
         instance=7,
     )
     copy = StoredCopy("/run/new.ko", "00", instance=7, file=patch_file("new", functions=shown))
-    return describe_host(snapshot(old, new), Books(copies={"new": copy}), (), {}, None)
+    books = Books(copies={"new": copy})
+    return describe_host(books.identify(snapshot(old, new)), books, (), {}, None)
 
 
 def objects(*names: str) -> tuple[PatchedObject, ...]:
