@@ -213,6 +213,16 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
                 only_reboot=True,
             )
         ]
+    if change.loaded and change.loaded.pinned and change.moves.out:
+        return [
+            Finding(
+                reason="module_not_removable",
+                seen=f"{change.wanted.name} is disabled, and the kernel holds its module, as after force.",
+                remedy="Leave it so: it has no effect. Only a reboot removes the module.",
+                why="The kernel does not unload a module that is in use (EAGAIN).",
+                only_reboot=True,
+            )
+        ]
     return [
         Finding(
             reason="module_not_removable",

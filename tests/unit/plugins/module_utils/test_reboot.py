@@ -258,7 +258,7 @@ def test_what_was_disabled_by_force_never_goes(tmp_path: pathlib.Path) -> None:
     first = host.run("fix", State.ABSENT, patience=FORCED)
     assert (first["state"], first["reboot_required"], first["patch"]["reboot_required"]) == ("disabled", True, True)
     again = host.run("fix", State.ABSENT)
-    assert (again["reason"], again["reboot_required"]) == ("module_in_use", True)
+    assert (again["reason"], again["reboot_required"]) == ("module_not_removable", True)
     assert host.run("fix", State.DISABLED)["reboot_required"] is True
     assert host.run("other", State.DISABLED)["reboot_required"] is False
 
