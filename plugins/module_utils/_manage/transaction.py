@@ -41,6 +41,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, is_forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import told_of_a_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import find
@@ -205,6 +206,9 @@ class Transaction:
 
     def _report(self, outcome: Outcome, findings: list[Finding], notes: list[Finding]) -> Plain:
         """The result, and the line in the host's log."""
+        if outcome.failure and self.task.wanted.state == State.REVERTED:
+            finding = told_of_a_revert(outcome.failure.finding)
+            outcome = replace(outcome, failure=replace(outcome.failure, finding=finding))
         after, books = outcome.after, self.books
         notes = [*notes, *notes_of(outcome)]
         if outcome.failure and outcome.hands_off and outcome.hands_off != outcome.failure.finding:

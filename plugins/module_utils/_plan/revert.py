@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     REVERTED_ALREADY,
     Displaced,
@@ -20,9 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     Stored,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    Snapshot,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -51,11 +50,12 @@ def plan_revert(
     away = replace(wanted, state=State.ABSENT, file=None)
     removal = make_plan(snapshot, away, stored)
     is_reversed = _is_being_enabled(snapshot, wanted)
-    if is_reversed:
-        # What it would replace, or take the place of later, is enabled as long as its transition is running.
-        displaced = [patch for patch in displaced if not _is_there(snapshot, patch, wanted)]
+    # Until its transition has ended, what it is to replace is still there. Later somebody else, or another task, has
+    # brought it back: what is enabled stays as it is, whatever build that is.
+    there = [patch for patch in displaced if _is_there(snapshot, patch, wanted)]
+    displaced = [patch for patch in displaced if patch not in there]
     if removal.refusals or not removal.steps or not displaced:
-        return removal
+        return replace(removal, notes=(*removal.notes, *_notes_of_others(snapshot, wanted, there)))
     covering = _covering(snapshot, displaced)
     refusal = _refuse(wanted, displaced, covering, stored)
     if refusal:
@@ -63,7 +63,7 @@ def plan_revert(
     # That the removal is not refused has shown that nobody else's patch is in the way; those that come back may be.
     keeps_order = abi_of(snapshot).stacking is not False
     task = replace(wanted, on_covered=OnCovered.UNSTACK if keeps_order else OnCovered.ALLOW)
-    tasks = _returns(task, displaced)
+    tasks = _returns(task, displaced, may_replace=abi_of(snapshot).loading_enables)
     if is_reversed:
         # The kernel would accept nothing else before that transition has ended, and it may never end.
         tasks = [away, *tasks]
@@ -73,7 +73,12 @@ def plan_revert(
             *tasks,
             *(replace(task, name=name, state=State.ENABLED, file=stored[name]) for name in covering),
         ]
-    return _in_order(snapshot, tasks, {**stored, **{patch.name: patch.file for patch in displaced if patch.file}})
+    plan = _in_order(snapshot, tasks, {**stored, **{patch.name: patch.file for patch in displaced if patch.file}})
+    if plan.refusals:
+        return plan
+    notes = (_told_of_the_order(note, wanted) for note in plan.notes)
+    others = _notes_of_others(snapshot, wanted, there)
+    return replace(plan, notes=(*(note for note in notes if note), *others))
 
 
 def _reverted_already(name: str) -> Finding:
@@ -93,8 +98,40 @@ def _is_being_enabled(snapshot: Snapshot, wanted: Wanted) -> bool:
     return loaded is not None and loaded.enabled and loaded.in_transition
 
 
+def _notes_of_others(snapshot: Snapshot, wanted: Wanted, there: t.Iterable[Displaced]) -> list[Finding]:
+    """The notes about what is enabled already, and otherwise than it was displaced."""
+    loaded = ((snapshot.patch(other.name), other.file) for other in there)
+    names = [patch.name for patch, file in loaded if patch and not (file and _is_as_in(patch, file))]
+    if not names:
+        return []
+    return [
+        Finding(
+            reason="back_already",
+            seen=f"{', '.join(names)} is enabled again, and not as {wanted.name} has taken its place.",
+            remedy="Nothing needs to be done.",
+            why="It stays as it is: to load the earlier build, or other parameters, is another task.",
+            severity=INFO,
+        )
+    ]
+
+
+def _is_as_in(patch: LoadedPatch, file: PatchFile) -> bool:
+    return patch.identity.compare(file.identity) != "different"
+
+
+def _told_of_the_order(note: Finding, wanted: Wanted) -> Finding | None:
+    """A note about the order of patches, which a revert keeps or changes by itself; None where nobody needs it."""
+    if wanted.on_covered == OnCovered.REFUSE and note.reason == "order_changes":
+        # No patch that covered what comes back is left: where the order matters, the task is refused.
+        return None
+    option = f"on_covered: {'unstack' if 'unstack' in note.why else 'allow'}"
+    if wanted.on_covered.value in option or option not in note.why:
+        return note
+    return replace(note, why="What comes back gets its old place.")
+
+
 def _is_there(snapshot: Snapshot, displaced: Displaced, wanted: Wanted) -> bool:
-    """Whether a displaced patch is still enabled. An earlier content of the wanted patch's own name is not."""
+    """Whether a displaced patch is enabled. An earlier content of the wanted patch's own name is not."""
     patch = snapshot.patch(displaced.name)
     return displaced.name != wanted.name and patch is not None and patch.enabled
 
@@ -134,20 +171,36 @@ def _refuse(wanted: Wanted, displaced: t.Sequence[Displaced], covering: list[str
     return None
 
 
-def _returns(wanted: Wanted, displaced: t.Sequence[Displaced]) -> list[Wanted]:
-    """What is wanted of each displaced patch, in turn; the last one supersedes the patch that is reverted."""
+def _returns(wanted: Wanted, displaced: t.Sequence[Displaced], may_replace: bool) -> list[Wanted]:
+    """What is wanted of each displaced patch, in turn; the last one supersedes the patch that is reverted.
+
+    Where the kernel knows the replace flag, a patch that may have it comes first, and supersedes that one: it would
+    disable what has come back before.
+    """
+    replacing = next((patch for patch in displaced if may_replace and _may_replace(patch)), None)
+    if replacing and len(displaced) > 1:
+        return [
+            *_returns(wanted, [replacing], may_replace),
+            *(_return(wanted, patch) for patch in displaced if patch != replacing),
+        ]
     others = sorted((patch for patch in displaced if patch.name != wanted.name), key=lambda patch: patch.enabled)
-    back = [replace(wanted, name=patch.name, file=patch.file, state=_state_of(patch)) for patch in others]
+    back = [_return(wanted, patch) for patch in others]
     for patch in displaced:
         if patch.name == wanted.name:
-            return [*back, replace(wanted, file=patch.file, state=_state_of(patch), reload=True)]
+            return [*back, replace(_return(wanted, patch), reload=True)]
     if others[-1].enabled:
         return [*back[:-1], replace(back[-1], supersedes=(wanted.name,))]
     return [*back, replace(wanted, state=State.ABSENT, file=None)]
 
 
-def _state_of(displaced: Displaced) -> State:
-    return State.ENABLED if displaced.enabled else State.PRESENT
+def _return(wanted: Wanted, displaced: Displaced) -> Wanted:
+    state = State.ENABLED if displaced.enabled else State.PRESENT
+    return replace(wanted, name=displaced.name, file=displaced.file, state=state)
+
+
+def _may_replace(displaced: Displaced) -> bool:
+    """Whether loading a patch that was enabled may disable all others."""
+    return bool(displaced.enabled and displaced.file and displaced.file.replace is not False)
 
 
 def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], stored: Stored) -> Plan:
@@ -157,15 +210,15 @@ def _in_order(snapshot: Snapshot, tasks: t.Iterable[Wanted], stored: Stored) -> 
         plan = make_plan(snapshot, task, stored)
         steps = (*whole.steps, *plan.intended)
         if plan.refusals:
-            return Plan(refusals=tuple(map(_told_of_a_revert, plan.refusals)), intended=steps)
+            return Plan(refusals=tuple(map(told_of_a_revert, plan.refusals)), intended=steps)
         whole = Plan(steps, intended=steps, notes=(*whole.notes, *plan.notes))
         snapshot = predict(snapshot, plan)
     return whole
 
 
-def _told_of_a_revert(refusal: Finding) -> Finding:
+def told_of_a_revert(refusal: Finding) -> Finding:
     """The refusal of something that comes back, without the option supersedes, which this state does not take."""
     if refusal.reason not in ("replaces_others", "may_replace_others"):
         return refusal
-    remedy = "Take those patches out first; or set state: absent, so that nothing is brought back."
+    remedy = "Take those patches out first, and load them again afterwards."
     return replace(refusal, remedy=remedy)

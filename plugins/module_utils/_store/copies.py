@@ -161,8 +161,10 @@ def note(
     """Record that this patch was loaded from the copy of this file, and what it displaced. Raises OSError.
 
     What is recorded of this load already stays: whether it was forced, the taint, and whether a revert has brought it
-    back. `forced` and `came_back` are for a new record.
+    back. `forced` and `came_back` are for a new record. What the kernel shows of the replace flag counts for more than
+    what the file shows: when the patch comes back, that decides what may be loaded beside it.
     """
+    file = file if patch.replace is None else replace(file, replace=patch.replace)
     earlier = read(files, patch.name)
     copy = StoredCopy(copy_path(patch.name, file.sha256), file.sha256, patch.instance, file, tuple(displaced), proven)
     if isinstance(earlier, StoredCopy) and earlier.instance == patch.instance:

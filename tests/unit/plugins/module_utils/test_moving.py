@@ -69,6 +69,17 @@ def reasons(result: dict[str, t.Any]) -> list[str]:
 # ---- a replace flag that the file does not show, or shows wrongly ----
 
 
+def test_a_surprising_replace_flag_of_what_comes_back(tmp_path: pathlib.Path) -> None:
+    """supersedes does not go with a revert."""
+    host, old = ModelHost(tmp_path), patched("old", "f")
+    host.run("old", file=old)
+    host.run("new", file=patched("new", "f"), supersedes=("old",))
+    host.run("other", file=patched("other", "o"))
+    host.kernel.replaces = {old.sha256: True}
+    result = host.run("new", State.REVERTED)
+    assert (result["reason"], host.stack, "supersedes" in result["msg"]) == ("replaces_others", ["new", "other"], False)
+
+
 @pytest.mark.parametrize("shows", [True, False])
 def test_what_a_surprising_replace_flag_has_disabled_comes_back(tmp_path: pathlib.Path, shows: bool) -> None:
     host, new = three(tmp_path), patched("new", "a")
@@ -113,6 +124,23 @@ def test_nobody_looks_after_a_load_where_no_other_patch_is_to_stay() -> None:
     assert looks == []
     Goal(snapshot(other), snapshot(other, loaded(new)), Plan((step,))).check_load(step, look, ())
     assert looks == [1]
+
+
+@pytest.mark.parametrize(("told", "real"), [(False, True), (None, True), (None, False), (True, False)])
+def test_what_the_kernel_has_shown_of_a_flag_is_remembered(
+    tmp_path: pathlib.Path, told: bool | None, real: bool
+) -> None:
+    """It decides whether a revert can bring the patch back beside another one: before anything is touched."""
+    host, old = ModelHost(tmp_path), patched("old", "f", replace=told)
+    host.kernel.replaces = {old.sha256: real}
+    host.run("old", file=old)
+    host.run("new", file=patched("new", "f"), supersedes=("old",))
+    host.run("other", file=patched("other", "o"))
+    host.kernel.calls = []
+    result = host.run("new", State.REVERTED)
+    assert (result.get("reason"), host.kernel.calls == []) == ("replaces_others" if real else None, real)
+    assert host.stack == (["new", "other"] if real else ["other", "old"])
+    assert "supersedes" not in result.get("msg", "")
 
 
 def test_a_surprising_replace_flag_of_another_build(tmp_path: pathlib.Path) -> None:
@@ -415,6 +443,19 @@ def test_the_same_task_waits_until_what_it_supersedes_is_disabled(
     if finished:
         assert result["actions"] == ["wait for the transition of old", "unload old"]
     assert "unload old" not in host.kernel.calls or finished
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_module_that_the_kernel_holds_is_not_tried_to_unload(tmp_path: pathlib.Path, check_mode: bool) -> None:
+    host = ModelHost(tmp_path)
+    host.run("old", file=patched("old", "f"))
+    host.kernel.stall.add("old")
+    host.run("new", file=patched("new", "f"), supersedes=("old",), patience=FORCING)
+    assert [patch.name for patch in host.kernel.patches if patch.pinned] == ["old"]
+    host.kernel.calls, clock = [], host.kernel.clock
+    result = manage(Task(Wanted("old", State.ABSENT), check_mode=check_mode), host.kernel)
+    assert (result["reason"], result["reboot_required"]) == ("module_not_removable", True)
+    assert (host.kernel.calls, host.kernel.clock, host.stack) == ([], clock, ["new"])
 
 
 # ---- what has changed since the host was read ----

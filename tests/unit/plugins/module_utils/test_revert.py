@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import pathlib
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -152,14 +154,18 @@ def test_what_may_be_lost_on_the_way_is_said() -> None:
 @pytest.mark.parametrize(
     ("displaced", "reason", "intended"),
     [
-        # It would disable the other one, and what has come back before it.
+        # It would disable the other one, which has not to do with it.
         (
             (back("one"), Displaced("two", True, patch_file("two", replace=True))),
             "replaces_others",
-            ["load one", "load two", "unload new"],
+            ["load two", "unload new"],
         ),
-        # Somebody has loaded another build of it meanwhile.
-        ((Displaced("other", True, patch_file("other", "2")),), "different_build", []),
+        # So would what may do that.
+        (
+            (back("one"), Displaced("two", True, patch_file("two", replace=None))),
+            "may_replace_others",
+            ["load two", "disable new", "unload new"],
+        ),
     ],
 )
 def test_what_cannot_come_back_is_not_brought_back_by_half(
@@ -168,6 +174,65 @@ def test_what_cannot_come_back_is_not_brought_back_by_half(
     plan = revert(host("other", "new"), displaced)
     assert ([refusal.reason for refusal in plan.refusals], plan.steps) == ([reason], ())
     assert [str(step) for step in plan.intended if step.action != "wait"] == intended
+
+
+@pytest.mark.parametrize("flag", [True, None])
+def test_what_replaces_others_comes_back_first(flag: bool | None) -> None:
+    """After the others it would disable them; beside the patch that is reverted it was refused."""
+    all_of_them = Displaced("cumulative", True, patch_file("cumulative", replace=flag))
+    out = ["unload new"] if flag else ["disable new", "unload new"]
+    for displaced in ((back("hot"), all_of_them), (all_of_them, back("hot"))):
+        assert steps(revert(host("new"), displaced)) == ["load cumulative", *out, "load hot"]
+
+
+@pytest.mark.parametrize("flag", [True, None])
+def test_an_earlier_content_that_replaces_others_comes_back_first(flag: bool | None) -> None:
+    earlier = Displaced("new", True, patch_file("new", content="0", replace=flag))
+    plan = revert(host("new"), (back("hot"), earlier))
+    assert steps(plan) == ["disable new", "unload new", "load new", "load hot"]
+    after_another = Displaced("first", True, patch_file("first", replace=flag))
+    plan = revert(host("new"), (replace(earlier, file=patch_file("new", content="0")), after_another))
+    out = ["unload new"] if flag else ["disable new", "unload new"]
+    assert steps(plan) == ["load first", *out, "load new"]
+
+
+def test_where_no_kernel_knows_the_flag_nothing_is_taken_out_before_all_is_back() -> None:
+    one, two = (Displaced(name, True, patch_file(name, abi=STOP_MACHINE, replace=None)) for name in ("one", "two"))
+    plan = revert(host("new", abi=STOP_MACHINE, stacking_enforced=False), (one, two))
+    assert steps(plan) == ["load one", "enable one", "load two", "enable two", "disable new", "unload new"]
+
+
+@pytest.mark.parametrize(
+    ("now", "notes"),
+    [
+        (patch_file("old"), []),
+        (patch_file("old", "2"), ["back_already"]),
+        (patch_file("old", loaded_with="level=3"), ["back_already"]),
+    ],
+)
+@pytest.mark.parametrize("reload", [False, True])
+def test_what_is_enabled_again_already_stays_as_it_is(now: PatchFile, notes: list[str], reload: bool) -> None:
+    """To bring back the earlier build would take out what was loaded since. `reload` means the reverted patch."""
+    old = loaded(now, load_index=2, identity=now.identity)
+    state = snapshot(*host("new").patches, old)
+    displaced = Displaced("old", True, patch_file("old", loaded_with=""))
+    plan = revert(state, (displaced,), on_covered=OnCovered.ALLOW, kept=("new",), reload=reload)
+    assert steps(plan) == ["disable new", "unload new"]
+    assert [note.reason for note in plan.notes if note.reason != "order_changes"] == notes
+
+
+@pytest.mark.parametrize("on_covered", [OnCovered.REFUSE, OnCovered.ALLOW])
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+def test_what_the_task_does_not_say_is_no_reason(abi: str, on_covered: OnCovered) -> None:
+    """What comes back first lies above the patch that goes: by itself a revert permits that, and moves things."""
+    new = loaded(patch_file("new", abi=abi, functions=(A, B)))
+    files = [patch_file(name, abi=abi, functions=functions) for name, functions in (("a", (A,)), ("b", (B,)))]
+    displaced = [Displaced(file.name, True, file) for file in files]
+    state = snapshot(new, abi=abi, stacking_enforced=abi == STOP_MACHINE)
+    plan = plan_revert(state, Wanted("new", State.REVERTED, on_covered=on_covered), {}, displaced)
+    assert steps(plan)
+    said = [note.why for note in plan.notes if "on_covered: " in note.why]
+    assert said == [why for why in said if f"on_covered: {on_covered.value}" in why]
 
 
 def test_a_patch_that_was_above_the_superseded_one_stays_above() -> None:
