@@ -282,6 +282,8 @@ class Boot:
         superseded = acceptance.superseded_by(entry)
         try:
             patch = self._kernel().snapshot().patch(entry.name)
+            if patch:
+                copies.note_boot(self._files, patch)
             copy = known(copies.read(self._files, entry.name))
             if patch and copy and copy.file and superseded:
                 copies.note(self._files, patch, copy.file, self._displaced(entry, acceptance), copy.proven)

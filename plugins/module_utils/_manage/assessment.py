@@ -109,18 +109,39 @@ class Assessment:
         from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import (
             displaced_after,
             with_forgotten,
+            with_memory_lost,
         )
         from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.live import with_live
 
         wanted, history, after = self.task.wanted, self.catalog.history, predict(snapshot, plan)
         loaded = snapshot.patch(wanted.name)
-        is_remembered = loaded is not None and self.books.copy_of(loaded) is not None
-        plan = with_live(plan, snapshot, after, wanted, displaced if is_remembered else None)
+        copy = self.books.copy_of(loaded) if loaded else None
+        # What was on trial when the host was booted is not known any more.
+        is_remembered = copy is not None and bool(displaced or not copy.at_boot)
+        can_revert = bool(displaced) and self._can_revert(snapshot, after)
+        plan = with_live(plan, snapshot, after, wanted, displaced if is_remembered else None, can_revert)
+        if wanted.state == State.ABSENT:
+            plan = with_memory_lost(plan, wanted, after, history)
         news = displaced_after(wanted, snapshot, plan, after, self.catalog.stored, history)
         if wanted.state != State.REVERTED and wanted.name in news:
             displaced = news[wanted.name]
             plan = with_forgotten(plan, wanted, displaced, history)
         return plan, displaced
+
+    def _can_revert(self, before: Snapshot, after: Snapshot) -> bool:
+        """Whether a revert can bring back what the wanted patch took the place of: it is not too late, nor refused."""
+        wanted = self.task.wanted
+        if wanted.state == State.REVERTED or (wanted.state == State.ABSENT and not self.task.check_mode):
+            return False
+        return bool(
+            plan_revert(
+                before if wanted.state == State.ABSENT else after,
+                replace(wanted, state=State.REVERTED, file=None),
+                self.catalog.stored,
+                self.catalog.displaced_at_hand(wanted.name),
+                wanted.name in self.catalog.came_back,
+            ).steps
+        )
 
     @property
     def lacks_file(self) -> bool:

@@ -40,6 +40,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, is_forced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.live import with_shown
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import told_of_a_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
@@ -213,6 +214,8 @@ class Transaction:
         notes = [*notes, *notes_of(outcome)]
         if outcome.failure and outcome.hands_off and outcome.hands_off != outcome.failure.finding:
             notes.append(replace(outcome.hands_off, severity=WARN))
+        if not (outcome.failure or outcome.stalled):
+            self._assessment.plan = with_shown(self.plan, self.before, outcome.after)
         if self.plan.loads or self.plan.boot or outcome.failure:
             last, books = observe(self.kernel)
             # What the proof has seen a moment ago is known, also where the last look fails.

@@ -38,7 +38,8 @@ class StoredCopy:
     not do that. `forced` says whether it was enabled or disabled by force, None if that is not known. `taint` is the
     kernel's when the effect was proven, None if that is not known. `trouble` names the trouble for which the run that
     enabled it has left the kernel alone, as a lockup; until the next boot no run proves it. `came_back` says that a
-    revert has brought this build back, in the place of a newer one of the same name.
+    revert has brought this build back, in the place of a newer one of the same name, `at_boot` that a boot has loaded
+    it: what it had taken the place of, and was on trial, is not known since.
     """
 
     path: str
@@ -51,6 +52,7 @@ class StoredCopy:
     taint: int | None = None
     trouble: str = ""
     came_back: bool = False
+    at_boot: bool = False
 
 
 @dataclass(frozen=True)

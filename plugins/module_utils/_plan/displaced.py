@@ -104,3 +104,21 @@ def with_forgotten(plan: Plan, wanted: Wanted, displaced: t.Sequence[Displaced],
         severity=INFO,
     )
     return replace(plan, notes=(*plan.notes, note))
+
+
+def with_memory_lost(plan: Plan, wanted: Wanted, after: Snapshot, history: History) -> Plan:
+    """The plan with a note on what nothing remembers any more when the wanted patch is gone with its history."""
+    others = (of for name, of in history.items() if name != wanted.name and after.patch(name))
+    known = {other.content for of in others for other in all_of(of)}
+    forgotten = [other for other in all_of(history.get(wanted.name, ())) if other.content not in known]
+    names = dict.fromkeys(other.name for other in forgotten if not after.patch(other.name))
+    if after.patch(wanted.name) or not names:
+        return plan
+    note = Finding(
+        reason="not_remembered",
+        seen=f"After this no revert brings back {', '.join(names)}.",
+        remedy="Keep the file at hand.",
+        why=f"What {wanted.name} took the place of is remembered as long as that is loaded.",
+        severity=INFO,
+    )
+    return replace(plan, notes=(*plan.notes, note))

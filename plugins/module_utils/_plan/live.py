@@ -18,35 +18,91 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
+PERHAPS = "After this perhaps no patch is live on"
+"""How a note begins about functions of which only the kernel will tell."""
+
 Live = t.Dict[Function, t.Sequence[LoadedPatch]]
 """The enabled patches on each function that has one, oldest first: the last is live."""
 
 
 def with_live(
-    plan: Plan, before: Snapshot, after: Snapshot, wanted: Wanted, displaced: t.Sequence[Displaced] | None
+    plan: Plan,
+    before: Snapshot,
+    after: Snapshot,
+    wanted: Wanted,
+    displaced: t.Sequence[Displaced] | None,
+    can_revert: bool = False,
 ) -> Plan:
     """The plan with notes about functions on which no patch, or another one, is live afterwards.
 
     To take a patch out is what `absent`, `disabled` and `reverted` ask for. `enabled` and `present` ask for no loss:
     they are refused where one patch takes the place of another and lacks its functions, unless `supersedes` names that.
     `after` is the snapshot that the plan leads to, `displaced` what the wanted patch took the place of; None where that
-    is unknown.
+    is unknown. `can_revert` says whether a revert would bring that back, if the task were that.
     """
-    was, then = _live(predict(before, Plan(_leading_waits(plan)))), _live(_with_functions(after, before))
+    before = predict(before, Plan(_leading_waits(plan)))
+    was, then = _live(before), _live(_with_functions(after, before))
     lost = {function: stack for function, stack in was.items() if function not in then}
+    hiding = [
+        file.name for file in plan.loads if file.functions is None and not _is_again(after.patch(file.name), before)
+    ]
+    between = _notes_between(plan, before, set(was).intersection(then))
     if wanted.state not in (State.ENABLED, State.PRESENT):
         held = [patch.name for patch in before.patches if patch.pinned]
-        notes = [*_note_lost(wanted, lost, displaced, held), *_note_others(was, then)]
+        of_lost = _note_lost(wanted, lost, displaced, held, hiding, can_revert)
+        notes = [*of_lost, *_note_others(was, then), *between]
         return replace(plan, notes=(*plan.notes, *notes))
     unasked = {
         function: stack
         for function, stack in lost.items()
         if not {patch.name for patch in stack}.issubset(wanted.supersedes)
     }
-    is_known = all(file.functions is not None for file in plan.loads)
-    if unasked and is_known:
+    if unasked and not hiding:
         return replace(plan, steps=(), notes=(), refusals=(_refuse_lost(wanted, unasked),))
-    return replace(plan, notes=(*plan.notes, _note_replaced(wanted, lost, is_known))) if lost else plan
+    notes = [_note_replaced(wanted, lost, not hiding)] if lost else []
+    return replace(plan, notes=(*plan.notes, *notes, *between))
+
+
+def with_shown(plan: Plan, before: Snapshot, found: Snapshot) -> Plan:
+    """The plan with what the kernel shows, now that it is carried out, of functions that a file has not shown."""
+    lost = set(_live(before)).difference(_live(found))
+    notes = (
+        replace(note, seen=f"After this no patch is live on {_names(lost)}.", why="")
+        if note.seen.startswith(PERHAPS)
+        else note
+        for note in plan.notes
+        if lost or not note.seen.startswith(PERHAPS)
+    )
+    return replace(plan, notes=tuple(notes))
+
+
+def _notes_between(plan: Plan, before: Snapshot, staying: t.AbstractSet[Function]) -> list[Finding]:
+    """The note about functions that are fixed before the plan and after it, and not in between."""
+    if any(note.reason == "lowered_first" or "its fix is not active" in note.why for note in plan.notes):
+        # It is told already.
+        return []
+    bare: dict[Function, Step] = {}
+    ends: dict[str, list[Function]] = {}
+    for step in plan.steps:
+        before = predict(before, Plan((step,)))
+        live = _live(before)
+        for function in sorted(staying):
+            if function not in live:
+                bare.setdefault(function, step)
+            elif function in bare:
+                ends.setdefault(f"{bare.pop(function)} to {step}", []).append(function)
+    if not ends:
+        return []
+    spans = "; ".join(f"From {span} no patch is live on {_names(of)}" for span, of in ends.items())
+    return [
+        Finding(
+            reason="not_live_between",
+            seen=f"{spans}.",
+            remedy="Nothing needs to be done.",
+            why="The kernel runs the original functions in the meantime.",
+            severity=INFO,
+        )
+    ]
 
 
 def _leading_waits(plan: Plan) -> tuple[Step, ...]:
@@ -70,13 +126,24 @@ def _with_functions(after: Snapshot, before: Snapshot) -> Snapshot:
     patches = []
     for patch in after.patches:
         was = before.patch(patch.name)
-        is_again = was and was.functions and patch.enabled and was.identity.compare(patch.identity) == "same"
-        patches.append(replace(patch, functions=was.functions) if was and is_again else patch)
+        patches.append(replace(patch, functions=was.functions) if was and _is_again(patch, before) else patch)
     return replace(after, patches=tuple(patches))
 
 
+def _is_again(patch: LoadedPatch | None, before: Snapshot) -> bool:
+    """Whether a patch that is enabled after a plan is a build of which the kernel shows the functions now."""
+    was = before.patch(patch.name) if patch else None
+    is_shown = bool(patch and patch.enabled and was and was.functions)
+    return bool(is_shown and patch and was and was.identity.compare(patch.identity) == "same")
+
+
 def _note_lost(
-    wanted: Wanted, lost: Live, displaced: t.Sequence[Displaced] | None, held: t.Container[str]
+    wanted: Wanted,
+    lost: Live,
+    displaced: t.Sequence[Displaced] | None,
+    held: t.Container[str],
+    hiding: list[str],
+    can_revert: bool,
 ) -> t.Iterator[Finding]:
     """What is said of functions on which nothing is live then. The kernel holds the modules of those in `held`."""
     if not lost:
@@ -88,20 +155,21 @@ def _note_lost(
         remedy = f"Keep {wanted.name} enabled, and reboot the host to bring back {stays_out}."
         why = f"{wanted.name} took the place of {stays_out} by force, and the kernel holds what was replaced so."
         severity = WARN
-    elif wanted.state != State.REVERTED:
-        remedy = f"Set state: reverted to bring back {back}." if back else remedy
-    elif displaced is None:
+    elif wanted.state != State.REVERTED and back:
+        instead = " instead" if wanted.state == State.ABSENT else ""
+        remedy = f"Load {back} from its file, if the host needs that fix."
+        remedy = f"Set state: reverted{instead} to bring back {back}." if can_revert else remedy
+    elif wanted.state == State.REVERTED and displaced is None:
         remedy = "Load a patch with that fix from its file, if the host needs one."
         why, severity = f"Nothing is remembered that {wanted.name} took the place of.", WARN
-    elif not displaced:
+    elif wanted.state == State.REVERTED and not displaced:
         why = f"{wanted.name} took the place of nothing."
-    yield Finding(
-        reason="fix_lost",
-        seen=f"After this no patch is live on {_names(lost)}.",
-        remedy=remedy,
-        why=why,
-        severity=severity,
-    )
+    seen = f"After this no patch is live on {_names(lost)}."
+    if hiding:
+        seen = f"{PERHAPS} {_names(lost)}."
+        remedy = "Look for the functions in the source of the patch."
+        why = f"The file of {', '.join(hiding)} does not show its functions."
+    yield Finding(reason="fix_lost", seen=seen, remedy=remedy, why=why, severity=severity)
 
 
 def _note_others(before: Live, after: Live) -> t.Iterator[Finding]:
@@ -109,7 +177,7 @@ def _note_others(before: Live, after: Live) -> t.Iterator[Finding]:
     for function, stack in after.items():
         was = before.get(function)
         if was is not None and not _is_same(was[-1], stack[-1]):
-            functions.setdefault(stack[-1].name, []).append(function)
+            functions.setdefault(_named(stack[-1], was[-1]), []).append(function)
     if functions:
         yield Finding(
             reason="live_after",
@@ -117,6 +185,17 @@ def _note_others(before: Live, after: Live) -> t.Iterator[Finding]:
             remedy="Nothing needs to be done.",
             severity=INFO,
         )
+
+
+def _named(patch: LoadedPatch, was: LoadedPatch) -> str:
+    """The name of a patch, with what tells it from another build of that name, or other parameters."""
+    if patch.name != was.name:
+        return patch.name
+    identity = patch.identity
+    loaded_with = f", with {identity.loaded_with}" if identity.loaded_with else ""
+    if was.identity.loaded_with and not identity.loaded_with:
+        loaded_with = ", without parameters"
+    return f"{patch.name} ({str(identity).partition(',')[0]}{loaded_with})"
 
 
 def _is_same(patch: LoadedPatch, other: LoadedPatch) -> bool:
@@ -147,7 +226,7 @@ def _note_replaced(wanted: Wanted, lost: Live, is_known: bool) -> Finding:
         )
     return Finding(
         reason="fix_lost",
-        seen=f"After this perhaps no patch is live on {_names(lost)}.",
+        seen=f"{PERHAPS} {_names(lost)}.",
         remedy="Look for the functions in the source of the patch.",
         why=f"The file of {wanted.name} does not show its functions, and {_patches(lost)} will be gone.",
         severity=WARN,

@@ -55,7 +55,7 @@ def read(files: Files, name: str) -> Reading[StoredCopy]:
 
 def _stored_copy(name: str, data: object) -> StoredCopy:
     # Version 1.0 did not write the others.
-    later = ("displaced", "proven", "forced", "taint", "trouble", "came_back")
+    later = ("displaced", "proven", "forced", "taint", "trouble", "came_back", "at_boot")
     record = state.only(data, ("sha256", "sysfs_inode", "patch_file"), later)
     sha256 = state.text(record["sha256"])
     return StoredCopy(
@@ -69,6 +69,7 @@ def _stored_copy(name: str, data: object) -> StoredCopy:
         taint=state.optional(state.number, record.get("taint")),
         trouble=state.text(record.get("trouble", "")),
         came_back=state.flag(record.get("came_back", False)),
+        at_boot=state.flag(record.get("at_boot", False)),
     )
 
 
@@ -168,13 +169,8 @@ def note(
     earlier = read(files, patch.name)
     copy = StoredCopy(copy_path(patch.name, file.sha256), file.sha256, patch.instance, file, tuple(displaced), proven)
     if isinstance(earlier, StoredCopy) and earlier.instance == patch.instance:
-        copy = replace(
-            copy,
-            forced=earlier.forced,
-            taint=earlier.taint,
-            trouble=earlier.trouble,
-            came_back=earlier.came_back,
-        )
+        copy = replace(copy, forced=earlier.forced, taint=earlier.taint, trouble=earlier.trouble)
+        copy = replace(copy, came_back=earlier.came_back, at_boot=earlier.at_boot)
     elif not isinstance(earlier, Unreadable):
         copy = replace(copy, forced=forced, came_back=came_back)
     _write(files, patch.name, copy)
@@ -210,6 +206,11 @@ def note_force(files: Files, patch: LoadedPatch) -> None:
     _update(files, patch, lambda copy: replace(copy, forced=True))
 
 
+def note_boot(files: Files, patch: LoadedPatch) -> None:
+    """Record that a boot has loaded this patch. Raises OSError."""
+    _update(files, patch, lambda copy: replace(copy, at_boot=True))
+
+
 def _update(files: Files, patch: LoadedPatch, change: t.Callable[[StoredCopy], StoredCopy]) -> None:
     copy = known(read(files, patch.name))
     # What another version wrote of a file is not understood, and would be lost.
@@ -229,6 +230,7 @@ def _write(files: Files, name: str, copy: StoredCopy) -> None:
         "taint": copy.taint,
         "trouble": copy.trouble,
         "came_back": copy.came_back,
+        "at_boot": copy.at_boot,
     }
     state.write(files, f"{DIRECTORY}/{name}.json", record)
 
