@@ -69,8 +69,9 @@ options:
       - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it, on a V(stop_machine)
         kernel it is only registered.
       - V(absent) means not loaded.
-      - V(reverted) means not loaded, and what the patch took the place of is back as it was then, be it patches that it
-        superseded (O(supersedes)) or an earlier build of its name (O(reload)). With O(src), nothing is done if a different build
+      - V(reverted) means that what the patch took the place of is back as it was then, be it patches that it superseded (O(supersedes))
+        or an earlier build of its name (O(reload)). Without such a build no patch of this name is loaded. What is enabled again already
+        stays as it is (C(back_already)). With O(src), nothing is done if a different build
         is loaded. With O(name) alone, nothing is done if an earlier revert has brought back the build that is loaded
         (C(reverted_already)), so that the task can be repeated; a reboot forgets that.
       - What was displaced is remembered while the patch is loaded, and needs to have been loaded by this module.
@@ -100,7 +101,7 @@ options:
       - Whether the file has the replace flag, with which a V(per_task) kernel disables all other patches when it loads the file. Needed
         where the file does not show it, as one of C(kpatch-build), or one whose code sets the flag, and no manifest lies beside it.
       - With V(false) such a file is loaded beside other patches, which is refused otherwise (V(may_replace_others)).
-      - Refused (V(replace_differs)) if the file shows the opposite.
+      - Refused (V(replace_differs)) if the file shows the opposite. Needs O(src).
       - It is remembered with the copy of the file while the patch is loaded, and with O(boot=accepted) for each boot.
     type: bool
   parameters:
@@ -112,6 +113,7 @@ options:
         If this module did not load it, what it was loaded with is unknown, and a finding says so.
       - Whatever loads the patch again, as rolling back, reverting, or a boot (O(boot=accepted)), uses the parameters that it had.
       - Left out, a loaded patch keeps what it has, and one that is not loaded is loaded without parameters. V({}) asks for none.
+      - Needs O(src).
       - They are not secret. The host's log and C(/sys/module) show them, and so do results and files of this collection.
     type: dict
   timeout:
