@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import random
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import check_registered
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
@@ -135,7 +136,9 @@ class Steps:
 
     def _raise(self, step: Step, error: OSError, lines: tuple[str, ...]) -> t.NoReturn:
         number = error.errno or 0
-        raise StepFailed(str(step), explain(step.action, number, lines, self._abi), number, log=lines) from error
+        finding = explain(step.action, number, lines, self._abi)
+        finding = replace(finding, remedy=finding.remedy.replace("<name>", step.patch))
+        raise StepFailed(str(step), finding, number, log=lines) from error
 
     def _load(self, step: Step) -> bool:
         if step.file is None:

@@ -256,6 +256,6 @@ def not_forgotten(name: str, error: OSError) -> Finding:
 COPIES_STAY = Finding(
     reason="copies_stay",
     seen=f"Copies of the files that were loaded are in {copies.DIRECTORY} until the next run.",
-    remedy="Load from them what is missing.",
+    remedy="Load from them what is missing, or enable again what is disabled.",
     severity=WARN,
 )

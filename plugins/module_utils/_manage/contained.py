@@ -39,7 +39,11 @@ def _is_open(run: Transaction) -> bool:
 def _joined(first: Plain, following: Plain, name: str) -> Plain:
     actions = [*first["actions"], *following.get("actions", ())]
     if following.get("failed"):
-        msg = f"{following['msg']} Before that {name} was loaded, and it stays."
+        # What was before is right before the part that has failed.
+        msg = following["msg"].replace("as it was before.", "as it was right before that.")
+        state = following.get("state")
+        stays = "it stays" if state == "enabled" else f"its state is {state} now"
+        msg = f"{msg} Before that {name} was loaded, and {stays}."
         return {**following, "changed": True, "actions": actions, "msg": msg}
     new = [finding for finding in following["findings"] if finding not in first["findings"]]
     return {

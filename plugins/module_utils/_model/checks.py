@@ -176,7 +176,7 @@ REASONS = {
     ),
     "transition": Reason(
         INFO,
-        "The transition of another patch is running; the task waits until it ends.",
+        "The transition of another patch is running; the task waits for it, or reverses it.",
         "Nothing needs to be done.",
     ),
     "renamed_kernel": Reason(

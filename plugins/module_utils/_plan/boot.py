@@ -82,7 +82,21 @@ def _plan_boot(snapshot: Snapshot, wanted: Wanted, plan: Plan, context: BootCont
             seen=f"{wanted.name} is accepted: the next boot enables it.",
             remedy="Set boot: trial to keep it out.",
         )
-    return plan
+    return _warn_of_other_build(snapshot, wanted, plan, boot)
+
+
+def _warn_of_other_build(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> Plan:
+    """The plan, with a warning where it loads another build than the next boots do, or with other parameters."""
+    loads = [(file.sha256, file.loaded_with or "") for file in plan.loads if file.name == wanted.name]
+    due = [(entry.sha256, entry.loaded_with) for entry in boot.due(snapshot.kernel) if entry.name == wanted.name]
+    if not (loads and due) or loads[-1] in due:
+        return plan
+    return _warn(
+        plan,
+        reason="other_accepted",
+        seen=f"Another build of {wanted.name} is accepted, or other parameters: the next boot loads it with those.",
+        remedy="Set boot: accepted when this one is to be loaded at boot.",
+    )
 
 
 def _with_damaged_store(wanted: Wanted, plan: Plan, damage: Damaged) -> Plan:

@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     LoadedPatch,
     names_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import Abi
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.effect import notes_of_effect, refuse_covered
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.owners import (
@@ -31,13 +32,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replace_
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.states import refuse_states
 
-_WHY_FIRST = {
-    False: "The kernel may have CONFIG_LIVEPATCH_STACK",
-    True: "The kernel takes no patch beside one of whose system states it does not know enough",
-}
-"""Why superseded patches are disabled first, by whether loading enables a patch."""
-
 _ONLY_THE_FIRST = "A kernel with CONFIG_LIVEPATCH_STACK enables only the first disabled patch."
+
+
+def _why_first(abi: Abi) -> str:
+    """Why superseded patches are disabled first, as the beginning of a sentence."""
+    if abi.loading_enables:
+        return "The kernel takes no patch beside one of whose system states it does not know enough"
+    return f"The kernel {'has' if abi.stacking else 'may have'} CONFIG_LIVEPATCH_STACK"
 
 
 def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
@@ -254,7 +256,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
             reason="lowered_first",
             seen=f"{names_of(lowered_first)} must be disabled before {change.wanted.name} is enabled.",
             remedy="Nothing needs to be done.",
-            why=f"{_WHY_FIRST[change.abi.loading_enables]}: between the two neither is active.",
+            why=f"{_why_first(change.abi)}: between the two neither is active.",
             severity=INFO,
         )
     if change.may_add_others and change.file:

@@ -276,7 +276,7 @@ def stacks(circumstances: Circumstances) -> t.Iterator[Finding]:
                     seen=f"{function.name} is patched already by {names_of(told)}.",
                     remedy="Nothing needs to be done."
                     if stays_hidden
-                    else "Nothing needs to be done, if the new patch contains the earlier fix.",
+                    else f"Nothing needs to be done, if {name} contains the earlier fix, or is that itself.",
                     why=_what_happens(after, name, told) + unnoticed,
                     severity=WARN if owners else INFO,
                 )

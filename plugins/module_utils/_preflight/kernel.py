@@ -96,11 +96,13 @@ def ftrace_disabled(circumstances: Circumstances) -> t.Iterator[Finding]:
 def transition(circumstances: Circumstances) -> t.Iterator[Finding]:
     moving, steps = circumstances.snapshot.in_transition, circumstances.steps
     if moving and steps and moving.name != steps[-1].patch:
+        first = next((step.action for step in steps if step.patch == moving.name), Action.WAIT)
+        is_reversed = first in (Action.ENABLE, Action.DISABLE)
         yield Finding(
             reason="transition",
             seen=f"The transition of {moving.name} is running.",
             remedy="Nothing needs to be done.",
-            why="The kernel runs one at a time; the task waits until it ends.",
+            why=f"The kernel runs one at a time; the task {'reverses it' if is_reversed else 'waits until it ends'}.",
             severity=INFO,
         )
 

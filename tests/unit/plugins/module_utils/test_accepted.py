@@ -463,6 +463,16 @@ def test_accepting(host: Host) -> None:
     assert gather_boot(host)["accepted"][0]["name"] == "fix"
 
 
+@pytest.mark.parametrize("boot", [None, AtBoot.ACCEPTED, AtBoot.TRIAL])
+def test_another_build_than_the_accepted_one_is_told(host: Host, boot: AtBoot | None) -> None:
+    """A reboot would bring back the earlier build."""
+    host.run("fix", content="1", boot=AtBoot.ACCEPTED)
+    for check_mode in (True, False):
+        result = host.run("fix", content="2", reload=True, boot=boot, check_mode=check_mode)
+        told = [finding["reason"] for finding in result["findings"] if finding["severity"] == "warn"]
+        assert told == (["other_accepted"] if boot is None else [])
+
+
 def gather_boot(host: Host) -> dict[str, t.Any]:
     return gather(host.kernel.files())["boot"]
 

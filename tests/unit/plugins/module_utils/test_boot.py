@@ -587,6 +587,16 @@ def test_reverting_brings_back_what_was_superseded_before_the_boot(machine: Mach
     assert [one.name for one in machine.acceptance.due(KernelId(RELEASE))] == ["old"]
 
 
+def test_what_was_on_trial_before_the_boot_is_not_taken_for_nothing(machine: Machine) -> None:
+    """What the patch had taken the place of then is not known, unless it was accepted."""
+    machine.accept("new")
+    assert machine.survives()
+    machine.kernel.is_booting = False
+    result = manage(Task(Wanted("new", State.REVERTED), None), machine.kernel)
+    (told,) = [finding for finding in result["findings"] if finding["reason"] == "fix_lost"]
+    assert (told["severity"], "Nothing is remembered that new took the place of." in told["cause"]) == ("warn", True)
+
+
 def test_reverting_goes_on_after_the_boot_as_before_it(machine: Machine) -> None:
     machine.accept("one")
     machine.accept("two", supersedes=["one"])

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import pathlib
 import typing as t
 
@@ -114,6 +115,21 @@ def test_a_failure_to_take_it_out_says_what_stays(tmp_path: pathlib.Path, abi: s
     assert result["actions"][0] == "load new"
     assert host.stack == ["old", "new"]
     assert not journal.is_noted(host.kernel.files())
+
+
+def test_a_failure_to_take_it_out_tells_the_state_that_is_left(tmp_path: pathlib.Path) -> None:
+    """No module can be unloaded: then rolling back may leave the new patch disabled."""
+    host = host_with_old(tmp_path, PER_TASK)
+
+    def refuse(name: str) -> None:
+        raise OSError(errno.EBUSY, name)
+
+    host.kernel.unload = refuse
+    result = run(host)
+    assert result["failed"]
+    stays = "it stays" if "new" in host.stack else f"its state is {result['state']} now"
+    assert result["msg"].endswith(f"Before that new was loaded, and {stays}.")
+    assert "as it was before." not in result["msg"]
 
 
 def test_nothing_follows_a_transition_that_is_left_running(tmp_path: pathlib.Path) -> None:

@@ -458,6 +458,12 @@ def test_a_module_that_the_kernel_holds_is_not_tried_to_unload(tmp_path: pathlib
     assert (host.kernel.calls, host.kernel.clock, host.stack) == ([], clock, ["new"])
 
 
+def test_what_a_module_in_use_is_called(tmp_path: pathlib.Path) -> None:
+    host = ModelHost(tmp_path, busy_unloads=9999)
+    host.run("old", file=patched("old", "f"))
+    assert "/sys/module/old/refcnt" in host.run("old", State.ABSENT)["remedy"]
+
+
 # ---- what has changed since the host was read ----
 
 

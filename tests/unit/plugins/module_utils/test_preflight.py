@@ -555,9 +555,14 @@ def test_a_registered_patch_comes_above_as_well(enabled: bool, expected: list[tu
     assert seen(STOP_MACHINE, patches=[below, registered]) == expected
 
 
-COMES_ABOVE = ("fix comes above old.", "Nothing needs to be done, if the new patch contains the earlier fix.")
+IF_IT_HAS_IT = "Nothing needs to be done, if fix contains the earlier fix, or is that itself."
 
-TAKES_PLACE = ("fix takes the place of old.", "Nothing needs to be done, if the new patch contains the earlier fix.")
+COMES_ABOVE = ("fix comes above old.", IF_IT_HAS_IT)
+
+TAKES_PLACE = (
+    "fix takes the place of old.",
+    "Nothing needs to be done, if fix contains the earlier fix, or is that itself.",
+)
 
 STAYS_BELOW = ("fix comes below old.", "Nothing needs to be done.")
 
@@ -651,6 +656,14 @@ def test_earlier_trouble(taint: int, expected: list[str]) -> None:
 def test_another_transition() -> None:
     moving = loaded(patch_file("other", functions=()), in_transition=True)
     assert seen(patches=[moving]) == [("transition", INFO)]
+
+
+@pytest.mark.parametrize(("action", "words"), [(Action.WAIT, "waits until it ends"), (Action.DISABLE, "reverses it")])
+def test_what_is_done_about_another_transition_is_told(action: Action, words: str) -> None:
+    host = snapshot(loaded(patch_file("other"), in_transition=True))
+    steps = (Step(action, "other"), Step(Action.WAIT, "other"), Step(Action.LOAD, "fix", patch_file()))
+    told = [one.cause for one in find(Circumstances(host, FINE, steps)) if one.reason == "transition"]
+    assert [cause.endswith(f"the task {words}.") for cause in told] == [True]
 
 
 def test_all_findings_at_once_refusals_first() -> None:
