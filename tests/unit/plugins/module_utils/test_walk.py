@@ -12,7 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, State, Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import walk
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walk import Plain
@@ -90,6 +90,7 @@ LIES_ABOUT_CHANGES: dict[str, Case] = {
     "result_effect": (lambda _kernel, result: result["patch"].update(effective="none"), (FIRST,)),
     "failed_differs": (say(**FAILED, not_restored=[]), (FIRST,)),
     "internal_error": (say(**FAILED, not_restored=["p1"], reason="internal_error"), (FIRST,)),
+    "spurious": (say(**FAILED, changed=False, not_restored=["p1"]), (FIRST,)),
     "refused_changed": (say(failed=True, msg="Refused.", not_restored=["p1"]), (FIRST,)),
     "changed_untold": (say(changed=False), (FIRST,)),
     "actions": (lambda _kernel, result: result["actions"].append("disable p9"), (FIRST,)),
@@ -145,6 +146,19 @@ def test_each_check_can_fail(kind: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(walk, "manage", lying)
     monkeypatch.setattr(walk, "gather", lying_facts)
     assert walk.failure_of(plot) == kind
+
+
+LEFT = Run("p2", State.ENABLED, "1", on_stall=OnStall.REPORT, supersedes=("p1",))
+
+
+@pytest.mark.parametrize("kind", ["per_task 6.1", "per_task 6.12"])
+@pytest.mark.parametrize("held", ["p1", "p2"])
+@pytest.mark.parametrize("then", [LEFT, Run("p3", State.ENABLED, "1")])
+def test_what_waits_for_a_transition_that_was_left_succeeds(kind: str, held: str, then: Run) -> None:
+    """A task that check mode has foretold fails for a reason: of others, of the kernel, or of a stall."""
+    patches = (Patch((F, G)), Patch((F,), replace=held == "p2", told=held == "p2"), Patch((G,)), Patch((M,)))
+    acts = (FIRST, Other("hold", held), LEFT, Other("end_later"), then)
+    assert walk.failure_of(Plot(kind, patches, acts)) is None
 
 
 def test_a_walk_that_goes_wrong_is_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:

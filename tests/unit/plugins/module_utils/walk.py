@@ -155,6 +155,7 @@ class Walk:
             "end_stall": kernel.end_stall,
             "use": lambda: kernel.use(act.name),
             "end_use": lambda: kernel.use(act.name, False),
+            "end_later": kernel.end_later,
             "load_target": lambda: kernel.targets.add(TARGET),
             "unload_target": lambda: kernel.unload(TARGET) if TARGET in kernel.targets else None,
         }
@@ -323,7 +324,7 @@ class Step:
         act = self.run.meddle[1] if self.walk.kernel.meddled and self.run.meddle else None
         if act is None or act.what in ("busy", "hold", "load_target", "unload_target"):
             return set()
-        is_wide = act.what == "end_stall" or self.walk.kernel.is_replacing(act.name)
+        is_wide = act.what in ("end_stall", "end_later") or self.walk.kernel.is_replacing(act.name)
         return set(NAMES) if is_wide else {act.name}
 
     def check_always(self) -> None:
@@ -422,6 +423,7 @@ class Step:
             self.check_kept()
         if not (self.run.fail or self.run.fail_too):
             demand(bool(self.predicted.get("failed")) == self.refused or self.failed, "predicted_failed")
+        self.check_spurious()
         if self.failed:
             return
         settled = (self.before.conditions(), self.before.stacks) != (self.after.conditions(), self.after.stacks)
@@ -452,6 +454,16 @@ class Step:
             return
         for function in self.before.stacks:
             demand(function in self.after.stacks or not self._is_there(function), "failed_lost", function, self.words)
+
+    def check_spurious(self) -> None:
+        """What check mode has foretold succeeds, where no call fails, nothing stalls, and no flag is a surprise."""
+        kernel = self.walk.kernel
+        is_disturbed = self.run.fail or self.run.fail_too or kernel.stall or kernel.busy or kernel.used
+        is_disturbed = is_disturbed or self.walk.surprises
+        if kernel.hidden and kernel.stacking_enforced:
+            # The kernel decides about the order then.
+            return
+        demand(self.predicted.get("failed") or not self.failed or is_disturbed, "spurious", self.result.get("msg"))
 
     def check_actions(self) -> None:
         """What is told as done is what the kernel was called for."""

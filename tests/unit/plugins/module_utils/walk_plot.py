@@ -120,8 +120,8 @@ def _draw_act(choice: random.Random) -> Act:
 
 
 def _draw_other(choice: random.Random) -> Other:
-    kinds = ["load", "load", "enable", "disable", "unload", "hold", "hold", "busy", "end_stall", "load_target"]
-    what = choice.choice([*kinds, "unload_target", "use", "end_use"])
+    kinds = ["load", "load", "enable", "disable", "unload", "hold", "hold", "busy", "end_stall", "end_later"]
+    what = choice.choice([*kinds, "load_target", "unload_target", "use", "end_use"])
     return Other(what, choice.choice(NAMES), choice.choice(BUILDS))
 
 

@@ -114,6 +114,8 @@ class WalkedKernel(ShownKernel):
 
     def sleep(self, seconds: float) -> None:
         self._event()
+        moving = [patch.name for patch in self.patches if patch.in_transition]
+        self.ends_after = {name: left for name, left in self.ends_after.items() if name in moving}
         super().sleep(seconds)
 
     def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
@@ -169,6 +171,11 @@ class WalkedKernel(ShownKernel):
         for patch in self.patches:
             if patch.in_transition:
                 self.end_transition(patch.name)
+
+    def end_later(self) -> None:
+        """The tasks that hold transitions move on a while after the next run has begun to wait."""
+        self.stall.clear()
+        self.ends_after = {patch.name: 1.0 for patch in self.patches if patch.in_transition}
 
     # ---- what is so ----
 
