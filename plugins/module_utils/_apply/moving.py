@@ -62,8 +62,11 @@ class Moving:
 
 
 def _shape(snapshot: Snapshot) -> dict[str, tuple[bool, bool, tuple[Function, ...]]]:
-    """What a plan relies on of each patch."""
-    return {patch.name: (patch.enabled, patch.in_transition, patch.functions) for patch in snapshot.patches}
+    """What a plan relies on of each patch. The kernel drops a disabled one from sysfs a moment later (core.c)."""
+    return {
+        patch.name: (patch.enabled, patch.in_transition, patch.functions if patch.enabled else ())
+        for patch in snapshot.patches
+    }
 
 
 def is_refused(failed: StepFailed) -> bool:

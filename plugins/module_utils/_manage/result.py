@@ -50,7 +50,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     data["stored_copy"] = copy.path or None if copy else None
     data["source_patches"] = list(copy.file.source_patches) if copy and copy.file else []
     if patch.replace is None and copy and copy.file:
-        # A predicted snapshot lacks the flag of a patch that is disabled.
+        # Older kernels show the flag of no patch, and none shows that of a disabled one (per_task).
         data["replace"] = copy.file.replace
     added = patch.no_ops
     functions = [function for function in patch.functions if function not in added]

@@ -95,8 +95,8 @@ class Books:
 
     def identify(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with what the kernel does not know, or not show: the digest of each patch that this collection
-        loaded, what it was loaded with, its replace flag, which functions are its own, whose patch it is, and whether
-        force holds it."""
+        loaded, what it was loaded with, whose it is, and while it is in transition its flag and its own functions, and
+        whether force holds it."""
         patches = (self._identify_patch(patch, snapshot) for patch in snapshot.patches)
         return replace(snapshot, patches=tuple(patches))
 
@@ -108,8 +108,9 @@ class Books:
             return patch
         file = copy.file
         identity = replace(patch.identity, sha256=copy.sha256 or None, loaded_with=file.loaded_with if file else None)
-        # Kernels before 6.11 show the flag of no patch, and none shows that of a disabled one (per_task).
-        flag = file.replace if file and patch.replace is None else patch.replace
+        # Kernels before 6.11 do not show the flag, which decides what is left when the transition ends.
+        is_hidden = file is not None and patch.replace is None and patch.in_transition
+        flag = file.replace if file and is_hidden else patch.replace
         no_ops = _no_ops(patch, file.functions if file else None, snapshot)
         return replace(patch, identity=identity, replace=flag, no_ops=no_ops)
 

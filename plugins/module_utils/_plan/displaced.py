@@ -96,13 +96,7 @@ def with_forgotten(plan: Plan, wanted: Wanted, displaced: t.Sequence[Displaced],
     lost = dict.fromkeys(other.name for ones in was for other in all_of(ones) if other.content not in kept)
     if not lost:
         return plan
-    note = Finding(
-        reason="not_remembered",
-        seen=f"After this no revert brings back {', '.join(lost)}.",
-        remedy="Keep the file at hand.",
-        why=f"The host remembers the last {MOST_STEPS_BACK} steps.",
-        severity=INFO,
-    )
+    note = _not_remembered(lost, f"The host remembers the last {MOST_STEPS_BACK} steps.")
     return replace(plan, notes=(*plan.notes, note))
 
 
@@ -114,11 +108,15 @@ def with_memory_lost(plan: Plan, wanted: Wanted, after: Snapshot, history: Histo
     names = dict.fromkeys(other.name for other in forgotten if not after.patch(other.name))
     if after.patch(wanted.name) or not names:
         return plan
-    note = Finding(
+    note = _not_remembered(names, f"What {wanted.name} took the place of is remembered as long as that is loaded.")
+    return replace(plan, notes=(*plan.notes, note))
+
+
+def _not_remembered(names: t.Iterable[str], why: str) -> Finding:
+    return Finding(
         reason="not_remembered",
         seen=f"After this no revert brings back {', '.join(names)}.",
         remedy="Keep the file at hand.",
-        why=f"What {wanted.name} took the place of is remembered as long as that is loaded.",
+        why=why,
         severity=INFO,
     )
-    return replace(plan, notes=(*plan.notes, note))
