@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, moving_as_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     State,
     Task,
     Verification,
+    Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
@@ -46,6 +47,15 @@ def observe(kernel: KernelProtocol, of_boot: bool = False) -> tuple[Snapshot, Bo
     return books.identify(snapshot), books
 
 
+def _with_file(snapshot: Snapshot, wanted: Wanted) -> Snapshot:
+    """The snapshot with what the file of the task tells of its patch: somebody else may have loaded that build."""
+    loaded, file = snapshot.patch(wanted.name), wanted.file
+    if loaded is None or file is None or loaded.identity.compare_builds(file.identity) != "same":
+        return snapshot
+    known = moving_as_in(file, loaded, snapshot)
+    return replace(snapshot, patches=tuple(known if patch == loaded else patch for patch in snapshot.patches))
+
+
 class Assessment:
     """One observation of the host, or a predicted one, and what is to be done about it."""
 
@@ -55,7 +65,7 @@ class Assessment:
         self.task = task
         self.kernel = kernel
         self.before, self.books = observe(kernel, of_boot=task.wanted.boot == AtBoot.ACCEPTED)
-        self.before = predicted or self.before
+        self.before = _with_file(predicted or self.before, task.wanted)
         self.catalog = Catalog(kernel.files, self.before, self.books)
         if earlier:
             self.catalog.take_over(earlier)

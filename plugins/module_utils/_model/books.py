@@ -108,11 +108,19 @@ class Books:
             return patch
         file = copy.file
         identity = replace(patch.identity, sha256=copy.sha256 or None, loaded_with=file.loaded_with if file else None)
-        # Kernels before 6.11 do not show the flag, which decides what is left when the transition ends.
-        is_hidden = file is not None and patch.replace is None and patch.in_transition
-        flag = file.replace if file and is_hidden else patch.replace
-        no_ops = _no_ops(patch, file.functions if file else None, snapshot)
-        return replace(patch, identity=identity, replace=flag, no_ops=no_ops)
+        patch = replace(patch, identity=identity)
+        return moving_as_in(file, patch, snapshot) if file else patch
+
+
+def moving_as_in(file: PatchFile, patch: LoadedPatch, snapshot: Snapshot) -> LoadedPatch:
+    """A patch of this file with its flag and its own functions, as long as it is in transition.
+
+    Kernels before 6.11 do not show the flag, which decides what is left when the transition ends.
+    """
+    if not patch.in_transition:
+        return patch
+    flag = file.replace if patch.replace is None else patch.replace
+    return replace(patch, replace=flag, no_ops=_no_ops(patch, file.functions, snapshot))
 
     def _may_be_forced(self, copy: StoredCopy | None) -> bool:
         """Whether force may be why the kernel holds a module: else somebody uses it, and can be ended.
@@ -124,7 +132,7 @@ class Books:
 
 def _no_ops(patch: LoadedPatch, own: tuple[Function, ...] | None, snapshot: Snapshot) -> tuple[Function, ...]:
     """The functions that the kernel has added to a patch in transition. `own` are those of its file."""
-    if own is None or not patch.in_transition:
+    if own is None:
         return ()
     others = {function for other in snapshot.patches if other.name != patch.name for function in other.functions}
     return tuple(sorted(others.intersection(patch.functions).difference(own)))

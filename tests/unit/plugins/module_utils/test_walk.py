@@ -161,6 +161,14 @@ def test_what_waits_for_a_transition_that_was_left_succeeds(kind: str, held: str
     assert walk.failure_of(Plot(kind, patches, acts)) is None
 
 
+def test_what_the_file_of_a_task_tells_of_a_patch_of_somebody_else_is_known() -> None:
+    """Before Linux 6.11 the kernel does not show that it replaces others."""
+    patches = (Patch((F,)), Patch((F,), replace=True, told=True), Patch((G,)), Patch((M,)))
+    begun = (Other("load", "p1"), Other("hold", "p2"), Other("load", "p2"), Other("end_later"))
+    takes_over = Run("p2", State.ENABLED, "1", supersedes=("contained",), force_owner=True)
+    assert walk.failure_of(Plot("per_task 6.1", patches, (*begun, takes_over))) is None
+
+
 def test_a_walk_that_goes_wrong_is_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     long = Plot("stop_machine", PATCHES, (SECOND, FIRST, Other("hold", "p2"), dataclasses.replace(BOTH, reload=True)))
 
