@@ -35,7 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     with_replaced,
     without_only_fix,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import bring_again, way_back
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import bring_again, plan_rollback
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_as_before
 
@@ -195,22 +195,22 @@ class Executor:
         failures: list[tuple[Step, str]] = []
         while True:
             stuck = [step.patch for step, _why in failures]
-            way = way_back(before, observe(self._kernel), plan, stored, stuck)
+            rollback = plan_rollback(before, observe(self._kernel), plan, stored, stuck)
             # What has been taken out once, and is not back yet, is missing as well.
-            plan = replace(plan, replaced=tuple(dict.fromkeys((*plan.replaced, *way.moved))))
-            failed = self._carry_out_way(way.steps, done, failures)
+            plan = replace(plan, replaced=tuple(dict.fromkeys((*plan.replaced, *rollback.moved))))
+            failed = self._go_back(rollback.steps, done, failures)
             if failed is None or failed in stuck:
                 break
             plan = plan.without([failed])
         tried = [step.patch for step in (*(step for step, _why in failures), *done)]
         steps, again = bring_again(before, start, observe(self._kernel), whole, stored, tried)
-        is_again = self._carry_out_way(steps, done, failures) is None
-        now, reasons = observe(self._kernel), [*way.why_staying, *(again.why_staying if is_again else ())]
+        is_again = self._go_back(steps, done, failures) is None
+        now, reasons = observe(self._kernel), [*rollback.why_staying, *(again.why_staying if is_again else ())]
         is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]
         failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
         return [*failed_as_well, *reasons]
 
-    def _carry_out_way(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
+    def _go_back(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
         """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and notes why."""
         for step in steps:
             try:

@@ -23,7 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import displaced_after
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_new
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone, is_new
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -70,6 +70,11 @@ def rollback_of(outcome: Outcome) -> tuple[Step, ...] | None:
     """The steps that rolled the host back; None if it was not to be, or was left alone with all that was done."""
     failure = outcome.failure
     return None if failure is None or (outcome.hands_off and not failure.rolled_back) else failure.rolled_back
+
+
+def has_lost(not_restored: t.Collection[str], before: Snapshot, plan: Plan, after: Snapshot) -> bool:
+    """Whether a patch could not be loaded again, of the plan or moved to let one come back below it."""
+    return bool(not_restored) and any(is_gone(patch, after, plan) for patch in before.patches)
 
 
 def _is_enabled(snapshot: Snapshot, name: str) -> bool:

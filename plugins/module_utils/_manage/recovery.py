@@ -26,7 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     without_only_fix,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone, without_pinned
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import without_pinned
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
@@ -36,6 +36,7 @@ if t.TYPE_CHECKING:
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     displaced_by_run,
+    has_lost,
     not_accepted,
     note_forces,
     note_proof,
@@ -173,7 +174,7 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     after, _books = observe(kernel)
     # Or else the note stays: the next run that can read the host goes on.
     check_known(after)
-    has_lost = bool(not_restored) and any(is_gone(patch, after, plan) for patch in before.patches)
+    lost = has_lost(not_restored, before, plan, after)
     displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog, failed=not arrived)
     notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
     if left.is_wanted:
@@ -200,6 +201,6 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
         remedy="Look at the host." if not_restored else "Nothing needs to be done.",
         severity=WARN,
     )
-    notes = [interrupted, *notes, *([COPIES_STAY] if has_lost else [])]
+    notes = [interrupted, *notes, *([COPIES_STAY] if lost else [])]
     unproven = left if left.is_wanted else None
-    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, has_lost, not_restored, unproven)
+    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, lost, not_restored, unproven)

@@ -43,7 +43,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.live import with_shown
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import told_of_a_revert
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import find
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -61,6 +60,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
     accept,
     displaced_by,
     forget,
+    has_lost,
     keep_for_boots,
     not_forgotten,
     note_forces,
@@ -176,10 +176,7 @@ class Transaction:
             return [*notes, *_as_warnings(outcome.after), COPIES_STAY]
         not_restored = outcome.failure.not_restored if outcome.failure else ()
         rolled_back = rollback_of(outcome)
-        # Also of what was moved to let others come back below it.
-        lost = bool(not_restored) and any(
-            is_gone(patch, outcome.after, outcome.reached) for patch in self.before.patches
-        )
+        lost = has_lost(not_restored, self.before, outcome.reached, outcome.after)
         notes += self.catalog.update(
             outcome.reached,
             self.before,

@@ -30,7 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 
 @dataclass(frozen=True)
-class WayBack:
+class Rollback:
     """How to roll back: the steps, and the patches of others that they take out and load again (`moved`).
 
     `staying` are the patches that would have to go, and stay: without them no patch would be live on `needed`.
@@ -58,22 +58,24 @@ def rollback_steps(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) 
 
     `stored` has the files that were loaded before: without its file an unloaded patch cannot be loaded again.
     """
-    return list(way_back(before, now, plan, stored).steps)
+    return list(plan_rollback(before, now, plan, stored).steps)
 
 
-def way_back(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str] = ()) -> WayBack:
-    """The way back that leaves no function without a patch which has one now and had one before.
+def plan_rollback(
+    before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str] = ()
+) -> Rollback:
+    """Roll back so that no function is left without a patch which has one now and had one before.
 
     Where something cannot come back, because its file is not at hand or somebody's patch covers it, what the plan has
     brought in its place stays. `stuck` are patches that could not be moved.
     """
-    way = _shortest(before, now, plan, stored, stuck)
-    lost = _lost(before, now, way.steps).intersection(fixed(now))
+    rollback = _shortest(before, now, plan, stored, stuck)
+    lost = _lost(before, now, rollback.steps).intersection(fixed(now))
     needed = [patch for patch in now.patches if patch.enabled and patch.shares(lost)]
     names = [patch.name for patch in needed]
     if set(names).issubset(stuck):
         targets = [name for name in reversed(plan.targets) if name in now.modules and name not in before.modules]
-        return replace(way, steps=(*way.steps, *(Step(Action.UNLOAD_TARGET, name) for name in targets)))
+        return replace(rollback, steps=(*rollback.steps, *(Step(Action.UNLOAD_TARGET, name) for name in targets)))
     functions = {function for patch in needed for function in patch.functions}
     covered = [
         patch.name
@@ -82,21 +84,21 @@ def way_back(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck:
     ]
     # The modules that were loaded first stay as well: they are for a patch that stays, perhaps.
     plan = plan.without([*names, *covered, *plan.targets])
-    rest = way_back(before, now, plan, stored, [*stuck, *names])
+    rest = plan_rollback(before, now, plan, stored, [*stuck, *names])
     return replace(rest, staying=(*names, *rest.staying), needed=tuple(sorted(lost.union(rest.needed))))
 
 
-def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str]) -> WayBack:
-    """The way back that moves no patch beside those of the plan, unless more comes back with that."""
+def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str]) -> Rollback:
+    """Move no patch beside those of the plan, unless more comes back with that."""
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
-    way = WayBack(tuple(back(before, now, plan, stored)))
-    lost = _lost(before, now, way.steps)
+    rollback = Rollback(tuple(back(before, now, plan, stored)))
+    lost = _lost(before, now, rollback.steps)
     moved = covers_to_move(before, now, plan, stored, lost) if lost else []
     if not moved:
-        return way
-    longer = WayBack(tuple(back(before, now, plan, stored, moved)), tuple(moved))
+        return rollback
+    longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
     is_stuck = any(step.patch in stuck for step in longer.steps)
-    return longer if not is_stuck and _lost(before, now, longer.steps) < lost else way
+    return longer if not is_stuck and _lost(before, now, longer.steps) < lost else rollback
 
 
 def fixed(snapshot: Snapshot) -> set[Function]:
@@ -119,7 +121,7 @@ def _lost(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[Funct
 
 def bring_again(
     before: Snapshot, start: Snapshot, now: Snapshot, plan: Plan, stored: Stored, tried: t.Container[str] = ()
-) -> tuple[list[Step], WayBack]:
+) -> tuple[list[Step], Rollback]:
     """The steps that bring again what rolling back has taken out, where that has left functions without a patch.
 
     `start` is the host when rolling back began. The kernel may have refused what was to come in its place. Where
@@ -143,7 +145,7 @@ def bring_again(
         down = [patch.name for patch in now.patches if not patch.enabled and patch.name in plan.names]
         steps = [*(Step(Action.UNLOAD, name) for name in down if name not in names), *steps]
     staying = [patch.name for patch in taken if patch.name in names and is_new(patch, before, plan)]
-    return steps, WayBack(staying=tuple(staying), needed=tuple(lost.intersection(fixed(start))))
+    return steps, Rollback(staying=tuple(staying), needed=tuple(lost.intersection(fixed(start))))
 
 
 def _file_of(patch: LoadedPatch, before: Snapshot, plan: Plan, stored: Stored) -> PatchFile | None:
