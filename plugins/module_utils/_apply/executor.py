@@ -35,7 +35,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     with_replaced,
     without_only_fix,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import bring_again, plan_rollback
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import (
+    bring_again,
+    fixed,
+    plan_rollback,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_as_before
 
@@ -224,10 +228,19 @@ class Executor:
         return None
 
     def _turn_back(self, step: Step, done: list[Step]) -> None:
-        """Enable a patch again whose disabling stalls: until that has ended the kernel takes no other patch."""
-        patch = observe(self._kernel).patch(step.patch)
-        if step.action == Action.WAIT and patch and patch.in_transition and not patch.enabled:
+        """Reverse a transition that stalls, unless a function has nothing else: the kernel takes no other patch before.
+
+        What is being disabled is enabled again. What is being enabled is disabled if others are on its functions.
+        """
+        now = observe(self._kernel)
+        patch = now.patch(step.patch)
+        if step.action != Action.WAIT or patch is None or not patch.in_transition:
+            return
+        others = fixed(replace(now, patches=tuple(other for other in now.patches if other != patch)))
+        if not patch.enabled:
             self._carry_out_all([Step(Action.ENABLE, step.patch), step], done)
+        elif others.issuperset(patch.functions):
+            self._carry_out_all([Step(Action.DISABLE, step.patch), step], done)
 
     def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> Plan:
         """Let a running transition end on the right side. Returns the plan with what its loads have disabled by now."""

@@ -209,6 +209,29 @@ def test_what_a_load_on_the_way_back_has_disabled_comes_back(tmp_path: pathlib.P
     assert (host.stack, result["not_restored"]) == (["old"], [])
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_load_that_stalls_on_the_way_back_is_turned_back(tmp_path: pathlib.Path, replace: bool) -> None:
+    """Until its transition has ended the kernel takes no other patch, and new does without it."""
+    file = files(PER_TASK, {"new": (F, G)}, replace=replace)
+    host = ModelHost(tmp_path, loaded(file["old"]), kept=[file["old"]])
+    host.kernel.stall_once.add("old")
+    result = host.run("new", file=file["new"], supersedes=("old",), verification=FAILING)
+    assert (host.stack, host.kernel.snapshot().in_transition) == (["new"], None)
+    assert result["not_restored"][-1] == "without new no patch would be live on vmlinux/f,1, where one was before"
+    assert host.run("new", State.REVERTED).get("failed") is None
+    assert host.stack == ["old"]
+
+
+def test_a_load_that_stalls_goes_on_where_nothing_else_is(tmp_path: pathlib.Path) -> None:
+    file = files(PER_TASK, {"new": (G,)})
+    host = ModelHost(tmp_path, loaded(file["old"]), kept=[file["old"]])
+    host.kernel.stall_once.add("old")
+    result = host.run("new", file=file["new"], supersedes=("old",), verification=FAILING)
+    assert "old" in host.stack
+    assert host.kernel.snapshot().in_transition.name == "old"
+    assert result["failed"]
+
+
 def test_a_patch_is_not_loaded_beside_one_whose_state_it_does_not_know(tmp_path: pathlib.Path) -> None:
     """kernel/livepatch/state.c: it is loaded when that has gone, as it was the other way round."""
     old = patch_file("old", functions=(F,), states=(SystemState(1, 1),))
