@@ -111,6 +111,13 @@ class Books:
         patch = replace(patch, identity=identity)
         return moving_as_in(file, patch, snapshot) if file else patch
 
+    def _may_be_forced(self, copy: StoredCopy | None) -> bool:
+        """Whether force may be why the kernel holds a module: else somebody uses it, and can be ended.
+
+        Before Linux 5.18 the kernel marks all patches when the transition of one is forced.
+        """
+        return copy is None or copy.forced is not False or any(one.forced for one in self.copies.values())
+
 
 def moving_as_in(file: PatchFile, patch: LoadedPatch, snapshot: Snapshot) -> LoadedPatch:
     """A patch of this file with its flag and its own functions, as long as it is in transition.
@@ -121,13 +128,6 @@ def moving_as_in(file: PatchFile, patch: LoadedPatch, snapshot: Snapshot) -> Loa
         return patch
     flag = file.replace if patch.replace is None else patch.replace
     return replace(patch, replace=flag, no_ops=_no_ops(patch, file.functions, snapshot))
-
-    def _may_be_forced(self, copy: StoredCopy | None) -> bool:
-        """Whether force may be why the kernel holds a module: else somebody uses it, and can be ended.
-
-        Before Linux 5.18 the kernel marks all patches when the transition of one is forced.
-        """
-        return copy is None or copy.forced is not False or any(one.forced for one in self.copies.values())
 
 
 def _no_ops(patch: LoadedPatch, own: tuple[Function, ...] | None, snapshot: Snapshot) -> tuple[Function, ...]:
