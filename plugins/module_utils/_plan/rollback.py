@@ -97,8 +97,21 @@ def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck
     if not moved:
         return rollback
     longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
-    is_stuck = any(step.patch in stuck for step in longer.steps)
+    is_stuck = any(step.patch in stuck for step in longer.steps) or _comes_behind_a_disabled_one(now, longer.steps)
     return longer if not is_stuck and _lost(before, now, longer.steps) < lost else rollback
+
+
+def _comes_behind_a_disabled_one(now: Snapshot, steps: t.Iterable[Step]) -> bool:
+    """Whether a patch that is loaded again could not be enabled: CONFIG_LIVEPATCH_STACK enables the first disabled one.
+
+    What is disabled in front of it is not of the plan, and stays where it is.
+    """
+    if now.stacking_enforced is False or not abi_of(now).stacking:
+        return False
+    plan = Plan(tuple(steps))
+    enabled = [patch.enabled for patch in predict(now, plan).patches]
+    first = enabled.index(False) if False in enabled else len(enabled)
+    return any(enabled[first:]) and bool(plan.loads)
 
 
 def fixed(snapshot: Snapshot) -> set[Function]:

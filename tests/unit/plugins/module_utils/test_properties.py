@@ -217,8 +217,11 @@ def test_trouble_in_the_middle_is_undone_or_told(situation: Situation, trouble: 
         lost = " ".join(result.get("not_restored") or ())
         is_told = situation[0].get("stacking_enforced") and case.kernel.hidden and "CONFIG_LIVEPATCH_STACK" in lost
         if case.wanted.on_covered != OnCovered.ALLOW and not is_told:
+            # There a patch that is loaded again comes behind those that are disabled, and is not to be enabled.
+            is_behind = situation[0].get("stacking_enforced") and not all(case.before.values())
             for function, stack in case.stacks_before.items():
-                assert case.stacks()[function][-1] == stack[-1]
+                if not (is_behind and stack[-1] in lost):
+                    assert case.stacks()[function][-1] == stack[-1]
         if result.get("not_restored"):
             assert result["changed"]
         else:
