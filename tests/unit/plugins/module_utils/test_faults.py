@@ -76,7 +76,7 @@ class Host(Machine):
         self.kernel.is_booting = False
         return status
 
-    def run(self, name: str, state: State = State.ENABLED, **wanted: t.Any) -> dict[str, t.Any]:
+    def run(self, name: str, state: State = State.ENABLED, timeout: float = 3, **wanted: t.Any) -> dict[str, t.Any]:
         functions = {"xfs_fix": (IN_KERNEL, IN_MODULE)}.get(name, (Function("vmlinux", name.replace("new", "fix")),))
         file = self.files[name] = patch_file(name, abi=self.abi, functions=functions)
         self.kernel.add_file(file)
@@ -84,7 +84,7 @@ class Host(Machine):
         path.write_bytes(content_of(name))
         is_sent = state in (State.ENABLED, State.PRESENT)
         wish = Wanted(name, state, file if is_sent else None, **wanted)
-        return manage(Task(wish, str(path) if is_sent else None, patience=Patience(3, 2, 0.1)), self.kernel)
+        return manage(Task(wish, str(path) if is_sent else None, patience=Patience(timeout, 2, 0.1)), self.kernel)
 
     @property
     def conditions(self) -> dict[str, bool]:
@@ -283,6 +283,24 @@ def test_a_boot_during_a_run_comes_up_with_what_was_accepted_before_it_or_after_
         host.check_store()
 
 
+def after_another(
+    host: Host, number: int, task: dict[str, t.Any], cleans_up: bool, results: list[dict[str, t.Any]]
+) -> t.Callable[[str, str], None]:
+    """The kernel's call with this number, before which somebody cleans up, perhaps, and a second run begins."""
+
+    def call(operation: str, name: str) -> None:
+        if len(host.kernel.calls) == number and not results:
+            if cleans_up:
+                shutil.rmtree(host.root / RUN[1:])
+            state, done = (host.conditions, host.kept), list(host.kernel.calls)
+            # It waits for the lock by the real clock.
+            results.append(host.run(timeout=0.01, **task))
+            assert ((host.conditions, host.kept), host.kernel.calls) == (state, done)
+        type(host.kernel)._call(host.kernel, operation, name)
+
+    return call
+
+
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("story", [0, 1, 4])
 @pytest.mark.parametrize("second", [{"name": "other"}, {"name": "kept", "state": State.ABSENT}])
@@ -299,25 +317,8 @@ def test_a_second_controller_waits_outside_whatever_becomes_of_the_directory(
                 host.run(**earlier)
             before, kept, first = host.conditions, host.kept, len(host.kernel.calls)
             results: list[dict[str, t.Any]] = []
-
-            def call_after_the_other(
-                operation: str,
-                name: str,
-                host: Host = host,
-                first: int = first,
-                results: t.Any = results,
-                at: int = call,
-            ) -> None:
-                if len(host.kernel.calls) == first + at and not results:
-                    if cleans_up:
-                        shutil.rmtree(host.root / RUN[1:])
-                    state, done = (host.conditions, host.kept), list(host.kernel.calls)
-                    results.append(host.run(**second))
-                    assert ((host.conditions, host.kept), host.kernel.calls) == (state, done)
-                type(host.kernel)._call(host.kernel, operation, name)
-
             with pytest.MonkeyPatch.context() as patched:
-                patched.setattr(host.kernel, "_call", call_after_the_other)
+                patched.setattr(host.kernel, "_call", after_another(host, first + call, second, cleans_up, results))
                 result = host.run(**task)
             calls = len(host.kernel.calls) - first
             assert not any(other["changed"] for other in results)
