@@ -47,6 +47,9 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed for this P
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
+"""On a disk, to which all is written through, the tests would take minutes."""
+
 RUN, VAR = copies.DIRECTORY, boot_store.DIRECTORY
 IN_KERNEL = Function("vmlinux", "one")
 IN_MODULE = Function("xfs", "two")
@@ -237,7 +240,7 @@ def check_trouble(
     trouble: t.Callable[[int], tuple[int, int | None, bool]],
 ) -> int:
     """Disturb a task, run it again, and compare the host with one that was not disturbed. Returns its calls there."""
-    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as other_root:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root, tempfile.TemporaryDirectory(dir=MEMORY) as other_root:
         host, undisturbed = Host(root, abi), Host(other_root, abi)
         for earlier in setup:
             host.run(**earlier)
@@ -264,7 +267,7 @@ def check_trouble(
 def test_a_boot_during_a_run_comes_up_with_what_was_accepted_before_it_or_after_it(
     abi: str, setup: list[dict[str, t.Any]], task: dict[str, t.Any], place: float, twice: bool
 ) -> None:
-    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as other_root:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root, tempfile.TemporaryDirectory(dir=MEMORY) as other_root:
         host, undisturbed = Host(root, abi), Host(other_root, abi)
         for earlier in setup:
             host.run(**earlier)
@@ -311,7 +314,7 @@ def test_a_second_controller_waits_outside_whatever_becomes_of_the_directory(
     """At each call of the first run somebody cleans up, perhaps, and a second run begins."""
     (setup, task), call, calls = STORIES[story], 0, 1
     while call < calls:
-        with tempfile.TemporaryDirectory() as root:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as root:
             host = Host(root, abi)
             for earlier in ({"name": "kept"}, *setup):
                 host.run(**earlier)
@@ -335,7 +338,7 @@ def test_with_the_modules_that_a_patch_needs_as_without_them(
     abi: str, trouble: tuple[int, int | None, bool], state: State
 ) -> None:
     """`load_targets`: a failed run leaves no module behind, a killed one none after the next run."""
-    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as other_root:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root, tempfile.TemporaryDirectory(dir=MEMORY) as other_root:
         host, undisturbed = Host(root, abi), Host(other_root, abi)
         task: dict[str, t.Any] = {"name": "xfs_fix", "load_targets": True, "boot": AtBoot.ACCEPTED}
         for one in (host, undisturbed):
@@ -359,7 +362,7 @@ def test_with_the_modules_that_a_patch_needs_as_without_them(
 
 
 def test_the_acceptance_of_the_model_is_the_hosts() -> None:
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root:
         host = Host(root, PER_TASK)
         host.run("fix", boot=AtBoot.ACCEPTED)
         assert [entry[0] for entry in host.kept] == ["fix"]
