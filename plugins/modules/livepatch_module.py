@@ -290,7 +290,8 @@ options:
       - V(report) leaves it running and succeeds; RV(state) is then V(in transition), and RV(stalling_tasks) are the tasks. What was to be
         done after it, and the proof, is left for the next run. Where patches would have to be loaded again after it, it is V(roll_back).
       - V(force) ends it by the kernel's C(force) file, with O(i_accept_inconsistency). A module that is disabled or replaced by force can
-        never be unloaded, so where it would have to be loaded again, it is V(roll_back).
+        never be unloaded, so where it would have to be loaded again, it is V(roll_back). So it is for the transition of a patch that
+        somebody else has loaded, unless the task is about that patch.
     type: str
     choices: [roll_back, wait, report, force]
     default: roll_back

@@ -105,6 +105,7 @@ class Executor:
         skipped = list(plan.steps)
         self._goal = Goal(before, predict(before, plan), plan)
         self._steps.goal, self._steps.moving = self._goal, Moving(before)
+        self._steps.foreign = [patch.name for patch in before.patches if patch.owner and patch.name != plan.about]
         self._force.begin(before)
         try:
             self._carry_out_steps(skipped, done)

@@ -76,7 +76,8 @@ class Steps:
 
     `patience` is for the steps that come. `goal` is what the run leads to, which a load is compared with; None while it
     is rolled back. `moving` knows the transitions that were running before, `loads_later` names the patches that a
-    later step loads. `before_force` is called with the patch whose transition is to be forced.
+    later step loads, `foreign` those of somebody else, whose transitions are not forced. `before_force` is called with
+    the patch whose transition is to be forced.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Steps:
         self.goal: Goal | None = None
         self.moving = Moving()
         self.loads_later: list[str] = []
+        self.foreign: list[str] = []
         self._kernel = kernel
         self._abi = abi
         self._path_of = path_of
@@ -193,7 +195,7 @@ class Steps:
         if self.patience.on_stall == OnStall.REPORT and not self.loads_later:
             raise Stalled(step.patch, stalling_tasks)
         # A module that is disabled by force stays, and so cannot be loaded again.
-        if self.patience.on_stall == OnStall.FORCE and step.patch not in self.loads_later:
+        if self.patience.on_stall == OnStall.FORCE and step.patch not in (*self.loads_later, *self.foreign):
             self._before_force(step.patch)
             found = self._kernel.snapshot()
             self._kernel.force(step.patch)

@@ -464,6 +464,20 @@ def test_what_a_module_in_use_is_called(tmp_path: pathlib.Path) -> None:
     assert "/sys/module/old/refcnt" in host.run("old", State.ABSENT)["remedy"]
 
 
+def test_a_stalled_transition_of_somebody_else_is_not_forced(tmp_path: pathlib.Path) -> None:
+    """It would replace what this collection has loaded, and pin it."""
+    ours, theirs = patched("ours", "f"), patched("theirs", "g", replace=True)
+    host = ModelHost(tmp_path, loaded(ours), kept=[ours], stall=["theirs"])
+    host.kernel.add_file(theirs)
+    host.kernel.patches.append(loaded(theirs, in_transition=True, load_index=9, instance=9))
+    for name in ("ours", "new"):
+        result = host.run(
+            name, file=patched(name, "f"), supersedes=("ours",) if name == "new" else (), patience=FORCING
+        )
+        assert (result["reason"], result["changed"]) == ("transition_stalled", False)
+    assert ([call for call in host.kernel.calls if call.startswith("force")], host.stack) == ([], ["ours", "theirs"])
+
+
 # ---- what has changed since the host was read ----
 
 
