@@ -398,7 +398,7 @@ class Step:
         """Nothing is done with patches of others without force_owner."""
         others = self.names_of_others()
         kernel, own = self.walk.kernel, self.after.patches.get(self.run.name)
-        if not self.failed and own and f"enable {own.name}" in kernel.calls:
+        if own and (own.enabled or not self.failed) and f"enable {own.name}" in kernel.calls:
             # Whose task enables a patch, has it from then on.
             kernel.foreign.discard(own.instance or 0)
         for name, was in self.before.patches.items():
@@ -449,7 +449,8 @@ class Step:
         is_quiet = not (kernel.stall or kernel.busy or any(patch.in_transition or patch.pinned for patch in self.shown))
         is_ours = self.at_hand.issuperset(self.before.patches)
         # A module in use that a patch has replaced against expectation cannot come back.
-        is_stuck = bool(kernel.used) and self.run.name in self.walk.surprises
+        # So it is with what force has marked: the kernel holds it once it is disabled.
+        is_stuck = bool(kernel.held) or (bool(kernel.used) and self.run.name in self.walk.surprises)
         if is_stuck or not (is_quiet and is_ours and len(kernel.refused) <= 1):
             return
         for function in self.before.stacks:
@@ -458,11 +459,12 @@ class Step:
     def check_spurious(self) -> None:
         """What check mode has foretold succeeds, where no call fails, nothing stalls, and no flag is a surprise."""
         kernel = self.walk.kernel
-        is_disturbed = self.run.fail or self.run.fail_too or kernel.stall or kernel.busy or kernel.used
-        is_disturbed = is_disturbed or self.walk.surprises
+        run = self.run
+        is_disturbed = any((run.fail, run.fail_too, run.disproved, kernel.stall, kernel.busy, kernel.used))
         if kernel.hidden and kernel.stacking_enforced:
             # The kernel decides about the order then.
             return
+        is_disturbed = is_disturbed or bool(self.walk.surprises)
         demand(self.predicted.get("failed") or not self.failed or is_disturbed, "spurious", self.result.get("msg"))
 
     def check_actions(self) -> None:
