@@ -207,7 +207,7 @@ class Executor:
             if failed is None or failed in stuck:
                 break
             plan = plan.without([failed])
-        tried = [step.patch for step in (*(step for step, _why in failures), *done)]
+        tried = [*(step.patch for step, _why in failures), *(step.patch for step in done)]
         steps, again = bring_again(before, start, observe(self._kernel), whole, stored, tried)
         is_again = self._go_back(steps, done, failures) is None
         now, reasons = observe(self._kernel), [*rollback.why_staying, *(again.why_staying if is_again else ())]

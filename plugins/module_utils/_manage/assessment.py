@@ -82,8 +82,8 @@ class Assessment:
 
         What is forgotten for the next boots is forgotten at the beginning of a run, what is accepted at its end.
         """
-        is_less = self.plan.forgets
-        books = replace(self.books, boot=self.plan.acceptance or self.books.boot) if is_less else self.books
+        forgotten = self.plan.acceptance if self.plan.forgets else None
+        books = replace(self.books, boot=forgotten) if forgotten else self.books
         moving = found.in_transition
         steps = self._make_plan(found, books).all_steps
         return tuple(

@@ -98,14 +98,8 @@ def note_proof(
     try:
         copies.note_proof(files, patch, proven, taint, is_first)
     except OSError as error:
-        return [
-            Finding(
-                reason="not_noted",
-                seen=f"Whether the effect of {patch.name} was proven could not be noted ({error.strerror}).",
-                remedy="Make room in /run, then run the task again.",
-                severity=WARN,
-            )
-        ]
+        what = f"Whether the effect of {patch.name} was proven"
+        return [_not_noted(what, error, "Make room in /run, then run the task again.")]
     return []
 
 
@@ -122,15 +116,15 @@ def note_forces(
         try:
             copies.note_force(files, patch)
         except OSError as error:
-            notes.append(
-                Finding(
-                    reason="not_noted",
-                    seen=f"That the transition of {name} was forced could not be noted ({error.strerror}).",
-                    remedy="Reboot the host: later runs and reports do not know it.",
-                    severity=WARN,
-                )
-            )
+            what = f"That the transition of {name} was forced"
+            notes.append(_not_noted(what, error, "Reboot the host: later runs and reports do not know it."))
     return notes
+
+
+def _not_noted(what: str, error: OSError, remedy: str) -> Finding:
+    return Finding(
+        reason="not_noted", seen=f"{what} could not be noted ({error.strerror}).", remedy=remedy, severity=WARN
+    )
 
 
 def accept(files: Files, plan: Plan, catalog: Catalog) -> None:
@@ -226,14 +220,8 @@ def note_trouble(files: Files, patch: LoadedPatch | None, trouble: str) -> list[
         if patch and trouble:
             copies.note_trouble(files, patch, trouble)
     except OSError as error:
-        return [
-            Finding(
-                reason="not_noted",
-                seen=f"That the kernel has had {trouble} could not be noted ({error.strerror}).",
-                remedy="Reboot the host before the task is run again: the next run may take the patch for proven.",
-                severity=WARN,
-            )
-        ]
+        remedy = "Reboot the host before the task is run again: the next run may take the patch for proven."
+        return [_not_noted(f"That the kernel has had {trouble}", error, remedy)]
     return []
 
 

@@ -182,7 +182,7 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
         catalog.unproven.add(note.name)
     if arrived and left.unproven:
         notes += note_proof(files, after.patch(note.name), False)
-    pinned = [patch.name for patch in kernel.snapshot().patches if note.forced and patch.pinned]
+    pinned = [patch.name for patch in kernel.snapshot().patches if patch.pinned] if note.forced else []
     notes += note_forces(files, [*note.forced, *pinned], after, rolled_back)
     accepted_again = False
     try:

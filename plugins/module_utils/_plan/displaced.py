@@ -23,7 +23,7 @@ History = t.Mapping[str, t.Tuple[Displaced, ...]]
 """What each loaded patch has displaced, by its name."""
 
 
-def gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
+def _gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
     """The patches of the plan that are not loaded afterwards, or of which a different build is."""
     return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
 
@@ -38,7 +38,7 @@ def displaced_after(
     going: t.Collection[str] = (),
 ) -> dict[str, tuple[Displaced, ...]]:
     """What is to be noted of the patches for which the plan has changed that. Patches in `going` count as displaced."""
-    gone = gone_patches(before, plan, after)
+    gone = _gone_patches(before, plan, after)
     if wanted.state == State.REVERTED:
         return _of_what_is_back(wanted.name, before, gone, history)
     gone = [patch for patch in before.patches if patch.name in going or patch in gone]
