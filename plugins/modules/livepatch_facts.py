@@ -129,6 +129,14 @@ ansible_facts:
           returned: always
           type: bool
           sample: true
+        kprobes_isolated:
+          description:
+            - Whether a V(stop_machine) kernel has CONFIG_LIVEPATCH_ISOLATE_KPROBE, and so patches a function behind the
+              instructions that ftrace has at its entry. Kprobes and tracers at the entry may stay then.
+            - V(null) if that is not known, and on V(per_task) kernels.
+          returned: always
+          type: bool
+          sample: true
         release:
           description:
             - The running kernel's release, as it was built. A live patch may change what C(uname -r) shows, see

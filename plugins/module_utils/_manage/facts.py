@@ -122,6 +122,7 @@ def describe_host(
         "abi": snapshot.abi,
         "abi_evidence": list(snapshot.abi_evidence),
         "stacking_enforced": snapshot.stacking_enforced,
+        "kprobes_isolated": snapshot.kprobes_isolated,
         "release": snapshot.release,
         "machine": snapshot.machine,
         "kernel": _describe_kernel(snapshot),

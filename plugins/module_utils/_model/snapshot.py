@@ -223,6 +223,8 @@ class Snapshot:
     `modules` are the names of all loaded modules. `taint` is /proc/sys/kernel/tainted.
     `stacking_enforced` says whether the kernel is built with openEuler's CONFIG_LIVEPATCH_STACK: then it enables only
     the first disabled patch and disables only the last enabled one; `None` where that is not known.
+    `kprobes_isolated` says whether it is built with openEuler's CONFIG_LIVEPATCH_ISOLATE_KPROBE: then live patching and
+    the users of a function's entry do not exclude each other; `None` where that is not known, and on per_task kernels.
     `undecided` are the sources that decide and could not be read: the loaded modules, sysfs, the state file.
     `config_contradiction` says in a sentence how the configuration file contradicts the kernel: nothing of it is used.
     `disagreements` are sentences about such sources that contradict each other. With either, nothing can be planned.
@@ -246,6 +248,7 @@ class Snapshot:
     privileged: bool = True
     unreadable: tuple[Unreadable, ...] = ()
     stacking_enforced: bool | None = None
+    kprobes_isolated: bool | None = None
     undecided: tuple[Unreadable, ...] = ()
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None

@@ -43,6 +43,10 @@ VERMAGIC = {
 MODULE_PLTS = "CONFIG_ARM64_MODULE_PLTS"
 """With this option arm64 kernels of 5.10 can jump to distant modules (arch/arm64/include/asm/livepatch.h)."""
 
+ISOLATE_KPROBE = "CONFIG_LIVEPATCH_ISOLATE_KPROBE"
+"""With this option a kernel patches behind what ftrace has at the entry of a function (openEuler's
+kernel/livepatch/Kconfig; 5.10.0-201 and 6.6.0-31 and later are shipped with it)."""
+
 
 def read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]]:
     """The path of the running kernel's configuration and its options of interest; (None, {}) if there is none."""

@@ -42,6 +42,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi i
     of_another_kernel,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import (
+    ISOLATE_KPROBE,
     MODULE_PLTS,
     REQUIRED_OPTIONS,
     read_config,
@@ -152,6 +153,7 @@ def _read_once(files: Files) -> Snapshot:
         privileged=os.geteuid() == 0,
         unreadable=tuple(files.unreadable),
         stacking_enforced=stacking_enforced,
+        kprobes_isolated=config.get(ISOLATE_KPROBE) == "y" if is_configured and abi == STOP_MACHINE else None,
         undecided=tuple(sources.undecided),
         disagreements=tuple(sources.disagreements),
         vermagic_words=vermagic_words(config) if is_configured else None,
