@@ -18,7 +18,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
     KALLSYMS,
+    Symbols,
     find_symbols,
+    symbol_of,
     with_a_name_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
@@ -28,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.trace
     read_traced,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.jump import LENGTHS, read_entry
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Traced
@@ -37,8 +40,6 @@ KCORE = "/proc/kcore"
 
 FTRACE_HANDLER = "klp_ftrace_handler"
 """The function of live patching that ftrace calls for a patched function (kernel/livepatch/patch.c)."""
-
-WORD = 0xFFFFFFFFFFFFFFFF
 
 _PT_LOAD = 1
 
@@ -58,7 +59,7 @@ def unreached(files: Files, snapshot: Snapshot, patch: str, functions: t.Iterabl
     """
     if abi_of(snapshot).redirects_by_ftrace:
         return _without_hook(files, snapshot, list(functions))
-    return _without_jump(files, snapshot.machine, patch, list(functions))
+    return _without_jump(files, snapshot, patch, list(functions))
 
 
 def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -> dict[Function, str]:
@@ -95,27 +96,38 @@ def _unhooked(function: Function, hooks: t.Sequence[Traced], count: int, wanted:
     return f"ftrace calls nothing for {function} that could redirect it"
 
 
-def _without_jump(files: Files, machine: str, patch: str, functions: list[Function]) -> dict[Function, str]:
+def _without_jump(files: Files, snapshot: Snapshot, patch: str, functions: list[Function]) -> dict[Function, str]:
+    if snapshot.machine not in LENGTHS:
+        raise CannotTell(f"the jumps of {snapshot.machine} are not known to this collection")
     kallsyms = known(files.bytes(KALLSYMS))
     if kallsyms is None:
         raise CannotTell(f"{KALLSYMS} cannot be read")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in functions})
-    clauses = {}
+    clauses: dict[Function, str] = {}
+    strange = []
     try:
         with open(files.path(KCORE), "rb", buffering=0) as core:
             for function in functions:
-                found = symbols[(function.object, function.name)]
-                address = found[function.sympos - 1].address if len(found) >= function.sympos else None
-                if address is None:
-                    raise CannotTell(f"{KALLSYMS} does not show the address of {function}")
-                target = jump_target(machine, address, read_memory(core, address, 20))
-                if target is None:
+                address = _address(symbols, function)
+                entry = read_entry(snapshot.machine, address, read_memory(core, address, LENGTHS[snapshot.machine]))
+                if entry.target is not None and not _belongs_to(kallsyms, entry.target, patch):
+                    clauses[function] = f"{function} jumps to {entry.target:#x}, which is no function of {patch}"
+                elif entry.target is None and (entry.is_understood or snapshot.kprobes_isolated is False):
                     clauses[function] = f"{function} does not begin with a jump"
-                elif not _belongs_to(kallsyms, target, patch):
-                    clauses[function] = f"{function} jumps to {target:#x}, which is no function of {patch}"
+                elif entry.target is None:
+                    strange.append(f"{function} ({entry.code.hex()})")
     except OSError as error:
         raise CannotTell(f"{KCORE} cannot be read ({error.strerror})") from error
+    if strange and not clauses:
+        raise CannotTell(f"the first instructions are not understood of {', '.join(strange)}")
     return clauses
+
+
+def _address(symbols: Symbols, function: Function) -> int:
+    symbol = symbol_of(symbols, function)
+    if symbol is None or symbol.address is None:
+        raise CannotTell(f"{KALLSYMS} does not show the address of {function}")
+    return symbol.address
 
 
 def _belongs_to(kallsyms: bytes, address: int, module: str) -> bool:
@@ -142,36 +154,3 @@ def read_memory(core: t.BinaryIO, address: int, size: int) -> bytes:
             core.seek(start + address - virtual)
             return core.read(size)
     raise CannotTell(f"{KCORE} does not show the address {address:#x}")
-
-
-def jump_target(machine: str, address: int, code: bytes) -> int | None:
-    """The target of the jump at the start of a patched function (arch/*/kernel/livepatch.c); None if there is no jump.
-
-    `code` has the first 20 bytes of the function. Raises CannotTell for an unknown architecture.
-    """
-    if machine == "x86_64":
-        # jmp rel32, relative to the next instruction
-        return (address + 5 + struct.unpack_from("<i", code, 1)[0]) & WORD if code[:1] == b"\xe9" else None
-    if machine == "aarch64":
-        words = struct.unpack_from("<4I", code)
-        return _aarch64_branch(address, words[0]) or _aarch64_far_jump(words)
-    raise CannotTell(f"the jumps of {machine} are not known to this collection")
-
-
-def _aarch64_branch(address: int, word: int) -> int | None:
-    """The target of `b`, whose distance is 26 bits, signed, in words of 4 bytes; None for another instruction."""
-    if word >> 26 != 0b000101:
-        return None
-    distance = word & 0x3FFFFFF
-    if distance >> 25:
-        distance -= 1 << 26
-    return (address + 4 * distance) & WORD
-
-
-def _aarch64_far_jump(words: t.Sequence[int]) -> int | None:
-    """The target of `movn x16, #a; movk x16, #b, lsl 16; movk x16, #c, lsl 32; br x16`; None for other code."""
-    kinds = [word & 0xFFE0001F for word in words[:3]]
-    if kinds != [0x92800010, 0xF2A00010, 0xF2C00010] or words[3] != 0xD61F0200:
-        return None
-    low, middle, high = (word >> 5 & 0xFFFF for word in words[:3])
-    return 0xFFFF000000000000 | high << 32 | middle << 16 | (~low & 0xFFFF)

@@ -23,10 +23,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text as kernel_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.jump import LENGTHS, Entry, read_entry
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text import (
     CannotTell,
-    jump_target,
     read_memory,
 )
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -65,30 +65,65 @@ def kcore(memory: bytes, address: int = OLD) -> bytes:
 TABLE_END = 64 + 3 * 56
 
 
-def jump(to: int) -> bytes:
-    return (b"\xe9" + struct.pack("<i", to - OLD - 5)).ljust(32, b"\x90")
+def jump(to: int, at: int = 0) -> bytes:
+    return (b"\xe9" + struct.pack("<i", to - OLD - at - 5)).ljust(32, b"\x90")
+
+
+NOP5, CALL, INT3, ENDBR = b"\x0f\x1f\x44\0\0", b"\xe8\1\2\3\4", b"\xcc\x1f\x44\0\0", b"\xf3\x0f\x1e\xfa"
+JMP, PROLOGUE = b"\xe9\x10\0\0\0", b"\x55\x48\x89\xe5\x41"
+NOP, MOV, BL, BTI, BRK = 0xD503201F, 0xAA1E03E9, 0x97FFFFF0, 0xD503245F, 0xD4200080
+NEAR = 0x14000004
+# movn x16, #0xedcb; movk x16, #0x5678, lsl 16; movk x16, #0x8000, lsl 32; br x16
+FAR = (0x929DB970, 0xF2AACF10, 0xF2D00010, 0xD61F0200)
+STP = 0xA9BF7BFD
+
+
+def words(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}I", *values)
 
 
 @pytest.mark.parametrize(
-    ("machine", "code", "expected"),
+    ("machine", "code", "target", "is_understood"),
     [
-        ("x86_64", b"\xe9\x10\0\0\0", 0x1015),
-        ("x86_64", b"\xe9\xeb\xff\xff\xff", 0xFF0),
-        ("x86_64", b"\x0f\x1f\x44\0\0", None),
-        ("aarch64", struct.pack("<4I", 0x14000004, 0, 0, 0), 0x1010),
-        ("aarch64", struct.pack("<4I", 0x17FFFFFC, 0, 0, 0), 0xFF0),
-        # movn x16, #0xedcb; movk x16, #0x5678, lsl 16; movk x16, #0x8000, lsl 32; br x16
-        ("aarch64", struct.pack("<4I", 0x929DB970, 0xF2AACF10, 0xF2D00010, 0xD61F0200), 0xFFFF800056781234),
-        ("aarch64", struct.pack("<4I", 0x929DB970, 0xF2AACF10, 0xF2D00010, 0xD503201F), None),
+        ("x86_64", JMP, 0x1015, True),
+        ("x86_64", b"\xe9\xeb\xff\xff\xff", 0xFF0, True),
+        ("x86_64", NOP5 + JMP, 0x101A, True),
+        ("x86_64", b"\x66\x66\x66\x66\x90" + JMP, 0x101A, True),
+        ("x86_64", CALL + JMP, 0x101A, True),
+        ("x86_64", INT3 + JMP, 0x101A, True),
+        ("x86_64", ENDBR + NOP5 + JMP, 0x101E, True),
+        ("x86_64", NOP5 + PROLOGUE, None, True),
+        ("x86_64", CALL + PROLOGUE, None, True),
+        ("x86_64", ENDBR + NOP5 + PROLOGUE, None, True),
+        # A breakpoint in the place of the jump, or of an instruction that is not patched.
+        ("x86_64", NOP5 + b"\xcc" + JMP[1:], None, False),
+        ("x86_64", PROLOGUE + JMP, None, False),
+        ("x86_64", ENDBR + PROLOGUE + JMP, None, False),
+        ("x86_64", bytes(14), None, False),
+        ("aarch64", words(NEAR), 0x1010, True),
+        ("aarch64", words(0x17FFFFFC), 0xFF0, True),
+        ("aarch64", words(*FAR), 0xFFFF800056781234, True),
+        ("aarch64", words(*FAR[:3], NOP), None, False),
+        ("aarch64", words(NOP, NOP, NEAR), 0x1018, True),
+        ("aarch64", words(NOP, NOP, *FAR), 0xFFFF800056781234, True),
+        ("aarch64", words(MOV, NOP, NEAR), 0x1018, True),
+        ("aarch64", words(MOV, BL, *FAR), 0xFFFF800056781234, True),
+        ("aarch64", words(BTI, MOV, BL, NEAR), 0x101C, True),
+        ("aarch64", words(BTI, NOP, NOP, *FAR), 0xFFFF800056781234, True),
+        ("aarch64", words(BRK, NOP, NEAR), 0x1018, True),
+        ("aarch64", words(MOV, BRK, NEAR), 0x1018, True),
+        ("aarch64", words(NOP, NOP, STP), None, True),
+        ("aarch64", words(MOV, BL, *FAR[:3], STP), None, True),
+        ("aarch64", words(NOP, NOP, BRK), None, False),
+        ("aarch64", words(STP, NOP, NEAR), None, False),
+        ("aarch64", words(MOV, STP, NEAR), None, False),
+        ("aarch64", words(BTI, STP, NOP, NEAR), None, False),
     ],
 )
-def test_jumps(machine: str, code: bytes, expected: int | None) -> None:
-    assert jump_target(machine, 0x1000, code) == expected
-
-
-def test_jumps_of_other_architectures_cannot_be_told() -> None:
-    with pytest.raises(CannotTell, match="sparc64"):
-        jump_target("sparc64", 0x1000, bytes(16))
+def test_how_functions_begin(machine: str, code: bytes, target: int | None, is_understood: bool) -> None:
+    """Behind what ftrace has at an entry stands the jump of a kernel with CONFIG_LIVEPATCH_ISOLATE_KPROBE."""
+    code = code.ljust(LENGTHS[machine], b"\x1f")
+    assert read_entry(machine, 0x1000, code) == Entry(target, is_understood, code)
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(0, b"012"), (2, b"234"), (7, b"789")])
@@ -122,21 +157,53 @@ def fixture_tree(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.mark.parametrize(
-    ("memory", "expected"),
+    ("isolated", "memory", "expected"),
     [
-        (jump(NEW), []),
-        (jump(NEW + 64), ["jumps to 0xffffffffc0400050, which is no function of fix"]),
-        (jump(NEW + 4), ["which is no function of fix"]),
-        (bytes(32), ["does not begin with a jump"]),
+        (False, jump(NEW), []),
+        (False, jump(NEW + 64), ["jumps to 0xffffffffc0400050, which is no function of fix"]),
+        (False, jump(NEW + 4), ["which is no function of fix"]),
+        (False, bytes(32), ["does not begin with a jump"]),
+        (False, NOP5 + bytes(32), ["does not begin with a jump"]),
         # The shortest memory that is enough.
-        (jump(NEW)[:20], []),
+        (False, jump(NEW)[:14], []),
+        # A function that ftrace cannot trace.
+        (True, jump(NEW), []),
+        (True, jump(NEW + 64), ["which is no function of fix"]),
+        (True, NOP5 + jump(NEW, 5), []),
+        (True, CALL + jump(NEW, 5), []),
+        (True, NOP5 + jump(NEW + 64, 5), ["jumps to 0xffffffffc0400050, which is no function of fix"]),
+        (True, NOP5 + bytes(32), ["does not begin with a jump"]),
+        # What is seen counts more than a configuration that nobody could read.
+        (None, CALL + jump(NEW, 5), []),
+        (None, NOP5 + bytes(32), ["does not begin with a jump"]),
     ],
 )
-def test_stop_machine(tree: pathlib.Path, memory: bytes, expected: list[str]) -> None:
+def test_stop_machine(tree: pathlib.Path, isolated: bool | None, memory: bytes, expected: list[str]) -> None:
     (tree / "proc/kcore").write_bytes(kcore(memory))
-    found = unreached(Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION])
+    host = snapshot(abi=STOP_MACHINE, kprobes_isolated=isolated)
+    found = unreached(Files(str(tree)), host, "fix", [FUNCTION])
     assert len(found) == len(expected)
     assert all(text in sentence for text, sentence in zip(expected, found))
+
+
+@pytest.mark.parametrize("isolated", [True, None])
+def test_an_entry_that_is_not_understood_fails_no_proof(tree: pathlib.Path, isolated: bool | None) -> None:
+    """The code of CONFIG_LIVEPATCH_ISOLATE_KPROBE is not public everywhere: its jump may be at another place."""
+    (tree / "proc/kcore").write_bytes(kcore(PROLOGUE + jump(NEW, 5)))
+    host = snapshot(loaded(patch_file(functions=(FUNCTION,))), abi=STOP_MACHINE, kprobes_isolated=isolated)
+    proof = Prover(ModelKernel(tree), "fix", snapshot(), Verification(text=True), "the change").prove(host)[1]
+    assert proof.proven is None
+    assert proof.how.startswith(
+        f"This could not be proven: the first instructions are not understood of {FUNCTION} (554889e541e9"
+    )
+
+
+def test_a_function_that_is_not_reached_is_told_also_beside_one_that_is_not_understood(tree: pathlib.Path) -> None:
+    (tree / "proc/kallsyms").write_text(KALLSYMS.replace("\n", f"\n{OLD + 32:016x} t other\n", 1))
+    (tree / "proc/kcore").write_bytes(kcore(bytes(32) + NOP5 + bytes(27)))
+    host = snapshot(abi=STOP_MACHINE, kprobes_isolated=True)
+    other = Function("vmlinux", "other")
+    assert unreached(Files(str(tree)), host, "fix", [FUNCTION, other]) == [f"{other} does not begin with a jump"]
 
 
 def test_stop_machine_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
@@ -157,7 +224,7 @@ def test_stop_machine_where_functions_have_one_name(tree: pathlib.Path, sympos: 
     (tree / "proc/kallsyms").write_text(KALLSYMS.replace("\n", f"\n{OLD + 32:016x} t cmdline_proc_show\n", 1))
     (tree / "proc/kcore").write_bytes(kcore(jump(NEW) + bytes(32)))
     function = Function("vmlinux", "cmdline_proc_show", sympos)
-    look = (Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [function])
+    look = (Files(str(tree)), snapshot(abi=STOP_MACHINE, kprobes_isolated=False), "fix", [function])
     if expected is None:
         with pytest.raises(CannotTell, match="does not show the address of vmlinux/cmdline_proc_show,3"):
             unreached(*look)
@@ -187,7 +254,7 @@ def test_no_more_is_read_of_the_kernels_memory_than_is_asked_for(
 
     monkeypatch.setattr(kernel_text, "open", noted, raising=False)
     assert unreached(Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION]) == []
-    assert reads == [(0, 64), (64, TABLE_END - 64), (0x1000, 20)]
+    assert reads == [(0, 64), (64, TABLE_END - 64), (0x1000, 14)]
 
 
 NOTHING = "ftrace calls nothing for vmlinux/cmdline_proc_show,1 that could redirect it"
