@@ -232,8 +232,9 @@ options:
       - How to prove that an enabled patch is effective.
       - V(state) believes what the kernel says of its patches in sysfs and in C(/proc/livepatch/state).
       - V(text) also looks at the functions themselves, and does so where the patch is enabled already and nothing is to be done. On
-        V(stop_machine) kernels each must begin with a jump into the patch (C(/proc/kcore)), on V(per_task) kernels ftrace must call
-        livepatch's hook for it, and for each other patched function of its name (C(enabled_functions)).
+        V(stop_machine) kernels each must begin with a jump into the patch (C(/proc/kcore)), or have it behind the instructions that
+        ftrace has there. On V(per_task) kernels ftrace must call livepatch's hook for it, and for each other patched function of its
+        name (C(enabled_functions)).
       - RV(proofs) says for how many functions that was seen, and why not for the others. Another patch may cover them, their modules may
         not be loaded, or come and go meanwhile, or the host may hide it. Then it is not called proven.
     type: str

@@ -137,7 +137,7 @@ REASONS = {
     ),
     "kprobe": Reason(
         REFUSE,
-        "A kprobe is set in a function that changes; a `stop_machine` kernel does not change such a function.",
+        "A kprobe is set in a function that changes, at a place where a `stop_machine` kernel does not permit it.",
         "Remove the kprobe first.",
         ignorable=True,
     ),

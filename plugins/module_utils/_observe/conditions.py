@@ -36,6 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.trace
     Kprobe,
     Traced,
     read_kprobes,
+    read_traceable,
     read_traced,
 )
 
@@ -63,6 +64,7 @@ class Conditions:
     """The conditions at one moment. A value that could not be read is `None`; `unreadable` has path -> reason.
 
     `symbols` are those of the functions that were asked for. `traced` are the functions in which ftrace calls a user;
+    `traceable` are those of the functions with a kprobe that ftrace can trace;
     `ftrace_failed` says that ftrace has disabled itself. `loadable` has the modules that modprobe finds or that are
     built in, `built_in` only the latter, `added` those that did not come with the kernel. `targets` are the loaded ones
     that patches change. `signers` are the names of the certificates in the keyrings, `key_ids` the
@@ -74,6 +76,7 @@ class Conditions:
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
     kprobes: tuple[Kprobe, ...] | None = None
     traced: tuple[Traced, ...] | None = None
+    traceable: frozenset[Name] | None = None
     ftrace_enabled: bool | None = None
     ftrace_failed: bool = False
     loadable: frozenset[str] | None = None
@@ -104,10 +107,14 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     built_in = _built_in(files, release)
     installed = _installed(files, release)
     keys = known(files.text("/proc/keys"))
+    kprobes = read_kprobes(files)
+    probed = names.intersection((probe.object, probe.function) for probe in kprobes or ())
     return Conditions(
         symbols=None if kallsyms is None else find_symbols(kallsyms, names),
-        kprobes=read_kprobes(files),
+        kprobes=kprobes,
         traced=read_traced(files),
+        # The list has some 60,000 functions, which the kernel looks up one by one.
+        traceable=read_traceable(files, probed) if probed else frozenset(),
         ftrace_enabled=known(files.flag(FTRACE_ENABLED)),
         ftrace_failed=ftrace_has_failed(files),
         loadable=None if installed is None else _module_names(installed),

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbols, names_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Name, Symbols, names_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
@@ -94,11 +94,17 @@ def parse_traced(text: str) -> tuple[Traced, ...]:
     )
 
 
+# kernel/trace/ftrace.c, t_show() without flags: function, module.
+_TRACEABLE = re.compile(r"^(\S+)(?: \[(\w+)\])?$", re.M)
+
+
 KPROBES = "/sys/kernel/debug/kprobes/list"
 
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
 ENABLED_FUNCTIONS = "enabled_functions"
+
+TRACEABLE_FUNCTIONS = "available_filter_functions"
 
 
 def read_kprobes(files: Files) -> tuple[Kprobe, ...] | None:
@@ -119,4 +125,14 @@ def read_traced(files: Files) -> tuple[Traced, ...] | None:
         if known(files.inode(tracefs + "/README")) is not None:
             # A mounted tracefs without that file is that of a kernel without dynamic ftrace.
             return () if isinstance(files.inode(f"{tracefs}/{ENABLED_FUNCTIONS}"), Absent) else None
+    return None
+
+
+def read_traceable(files: Files, names: t.Collection[Name]) -> frozenset[Name] | None:
+    """Those of these functions that ftrace can trace, so that it has instructions at their entry; None if unknown."""
+    for tracefs in TRACEFS:
+        text = known(files.text(f"{tracefs}/{TRACEABLE_FUNCTIONS}"))
+        if text is not None:
+            shown = {(module or "vmlinux", name) for name, module in _TRACEABLE.findall(text)}
+            return frozenset(shown.intersection(names))
     return None

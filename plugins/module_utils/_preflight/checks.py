@@ -17,11 +17,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight imp
     functions,
     kernel,
     modules,
+    others,
     signature,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Check, Circumstances
 
-SUBJECTS = (file, signature, functions, modules, kernel)
+SUBJECTS = (file, signature, functions, others, modules, kernel)
 
 CHECKS = tuple(value for subject in SUBJECTS for value in vars(subject).values() if isinstance(value, Check))
 """Every check: each function in a module of SUBJECTS that has the decorator `check`."""

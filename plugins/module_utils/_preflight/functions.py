@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to this collection: no promise is made to code outside of it.
-"""Checks of the functions that change: whether the kernel has them, how long they are, and who else is in them."""
+"""Checks of the functions that change: whether the kernel has them, how long they are, and who patches them already."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -21,18 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
     KALLSYMS,
     Symbol,
-    Symbols,
     is_same,
-    symbol_of,
-    with_a_name_of,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
-    ENABLED_FUNCTIONS,
-    KPROBES,
-    TRACEFS,
-    Kprobe,
-    Traced,
-    entries_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -44,9 +33,8 @@ SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "r
 BRANCH = 4
 """The same on arm64 without CONFIG_ARM64_MODULE_PLTS, which 6.6 no longer has: there is no far jump."""
 
-NOT_REACHED = "the kernel does not reach a kprobe inside it, unless ftrace calls that ([FTRACE] in the list)."
-
-END_OTHER_USE = f"Find its owner in {ENABLED_FUNCTIONS} of tracefs and end it first."
+FTRACE_SITE = {"x86_64": 5, "aarch64": 8}
+"""What ftrace may have at the entry of a function: a call, or two words (arch/*/include/asm/ftrace.h)."""
 
 
 @check("symbols")
@@ -137,120 +125,24 @@ def length(circumstances: Circumstances) -> t.Iterator[Finding]:
                 remedy="Patch a function that calls it instead.",
                 why=f"The kernel replaces the first {shortest} bytes of a function, and would answer EINVAL.",
             )
+        elif size < shortest + site_of(circumstances.snapshot):
+            yield Finding(
+                reason="function_too_short",
+                seen=f"The function {function.name} has {size} bytes.",
+                remedy="Patch a function that calls it instead, if the kernel refuses it.",
+                why=f"The kernel replaces {shortest} bytes behind those of ftrace at the entry, and may answer EINVAL.",
+                severity=WARN,
+            )
+
+
+def site_of(host: Snapshot) -> int:
+    """The bytes at the entry of a function that the kernel leaves to ftrace; 0 where that is not known."""
+    return FTRACE_SITE.get(host.machine, 0) if host.kprobes_isolated else 0
 
 
 def _shortest(host: Snapshot) -> int | None:
     near = host.machine == "aarch64" and host.release.startswith("5.10.") and host.module_plts is False
     return BRANCH if near else SHORTEST.get(host.machine)
-
-
-@check("kprobe")
-def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
-    probes = circumstances.conditions.kprobes
-    overwrites = not abi_of(circumstances.snapshot).redirects_by_ftrace
-    if probes is None:
-        if circumstances.functions:
-            yield Finding(
-                reason="kprobe",
-                seen=circumstances.conditions.why(KPROBES),
-                remedy="Mount debugfs, if lockdown permits it.",
-                why="A kprobe in a function would keep the kernel from changing it (EINVAL)."
-                if overwrites
-                else f"While a function is patched, {NOT_REACHED}",
-                severity=WARN if overwrites else INFO,
-            )
-        return
-    for function in circumstances.functions:
-        symbol = symbol_of(circumstances.conditions.symbols or {}, function)
-        # ftrace calls all its users at the start of a function, also where live patching then leads away from it.
-        in_the_way = [probe for probe in probes if overwrites or not probe.by_ftrace]
-        offsets = [f"+{probe.offset:#x}" for probe in in_the_way if _is_in(probe, function, symbol)]
-        if offsets:
-            yield Finding(
-                reason="kprobe",
-                seen=f"A kprobe is set in {function.name} (at {', '.join(offsets)}).",
-                remedy=f"Find its owner ({KPROBES} shows it) and remove it first.",
-                why="The kernel changes no function with a kprobe in it, and would answer EINVAL."
-                if overwrites
-                else f"While the function is patched, {NOT_REACHED}",
-                severity=REFUSE if overwrites else WARN,
-            )
-
-
-def _is_in(probe: Kprobe, function: Function, symbol: Symbol | None) -> bool:
-    """Whether the probe is inside the function: by address, as for the kernel, or by name if those are hidden."""
-    if probe.address is None or symbol is None or symbol.address is None or symbol.size is None:
-        return (probe.object, probe.function) == (function.object, function.name)
-    return symbol.address <= probe.address < symbol.address + symbol.size
-
-
-@check("ftrace_user")
-def ftrace_users(circumstances: Circumstances) -> t.Iterator[Finding]:
-    overwrites = not abi_of(circumstances.snapshot).redirects_by_ftrace
-    traced = circumstances.conditions.traced
-    if traced is None:
-        if circumstances.functions:
-            yield Finding(
-                reason="ftrace_user",
-                seen=circumstances.conditions.why(f"{TRACEFS[0]}/{ENABLED_FUNCTIONS}"),
-                remedy="Mount tracefs, if lockdown permits it.",
-                why="Whether somebody traces the functions is unknown."
-                + (" On this kernel the patch would break tracing." if overwrites else ""),
-                severity=WARN,
-            )
-        return
-    known = circumstances.conditions.symbols or {}
-    for function in circumstances.functions:
-        entries = entries_of(known, traced, function)
-        if entries and overwrites:
-            yield Finding(
-                reason="ftrace_user",
-                seen=f"ftrace is in use on {_described(known, function, entries)}.",
-                remedy=END_OTHER_USE,
-                why="The kernel overwrites what ftrace put there; ftrace then fails on the whole host until a reboot.",
-            )
-        elif entries:
-            yield from _users_beside_patches(circumstances.snapshot, known, function, entries)
-
-
-def _users_beside_patches(
-    snapshot: Snapshot, known: Symbols, function: Function, entries: t.Sequence[Traced]
-) -> t.Iterator[Finding]:
-    """The users of ftrace beside live patching, which uses it on per_task kernels."""
-    # While the transition that disables a patch is running, ftrace goes on to call live patching.
-    hooked = [patch for patch in snapshot.patches if patch.enabled or patch.in_transition]
-    live = with_a_name_of(known, function, {theirs for patch in hooked for theirs in patch.functions})
-    others = sum(entry.users for entry in entries) - live
-    described = _described(known, function, entries)
-    if sum(entry.ip_modify for entry in entries) > live:
-        yield Finding(
-            reason="ftrace_user",
-            seen=f"Another user of ftrace redirects {described}.",
-            remedy=END_OTHER_USE,
-            why="ftrace lets one user redirect a function (IPMODIFY), so that the kernel would answer EBUSY.",
-        )
-    elif others > 0:
-        direct = any(entry.direct for entry in entries)
-        yield Finding(
-            reason="ftrace_user",
-            seen=f"ftrace has {others} other user{'s' if others > 1 else ''} on {described}.",
-            remedy="Check that they do not depend on the old code.",
-            why="Kernels before 6.0 refuse a function with a trampoline of BPF (EBUSY)."
-            if direct
-            else "ftrace goes on to call them.",
-            severity=WARN if direct else INFO,
-        )
-
-
-def _described(known: Symbols, function: Function, entries: t.Sequence[Traced]) -> str:
-    """The function by the name that ftrace shows, and its users. ftrace shows no position and one of several names."""
-    aliases = sorted({entry.function for entry in entries} - {function.name})
-    namesakes = len(known.get((function.object, function.name), ()))
-    name = f"{function.name} (shown as {' and '.join(aliases)})" if aliases else function.name
-    if namesakes > 1:
-        name += f", or on another of the {namesakes} symbols of that name,"
-    users = "; ".join(dict.fromkeys(entry.text for entry in entries if entry.text))
-    return f"{name} ({users})" if users else name
 
 
 @check("already_patched")
