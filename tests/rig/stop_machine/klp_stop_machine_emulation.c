@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) "livepatch: " fmt
 
 #include <linux/cpu.h>
+#include <linux/ftrace.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/livepatch.h>
@@ -37,6 +38,10 @@ static bool accept_replace;
 module_param(accept_replace, bool, 0644);
 MODULE_PARM_DESC(accept_replace, "register patches with replace, as 5.10 does; they cannot be enabled here");
 
+static bool isolate;
+module_param(isolate, bool, 0644);
+MODULE_PARM_DESC(isolate, "behave as with CONFIG_LIVEPATCH_ISOLATE_KPROBE: patch behind what ftrace has at the entry");
+
 /* Nothing of this is exported to modules: found by name at start. */
 static struct {
 	unsigned long (*kallsyms_lookup_name)(const char *name);
@@ -46,6 +51,7 @@ static struct {
 					      void *data);
 	struct module *(*find_module)(const char *name);
 	struct kprobe *(*get_kprobe)(void *addr);
+	unsigned long (*ftrace_location)(unsigned long ip);
 	int (*stack_trace_save_tsk_reliable)(struct task_struct *tsk, unsigned long *store, unsigned int size);
 	void *(*text_poke)(void *addr, const void *opcode, size_t len);
 	int (*stop_machine_cpuslocked)(int (*fn)(void *), void *data, const struct cpumask *cpus);
@@ -54,11 +60,12 @@ static struct {
 	struct kobject **klp_root_kobj;
 } kernel;
 
-/* The active versions of one function, the newest first, and the bytes that the jump has replaced. */
+/* The active versions of one function, the newest first, the place of the jump, and the bytes that it has replaced. */
 struct klp_func_node {
 	struct list_head node;
 	struct list_head func_stack;
 	void *old_func;
+	u8 *place;
 	u8 saved[REPLACED_BYTES];
 };
 
@@ -141,6 +148,14 @@ static struct klp_func *live_func(struct klp_func_node *node)
 	return list_first_entry_or_null(&node->func_stack, struct klp_func, stack_node);
 }
 
+/* Where the jump comes to stand in a function. A function that ftrace cannot trace has no site at its entry. */
+static u8 *place_of_jump(void *old_func)
+{
+	unsigned long site = isolate ? kernel.ftrace_location((unsigned long)old_func) : 0;
+
+	return site ? (u8 *)site + MCOUNT_INSN_SIZE : old_func;
+}
+
 static void write_jump(struct klp_func_node *node)
 {
 	struct klp_func *live = live_func(node);
@@ -148,12 +163,12 @@ static void write_jump(struct klp_func_node *node)
 	s32 distance;
 
 	if (!live) {
-		kernel.text_poke(node->old_func, node->saved, REPLACED_BYTES);
+		kernel.text_poke(node->place, node->saved, REPLACED_BYTES);
 		return;
 	}
-	distance = (long)live->new_func - ((long)node->old_func + REPLACED_BYTES);
+	distance = (long)live->new_func - ((long)node->place + REPLACED_BYTES);
 	memcpy(code + 1, &distance, sizeof(distance));
-	kernel.text_poke(node->old_func, code, REPLACED_BYTES);
+	kernel.text_poke(node->place, code, REPLACED_BYTES);
 }
 
 static void patch_func(struct klp_func *func)
@@ -189,12 +204,12 @@ static int check_kprobes(struct klp_patch *patch)
 {
 	struct klp_object *obj;
 	struct klp_func *func;
-	unsigned long i;
+	u8 *at;
 
 	for_each_object(patch, obj) {
 		for_each_func(obj, func) {
-			for (i = 0; i < func->old_size; i++) {
-				if (!is_probed((u8 *)func->old_func + i))
+			for (at = place_of_jump(func->old_func); at < (u8 *)func->old_func + func->old_size; at++) {
+				if (!is_probed(at))
 					continue;
 				pr_err("func %s has been probed, (un)patch failed\n", func->old_name);
 				return -EINVAL;
@@ -368,7 +383,8 @@ static int make_nodes(struct klp_patch *patch)
 				}
 				INIT_LIST_HEAD(&node->func_stack);
 				node->old_func = func->old_func;
-				memcpy(node->saved, func->old_func, REPLACED_BYTES);
+				node->place = place_of_jump(func->old_func);
+				memcpy(node->saved, node->place, REPLACED_BYTES);
 				list_add(&node->node, &klp_func_nodes);
 			}
 			func->func_node = node;
@@ -554,6 +570,7 @@ static int add_funcs_of_others(struct klp_patch *patch, struct klp_object *obj)
 
 static int init_func(struct klp_object *obj, struct klp_func *func)
 {
+	unsigned long limit;
 	int ret;
 
 	if (!func->old_name || !strlen(func->old_name)) {
@@ -576,8 +593,9 @@ static int init_func(struct klp_object *obj, struct klp_func *func)
 		pr_err("kallsyms size lookup failed for '%s'\n", func->old_name);
 		return -ENOENT;
 	}
-	if (func->old_size < REPLACED_BYTES) {
-		pr_err("%s size less than limit (%lu < %u)\n", func->old_name, func->old_size, REPLACED_BYTES);
+	limit = place_of_jump(func->old_func) - (u8 *)func->old_func + REPLACED_BYTES;
+	if (func->old_size < limit) {
+		pr_err("%s size less than limit (%lu < %lu)\n", func->old_name, func->old_size, limit);
 		return -EINVAL;
 	}
 	if (!kernel.kallsyms_lookup_size_offset((unsigned long)func->new_func, &func->new_size, NULL)) {
@@ -792,7 +810,7 @@ static int find_kernel(void)
 #endif
 	unregister_kprobe(&probe);
 	if (!FIND(kallsyms_lookup_size_offset) || !FIND(kallsyms_on_each_match_symbol) ||
-	    !FIND(module_kallsyms_on_each_symbol) || !FIND(find_module) || !FIND(get_kprobe) ||
+	    !FIND(module_kallsyms_on_each_symbol) || !FIND(find_module) || !FIND(get_kprobe) || !FIND(ftrace_location) ||
 	    !FIND(stack_trace_save_tsk_reliable) || !FIND(text_poke) || !FIND(text_mutex) || !FIND(idle_task) ||
 	    !FIND(stop_machine_cpuslocked) || !FIND(klp_root_kobj))
 		return -ENOENT;
