@@ -141,8 +141,11 @@ def clean() -> None:
 
 @contextlib.contextmanager
 def beside(*scripts: str) -> t.Iterator[None]:
-    """Run these scripts meanwhile, each over and over again, and let the tasks have the processors before them."""
-    argv = [["nice", "sh", "-c", f"while :; do {script}; done"] for script in scripts]
+    """Run these scripts meanwhile, each some times in a second.
+
+    Without the pauses they get one of two emulated processors, which is half of what the host gives to both.
+    """
+    argv = [["nice", "sh", "-c", f"while :; do {script}; sleep 0.3; done"] for script in scripts]
     running = [
         subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         for one in argv
