@@ -137,6 +137,38 @@ ansible_facts:
           returned: always
           type: bool
           sample: true
+        distribution:
+          description: The host's distribution, by C(/etc/os-release).
+          returned: always
+          type: dict
+          contains:
+            id:
+              description: Its C(ID) in small letters; V(null) if that is not told.
+              returned: always
+              type: str
+              sample: openeuler
+            name:
+              description: Its C(PRETTY_NAME) or C(NAME); V(null) if that is not told.
+              returned: always
+              type: str
+              sample: openEuler 22.03 (LTS-SP4)
+            version:
+              description: Its C(VERSION_ID); V(null) if that is not told.
+              returned: always
+              type: str
+              sample: "22.03"
+            like:
+              description:
+                - V(openEuler), V(RedHat), V(Debian) or V(SUSE), whose names of packages and paths it has; V(null) if that is not known.
+                - V(openEuler) for EulerOS and Kylin's servers as well. What the kernel can do is not concluded from it.
+              returned: always
+              type: str
+              sample: openEuler
+            line:
+              description: The line of openEuler that the running kernel is from; V(null) if it is from none.
+              returned: always
+              type: str
+              sample: 22.03-LTS-SP4
         release:
           description:
             - The running kernel's release, as it was built. A live patch may change what C(uname -r) shows, see

@@ -31,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import with_held_by
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import is_older
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import read_distribution
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
@@ -54,10 +55,11 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     if report.get("of_store") and not books.boot_damage:
         # A task has mended since what kept this boot from loading anything.
         report = {}
+    distribution = asdict(read_distribution(files, snapshot.release))
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
     following = _next_kernel(files) if next_kernel else None
     facts = describe_host(snapshot, books, stalling_tasks, report, unfinished, following)
-    return {"read_at": read_at, **facts}
+    return {"read_at": read_at, "distribution": distribution, **facts}
 
 
 def describe_unfinished(note: Reading[journal.Note]) -> Plain | None:

@@ -84,11 +84,12 @@ def shown(folder: Path, text: str, *variables: dict[str, t.Any]) -> list[t.Any]:
 
 
 def test_the_packages_and_the_name(tmp_path: Path) -> None:
-    distributions = {
-        "openEuler": {"distribution": "openEuler", "os_family": "RedHat"},
-        "Rocky": {"distribution": "Rocky", "os_family": "RedHat"},
-        "Debian": {"distribution": "Debian", "os_family": "Debian"},
-        "other": {"distribution": "Alpine", "os_family": "Alpine"},
+    distributions: dict[str, object] = {
+        "openEuler": {"livepatch": {"distribution": {"id": "kylin", "like": "openEuler"}}},
+        "Rocky": {"livepatch": {"distribution": {"id": "rocky", "like": "RedHat"}}},
+        "Debian": {"livepatch": {"distribution": {"id": "debian", "like": "Debian"}}},
+        "other": {"livepatch": {"distribution": {"id": "alpine", "like": None}}},
+        "silent": {},
     }
     text = "{{ [__livepatch_build_name, __livepatch_build_wanted_packages] | to_json }}"
     texts = shown(tmp_path, text, *({"ansible_facts": facts} for facts in distributions.values()))
@@ -99,4 +100,4 @@ def test_the_packages_and_the_name(tmp_path: Path) -> None:
     assert {"kpatch", "kernel-source-6.6"} < packages["openEuler"]
     assert "kpatch-build" in packages["Rocky"] and "kpatch" not in packages["Rocky"]
     assert "linux-headers-6.6" in packages["Debian"]
-    assert packages["other"] == set()
+    assert packages["other"] == packages["silent"] == set()
