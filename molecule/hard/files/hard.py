@@ -249,7 +249,7 @@ def parts() -> None:
         shell(f"insmod {MODULES}/{part}.ko")
     readers = [f"cat /proc/{part}" for part in PARTS]
     with beside(*readers):
-        for _cycle in range(5):
+        for _cycle in range(2):
             result = succeed("lp_parts", text=True)
             expect(result["patch"]["effective"] == "full", "it is effective", result)
             expect({shown(f"/proc/{part}") for part in PARTS} == {"patched"}, "all are patched", result)
@@ -263,7 +263,7 @@ def parts() -> None:
         return
     come_and_go = [f"rmmod {part}; insmod {MODULES}/{part}.ko" for part in PARTS]
     with beside(*readers, *come_and_go):
-        for cycle in range(10):
+        for cycle in range(4):
             result = succeed("lp_parts", text=True)
             print("while they come and go:", [proof["how"] for proof in result["proofs"]][:2], flush=True)
             again = attempt("lp_parts", text=True)
@@ -418,7 +418,7 @@ def race() -> None:
 def call() -> None:
     """A system call that is hammered keeps to give the right answer."""
     hammers = []
-    for _number in range(4):
+    for _number in range(2):
         pid = os.fork()
         if pid == 0:
             parent = os.getppid()
@@ -427,7 +427,7 @@ def call() -> None:
             os._exit(1)
         hammers.append(pid)
     try:
-        for _cycle in range(10):
+        for _cycle in range(4):
             result = succeed("lp_call", text=True)
             made = int(shown("/sys/module/lp_call/parameters/calls"))
             time.sleep(1)
@@ -440,7 +440,7 @@ def call() -> None:
         for pid in hammers:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-    print("ten cycles under four hammers", flush=True)
+    print("four cycles under two hammers", flush=True)
 
 
 def available() -> int:
