@@ -24,6 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
     Name,
     Symbol,
     find_symbols,
+    has_symbols,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
@@ -63,8 +64,9 @@ PANICS = ("panic_on_oops", "panic_on_warn", "softlockup_panic", "hung_task_panic
 class Conditions:
     """The conditions at one moment. A value that could not be read is `None`; `unreadable` has path -> reason.
 
-    `symbols` are those of the functions that were asked for. `traced` are the functions in which ftrace calls a user;
-    `traceable` are those of the functions with a kprobe that ftrace can trace;
+    `symbols` are those of the functions that were asked for. `moving` are the modules of these functions that came or
+    went while the symbols were read, which tell nothing of them. `traced` are the functions in which ftrace calls a
+    user, `traceable` those of the functions with a kprobe that ftrace can trace;
     `ftrace_failed` says that ftrace has disabled itself. `loadable` has the modules that modprobe finds or that are
     built in, `built_in` only the latter, `added` those that did not come with the kernel. `targets` are the loaded ones
     that patches change. `signers` are the names of the certificates in the keyrings, `key_ids` the
@@ -74,6 +76,7 @@ class Conditions:
     """
 
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
+    moving: frozenset[str] = frozenset()
     kprobes: tuple[Kprobe, ...] | None = None
     traced: tuple[Traced, ...] | None = None
     traceable: frozenset[Name] | None = None
@@ -102,8 +105,11 @@ class Conditions:
 
 def read_conditions(files: Files, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
     """Read the conditions for a patch of this name that replaces these functions."""
-    kallsyms = known(files.bytes(KALLSYMS))
     names = {(function.object, function.name) for function in functions}
+    modules = {owner for owner, _name in names if owner != "vmlinux"}
+    before = _instances(files, modules)
+    kallsyms = known(files.bytes(KALLSYMS))
+    after = _instances(files, modules)
     built_in = _built_in(files, release)
     installed = _installed(files, release)
     keys = known(files.text("/proc/keys"))
@@ -111,6 +117,9 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     probed = names.intersection((probe.object, probe.function) for probe in kprobes or ())
     return Conditions(
         symbols=None if kallsyms is None else find_symbols(kallsyms, names),
+        moving=frozenset(
+            module for module in modules if before[module] != after[module] or not has_symbols(kallsyms or b"", module)
+        ),
         kprobes=kprobes,
         traced=read_traced(files),
         # The list has some 60,000 functions, which the kernel looks up one by one.
@@ -133,6 +142,11 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         owner=read_owners(files, release).get(name),
         unreadable={unreadable.path: unreadable.reason for unreadable in files.unreadable},
     )
+
+
+def _instances(files: Files, modules: t.Iterable[str]) -> dict[str, int | None]:
+    """What changes if a module is loaded anew: the inode of its directory in sysfs."""
+    return {module: known(files.inode(f"/sys/module/{module}")) for module in modules}
 
 
 def _built_in(files: Files, release: str) -> frozenset[str]:

@@ -49,6 +49,11 @@ def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[S
     }
 
 
+def has_symbols(kallsyms: bytes, module: str) -> bool:
+    """Whether the text shows any symbol of a module: it shows some of each that is loaded."""
+    return b"\t[%s]\n" % module.encode() in kallsyms
+
+
 def _names_at(kallsyms: bytes, addresses: t.Iterable[int]) -> dict[tuple[str, int | None], set[str]]:
     """(Object, address) -> the names for it. One pass finds all of them: the text may have 10 MB."""
     width = kallsyms.find(b" ")

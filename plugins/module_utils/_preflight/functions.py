@@ -85,11 +85,14 @@ def symbols(circumstances: Circumstances) -> t.Iterator[Finding]:
 
 
 def _looked_up(circumstances: Circumstances) -> t.Iterator[tuple[PatchFile, Function, tuple[Symbol, ...]]]:
-    """Each function of the files with the symbols of its name, if the kernel has its object and shows symbols."""
-    known = circumstances.conditions.symbols
+    """Each function of the files with the symbols of its name, if the kernel has its object and shows symbols.
+
+    A module may have come or gone since the snapshot: what is not shown of it does not tell that it lacks a function.
+    """
+    known, moving = circumstances.conditions.symbols, circumstances.conditions.moving
     for file in circumstances.files:
         for function in file.functions or ():
-            if known is not None and circumstances.has_object(function.object):
+            if known is not None and circumstances.has_object(function.object) and function.object not in moving:
                 yield file, function, known.get((function.object, function.name), ())
 
 

@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import pathlib
+import typing as t
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import (
     SECURE_BOOT,
     Conditions,
     read_conditions,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import KALLSYMS, Symbol
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Kprobe, Traced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
@@ -41,6 +42,43 @@ class Write:
 @pytest.fixture(name="write")
 def fixture_write(tmp_path: pathlib.Path) -> Write:
     return Write(tmp_path)
+
+
+IN_EXT4 = Function("ext4", "ext4_sync_fs")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ffffffffc0000000 t ext4_sync_fs\t[ext4]\n", frozenset()),
+        ("ffffffffc0000000 t ext4_other\t[ext4]\n", frozenset()),
+        # It was unloaded after the snapshot, or is not loaded yet.
+        ("ffffffffc0000000 t ext4_sync_fs\t[ext2]\n", {"ext4"}),
+        ("", {"ext4"}),
+    ],
+)
+def test_a_module_of_which_nothing_is_shown_comes_or_goes(
+    tmp_path: pathlib.Path, text: str, expected: t.AbstractSet[str]
+) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/kallsyms").write_text(text)
+    assert read_conditions(Files(str(tmp_path)), RELEASE, "fix", [IN_EXT4]).moving == expected
+
+
+def test_a_module_that_is_loaded_anew_meanwhile_moves(tmp_path: pathlib.Path) -> None:
+    """Its symbols may be shown in part: the kernel goes through the modules while it is read."""
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/kallsyms").write_text("ffffffffc0000000 t ext4_other\t[ext4]\n")
+    (tmp_path / "sys/module/ext4").mkdir(parents=True)
+
+    class Racing(Files):
+        def bytes(self, path: str) -> Reading[bytes]:
+            if path == KALLSYMS and (tmp_path / "sys/module/ext4").exists():
+                (tmp_path / "sys/module/ext4").rename(tmp_path / "gone")
+                (tmp_path / "sys/module/ext4").mkdir()
+            return super().bytes(path)
+
+    assert read_conditions(Racing(str(tmp_path)), RELEASE, "fix", [IN_EXT4]).moving == {"ext4"}
 
 
 def test_an_empty_host_tells_nothing(write: Write) -> None:

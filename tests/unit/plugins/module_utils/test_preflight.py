@@ -114,6 +114,13 @@ def test_nothing_is_found_on_a_host_that_is_fine(abi: str) -> None:
     assert not seen(abi)
 
 
+def test_a_module_that_has_gone_since_the_snapshot_is_not_said_to_lack_a_function() -> None:
+    """Molecule's scenario hard has shown it: five modules under one patch, which come and go."""
+    file = {"functions": (Function("ext4", "nowhere"),)}
+    assert seen(file=file) == [("symbol_missing", REFUSE)]
+    assert not seen(file=file, moving=frozenset(["ext4"]))
+
+
 def test_a_build_in_quarantine() -> None:
     quarantined = Quarantined("fix", patch_file().sha256, RELEASE, "then", "The host went down.")
     (finding,) = findings(boot=Acceptance(quarantined=(quarantined,)))
