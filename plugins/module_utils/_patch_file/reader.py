@@ -18,6 +18,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
     TargetBuild,
+    is_module_name,
+    kernel_name,
     module_name,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
@@ -176,8 +178,7 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         builder=livepatch.builder,
         build_id=elf.build_id(),
         srcversion=modinfo.get("srcversion"),
-        # modpost writes the names of the files, and the kernel knows modules by names with underscores.
-        depends=tuple(name.replace("-", "_") for name in modinfo.get("depends", "").split(",") if name),
+        depends=tuple(_depends(modinfo.get("depends", ""))),
         functions=None if functions is None else tuple(entry.function for entry in functions),
         unnumbered=frozenset(entry.function for entry in functions or () if not entry.numbered),
         replace=livepatch.replace,
@@ -186,6 +187,15 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         states=livepatch.states,
         parameters=elf.parameters(),
     )
+
+
+def _depends(names: str) -> t.Iterator[str]:
+    # modpost writes the names of the files, and the kernel knows modules by names with underscores.
+    for name in map(kernel_name, filter(None, names.split(","))):
+        if not is_module_name(name):
+            # modprobe would take a path, too.
+            raise ValueError(f"{name!r} in depends is no name of a module")
+        yield name
 
 
 def _complete(patch_file: PatchFile, path: str) -> PatchFile:

@@ -71,6 +71,14 @@ def test_dependencies_are_named_as_the_kernel_names_them(tmp_path: pathlib.Path)
     assert read_patch_file(str(tmp_path / "fix.ko")).depends == ("dm_mod", "ext4")
 
 
+@pytest.mark.parametrize("name", ["/tmp/evil.ko", "../ext4", "a b", "$(reboot)", "ext4\u2028", "a" * 56, "-a\n"])
+def test_what_is_no_name_of_a_module_is_no_dependency(tmp_path: pathlib.Path, name: str) -> None:
+    """modprobe gets these names, and takes a path as well."""
+    modinfo = f"name=fix\0vermagic=6.1.0 SMP \0livepatch=Y\0depends=ext4,{name}\0".encode()
+    (tmp_path / "fix.ko").write_bytes(tiny_elf.elf({".modinfo": modinfo}, True))
+    assert reason_of(tmp_path / "fix.ko") == "damaged_file"
+
+
 def test_an_absurd_manifest_is_none(tmp_path: pathlib.Path) -> None:
     (tmp_path / "livepatch_cmdline.ko").write_bytes(content())
     (tmp_path / "livepatch_cmdline.ko.json").write_text("[" * 200_000)
