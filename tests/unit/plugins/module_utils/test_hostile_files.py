@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -23,6 +24,7 @@ pytest.importorskip("elftools", reason="pyelftools is not installed for this Pyt
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import REPLACEMENT, clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import elf
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.budget import OverBudget
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
@@ -43,14 +45,34 @@ SECONDS = 2
 MEGABYTES = 200
 
 
-def read(path: pathlib.Path) -> None:
-    """A result or a PatchFileError; anything else fails the test."""
+def texts_in(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from texts_in([*value.keys(), *value.values()])
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from texts_in(each)
+
+
+def become_paths(info: dict[str, t.Any]) -> list[str]:
+    """The names in a file that become paths below /sys, or that modprobe gets. Its own name is checked by the task."""
+    return [*info["depends"], *(info["objects"] or ()), *(entry["object"] for entry in info["functions"] or ())]
+
+
+def read(path: pathlib.Path) -> list[str]:
+    """The texts of a result or of a PatchFileError; anything else fails the test."""
     started = time.process_time()
     try:
-        read_file_info(str(path))
+        info = read_file_info(str(path))
+        assert [name for name in become_paths(info) if not re.match(r"[A-Za-z0-9_]+\Z", name)] == []
+        texts = list(texts_in(info))
     except PatchFileError as error:
         assert error.finding.reason and error.finding.remedy
+        texts = [error.finding.cause]
     assert time.process_time() - started < SECONDS
+    assert [text for text in texts if clean(text) != text] == []
+    return texts
 
 
 def header(content: bytes | bytearray) -> tuple[int, ...]:
@@ -95,6 +117,34 @@ def test_a_field_of_a_header(tmp_path_factory: pytest.TempPathFactory, field: tu
     path = tmp_path_factory.getbasetemp() / "field.ko"
     path.write_bytes(bytes(changed))
     read(path)
+
+
+def section_header(content: bytes | bytearray, name: bytes) -> int:
+    """The offset of the header of a section; 0 if the file has no such section."""
+    start, size, count = header(content)
+    names = struct.unpack_from("<Q", content, start + struct.unpack_from("<H", content, 62)[0] * size + 24)[0]
+    for at in range(start, start + size * count, size):
+        name_at = names + struct.unpack_from("<I", content, at)[0]
+        if content[name_at : name_at + len(name) + 1] == name + b"\0":
+            return at
+    return 0
+
+
+OF_TEXTS = (b".modinfo", b".strtab", b".rodata.str1.1", b".rodata", b".kpatch.strings")
+
+
+def test_no_text_of_a_file_commands_a_terminal(tmp_path: pathlib.Path) -> None:
+    """One letter after the other becomes ESC wherever it stands. Names of functions and objects then are none."""
+    path, shown = tmp_path / "x.ko", 0
+    for content, section in ((CORPUS[name], section) for name in SMALL for section in OF_TEXTS):
+        at = section_header(content, section)
+        begin, length = struct.unpack_from("<QQ", content, at + 24) if at else (0, 0)
+        texts = content[begin : begin + length]
+        for letter in sorted(set(texts) & set(b"adeilmnoprst_")):
+            changed = texts.replace(bytes([letter]), b"\x1b")
+            path.write_bytes(content[:begin] + changed + content[begin + length :])
+            shown += sum(REPLACEMENT in text for text in read(path))
+    assert shown
 
 
 CHANGE = st.tuples(st.integers(0, 1 << 16), st.binary(min_size=1, max_size=8))
@@ -210,13 +260,7 @@ def calls_in_many_functions() -> bytes:
 def changed_section(name: bytes, content: bytes) -> bytes:
     """A small module with another content of one section, at its end."""
     file = bytearray(functions_of_each_object(1, 1))
-    start, size, count = header(file)
-    names = struct.unpack_from("<Q", file, start + struct.unpack_from("<H", file, 62)[0] * size + 24)[0]
-    for number in range(count):
-        at = start + number * size
-        name_at = names + struct.unpack_from("<I", file, at)[0]
-        if file[name_at : name_at + len(name) + 1] == name + b"\0":
-            struct.pack_into("<QQ", file, at + 24, len(file), len(content))
+    struct.pack_into("<QQ", file, section_header(file, name) + 24, len(file), len(content))
     return bytes(file) + content
 
 
@@ -271,7 +315,7 @@ def test_notes_without_an_end_are_left_soon() -> None:
 MANIFEST = {"format": 1, "inputs": {"patches": ["a"]}, "replace": True}
 
 
-@pytest.mark.parametrize("what", ["fifo", "directory", "link", "somebody else's", "device", "mine"])
+@pytest.mark.parametrize("what", ["fifo", "directory", "link", "somebody else's", "device", "mine", "the file's"])
 def test_what_is_in_the_place_of_a_manifest_keeps_nobody_waiting(what: str, tmp_path: pathlib.Path) -> None:
     """Only a regular file of root's, of this user's, or of whoever has the patch file, decides anything."""
     path, beside = tmp_path / "x.ko", tmp_path / "x.ko.json"
@@ -290,10 +334,11 @@ def test_what_is_in_the_place_of_a_manifest_keeps_nobody_waiting(what: str, tmp_
         beside.symlink_to("/dev/zero")
     else:
         beside.write_text(content)
-    if what == "somebody else's":
+    if what in ("somebody else's", "the file's"):
         if os.geteuid():
             pytest.skip("only root can give a file to somebody else")
         os.chown(beside, 12345, 12345)
-    is_mine = what == "mine"
-    assert (read_patch_file(str(path)).source_patches == ("a",)) is is_mine
-    assert (read_manifest(str(beside)) is not None) is is_mine
+    if what == "the file's":
+        os.chown(path, 12345, 12345)
+    assert (read_patch_file(str(path)).source_patches == ("a",)) is (what in ("mine", "the file's"))
+    assert (read_manifest(str(beside)) is not None) is (what == "mine")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import sys
 import unicodedata
 
@@ -16,6 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text im
     lines_of,
     one_line,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
 def test_lines_end_at_line_feeds_and_nowhere_else() -> None:
@@ -53,3 +55,8 @@ def test_what_people_write_is_left(text: str) -> None:
 def test_what_disguises_is_replaced(text: str) -> None:
     assert REPLACEMENT in clean(text)
     assert len(clean(text)) == len(text)
+
+
+def test_the_text_of_a_file_of_the_system_is_clean(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_bytes("a\x1b[2J\u200f\u2028b\x9b".encode() + b"\xff\n")
+    assert Files(str(tmp_path)).text("/file") == f"a{REPLACEMENT}[2J{REPLACEMENT * 2}b{REPLACEMENT * 2}"
