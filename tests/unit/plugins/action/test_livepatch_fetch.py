@@ -140,6 +140,7 @@ def test_another_file_than_was_asked_for_is_not_written(case: str, tmp_path: Pat
 
 
 def test_a_file_that_is_too_big_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert livepatch_fetch.MAX_BYTES == 256 * 1024**2
     monkeypatch.setattr(livepatch_fetch, "MAX_BYTES", len(FILE) - 1)
     assert Action(tmp_path / "new").run()["reason"] == "too_big"
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import sys
@@ -176,6 +177,32 @@ def test_nothing_is_read_here_without_a_local_file(arguments: dict[str, t.Any]) 
     action = Action(arguments, [{"changed": False}])
     action.run()
     assert action.runs == [dict(arguments, _handed_over={})]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("async_val", [0, 30])
+@pytest.mark.parametrize("most_packed", [10, livepatch_module.MOST_PACKED])
+def test_the_digest_of_what_was_read_goes_with_the_task(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, most_packed: int, async_val: int, check_mode: bool
+) -> None:
+    """Whatever is in the file when it is sent: the module compares it."""
+    path, other = tmp_path / "livepatch_cmdline.ko", b"another file"
+    content = pathlib.Path(PATCH_FILE).read_bytes()
+    path.write_bytes(content)
+    read_patch_file = livepatch_module.read_patch_file
+
+    def read_and_exchange(*arguments: str) -> t.Any:
+        found = read_patch_file(*arguments)
+        path.write_bytes(other)
+        return found
+
+    monkeypatch.setattr(livepatch_module, "read_patch_file", read_and_exchange)
+    monkeypatch.setattr(livepatch_module, "MOST_PACKED", most_packed)
+    action = Action({"src": str(path)}, [{"needs_file": True}, {}], async_val, check_mode)
+    action.run()
+    assert action.runs
+    for run in action.runs:
+        assert run["_handed_over"]["file"]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_what_the_plugin_hands_over_is_no_option() -> None:

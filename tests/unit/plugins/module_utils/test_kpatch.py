@@ -675,6 +675,13 @@ def test_a_cache_in_which_others_may_write_is_refused(place: Place, mode: int, e
     assert checks(place.prepare(cache_dir=f"{place.cache}/mine")) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to somebody else")
+def test_a_cache_of_another_user_is_refused(place: Place) -> None:
+    place.cache.mkdir(mode=0o755)
+    os.chown(place.cache, 12345, 12345)
+    assert checks(place.prepare()) == ["not_private"]
+
+
 SAYS_ALL = """
 for name, value in os.environ.items(): say(name + "=" + value)
 say("x.o: changed function: " + os.environ["TOKEN"])

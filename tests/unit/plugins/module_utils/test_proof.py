@@ -31,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     LoadedPatch,
     StallingTask,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text as prover_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
@@ -43,6 +44,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
     said,
     snapshot,
 )
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_long_command import gone
 
 Enable = t.Callable[..., t.Dict[str, t.Any]]
 FIX = patch_file("fix")
@@ -257,6 +259,13 @@ def test_probes(tmp_path: pathlib.Path, probe: Probe, expected: bool) -> None:
     assert holds(probe, ModelKernel(tmp_path))[0] is expected
 
 
+def test_what_a_probe_has_started_ends_with_it(tmp_path: pathlib.Path) -> None:
+    pid = tmp_path / "pid"
+    probe = Probe(argv=("sh", "-c", f"sleep 600 & echo $! > {pid}"))
+    assert holds(probe, ModelKernel(tmp_path))[0]
+    assert gone(int(pid.read_text()))
+
+
 def test_a_probe_that_cannot_run_shows_why(tmp_path: pathlib.Path) -> None:
     assert "No such file or directory" in holds(Probe(argv=("/nowhere",)), ModelKernel(tmp_path))[1]
 
@@ -395,6 +404,7 @@ def test_a_change_leaves_a_line_in_the_hosts_log(tmp_path: pathlib.Path, enable:
     kernel = Effective(tmp_path)
     enable(kernel)
     (line,) = kernel.journal_lines
+    assert line.startswith(f"{journal.who_am_i()}: ")
     assert f"load fix; wait for the transition of fix: fix sha256={FIX.sha256} done" in line
     failing = Effective(tmp_path, text="")
     (tmp_path / "proc/cmdline").write_text("root=/dev/vda\n")
