@@ -118,6 +118,39 @@ def test_no_answer_of_a_host_does_harm(playbook: str, fleet: Fleet) -> None:
     assert [name for name in fleet.hosts if not fleet.asked(name)] == []
 
 
+OF_ROLES: dict[str, Data] = {
+    "build": {**BUILD, "livepatch_build_kernels": [{"release": KERNEL, "host": "builder"}]},
+    "report": {"livepatch_report_releases": ["release.yml"]},
+    "rollout": {"livepatch_rollout_release_file": "release.yml"},
+}
+
+
+@pytest.mark.parametrize("role", OF_ROLES)
+def test_a_host_that_sets_variables_of_ours_is_left_out(role: str, fleet: Fleet) -> None:
+    """Whatever has asked it for its facts before the role."""
+    sets = {
+        "option": f"livepatch_{role}_directory",
+        "internal": f"__livepatch_{role}_options",
+        "name": "inventory_hostname",
+    }
+    for name, fact in sets.items():
+        setup = json.dumps({"ansible_facts": {fact: f"{fleet.folder}/hits"}})
+        fleet.host(name, {"setup": setup, "stat": NOT_THERE})
+    setup = {"ansible.builtin.setup": {"gather_subset": "min"}}
+    play = {
+        "hosts": "all:!controller",
+        "gather_facts": False,
+        "pre_tasks": [setup],
+        "roles": [f"openeuler.livepatch.{role}"],
+    }
+    (fleet.folder / "work/site.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+    output = fleet.play("site.yml", OF_ROLES[role])
+    assert harm(fleet, output) == []
+    for name, fact in sets.items():
+        assert f"set_by_host: The facts of the host set {fact}." in output
+        assert fleet.asked(name) == ["setup"]
+
+
 def build_host(fleet: Fleet, name: str, file: bytes) -> None:
     """A build host that gives this file, and lies about everything else."""
     evil = template(fleet.folder)

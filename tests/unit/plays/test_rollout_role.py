@@ -11,7 +11,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.openeuler.livepatch.tests.unit.plays.rollout_stand_in import DISABLED, ENABLED, Rollout
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(name="rollout")
@@ -206,6 +209,18 @@ def test_each_gate_can_refuse(rollout: Rollout) -> None:
         assert f"{name}: rolled back. {problem}" in output
         assert rollout.state(name)["patches"] == []
     assert '"well: rolled back"' in output
+
+
+def test_the_mark_of_a_trial_is_in_run_and_for_root_alone(rollout: Rollout) -> None:
+    variables = yaml.safe_load((ROOT / "roles/rollout/vars/main.yml").read_text(encoding="utf-8"))
+    name = "/run/openeuler-livepatch-trial-{{ __livepatch_rollout_release.name }}"
+    assert variables["__livepatch_rollout_mark"] == name
+    rollout.host("fresh")
+    mark, seen = rollout.folder / "run/openeuler-livepatch-trial-fix_1-fresh", rollout.folder / "seen"
+    gates = [{"command": ["cp", "--preserve=mode", str(mark), str(seen)]}]
+    rollout.run(json.dumps({"livepatch_rollout_gates": gates}))
+    assert seen.read_text(encoding="utf-8").startswith("Fix 1\nbefore ")
+    assert seen.stat().st_mode & 0o777 == 0o600
 
 
 def test_every_option_reaches_the_module(rollout: Rollout) -> None:
