@@ -55,6 +55,16 @@ def test_the_role_hands_on_what_the_module_takes() -> None:
     assert known["__livepatch_build_known_options"] == sorted(handed_on - OWN)
 
 
+def test_the_role_writes_in_one_folder_of_the_build_host() -> None:
+    tasks = yaml.safe_load((ROOT / "roles/build/tasks/build.yml").read_text(encoding="utf-8"))
+    given = [value for task in tasks for name, value in task.items() if "." in name and "fetch" not in name]
+    places = [value for arguments in given for key, value in arguments.items() if key in ("path", "dest")]
+    assert len(places) == len(given) == 4
+    assert [place for place in places if not place.startswith("{{ __livepatch_build_folder }}/")] == []
+    known = yaml.safe_load((ROOT / "roles/build/vars/main.yml").read_text(encoding="utf-8"))
+    assert known["__livepatch_build_folder"] == "{{ __livepatch_build_asked.work }}/{{ __livepatch_build_asked.name }}"
+
+
 def test_an_option_that_is_not_known_is_refused(tmp_path: Path) -> None:
     kernels = [{"release": "6.6", "hots": "builder", "src_dir": "/x"}]
     options = {"livepatch_become": False, "livepatch_build_options": {"cflag": ["-DX"]}}
