@@ -34,7 +34,7 @@ def sentences_of(page: str) -> list[str]:
 
 
 def rows_of_attacks(page: str) -> list[list[str]]:
-    """The rows of the table, without the one of titles: who, with what, what holds, tried in. Literals keep their marks."""
+    """The rows of the table below the titles: who, with what, what holds, tried in. Literals keep their marks."""
     rows = re.split(r"^   \* - ", page, flags=re.MULTILINE)[2:]
     return [[" ".join(cell.split()) for cell in re.split(r"^     - ", row, flags=re.MULTILINE)] for row in rows]
 

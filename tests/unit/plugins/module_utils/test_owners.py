@@ -428,6 +428,7 @@ def test_what_happens_to_the_patch_itself_is_a_reason(
     result = watched(host, LP_X)
     assert result["reason"] == "not_as_planned"
     assert told in result["cause"]
+    assert "lp_x" not in [patch.name for patch in host.kernel.patches], "it is rolled back"
     assert "tmhook" not in result["cause"] + " ".join(result["not_restored"])
     assert others_changed(result)
 

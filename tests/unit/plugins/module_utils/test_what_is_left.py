@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import patch_file
 
@@ -83,6 +83,35 @@ def test_an_accepted_patch_leaves_its_file_and_the_record_until_it_is_taken_out(
     assert {copy_of(old, VAR), copy_of(new, VAR)} < host.left, "what is superseded can come back"
     host.run("new", State.ABSENT)
     assert {name for name in host.left if name.startswith(VAR)} == on_disk
+
+
+def test_each_change_by_a_task_leaves_one_line_in_the_log(host: Host) -> None:
+    old, new = (patch_file(name, abi=host.kernel.abi) for name in ("old", "new"))
+    tasks: list[tuple[str, State, dict[str, t.Any]]] = [
+        ("old", State.ABSENT, {}),
+        ("old", State.PRESENT, {"file": old}),
+        ("old", State.ENABLED, {"file": old}),
+        ("old", State.ENABLED, {"file": old}),
+        ("old", State.ENABLED, {"boot": AtBoot.ACCEPTED}),
+        ("old", State.DISABLED, {}),
+        ("new", State.ENABLED, {"file": new, "supersedes": ("old",), "boot": AtBoot.ACCEPTED}),
+        ("new", State.ENABLED, {"boot": AtBoot.TRIAL}),
+        ("new", State.REVERTED, {}),
+        ("old", State.ABSENT, {}),
+        ("old", State.ABSENT, {}),
+    ]
+    changed = []
+    for name, wanted, more in tasks:
+        before = len(host.kernel.journal_lines)
+        is_at_hand = "file" in more or name in [patch.name for patch in host.kernel.patches]
+        result = host.run(name, wanted, **more)
+        lines = host.kernel.journal_lines[before:]
+        changed.append(result["changed"])
+        assert len(lines) == result["changed"], (name, wanted, result)
+        digest = {"old": old, "new": new}[name].sha256
+        assert all((f"{name} sha256={digest}" in line) is is_at_hand for line in lines), lines
+        assert all(line.startswith(journal.who_am_i()) and line.endswith(" done") for line in lines), lines
+    assert changed.count(True) >= 6 and changed.count(False) >= 3
 
 
 def test_a_boot_leaves_its_report(host: Host) -> None:
