@@ -35,14 +35,12 @@ def odd_calls(source: str) -> list[str]:
     """Calls that run a shell, or may."""
     found = []
     for name, call in calls(source):
-        options = {option.arg: option.value for option in call.keywords}
         # run_command() splits a text into words, and hands it to a shell if it is told to.
         command = call.args[0] if call.args else None
         is_text = name.endswith("run_command") and not isinstance(command, (ast.Name, ast.List))
         asks_for_one = any(
-            not (isinstance(options[option], ast.Constant) and options[option].value is False)
-            for option in ("shell", "use_unsafe_shell")
-            if option in options
+            option.arg in ("shell", "use_unsafe_shell") and ast.unparse(option.value) != "False"
+            for option in call.keywords
         )
         if RUNS_A_SHELL.match(name) or is_text or asks_for_one:
             found.append(ast.unparse(call))

@@ -134,8 +134,8 @@ def test_a_host_that_sets_variables_of_ours_is_left_out(role: str, fleet: Fleet)
         "name": "inventory_hostname",
     }
     for name, fact in sets.items():
-        setup = json.dumps({"ansible_facts": {fact: f"{fleet.folder}/hits"}})
-        fleet.host(name, {"setup": setup, "stat": NOT_THERE})
+        answer = json.dumps({"ansible_facts": {fact: f"{fleet.folder}/hits"}})
+        fleet.host(name, {"setup": answer, "stat": NOT_THERE})
     setup = {"ansible.builtin.setup": {"gather_subset": "min"}}
     play = {
         "hosts": "all:!controller",

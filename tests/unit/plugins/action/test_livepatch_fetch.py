@@ -17,6 +17,7 @@ import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_fetch
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_fetch import ActionModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_fetch as documented
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fetched import LIVEPATCH_FETCH
 
@@ -140,7 +141,7 @@ def test_another_file_than_was_asked_for_is_not_written(case: str, tmp_path: Pat
 
 
 def test_a_file_that_is_too_big_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert livepatch_fetch.MAX_BYTES == 256 * 1024**2
+    assert MAX_BYTES == 256 * 1024**2
     monkeypatch.setattr(livepatch_fetch, "MAX_BYTES", len(FILE) - 1)
     assert Action(tmp_path / "new").run()["reason"] == "too_big"
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES, read_patch_file
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
@@ -189,7 +189,6 @@ def test_the_digest_of_what_was_read_goes_with_the_task(
     path, other = tmp_path / "livepatch_cmdline.ko", b"another file"
     content = pathlib.Path(PATCH_FILE).read_bytes()
     path.write_bytes(content)
-    read_patch_file = livepatch_module.read_patch_file
 
     def read_and_exchange(*arguments: str) -> t.Any:
         found = read_patch_file(*arguments)
