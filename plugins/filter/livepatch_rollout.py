@@ -16,7 +16,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_bo
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given, hosts, order, outcome, waves
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import mapping, read_result
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import (
+    found_data,
+    mapping,
+    read_result,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 Data = dict[str, t.Any]
@@ -157,6 +161,11 @@ def next_boot(facts: Data, release: Data, kernel: str, follows: t.Any) -> Data:
     return asdict(verdict)
 
 
+def found(prediction: Data) -> Data:
+    """What livepatch_module has found on a host and would do there, to be displayed."""
+    return found_data(read_result(prediction))
+
+
 def fix_trouble(names: Sequence[str]) -> str:
     """Why the playbook build cannot begin with variables of these names, as a sentence; empty if it can."""
     return given.fix_trouble(names)
@@ -183,6 +192,7 @@ STEPS: dict[str, t.Callable[..., t.Any]] = {
         judge,
         conclude,
         end,
+        found,
         fix_trouble,
         next_boot,
     )

@@ -70,6 +70,18 @@ def read_result(registered: t.Any) -> Result:
     )
 
 
+def found_data(result: Result) -> dict[str, t.Any]:
+    """What livepatch_module has found on a host and would do there, as texts that can be displayed."""
+    keys, actions = ("severity", "reason", "cause", "remedy"), result.content.get("actions")
+    return {
+        "findings": [
+            {key: printable(str(finding.get(key) or ""), LONGEST_MESSAGE) for key in keys}
+            for finding in result.each("findings")
+        ],
+        "actions": [printable(str(action)) for action in actions] if isinstance(actions, (list, tuple)) else [],
+    }
+
+
 def mapping(value: t.Any) -> Mapping[str, t.Any]:
     """The value if it is a dictionary, or an empty one."""
     return value if isinstance(value, Mapping) else {}

@@ -202,6 +202,25 @@ def test_a_build_host_decides_nothing_but_what_is_in_its_file(fleet: Fleet) -> N
     assert "changed=0" in again.rpartition("localhost")[2] or "ok: [builder -> localhost]" in again
 
 
+DISGUISES = "\u202e\u200f\x9b\ufeff"
+
+
+@pytest.mark.parametrize(
+    ("playbook", "reads"),
+    [("preflight", "refuse: x\ufffd"), ("preflight", "load \ufffd"), ("check_python", "Python 3.1 ????")],
+)
+def test_no_playbook_displays_what_disguises(playbook: str, reads: str, fleet: Fleet) -> None:
+    """Ansible itself escapes no more than JSON does."""
+    finding = {"severity": "refuse", "reason": f"x{DISGUISES}", "cause": DISGUISES, "remedy": DISGUISES}
+    findings = [finding] if reads.startswith("refuse") else []
+    predicted = {"changed": True, "actions": [f"load {DISGUISES}"], "findings": findings}
+    facts, answer = json.dumps(facts_of()), json.dumps(predicted)
+    fleet.host("sly", {"livepatch_facts": facts, "livepatch_module": answer, "-c": f"3.1 {DISGUISES}"})
+    output = fleet.play(playbook, PLAYBOOKS[playbook][0])
+    assert reads in output
+    assert not set(DISGUISES) & set(output)
+
+
 def by_hand() -> Data:
     """A play with each module that asks a host, and each filter. What hosts answer is kept, and rendered again."""
     modules: dict[str, Data] = {

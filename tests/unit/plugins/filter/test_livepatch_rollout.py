@@ -125,6 +125,18 @@ def test_findings_may_be_nonsense(host: dict[str, t.Any], prediction: dict[str, 
     assert checked["is_due"] is False
 
 
+@pytest.mark.parametrize("nonsense", [{}, {"findings": 7, "actions": 7}, {"findings": ["x"], "actions": "x"}, 7, None])
+def test_what_was_found_may_be_nonsense(nonsense: t.Any) -> None:
+    assert rollout(nonsense, "found") == {"findings": [], "actions": []}
+
+
+def test_what_was_found_is_displayed_as_text() -> None:
+    finding = {"severity": "refuse", "reason": "x\u202e", "cause": "\x1b[2Ja\nb", "remedy": 7, "more": "\x1b"}
+    (shown,) = rollout({"findings": [finding]}, "found")["findings"]
+    assert shown == {"severity": "refuse", "reason": "x\ufffd", "cause": "\ufffd[2Ja b", "remedy": "7"}
+    assert rollout({"actions": ["load\u200f", 7]}, "found")["actions"] == ["load\ufffd", "7"]
+
+
 def test_a_message_of_a_host_is_one_line_of_what_can_be_printed(host: dict[str, t.Any]) -> None:
     applied = rollout(host, "apply", {"failed": True, "msg": "\x1b[2Ja\nb\u202e" + "c" * 10_000})
     assert applied["problem"].startswith("\ufffd[2Ja b\ufffdc")
