@@ -182,7 +182,8 @@ def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance | Damaged, aft
     """Let boots load what they did before the run, without the patch that the kernel got into trouble with.
 
     What that had superseded comes back at boot. Another build of it that was accepted before is not the one on trial,
-    and one that was not even enabled is not what went wrong. What was to go goes for every kernel, as ever.
+    and one that was not even enabled is not what went wrong. What was to go goes for every kernel, as ever, but not the
+    earlier build that a revert was to bring back.
     """
     if isinstance(acceptance, Damaged):
         # No boot loads anything from it.
@@ -194,7 +195,8 @@ def withdraw(files: Files, wanted: Wanted, acceptance: Acceptance | Damaged, aft
         entry.identity.compare_builds(loaded.identity) == "different" for entry in entries
     )
     is_blameless = is_another or loaded is None or not loaded.enabled
-    if wanted.state in (State.ABSENT, State.REVERTED):
+    is_kept = wanted.state == State.REVERTED and is_another and bool(entries)
+    if wanted.state in (State.ABSENT, State.REVERTED) and not is_kept:
         acceptance = acceptance.without(wanted.name, restore=True)
     elif wanted.state != State.DISABLED and entries and not is_blameless:
         elsewhere = tuple(entry for entry in acceptance.accepted if entry not in here)

@@ -256,13 +256,23 @@ def _file(wanted: Wanted, stored: Stored) -> PatchFile | None:
 
 
 def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> Plan:
-    loaded = snapshot.patch(wanted.name)
-    is_another = loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different"
     acceptance = boot.without(wanted.name, restore=wanted.state != State.ABSENT)
-    is_done = any(note.reason == REVERTED_ALREADY for note in plan.notes)
-    if (wanted.state == State.REVERTED and (is_another or is_done)) or acceptance == boot:
+    if acceptance == boot or (wanted.state == State.REVERTED and _stays_accepted(snapshot, wanted, plan, boot)):
         return plan
     return replace(plan, boot=(Step(Action.FORGET, wanted.name),), acceptance=acceptance)
+
+
+def _stays_accepted(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> bool:
+    """Whether a revert leaves what boots load as it is: nothing goes, or what goes is another build than they load."""
+    loaded, named = snapshot.patch(wanted.name), wanted.file.identity if wanted.file else None
+    is_another = loaded and named and loaded.identity.compare(named) == "different"
+    if is_another or any(note.reason == REVERTED_ALREADY for note in plan.notes):
+        return True
+    due = [entry for entry in boot.due(snapshot.kernel) if entry.name == wanted.name]
+    going = loaded.identity if loaded else named
+    if wanted.boot is not None or going is None:
+        return False
+    return bool(due) and all(going.compare(entry.identity) == "different" for entry in due)
 
 
 def _refuse(plan: Plan, finding: Finding) -> Plan:

@@ -232,6 +232,35 @@ def test_a_revert_that_is_played_twice_keeps_the_build_that_it_has_brought_back(
 
 
 @on_both_kernels
+@pytest.mark.parametrize("newer", ["2", "1"])
+def test_boots_go_on_loading_the_accepted_build_when_the_one_on_trial_is_reverted(
+    tmp_path: pathlib.Path, abi: str, newer: str
+) -> None:
+    """Be the one on trial another file, or the same with other parameters: a rollout that stops reverts it so."""
+    host = Host(tmp_path, abi)
+    host.run("fix", State.ENABLED, host.file("fix", loaded_with="level=1"), boot=AtBoot.ACCEPTED)
+    accepted = boot_store.read(host.kernel.files())
+    host.run("fix", State.ENABLED, host.file("fix", newer, loaded_with="level=2"), newer, reload=True)
+    result = host.revert("fix")
+    assert host.identities == {"fix": "id-fix1"}
+    assert (boot_store.read(host.kernel.files()), result["boot"]) == (accepted, "accepted")
+    assert "forget fix at the next boots" not in result["actions"]
+
+
+@on_both_kernels
+def test_a_build_that_is_not_loaded_is_reverted_at_the_boots_that_load_it_and_no_other_one(
+    tmp_path: pathlib.Path, abi: str
+) -> None:
+    host = Host(tmp_path, abi, AtBoot.ACCEPTED)
+    host.up("fix")
+    host.kernel.patches = []
+    assert not host.run("fix", State.REVERTED, host.file("fix", "2"), "2")["changed"]
+    assert host.due == ["fix"]
+    assert host.run("fix", State.REVERTED, host.file("fix"))["changed"]
+    assert host.due == []
+
+
+@on_both_kernels
 @pytest.mark.parametrize("how", ["gone", "damaged"])
 def test_what_is_remembered_and_not_at_hand_is_told_before_anything_is_taken_out(
     tmp_path: pathlib.Path, abi: str, how: str

@@ -254,6 +254,16 @@ def test_what_was_to_go_does_not_come_back_at_boot(tmp_path: pathlib.Path, abi: 
     assert (result["reason"], host.stack, host.accepted()) == ("kernel_trouble", [], [])
 
 
+def test_boots_load_the_build_that_a_revert_was_to_bring_back(tmp_path: pathlib.Path) -> None:
+    host = Host(tmp_path, abi=STOP_MACHINE)
+    assert not enable(host, boot=AtBoot.ACCEPTED).get("failed")
+    assert not host.task("fix", content="2", reload=True).get("failed")
+    answers = iter([(), (1,)])
+    host.kernel.ask_cpus = lambda: CpuAnswers(next(answers), seconds=10.0)
+    result = host.task("fix", State.REVERTED)
+    assert (result["reason"], host.identities, host.accepted()) == ("cpu_stuck", {"fix": "id-fix2"}, ["fix"])
+
+
 def test_an_acceptance_that_cannot_be_withdrawn_is_told(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
