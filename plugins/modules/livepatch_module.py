@@ -71,9 +71,12 @@ options:
       - V(absent) means not loaded.
       - V(reverted) means that what the patch took the place of is back as it was then, be it patches that it superseded (O(supersedes))
         or an earlier build of its name (O(reload)). Without such a build no patch of this name is loaded. What is enabled again already
-        stays as it is (C(back_already)). With O(src), nothing is done if a different build
-        is loaded. With O(name) alone, nothing is done if an earlier revert has brought back the build that is loaded
-        (C(reverted_already)), so that the task can be repeated; a reboot forgets that.
+        stays as it is (C(back_already)). With O(src) or O(builds), nothing is done if a different build is loaded (C(not_reverted)), so that
+        the task can be repeated. With O(name) alone, nothing is done if an earlier revert has brought back the build that is loaded
+        (C(reverted_already)); a reboot forgets that.
+      - So it is for a build that an earlier revert has brought back in the place of the same one with other parameters, unless O(parameters) or
+        O(builds[].parameters) says with which ones it is loaded.
+      - What boots load is forgotten for a patch that is reverted. It stays if it is another build than the one that goes.
       - What was displaced is remembered while the patch is loaded, and needs to have been loaded by this module.
       - A patch that is displaced takes along what it had displaced, and has it again when it comes back. So each V(reverted) goes one step
         further back, up to 16 steps. Each build is remembered where it was displaced last.
@@ -116,6 +119,29 @@ options:
       - Needs O(src).
       - They are not secret. The host's log and C(/sys/module) show them, and so do results and files of this collection.
     type: dict
+  builds:
+    description:
+      - The builds that O(state=reverted) is about, without a file, as M(openeuler.livepatch.livepatch_release_info) returns them of a release.
+        A host on which another build of the name is loaded is left as it is (C(not_reverted)).
+      - Where nothing tells whether the loaded build is one of them, the task is refused (V(build_unknown)).
+      - An empty list names no build, so that nothing is done.
+      - Goes with O(state=reverted) only, and not with O(src).
+    type: list
+    elements: dict
+    suboptions:
+      sha256:
+        description: The digest of the file. Each build has one of the three marks at least.
+        type: str
+      build_id:
+        description: The build-id of the patch.
+        type: str
+      srcversion:
+        description: The C(srcversion) of the patch. It decides only where no other mark does.
+        type: str
+      parameters:
+        description:
+          - What the build is loaded with, as O(parameters). Left out, that makes no difference.
+        type: dict
   timeout:
     description:
       - How long a transition may take, in seconds. After that the tasks that hold it are reported and the transition is reversed.

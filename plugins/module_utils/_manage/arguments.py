@@ -30,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     AtBoot,
+    Build,
     OnCovered,
     OnStall,
     Patience,
@@ -39,9 +40,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     read_patch_file,
 )
+
+MARKS = ("sha256", "build_id", "srcversion")
+"""What tells a build, in an entry of `builds`."""
 
 LIVEPATCH_MODULE: dict[str, t.Any] = {
     "argument_spec": {
@@ -52,6 +57,17 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
         "reload": {"type": "bool", "default": False},
         "replace": {"type": "bool"},
         "parameters": {"type": "dict"},
+        "builds": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "sha256": {"type": "str"},
+                "build_id": {"type": "str"},
+                "srcversion": {"type": "str"},
+                "parameters": {"type": "dict"},
+            },
+            "required_one_of": [MARKS],
+        },
         "timeout": {"type": "float", "default": 60},
         "retries": {"type": "int", "default": 10},
         "delay": {"type": "float", "default": 1},
@@ -81,6 +97,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
     },
     "required_one_of": [("name", "src")],
     "required_if": [("remote_src", True, ("src",))],
+    "mutually_exclusive": [("src", "builds")],
     "required_by": {"parameters": ("src",), "replace": ("src",)},
 }
 
@@ -124,6 +141,7 @@ def read_task(
             force_owner=params["force_owner"],
             load_targets=params["load_targets"],
             boot=AtBoot(params["boot"]) if params["boot"] else None,
+            builds=_builds(params["builds"]),
         ),
         # A link is followed once, here: what it leads to later may be something else.
         file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,
@@ -139,6 +157,8 @@ def read_task(
 def _check_combinations(params: t.Mapping[str, t.Any]) -> None:
     if params["supersedes"] and params["state"] != State.ENABLED:
         raise bad_argument("supersedes goes with state: enabled only.", "Set state: enabled, or leave it out.")
+    if params["builds"] is not None and params["state"] != State.REVERTED:
+        raise bad_argument("builds goes with state: reverted only.", "Set state: reverted, or leave it out.")
     if params["boot"] == AtBoot.ACCEPTED and params["state"] != State.ENABLED:
         raise bad_argument("boot: accepted goes with state: enabled only.", "Set state: enabled, or leave it out.")
     if params["on_stall"] == OnStall.FORCE and not params["i_accept_inconsistency"]:
@@ -146,6 +166,16 @@ def _check_combinations(params: t.Mapping[str, t.Any]) -> None:
             "on_stall: force can leave the kernel inconsistent; it needs i_accept_inconsistency: true.",
             "Set that as well, or choose another on_stall.",
         )
+
+
+def _builds(entries: t.Sequence[t.Mapping[str, t.Any]] | None) -> tuple[Build, ...] | None:
+    if entries is None:
+        return None
+    if not all(any(entry[mark] for mark in MARKS) for entry in entries):
+        raise bad_argument("An entry of builds has no mark.", f"Give it one of {', '.join(MARKS)}.")
+    return tuple(
+        Build(Identity(**{mark: entry[mark] or None for mark in MARKS}), entry["parameters"]) for entry in entries
+    )
 
 
 def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:

@@ -100,7 +100,7 @@ class Assessment:
             plan = Plan(refusals=(cannot_read([unread]),))
         elif wanted.state == State.REVERTED:
             at_hand = self.catalog.displaced_at_hand(wanted.name)
-            came_back = wanted.name in self.catalog.came_back
+            came_back = self.catalog.came_back.get(wanted.name)
             plan = plan_revert(snapshot, wanted, self.catalog.stored, at_hand, came_back)
         else:
             plan = make_plan(snapshot, wanted, self.catalog.stored)
@@ -149,7 +149,7 @@ class Assessment:
                 replace(wanted, state=State.REVERTED, file=None),
                 self.catalog.stored,
                 self.catalog.displaced_at_hand(wanted.name),
-                wanted.name in self.catalog.came_back,
+                self.catalog.came_back.get(wanted.name),
             ).steps
         )
 

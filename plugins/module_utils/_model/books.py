@@ -17,7 +17,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import CameBack, Displaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     UNKNOWN_OWNER,
@@ -37,9 +37,9 @@ class StoredCopy:
     of. `proven` is false from when the patch was enabled until its effect was proven, if the run that enabled it could
     not do that. `forced` says whether it was enabled or disabled by force, None if that is not known. `taint` is the
     kernel's when the effect was proven, None if that is not known. `trouble` names the trouble for which the run that
-    enabled it has left the kernel alone, as a lockup; until the next boot no run proves it. `came_back` says that a
-    revert has brought this build back, in the place of a newer one of the same name, `at_boot` that a boot has loaded
-    it: what it had taken the place of, and was on trial, is not known since.
+    enabled it has left the kernel alone, as a lockup; until the next boot no run proves it. `came_back` says in
+    the place of what a revert has brought this build back, if one has, and that had its name; `at_boot` that a boot has
+    loaded it: what it had taken the place of, and was on trial, is not known since.
     """
 
     path: str
@@ -51,7 +51,7 @@ class StoredCopy:
     forced: bool | None = None
     taint: int | None = None
     trouble: str = ""
-    came_back: bool = False
+    came_back: CameBack | None = None
     at_boot: bool = False
 
 

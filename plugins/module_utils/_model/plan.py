@@ -35,6 +35,13 @@ Stored = t.Mapping[str, PatchFile]
 """The files of which the host has a copy, by the name of the loaded module."""
 
 
+class CameBack(Word):
+    """What a build that a revert has brought back is after: another build of its name, or itself with other parameters."""
+
+    BUILD = "build"
+    PARAMETERS = "parameters"
+
+
 @dataclass(frozen=True)
 class Displaced:
     """A patch that another one took the place of: a superseded one, or an earlier content of the same name.
@@ -99,6 +106,9 @@ class Step:
 
 REVERTED_ALREADY = "reverted_already"
 """The reason of the note of a plan that an earlier revert has done what is wanted."""
+
+NOT_REVERTED = "not_reverted"
+"""The reason of the note of a plan that leaves a build alone because the task names another one."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.word import Word
 
 
@@ -53,9 +55,18 @@ CONTAINED = "contained"
 
 
 @dataclass(frozen=True)
+class Build:
+    """A build that a task names without its file. `parameters` are what it is loaded with; None says nothing of them."""
+
+    identity: Identity
+    parameters: t.Mapping[str, t.Any] | None = field(default=None, hash=False)
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What the user asks for. `file` is the patch file given with the task, None if only a name was given.
 
+    `builds` are the builds that the task is about, None if it does not say.
     `on_covered` says what to do where the order of patches on a function matters, `supersedes` which patches go
     when this one is enabled (names, or CONTAINED), `force_owner` that patches of other tools may be touched,
     `load_targets` that modules which the patch needs are loaded first, `boot` whether it is loaded again at boot
@@ -71,6 +82,7 @@ class Wanted:
     force_owner: bool = False
     load_targets: bool = False
     boot: AtBoot | None = None
+    builds: tuple[Build, ...] | None = None
 
 
 ROLLBACK_SECONDS = 60.0

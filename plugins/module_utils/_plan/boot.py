@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    NOT_REVERTED,
     REVERTED_ALREADY,
     Action,
     Plan,
@@ -25,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.named import relation_to_named
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
@@ -264,15 +266,20 @@ def _forget(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) ->
 
 def _stays_accepted(snapshot: Snapshot, wanted: Wanted, plan: Plan, boot: Acceptance) -> bool:
     """Whether a revert leaves what boots load as it is: nothing goes, or what goes is another build than they load."""
-    loaded, named = snapshot.patch(wanted.name), wanted.file.identity if wanted.file else None
-    is_another = loaded and named and loaded.identity.compare(named) == "different"
-    if is_another or any(note.reason == REVERTED_ALREADY for note in plan.notes):
+    if any(note.reason in (REVERTED_ALREADY, NOT_REVERTED) for note in plan.notes):
         return True
-    due = [entry for entry in boot.due(snapshot.kernel) if entry.name == wanted.name]
-    going = loaded.identity if loaded else named
-    if wanted.boot is not None or going is None:
+    if wanted.boot is not None:
         return False
-    return bool(due) and all(going.compare(entry.identity) == "different" for entry in due)
+    due = [entry for entry in boot.due(snapshot.kernel) if entry.name == wanted.name]
+    return bool(due) and not any(_may_go(entry, snapshot, wanted) for entry in due)
+
+
+def _may_go(entry: Accepted, snapshot: Snapshot, wanted: Wanted) -> bool:
+    """Whether a revert may be about this accepted build: it is the loaded one, or one that the task names."""
+    loaded = snapshot.patch(wanted.name)
+    if loaded:
+        return loaded.identity.compare(entry.identity) != "different"
+    return relation_to_named(entry.identity, wanted, _file_of(entry)) == "same"
 
 
 def _refuse(plan: Plan, finding: Finding) -> Plan:
@@ -314,14 +321,20 @@ def covered_at_boot(boot: Acceptance, snapshot: Snapshot) -> dict[str, tuple[str
 
 def _replaces(entry: Accepted, snapshot: Snapshot) -> frozenset[Function] | None:
     """The functions that an accepted patch replaces; None if its file does not show them, and the kernel neither."""
-    try:
-        functions = PatchFile.from_dict(entry.patch_file).functions
-    except (KeyError, TypeError):
-        functions = None
+    file = _file_of(entry)
+    functions = file.functions if file else None
     patch = snapshot.patch(entry.name)
     if functions is None and patch and patch.identity.compare_builds(entry.identity) == "same":
         functions = patch.functions or None
     return None if functions is None else frozenset(functions)
+
+
+def _file_of(entry: Accepted) -> PatchFile | None:
+    """What was read in the accepted file; None if another version wrote that in another way."""
+    try:
+        return PatchFile.from_dict(entry.patch_file)
+    except (KeyError, TypeError):
+        return None
 
 
 def _may_share(one: frozenset[Function] | None, other: frozenset[Function] | None) -> bool:

@@ -15,7 +15,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    NOT_REVERTED,
     REVERTED_ALREADY,
+    CameBack,
     Displaced,
     Plan,
     Stored,
@@ -23,27 +25,35 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.named import (
+    is_named_with_parameters,
+    relation_to_named,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
 def plan_revert(
-    snapshot: Snapshot, wanted: Wanted, stored: Stored, displaced: t.Sequence[Displaced], came_back: bool = False
+    snapshot: Snapshot,
+    wanted: Wanted,
+    stored: Stored,
+    displaced: t.Sequence[Displaced],
+    came_back: CameBack | None = None,
 ) -> Plan:
     """Plan the steps back to what the wanted patch displaced; none if a different build of it is loaded.
 
-    `came_back` says that an earlier revert has brought back the loaded build, in the place of a newer one of its name.
-    A task that names no build has been done then: once more, it would take out the fix that it has brought back.
+    `came_back` says in the place of what an earlier revert has brought back the loaded build. A task that does not tell
+    the two apart has been done then: once more, it would take out the fix that it has brought back.
 
     The displaced patches are enabled first, so that no function is unpatched in between where the kernel permits that.
     """
     if not snapshot.is_known:
         return Plan(refusals=tuple(doubts(snapshot)))
     loaded = snapshot.patch(wanted.name)
-    if loaded and wanted.file and loaded.identity.compare(wanted.file.identity) == "different":
-        return Plan()
-    if loaded and came_back and not wanted.file:
-        return Plan(notes=(_reverted_already(wanted.name),))
+    if loaded:
+        stays = _why_it_stays(loaded, wanted, stored.get(wanted.name), came_back)
+        if stays:
+            return stays
     if abi_of(snapshot).loading_enables:
         # Loading what was disabled would enable it for a moment, and a disabled patch does nothing there.
         displaced = [patch for patch in displaced if patch.enabled]
@@ -81,11 +91,47 @@ def plan_revert(
     return replace(plan, notes=(*(note for note in notes if note), *others))
 
 
-def _reverted_already(name: str) -> Finding:
+def _why_it_stays(
+    loaded: LoadedPatch, wanted: Wanted, file: PatchFile | None, came_back: CameBack | None
+) -> Plan | None:
+    """The plan that leaves the loaded build alone and says why; None if it is the one that the task is about."""
+    relation = relation_to_named(loaded.identity, wanted, file)
+    if relation == "unknown":
+        return Plan(refusals=(_not_told(loaded.name),))
+    if relation == "different":
+        return Plan(notes=(_not_reverted(loaded),))
+    names_it = wanted.file is not None or wanted.builds is not None
+    if came_back == CameBack.PARAMETERS:
+        names_it = is_named_with_parameters(loaded.identity, wanted, file)
+    return Plan(notes=(_reverted_already(loaded.name, came_back),)) if came_back and not names_it else None
+
+
+def _not_told(name: str) -> Finding:
+    return Finding(
+        reason="build_unknown",
+        seen=f"Whether the loaded {name} is one of the builds that the task names is unknown.",
+        remedy="Set state: absent without builds, if it is.",
+        why="They have no mark in common, and another build stays.",
+    )
+
+
+def _not_reverted(loaded: LoadedPatch) -> Finding:
+    loaded_with = f", with {loaded.identity.loaded_with}" if loaded.identity.loaded_with else ""
+    return Finding(
+        reason=NOT_REVERTED,
+        seen=f"The loaded build of {loaded.name} ({loaded.identity}{loaded_with}) is not one that the task names.",
+        remedy="Nothing needs to be done.",
+        why="It stays as it is.",
+        severity=INFO,
+    )
+
+
+def _reverted_already(name: str, came_back: CameBack) -> Finding:
+    by = "src and parameters" if came_back == CameBack.PARAMETERS else "src"
     return Finding(
         reason=REVERTED_ALREADY,
         seen=f"The loaded build of {name} is the one that an earlier revert has brought back.",
-        remedy="To revert this build as well, name it by src; to have none, set state: absent.",
+        remedy=f"To revert this build as well, name it by {by}; to have none, set state: absent.",
         severity=INFO,
     )
 

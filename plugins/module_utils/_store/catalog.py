@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, CameBack, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
@@ -42,7 +42,7 @@ class Catalog:
         self.packed: dict[PatchFile, str] = {}
         self._displaced: dict[str, tuple[Displaced, ...]] = {}
         self.unproven: set[str] = set()
-        self.came_back: set[str] = set()
+        self.came_back: dict[str, CameBack] = {}
         self._unrecorded = set(books.unrecorded)
         self._damaged: set[PatchFile] = set()
         for patch in snapshot.patches:
@@ -62,7 +62,7 @@ class Catalog:
         if not copy.proven:
             self.unproven.add(name)
         if copy.came_back:
-            self.came_back.add(name)
+            self.came_back[name] = copy.came_back
 
     def _remember(self, name: str, displaced: tuple[Displaced, ...]) -> None:
         self._displaced[name] = displaced
@@ -198,11 +198,17 @@ class Catalog:
             if file.identity.compare(loaded.identity) != "different":
                 # Nothing is known of what somebody else has done to a module that was there before.
                 forced = None if was is not None and stayed else False
-                is_proven, came_back = name not in self.unproven, comes_back and file in brought
+                is_proven = name not in self.unproven
+                came_back = _in_the_place_of(was, file) if comes_back and file in brought else None
                 copies.note(self._files(), loaded, file, self.displaced_by(name), is_proven, forced, came_back)
                 return
         if name == plan.about and loaded.enabled and _does(Action.ENABLE, plan.steps, name):
             copies.note_enabled(self._files(), loaded)
+
+
+def _in_the_place_of(was: LoadedPatch | None, file: PatchFile) -> CameBack:
+    is_same = was is not None and was.identity.compare_builds(file.identity) == "same"
+    return CameBack.PARAMETERS if is_same else CameBack.BUILD
 
 
 def _does(action: Action, steps: t.Iterable[Step], name: str) -> bool:

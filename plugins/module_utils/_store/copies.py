@@ -25,7 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import CameBack, Displaced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
     Absent,
     Reading,
@@ -68,7 +68,7 @@ def _stored_copy(name: str, data: object) -> StoredCopy:
         forced=state.optional(state.flag, record.get("forced")),
         taint=state.optional(state.number, record.get("taint")),
         trouble=state.text(record.get("trouble", "")),
-        came_back=state.flag(record.get("came_back", False)),
+        came_back=state.optional(CameBack, record.get("came_back")),
         at_boot=state.flag(record.get("at_boot", False)),
     )
 
@@ -157,7 +157,7 @@ def note(
     displaced: t.Iterable[Displaced],
     proven: bool,
     forced: bool | None = None,
-    came_back: bool = False,
+    came_back: CameBack | None = None,
 ) -> None:
     """Record that this patch was loaded from the copy of this file, and what it displaced. Raises OSError.
 
@@ -229,7 +229,7 @@ def _write(files: Files, name: str, copy: StoredCopy) -> None:
         "forced": copy.forced,
         "taint": copy.taint,
         "trouble": copy.trouble,
-        "came_back": copy.came_back,
+        "came_back": copy.came_back.value if copy.came_back else None,
         "at_boot": copy.at_boot,
     }
     state.write(files, f"{DIRECTORY}/{name}.json", record)

@@ -17,7 +17,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.argume
     read_task,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Build, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 
 FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
 
@@ -25,7 +26,8 @@ FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
 def checked(**arguments: t.Any) -> ValidationResult:
     """What Ansible makes of a task's arguments, before the module sees them."""
     spec = LIVEPATCH_MODULE
-    rules = {name: spec[name] for name in ("required_one_of", "required_if", "required_by")}
+    names = ("required_one_of", "required_if", "required_by", "mutually_exclusive")
+    rules = {name: spec[name] for name in names}
     return ArgumentSpecValidator(spec["argument_spec"], **rules).validate(arguments)
 
 
@@ -40,6 +42,16 @@ def task(**arguments: t.Any) -> Task:
     [
         ({"supersedes": ["lp_a2"], "state": "disabled"}, "supersedes goes with state: enabled", {"state": "enabled"}),
         ({"boot": "accepted", "state": "present"}, "boot: accepted goes with state: enabled", {"state": "enabled"}),
+        (
+            {"builds": [{"sha256": "00"}], "state": "absent"},
+            "builds goes with state: reverted only",
+            {"state": "reverted"},
+        ),
+        (
+            {"builds": [{"sha256": "00"}, {"sha256": "", "build_id": None}], "state": "reverted"},
+            "An entry of builds has no mark. Give it one of sha256, build_id, srcversion",
+            {"builds": [{"sha256": "00"}]},
+        ),
         ({"on_stall": "force"}, "needs i_accept_inconsistency", {"i_accept_inconsistency": True}),
         (
             {"probe": {"argv": ["true"], "expect": "a("}},
@@ -116,6 +128,29 @@ def test_what_the_user_says_against_the_file_is_refused() -> None:
 def test_what_the_user_says_of_a_file_needs_a_file() -> None:
     (error,) = checked(name="lp_a1", replace=False).error_messages
     assert "replace" in error and "src" in error
+
+
+def test_the_builds_that_a_task_is_about() -> None:
+    assert task(state="reverted").wanted.builds is None
+    assert task(state="reverted", builds=[]).wanted.builds == ()
+    given = [{"sha256": "00", "parameters": {"level": 1}}, {"build_id": "ab", "srcversion": "cd"}]
+    assert task(state="reverted", builds=given).wanted.builds == (
+        Build(Identity(sha256="00"), {"level": 1}),
+        Build(Identity("ab", "cd")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"builds": [{"parameters": {}}]}, "one of the following is required: sha256, build_id, srcversion"),
+        ({"builds": [{"sha256": "00"}], "src": "x.ko"}, "parameters are mutually exclusive: src|builds"),
+        ({"builds": [{"build_id": "00", "sha265": "00"}]}, "builds.sha265"),
+    ],
+)
+def test_builds_that_are_not_named_as_they_should_be(arguments: dict[str, t.Any], says: str) -> None:
+    (error,) = checked(name="lp_a1", state="reverted", **arguments).error_messages
+    assert says in error
 
 
 def test_the_name_may_come_from_the_file_and_may_have_hyphens() -> None:
