@@ -14,6 +14,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._own_variables
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
     find_release,
+    release_builds,
     release_data,
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
@@ -41,6 +42,7 @@ class ActionModule(ActionBase):
             told = {"msg": str(error), "reason": error.reason, "cause": error.cause, "remedy": error.remedy}
             result.update(as_data({"failed": True, **told}))
         else:
-            result.update(as_data({"release": release_data(found.release), "directory": found.folder}))
+            told = {"release": release_data(found.release), "builds": release_builds(found.release)}
+            result.update(as_data({**told, "directory": found.folder}))
         result.setdefault("changed", False)
         return result

@@ -147,6 +147,14 @@ release:
           returned: always
           type: str
           sample: 6.6.0-28.0.0.34.oe2403.x86_64/livepatch_cve_2026_0001.ko
+builds:
+  description:
+    - What tells the builds of the patch files, for O(openeuler.livepatch.livepatch_module#module:builds). Keys that the release does
+      not tell are left out.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{build_id: 12ebc946d48d5ba56740ddb2a945b2e050087bb7, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]
 directory:
   description: The folder of the file; the current directory for O(release).
   returned: success

@@ -85,6 +85,13 @@ def release_data(release: Release) -> dict[str, t.Any]:
     }
 
 
+def release_builds(release: Release) -> list[dict[str, t.Any]]:
+    """What tells the builds of the release's files, as livepatch_module takes it."""
+    keys = ("sha256", "build_id", "srcversion", "parameters")
+    builds = ({key: getattr(file, key) for key in keys} for file in release.files)
+    return [{key: value for key, value in build.items() if value is not None} for build in builds]
+
+
 def release_path(file: str) -> str:
     """The absolute path of a release's file. `file` is the path of the file or of its folder."""
     path = os.path.abspath(os.path.expanduser(file))

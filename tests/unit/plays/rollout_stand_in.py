@@ -37,6 +37,10 @@ class ActionModule(ActionBase):
         with open(path + ".tasks", "a") as stream:
             print(json.dumps(self._task.args, default=str), file=stream)
         enabled = patches.get("fix_1", {}).get("enabled", False)
+        builds = self._task.args.get("builds")
+        digests = None if builds is None else [build["sha256"] for build in builds]
+        if enabled and digests is not None and patches["fix_1"]["identity"]["sha256"] not in digests:
+            return {"changed": False, "actions": [], "findings": [{"reason": "not_reverted", "severity": "info"}]}
         result = {"changed": enabled if wanted in ("reverted", "disabled") else not enabled}
         if self._task.action.endswith("livepatch_facts"):
             return {"ansible_facts": {"ansible_livepatch": state}}

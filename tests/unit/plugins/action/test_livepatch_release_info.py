@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.action.livepatch_release_in
     LIVEPATCH_RELEASE_INFO,
     ActionModule,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_release_info
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given
 
@@ -71,9 +72,20 @@ def test_a_release_from_a_file_its_folder_and_a_variable(
     unknown = dict.fromkeys(("kernel_build_id", "build_id", "srcversion", "parameters"))
     files = [{**{key: value for key, value in FILE.items() if key != "abi"}, **unknown}]
     assert found["release"] == {**RELEASE, "name": "fix_1", "supersedes": ["fix_0"], "files": files}
+    assert found["builds"] == [{"sha256": "00"}]
     assert read(file=str(path.parent)) == found
     monkeypatch.chdir(path.parent)
     assert read(file="release.yml") == read(release=RELEASE, file="") == found
+
+
+def test_the_builds_are_told_as_livepatch_module_takes_them() -> None:
+    marks = {"build_id": "ab" * 20, "srcversion": "533BB7E5866E52F63B9ACCB", "parameters": {"level": 1}}
+    files = [{**FILE, **marks}, {**FILE, "sha256": "11", "parameters": {}}]
+    (first, second) = read(release={**RELEASE, "files": files})["builds"]
+    assert first == {"sha256": "00", **marks}
+    assert second == {"sha256": "11", "parameters": {}}
+    options = LIVEPATCH_MODULE["argument_spec"]["builds"]["options"]
+    assert set(first) == set(options)
 
 
 @pytest.mark.parametrize(
