@@ -36,7 +36,7 @@ Stored = t.Mapping[str, PatchFile]
 
 
 class CameBack(Word):
-    """What a build that a revert has brought back is after: another build of its name, or itself with other parameters."""
+    """In the place of what a revert has brought a build back: another one, or the same with other parameters."""
 
     BUILD = "build"
     PARAMETERS = "parameters"

@@ -56,7 +56,7 @@ CONTAINED = "contained"
 
 @dataclass(frozen=True)
 class Build:
-    """A build that a task names without its file. `parameters` are what it is loaded with; None says nothing of them."""
+    """A build that a task names without its file. `parameters` are what it is loaded with, None if it does not say."""
 
     identity: Identity
     parameters: t.Mapping[str, t.Any] | None = field(default=None, hash=False)

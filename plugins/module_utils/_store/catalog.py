@@ -13,7 +13,13 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, CameBack, Displaced, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
+    Action,
+    CameBack,
+    Displaced,
+    Plan,
+    Step,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack

@@ -14,7 +14,13 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.parameters import Parameter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, Build, State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
+    AtBoot,
+    Build,
+    State,
+    Task,
+    Wanted,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
     STOP_MACHINE,
