@@ -69,7 +69,6 @@ PASSED = frozenset({Status.ENABLED, Status.ENABLED_BEFORE, Status.WOULD_BE_ENABL
 _NOT_PROVEN = frozenset({"unproven", "interrupted_run"})
 """The findings of a patch that is enabled and not proven: the module proves it where it runs without check mode."""
 
-
 _UNKNOWN_CONTENT = {
     "build_unknown": UNKNOWN_BUILD,
     "parameters_unknown": "The parameters that the loaded patch was loaded with cannot be told.",
@@ -83,7 +82,7 @@ _UNKNOWN = "unknown"
 class Baseline:
     """A host before a rollout changed it.
 
-    `disabled` says whether the patch was loaded and not enabled, `trouble` names the trouble that the kernel had had.
+    `disabled` says whether the release's build was loaded and disabled, `trouble` what trouble the kernel had had.
     """
 
     disabled: bool = False
@@ -195,8 +194,10 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
     if facts.kernel in release.fixed_in and facts.is_kernel_certain:
         return replace(host, status=Status.FIXED)
     if file:
-        host = replace(host, status=Status.HAS_FILE, file=file.path or "", build=build_of(file))
-        return replace(host, parameters=file.parameters)
+        # Another build that was disabled does not come back when this one is disabled.
+        was_disabled = facts.baseline.disabled and facts.build.compare(build_of(file)) != "different"
+        host = replace(host, baseline=replace(facts.baseline, disabled=was_disabled), parameters=file.parameters)
+        return replace(host, status=Status.HAS_FILE, file=file.path or "", build=build_of(file))
     missing = release.why_no_file(facts.kernel, facts.machine, facts.build_id)
     return replace(host, problem=missing if is_file_required else "")
 
@@ -388,8 +389,7 @@ def _effect_of(patch: Reader) -> str:
 def _marked_baseline(mark_read: Result) -> Baseline | None:
     """The baseline in a mark; None without a mark. Raises DataError if the mark is damaged."""
     try:
-        text = base64.b64decode(str(mark_read.content.get("content") or ""), validate=True).decode()
-        found = _BEFORE.search(text)
+        found = _BEFORE.search(base64.b64decode(str(mark_read.content.get("content") or ""), validate=True).decode())
         return _baseline(json.loads(found[1])) if found else None
     except (binascii.Error, ValueError, RecursionError, DataError) as error:
         raise DataError("The mark of the trial is damaged, so the state before the trial is unknown.") from error

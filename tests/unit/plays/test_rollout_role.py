@@ -80,6 +80,22 @@ def test_the_patch_gets_the_parameters_of_the_release(rollout: Rollout, paramete
     assert rollout.tasks("fresh")[-1].get("parameters") == parameters
 
 
+@pytest.mark.parametrize(
+    ("was_disabled", "state", "parameters"), [(False, "reverted", {"level": 2}), (True, "disabled", None)]
+)
+def test_a_host_is_rolled_back_from_the_parameters_of_the_release_alone(
+    rollout: Rollout, was_disabled: bool, state: str, parameters: dict[str, object] | None
+) -> None:
+    """The module may have rolled it back to the same file with other ones, which would be taken out."""
+    rollout.release["files"][0]["parameters"] = {"level": 2}
+    before = json.dumps({"disabled": was_disabled, "trouble": []})
+    rollout.host("left", patches=[ENABLED], mark=f"Fix 1\nbefore {before}\n")
+    rollout.host("covered", refuses="It is covered.")
+    rollout.run(returns=2)
+    (task,) = [task for task in rollout.tasks("left") if "state" in task]
+    assert (task["state"], task.get("parameters")) == (state, parameters)
+
+
 REPORTED = """
 - import_playbook: openeuler.livepatch.report
 - import_playbook: openeuler.livepatch.rollout

@@ -99,6 +99,8 @@ def test_which_file_fits_a_host(read: dict[str, t.Any], required: bool, expected
         ((), (), Baseline()),
         ((patch(),), ("an oops",), Baseline(False, ("an oops",))),
         ((patch(enabled=False),), (), Baseline(True)),
+        ((patch(enabled=False, identity={}),), (), Baseline(True)),
+        ((patch(enabled=False, identity={"sha256": "11"}),), ("an oops",), Baseline(False, ("an oops",))),
         ((patch("other", enabled=False),), (), Baseline()),
     ],
 )
