@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.predicted import with_loaded
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, moving_as_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
@@ -200,7 +201,7 @@ class Assessment:
             needs_reboot = self.needs_reboot(findings, self.before, self.before)
             return {**_refused(self.before, self.task, findings), "reboot_required": needs_reboot}
         books = replace(self.books, boot=self.plan.acceptance or self.books.boot)
-        after = predict(self.before, self.plan)
+        after, books = with_loaded(predict(self.before, self.plan), self.plan, books, self._enables)
         return self.result(after, books, [*findings, *cautions(after, books, self.task.wanted.name)])
 
     def result(self, after: Snapshot, books: Books, findings: t.Sequence[Finding]) -> Plain:
