@@ -206,7 +206,7 @@ def _order_by_state_file(sources: _Sources, patches: list[LoadedPatch]) -> list[
 def _order_by_stack_order(sources: _Sources, patches: list[LoadedPatch]) -> list[LoadedPatch]:
     """The patches in the kernel's order, where it tells (Linux 6.14): a module is listed before it is on the stack.
 
-    A module that is loaded and disabled is on no stack.
+    A module that is loaded and disabled is on no stack, and keeps its place: a plan predicts that.
     """
     order: dict[str, int] = {}
     for name in sources.registered:
@@ -215,7 +215,8 @@ def _order_by_stack_order(sources: _Sources, patches: list[LoadedPatch]) -> list
             order[name] = number
     if len(set(order.values())) < len(order):
         sources.disagreements.append(f"{SYSFS} shows two patches at one place: {order}.")
-    return sorted(patches, key=lambda patch: order.get(patch.name, 0)) if order else patches
+    on_stack = iter(sorted((patch for patch in patches if patch.name in order), key=lambda patch: order[patch.name]))
+    return [next(on_stack) if patch.name in order else patch for patch in patches]
 
 
 class _Module(t.NamedTuple):

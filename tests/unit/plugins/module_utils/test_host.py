@@ -119,7 +119,7 @@ def test_the_kernel_tells_the_order_itself(tree: Tree) -> None:
         tree.write(f"/sys/kernel/livepatch/{name}/stack_order", f"{place}\n")
     snapshot = read_snapshot(tree.files)
     assert snapshot.is_known
-    assert [patch.name for patch in snapshot.patches] == ["lp_off", "lp_two", "lp_one"]
+    assert [patch.name for patch in snapshot.patches] == ["lp_two", "lp_off", "lp_one"]
     assert [patch["effective"] for patch in gather(tree.files)["patches"]] == ["none", "none", "full"]
 
 
