@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.predicted import with_loaded
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.predicted import with_records
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, moving_as_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
@@ -192,6 +192,14 @@ class Assessment:
         return replace(asked, probe=asked.probe if is_doubtful else None, watch=0.0)
 
     @property
+    def brings_effect(self) -> bool:
+        """Whether the plan makes a difference to prove: it enables a disabled patch, or another build."""
+        name = self.task.wanted.name
+        loaded = self.before.patch(name)
+        actions = (Action.LOAD,) if loaded and loaded.enabled else (Action.LOAD, Action.ENABLE)
+        return self._enables and any(step.patch == name and step.action in actions for step in self.plan.intended)
+
+    @property
     def _enables(self) -> bool:
         return self.task.wanted.state == State.ENABLED
 
@@ -201,7 +209,7 @@ class Assessment:
             needs_reboot = self.needs_reboot(findings, self.before, self.before)
             return {**_refused(self.before, self.task, findings), "reboot_required": needs_reboot}
         books = replace(self.books, boot=self.plan.acceptance or self.books.boot)
-        after, books = with_loaded(predict(self.before, self.plan), self.plan, books, self._enables)
+        after, books = with_records(predict(self.before, self.plan), self.plan, books, self.brings_effect)
         return self.result(after, books, [*findings, *cautions(after, books, self.task.wanted.name)])
 
     def result(self, after: Snapshot, books: Books, findings: t.Sequence[Finding]) -> Plain:

@@ -16,10 +16,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import copy_path
 
 
-def with_loaded(after: Snapshot, plan: Plan, books: Books, proves: bool) -> tuple[Snapshot, Books]:
+def with_records(after: Snapshot, plan: Plan, books: Books, proves: bool) -> tuple[Snapshot, Books]:
     """The predicted snapshot and the books, with the record of each patch that the plan loads.
 
-    `proves` says that the run proves the effect of the wanted one, and notes the taint then.
+    `proves` says that the run proves the effect of the wanted patch, and notes the taint then.
     """
     files = {file.name: file for file in plan.loads}
     patches, copies = list(after.patches), dict(books.copies)
@@ -29,7 +29,7 @@ def with_loaded(after: Snapshot, plan: Plan, books: Books, proves: bool) -> tupl
             # No inode has such a number: a module that is not loaded yet is no other one.
             instance = -1 - place
             patches[place] = replace(patch, instance=instance)
-            path = copy_path(file.name, file.sha256)
-            taint = after.taint if proves and patch.name == plan.about else None
-            copies[file.name] = StoredCopy(path, file.sha256, instance, file, forced=False, taint=taint)
+            copies[file.name] = StoredCopy(copy_path(file.name, file.sha256), file.sha256, instance, file, forced=False)
+        if proves and patch.name == plan.about and patch.name in copies:
+            copies[patch.name] = replace(copies[patch.name], taint=after.taint)
     return replace(after, patches=tuple(patches)), replace(books, copies=copies)

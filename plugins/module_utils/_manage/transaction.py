@@ -111,7 +111,7 @@ class Transaction:
         found = find(
             Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot, cpus)
         )
-        probe = self.task.verification.probe if self._brings_effect else None
+        probe = self.task.verification.probe if self._assessment.brings_effect else None
         found = allow([*found, *probed_beforehand(probe, self.kernel, self.task.check_mode)], self.task.ignore)
         is_misfit = any(finding.reason in OF_OTHER_KERNELS for finding in refusals(found))
         return [*(refusal for refusal in self.plan.refusals if not (is_misfit and refusal.reason == BUILD)), *found]
@@ -120,14 +120,6 @@ class Transaction:
     def _proves(self) -> bool:
         """Whether the task enables a patch, whose effect is to be proven."""
         return self.task.wanted.state == State.ENABLED
-
-    @property
-    def _brings_effect(self) -> bool:
-        """Whether the plan makes a difference to prove: it enables a disabled patch, or another build."""
-        wanted = self.task.wanted
-        loaded = self.before.patch(wanted.name)
-        actions = (Action.LOAD,) if loaded and loaded.enabled else (Action.LOAD, Action.ENABLE)
-        return self._proves and any(step.patch == wanted.name and step.action in actions for step in self.plan.intended)
 
     def without_change(self) -> Plain:
         """The result of a task that does nothing, with all findings."""
@@ -190,7 +182,7 @@ class Transaction:
             notes.append(COPIES_STAY)
         if self._proves and not outcome.failure:
             wanted = outcome.after.patch(self.task.wanted.name)
-            notes += note_proof(files, wanted, outcome.stalled is None, self._taint, self._brings_effect)
+            notes += note_proof(files, wanted, outcome.stalled is None, self._taint, self._assessment.brings_effect)
         if outcome.hands_off:
             notes += note_trouble(files, outcome.after.patch(self.task.wanted.name), self._trouble)
         notes += note_forces(files, [*self._forced, *outcome.pinned], outcome.after, rolled_back or ())
