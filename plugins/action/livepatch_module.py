@@ -37,7 +37,13 @@ Result = dict[str, t.Any]
 
 
 def _carry_over(first: Result, result: Result) -> None:
-    """Add the findings, warnings and changes of the first run, which may have rolled back an interrupted run."""
+    """Add what the first run tells, which may have rolled back an interrupted run."""
+    actions, later = first.get("actions"), result.get("actions")
+    if actions and isinstance(actions, list):
+        result["actions"] = [*actions, *(later if isinstance(later, list) else ())]
+    was, now = first.get("diff"), result.get("diff")
+    if isinstance(was, dict) and isinstance(now, dict) and "before" in was:
+        result["diff"] = {**now, "before": was["before"]}
     for key in ("findings", "warnings"):
         before, after = (each.get(key) for each in (first, result))
         if before and isinstance(before, list):

@@ -457,7 +457,8 @@ actions:
     - The steps that have changed something, or waited, in order; in check mode those that would be carried out.
     - What the kernel or somebody else had done already is left out, as when a patch has disabled those that it replaces.
     - Where the task was planned anew (C(replanned)), what had been done before and was rolled back comes first.
-  returned: unless refused
+    - The steps that have rolled an interrupted run back (C(interrupted_run)) come before all others.
+  returned: unless refused, and then too if an interrupted run was rolled back
   type: list
   elements: str
   sample: [load livepatch_cmdline, wait for the transition of livepatch_cmdline]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.predicted import with_records
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_patch, diff
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books, moving_as_in
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, refusals
@@ -58,15 +59,21 @@ def _with_file(snapshot: Snapshot, wanted: Wanted) -> Snapshot:
 
 
 class Assessment:
-    """One observation of the host, or a predicted one, and what is to be done about it."""
+    """One observation of the host, or a predicted one, with what is accepted then, and what is to be done about it."""
 
     def __init__(
-        self, task: Task, kernel: KernelProtocol, earlier: Catalog | None = None, predicted: Snapshot | None = None
+        self,
+        task: Task,
+        kernel: KernelProtocol,
+        earlier: Catalog | None = None,
+        predicted: Snapshot | None = None,
+        accepted: Acceptance | None = None,
     ) -> None:
         self.task = task
         self.kernel = kernel
         self.before, self.books = observe(kernel, of_boot=task.wanted.boot == AtBoot.ACCEPTED)
         self.before = _with_file(predicted or self.before, task.wanted)
+        self.books = replace(self.books, boot=accepted) if accepted else self.books
         self.catalog = Catalog(kernel.files, self.before, self.books)
         if earlier:
             self.catalog.take_over(earlier)

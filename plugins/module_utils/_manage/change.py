@@ -24,11 +24,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.left_t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
     LeftBehind,
     Recovery,
+    RecoveryStopped,
     left_behind,
     recover,
     take_back,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, with_notes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, diff, with_notes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import Transaction
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     INFO,
@@ -44,6 +45,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Step
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
 
 
@@ -72,7 +74,8 @@ def change(assessment: Assessment) -> Plain:
             if recovery.unproven and result.get("failed") and not forbids_changes(result):
                 result, recovery = _taken_back(task, kernel, recovery.unproven, result)
     except FindingError as error:
-        return run.failed_before(error.finding)
+        steps = error.steps if isinstance(error, RecoveryStopped) else ()
+        return _with_steps(run.failed_before(error.finding), assessment, steps)
     except lock.Locked as holder:
         if not run.plan.all_steps:
             return with_notes(run.without_change(), after=[_other_run(holder)])
@@ -98,8 +101,16 @@ def change(assessment: Assessment) -> Plain:
             result = with_notes(result, after=[not_accepted(task.wanted.name, error)])
     if result.get("failed"):
         result = _with_recovery(result, recovery)
-    result["changed"] = result["changed"] or recovery.changed
-    return with_notes(result, before=recovery.notes)
+    return with_notes(_with_steps(result, assessment, recovery.steps), before=recovery.notes)
+
+
+def _with_steps(result: Plain, assessment: Assessment, steps: t.Collection[Step]) -> Plain:
+    """The result of a task before which these steps rolled an interrupted run back, on the host of this assessment."""
+    if not steps:
+        return result
+    before = diff(assessment.before, assessment.books, assessment.before, assessment.books)
+    changes = {"diff": {**before, **result.get("diff", {}), "before": before["before"]}}
+    return {**result, **changes, "changed": True, "actions": [*map(str, steps), *result.get("actions", ())]}
 
 
 def _with_recovery(result: Plain, recovery: Recovery) -> Plain:
@@ -140,7 +151,8 @@ def _taken_back(task: Task, kernel: KernelProtocol, left: LeftBehind, result: Pl
     recovery = take_back(task, kernel, left)
     after, books = observe(kernel)
     name = task.wanted.name
-    return {**result, "state": state_of(after, name), "boot": boot_of(books.boot, after, name)}, recovery
+    now = {"state": state_of(after, name), "boot": boot_of(books.boot, after, name)}
+    return {**result, **now, "diff": diff(after, books, after, books)}, recovery
 
 
 def _overtaken(changes: t.Iterable[str]) -> Finding:
@@ -170,15 +182,16 @@ def _predict(assessment: Assessment) -> Plain:
         return Transaction(assessment).failed_before(error.finding)
     if not isinstance(left, LeftBehind):
         return Transaction(assessment).without_change()
-    if left.has_to_go:
-        assessment = Assessment(assessment.task, assessment.kernel, left.catalog, left.recovered)
-    result = Transaction(assessment).without_change()
-    result["changed"] = result["changed"] or left.has_to_go
+    now = assessment
+    if left.steps_back:
+        recovered = left.recovered if left.has_to_go else None
+        assessment = Assessment(assessment.task, assessment.kernel, left.catalog, recovered, left.accepted)
+    result = _with_steps(Transaction(assessment).without_change(), now, left.steps_back)
     note = Finding(
         reason="interrupted_run",
         seen=f"Another run is changing this host, or was interrupted ({left.note}).",
         remedy="Nothing needs to be done.",
-        why="If it was interrupted, its partial changes would be rolled back first." if left.has_to_go else "",
+        why="If it was interrupted, its partial changes would be rolled back first." if left.steps_back else "",
         severity=WARN,
     )
     return with_notes(result, before=[note])

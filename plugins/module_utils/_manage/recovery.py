@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.executor import Executor
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read, check_known
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import cannot_read, check_known, doubts
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, FindingError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
@@ -33,6 +33,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookkeeping import (
     COPIES_STAY,
     displaced_by_run,
@@ -45,7 +46,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
 
 @dataclass(frozen=True)
 class Recovery:
-    """What became of an interrupted run. `changed` says whether anything was rolled back.
+    """What became of an interrupted run. `steps` are those that rolled it back, none if nothing was changed.
 
     `catalog` has the patch files that were on the host before: the task may want a patch that the run had unloaded.
     `not_restored` says in what the host is not as it was before that run, `has_lost` whether a patch could not be
@@ -53,11 +54,24 @@ class Recovery:
     """
 
     notes: tuple[Finding, ...] = ()
-    changed: bool = False
+    steps: tuple[Step, ...] = ()
     catalog: Catalog | None = None
     has_lost: bool = False
     not_restored: tuple[str, ...] = ()
     unproven: LeftBehind | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was rolled back."""
+        return bool(self.steps)
+
+
+class RecoveryStopped(FindingError):
+    """The host cannot be read any more after these steps have rolled an interrupted run back."""
+
+    def __init__(self, finding: Finding, steps: tuple[Step, ...]) -> None:
+        super().__init__(finding)
+        self.steps = steps
 
 
 def _unknown_run(place: str) -> Finding:
@@ -74,8 +88,8 @@ def _unknown_run(place: str) -> Finding:
 class LeftBehind:
     """What a run has left that was interrupted, or that is still running.
 
-    `before` is the host before it, `recovered` the host after it has been rolled back. `catalog` has the files that
-    were at hand. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
+    `before` is the host before it, `recovered` the host after it has been rolled back, by `steps`. `catalog` has the
+    files that were at hand. `accepts` is what is done about the next boots then. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
     `untouched` that it has not changed the kernel, `is_wanted` that the task at hand goes on where it has arrived.
     """
 
@@ -88,10 +102,22 @@ class LeftBehind:
     unproven: bool
     untouched: bool
     is_wanted: bool = False
+    steps: tuple[Step, ...] = ()
+    accepts: tuple[Step, ...] = ()
 
     @property
     def has_to_go(self) -> bool:
         return not (self.arrived or self.untouched)
+
+    @property
+    def accepted(self) -> Acceptance | None:
+        """What the next boots load again when it is rolled back; None if that does not change."""
+        return self.note.boot if self.accepts and not self.arrived else None
+
+    @property
+    def steps_back(self) -> tuple[Step, ...]:
+        """All that rolls it back, in order."""
+        return (*(self.steps if self.has_to_go else ()), *(self.accepts if self.accepted else ()))
 
 
 def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unreadable:
@@ -119,12 +145,21 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
     unproven = arrived and note.state == State.ENABLED and not note.proven
     back = without_pinned(plan, before, settled) if note.forced else plan
     back = without_only_fix(back, before, settled, catalog.stored)
-    recovered = predict(settled, Plan(tuple(rollback_steps(before, settled, back, catalog.stored))))
+    steps = tuple(rollback_steps(before, settled, back, catalog.stored))
+    recovered = predict(settled, Plan(steps))
     is_wanted = False
     if unproven and not deviations(before, recovered, names):
         arrived = is_wanted = _has_arrived_for(task.wanted, note, now, catalog)
     untouched = not deviations(before, now, names)
-    return LeftBehind(note, plan, before, recovered, catalog, arrived, unproven, untouched, is_wanted)
+    is_known = note.boot is not None and books.boot_damage is None
+    accepts = _step_of(note, now) if is_known and note.boot != books.boot else ()
+    return LeftBehind(note, plan, before, recovered, catalog, arrived, unproven, untouched, is_wanted, steps, accepts)
+
+
+def _step_of(note: journal.Note, now: Snapshot) -> tuple[Step, ...]:
+    """What it is to keep for the next boots what was kept before the run."""
+    due = note.boot.due(now.kernel) if note.boot else ()
+    return (Step(Action.ACCEPT if any(entry.name == note.name for entry in due) else Action.FORGET, note.name),)
 
 
 def _has_arrived_for(wanted: Wanted, note: journal.Note, now: Snapshot, catalog: Catalog) -> bool:
@@ -172,8 +207,9 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
         kernel.journal(f"{journal.who_am_i()}: an earlier run was interrupted ({note}); {outcome}")
     after, _books = observe(kernel)
-    # Or else the note stays: the next run that can read the host goes on.
-    check_known(after)
+    for doubt in doubts(after):
+        # The note stays: the next run that can read the host goes on.
+        raise RecoveryStopped(doubt, rolled_back)
     lost = has_lost(not_restored, before, plan, after)
     displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog, failed=not arrived)
     notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
@@ -203,4 +239,5 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     )
     notes = [interrupted, *notes, *([COPIES_STAY] if lost else [])]
     unproven = left if left.is_wanted else None
-    return Recovery(tuple(notes), bool(rolled_back) or accepted_again, catalog, lost, not_restored, unproven)
+    steps = (*rolled_back, *(_step_of(note, after) if accepted_again else ()))
+    return Recovery(tuple(notes), steps, catalog, lost, not_restored, unproven)

@@ -132,18 +132,24 @@ def test_the_file_is_sent_if_the_host_asks_for_it() -> None:
 @pytest.mark.usefixtures("large")
 def test_what_the_host_did_before_it_asked_for_the_file_is_told_too() -> None:
     first = {"changed": True, "needs_file": True, "findings": ["recovered", "both"], "warnings": ["recovered", "both"]}
+    first.update(actions=["unload fix"], diff={"before": "fix", "after": "none"})
     second = {"changed": False, "findings": ["both", "later"], "warnings": ["both", "later"]}
+    second.update(actions=["load fix"], diff={"before": "none", "after": "newer"})
     result = Action({"src": PATCH_FILE}, [first, second]).run()
     assert result["changed"] is True
     assert result["findings"] == result["warnings"] == ["recovered", "both", "later"]
+    assert result["actions"] == ["unload fix", "load fix"]
+    assert result["diff"] == {"before": "fix", "after": "newer"}
     assert "needs_file" not in result
 
 
 @pytest.mark.usefixtures("large")
 def test_it_is_told_also_if_the_second_run_is_refused() -> None:
     first = {"changed": True, "needs_file": True, "findings": ["recovered"], "warnings": ["recovered"]}
+    first.update(actions=["unload fix"])
     result = Action({"src": PATCH_FILE}, [first, {"failed": True, "changed": False, "msg": "Refused"}]).run()
     assert (result["failed"], result["changed"], result["warnings"]) == (True, True, ["recovered"])
+    assert result["actions"] == ["unload fix"]
 
 
 @pytest.mark.usefixtures("large")
@@ -291,3 +297,11 @@ def test_without_pyelftools_here_it_is_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_host_may_tell_nonsense(before: t.Any, after: t.Any, told: t.Any) -> None:
     first = {"changed": True, "needs_file": True, "findings": before}
     assert Action({"src": PATCH_FILE}, [first, {"changed": False, "findings": after}]).run()["findings"] == told
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("nonsense", [7, {}, "a", None])
+def test_a_host_may_tell_nonsense_of_what_it_did(nonsense: t.Any) -> None:
+    known = {"changed": True, "actions": nonsense, "diff": nonsense}
+    result = Action({"src": PATCH_FILE}, [{**known, "needs_file": True}, known]).run()
+    assert (result["actions"], result["diff"]) == (nonsense, nonsense)

@@ -34,7 +34,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Verification,
     Wanted,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Snapshot,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
@@ -479,7 +483,7 @@ def test_what_recovery_undid_is_a_change_and_is_told_with_the_request_for_the_fi
     host = Host(tmp_path, STOP_MACHINE)
     host.dies_after("load fix", "fix")
     first = host.run("fix", sent=False)
-    assert (first["needs_file"], first["changed"]) == (True, True)
+    assert (first["needs_file"], first["changed"], first["actions"]) == (True, True, ["unload fix"])
     assert "it was rolled back: unload fix." in said(first)[0]
     assert host.run("fix")["state"] == "enabled"
 
@@ -489,13 +493,60 @@ def test_what_recovery_undid_is_a_change_also_if_nothing_else_is_to_be_done_or_i
 ) -> None:
     host = Host(tmp_path, STOP_MACHINE)
     host.dies_after("load fix", "fix")
-    result = host.run("fix", State.ABSENT)
-    assert (result["changed"], result["state"], result["actions"]) == (True, "absent", [])
+    for check_mode in (True, False):
+        result = host.run("fix", State.ABSENT, task={"check_mode": check_mode})
+        assert (result["changed"], result["state"], result["actions"]) == (True, "absent", ["unload fix"])
+        assert result["diff"]["before"].startswith("fix:\n  enabled: false\n")
+        assert result["diff"]["after"] == "none\n"
     host.dies_after("load fix", "fix")
     monkeypatch.setattr(journal, "write_note", fail_with(errno.ENOSPC))
     result = host.run("fix")
     assert (result["failed"], result["reason"], result["changed"]) == (True, "no_room", True)
+    assert result["actions"] == ["unload fix"]
     assert "it was rolled back: unload fix." in said(result)[0]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("state", [State.ENABLED, State.ABSENT])
+def test_what_is_accepted_again_is_an_action_and_is_predicted(tmp_path: pathlib.Path, abi: str, state: State) -> None:
+    host = Host(tmp_path, abi)
+    host.run("fix", boot=AtBoot.ACCEPTED)
+    host.dies_after("disable fix", "fix", State.ABSENT)
+    predicted, done = (host.run("fix", state, task={"check_mode": check_mode}) for check_mode in (True, False))
+    of_recovery = [
+        *(["unload fix", "load fix"] if abi == PER_TASK else ["enable fix"]),
+        "accept fix for the next boots",
+    ]
+    of_task = [] if state == State.ENABLED else ["disable fix", "unload fix", "forget fix at the next boots"]
+    for result in (predicted, done):
+        assert [step for step in result["actions"] if not step.startswith("wait")] == [*of_recovery, *of_task]
+        boot = "accepted" if state == State.ENABLED else "none"
+        assert (result["changed"], result["state"], result["boot"]) == (True, state.value, boot)
+    assert predicted["diff"] == done["diff"]
+
+
+def test_a_refused_task_tells_what_was_rolled_back_before(tmp_path: pathlib.Path) -> None:
+    host = Host(tmp_path, STOP_MACHINE)
+    host.dies_after("load fix", "fix")
+    for check_mode in (True, False):
+        result = manage(Task(Wanted("other", State.ENABLED), check_mode=check_mode), host.kernel)
+        assert (result["reason"], result["changed"], result["actions"]) == ("not_loaded", True, ["unload fix"])
+
+
+def test_what_was_rolled_back_before_the_host_could_not_be_read_is_told(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(tmp_path, STOP_MACHINE)
+    host.dies_after("load fix", "fix")
+    read = host.kernel.snapshot
+
+    def snapshot() -> Snapshot:
+        is_gone = not host.kernel.patches
+        return dataclasses.replace(read(), undecided=(Unreadable("/proc/modules", "EMFILE"),) if is_gone else ())
+
+    monkeypatch.setattr(host.kernel, "snapshot", snapshot)
+    result = host.run("fix", State.ABSENT)
+    assert (result["reason"], result["changed"], result["actions"]) == ("unreadable", True, ["unload fix"])
 
 
 def test_a_run_that_was_cut_off_before_its_first_step_is_no_change(tmp_path: pathlib.Path) -> None:
