@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import Transaction
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import AS_BEFORE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.effect import CONTAINED_UNKNOWN
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _joined(first: Plain, following: Plain, name: str) -> Plain:
     actions = [*first["actions"], *following.get("actions", ())]
     if following.get("failed"):
         # What was before is right before the part that has failed.
-        msg = following["msg"].replace("as it was before.", "as it was right before that.")
+        msg = following["msg"].replace(AS_BEFORE, "The host is as it was right before that.")
         state = following.get("state")
         stays = "it stays" if state == "enabled" else f"its state is {state} now"
         msg = f"{msg} Before that {name} was loaded, and {stays}."

@@ -14,6 +14,7 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import Assessment, state_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.transaction import Transaction
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, State, Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 
@@ -40,7 +41,8 @@ def reversed_result(task: Task, kernel: KernelProtocol, result: Plain, prune: bo
     if not (patch and patch.in_transition):
         # It has ended in this moment: the next run finds the patch enabled.
         return {**result, "state": state_of(assessment.before, wanted.name)}
-    back = Transaction(assessment).carry_out(prune)
+    run = Transaction(assessment)
+    back = run.carry_out(prune)
     seen = f"Failed to {result['attempted']}. {result['cause']} {result['remedy']}"
     left = "The transition, which an earlier run had left,"
     if back.get("failed") or back.get("needs_file"):
@@ -49,7 +51,7 @@ def reversed_result(task: Task, kernel: KernelProtocol, result: Plain, prune: bo
         now: Plain = {key: back[key] for key in ("changed", "state", "not_restored", "reboot_required") if key in back}
         return {**result, **now, "msg": f"{result['msg']} {left} was not reversed: {why}"}
     kept = ("state", "boot", "diff", "reboot_required")
-    steps = [step for step in back["actions"] if not step.startswith("wait")]
+    steps = [str(step) for step in run.done if step.action != Action.WAIT]
     return {
         **result,
         **{key: back[key] for key in kept},

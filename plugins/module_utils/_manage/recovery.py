@@ -89,8 +89,9 @@ class LeftBehind:
     """What a run has left that was interrupted, or that is still running.
 
     `before` is the host before it, `recovered` the host after it has been rolled back, by `steps`. `catalog` has the
-    files that were at hand. `accepts` is what is done about the next boots then. `arrived` says that it has carried out its steps, `unproven` that it has not proven the result then,
-    `untouched` that it has not changed the kernel, `is_wanted` that the task at hand goes on where it has arrived.
+    files that were at hand. `accepts` is what is done about the next boots then. `arrived` says that it has carried out
+    its steps, `unproven` that it has not proven the result then, `untouched` that it has not changed the kernel,
+    `is_wanted` that the task at hand goes on where it has arrived.
     """
 
     note: journal.Note

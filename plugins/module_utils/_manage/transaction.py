@@ -36,7 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
     Outcome,
     Proof,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, is_forced
@@ -80,7 +80,8 @@ class Transaction:
     """Carries out what an assessment has found to be done.
 
     `stays` says that a patch which an earlier run has enabled stays so if its proof fails. `overtaken` says what the
-    plan relied on and was not so any more when a step failed; it has left nothing then.
+    plan relied on and was not so any more when a step failed; it has left nothing then. `done` are the steps that are
+    done.
     """
 
     def __init__(self, assessment: Assessment, stays: bool = True) -> None:
@@ -97,6 +98,7 @@ class Transaction:
         self._trouble = ""
         self._unforgotten: list[Finding] = []
         self.overtaken: tuple[str, ...] = ()
+        self.done: tuple[Step, ...] = ()
 
     def findings(self) -> list[Finding]:
         """The findings of the preflight, with those that the task ignores as warnings."""
@@ -226,7 +228,7 @@ class Transaction:
                 result["msg"] += f" {self.task.wanted.name}, which an earlier run has enabled, stays so."
         result["reboot_required"] = self._assessment.needs_reboot([*findings, *notes], outcome.after, goal)
         is_done = _boot_is_done(self.plan, outcome) and not self._unforgotten
-        done = (*outcome.done, *(self.plan.boot if is_done else ()))
+        done = self.done = (*outcome.done, *(self.plan.boot if is_done else ()))
         result["actions"] = [str(step) for step in done]
         if not outcome.failure:
             result["changed"] = bool(outcome.forced) or any(step.action != Action.WAIT for step in done)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.word import Word
+
 REFUSE = "refuse"
 
 WARN = "warn"
@@ -20,13 +22,26 @@ SEVERITIES = (REFUSE, WARN, INFO)
 """The gravest first."""
 
 
+class Tells(Word):
+    """What code has to know of the sentences of a finding: it never reads them.
+
+    `OPEN`: the kernel alone tells whether it is so, when the plan is carried out. `GAP`: a fix is not active in between.
+    `UNSTACK`, `ALLOW`: it is so because on_covered has this value.
+    """
+
+    OPEN = "open"
+    GAP = "gap"
+    UNSTACK = "unstack"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True, init=False)
 class Finding:
     """What is wrong, or good to know, why that is so, and what to do: the one shape of trouble in this collection.
 
     `reason` is a stable key. `seen`, `why` and `remedy` are sentences: what was found, why it matters, what to do.
     `severity` is REFUSE for what would fail or do harm, WARN for what may, INFO for what is good to know.
-    `only_reboot` says that nothing but a reboot of the host remedies it.
+    `only_reboot` says that nothing but a reboot of the host remedies it, `tells` what the sentences say, as values.
     """
 
     reason: str
@@ -35,6 +50,7 @@ class Finding:
     why: str
     severity: str
     only_reboot: bool
+    tells: tuple[Tells, ...]
 
     def __init__(
         self,
@@ -45,10 +61,11 @@ class Finding:
         why: str = "",
         severity: str = REFUSE,
         only_reboot: bool = False,
+        tells: tuple[Tells, ...] = (),
     ) -> None:
         # By hand: dataclasses know fields that are given by keyword only since Python 3.10.
         values = {"reason": reason, "seen": seen, "remedy": remedy, "why": why, "severity": severity}
-        for name, value in {**values, "only_reboot": only_reboot}.items():
+        for name, value in {**values, "only_reboot": only_reboot, "tells": tells}.items():
             object.__setattr__(self, name, value)
 
     @property

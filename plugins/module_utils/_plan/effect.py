@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding, Tells
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, OnCovered, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, names_of
@@ -50,6 +50,7 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
             remedy="Set on_covered: unstack to raise it above the others, or take those out if they lack its fix.",
             why="Calls of these functions do not reach its code; on_covered: allow permits that.",
             severity=WARN,
+            tells=(Tells.ALLOW,),
         )
     yield from _note_no_function(change, steps)
     yield from _note_contained(change)
@@ -64,6 +65,7 @@ def notes_of_effect(change: ChangeSet, steps: t.Sequence[Step]) -> t.Iterator[Fi
             remedy="Nothing needs to be done.",
             why=f"on_covered: unstack asks for that.{' In between its fix is not active.' if is_lowered else ''}",
             severity=INFO,
+            tells=(Tells.UNSTACK, *((Tells.GAP,) if is_lowered else ())),
         )
 
 

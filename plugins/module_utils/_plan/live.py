@@ -12,14 +12,11 @@ import itertools
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding, Tells
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Displaced, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
-
-PERHAPS = "After this perhaps no patch is live on"
-"""How a note begins about functions of which only the kernel will tell."""
 
 Live = t.Dict[Function, t.Sequence[LoadedPatch]]
 """The enabled patches on each function that has one, oldest first: the last is live."""
@@ -67,18 +64,18 @@ def with_shown(plan: Plan, before: Snapshot, found: Snapshot) -> Plan:
     """The plan with what the kernel shows, now that it is carried out, of functions that a file has not shown."""
     lost = set(_live(before)).difference(_live(found))
     notes = (
-        replace(note, seen=f"After this no patch is live on {_names(lost)}.", why="")
-        if note.seen.startswith(PERHAPS)
+        replace(note, seen=f"After this no patch is live on {_names(lost)}.", why="", tells=())
+        if Tells.OPEN in note.tells
         else note
         for note in plan.notes
-        if lost or not note.seen.startswith(PERHAPS)
+        if lost or Tells.OPEN not in note.tells
     )
     return replace(plan, notes=tuple(notes))
 
 
 def _notes_between(plan: Plan, before: Snapshot, staying: t.AbstractSet[Function]) -> list[Finding]:
     """The note about functions that are fixed before the plan and after it, and not in between."""
-    if any(note.reason == "lowered_first" or "its fix is not active" in note.why for note in plan.notes):
+    if any(Tells.GAP in note.tells for note in plan.notes):
         # It is told already.
         return []
     bare: dict[Function, Step] = {}
@@ -166,10 +163,11 @@ def _note_lost(
         why = f"{wanted.name} took the place of nothing."
     seen = f"After this no patch is live on {_names(lost)}."
     if hiding:
-        seen = f"{PERHAPS} {_names(lost)}."
+        seen = f"After this perhaps no patch is live on {_names(lost)}."
         remedy = "Look for the functions in the source of the patch."
         why = f"The file of {', '.join(hiding)} does not show its functions."
-    yield Finding(reason="fix_lost", seen=seen, remedy=remedy, why=why, severity=severity)
+    tells = (Tells.OPEN,) if hiding else ()
+    yield Finding(reason="fix_lost", seen=seen, remedy=remedy, why=why, severity=severity, tells=tells)
 
 
 def _note_others(before: Live, after: Live) -> t.Iterator[Finding]:
@@ -226,10 +224,11 @@ def _note_replaced(wanted: Wanted, lost: Live, is_known: bool) -> Finding:
         )
     return Finding(
         reason="fix_lost",
-        seen=f"{PERHAPS} {_names(lost)}.",
+        seen=f"After this perhaps no patch is live on {_names(lost)}.",
         remedy="Look for the functions in the source of the patch.",
         why=f"The file of {wanted.name} does not show its functions, and {_patches(lost)} will be gone.",
         severity=WARN,
+        tells=(Tells.OPEN,),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding, Tells
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -258,6 +258,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
             remedy="Nothing needs to be done.",
             why=f"{_why_first(change.abi)}: between the two neither is active.",
             severity=INFO,
+            tells=(Tells.GAP,),
         )
     if change.may_add_others and change.file:
         yield note_unknown(change.file, "If it has, it is taken out again before it is enabled.")
@@ -280,6 +281,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
             remedy="Nothing needs to be done.",
             why="on_covered: unstack asks for that.",
             severity=INFO,
+            tells=(Tells.UNSTACK,),
         )
     elif change.involved and change.wanted.on_covered == OnCovered.ALLOW:
         yield Finding(
@@ -288,6 +290,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
             remedy="Nothing needs to be done.",
             why="on_covered: allow permits that.",
             severity=INFO,
+            tells=(Tells.ALLOW,),
         )
 
 

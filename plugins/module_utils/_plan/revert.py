@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding, Tells
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
     NOT_REVERTED,
@@ -170,10 +170,11 @@ def _told_of_the_order(note: Finding, wanted: Wanted) -> Finding | None:
     if wanted.on_covered == OnCovered.REFUSE and note.reason == "order_changes":
         # No patch that covered what comes back is left: where the order matters, the task is refused.
         return None
-    option = f"on_covered: {'unstack' if 'unstack' in note.why else 'allow'}"
-    if wanted.on_covered.value in option or option not in note.why:
+    options = {OnCovered.UNSTACK: Tells.UNSTACK, OnCovered.ALLOW: Tells.ALLOW}
+    others = {tells for option, tells in options.items() if option != wanted.on_covered}
+    if others.isdisjoint(note.tells):
         return note
-    return replace(note, why="What comes back gets its old place.")
+    return replace(note, why="What comes back gets its old place.", tells=())
 
 
 def _is_there(snapshot: Snapshot, displaced: Displaced, wanted: Wanted) -> bool:
