@@ -35,6 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import Digests
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 
 if t.TYPE_CHECKING:
@@ -68,13 +69,14 @@ class Assessment:
         earlier: Catalog | None = None,
         predicted: Snapshot | None = None,
         accepted: Acceptance | None = None,
+        digests: Digests | None = None,
     ) -> None:
         self.task = task
         self.kernel = kernel
         self.before, self.books = observe(kernel, of_boot=task.wanted.boot == AtBoot.ACCEPTED)
         self.before = _with_file(predicted or self.before, task.wanted)
         self.books = replace(self.books, boot=accepted) if accepted else self.books
-        self.catalog = Catalog(kernel.files, self.before, self.books)
+        self.catalog = Catalog(kernel.files, self.before, self.books, digests)
         if earlier:
             self.catalog.take_over(earlier)
         self.plan = self._make_plan(self.before, self.books)

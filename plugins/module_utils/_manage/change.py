@@ -70,7 +70,7 @@ def change(assessment: Assessment) -> Plain:
     try:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):
             recovery = recover(task, kernel)
-            result = _carry_out(task, kernel, recovery)
+            result = _carry_out(task, kernel, recovery, assessment.catalog.digests)
             if recovery.unproven and result.get("failed") and not forbids_changes(result):
                 result, recovery = _taken_back(task, kernel, recovery.unproven, result)
     except FindingError as error:
@@ -127,13 +127,14 @@ def _with_recovery(result: Plain, recovery: Recovery) -> Plain:
     return result
 
 
-def _carry_out(task: Task, kernel: KernelProtocol, recovery: Recovery) -> Plain:
+def _carry_out(task: Task, kernel: KernelProtocol, recovery: Recovery, digests: copies.Digests) -> Plain:
     """Carry out the task, as often as the host changes before a step. Raises OSError, as Transaction.carry_out does."""
     prune = not recovery.has_lost
     replanned: list[Finding] = []
     earlier: list[str] = []
     while True:
-        run = Transaction(Assessment(task, kernel, recovery.catalog), stays=not recovery.unproven)
+        assessment = Assessment(task, kernel, recovery.catalog, digests=digests)
+        run = Transaction(assessment, stays=not recovery.unproven)
         result = run.carry_out(prune)
         if not run.overtaken or len(replanned) == REPLANS:
             break

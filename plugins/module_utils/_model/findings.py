@@ -25,7 +25,7 @@ SEVERITIES = (REFUSE, WARN, INFO)
 class Tells(Word):
     """What code has to know of the sentences of a finding: it never reads them.
 
-    `OPEN`: the kernel alone tells whether it is so, when the plan is carried out. `GAP`: a fix is not active in between.
+    `OPEN`: the kernel alone tells whether it is so, when the plan is carried out. `GAP`: no fix is active in between.
     `UNSTACK`, `ALLOW`: it is so because on_covered has this value.
     """
 

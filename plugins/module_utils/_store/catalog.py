@@ -38,11 +38,19 @@ class Catalog:
     `files` makes a new reader of the host for each call, so that no reader repeats what an earlier one could not read.
     `stored` has the files of the copies by their patches, `paths` the path of each file that lies on the host,
     `packed` the text of one that came with the task's arguments, `unproven` the names of the patches whose effect is
-    not proven yet, and `came_back` those of which a revert has brought back the build that is loaded.
+    not proven yet, and `came_back` those of which a revert has brought back the build that is loaded. `digests` are
+    those of the copies that this run has read.
     """
 
-    def __init__(self, files: t.Callable[[], Files], snapshot: Snapshot, books: Books) -> None:
+    def __init__(
+        self,
+        files: t.Callable[[], Files],
+        snapshot: Snapshot,
+        books: Books,
+        digests: copies.Digests | None = None,
+    ) -> None:
         self._files = files
+        self.digests = digests or copies.Digests()
         self.stored: dict[str, PatchFile] = {}
         self.paths: dict[PatchFile, str] = {}
         self.packed: dict[PatchFile, str] = {}
@@ -109,7 +117,7 @@ class Catalog:
         files = self._files()
         return tuple(
             other
-            if other.file and copies.digest(files, self.paths[other.file]) == other.file.sha256
+            if other.file and self.digests.of(files, self.paths[other.file]) == other.file.sha256
             else replace(other, file=None)
             for other in self.displaced_by(name)
         )

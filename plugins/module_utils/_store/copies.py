@@ -133,6 +133,32 @@ def _digest(place: str) -> str:
         raise
 
 
+class Digests:
+    """The digests of files that one run looks at more than once, before it has the host's lock and when it has it.
+
+    A file is read again only if it was written since, or is another one.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Reading[_Mark], Reading[str]]] = {}
+
+    def of(self, files: Files, path: str) -> Reading[str]:
+        """As `digest`."""
+        mark = files.read(path, _mark_of_inode)
+        if path not in self._known or self._known[path][0] != mark or not isinstance(mark, tuple):
+            self._known[path] = mark, digest(files, path)
+        return self._known[path][1]
+
+
+_Mark = t.Tuple[int, ...]
+"""What changes with each writing to a file, and when another one is in its place."""
+
+
+def _mark_of_inode(place: str) -> _Mark:
+    found = os.lstat(place)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 _NOT_REGULAR = (errno.ELOOP, errno.EISDIR, errno.EINVAL)
 
 

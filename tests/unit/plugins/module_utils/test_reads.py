@@ -20,9 +20,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import content_of, patch_file
 
 RELEASE = "6.12.48"
@@ -123,3 +124,58 @@ def test_facts_read_each_file_once(file_of: dict[str, PatchFile], read: Counter[
     assert read["/proc/modules"] == 1
     assert [read[stored(file)] for file in file_of.values()] == [1, 1]
     assert read_twice(read) == []
+
+
+@pytest.fixture(name="digested")
+def fixture_digested(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts how often the content of each copy is read."""
+    digested: Counter[str] = Counter()
+    digest = copies.digest
+
+    def count(files: Files, path: str) -> Reading[str]:
+        digested[path] += 1
+        return digest(files, path)
+
+    monkeypatch.setattr(copies, "digest", count)
+    return digested
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("state", [State.DISABLED, State.ENABLED, State.REVERTED])
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_change_reads_what_was_displaced_once(
+    digested: Counter[str], tmp_path: pathlib.Path, abi: str, state: State, check_mode: bool
+) -> None:
+    """Before it has the lock, and not again when it has it."""
+    host = ModelHost(tmp_path, abi=abi)
+    files = {name: patch_file(name, abi=abi) for name in ("old", "new")}
+    for name, superseded in (("old", ()), ("new", ("old",))):
+        (tmp_path / "sys/module" / name).mkdir(parents=True)
+        assert not host.run(name, file=files[name], supersedes=superseded).get("failed")
+    if state == State.ENABLED:
+        host.run("new", State.DISABLED)
+    digested.clear()
+    result = manage(Task(Wanted("new", state), check_mode=check_mode), host.kernel)
+    assert (result.get("failed"), result["changed"]) == (None, True)
+    assert digested == {copies.copy_path("old", files["old"].sha256): 1}
+
+
+def test_a_copy_that_is_damaged_while_the_lock_is_waited_for_is_read_again(
+    digested: Counter[str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = ModelHost(tmp_path)
+    for name, superseded in (("old", ()), ("new", ("old",))):
+        (tmp_path / "sys/module" / name).mkdir(parents=True)
+        host.run(name, file=patch_file(name), supersedes=superseded)
+    copy = copies.copy_path("old", patch_file("old").sha256)
+    digested.clear()
+    take = lock.lock
+
+    def damage(files: Files, seconds: float) -> t.ContextManager[None]:
+        path = pathlib.Path(files.path(copy))
+        path.write_bytes(bytes(len(path.read_bytes())))
+        return take(files, seconds)
+
+    monkeypatch.setattr(lock, "lock", damage)
+    result = host.run("new", State.REVERTED)
+    assert (result["reason"], host.stack, digested[copy]) == ("needs_file", ["new"], 2)
