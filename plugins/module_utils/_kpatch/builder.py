@@ -120,7 +120,7 @@ def inputs(build: Build, content: Index) -> Plain:
 
 def _flags(build: Build) -> list[str]:
     """The flags for kpatch-build that decide the result."""
-    flags = [] if build.replace else ["-R"]
+    flags = [] if build.replace else list(build.tool.no_replace)
     if build.request.skip_compiler_check and build.tool.skip_compiler_check:
         flags.append(build.tool.skip_compiler_check)
     return flags

@@ -13,7 +13,12 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch, Trial
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import REGISTER_ONLY, Tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
+    REGISTER_ONLY,
+    WITH_NON_REPLACE,
+    lacks_replace,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
@@ -136,19 +141,16 @@ def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.It
         )
 
 
-def check_tool(tool: Tool, abi: str, replace: str, skip_compiler_check: bool, arch: str | None) -> t.Iterator[Finding]:
+def check_tool(
+    tool: Tool, abi: str, release: str, replace: str, skip_compiler_check: bool, arch: str | None
+) -> t.Iterator[Finding]:
     """Whether this kpatch-build can make what the user asks for."""
+    yield from _check_replace(tool, abi, release, replace)
     if arch and not tool.builds_for_others:
         yield Finding(
             reason="tool_not_for_arch",
             seen=f"{tool.path} builds only for the architecture that it runs on.",
             remedy="Build on a machine of the other architecture, or use a kpatch-build that knows TARGET_ARCH.",
-        )
-    if abi == STOP_MACHINE and replace == "yes":
-        yield Finding(
-            reason="replace_not_supported",
-            seen="Kernels with CONFIG_LIVEPATCH_WO_FTRACE lack replace: enabling such a patch hangs the host.",
-            remedy="Leave replace out, and name the other patches in supersedes of livepatch_module.",
         )
     if abi == STOP_MACHINE and REGISTER_ONLY not in tool.variables:
         yield Finding(
@@ -156,17 +158,40 @@ def check_tool(tool: Tool, abi: str, replace: str, skip_compiler_check: bool, ar
             seen=f"{tool.path} cannot build for CONFIG_LIVEPATCH_WO_FTRACE: it does not know {REGISTER_ONLY}.",
             remedy="Use the package kpatch of openEuler's own repositories, on openEuler, or name its kpatch-build.",
         )
-    elif (abi == STOP_MACHINE or replace == "no") and not tool.can_omit_replace:
-        yield Finding(
-            reason="tool_too_old",
-            seen=f"{tool.path} has no option -R, so its patches would have replace.",
-            remedy="Use kpatch 0.9.5 or later.",
-        )
     if skip_compiler_check and tool.skip_compiler_check is None:
         yield Finding(
             reason="tool_too_old",
             seen=f"{tool.path} cannot skip its check of the compiler.",
             remedy="Install the compiler that the kernel was built with.",
+        )
+
+
+def _check_replace(tool: Tool, abi: str, release: str, replace: str) -> t.Iterator[Finding]:
+    remedy = "Leave replace out, and name the other patches in supersedes of livepatch_module."
+    if abi == STOP_MACHINE and replace == "yes":
+        yield Finding(
+            reason="replace_not_supported",
+            seen="Kernels with CONFIG_LIVEPATCH_WO_FTRACE lack replace: enabling such a patch hangs the host.",
+            remedy=remedy,
+        )
+    elif lacks_replace(release) and replace == "yes":
+        yield Finding(
+            reason="replace_not_supported",
+            seen=f"Kernel {release} lacks replace, which came with Linux 5.1.",
+            remedy=remedy,
+        )
+    elif replace == "yes" and not tool.sets_replace:
+        yield Finding(
+            reason="tool_too_old",
+            seen=f"{tool.path} makes patches without replace only.",
+            remedy=f"Use kpatch {WITH_NON_REPLACE} or later, or leave replace out.",
+        )
+    needs_none = (abi == STOP_MACHINE and REGISTER_ONLY in tool.variables) or (abi != STOP_MACHINE and replace == "no")
+    if needs_none and not lacks_replace(release) and not tool.can_omit_replace:
+        yield Finding(
+            reason="tool_too_old",
+            seen=f"{tool.path} has no option -R, so its patches would have replace.",
+            remedy=f"Use kpatch {WITH_NON_REPLACE} or later.",
         )
 
 

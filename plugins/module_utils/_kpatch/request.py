@@ -35,6 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import lacks_replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     MODULE_NAME_MAX,
@@ -134,7 +135,9 @@ class Build:
 
     @property
     def replace(self) -> bool:
-        return self.abi != STOP_MACHINE and self.request.replace != "no"
+        if self.abi == STOP_MACHINE or lacks_replace(self.release) or not self.tool.sets_replace:
+            return False
+        return self.request.replace != "no"
 
     @property
     def forces_signatures(self) -> bool:
@@ -311,7 +314,9 @@ def _look(
         local = _local_versions(request.source)
         problems += checks.check_version(vmlinux, config, request.source, version, local)
         suffix = checks.missing_suffix(vmlinux, config, version, local)
-    problems += checks.check_tool(tool, config.abi, request.replace, request.skip_compiler_check, request.arch)
+    problems += checks.check_tool(
+        tool, config.abi, vmlinux.release or "", request.replace, request.skip_compiler_check, request.arch
+    )
     if not request.skip_compiler_check or compiler is None:
         problems += checks.check_compiler(vmlinux, compiler, compiler_program)
     for program in checks.PROGRAMS:

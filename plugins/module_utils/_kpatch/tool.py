@@ -16,26 +16,27 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
+    NON_REPLACE,
+    SKIP_COMPILER_CHECK,
+    TARGET_ARCH,
+    VARIABLES,
+)
 
 PROGRAM = "kpatch-build"
 
-REGISTER_ONLY = "DISABLE_AFTER_LOAD"
-"""With this variable of openEuler's packages the module only registers itself; a write to sysfs enables it."""
-
-VARIABLES = (REGISTER_ONLY, "NO_PROFILING_CALLS", "KEEP_JUMP_LABEL")
-"""Environment variables that kpatch-build of openEuler's packages reads, and upstream's does not."""
-
-TARGET_ARCH = "TARGET_ARCH"
-"""A variable that names another architecture than the build host's, since kpatch 0.9.11."""
+_HOOK = "livepatch-patch-hook.c"
+"""The source of the part of each patch module that calls the kernel."""
 
 
 @dataclass(frozen=True)
 class Tool:
     """An installed kpatch-build.
 
-    `options` are the long options that it lists, `variables` those of VARIABLES that it reads. `identity` is a digest
-    of all its files. `directory` has the programs that it calls.
+    `version` is empty if nothing tells it. `options` are the long options that it lists, `variables` those of VARIABLES
+    that it reads. `sets_replace` is whether the modules that it makes can have `replace`. `identity` is a digest of all
+    its files. `directory` has the programs that it calls.
     """
 
     path: str
@@ -43,16 +44,22 @@ class Tool:
     options: frozenset[str]
     variables: tuple[str, ...]
     builds_for_others: bool
+    sets_replace: bool
     identity: str
     directory: str
 
     @property
     def skip_compiler_check(self) -> str | None:
-        return next((name for name in ("--skip-compiler-check", "--skip-gcc-check") if name in self.options), None)
+        return next((name for name in SKIP_COMPILER_CHECK if name in self.options), None)
 
     @property
     def can_omit_replace(self) -> bool:
-        return "--non-replace" in self.options
+        return NON_REPLACE in self.options or not self.sets_replace
+
+    @property
+    def no_replace(self) -> tuple[str, ...]:
+        """The options for a module without `replace`. kpatch-build fails with one that it does not know."""
+        return ("-R",) if NON_REPLACE in self.options else ()
 
 
 def find_tool(wanted: str | None) -> str | None:
@@ -67,8 +74,6 @@ def read_tool(path: str, run: Run) -> Tool:
     """Find out what this kpatch-build can do, from its help, its version and its files."""
     path = os.path.realpath(path)
     _rc, out, err = run([path, "--help"])
-    _rc, version, _err = run([path, "--version"])
-    number = re.search(r"Version\s*:\s*(\S+)", version)
     programs, data = _places(path)
     files = [path, *_files(programs), *_files(data)]
     together = hashlib.sha256()
@@ -78,10 +83,11 @@ def read_tool(path: str, run: Run) -> Tool:
         known.update(_variables_in(name))
     return Tool(
         path=path,
-        version=number.group(1) if number else "",
+        version=_version(path, run),
         options=frozenset(re.findall(r"--[a-z][a-z-]+", out + err)),
         variables=tuple(name for name in VARIABLES if name in known),
         builds_for_others=TARGET_ARCH in known,
+        sets_replace=_sets_replace(os.path.join(data, _HOOK)),
         identity=together.hexdigest(),
         directory=programs,
     )
@@ -92,9 +98,31 @@ def _places(path: str) -> tuple[str, str]:
     here = os.path.dirname(path)
     if os.path.exists(os.path.join(here, "create-diff-object")):
         return here, os.path.realpath(os.path.join(here, "../kmod/patch"))
-    return os.path.realpath(os.path.join(here, "../lib/kpatch")), os.path.realpath(
-        os.path.join(here, "../share/kpatch/patch")
-    )
+    # Upstream and openEuler install into libexec, some distributions into lib.
+    folders = [os.path.realpath(os.path.join(here, f"../{name}/kpatch")) for name in ("libexec", "lib")]
+    programs = next((folder for folder in folders if os.path.isdir(folder)), folders[0])
+    return programs, os.path.realpath(os.path.join(here, "../share/kpatch/patch"))
+
+
+def _version(path: str, run: Run) -> str:
+    """What --version says, which older ones do not know; or else what the script `kpatch` beside it says."""
+    _rc, out, _err = run([path, "--version"])
+    said = re.search(r"Version\s*:\s*(\S+)", out)
+    if said:
+        return said.group(1)
+    here = os.path.dirname(path)
+    for script in ("../kpatch/kpatch", "../sbin/kpatch"):
+        text = read_text(os.path.join(here, script)) or ""
+        found = re.search(r"""^VERSION=["']?(\d[\w.+-]*)""", text, re.M)
+        if found:
+            return found.group(1)
+    return ""
+
+
+def _sets_replace(hook: str) -> bool:
+    """Whether this hook sets `replace`. One that cannot be read may do so."""
+    text = read_text(hook)
+    return text is None or re.search(r"\breplace\s*=[^=]", text) is not None
 
 
 def _files(directory: str) -> list[str]:

@@ -4,8 +4,9 @@
 
 """A stand-in for openEuler's kpatch-build, which no package archive of the tests has. It builds nothing.
 
-It answers --help and --version as kpatch-build 0.9.7 of openEuler does, writes down how it was called, prints what the
-real one printed when it was measured, and puts a file made elsewhere where the result belongs.
+It takes the options and reads the variables that the table in _kpatch/versions.py has for a version, writes down how it
+was called, prints what the real one printed when it was measured, and puts a file made elsewhere where the result
+belongs.
 """
 
 from __future__ import annotations
@@ -15,16 +16,23 @@ import pathlib
 import stat
 import sys
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import OPENEULER_VERSIONS, Version
+
 STAND_IN = """\
 #!{python} -IS
 import json, os, shutil, sys, time
 # environment: {variables}
 arguments = sys.argv[1:]
+known = {options!r}
+for word in arguments:
+    if word.startswith("-") and word not in known:
+        print("kpatch-build: unrecognized option '%s'\\nERROR: getopt failed." % word, file=sys.stderr)
+        sys.exit(1)
 if "--help" in arguments:
-    print("usage: kpatch-build [options] <patch1 ... patchN>\\n{usage}", file=sys.stderr)
+    print("usage: kpatch-build [options] <patch1 ... patchN>\\n" + {usage!r}, file=sys.stderr)
     sys.exit(0)
 if "--version" in arguments:
-    print("Version : 0.9.7")
+    print("Version : {number}")
     sys.exit(0)
 calls = {calls!r}
 with open(calls, "a") as stream:
@@ -53,24 +61,24 @@ os.unlink(log)
 say("SUCCESS")
 """
 
-OPTIONS = "-R, --non-replace\\n--skip-gcc-check\\n--skip-compiler-check\\n-d, --debug"
-VARIABLES = "NO_PROFILING_CALLS DISABLE_AFTER_LOAD KEEP_JUMP_LABEL"
+VERSION = OPENEULER_VERSIONS["0.9.7"]
 
 
 def install(
     path: pathlib.Path,
     result: pathlib.Path,
     calls: pathlib.Path,
-    variables: str = VARIABLES,
-    usage: str = OPTIONS,
+    version: Version = VERSION,
     then: str = "",
     seconds: float = 0,
 ) -> None:
     """Make the program; `then` is what else it does before it says what it found."""
     text = STAND_IN.format(
         python=sys.executable,
-        variables=variables,
-        usage=usage,
+        variables=" ".join(version.variables),
+        options=[word for line in version.options for word in line.split(", ")],
+        usage="\n".join(version.options),
+        number=version.number,
         calls=str(calls),
         result=str(result),
         then=then,

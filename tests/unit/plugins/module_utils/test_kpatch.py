@@ -14,6 +14,7 @@ import shutil
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
@@ -26,12 +27,19 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import find_tool, read_tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
+    OPENEULER_VERSIONS,
+    UPSTREAM_VERSIONS,
+    Version,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
 
 FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
+
+STAND_IN = kpatch_build_stand_in.VERSION
 
 RELEASE = "5.10.0-60.18.0.50.oe2203.x86_64"
 COMPILER = "GCC: (GNU) 10.3.1"
@@ -119,6 +127,11 @@ def fixture_place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Pl
     return Place(tmp_path)
 
 
+def number_of(value: object) -> str | None:
+    """The identifier of a test with this value."""
+    return value.number if isinstance(value, Version) else None
+
+
 def value_of(call: dict[str, t.Any], option: str) -> str:
     return call["arguments"][call["arguments"].index(option) + 1]
 
@@ -184,7 +197,8 @@ def test_every_option_reaches_the_tool(place: Place) -> None:
 
 
 def test_an_older_tool_is_called_in_its_own_words(place: Place) -> None:
-    place.install(usage="-R, --non-replace\\n--skip-gcc-check")
+    options = tuple(line.replace("--skip-compiler-check", "--skip-gcc-check") for line in STAND_IN.options)
+    place.install(version=replace(STAND_IN, options=options))
     place.build(skip_compiler_check=True)
     assert "--skip-gcc-check" in place.called()[0]["arguments"]
 
@@ -222,7 +236,7 @@ def test_problems_are_found_before_the_build(
 
 
 def test_upstreams_tool_is_refused_for_stop_machine_kernels(place: Place) -> None:
-    place.install(variables="")
+    place.install(version=UPSTREAM_VERSIONS["0.9.7"])
     build = place.prepare()
     assert checks(build) == ["tool_not_for_abi"]
     assert "openEuler" in build.problems[0].remedy
@@ -231,8 +245,64 @@ def test_upstreams_tool_is_refused_for_stop_machine_kernels(place: Place) -> Non
 
 
 def test_a_tool_that_always_sets_replace_is_refused_for_stop_machine_kernels(place: Place) -> None:
-    place.install(usage="--skip-gcc-check")
-    assert checks(place.prepare()) == ["tool_too_old"]
+    place.install(version=OPENEULER_VERSIONS["0.9.1"])
+    build = place.prepare()
+    assert checks(build) == ["tool_too_old"]
+    assert "kpatch 0.9.5 or later" in build.problems[0].remedy
+
+
+OLD_RELEASE = "4.19.90-2112.8.0.0131.oe1.x86_64"
+
+
+def of_4_19(place: Place, release: str = OLD_RELEASE) -> None:
+    """Make it the source of a kernel before 5.1, whose klp_patch has no `replace`."""
+    place.config.write_text(place.config.read_text().replace("5.10.0", "4.19.90"))
+    place.vmlinux.write_bytes(tiny_elf.vmlinux(release, COMPILER))
+    (place.source / "Makefile").write_text("VERSION = 4\nPATCHLEVEL = 19\nSUBLEVEL = 90\nEXTRAVERSION =\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "passes"), [(OPENEULER_VERSIONS["0.9.1"], False), (OPENEULER_VERSIONS["0.9.5"], True)], ids=number_of
+)
+def test_a_kernel_before_5_1_is_built_with_what_the_tool_knows(place: Place, version: Version, passes: bool) -> None:
+    """Tools with -R refuse such a kernel without it; those of 20.03 end with an error at it."""
+    of_4_19(place)
+    place.install(version=version)
+    build = place.prepare()
+    assert build.problems == ()
+    assert build.replace is False
+    flags = builder.inputs(build, builder.origin(build, keep=False))["flags"]
+    assert flags == (["-R"] if passes else [])
+    assert checks(place.prepare(replace="no")) == []
+
+
+def test_only_kernels_with_replace_get_it(place: Place) -> None:
+    place.config.write_text(PER_TASK_CONFIG)
+    of_4_19(place)
+    assert place.prepare().replace is False
+    assert checks(place.prepare(replace="yes")) == ["replace_not_supported"]
+    of_4_19(place, "4.19.90-305.el8.x86_64")
+    assert checks(place.prepare(replace="yes")) == []
+    assert place.prepare(replace="yes").replace is True
+
+
+@pytest.mark.parametrize(
+    ("hook", "sets"),
+    [("lpatch->replace = KLP_REPLACE_ENABLE;", True), ("lpatch->objs = lobjects; /* do not replace */", False)],
+)
+def test_the_source_of_the_hook_tells_whether_patches_have_replace(place: Place, hook: str, sets: bool) -> None:
+    """openEuler's 0.9.1 has no -R, and needs none: nothing in it sets replace."""
+    for folder in ("kpatch/kpatch-build", "kpatch/kmod/patch"):
+        (place.path / folder).mkdir(parents=True)
+    (place.path / "kpatch/kpatch-build/create-diff-object").write_text("")
+    (place.path / "kpatch/kmod/patch/livepatch-patch-hook.c").write_text(hook)
+    place.tool = place.path / "kpatch/kpatch-build/kpatch-build"
+    place.install(version=OPENEULER_VERSIONS["0.9.1"])
+    assert checks(place.prepare()) == (["tool_too_old"] if sets else [])
+    place.config.write_text(PER_TASK_CONFIG)
+    build = place.prepare()
+    assert (checks(build), build.replace) == ([], sets)
+    assert checks(place.prepare(replace="yes")) == ([] if sets else ["tool_too_old"])
 
 
 def test_vmlinux_must_fit(place: Place) -> None:
@@ -283,7 +353,7 @@ def test_a_compiler_that_does_not_work_is_named(place: Place, monkeypatch: pytes
 def test_another_architecture_needs_a_tool_that_builds_for_it(place: Place) -> None:
     build = place.prepare(arch="arm64", cross_compile="aarch64-linux-gnu-")
     assert checks(build) == ["tool_not_for_arch"]
-    place.install(variables=f"{kpatch_build_stand_in.VARIABLES} TARGET_ARCH")
+    place.install(version=replace(STAND_IN, variables=(*STAND_IN.variables, "TARGET_ARCH")))
     place.build(arch="arm64", cross_compile="aarch64-linux-gnu-")
     (call,) = place.called()
     assert {name: call["environ"].get(name) for name in ("ARCH", "TARGET_ARCH", "CROSS_COMPILE")} == {
@@ -294,7 +364,8 @@ def test_another_architecture_needs_a_tool_that_builds_for_it(place: Place) -> N
 
 
 def test_a_tool_that_cannot_skip_its_check_is_not_asked_to(place: Place) -> None:
-    place.install(usage="-R, --non-replace")
+    options = tuple(line for line in STAND_IN.options if not line.startswith("--skip-compiler"))
+    place.install(version=replace(STAND_IN, options=options))
     assert checks(place.prepare()) == []
     assert checks(place.prepare(skip_compiler_check=True)) == ["tool_too_old"]
 
@@ -384,9 +455,10 @@ def test_kpatch_build_is_found_in_the_path_or_where_the_user_says(
     ("tool", "programs", "data"),
     [
         ("kpatch-build/kpatch-build", "kpatch-build", "kmod/patch"),
+        ("bin/kpatch-build", "libexec/kpatch", "share/kpatch/patch"),
         ("bin/kpatch-build", "lib/kpatch", "share/kpatch/patch"),
     ],
-    ids=["checkout", "packages"],
+    ids=["checkout", "packages", "other packages"],
 )
 def test_what_belongs_to_kpatch_build_is_part_of_its_identity(
     place: Place, tool: str, programs: str, data: str
@@ -398,7 +470,7 @@ def test_what_belongs_to_kpatch_build_is_part_of_its_identity(
     (root / tool).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(place.tool, root / tool)
     before = read_tool(str(root / tool), run)
-    assert (before.version, before.directory) == ("0.9.7", str(root / programs))
+    assert (before.version, before.directory) == ("", str(root / programs))
     assert read_tool(str(root / tool), run) == before
     for file in (f"{programs}/create-diff-object", f"{data}/kpatch.lds"):
         (root / file).write_text(f"of another version: {file}, which knows TARGET_ARCH")
@@ -408,8 +480,24 @@ def test_what_belongs_to_kpatch_build_is_part_of_its_identity(
         before = after
 
 
+@pytest.mark.parametrize("version", [*OPENEULER_VERSIONS.values(), *UPSTREAM_VERSIONS.values()], ids=number_of)
+@pytest.mark.parametrize(("tool", "script"), [("kpatch-build", "kpatch"), ("bin", "sbin")])
+def test_the_version_is_found_where_it_is_told(place: Place, version: Version, tool: str, script: str) -> None:
+    """Most versions have no --version; the script for the hosts, of the same package, names it."""
+    for folder in (tool, script):
+        (place.path / "kpatch" / folder).mkdir(parents=True)
+    place.tool = place.path / "kpatch" / tool / "kpatch-build"
+    place.install(version=version)
+    assert read_tool(str(place.tool), run).version == (version.number if version.tells_version else "")
+    (place.path / "kpatch" / script / "kpatch").write_text(f'#!/bin/bash\nVERSION="{version.number}"\n')
+    found = read_tool(str(place.tool), run)
+    assert found.version == version.number
+    assert set(version.variables) == {*found.variables, *(["TARGET_ARCH"] if found.builds_for_others else [])}
+    assert ("-R" in found.no_replace) == (version.number != "0.9.1")
+
+
 def test_all_problems_are_reported_at_once(place: Place) -> None:
-    place.install(variables="")
+    place.install(version=UPSTREAM_VERSIONS["0.9.7"])
     place.patch.write_text(PATCH.replace("return 2;", "return 9;"))
     build = place.prepare(replace="yes")
     with pytest.raises(BuildError) as failure:
