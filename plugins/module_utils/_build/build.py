@@ -145,6 +145,8 @@ def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_curren
             raise BuildError(_outdated(builder.dest))
         if only_if_current:
             return dict(NEEDS_BUILD)
+        for warning in builder.warnings:
+            module.warn(warning)
         manifest = {"inputs": inputs} if module.check_mode else _build(module, builder, inputs, seal, run)
     if os.path.exists(builder.dest):
         file_args = module.load_file_common_arguments(params, path=builder.dest)

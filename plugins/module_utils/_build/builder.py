@@ -66,6 +66,8 @@ class Builder(Protocol):
     """The kernel release that the result is for."""
     forces_signatures: bool
     """Whether that kernel loads signed modules only."""
+    warnings: t.Sequence[str]
+    """What may make the build fail, in sentences."""
 
     def check(self) -> None:
         """Raise BuildError with all that is known to make the build fail. `build.py` calls this before `build_into`."""

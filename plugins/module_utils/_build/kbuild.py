@@ -117,6 +117,7 @@ class _KbuildBuilder:
         self._build, self._run = build, run
         self.name, self.dest, self.release = build.name, build.dest, build.release
         self.forces_signatures = build.forces_signatures
+        self.warnings: t.Sequence[str] = ()
 
     def check(self) -> None:
         """Do nothing: `prepare` has already raised BuildError for what is known to fail."""

@@ -82,6 +82,7 @@ class _KpatchBuilder:
         self.name = module_name(build.name)
         self.dest, self.release = build.dest, build.release
         self.forces_signatures = build.forces_signatures
+        self.warnings: t.Sequence[str] = [str(doubt) for doubt in build.doubts]
 
     def check(self) -> None:
         refuse_if_problems(self._build)

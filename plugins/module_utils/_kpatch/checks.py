@@ -15,11 +15,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch, Trial
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
+    PADS_SINCE,
     REGISTER_ONLY,
+    SAVE_SCMVERSION,
     WITH_NON_REPLACE,
     lacks_replace,
+    numbers,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import REQUIRED_OPTIONS
@@ -192,6 +195,39 @@ def _check_replace(tool: Tool, abi: str, release: str, replace: str) -> t.Iterat
             reason="tool_too_old",
             seen=f"{tool.path} has no option -R, so its patches would have replace.",
             remedy=f"Use kpatch {WITH_NON_REPLACE} or later.",
+        )
+
+
+def check_tool_for_kernel(tool: Tool, config: Config, version: str | None, script: str | None) -> t.Iterator[Finding]:
+    """Whether this kpatch-build gets on with what kernels have since 6.2 and 6.3.
+
+    `version` is that of the source, and `script` the text of its scripts/setlocalversion. Versions before PADS_SINCE
+    fail after a long build; distributions have some of these versions with the changes of a later one.
+    """
+    if numbers(tool.version) >= numbers(PADS_SINCE):
+        return
+    if config.options.get("CONFIG_CALL_PADDING") == "y":
+        yield from _too_old_if_not(
+            tool.pads,
+            tool,
+            f"{config.path} has CONFIG_CALL_PADDING, so that functions have instructions before their entries",
+        )
+    if numbers(version or "") >= (6, 3) if script is None else SAVE_SCMVERSION not in script:
+        yield from _too_old_if_not(
+            tool.names_releases, tool, f"The kernel's scripts/setlocalversion does not know {SAVE_SCMVERSION}"
+        )
+
+
+def _too_old_if_not(able: bool | None, tool: Tool, seen: str) -> t.Iterator[Finding]:
+    """The finding that a tool is not able to do something: a refusal if its version and its files say so."""
+    if not able:
+        is_known = able is False and bool(tool.version)
+        name = f"kpatch {tool.version}" if tool.version else "of an unknown version"
+        yield Finding(
+            reason="tool_too_old",
+            seen=f"{seen}, and {tool.path} ({name}) {'cannot' if is_known else 'may be unable to'} build for that.",
+            remedy=f"Use kpatch {PADS_SINCE} or later.",
+            severity=REFUSE if is_known else WARN,
         )
 
 

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import compile_error, parse_errors
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import PADS_SINCE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 
@@ -31,13 +32,36 @@ class _Row(t.NamedTuple):
 
 # A pattern looks at some lines further on at most: a build prints what its makefiles want, a hundred megabytes as well.
 # The first row that fits counts: what names a cause stands before what only says that something failed.
-# Source: the messages of kpatch-build 0.9.5 to 0.9.10, create-diff-object, gcc, ld and make.
+# Source: the messages of kpatch-build 0.9.5 to 0.9.10, create-diff-object, gcc, ld and make; of kernels from 6.2 on,
+# dynup/kpatch#1321, #1360 and #1458.
 _ROWS = (
     _Row(
         reason="disk_full",
         pattern=r"No space left on device",
         cause="The disk was full.",
         remedy="Free space for cache_dir, or name another one, then run the task again.",
+    ),
+    _Row(
+        reason="tool_too_old",
+        pattern=r"Usage: \S*scripts/setlocalversion\b",
+        cause="This kpatch-build calls scripts/setlocalversion in a way that kernels from 6.3 on do not know.",
+        remedy=f"Use kpatch {PADS_SINCE} or later.",
+    ),
+    _Row(
+        reason="tool_too_old",
+        pattern=r"(?P<object>\S+): kpatch_bundle_symbols: \d+: symbol (?P<symbol>\S+) at offset (?P<offset>\d+) within "
+        r"section \S+, expected 0",
+        cause="This kpatch-build does not know functions with instructions before their entries, such as {symbol} of "
+        "{object} ({offset} bytes; the kernel has CONFIG_CALL_PADDING or the like).",
+        remedy=f"Use kpatch {PADS_SINCE} or later; for arm64, 0.9.11 or later.",
+    ),
+    _Row(
+        reason="export_symbol",
+        pattern=r"(?:changed section |ERROR: \S+: )(?P<section>(?:\.rela)?\.export_symbol)\b"
+        r"|(?P<other>(?:\.?rela)?\.export_symbol) section (?:in|header)\b",
+        cause="The patch changes a source file with EXPORT_SYMBOL, and this kpatch-build cannot keep the section "
+        "{section}{other} that kernels from 6.5 on have for it.",
+        remedy="Patch a function of another file instead, such as a caller, or use a newer kpatch-build.",
     ),
     _Row(
         reason="missing_program",

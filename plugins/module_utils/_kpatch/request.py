@@ -36,7 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import lacks_replace
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     MODULE_NAME_MAX,
     NAME_RULE,
@@ -109,9 +109,10 @@ def _first_file(*paths: str) -> str:
 
 @dataclass(frozen=True)
 class Build:
-    """A request, and what `prepare_build` has read for it. `problems` has what would make the build fail.
+    """A request, and what `prepare_build` has read for it.
 
-    `suffix` is the end of the kernel's release that the source does not give.
+    `problems` has what would make the build fail, `doubts` what may. `suffix` is the end of the kernel's release that
+    the source does not give.
     """
 
     request: Request
@@ -124,6 +125,7 @@ class Build:
     compiler: str | None
     suffix: str
     problems: tuple[Finding, ...]
+    doubts: tuple[Finding, ...] = ()
 
     @property
     def abi(self) -> str:
@@ -188,7 +190,7 @@ def prepare_build(request: Request, run: Run) -> Build:
     known = tuple(patch for patch in patches if patch is not None)
     compiler_program = f"{request.cross_compile or ''}{'clang' if config.uses_clang else 'gcc'}"
     compiler = _compiler_ident(compiler_program, run)
-    suffix, problems = _look(request, known, config, vmlinux, tool, compiler, compiler_program, run)
+    suffix, found = _look(request, known, config, vmlinux, tool, compiler, compiler_program, run)
     return Build(
         request=request,
         name=name,
@@ -199,7 +201,8 @@ def prepare_build(request: Request, run: Run) -> Build:
         tool=tool,
         compiler=compiler,
         suffix=suffix,
-        problems=tuple(problems),
+        problems=tuple(finding for finding in found if finding.severity == REFUSE),
+        doubts=tuple(finding for finding in found if finding.severity != REFUSE),
     )
 
 
@@ -314,6 +317,8 @@ def _look(
         local = _local_versions(request.source)
         problems += checks.check_version(vmlinux, config, request.source, version, local)
         suffix = checks.missing_suffix(vmlinux, config, version, local)
+        script = read_text(os.path.join(request.source, "scripts/setlocalversion"))
+        problems += checks.check_tool_for_kernel(tool, config, version, script)
     problems += checks.check_tool(
         tool, config.abi, vmlinux.release or "", request.replace, request.skip_compiler_check, request.arch
     )

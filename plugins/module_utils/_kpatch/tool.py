@@ -16,9 +16,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest, read_bytes, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
     NON_REPLACE,
+    PREFIX_SYMBOL,
+    SAVE_SCMVERSION,
     SKIP_COMPILER_CHECK,
     TARGET_ARCH,
     VARIABLES,
@@ -35,8 +37,10 @@ class Tool:
     """An installed kpatch-build.
 
     `version` is empty if nothing tells it. `options` are the long options that it lists, `variables` those of VARIABLES
-    that it reads. `sets_replace` is whether the modules that it makes can have `replace`. `identity` is a digest of all
-    its files. `directory` has the programs that it calls.
+    that it reads. `sets_replace` is whether the modules that it makes can have `replace`. `pads` is whether it knows
+    functions with instructions before them, `names_releases` whether it gets on with scripts/setlocalversion of 6.3 and
+    later; None if its files do not tell. `identity` is a digest of all its files. `directory` has the programs that it
+    calls.
     """
 
     path: str
@@ -45,6 +49,8 @@ class Tool:
     variables: tuple[str, ...]
     builds_for_others: bool
     sets_replace: bool
+    pads: bool | None
+    names_releases: bool | None
     identity: str
     directory: str
 
@@ -88,6 +94,8 @@ def read_tool(path: str, run: Run) -> Tool:
         variables=tuple(name for name in VARIABLES if name in known),
         builds_for_others=TARGET_ARCH in known,
         sets_replace=_sets_replace(os.path.join(data, _HOOK)),
+        pads=_pads(os.path.join(programs, "create-diff-object")),
+        names_releases=_names_releases(path),
         identity=together.hexdigest(),
         directory=programs,
     )
@@ -123,6 +131,20 @@ def _sets_replace(hook: str) -> bool:
     """Whether this hook sets `replace`. One that cannot be read may do so."""
     text = read_text(hook)
     return text is None or re.search(r"\breplace\s*=[^=]", text) is not None
+
+
+def _pads(program: str) -> bool | None:
+    content = read_bytes(program)
+    return None if content is None else PREFIX_SYMBOL.encode() in content
+
+
+def _names_releases(script: str) -> bool | None:
+    """Whether it does not call setlocalversion for a file .scmversion, or in another way as well."""
+    text = read_text(script)
+    if text is None:
+        return None
+    calls = re.findall(r"^(?!\s*#).*setlocalversion.*$", text, re.M)
+    return not any(SAVE_SCMVERSION in call for call in calls) or any(SAVE_SCMVERSION not in call for call in calls)
 
 
 def _files(directory: str) -> list[str]:

@@ -26,6 +26,9 @@ TARGET_ARCH = "TARGET_ARCH"
 PREFIX_SYMBOL = "__pfx_"
 """The beginning of the symbols that the kernel has for what stands before a function, with CONFIG_CALL_PADDING."""
 
+SAVE_SCMVERSION = "--save-scmversion"
+"""The option of the kernel's scripts/setlocalversion that is gone since 6.3."""
+
 
 @dataclass(frozen=True)
 class Version:

@@ -33,6 +33,7 @@ class StandIn:
     """A builder that writes down what it is asked."""
 
     name, release, forces_signatures = "fix", "6.6.0", False
+    warnings = ("It may fail.",)
 
     def __init__(self, task: BuildTask, asked: list[str], trouble: BuildError | None) -> None:
         self.dest = os.path.join(task.params["dest"], "fix.ko")
@@ -65,6 +66,10 @@ class Module:
         assert result.error_messages == []
         self.params, self.check_mode, self.tmpdir = result.validated_parameters, check_mode, str(folder)
         self.run_command_environ_update: dict[str, str] = {}
+        self.warned: list[str] = []
+
+    def warn(self, warning: str) -> None:
+        self.warned.append(warning)
 
     def atomic_move(self, source: str, target: str) -> None:
         shutil.move(source, target)
@@ -163,6 +168,20 @@ def test_what_is_known_to_fail_is_told_in_check_mode_too(build: RunBuild, tmp_pa
         "method": "kpatch",
     }
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_may_make_it_fail_is_a_warning_of_the_task_that_builds(tmp_path: Path, check_mode: bool) -> None:
+    builders = {"kpatch": lambda task: StandIn(task, [], None)}
+
+    def warned(job: Plain) -> list[str]:
+        module = Module(tmp_path, check_mode=check_mode)
+        run_build(module, builders, job)
+        return module.warned
+
+    assert warned({"only_if_current": True}) == []
+    assert warned({}) == ["It may fail."]
+    assert warned({}) == (["It may fail."] if check_mode else [])
 
 
 def test_a_first_look_does_not_read_the_inputs_where_there_is_no_result(build: RunBuild) -> None:

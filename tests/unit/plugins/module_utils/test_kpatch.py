@@ -251,6 +251,77 @@ def test_a_tool_that_always_sets_replace_is_refused_for_stop_machine_kernels(pla
     assert "kpatch 0.9.5 or later" in build.problems[0].remedy
 
 
+PADDED = STOP_MACHINE_CONFIG.replace("5.10.0", "6.6.0") + "CONFIG_CALL_PADDING=y\n"
+UNPADDED = STOP_MACHINE_CONFIG.replace("5.10.0", "6.6.0")
+OLD_CALL = '[[ -n "$OOT" ]] || ./scripts/setlocalversion --save-scmversion || die'
+NEW_CALL = 'KERNELVERSION="$1" ./scripts/setlocalversion'
+OLD_SCRIPT, NEW_SCRIPT = "usage: [--save-scmversion]\n", "usage: [--no-local] [srctree]\n"
+
+
+def of_6_6(place: Place, version: str, program: bytes | None, calls: t.Sequence[str], script: str) -> None:
+    """Make it the source of openEuler's 6.6, and a checkout of kpatch of a version, with its program and its calls."""
+    place.vmlinux.write_bytes(tiny_elf.vmlinux("6.6.0-28.0.0.34.oe2403.x86_64", COMPILER))
+    (place.source / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 6\nSUBLEVEL = 0\nEXTRAVERSION =\n")
+    (place.source / "scripts").mkdir()
+    (place.source / "scripts/setlocalversion").write_text(script)
+    for folder in ("kpatch-build", "kpatch"):
+        (place.path / "kpatch" / folder).mkdir(parents=True)
+    if version:
+        (place.path / "kpatch/kpatch/kpatch").write_text(f"VERSION={version}\n")
+    if program is not None:
+        (place.path / "kpatch/kpatch-build/create-diff-object").write_bytes(program)
+    place.tool = place.path / "kpatch/kpatch-build/kpatch-build"
+    place.install()
+    with place.tool.open("a") as stream:
+        stream.writelines(f"_ = {call!r}\n" for call in calls)
+
+
+OLD, KNOWS = b"expected 0\0", b"__pfx_\0expected 0\0"
+
+
+@pytest.mark.parametrize(
+    ("version", "program", "calls", "config", "script", "refused", "doubted"),
+    [
+        ("0.9.7", OLD, [OLD_CALL], PADDED, NEW_SCRIPT, 2, 0),
+        ("0.9.7", OLD, [OLD_CALL], PADDED, OLD_SCRIPT, 1, 0),
+        ("0.9.7", OLD, [OLD_CALL], UNPADDED, OLD_SCRIPT, 0, 0),
+        ("0.9.7", KNOWS, [OLD_CALL, NEW_CALL], PADDED, NEW_SCRIPT, 0, 0),
+        ("0.9.7", KNOWS, [OLD_CALL], PADDED, NEW_SCRIPT, 1, 0),
+        ("0.9.7", None, [], PADDED, NEW_SCRIPT, 0, 1),
+        ("", OLD, [OLD_CALL], PADDED, NEW_SCRIPT, 0, 2),
+        ("", KNOWS, [OLD_CALL, NEW_CALL], PADDED, NEW_SCRIPT, 0, 0),
+        ("0.9.9", OLD, [OLD_CALL], PADDED, NEW_SCRIPT, 0, 0),
+        ("0.9.10", None, [], PADDED, NEW_SCRIPT, 0, 0),
+    ],
+)
+def test_a_tool_that_fails_on_newer_kernels_is_refused_before_the_build(
+    place: Place,
+    version: str,
+    program: bytes | None,
+    calls: t.Sequence[str],
+    config: str,
+    script: str,
+    refused: int,
+    doubted: int,
+) -> None:
+    """What its files say counts: distributions change old versions. Where nothing tells the version it is a warning."""
+    place.config.write_text(config)
+    of_6_6(place, version, program, calls, script)
+    build = place.prepare()
+    assert checks(build) == ["tool_too_old"] * refused
+    assert [doubt.reason for doubt in build.doubts] == ["tool_too_old"] * doubted
+    for finding in (*build.problems, *build.doubts):
+        assert finding.remedy == "Use kpatch 0.9.9 or later."
+        assert (version or "unknown version") in finding.cause
+
+
+def test_a_source_without_setlocalversion_is_judged_by_its_version(place: Place) -> None:
+    place.config.write_text(UNPADDED)
+    of_6_6(place, "0.9.7", KNOWS, [OLD_CALL], "")
+    (place.source / "scripts/setlocalversion").unlink()
+    assert checks(place.prepare()) == ["tool_too_old"]
+
+
 OLD_RELEASE = "4.19.90-2112.8.0.0131.oe1.x86_64"
 
 

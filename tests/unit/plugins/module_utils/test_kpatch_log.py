@@ -137,11 +137,36 @@ CASES = [
     ),
     # openEuler's 0.9.7 on a 6.6 tree, as measured
     (
-        "build_failed",
+        "tool_too_old",
         "ERROR: kpatch build failed." + CHECK,
         "Usage: ./scripts/setlocalversion [--no-local] [srctree]",
-        "kpatch build failed",
+        "kpatch 0.9.9 or later",
     ),
+    # on openEuler's 6.4 (dynup/kpatch#1360)
+    (
+        "tool_too_old",
+        (
+            "create-diff-object: ERROR: time.o: kpatch_bundle_symbols: 242: symbol do_x at offset 16 within section "
+            ".text.do_x, expected 0: Success\nERROR: version.o: 1 unsupported section change(s)\n"
+            "create-diff-object: unreconcilable difference: Success\nERROR: 2 error(s) encountered." + CHECK
+        ),
+        "",
+        "do_x of time.o (16 bytes",
+    ),
+    # on openEuler's 6.6 (dynup/kpatch#1458)
+    (
+        "export_symbol",
+        (
+            "ERROR: x.o: 1 unsupported section change(s)\nx.o: changed section .rela.export_symbol not selected for "
+            "inclusion\ncreate-diff-object: unreconcilable difference\nERROR: 1 error(s) encountered." + CHECK
+        ),
+        "",
+        ".rela.export_symbol",
+    ),
+    ("export_symbol", "ERROR: x.o: .export_symbol section header details differ from .export_symbol", "", "caller"),
+    ("export_symbol", "rela.export_symbol section in output.o has extra symbol", "", " rela.export_symbol "),
+    # Other lines name the section too, and nothing is wrong with it.
+    ("no_change", "ERROR: no functional changes found.", "  CC  a.o\nkeeping .export_symbol of a.o", "no function"),
     ("build_failed", "", "", "nothing"),
 ]
 
