@@ -224,6 +224,19 @@ file:
       type: list
       elements: dict
       sample: [{name: verbose, type: bool}]
+    enables_itself:
+      description:
+        - Whether loading it enables the patch. On V(per_task) kernels that is so with every patch.
+        - One for V(stop_machine) kernels does so if it calls C(klp_enable_patch), as those of C(kpatch-build) without
+          C(DISABLE_AFTER_LOAD). It cannot be loaded with O(openeuler.livepatch.livepatch_module#module:state=present).
+      returned: always
+      type: bool
+      sample: false
+    long_symbols:
+      description: Whether it has symbols of a form that only kernels with C(CONFIG_LIVEPATCH_LONG_SYMBOL_SUPPORT) know.
+      returned: always
+      type: bool
+      sample: false
     modinfo:
       description: The module's own information, as C(modinfo) shows it.
       returned: always

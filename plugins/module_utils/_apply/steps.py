@@ -145,19 +145,36 @@ class Steps:
     def _load(self, step: Step) -> bool:
         if step.file is None:
             return False
-        self._kernel.load(self._path_of(step.file), step.file.sha256, step.file.loaded_with or "")
+        self._load_file(step, step.file)
         if step.file.abi == STOP_MACHINE:
             check_registered(step, step.file, lambda: observe(self._kernel))
         elif self.goal:
             self.goal.check_load(step, self._kernel.snapshot, self.loads_later)
         return True
 
+    def _load_file(self, step: Step, file: PatchFile) -> None:
+        """Load a file. If its module enables the patch, a task may sit in one of the functions: try again then."""
+        tries = self.patience.retries if file.enables_itself and self._abi == STOP_MACHINE else 0
+        while True:
+            try:
+                self._kernel.load(self._path_of(file), file.sha256, file.loaded_with or "")
+                return
+            except OSError as error:
+                lines = self._kernel.log.new_lines()
+                if not tries or not may_pass(error.errno, lines):
+                    self._raise(step, error, lines)
+            tries -= 1
+            self._wait_for_next_try()
+
+    def _wait_for_next_try(self) -> None:
+        self._kernel.sleep(self.patience.delay * random.uniform(0.5, 1.5))
+
     def _write_enabled(self, step: Step, value: bool) -> bool:
         """Try again while a task sits in one of the functions; the kernel changes nothing when it refuses."""
         tries = self.patience.retries
         while True:
             if bool(self._kernel.enabled(step.patch)) == value:
-                # Another patch with replace disables it, and early openEuler 5.10 kernels enable what they load.
+                # Another patch with replace disables it, and some modules enable themselves on stop_machine kernels.
                 return False
             try:
                 self._kernel.write_enabled(step.patch, value)
@@ -169,7 +186,7 @@ class Steps:
                 if not tries or not may_pass(error.errno, lines):
                     self._raise(step, error, lines)
             tries -= 1
-            self._kernel.sleep(self.patience.delay * random.uniform(0.5, 1.5))
+            self._wait_for_next_try()
 
     def _unload(self, step: Step) -> bool:
         deadline = self._kernel.now() + UNLOAD_SECONDS

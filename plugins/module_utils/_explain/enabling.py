@@ -187,6 +187,13 @@ _ANYTHING_ELSE: tuple[Row, ...] = (
     ),
 )
 
+WHEN_LOADED: tuple[Row, ...] = tuple(
+    replace(row, operation=Action.LOAD)
+    for row in (*_FUNCTION_IN_USE, _ENABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)
+    if row.abi == STOP_MACHINE and row.log
+)
+"""What the kernel answers to a module that enables itself: its init function returns what klp_enable_patch does."""
+
 ROWS: tuple[Row, ...] = (
     # Whatever the reading returned, the kernel answers ENOMEM (klp_mem_prepare); disabling saves nothing.
     Row(

@@ -26,7 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 PAGE = "docs/docsite/rst/errors.rst"
 """Where these tables are for users to read; "make docs" writes it."""
 
-ROWS: tuple[Row, ...] = (*loading.ROWS, *enabling.ROWS, *unloading.ROWS)
+ROWS: tuple[Row, ...] = (*enabling.WHEN_LOADED, *loading.ROWS, *enabling.ROWS, *unloading.ROWS)
 """The first row that fits is taken.
 
 Sources: kernel/livepatch/core.c and patch.c, kernel/module/main.c of Linux 6.12; of openEuler's 4.19, 5.10 and 6.6,

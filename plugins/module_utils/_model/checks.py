@@ -66,6 +66,12 @@ REASONS = {
         "Build the patch against the host's kernel.",
         ignorable=True,
     ),
+    "bad_relocation": Reason(
+        REFUSE,
+        "The file names symbols in a form that the kernel does not know, or that it may not know.",
+        "Build the patch without `KALLSYMS`, or for a kernel with `CONFIG_LIVEPATCH_LONG_SYMBOL_SUPPORT`.",
+        ignorable=True,
+    ),
     "signature": Reason(
         REFUSE,
         "The kernel demands a signature that it trusts, or the signature of the file is damaged.",

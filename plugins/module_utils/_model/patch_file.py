@@ -92,6 +92,8 @@ class PatchFile:
     `source_patches` are the digests of the source patches that livepatch_build made it from, where its manifest
     is at hand. `kernel_build_id` is the build-id of the kernel that it was built for, from the same manifest, and
     `made_for` the builds of out-of-tree modules that it patches.
+    `enables_itself` says that loading the module also enables the patch, as on all per_task kernels. `long_symbols`
+    says that it has symbols of a form that only new kernels of openEuler know.
     `parameters` are those that the module has. `loaded_with` is the text of those that it is loaded with, or was (see
     `_model.parameters`); None where nothing says it. Two files that differ in that alone are equal: the bytes are.
     """
@@ -118,6 +120,8 @@ class PatchFile:
     loaded_with: str | None = field(default=None, compare=False)
     objects: tuple[str, ...] | None = None
     states: tuple[SystemState, ...] | None = None
+    enables_itself: bool = False
+    long_symbols: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:

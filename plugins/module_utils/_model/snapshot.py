@@ -229,7 +229,8 @@ class Snapshot:
     `config_contradiction` says in a sentence how the configuration file contradicts the kernel: nothing of it is used.
     `disagreements` are sentences about such sources that contradict each other. With either, nothing can be planned.
     `vermagic_words` are what the configuration puts into the vermagic behind the release; `None` without one.
-    `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set; `None` without a configuration.
+    `module_plts` says whether CONFIG_ARM64_MODULE_PLTS is set, `long_symbols` whether openEuler's
+    CONFIG_LIVEPATCH_LONG_SYMBOL_SUPPORT is; `None` without a configuration.
     `modules_disabled` says that the kernel neither loads nor unloads modules until it is booted again, `ftrace_failed`
     that its ftrace does nothing until then.
     `release` is the name that the kernel was built with, and `marks` are what else tells it.
@@ -253,6 +254,7 @@ class Snapshot:
     disagreements: tuple[str, ...] = ()
     vermagic_words: frozenset[str] | None = None
     module_plts: bool | None = None
+    long_symbols: bool | None = None
     modules_disabled: bool = False
     ftrace_failed: bool = False
     config_contradiction: str | None = None

@@ -47,6 +47,9 @@ ISOLATE_KPROBE = "CONFIG_LIVEPATCH_ISOLATE_KPROBE"
 """With this option a kernel patches behind what ftrace has at the entry of a function (openEuler's
 kernel/livepatch/Kconfig; 5.10.0-201 and 6.6.0-31 and later are shipped with it)."""
 
+LONG_SYMBOLS = "CONFIG_LIVEPATCH_LONG_SYMBOL_SUPPORT"
+"""With this option a kernel knows symbols of a patch by another symbol and a distance (openEuler's 6.6 of 2025)."""
+
 
 def read_config(files: Files, release: str) -> tuple[str | None, dict[str, str]]:
     """The path of the running kernel's configuration and its options of interest; (None, {}) if there is none."""

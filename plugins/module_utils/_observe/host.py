@@ -43,6 +43,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi i
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import (
     ISOLATE_KPROBE,
+    LONG_SYMBOLS,
     MODULE_PLTS,
     REQUIRED_OPTIONS,
     read_config,
@@ -157,6 +158,7 @@ def _read_once(files: Files) -> Snapshot:
         undecided=tuple(sources.undecided),
         disagreements=tuple(sources.disagreements),
         vermagic_words=vermagic_words(config) if is_configured else None,
+        long_symbols=config.get(LONG_SYMBOLS) == "y" if is_configured else None,
         module_plts=config.get(MODULE_PLTS) == "y" if is_configured else None,
         modules_disabled=bool(known(files.flag(MODULES_DISABLED))),
         ftrace_failed=ftrace_has_failed(files),

@@ -115,3 +115,12 @@ def livepatch_symbols(elf: ElfObject) -> list[LivepatchSymbol]:
     """The symbols that the kernel's livepatch code resolves, since they are not exported to modules."""
     matches = (re.match(r"\.klp\.sym\.([^.]+)\.(.+),(\d+)\Z", symbol.name) for symbol in elf.symbols())
     return [LivepatchSymbol(match.group(1), match.group(2), int(match.group(3))) for match in matches if match]
+
+
+def has_long_symbols(elf: ElfObject) -> bool:
+    """Whether the file has symbols named `.klp.sym.OBJECT-REF,OFFSET`, by the name of another one and a distance.
+
+    openEuler's kpatch-build writes them for static functions of one name; kernels take them with
+    CONFIG_LIVEPATCH_LONG_SYMBOL_SUPPORT (openEuler's kernel/livepatch/core.c).
+    """
+    return any(re.match(r"\.klp\.sym\.\w+-[^,]+,\w+\Z", symbol.name, re.ASCII) for symbol in elf.symbols())

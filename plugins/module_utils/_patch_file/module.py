@@ -28,8 +28,15 @@ class ElfModule(ElfObject):
     @property
     def abi(self) -> str:
         """The ABI that a patch is for. One for stop_machine uses klp_register_patch, which mainline lacks since 5.1."""
-        undefined = {symbol.name for symbol in self.symbols() if symbol.section is None}
-        return STOP_MACHINE if "klp_register_patch" in undefined else PER_TASK
+        return STOP_MACHINE if "klp_register_patch" in self._undefined() else PER_TASK
+
+    @property
+    def enables_itself(self) -> bool:
+        """Whether loading enables the patch: for stop_machine kernels that is a second call of the module's own."""
+        return self.abi == PER_TASK or "klp_enable_patch" in self._undefined()
+
+    def _undefined(self) -> frozenset[str]:
+        return frozenset(symbol.name for symbol in self.symbols() if symbol.section is None)
 
     def modinfo(self) -> dict[str, str]:
         return dict(self._modinfo_entries())

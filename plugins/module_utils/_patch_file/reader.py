@@ -164,6 +164,8 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
                 remedy='Add MODULE_INFO(livepatch, "Y") to its source, or give another file.',
             ),
         )
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp import has_long_symbols
+
     livepatch = elf.livepatch()
     functions = livepatch.functions
     signature = read_signature(stream)
@@ -186,6 +188,8 @@ def _describe(path: str, stream: t.BinaryIO, elf: ElfModule) -> PatchFile:
         objects=livepatch.objects,
         states=livepatch.states,
         parameters=elf.parameters(),
+        enables_itself=elf.enables_itself,
+        long_symbols=has_long_symbols(elf),
     )
 
 

@@ -103,6 +103,11 @@ class ChangeSet:
         return bool(self.abi.stacking) or (self.abi.stacking is None and may_move)
 
     @property
+    def is_up_when_loaded(self) -> bool:
+        """Whether loading the file enables the patch."""
+        return self.abi.loading_enables or bool(self.file and self.file.enables_itself)
+
+    @property
     def may_disable_others(self) -> bool:
         """Whether loading the file may disable all others: it does not show whether it has the replace flag."""
         return bool(self.abi.loading_enables and self.moves.in_ and self.file and self.file.replace is None)

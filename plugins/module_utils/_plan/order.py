@@ -29,7 +29,7 @@ def steps_of(change: ChangeSet) -> list[Step]:
 def _with_room_made(change: ChangeSet) -> list[Step]:
     moves = change.moves
     steps = _settle(change) if not moves.down else []
-    registered_early = moves.in_ and not moves.out and not change.abi.loading_enables
+    registered_early = moves.in_ and not moves.out and not change.is_up_when_loaded
     if registered_early:
         # If the kernel does not take the new patch, nothing else was touched.
         steps += _in(change)
@@ -80,6 +80,7 @@ def _in(change: ChangeSet) -> list[Step]:
 
 
 def _up(change: ChangeSet) -> list[Step]:
+    # A file that enables itself is enabled all the same: what it calls does not prove when.
     is_up_when_loaded = change.abi.loading_enables and not change.moves.back
     return change.abi.enable(change.wanted.name) if change.moves.up and not is_up_when_loaded else []
 

@@ -61,14 +61,14 @@ def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
 
 
 def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPatch]:
-    enables = abi_of(snapshot).loading_enables
+    by_kernel = abi_of(snapshot).loading_enables
     patches = list(snapshot.patches)
-    if enables and file.replace:
+    if by_kernel and file.replace:
         patches = [replace(_dropped(patch), enabled=False) for patch in patches]
     newest = max((patch.load_index for patch in patches), default=0)
     loaded = LoadedPatch(
         name=name,
-        enabled=enables,
+        enabled=by_kernel or file.enables_itself,
         replace=file.replace,
         functions=file.functions or (),
         identity=file.identity,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding, Tells
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -67,7 +68,22 @@ def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
 def _refuse_load(change: ChangeSet) -> list[Finding]:
     if change.file is None:
         return [_no_file(change.wanted, change.loaded)]
-    return refuse_load_by_flag(change, change.file)
+    return refuse_load_by_flag(change, change.file) + _refuse_present(change, change.file)
+
+
+def _refuse_present(change: ChangeSet, file: PatchFile) -> list[Finding]:
+    """Refuse to load a file to be registered only, if loading it enables it as well."""
+    if change.abi.loading_enables or change.moves.up or not file.enables_itself:
+        return []
+    return [
+        Finding(
+            reason="enables_itself",
+            seen=f"{file.path} calls klp_enable_patch: loading it enables {change.wanted.name} at once.",
+            remedy="Set state: enabled, or build it so that it only registers itself: kpatch-build does so with "
+            "DISABLE_AFTER_LOAD.",
+            why=f"state: {change.wanted.state} is to load a patch and leave it disabled on this kernel.",
+        )
+    ]
 
 
 def _refuse_order(change: ChangeSet) -> list[Finding]:

@@ -68,6 +68,9 @@ def stop_machine_steps(
     for name in gone:
         loads += [Step(Action.UNLOAD, name)] if now.patch(name) else []
         loads += [Step(Action.LOAD, name, stored[name])] if name in stored else []
+        # One that enables itself waits for its turn.
+        is_up = name in stored and stored[name].enables_itself
+        loads += [Step(Action.DISABLE, name)] if is_up else []
     # What is new and down does nothing: that it cannot be unloaded must not keep what was live from coming back. But
     # with CONFIG_LIVEPATCH_STACK it has to go before what comes behind it can be enabled.
     new = [Step(Action.UNLOAD, name) for name in new_patches(plan, before) if now.patch(name)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
@@ -111,6 +111,23 @@ def abi(circumstances: Circumstances) -> t.Iterator[Finding]:
                 seen=f"{file.path} is built for {file.abi} kernels, the host's kernel is {host.abi}.",
                 remedy="Build the patch against the host's kernel.",
                 why="It calls functions that the kernel does not have.",
+            )
+
+
+@check("bad_relocation")
+def symbol_names(circumstances: Circumstances) -> t.Iterator[Finding]:
+    host = circumstances.snapshot
+    for file in circumstances.files:
+        if file.long_symbols and not host.long_symbols:
+            is_known = host.long_symbols is False
+            lacks = "lacks" if is_known else "may lack"
+            yield Finding(
+                reason="bad_relocation",
+                seen=f"{file.path} has symbols named .klp.sym.OBJECT-NAME,OFFSET, and the kernel {lacks} "
+                "CONFIG_LIVEPATCH_LONG_SYMBOL_SUPPORT.",
+                remedy="Build the patch without KALLSYMS, or boot a kernel with that option.",
+                why="Without it the kernel does not know that form, and would answer EINVAL.",
+                severity=REFUSE if is_known else WARN,
             )
 
 

@@ -299,6 +299,12 @@ class ModelKernel:
             functions += [function for function in added if function not in functions]
         patch = loaded(file, enabled=False, load_index=self.newest, instance=self.newest, replace=None)
         self.patches.append(dataclasses.replace(patch, functions=tuple(functions)))
+        if file.enables_itself:
+            try:
+                self._change_stopped(self.patches[-1], True)
+            except OSError:
+                self.patches.pop()
+                raise
 
     def load_target(self, name: str) -> None:
         self._call("load_target", name)
