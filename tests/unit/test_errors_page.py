@@ -22,7 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 ROOT = Path(__file__).resolve().parents[2]
 
 
-PRINTED = {"task": "tmux: server:7", "pid": "7", "position": "9"}
+PRINTED = {"task": "tmux: server:7", "pid": "7", "position": "9", "cpu": "3", "type": "42"}
 """What the kernel prints for a name on the page, if it is not a word."""
 
 

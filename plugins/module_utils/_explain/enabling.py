@@ -22,10 +22,29 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 
-# In whose way it is: x86 names the task behind its stack, arm64 before it (arch/*/kernel/livepatch.c).
-_IN_USE_LINES = r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?P<task>.*:\d+) check stack failed"
+# In whose way it is: x86 names the task behind its stack, arm64 and 4.19 before it (arch/*/kernel/livepatch.c). 4.19
+# puts the name of its own function first.
+_IN_USE_LINES = (
+    r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?:klp_\w+: )?(?P<task>.*:\d+) check stack failed"
+)
 
-_IN_USE_LINES_ARM64 = r"func (?P<symbol>\S+) is in use!\n(?:livepatch: )?PID: (?P<pid>\d+) Comm: (?P<task>.+)"
+_IN_USE_LINES_ARM64 = (
+    r"func (?P<symbol>\S+) is in use!\n(?:livepatch: )?(?:klp_\w+: )?PID: (?P<pid>\d+) Comm: (?P<task>.+)"
+)
+
+_SLEEPING_LINE = r"(?m)^(?:livepatch: )?(?:klp_\w+: )?(?P<task>.*:\d+) is sleeping on function (?P<symbol>\S+)"
+
+_IDLE_LINES = _IN_USE_LINES.replace(r"(?P<task>.*:\d+)", r"swapper/(?P<cpu>\d+):0")
+
+_IDLE_LINES_ARM64 = _IN_USE_LINES_ARM64.replace(r"(?P<pid>\d+) Comm: (?P<task>.+)", r"0 Comm: swapper/(?P<cpu>\d+)")
+
+_IDLE_LINE = _SLEEPING_LINE.replace(r"(?P<task>.*:\d+)", r"swapper/(?P<cpu>\d+):0")
+
+_IN_IDLE_PATH = Finding(
+    reason="idle_path",
+    seen="The idle task swapper/{cpu} is in the function {symbol}, and never leaves it.",
+    remedy="Patch another function: what the idle loop is in cannot be patched on this kernel.",
+)
 
 _IN_USE_LINE = r"func (?P<symbol>\S+) is in use!"
 
@@ -55,6 +74,11 @@ _SOME_FUNCTION_IN_USE = Finding(
 
 # EAGAIN, on openEuler 22.03 GA EBUSY.
 _FUNCTION_IN_USE: tuple[Row, ...] = (
+    Row(number=errno.EAGAIN, abi=STOP_MACHINE, log=_IDLE_LINES, finding=_IN_IDLE_PATH),
+    Row(number=errno.EAGAIN, abi=STOP_MACHINE, log=_IDLE_LINES_ARM64, finding=_IN_IDLE_PATH),
+    Row(number=errno.EAGAIN, abi=STOP_MACHINE, log=_IDLE_LINE, finding=_IN_IDLE_PATH),
+    Row(number=errno.EAGAIN, abi=STOP_MACHINE, log=_SLEEPING_LINE, finding=_IN_USE),
+    Row(number=errno.EBUSY, abi=STOP_MACHINE, log=_SLEEPING_LINE, finding=_IN_USE),
     Row(number=errno.EAGAIN, abi=STOP_MACHINE, log=_IN_USE_LINES, finding=_IN_USE),
     Row(number=errno.EBUSY, abi=STOP_MACHINE, log=_IN_USE_LINES, finding=_IN_USE),
     Row(number=errno.EAGAIN, abi=STOP_MACHINE, log=_IN_USE_LINES_ARM64, finding=_IN_USE_ARM64),
@@ -148,7 +172,7 @@ _ANYTHING_ELSE: tuple[Row, ...] = (
     Row(
         number=errno.EPERM,
         abi=STOP_MACHINE,
-        log="patch instruction (?P<which>.+) failed",
+        log="patch instruction(?P<which>.*) failed",
         finding=Finding(
             reason="text_not_written",
             seen="The kernel could not write to its own text.",

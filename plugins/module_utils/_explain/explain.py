@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import enabling, loading, unloading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.row import (
+    IDLE_PATH,
     ONLY_THE_FIRST,
     ONLY_THE_LAST,
     UNRELIABLE_STACK,
@@ -37,9 +38,11 @@ with arch/*/kernel/livepatch.c.
 def may_pass(number: int | None, log: t.Sequence[str]) -> bool:
     """Whether the kernel refused because of what some task does at the moment, so that trying again may help.
 
-    A function is on some task's stack: EAGAIN, on openEuler 22.03 GA EBUSY. The stack of some task cannot be read at
-    this moment: EINVAL (arch/x86/kernel/livepatch.c).
+    A function is on some task's stack: EAGAIN, on openEuler 22.03 GA EBUSY. An idle task never leaves it. The stack of
+    some task cannot be read at this moment: EINVAL (arch/x86/kernel/livepatch.c).
     """
+    if _search(IDLE_PATH, log) is not None:
+        return False
     if number == errno.EINVAL:
         return _search(UNRELIABLE_STACK, log) is not None
     return number in (errno.EAGAIN, errno.EBUSY) and _search(f"{ONLY_THE_FIRST}|{ONLY_THE_LAST}", log) is None

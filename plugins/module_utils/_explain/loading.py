@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import module_loader
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.row import NO_MEMORY, Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
@@ -73,41 +74,8 @@ _NOT_TRUSTED = Finding(
     remedy="Sign the patch file with a key in the kernel's keyring.",
 )
 
-_BAD_PARAMETER = Finding(
-    reason="bad_parameter",
-    seen="The parameter {parameter} of the patch does not take the value {value}.",
-    remedy="Correct it in parameters; the patch's source tells which values it takes.",
-)
-
-_ARRAY_LENGTH = Finding(
-    reason="bad_parameter",
-    seen="The number of values does not suit the parameter {parameter} of the patch, whose bound is {count}.",
-    remedy="Give as many values in parameters as it takes.",
-)
-
-# kernel/params.c, parse_args(), and param_array() for the two lines on arguments.
-_INVALID_LINE = r"(?P<value>[^`\n]*)' invalid for parameter `(?P<parameter>[^']+)'"
-
 _ANSWERS: tuple[Row, ...] = (
-    Row(number=errno.EINVAL, log=r"(?P<parameter>\S+): can only take (?P<count>\S+) arguments", finding=_ARRAY_LENGTH),
-    Row(number=errno.EINVAL, log=r"(?P<parameter>\S+): needs at least (?P<count>\S+) arguments", finding=_ARRAY_LENGTH),
-    Row(number=errno.EINVAL, log=_INVALID_LINE, finding=_BAD_PARAMETER),
-    Row(number=errno.ERANGE, log=_INVALID_LINE, finding=_BAD_PARAMETER),
-    Row(
-        number=errno.ENOSPC,
-        log=r"(?P<value>[^`\n]*)' too large for parameter `(?P<parameter>[^']+)'",
-        finding=_BAD_PARAMETER,
-    ),
-    # kernel/params.c, param_check_unsafe(): module_param_hw() and security_locked_down().
-    Row(
-        number=errno.EPERM,
-        log=r"Lockdown: (?P<task>.*): unsafe module parameters",
-        finding=Finding(
-            reason="bad_parameter",
-            seen="The kernel is locked down and takes no parameters that reach hardware.",
-            remedy="Leave that parameter out.",
-        ),
-    ),
+    *module_loader.ROWS,
     # The kernel passes on whatever the callback returns (klp_enable_patch).
     Row(
         abi=PER_TASK,

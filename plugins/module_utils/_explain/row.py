@@ -30,7 +30,13 @@ class Row:
 
 
 # The name of a task may hold blanks. Without CONFIG_ARCH_STACKWALK the kernel puts the name of its own function first.
-UNRELIABLE_STACK = r"(?m)^(?:livepatch: )?(?:\w*calltrace: )?(?P<task>.*:\d+) has an unreliable stack"
+UNRELIABLE_STACK = r"(?m)^(?:livepatch: )?(?:\w*calltrace: )?(?:klp_\w+: )?(?P<task>.*:\d+) has an unreliable stack"
+
+IDLE_PATH = (
+    r"(?m)^(?:livepatch: )?(?:klp_\w+: )?"
+    r"(?:swapper/\d+:0 (?:check stack failed|is sleeping on function)|PID: 0 Comm: swapper/)"
+)
+"""An idle task, which never leaves the functions of the idle loop (kernel/sched/idle.c), is in the way."""
 
 ONLY_THE_FIRST = "only the first disabled patch can be enabled"
 

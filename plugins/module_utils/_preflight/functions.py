@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
@@ -31,7 +32,7 @@ SHORTEST = {"x86_64": 5, "aarch64": 16, "armv7l": 12, "ppc": 16, "ppc64": 32, "r
 """The bytes that a stop_machine kernel overwrites in a function (openEuler, arch/*/include/asm/livepatch.h)."""
 
 BRANCH = 4
-"""The same on arm64 without CONFIG_ARM64_MODULE_PLTS, which 6.6 no longer has: there is no far jump."""
+"""The same on arm64 for the near jump: the only one without CONFIG_ARM64_MODULE_PLTS, which 6.6 no longer has."""
 
 FTRACE_SITE = {"x86_64": 5, "aarch64": 8}
 """What ftrace may have at the entry of a function: a call, or two words (arch/*/include/asm/ftrace.h)."""
@@ -122,12 +123,7 @@ def length(circumstances: Circumstances) -> t.Iterator[Finding]:
                 severity=WARN,
             )
         elif size < shortest:
-            yield Finding(
-                reason="function_too_short",
-                seen=f"The function {function.name} has {size} bytes.",
-                remedy="Patch a function that calls it instead.",
-                why=f"The kernel replaces the first {shortest} bytes of a function, and would answer EINVAL.",
-            )
+            yield _too_short(circumstances.snapshot, function, size, shortest)
         elif size < shortest + site_of(circumstances.snapshot):
             yield Finding(
                 reason="function_too_short",
@@ -138,13 +134,43 @@ def length(circumstances: Circumstances) -> t.Iterator[Finding]:
             )
 
 
+def _too_short(host: Snapshot, function: Function, size: int, shortest: int) -> Finding:
+    """The finding about a function that is shorter than the jump, by what the kernel of that line does then."""
+    remedy, why = "Patch a function that calls it instead.", "and would answer EINVAL"
+    severity = REFUSE
+    if not checks_lengths(host.release):
+        if host.machine == "aarch64" and size >= BRANCH < shortest:
+            remedy, severity = "Patch a function that calls it instead, if the kernel refuses it.", WARN
+            why = "if the patch is more than 128 MiB away, and would answer EPERM then"
+        elif host.machine == "x86_64":
+            why = "does not look how long that is, and would overwrite what follows it"
+    return Finding(
+        reason="function_too_short",
+        seen=f"The function {function.name} has {size} bytes.",
+        remedy=remedy,
+        why=f"The kernel replaces the first {shortest} bytes of a function, {why}.",
+        severity=severity,
+    )
+
+
+def checks_lengths(release: str) -> bool:
+    """Whether a stop_machine kernel refuses each function that is shorter than its longest jump.
+
+    openEuler's 4.19, and 5.10 before 5.10.0-130 (22.03-LTS itself), do not: on x86_64 they check nothing, elsewhere the
+    jump that they are about to write (arch/*/kernel/livepatch.c).
+    """
+    package = re.match(r"5\.10\.0-(\d+)\.", release)
+    return not (release.startswith("4.19.") or (package and int(package.group(1)) < 130))
+
+
 def site_of(host: Snapshot) -> int:
     """The bytes at the entry of a function that the kernel leaves to ftrace; 0 where that is not known."""
     return FTRACE_SITE.get(host.machine, 0) if host.kprobes_isolated else 0
 
 
 def _shortest(host: Snapshot) -> int | None:
-    near = host.machine == "aarch64" and host.release.startswith("5.10.") and host.module_plts is False
+    is_old = host.release.startswith(("4.19.", "5.10."))
+    near = host.machine == "aarch64" and is_old and host.module_plts is False
     return BRANCH if near else SHORTEST.get(host.machine)
 
 

@@ -13,7 +13,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import ROWS, explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._explain.explain import ROWS, explain, may_pass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Stalled, StepFailed, errno_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
@@ -94,6 +94,16 @@ BUSY = [
 ]
 
 # As arm64 prints it (arch/arm64/kernel/livepatch.c).
+BUSY_4_19 = [
+    "livepatch: func worker_thread is in use!",
+    "livepatch: klp_check_stack: kworker/0:0:7 is sleeping on function worker_thread",
+    "Call Trace:",
+]
+IDLE = ["livepatch: func do_idle is in use!", "Call Trace:", "livepatch: swapper/3:0 check stack failed, ret=-11"]
+IDLE_ARM64 = ["livepatch: func do_idle is in use!", "livepatch: PID: 0 Comm: swapper/3", "Call trace:"]
+IDLE_4_19 = ["func do_idle is in use!", "klp_check_stack: swapper/3:0 is sleeping on function do_idle"]
+LARGE_RANGE = "livepatch: patch instruction(3) large range failed, ret=-14"
+NAMESPACE = "lp_x: module uses symbol foo from namespace BAR, but does not import it."
 BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Comm: kworker/0:0", "Call trace:"]
 
 
@@ -208,6 +218,28 @@ BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Com
         ("enable", errno.EAGAIN, BUSY, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
         ("disable", errno.EBUSY, BUSY, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
         ("enable", errno.EAGAIN, BUSY_ARM64, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
+        ("enable", errno.EAGAIN, BUSY_4_19, "function_busy", "task kworker/0:0:7 is in the function worker_thread"),
+        ("disable", errno.EAGAIN, BUSY_4_19[1:2], "function_busy", "task kworker/0:0:7 is in the function"),
+        ("enable", errno.EAGAIN, IDLE, "idle_path", "idle task swapper/3 is in the function do_idle"),
+        ("enable", errno.EAGAIN, IDLE_ARM64, "idle_path", "idle task swapper/3 is in the function do_idle"),
+        ("disable", errno.EAGAIN, IDLE_4_19, "idle_path", "idle task swapper/3 is in the function do_idle"),
+        ("load", errno.EAGAIN, IDLE, "idle_path", "do_idle"),
+        ("enable", errno.EPERM, [LARGE_RANGE], "text_not_written", "its own text"),
+        ("enable", errno.EPERM, [LARGE_RANGE.replace("(3)", "")], "text_not_written", "its own text"),
+        ("enable", errno.EPERM, ["livepatch: patch instruction failed, ret=-14"], "text_not_written", "its own text"),
+        ("load", errno.EPERM, ["livepatch: func f size less than limit"], "function_too_short", "f is shorter"),
+        ("load", errno.ENOEXEC, ["lp_x: Unknown rela relocation: 42"], "bad_relocation", "type 42"),
+        ("load", errno.ENOEXEC, ["module lp_x: unsupported RELA relocation: 311"], "bad_relocation", "type 311"),
+        ("load", errno.ENOEXEC, ["module: overflow in relocation type 11 val ff"], "bad_relocation", "type 11"),
+        (
+            "load",
+            errno.ENOEXEC,
+            ["x86/modules: Skipping invalid relocation target, existing value is nonzero for type 1, loc 1, val 2"],
+            "relocated_before",
+            "another compiler",
+        ),
+        ("load", errno.EINVAL, [NAMESPACE], "namespace", "uses foo of the namespace BAR"),
+        ("load", errno.EINVAL, [NAMESPACE.replace("foo", "(foo)")], "namespace", "uses foo of the namespace BAR"),
         ("unload", errno.EAGAIN, BUSY_ARM64[:1], "module_in_use", "in use"),
         ("disable", errno.EBUSY, BUSY_ARM64[:1], "function_busy", "Some task is in the function worker_thread"),
         ("disable", errno.ENOENT, [], "gone", "somebody else"),
@@ -386,3 +418,20 @@ def test_what_was_printed_before_the_beginning_is_forgotten(tmp_path: pathlib.Pa
     log.lost = True
     log.begin()
     assert (log.lines, log.lost, log.new_lines()) == ([], False, ())
+
+
+@pytest.mark.parametrize(
+    ("number", "log", "expected"),
+    [
+        (errno.EAGAIN, BUSY, True),
+        (errno.EAGAIN, BUSY_4_19, True),
+        (errno.EAGAIN, IDLE, False),
+        (errno.EAGAIN, IDLE_ARM64, False),
+        (errno.EAGAIN, IDLE_4_19, False),
+        (errno.EINVAL, ["livepatch: klp_check_stack: bash:7 has an unreliable stack, ret=-22"], True),
+        (errno.EINVAL, ["CPU: 0 PID: 0 Comm: swapper/0"], False),
+    ],
+)
+def test_what_may_pass_is_tried_again(number: int, log: list[str], expected: bool) -> None:
+    """An idle task never leaves the functions of the idle loop."""
+    assert may_pass(number, log) is expected

@@ -296,6 +296,10 @@ def test_short_functions(abi: str, machine: str, name: str, expected: str | None
         ("5.10.0-216.0.0.115.oe2203sp4.aarch64", True, [("function_too_short", REFUSE)]),
         ("5.10.0-216.0.0.115.oe2203sp4.aarch64", None, [("function_too_short", REFUSE)]),
         ("6.6.0-28.0.0.34.oe2403.aarch64", False, [("function_too_short", REFUSE)]),
+        ("4.19.90-2112.8.0.0131.oe1.aarch64", False, []),
+        ("4.19.90-2112.8.0.0131.oe1.aarch64", True, [("function_too_short", WARN)]),
+        ("5.10.0-60.18.0.50.oe2203.aarch64", True, [("function_too_short", WARN)]),
+        ("5.10.0-136.12.0.86.oe2203sp1.aarch64", True, [("function_too_short", REFUSE)]),
     ],
 )
 def test_short_functions_of_arm64(release: str, module_plts: bool | None, expected: list[tuple[str, str]]) -> None:
@@ -303,6 +307,26 @@ def test_short_functions_of_arm64(release: str, module_plts: bool | None, expect
     words = "SMP preempt mod_unload modversions aarch64"
     file = {"machine": "aarch64", "vermagic": f"{release} {words}", "functions": (Function("vmlinux", "short"),)}
     assert seen(STOP_MACHINE, host=host, file=file) == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "release", "says"),
+    [
+        ("x86_64", "4.19.90-2112.8.0.0131.oe1.x86_64", "would overwrite what follows it"),
+        ("x86_64", "5.10.0-60.18.0.50.oe2203.x86_64", "would overwrite what follows it"),
+        ("x86_64", "5.10.0-136.12.0.86.oe2203sp1.x86_64", "would answer EINVAL"),
+        ("x86_64", "5.10.0", "would answer EINVAL"),
+        ("aarch64", "4.19.90-2112.8.0.0131.oe1.aarch64", "more than 128 MiB away, and would answer EPERM"),
+        ("aarch64", "5.10.0-216.0.0.115.oe2203sp4.aarch64", "would answer EINVAL"),
+    ],
+)
+def test_what_a_kernel_does_with_a_short_function_is_told(machine: str, release: str, says: str) -> None:
+    """openEuler's 4.19 checks no length on x86_64, and changes the function that follows."""
+    file = patch_file(abi=STOP_MACHINE, machine=machine, functions=(Function("vmlinux", "short"),))
+    host = snapshot(abi=STOP_MACHINE, machine=machine, release=release, stacking_enforced=False)
+    steps = make_plan(host, Wanted("fix", State.ENABLED, file)).steps
+    found = find(Circumstances(host, FINE, steps))
+    assert [says in finding.cause for finding in found if finding.reason == "function_too_short"] == [True]
 
 
 def test_what_the_file_or_the_kernel_does_not_show_is_said() -> None:
