@@ -49,6 +49,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.foreign import with_jumps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import probed_beforehand
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.prover import Prover
 
@@ -110,9 +111,8 @@ class Transaction:
         functions.update(function for file in files for function in file.functions or ())
         conditions = self.kernel.conditions(self.before.release, self.task.wanted.name, functions)
         cpus = self.kernel.ask_cpus() if self.before.privileged else NOT_ASKED
-        found = find(
-            Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot, cpus)
-        )
+        now = Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot, cpus)
+        found = find(with_jumps(now, self.kernel.files()))
         probe = self.task.verification.probe if self._assessment.brings_effect else None
         found = allow([*found, *probed_beforehand(probe, self.kernel, self.task.check_mode)], self.task.ignore)
         is_misfit = any(finding.reason in OF_OTHER_KERNELS for finding in refusals(found))

@@ -147,6 +147,12 @@ REASONS = {
         "Remove the kprobe first.",
         ignorable=True,
     ),
+    "foreign_jump": Reason(
+        REFUSE,
+        "A function of the patch begins, or may begin, with a jump that another tool has written without ftrace.",
+        "Find out which tool that is, and take its patch out first.",
+        ignorable=True,
+    ),
     "ftrace_disabled": Reason(
         REFUSE,
         "A `per_task` kernel patches by means of ftrace, and ftrace is off or has failed.",

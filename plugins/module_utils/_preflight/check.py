@@ -14,6 +14,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import NOT_ASKED, CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.jumps import NOT_LOOKED_FOR, Jumps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
@@ -31,6 +32,7 @@ class Circumstances:
     load_targets: bool = False
     boot: Acceptance = NOTHING_ACCEPTED
     cpus: CpuAnswers = NOT_ASKED
+    jumps: Jumps = NOT_LOOKED_FOR
 
     @property
     def files(self) -> tuple[PatchFile, ...]:
@@ -53,6 +55,16 @@ class Circumstances:
                 functions += file.functions or ()
             elif step.action in (Action.ENABLE, Action.DISABLE) and loaded:
                 functions += loaded.functions
+        return tuple(sorted(set(functions)))
+
+    @property
+    def coming_up(self) -> tuple[Function, ...]:
+        """Every function of the patches that steps enable. Loading a patch of per_task kernels is no such step."""
+        functions: list[Function] = []
+        for step in self.steps:
+            loaded, file = self.snapshot.patch(step.patch), self.file_of(step.patch)
+            if step.action == Action.ENABLE:
+                functions += (file.functions or ()) if file else loaded.functions if loaded else ()
         return tuple(sorted(set(functions)))
 
     def has_object(self, name: str) -> bool:

@@ -187,3 +187,27 @@ def _described(known: Symbols, function: Function, entries: t.Sequence[Traced]) 
         name += f", or on another of the {namesakes} symbols of that name,"
     users = "; ".join(dict.fromkeys(entry.text for entry in entries if entry.text))
     return f"{name} ({users})" if users else name
+
+
+@check("foreign_jump")
+def foreign_jumps(circumstances: Circumstances) -> t.Iterator[Finding]:
+    why = "It is in no list of the kernel's. Its jump and the patch's would overwrite each other."
+    for jump in circumstances.jumps.foreign:
+        where = f"the module {jump.owner}" if jump.owner else "memory of no module"
+        # Code of a module may end in a call of another module, and what is not in kallsyms may be the kernel's own.
+        is_certain = jump.owner is not None and jump.function.object == "vmlinux"
+        yield Finding(
+            reason="foreign_jump",
+            seen=f"{jump.function} begins with a jump to {jump.target:#x}, in {where}. No enabled patch explains it.",
+            remedy="Find out which tool has written it, and take its patch out first.",
+            why=why,
+            severity=REFUSE if is_certain else WARN,
+        )
+    if circumstances.jumps.why_unknown:
+        yield Finding(
+            reason="foreign_jump",
+            seen=f"Whether another tool has changed the functions is unknown: {circumstances.jumps.why_unknown}.",
+            remedy="Nothing needs to be done, if no other tool patches this kernel.",
+            why=why,
+            severity=INFO,
+        )
