@@ -8,6 +8,7 @@
 
 #include <linux/livepatch.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 

@@ -11,6 +11,13 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
+/* GCC has it since version 8; the compiler of 4.19 is older. */
+#if __has_attribute(noipa)
+#define UNCHANGED __attribute__((noipa))
+#else
+#define UNCHANGED noinline
+#endif
+
 #define JOIN_(part, end) klp_part##part##end
 #define JOIN(part, end) JOIN_(part, end)
 #define STRING_OF(x) #x
@@ -21,7 +28,7 @@ static bool nap;
 module_param(nap, bool, 0644);
 MODULE_PARM_DESC(nap, "let readers sleep");
 
-static __attribute__((noipa)) int JOIN(PART, _show)(struct seq_file *m, void *v)
+static UNCHANGED int JOIN(PART, _show)(struct seq_file *m, void *v)
 {
 	while (READ_ONCE(nap))
 		msleep(20);

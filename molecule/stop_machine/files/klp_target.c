@@ -12,19 +12,26 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
+/* GCC has it since version 8; the compiler of 4.19 is older. */
+#if __has_attribute(noipa)
+#define UNCHANGED __attribute__((noipa))
+#else
+#define UNCHANGED noinline
+#endif
+
 static bool hold;
 module_param(hold, bool, 0644);
 MODULE_PARM_DESC(hold, "keep the thread klp_target in klp_target_hold()");
 
 static struct task_struct *thread;
 
-static __attribute__((noipa)) int klp_target_show(struct seq_file *m, void *v)
+static UNCHANGED int klp_target_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "target\n");
 	return 0;
 }
 
-static __attribute__((noipa)) int klp_target_hold(void)
+static UNCHANGED int klp_target_hold(void)
 {
 	while (READ_ONCE(hold) && !kthread_should_stop())
 		msleep(20);

@@ -16,13 +16,24 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
+#include <linux/kernel.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
-#include <linux/panic.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
+#include <linux/version.h>
+
+/* Before 5.14 panic() is in kernel.h. */
+#if __has_include(<linux/panic.h>)
+#include <linux/panic.h>
+#endif
+
+/* Before 5.1 no patch can replace others. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 1, 0)
+#define HAS_REPLACE
+#endif
 
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
@@ -148,14 +159,14 @@ static struct klp_object objs[] = {
 static struct klp_patch patch = {
 	.mod = THIS_MODULE,
 	.objs = objs,
-#ifdef REPLACE
+#if defined(REPLACE) && defined(HAS_REPLACE)
 	.replace = true,
 #endif
 };
 
 static int show_patch_init(void)
 {
-#ifdef HIDDEN_REPLACE
+#if defined(HIDDEN_REPLACE) && defined(HAS_REPLACE)
 	patch.replace = true;
 #endif
 #ifdef SLOW
