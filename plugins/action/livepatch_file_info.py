@@ -10,13 +10,14 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import release_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import (
     LIVEPATCH_FILE_INFO,
     no_pyelftools,
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import find_source_file
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import open_source
 
 MODULE = "openeuler.livepatch.livepatch_file_info"
 
@@ -44,8 +45,10 @@ class ActionModule(ActionBase):
             # Here and not above: without pyelftools the error is to be a plain one.
             from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.info import read_file_info
 
-            path = find_source_file(self, src)
-            return {"changed": False, "file": read_file_info(path, src)}
+            with open_source(self, src) as source:
+                file = read_file_info(source.path, source.known_as)
+                vendor = source.vendor_for(file["machine"], release_in(file["vermagic"]))
+            return {"changed": False, "file": file, **({"vendor": vendor.to_dict()} if vendor else {})}
         except ImportError:
             return failure_of(no_pyelftools("to read src on the controller"))
         except FindingError as error:

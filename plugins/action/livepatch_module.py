@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import pack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
@@ -25,7 +26,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.re
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import find_source_file
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import Source, open_source
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.signature import caution
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.vendor_patch import CUMULATIVE
 
 MODULE = "openeuler.livepatch.livepatch_module"
 # The length of a file as text. At 100 Mbit/s it takes 0.02 s. A second run of the module takes some 0.3 s: so this
@@ -76,6 +79,8 @@ def _pack(path: str) -> str | None:
 class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = True
+    _given: Result | None = None
+    """The arguments for the module, if they are not those of the task alone."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
@@ -84,7 +89,7 @@ class ActionModule(ActionBase):
             if not arguments["src"] or arguments["remote_src"]:
                 result.update(self._run_module(task_vars))
             else:
-                result.update(self._run_with_file(task_vars, arguments["src"]))
+                result.update(self._run_with_file(task_vars, arguments))
             warning = _too_short(self._task.async_val, arguments)
             if warning:
                 result.setdefault("warnings", []).append(warning)
@@ -92,9 +97,21 @@ class ActionModule(ActionBase):
             result.update(failure_of(error.finding), reboot_required=False)
         return result
 
-    def _run_with_file(self, task_vars: dict[str, t.Any] | None, src: str) -> Result:
-        path = find_source_file(self, src)
-        read = {"file": self._read(path, src).to_dict()}
+    def _run_with_file(self, task_vars: dict[str, t.Any] | None, arguments: Result) -> Result:
+        with open_source(self, arguments["src"]) as source:
+            file = self._read(source)
+            vendor = source.vendor_for(file.machine, file.release)
+            if vendor and vendor.kind == CUMULATIVE and arguments["state"] == State.ENABLED:
+                self._given = {"supersedes": [CONTAINED], **self._task.args}
+            result = self._run_with_source(task_vars, source.path, {"file": file.to_dict()})
+        if vendor:
+            result["vendor"] = vendor.to_dict()
+            doubt = caution(vendor.signature, source.given)
+            if doubt:
+                result.setdefault("warnings", []).append(doubt)
+        return result
+
+    def _run_with_source(self, task_vars: dict[str, t.Any] | None, path: str, read: Result) -> Result:
         if self._task.check_mode:
             return self._run_module(task_vars, read)
         packed = _pack(path)
@@ -111,9 +128,9 @@ class ActionModule(ActionBase):
             _carry_over(first, result)
         return result
 
-    def _read(self, path: str, src: str) -> PatchFile:
+    def _read(self, source: Source) -> PatchFile:
         try:
-            return read_patch_file(path, src)
+            return read_patch_file(source.path, source.known_as)
         except ImportError as error:
             raise FindingError(no_pyelftools("to read src on the controller")) from error
 
@@ -127,7 +144,7 @@ class ActionModule(ActionBase):
 
     def _run_module(self, task_vars: dict[str, t.Any] | None, handed_over: Result | None = None) -> Result:
         fix_async_dir(self)
-        arguments = hand_over(self._task.args, handed_over or {})
+        arguments = hand_over(self._given or self._task.args, handed_over or {})
         return t.cast(
             Result,
             self._execute_module(

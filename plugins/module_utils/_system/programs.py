@@ -38,6 +38,10 @@ class TimedOut(Exception):
     """The program ran longer than its time limit, and was killed."""
 
 
+class TooMuchOutput(Exception):
+    """The program printed more than it may, and was killed."""
+
+
 def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -> subprocess.Popen[bytes]:
     """Start a program without a shell; `output` gets its standard output and error. Raises OSError."""
     # pylint: disable-next=ansible-bad-function
@@ -59,6 +63,24 @@ def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, st
     finally:
         _end(process)
     return process.returncode, clean(printed.decode("utf-8", "replace"))
+
+
+def read_output(command: t.Sequence[str], stdin: int, timeout: float, most: int) -> tuple[int, bytes]:
+    """Run a program that reads from `stdin`, and return its exit status and all that it printed.
+
+    Raises OSError, TimedOut after `timeout` seconds, and TooMuchOutput after `most` bytes. As with `run`, its group ends
+    with it.
+    """
+    process = start(command, stdin, subprocess.PIPE, start_new_session=True)
+    printed = bytearray()
+    try:
+        for chunk in output_of(process, time.monotonic() + timeout, LOOK_SECONDS):
+            printed += chunk
+            if len(printed) > most:
+                raise TooMuchOutput
+    finally:
+        _end(process)
+    return process.returncode, bytes(printed)
 
 
 def output_of(process: subprocess.Popen[bytes], deadline: float, look: float) -> t.Iterator[bytes]:
