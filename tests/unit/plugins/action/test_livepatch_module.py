@@ -19,10 +19,12 @@ from ansible_collections.openeuler.livepatch.plugins.action import livepatch_mod
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES, read_patch_file
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.rpm_writer import KERNEL, Rpm
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 PATCH_FILE = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", "fixtures", "livepatch_cmdline.ko")
+MODULE_OF_PACKAGES = os.path.join(os.path.dirname(PATCH_FILE), "openeuler_layout.ko")
 
 
 class Action(ActionModule):
@@ -305,3 +307,74 @@ def test_a_host_may_tell_nonsense_of_what_it_did(nonsense: t.Any) -> None:
     known = {"changed": True, "actions": nonsense, "diff": nonsense}
     result = Action({"src": PATCH_FILE}, [{**known, "needs_file": True}, known]).run()
     assert (result["actions"], result["diff"]) == (nonsense, nonsense)
+
+
+class TestVendor:
+    """Packages are stand-ins of openEuler's, see rpm_writer.py."""
+
+    SINGLE = f"patch-kernel-{KERNEL}-SGL_CVE_2023_1111"
+
+    @pytest.fixture(name="package")
+    def fixture_package(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., str]:
+        (tmp_path / "tmp").mkdir()
+        monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path / "tmp"))
+
+        def write(**changes: t.Any) -> str:
+            path = tmp_path / "x.rpm"
+            path.write_bytes(Rpm(pathlib.Path(MODULE_OF_PACKAGES).read_bytes(), **changes).content())
+            return str(path)
+
+        return write
+
+    def test_the_module_in_it_is_sent(self, package: t.Callable[..., str]) -> None:
+        path = package()
+        action = Action({"src": path}, [{"changed": True}])
+        result = action.run()
+        (arguments,) = action.runs
+        assert unpack(arguments["_handed_over"]["packed"], MAX_BYTES) == pathlib.Path(MODULE_OF_PACKAGES).read_bytes()
+        assert arguments["_handed_over"]["file"]["path"] == f"{path}/vmlinux-0d9c1c9e.ko"
+        assert (result["changed"], result["vendor"]["sequence"]) == (True, [1, 6])
+        assert result["warnings"] == [
+            f"The signature of {path} is not proven: it has none. Make sure that it is from the vendor."
+        ]
+
+    @pytest.mark.usefixtures("large")
+    def test_it_is_there_until_the_host_has_it(self, package: t.Callable[..., str], tmp_path: pathlib.Path) -> None:
+        class Host(Action):
+            def _transfer_file(self, local_path: str, remote_path: str) -> None:
+                assert pathlib.Path(local_path).read_bytes() == pathlib.Path(MODULE_OF_PACKAGES).read_bytes()
+                super()._transfer_file(local_path, remote_path)
+
+        action = Host({"src": package()}, [{"changed": False, "needs_file": True}, {"changed": True}])
+        assert action.run()["changed"] is True
+        assert [remote for _local, remote in action.sent] == ["/private/patch.ko"]
+        assert list((tmp_path / "tmp").iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("changes", "arguments", "supersedes"),
+        [
+            ({}, {}, ["contained"]),
+            ({}, {"state": "enabled", "on_covered": "allow"}, ["contained"]),
+            ({}, {"supersedes": []}, []),
+            ({}, {"supersedes": ["other"]}, ["other"]),
+            ({}, {"state": "present"}, None),
+            ({}, {"state": "absent"}, None),
+            ({"name": SINGLE}, {}, None),
+        ],
+    )
+    def test_a_cumulative_one_supersedes_its_predecessors(
+        self,
+        package: t.Callable[..., str],
+        changes: dict[str, t.Any],
+        arguments: dict[str, t.Any],
+        supersedes: list[str] | None,
+    ) -> None:
+        action = Action({"src": package(**changes), **arguments}, [{"changed": True}])
+        action.run()
+        assert action.runs[0].get("supersedes") == supersedes
+        assert {key: action.runs[0][key] for key in arguments} == arguments
+
+    def test_what_is_wrong_does_not_reach_the_host(self, package: t.Callable[..., str]) -> None:
+        action = Action({"src": package(architecture="aarch64")}, [])
+        result = action.run()
+        assert (result["reason"], result["reboot_required"], action.runs) == ("other_architecture", False, [])

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 UUID = "0d9c1c9e-6c0e-4a5e-9d3c-7b9d0f6f4a11"
 DIRECTORY = f"usr/lib/syscare/patches/{UUID}"
-KERNEL = "6.12.118-klp"
+KERNEL = "5.10.0-60.18.0.50.oe2203"
 
 REGULAR, FOLDER, LINK, PIPE, DEVICE = 0o100640, 0o040750, 0o120777, 0o010640, 0o060640
 
