@@ -14,6 +14,7 @@ description:
   - Reads a live patch module file without loading it, and returns everything that the file shows.
   - Reads the file on the controller, without a connection to the host, unless O(remote_src=true).
   - Does not trust the file. A damaged or hostile file, or one of more than 256 MiB, is an error.
+  - O(src) may be a hot patch of openEuler as it is published for SysCare, see O(src).
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -27,7 +28,14 @@ requirements:
   - pyelftools where the file is read
 options:
   src:
-    description: The patch file on the controller, looked up like the C(src) of M(ansible.builtin.copy), or with O(remote_src=true) on the host.
+    description:
+      - The patch file on the controller, looked up like the C(src) of M(ansible.builtin.copy), or with O(remote_src=true) on the host.
+      - On the controller it may also be an RPM package of a kernel hot patch, C(patch-kernel-VERSION-NAME.rpm), or a directory that such a
+        package installs, C(/usr/lib/syscare/patches/UUID). The module in it is read, and RV(vendor) returned.
+      - A package is read without C(rpm). Its SHA-256 digests are compared. A package with links, devices, or paths that lead out of its folder
+        is an error, as is one with more than 64 MiB or 1000 entries, of two kernels, or with more than one patch. C(rpm) checks the
+        signature, if it is installed.
+      - A package that is compressed with C(zstd) needs that program, or Python 3.14, on the controller.
     type: path
     required: true
   remote_src:
@@ -35,6 +43,8 @@ options:
     type: bool
     default: false
 seealso:
+  - ref: ansible_collections.openeuler.livepatch.docsite.coexistence
+    description: Using the vendor's hot patches without SysCare.
   - module: openeuler.livepatch.livepatch_build
   - module: openeuler.livepatch.livepatch_module
 """
@@ -44,6 +54,15 @@ EXAMPLES = r"""
   openeuler.livepatch.livepatch_file_info:
     src: livepatch_cmdline.ko
   register: patch
+
+- name: Read a hot patch of openEuler
+  openeuler.livepatch.livepatch_file_info:
+    src: patch-kernel-5.10.0-60.18.0.50.oe2203-ACC-1-6.x86_64.rpm
+  register: hot_patch
+
+- name: Check that it fixes what it is for
+  ansible.builtin.assert:
+    that: "'CVE-2023-3389' in hot_patch.vendor.cves"
 
 - name: Check that the patch file is for the running kernel
   ansible.builtin.assert:
@@ -242,6 +261,66 @@ file:
       returned: always
       type: dict
       sample: {livepatch: "Y", license: GPL, name: livepatch_0001_test, vermagic: "6.12.118-klp SMP mod_unload "}
+vendor:
+  description:
+    - What the vendor's package or directory says of the patch in it.
+    - Text of a package is the vendor's only if RV(vendor.signature) is V(ok).
+  returned: if O(src) is a package or directory of the vendor's
+  type: dict
+  contains:
+    package:
+      description: Name, version, release and architecture of the package. V(null) for a directory.
+      returned: always
+      type: str
+      sample: patch-kernel-5.10.0-60.18.0.50.oe2203-ACC-1-6.x86_64
+    uuid:
+      description: The name of the patch's directory below C(/usr/lib/syscare/patches), by which SysCare knows it. V(null) if a directory has another name.
+      returned: always
+      type: str
+      sample: 0d9c1c9e-6c0e-4a5e-9d3c-7b9d0f6f4a11
+    kind:
+      description: V(cumulative) for C(ACC) in the name of the package, V(single) for C(SGL). V(null) for any other, and for a directory.
+      returned: always
+      type: str
+      sample: cumulative
+    sequence:
+      description: Version and release of the package as numbers. Each cumulative patch of a kernel has higher ones. V(null) if they are no numbers.
+      returned: always
+      type: list
+      elements: int
+      sample: [1, 6]
+    cves:
+      description:
+        - The CVEs that the package names in its name, summary and description, by number. At most 1000.
+        - The vendor's advisories (C(updateinfo.xml)) may list more. So an empty list does not mean that it fixes none.
+      returned: always
+      type: list
+      elements: str
+      sample: [CVE-2023-3389]
+    target:
+      description: The package that it patches, with version and release. V(null) if the name of the package does not tell.
+      returned: always
+      type: str
+      sample: kernel-5.10.0-60.18.0.50.oe2203
+    kernel:
+      description: The release of the kernel that it is for. Package and module agree on it, if both tell.
+      returned: always
+      type: str
+      sample: 5.10.0-60.18.0.50.oe2203.x86_64
+    architecture:
+      description: The architecture that it is for. Package and module agree on it.
+      returned: always
+      type: str
+      sample: x86_64
+    signature:
+      description:
+        - What C(rpm) on the controller says of the package's signature.
+        - V(ok) if it is good, and made with a key that C(rpm) trusts there, V(no_key) if C(rpm) has no such key.
+        - V(unsigned) if there is none, V(not_checked) if C(rpm) is not installed or does not tell, and for a directory.
+        - A package with a wrong signature is an error.
+      returned: always
+      type: str
+      sample: ok
 reason:
   description: Stable key of why it failed.
   returned: failure

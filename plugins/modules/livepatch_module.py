@@ -52,6 +52,8 @@ options:
     description:
       - Path of the patch file (C(.ko)) on the controller; looked for in C(files/) as by M(ansible.builtin.copy).
       - With O(remote_src=true), path on the host.
+      - On the controller it may also be an RPM package of a kernel hot patch of openEuler, or a directory that such a package installs,
+        as M(openeuler.livepatch.livepatch_file_info) has it. The module in it is sent to the host, and nothing else.
       - Keep the manifest of M(openeuler.livepatch.livepatch_build), C(NAME.ko.json), beside C(NAME.ko). It tells whether a file of
         C(kpatch-build) replaces other patches, which the file does not show.
       - Not needed to disable or unload a patch, nor to enable again one that this module has loaded. While a patch is loaded
@@ -191,6 +193,8 @@ options:
       - Names of patches that this one takes the place of. When it is enabled they are disabled and unloaded.
       - V(contained) stands for every loaded patch all of whose functions this one replaces, unless it was enabled above this one since;
         with O(on_covered=unstack) for that as well.
+      - A cumulative hot patch of openEuler (C(ACC), see O(src)) takes the place of its predecessors. If O(supersedes) is left out, it is
+        V(contained) for such a package. V([]) asks for nothing.
       - Where a patch that goes, or an earlier build (O(reload)), replaces a function that no patch replaces afterwards, the task is refused
         (C(fix_lost)). If it is named here, this is a warning. An earlier build has the name of the patch itself.
       - The new patch is enabled first, so that no function is without its fix in between. Kernels with CONFIG_LIVEPATCH_STACK, and
@@ -388,6 +392,10 @@ EXAMPLES = r"""
   openeuler.livepatch.livepatch_module:
     src: livepatch_cmdline.ko
     supersedes: [contained]
+
+- name: Enable a cumulative hot patch of openEuler, and unload its predecessors
+  openeuler.livepatch.livepatch_module:
+    src: patch-kernel-5.10.0-60.18.0.50.oe2203-ACC-1-6.x86_64.rpm
 
 - name: Enable a second fix, whose file does not show that it was built without the replace flag
   openeuler.livepatch.livepatch_module:
@@ -775,6 +783,66 @@ file:
           returned: always
           type: bool
           sample: true
+vendor:
+  description:
+    - What the vendor's package or directory says of the patch in it.
+    - Text of a package is the vendor's only if RV(vendor.signature) is V(ok).
+  returned: if O(src) is a package or directory of the vendor's
+  type: dict
+  contains:
+    package:
+      description: Name, version, release and architecture of the package. V(null) for a directory.
+      returned: always
+      type: str
+      sample: patch-kernel-5.10.0-60.18.0.50.oe2203-ACC-1-6.x86_64
+    uuid:
+      description: The name of the patch's directory below C(/usr/lib/syscare/patches), by which SysCare knows it. V(null) if a directory has another name.
+      returned: always
+      type: str
+      sample: 0d9c1c9e-6c0e-4a5e-9d3c-7b9d0f6f4a11
+    kind:
+      description: V(cumulative) for C(ACC) in the name of the package, V(single) for C(SGL). V(null) for any other, and for a directory.
+      returned: always
+      type: str
+      sample: cumulative
+    sequence:
+      description: Version and release of the package as numbers. Each cumulative patch of a kernel has higher ones. V(null) if they are no numbers.
+      returned: always
+      type: list
+      elements: int
+      sample: [1, 6]
+    cves:
+      description:
+        - The CVEs that the package names in its name, summary and description, by number. At most 1000.
+        - The vendor's advisories (C(updateinfo.xml)) may list more. So an empty list does not mean that it fixes none.
+      returned: always
+      type: list
+      elements: str
+      sample: [CVE-2023-3389]
+    target:
+      description: The package that it patches, with version and release. V(null) if the name of the package does not tell.
+      returned: always
+      type: str
+      sample: kernel-5.10.0-60.18.0.50.oe2203
+    kernel:
+      description: The release of the kernel that it is for. Package and module agree on it, if both tell.
+      returned: always
+      type: str
+      sample: 5.10.0-60.18.0.50.oe2203.x86_64
+    architecture:
+      description: The architecture that it is for. Package and module agree on it.
+      returned: always
+      type: str
+      sample: x86_64
+    signature:
+      description:
+        - What C(rpm) on the controller says of the package's signature.
+        - V(ok) if it is good, and made with a key that C(rpm) trusts there, V(no_key) if C(rpm) has no such key.
+        - V(unsigned) if there is none, V(not_checked) if C(rpm) is not installed or does not tell, and for a directory.
+        - A package with a wrong signature is an error.
+      returned: always
+      type: str
+      sample: ok
 reason:
   description: Stable key of why it failed, for example V(different_build) or V(transition_stalled).
   returned: failure

@@ -68,8 +68,8 @@ def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, st
 def read_output(command: t.Sequence[str], stdin: int, timeout: float, most: int) -> tuple[int, bytes]:
     """Run a program that reads from `stdin`, and return its exit status and all that it printed.
 
-    Raises OSError, TimedOut after `timeout` seconds, and TooMuchOutput after `most` bytes. As with `run`, its group ends
-    with it.
+    Raises OSError, TimedOut after `timeout` seconds, and TooMuchOutput after `most` bytes. As with `run`,
+    its group ends with it.
     """
     process = start(command, stdin, subprocess.PIPE, start_new_session=True)
     printed = bytearray()

@@ -6,8 +6,8 @@
 
 """The vendor's hot patches: packages and directories as SysCare has them, and what they say of themselves.
 
-SysCare's own metadata, the file `patch_info`, is not read: it is a dump of structures of its program, which have changed
-from version to version under one mark. What is said here is from the package's header and from the module.
+SysCare's own metadata, the file `patch_info`, is not read: it is a dump of structures of its program, which have
+changed from version to version under one mark. What is said here is from the package's header and from the module.
 """
 
 from __future__ import annotations

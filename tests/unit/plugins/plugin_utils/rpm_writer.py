@@ -25,7 +25,7 @@ REGULAR, FOLDER, LINK, PIPE, DEVICE = 0o100640, 0o040750, 0o120777, 0o010640, 0o
 
 STRING, STRINGS, TRANSLATED, NUMBERS, BYTES = 6, 8, 9, 4, 7
 
-Tag = t.Tuple[int, t.Any]
+Tag = tuple[int, t.Any]
 """A type and a value."""
 
 COMPRESS: dict[str, t.Callable[[bytes], bytes]] = {

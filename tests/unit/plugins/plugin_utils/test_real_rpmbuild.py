@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A package that rpmbuild itself has made, in SysCare's layout: a stand-in for the vendor's, which no test can download.
+"""A package that rpmbuild itself has made, in SysCare's layout: a stand-in for those that no test can download.
 
 Skipped where rpmbuild is not installed: Debian's package `rpm` has it, and openEuler's `rpm-build`.
 """
@@ -126,7 +126,9 @@ def damage_signature(path: pathlib.Path) -> None:
     count = int.from_bytes(content[104:108], "big")
     for number in range(count):
         start = 112 + 16 * number
-        tag, _kind, offset, length = (int.from_bytes(content[start + at : start + at + 4], "big") for at in (0, 4, 8, 12))
+        tag, _kind, offset, length = (
+            int.from_bytes(content[start + at : start + at + 4], "big") for at in (0, 4, 8, 12)
+        )
         if tag == 268:
             content[112 + 16 * count + offset + length - 10] ^= 1
             path.write_bytes(content)
@@ -136,6 +138,6 @@ def damage_signature(path: pathlib.Path) -> None:
 
 def run(*command: str) -> bytes:
     environ = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, env=environ, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
     return done.stdout

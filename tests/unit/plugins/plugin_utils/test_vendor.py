@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+import types
 import typing as t
 
 import pytest
+import yaml
+from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_file_info, livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor import signature, vendor_patch
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.cpio import File
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.package import read_package
@@ -143,6 +146,12 @@ def test_only_modules_in_the_directory_of_a_patch_are_taken(name: str) -> None:
     assert refusal_of(lambda: patch_in(Rpm(entries=[Entry(name, b"x")])))[0] == "not_a_vendor_patch"
 
 
+@pytest.mark.parametrize("module", [livepatch_file_info, livepatch_module], ids=lambda module: module.__name__)
+def test_what_is_documented_of_it(module: types.ModuleType) -> None:
+    documented = yaml.safe_load(module.RETURN)["vendor"]["contains"]
+    assert list(documented) == list(patch_in(Rpm(b"module")).to_dict())
+
+
 class TestDirectories:
     @pytest.fixture(name="directory")
     def fixture_directory(self, tmp_path: pathlib.Path) -> pathlib.Path:
@@ -262,9 +271,7 @@ class TestSignatures:
         monkeypatch.setenv("PATH", str(tmp_path))
         assert signature.check_signature("/x.rpm", True) == "not_checked"
 
-    def test_one_that_hangs(
-        self, rpmkeys: t.Callable[[str], pathlib.Path], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_one_that_hangs(self, rpmkeys: t.Callable[[str], pathlib.Path], monkeypatch: pytest.MonkeyPatch) -> None:
         rpmkeys("import time; time.sleep(1000)")
         monkeypatch.setattr(signature, "SECONDS", 0.0)
         assert signature.check_signature("/x.rpm", True) == "not_checked"
