@@ -207,6 +207,8 @@ options:
     description:
       - Whether a patch that belongs to SysCare or to kpatch's boot service may be touched, and one whose owner is unknown may be disabled,
         unloaded or replaced. The owner does not notice.
+      - SysCare goes on showing the status that its daemon remembers, until C(syscare rescan) or a restart. What it has accepted it loads
+        again at the next boot, whatever this module did. Facts show such a patch as SysCare's as before.
       - The owner of a patch is unknown if this module has neither loaded nor enabled it, it is not accepted for the boots of this kernel
         (O(boot)), and neither of those tools has a file for it. So it is with what somebody has loaded by C(insmod).
       - For such a patch O(state) V(disabled), V(absent) and V(reverted), O(reload), O(supersedes), O(on_covered=unstack) and a file with the

@@ -23,12 +23,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.ar
     no_such_file,
     not_opened,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PACKAGE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.cpio import File
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.package import read_package
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.payload import MOST_UNPACKED
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.refused import Refused, too_big
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.rpm_header import RPM_MAGIC
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.signature import check_signature
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.vendor_patch import (
     VendorPatch,
@@ -78,7 +78,7 @@ def open_source(action: ActionBase, src: str) -> t.Iterator[Source]:
 def _take_out(opened: contextlib.ExitStack, path: str, src: str) -> Source:
     if is_directory_of_a_patch(path):
         vendor, module = from_directory(path)
-    elif _start(path, len(RPM_MAGIC)) == RPM_MAGIC:
+    elif _start(path, len(PACKAGE)) == PACKAGE:
         vendor, module = _from_package(opened, path)
     else:
         return Source(path, src)

@@ -31,6 +31,9 @@ if t.TYPE_CHECKING:
 
 COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
+PACKAGE = b"\xed\xab\xee\xdb"
+"""How an RPM package begins."""
+
 MAX_BYTES = 256 * 1024**2
 
 MAX_MANIFEST = 64 * 1024**2
@@ -136,6 +139,15 @@ def _check_magic(path: str, start: bytes) -> None:
                     remedy="Give the uncompressed .ko file.",
                 ),
             )
+    if start.startswith(PACKAGE):
+        raise PatchFileError(
+            Finding(
+                reason="package",
+                seen=f"{path} is an RPM package.",
+                why="Packages are unpacked on the controller only.",
+                remedy="Give it on the controller, without remote_src; or give the .ko file in it.",
+            ),
+        )
     if not start.startswith(b"\x7fELF"):
         raise PatchFileError(
             Finding(

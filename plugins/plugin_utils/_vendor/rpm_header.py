@@ -14,9 +14,8 @@ from __future__ import annotations
 import struct
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PACKAGE
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.refused import Refused, damaged, too_big
-
-RPM_MAGIC = b"\xed\xab\xee\xdb"
 
 _LEAD = struct.Struct(">4sBBHH66sHH16s")
 _HEADER_MAGIC = b"\x8e\xad\xe8\x01"
@@ -97,7 +96,7 @@ def read_headers(content: bytes) -> Headers:
     if len(content) < _LEAD.size:
         raise damaged("it ends in its lead")
     magic, major, _minor, kind, *_rest = _LEAD.unpack_from(content)
-    if magic != RPM_MAGIC or major not in (3, 4):
+    if magic != PACKAGE or major not in (3, 4):
         raise damaged("its lead is not one of an RPM package")
     if kind != 0:
         raise Refused("not_a_vendor_patch", "is a package of sources", "Give the package of the built patch.")

@@ -214,6 +214,7 @@ def test_a_record_of_another_shape_is_not_read(changes: dict[str, t.Any]) -> Non
         (b"\xfd7zXZ\0", "compressed_file"),
         (b"\x1f\x8b\x08\x00", "compressed_file"),
         (b"\x28\xb5\x2f\xfd\x04", "compressed_file"),
+        (b"\xed\xab\xee\xdb\3\0", "package"),
     ],
 )
 def test_what_is_no_module(tmp_path: pathlib.Path, start: bytes, reason: str) -> None:
