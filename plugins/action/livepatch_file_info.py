@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.ar
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import open_source
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 MODULE = "openeuler.livepatch.livepatch_file_info"
 
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
             with open_source(self, src) as source:
                 file = read_file_info(source.path, source.known_as)
                 vendor = source.vendor_for(file["machine"], release_in(file["vermagic"]))
-            return {"changed": False, "file": file, **({"vendor": vendor.to_dict()} if vendor else {})}
+            return {"changed": False, "file": file, **({"vendor": as_data(vendor.to_dict())} if vendor else {})}
         except ImportError:
             return failure_of(no_pyelftools("to read src on the controller"))
         except FindingError as error:

@@ -27,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_o
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import Source, open_source
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.signature import caution
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.vendor_patch import CUMULATIVE
 
@@ -105,7 +106,7 @@ class ActionModule(ActionBase):
                 self._given = {"supersedes": [CONTAINED], **self._task.args}
             result = self._run_with_source(task_vars, source.path, {"file": file.to_dict()})
         if vendor:
-            result["vendor"] = vendor.to_dict()
+            result["vendor"] = as_data(vendor.to_dict())
             doubt = caution(vendor.signature, source.given)
             if doubt:
                 result.setdefault("warnings", []).append(doubt)

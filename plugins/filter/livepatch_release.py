@@ -10,13 +10,23 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_text import release_text
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_text import (
+    asked_of_vendor,
+    release_text,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 
-def livepatch_release(asked: dict[str, t.Any], results: list[dict[str, t.Any]]) -> str:
-    """The content of release.yml, from the results of livepatch_file_info. Raises AnsibleFilterError."""
-    files = [(result["item"]["release"], result["file"]) for result in results]
+def livepatch_release(asked: dict[str, t.Any], results: list[dict[str, t.Any]], kind: str = "built") -> str:
+    """The content of release.yml, from the results of livepatch_file_info. Raises AnsibleFilterError.
+
+    If its kind is "vendor", they are the patches that livepatch_unpack has found.
+    """
+    if kind == "vendor":
+        files = [(result["kernel"], result["file"]) for result in results]
+        asked = asked_of_vendor(asked, results)
+    else:
+        files = [(result["item"]["release"], result["file"]) for result in results]
     try:
         return t.cast(str, as_data(release_text(asked, files)))
     except ReleaseError as error:

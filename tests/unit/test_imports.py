@@ -57,6 +57,7 @@ NEEDED_BY_ACTIONS = {
     "livepatch_module": {"_manage", "_model", "_patch_file", "_system"},
     "livepatch_release_info": {"_model"},
     "livepatch_report": {"_model", "_system"},
+    "livepatch_unpack": {"_model", "_patch_file", "_system"},
 }
 
 EACH_ACTION = f"""

@@ -12,10 +12,11 @@ import typing as t
 
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import release_in
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import FORMAT, kernel_name
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import CONTAINED, FORMAT, kernel_name
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import is_sentence
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import KEY, ReleaseError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import UNSAFE, check_release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.vendor_patch import CUMULATIVE
 
 _HEAD = """\
 # Made by the role openeuler.livepatch.build. The digests are checked before anything is rolled out.
@@ -64,6 +65,18 @@ def release_text(asked: t.Mapping[str, t.Any], files: t.Iterable[tuple[str, Show
     plain = _plain(data)
     check_release(plain, "the release")
     return _HEAD + yaml.dump({KEY: plain}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def asked_of_vendor(asked: Shown, patches: t.Sequence[Shown]) -> dict[str, t.Any]:
+    """What was asked for, with what the vendor's packages say: the name, their CVEs, and that they are cumulative."""
+    vendors = [patch["vendor"] for patch in patches]
+    named = [cve for vendor in vendors for cve in vendor["cves"]]
+    supersedes = asked["supersedes"]
+    if not supersedes and all(vendor["kind"] == CUMULATIVE for vendor in vendors):
+        supersedes = [CONTAINED]
+    cves = list(dict.fromkeys([*(asked["fix"].get("cves") or []), *named]))
+    name = patches[0]["file"]["name"]
+    return {**asked, "name": name, "supersedes": supersedes, "fix": {**asked["fix"], "cves": cves}}
 
 
 def _file(asked: t.Mapping[str, t.Any], release: str, shown: Shown) -> dict[str, t.Any]:
