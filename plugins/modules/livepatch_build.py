@@ -115,7 +115,8 @@ options:
   env:
     description:
       - Further environment variables for the build. Used with O(method=kpatch) only.
-      - Their values are in no manifest, result or log. The manifest has a digest of each, from which it cannot be read.
+      - Their values are in no manifest, result or log. A value of less than four characters is hidden behind the name of its variable
+        only. The manifest has a digest of each, from which a short value can be guessed in a day.
     type: dict
   kpatch_build:
     description:
