@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
             told = {"msg": str(error), "reason": error.reason, "cause": error.cause, "remedy": error.remedy}
             result.update(as_data({"failed": True, **told}))
         else:
-            told = {"release": release_data(found.release), "builds": release_builds(found.release)}
-            result.update(as_data({**told, "directory": found.folder}))
+            read = {"release": release_data(found.release), "builds": release_builds(found.release)}
+            result.update(as_data({**read, "directory": found.folder}))
         result.setdefault("changed", False)
         return result
