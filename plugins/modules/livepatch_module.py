@@ -926,7 +926,7 @@ kernel_log:
   elements: str
   sample: ["livepatch: symbol 'nosuch' not found in symbol table"]
 stalling_tasks:
-  description: The tasks that held a stalled transition.
+  description: The tasks that held a stalled transition, of the failed step or while it was rolled back.
   returned: when a step failed, or a stalled transition was left running
   type: list
   elements: dict

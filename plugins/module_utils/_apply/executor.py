@@ -147,6 +147,7 @@ class Executor:
         overtaken = overtaken_by(before, self._kernel.snapshot(), plan, done, failed)
         rolled_back: tuple[Step, ...] = ()
         not_restored: tuple[str, ...] = ()
+        self._steps.stuck = None
         if isinstance(failed, HandsOff):
             self._hands_off = failed.finding
             not_restored = self._left(before, plan)
@@ -160,9 +161,15 @@ class Executor:
             stalling_tasks=failed.stalling_tasks,
             rolled_back=rolled_back,
             not_restored=not_restored,
+            stuck=self.stuck if self.stuck and any(self.stuck.name in each for each in not_restored) else None,
             overtaken=overtaken,
         )
         return Outcome(self._kernel.snapshot(), reached, tuple(done), failure)
+
+    @property
+    def stuck(self) -> Stalled | None:
+        """The last transition that did not end in time, of those of the rollback after one has begun."""
+        return self._steps.stuck
 
     def roll_back(
         self, before: Snapshot, plan: Plan, stored: Stored, about: Plan | None = None
@@ -230,6 +237,9 @@ class Executor:
 
     def _turn_back(self, step: Step, done: list[Step]) -> None:
         """Reverse a transition that stalls, unless a function has nothing else: the kernel takes no other patch before.
+
+        No task's stack is read before a transition begins: the kernel itself reads them while it runs, and while it can
+        be reversed, a reading beforehand would be less certain, and change nothing of what is done.
 
         What is being disabled is enabled again. What is being enabled is disabled if others are on its functions.
         """

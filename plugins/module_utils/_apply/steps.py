@@ -77,7 +77,7 @@ class Steps:
     `patience` is for the steps that come. `goal` is what the run leads to, which a load is compared with; None while it
     is rolled back. `moving` knows the transitions that were running before, `loads_later` names the patches that a
     later step loads, `foreign` those of somebody else, whose transitions are not forced. `before_force` is called with
-    the patch whose transition is to be forced.
+    the patch whose transition is to be forced. `stuck` is the last transition that did not end in time.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Steps:
         self.moving = Moving()
         self.loads_later: list[str] = []
         self.foreign: list[str] = []
+        self.stuck: Stalled | None = None
         self._kernel = kernel
         self._abi = abi
         self._path_of = path_of
@@ -208,9 +209,10 @@ class Steps:
         if enabling is None:
             return True
         stalling_tasks = with_held_by(self._kernel.stalling_tasks(enabling), self._kernel.snapshot())
+        self.stuck = Stalled(step.patch, stalling_tasks)
         # The next run knows nothing of what was to be loaded again: it must not be left to that one.
         if self.patience.on_stall == OnStall.REPORT and not self.loads_later:
-            raise Stalled(step.patch, stalling_tasks)
+            raise self.stuck
         # A module that is disabled by force stays, and so cannot be loaded again.
         if self.patience.on_stall == OnStall.FORCE and step.patch not in (*self.loads_later, *self.foreign):
             self._before_force(step.patch)

@@ -8,14 +8,22 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain, describe_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
     Outcome,
+    Stalled,
     errno_name,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, State, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    LoadedPatch,
+    Snapshot,
+    StallingTask,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import how_to_end, who_holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import other_flags
 
@@ -33,8 +41,8 @@ def ending_of(outcome: Outcome) -> str:
     return f"done{'; forced: ' if outcome.forced else ''}{', '.join(outcome.forced)}"
 
 
-def notes_of(outcome: Outcome) -> list[Finding]:
-    """What the user should know after a run, beside its failure."""
+def notes_of(outcome: Outcome, wanted: Wanted) -> list[Finding]:
+    """What the user should know after a run that was to bring this, beside its failure."""
     notes = [_forced(name, name in outcome.pinned) for name in outcome.forced]
     held = [name for name in outcome.pinned if name not in outcome.forced]
     if held:
@@ -62,7 +70,39 @@ def notes_of(outcome: Outcome) -> list[Finding]:
                 severity=WARN,
             )
         )
+    if outcome.failure and outcome.failure.stuck:
+        notes.append(_stuck(outcome.failure.stuck, outcome.after, wanted))
     return notes
+
+
+def _stuck(stuck: Stalled, after: Snapshot, wanted: Wanted) -> Finding:
+    """What is said of a transition that did not end in time while a task was rolled back.
+
+    If the task has enabled its patch, it would do so once more. No rollback forces a transition, and none is advised
+    to: the module would stay, and could not be loaded again.
+    """
+    moving, patch = after.in_transition, after.patch(wanted.name)
+    if moving and moving.name == stuck.name:
+        ends = f"It is still running, and {'enables' if moving.enabled else 'disables'} {stuck.name}."
+    else:
+        ends = f"It was reversed, and {stuck.name} stays {_how_it_is(after.patch(stuck.name))}."
+    then = "run the task again"
+    if patch and wanted.state in (State.ENABLED, State.PRESENT):
+        # What it has superseded may be back above it.
+        allowing = " and on_covered: allow" if after.covering(patch) else ""
+        then = f"run a task with state: reverted{allowing} for {wanted.name}"
+    return Finding(
+        reason="transition_stalled",
+        seen=f"The transition of {stuck.name} did not end while the task was rolled back; "
+        f"{who_holds(stuck.stalling_tasks)}.",
+        remedy=how_to_end(stuck.stalling_tasks, OnStall.FORCE, then),
+        why=ends,
+        severity=WARN,
+    )
+
+
+def _how_it_is(patch: LoadedPatch | None) -> str:
+    return "unloaded" if patch is None else "enabled" if patch.enabled else "disabled"
 
 
 def _forced(name: str, is_pinned: bool) -> Finding:
@@ -109,7 +149,13 @@ def failed(result: Plain, failure: Failure) -> Plain:
         "attempted": failure.attempted,
         "errno": errno_name(failure.errno) if failure.errno is not None else None,
         "kernel_log": list(failure.kernel_log),
-        "stalling_tasks": describe_stalling_tasks(failure.stalling_tasks),
+        "stalling_tasks": describe_stalling_tasks(_stalling_tasks(failure)),
         "rolled_back": [str(step) for step in failure.rolled_back],
         "not_restored": list(failure.not_restored),
     }
+
+
+def _stalling_tasks(failure: Failure) -> t.Iterable[StallingTask]:
+    """The tasks that have held the transition of the failed step, or one of the rollback, as they were seen last."""
+    back = failure.stuck.stalling_tasks if failure.stuck else ()
+    return {(task.pid, task.tid): task for task in (*failure.stalling_tasks, *back)}.values()

@@ -17,8 +17,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import how_to_end
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import concerned, deviations, predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import (
@@ -190,6 +191,7 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     note, plan, before, catalog, arrived = left.note, left.plan, left.before, left.catalog, left.arrived
     rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
+    remedy = "Nothing needs to be done."
     if arrived:
         outcome = f"it had carried out its steps{', and not proven the result' if left.unproven else ''}."
     elif left.untouched:
@@ -206,6 +208,8 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
         outcome = f"it was rolled back: {', '.join(map(str, rolled_back)) or 'nothing could be done'}."
         if not_restored:
             outcome += f" The host is not as it was before it: {'; '.join(not_restored)}."
+            stuck, look = executor.stuck, "look at the host"
+            remedy = how_to_end(stuck.stalling_tasks, OnStall.FORCE, look) if stuck else f"{look.capitalize()}."
         kernel.journal(f"{journal.who_am_i()}: an earlier run was interrupted ({note}); {outcome}")
     after, _books = observe(kernel)
     for doubt in doubts(after):
@@ -235,7 +239,7 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
     interrupted = Finding(
         reason="interrupted_run",
         seen=f"An earlier run was interrupted ({note}); {outcome}",
-        remedy="Look at the host." if not_restored else "Nothing needs to be done.",
+        remedy=remedy,
         severity=WARN,
     )
     notes = [interrupted, *notes, *([COPIES_STAY] if lost else [])]

@@ -202,7 +202,7 @@ class Transaction:
             finding = told_of_a_revert(outcome.failure.finding)
             outcome = replace(outcome, failure=replace(outcome.failure, finding=finding))
         after, books = outcome.after, self.books
-        notes = [*notes, *notes_of(outcome)]
+        notes = [*notes, *notes_of(outcome, self.task.wanted)]
         if outcome.failure and outcome.hands_off and outcome.hands_off != outcome.failure.finding:
             notes.append(replace(outcome.hands_off, severity=WARN))
         if not (outcome.failure or outcome.stalled):

@@ -34,7 +34,8 @@ class Failure:
 
     `attempted` is the step, `errno` the kernel's answer if there was one, `stalling_tasks` those that keep a transition
     from ending. `rolled_back` are the steps that led the host back, `not_restored` says in what it still differs.
-    `overtaken` says what the plan relied on and was not so any more when the step failed.
+    `stuck` is the transition that did not end in time while the host was rolled back. `overtaken` says what the plan
+    relied on and was not so any more when the step failed.
     """
 
     attempted: str
@@ -44,6 +45,7 @@ class Failure:
     stalling_tasks: tuple[StallingTask, ...] = ()
     rolled_back: tuple[Step, ...] = ()
     not_restored: tuple[str, ...] = ()
+    stuck: Stalled | None = None
     overtaken: tuple[str, ...] = ()
 
     @property
@@ -87,7 +89,7 @@ class Overtaken(StepFailed):
 
 
 class Stalled(Exception):
-    """A transition stalls, and is to be left as it is."""
+    """A transition stalls, and the tasks that hold it. Raised where it is to be left as it is."""
 
     def __init__(self, name: str, stalling_tasks: tuple[StallingTask, ...]) -> None:
         super().__init__(name)

@@ -63,17 +63,17 @@ def who_holds(tasks: t.Sequence[StallingTask]) -> str:
     return f"it is held by {', '.join(map(str, tasks[:TOLD_MOST]))}{more}"
 
 
-def how_to_end(tasks: t.Sequence[StallingTask], on_stall: OnStall) -> str:
-    """What can be done about the tasks that hold a transition, for a task with this `on_stall`."""
+def how_to_end(tasks: t.Sequence[StallingTask], on_stall: OnStall, then: str = "run the task again") -> str:
+    """What can be done about the tasks that hold a transition, for a task with this `on_stall`, and what `then`."""
     threads = [task for task in tasks if task.is_kernel_thread]
     if tasks and not threads:
-        return "End or wake those tasks, or set a longer timeout, then run the task again."
+        return f"End or wake those tasks, or set a longer timeout, then {then}."
     others = "End or wake the tasks that are none. " if len(threads) < len(tasks) else ""
     force = "" if on_stall == OnStall.FORCE else " The last resort is on_stall: force: tasks may run mixed code then."
     if not threads:
-        return f"Wait longer (timeout, on_stall: wait), then run the task again; or reboot the host.{force}"
+        return f"Wait longer (timeout, on_stall: wait), then {then}; or reboot the host.{force}"
     return (
-        f"A kernel thread cannot be ended: stop what gives it work, or wait longer (timeout, on_stall: wait), then run "
-        f"the task again; or reboot the host. {others}".strip()
+        f"A kernel thread cannot be ended: stop what gives it work, or wait longer (timeout, on_stall: wait), then "
+        f"{then}; or reboot the host. {others}".strip()
         + force
     )

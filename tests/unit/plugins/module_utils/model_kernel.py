@@ -131,7 +131,8 @@ class ModelLog:
 class ModelKernel:
     """A per_task kernel, or with `abi` a stop_machine one, with CONFIG_LIVEPATCH_STACK if `stacking_enforced` is true.
 
-    Transitions of patches in `stall` do not end, nor does that of one in `stall_once` when it is loaded first.
+    Transitions of patches in `stall` do not end, nor does that of one in `stall_once` when it is loaded first, nor one
+    that is reversed of those in `stall_back`.
     `fail` maps calls to errnos, `busy` maps patches to the number of times that a task sits in one of their
     functions. `hidden` hides the configuration. `parameters` has what the loaded modules were loaded with, by their
     names: as the real one, the kernel tells it to nobody. A module is there if it is in `targets`; without
@@ -164,6 +165,7 @@ class ModelKernel:
         self.accepts_replace = accepts_replace
         self.stall = set(stall)
         self.stall_once: set[str] = set()
+        self.stall_back: set[str] = set()
         self.fail = dict(fail or {})
         self.busy = dict(busy or {})
         self.busy_errno = busy_errno
@@ -337,8 +339,8 @@ class ModelKernel:
             self._change_stopped(patch, value)
             return
         self._refuse_second_transition(name)
-        # Reversing a transition always ends here: the tasks that hold it never left the old side.
-        moving = name in self.stall and not patch.in_transition
+        # The tasks that hold a transition never left the old side, to which it is reversed. Others may hold it there.
+        moving = name in (self.stall_back if patch.in_transition else self.stall)
         self._replace(dataclasses.replace(patch, enabled=value, in_transition=True))
         if not moving:
             self.end_transition(name)
