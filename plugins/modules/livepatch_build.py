@@ -117,6 +117,8 @@ options:
       - Further environment variables for the build. Used with O(method=kpatch) only.
       - Their values are in no manifest, result or log. A value of less than four characters is hidden behind the name of its variable
         only. The manifest has a digest of each, from which a short value can be guessed in a day.
+      - Ansible itself shows the item of a loop with each result, whatever C(label) says. Keep them out of it, as the role
+        P(openeuler.livepatch.build#role) does.
     type: dict
   kpatch_build:
     description:

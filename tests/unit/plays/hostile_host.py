@@ -170,6 +170,7 @@ def variables_of_a_host(folder: Path) -> Data:
         "__livepatch_rollout_survey": [evil],
         "__livepatch_rollout_options": {"summary_file": f"{hits}/summary", "directory": hits},
         "__livepatch_build_asked": {"directory": hits},
+        "__livepatch_build_kept": {"mine": [{"env": {"x": evil}, "src_dir": hits}]},
         "__livepatch_build_read": {"results": [{"file": {"kernel_release": evil}}]},
         "__livepatch_build_name": "../../x",
         "__livepatch_report_options": {"directory": hits},
