@@ -105,6 +105,7 @@ options:
       - Whether the patch replaces all others when it is enabled. Used with O(method=kpatch) only; a hand-written module decides this itself.
       - V(auto) is what the kernel can do. On mainline's kernels the patch replaces, which is the default of C(kpatch-build).
         On openEuler's kernels with C(CONFIG_LIVEPATCH_WO_FTRACE) it does not, since this would hang the host; the module refuses V(yes) there.
+      - Kernels before 5.1 have no such flag, nor do the patches of C(kpatch-build) 0.9.1; the module refuses V(yes) there as well.
     type: str
     choices: [auto, 'yes', 'no']
     default: auto

@@ -33,10 +33,10 @@ class StandIn:
     """A builder that writes down what it is asked."""
 
     name, release, forces_signatures = "fix", "6.6.0", False
-    warnings = ("It may fail.",)
 
     def __init__(self, task: BuildTask, asked: list[str], trouble: BuildError | None) -> None:
         self.dest = os.path.join(task.params["dest"], "fix.ko")
+        self.warnings: t.Sequence[str] = ["It may fail."]
         self._task, self._asked, self._trouble = task, asked, trouble
 
     def check(self) -> None:

@@ -96,16 +96,24 @@ def test_another_build_of_it_is_not_exchanged_to_stay_disabled() -> None:
 
 def test_it_is_loaded_only_when_others_have_made_room() -> None:
     """A patch that is only registered is loaded first; this one would come up below what is then enabled again."""
-    before = host("a1+ b2+")
-    wanted = {"on_covered": OnCovered.UNSTACK, "supersedes": ("a1",)}
-    early = make_plan(host("a1+ b2+", stacking_enforced=True), Wanted("c3", State.ENABLED, file_of("c3"), **wanted))
-    late = make_plan(
-        host("a1+ b2+", stacking_enforced=True),
-        Wanted("c3", State.ENABLED, file_of("c3", enables_itself=True), **wanted),
+    before = host("a1+ b2+", stacking_enforced=True)
+    early, late = (
+        make_plan(
+            before,
+            Wanted(
+                "c3",
+                State.ENABLED,
+                file_of("c3", enables_itself=enables_itself),
+                on_covered=OnCovered.UNSTACK,
+                supersedes=("a1",),
+            ),
+        )
+        for enables_itself in (False, True)
     )
     assert show(early).split(", ")[0] == "load c3"
     assert show(late).split(", ")[-2:] == ["load c3", "enable c3"]
     assert sorted(show(early).split(", ")) == sorted(show(late).split(", "))
+    before = host("a1+ b2+")
     plan = make_plan(before, Wanted("c3", State.ENABLED, file_of("c3", enables_itself=True)))
     assert [patch.name for patch in predict(before, plan).patches if patch.enabled] == ["a1", "b2", "c3"]
 
