@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    STOP_MACHINE,
     Function,
     LoadedPatch,
     names_of,
@@ -73,7 +74,9 @@ def _refuse_load(change: ChangeSet) -> list[Finding]:
 
 def _refuse_present(change: ChangeSet, file: PatchFile) -> list[Finding]:
     """Refuse to load a file to be registered only, if loading it enables it as well."""
-    if change.abi.loading_enables or change.moves.up or not file.enables_itself:
+    # A file for the other ABI is refused as such.
+    is_meant = file.enables_itself and file.abi == STOP_MACHINE
+    if change.abi.loading_enables or change.moves.up or not is_meant:
         return []
     return [
         Finding(

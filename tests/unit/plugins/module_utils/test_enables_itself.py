@@ -85,6 +85,12 @@ def test_it_is_not_loaded_to_stay_disabled(tmp_path: pathlib.Path) -> None:
     assert (result["changed"], model.stack) == (True, ["fix"])
 
 
+def test_a_file_for_the_other_abi_is_no_such_file(tmp_path: pathlib.Path) -> None:
+    """Each of those enables itself; that it is for another kernel says more."""
+    result = ModelHost(tmp_path, abi=STOP_MACHINE).run("fix", State.PRESENT, patch_file(enables_itself=True))
+    assert (result["failed"], result["reason"]) == (True, "wrong_abi")
+
+
 def test_another_build_of_it_is_not_exchanged_to_stay_disabled() -> None:
     before = snapshot(loaded(patch_file(abi=STOP_MACHINE), False), abi=STOP_MACHINE, stacking_enforced=False)
     other = own(build_id="other", sha256="0" * 64)
