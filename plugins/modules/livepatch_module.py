@@ -69,7 +69,7 @@ options:
         others cover is not effective; see O(on_covered). V(per_task) kernels patch a module that is not loaded when it is loaded.
       - V(disabled) means not active. A loaded patch stays loaded, one that is not loaded is left so.
       - V(present) means loaded, whether enabled or not. On a V(per_task) kernel loading a patch enables it, on a V(stop_machine)
-        kernel it is only registered.
+        kernel it is only registered; a module that also enables it is refused there (C(enables_itself)).
       - V(absent) means not loaded.
       - V(reverted) means that what the patch took the place of is back as it was then, be it patches that it superseded (O(supersedes))
         or an earlier build of its name (O(reload)). Without such a build no patch of this name is loaded. What is enabled again already
