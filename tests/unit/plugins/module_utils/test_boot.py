@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import errno
 import io
+import itertools
 import os
 import pathlib
 import shutil
@@ -457,6 +458,47 @@ def test_the_kernel_that_saves_a_dump_loads_nothing_and_does_not_count(machine: 
     assert (machine.enabled, machine.marker.unclean_ends) == (["a"], 1)
 
 
+def test_the_kernel_that_saves_a_dump_writes_nothing(machine: Machine) -> None:
+    """Its disk may be full or read-only, and it has been up for hours when the dump is large."""
+    machine.accept("a")
+    machine.boot()
+    machine.write("proc/vmcore", "")
+    with pytest.MonkeyPatch.context() as patched:
+        fault = Fault(patched, 0, errno.EROFS)
+        assert machine.boot() == 0
+        machine.is_up_for(7200)
+        assert machine.program.settle(3600) == 0
+    assert not fault.is_met
+    assert not list((machine.root / "run").glob("*"))
+
+
+def test_panics_with_dumps_count_as_those_without(machine: Machine) -> None:
+    machine.accept("a", "panics")
+    for _number in range(2):
+        machine.goes_down()
+        machine.write("proc/vmcore", "")
+        machine.boot()
+        (machine.root / "proc/vmcore").unlink()
+    assert machine.boot() == 1
+    assert (machine.enabled, machine.quarantined, machine.marker.unclean_ends) == (["a"], ["panics"], 2)
+
+
+@pytest.mark.parametrize("ends_well", ["shutdown", "hour"])
+def test_an_oops_that_leaves_the_host_up_is_no_unclean_end(machine: Machine, ends_well: str) -> None:
+    """What counts is how a boot ends. Trouble of a kernel that goes on is told by the facts, and by tasks."""
+    machine.accept("a")
+    for _number in range(4):
+        machine.boot()
+        # D: the kernel has died recently; W: it has warned.
+        machine.write("proc/sys/kernel/tainted", str(1 << 7 | 1 << 9))
+        machine.is_up_for(3600 if ends_well == "hour" else 60)
+        machine.program.settle(3600 if ends_well == "hour" else 0)
+        assert not machine.marker.loads
+        machine.write("proc/sys/kernel/tainted", "0")
+    machine.boot()
+    assert (machine.enabled, machine.quarantined, machine.marker.unclean_ends) == (["a"], [], 0)
+
+
 @pytest.mark.parametrize("in_order", [False, True])
 def test_kexec_counts_as_unclean_only_past_the_shutdown(machine: Machine, in_order: bool) -> None:
     """`systemctl kexec` shuts down, `kexec -e` does not; the other kernel has another boot ID."""
@@ -836,20 +878,52 @@ def test_wherever_a_boot_is_cut_off_the_next_one_knows(
     assert machine.boot() == (0 if machine.enabled == ["a", "b", "c"] else 1)
 
 
-class Fault:
-    """Ends the machine, or fails from then on, at the write to the host's files with this number."""
+ENABLED_AFTER = [["a", "b", "c"], ["a", "b", "c"], ["a", "b"], []]
+"""What a boot loads, by the number of unclean ends in a row before it."""
 
-    def __init__(self, patched: pytest.MonkeyPatch, number: int, trouble: int | None) -> None:
+
+@pytest.mark.parametrize("ends", [0, 1, 2])
+@pytest.mark.parametrize("trouble", [None, errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_at_each_write_of_a_boot_to_its_disk(machine: Machine, ends: int, trouble: int | None) -> None:
+    """The next boot knows whether this one was to load patches, and counts it then, and only then."""
+    for number in itertools.count():
+        shutil.rmtree(machine.root / "var", ignore_errors=True)
+        machine.accept("a", "b", "c")
+        for _number in range(ends):
+            machine.goes_down()
+        with pytest.MonkeyPatch.context() as patched:
+            fault = Fault(patched, number, trouble, boot_store.DIRECTORY)
+            with contextlib.suppress(PowerCut):
+                machine.boot()
+        was_to_load = machine.marker.loads and machine.marker.boot_id == f"boot {machine.boots}"
+        assert machine.enabled == ([] if fault.is_met else ENABLED_AFTER[ends])
+        assert was_to_load or not machine.enabled
+        expected = ENABLED_AFTER[ends + was_to_load]
+        assert machine.boot() == (0 if len(expected) == 3 else 1)
+        assert (machine.enabled, machine.marker.unclean_ends) == (expected, ends + was_to_load)
+        if not fault.is_met:
+            break
+    assert number
+
+
+class Fault:
+    """Ends the machine, or fails from then on, at the write to the host's files `below` a place with this number."""
+
+    def __init__(self, patched: pytest.MonkeyPatch, number: int, trouble: int | None, below: str = "") -> None:
         self.left = number
+        self.below = below
+        self.is_met = False
         self.trouble = trouble
         for name in ("write", "overwrite", "sync_directory", "make_directory"):
             patched.setattr(durable, name, self._counted(getattr(durable, name)))
 
     def _counted(self, call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
         def counted(*arguments: t.Any, **keywords: t.Any) -> t.Any:
-            if self.left > 0:
-                self.left -= 1
+            is_there = any(self.below in str(argument) for argument in arguments)
+            if self.left > 0 or not is_there:
+                self.left -= is_there
                 return call(*arguments, **keywords)
+            self.is_met = True
             if self.trouble is None:
                 raise PowerCut
             raise OSError(self.trouble, os.strerror(self.trouble))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import os
 import pathlib
 import shutil
@@ -15,6 +16,8 @@ import tempfile
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import program
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage import assessment, facts, transaction
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
@@ -123,6 +126,10 @@ class Trouble:
             patched.setattr(place, name, self._guarded(getattr(place, name)))
         patched.setattr(Files, "bytes", self._guarded_read(Files.bytes))
 
+    def concerns(self, call: str, arguments: t.Iterable[t.Any]) -> bool:
+        """Whether this call can go wrong."""
+        return True
+
     def _is_due(self) -> bool:
         self.left -= 1
         if self.left >= 0 or (self.once and self.left < -1):
@@ -133,7 +140,7 @@ class Trouble:
 
     def _guarded(self, call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
         def guarded(*arguments: t.Any, **keywords: t.Any) -> t.Any:
-            if self._is_due():
+            if self.concerns(call.__name__, arguments) and self._is_due():
                 raise OSError(self.number, os.strerror(self.number or 0), "file")
             return call(*arguments, **keywords)
 
@@ -141,7 +148,7 @@ class Trouble:
 
     def _guarded_read(self, read: t.Callable[[Files, str], t.Any]) -> t.Callable[[Files, str], t.Any]:
         def guarded(files: Files, path: str) -> t.Any:
-            if path.startswith((RUN, VAR)) and self._is_due():
+            if path.startswith((RUN, VAR)) and self.concerns("read", [path]) and self._is_due():
                 files.unreadable.append(Unreadable(path, errno.errorcode[self.number or 0]))
                 return files.unreadable[-1]
             return read(files, path)
@@ -173,20 +180,36 @@ FEWER = settings(max_examples=max(1, settings.default.max_examples // 4))
 SETUPS = st.lists(TASKS, max_size=3)
 
 
-def calls_of(host: Host, task: dict[str, t.Any]) -> int:
+class DiskTrouble(Trouble):
+    """The same of writes to the disk alone: the kernel and /run are well, and all can be read.
+
+    On a full disk what is there can be written over, and removed.
+    """
+
+    def concerns(self, call: str, arguments: t.Iterable[t.Any]) -> bool:
+        is_kept = self.number == errno.ENOSPC and call in ("overwrite", "unlink")
+        return call not in ("read", "_call") and not is_kept and any(VAR in str(argument) for argument in arguments)
+
+
+def calls_of(host: Host, task: dict[str, t.Any], kind: type[Trouble] = Trouble) -> int:
     """How many calls this task makes on this host, where it is carried out."""
     with pytest.MonkeyPatch.context() as patched:
-        counted = Trouble(patched, host, 1_000_000, None)
+        counted = kind(patched, host, 1_000_000, None)
         host.run(**task)
         return 1_000_000 - counted.left
 
 
 def disturbed(
-    host: Host, task: dict[str, t.Any], call: int, number: int | None, once: bool = True
+    host: Host,
+    task: dict[str, t.Any],
+    call: int,
+    number: int | None,
+    once: bool = True,
+    kind: type[Trouble] = Trouble,
 ) -> dict[str, t.Any] | None:
     """The result of a task with this trouble; None if it was killed."""
     with pytest.MonkeyPatch.context() as patched:
-        Trouble(patched, host, call, number, once)
+        kind(patched, host, call, number, once)
         try:
             return host.run(**task)
         except Killed:
@@ -224,6 +247,77 @@ def test_at_each_step_of_an_acceptance(abi: str, story: int, number: int | None,
         call += 1
 
 
+DISK_ERRNOS = [errno.ENOSPC, errno.EROFS, errno.EIO]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("story", range(len(STORIES)))
+@pytest.mark.parametrize("number", DISK_ERRNOS)
+def test_a_disk_that_is_full_or_read_only_from_any_write_on(abi: str, story: int, number: int) -> None:
+    """/var alone: /run is in memory, and what a run notes there tells the next one."""
+    setup, task = STORIES[story]
+    call, calls = 0, 1
+    while call < calls:
+        calls = check_trouble(abi, setup, task, exactly(call, number, False), DiskTrouble)
+        call += 1
+    assert calls > 1
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("story", range(len(STORIES)))
+@pytest.mark.parametrize("number", DISK_ERRNOS)
+def test_a_boot_on_the_disk_that_a_run_has_found_full_or_read_only(abi: str, story: int, number: int) -> None:
+    """It has room for the marker that was there: a full disk costs no fix. On one that takes no marker nothing is
+    loaded, which is said, and the boot after that loads all."""
+    (setup, task), call, calls = STORIES[story], 0, 1
+    while call < calls:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as root, tempfile.TemporaryDirectory(dir=MEMORY) as other_root:
+            host, undisturbed = Host(root, abi), Host(other_root, abi)
+            for earlier in setup:
+                host.run(**earlier)
+                undisturbed.run(**earlier)
+            calls = calls_of(undisturbed, task, DiskTrouble)
+            disturbed(host, task, call, number, once=False, kind=DiskTrouble)
+            due = {entry.name: True for entry in acceptance_of(host.kernel.files()).due(KernelId(RELEASE))}
+            with pytest.MonkeyPatch.context() as patched:
+                DiskTrouble(patched, host, 0, number, once=False)
+                status = host.boot()
+                has_room = number == errno.ENOSPC
+                assert (host.conditions, status) == (due if has_room else {}, 0 if has_room or not due else 1)
+                assert has_room or not due or any(os.strerror(number) in line for line in host.said)
+            host.boot()
+            host.check_store()
+            assert (host.conditions, host.quarantined) == (due, [])
+            assert not due or host.marker.unclean_ends == (1 if has_room else 0)
+        call += 1
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize("story", range(len(STORIES)))
+def test_a_clock_that_jumps_at_every_look_changes_nothing_of_what_is_kept(abi: str, story: int) -> None:
+    """The time is noted for people, and decides nothing."""
+    setup, task = STORIES[story]
+    years = itertools.cycle(["2106", "1970", "2026"])
+    with tempfile.TemporaryDirectory(dir=MEMORY) as root, tempfile.TemporaryDirectory(dir=MEMORY) as other_root:
+        host, other = Host(root, abi), Host(other_root, abi)
+        with pytest.MonkeyPatch.context() as patched:
+            for place in (assessment, facts, program, transaction):
+                patched.setattr(place, "time_now", lambda: f"{next(years)}-01-01T00:00:00Z")
+            told = []
+            for one in (host, other):
+                for earlier in (*setup, task):
+                    assert not one.run(**earlier).get("failed")
+                told.append((one.kept, one.conditions))
+                if one is host:
+                    patched.undo()
+            assert told[0] == told[1]
+            for one in (host, other):
+                one.goes_down()
+                one.goes_down()
+                one.boot()
+            assert (host.conditions, host.quarantined) == (other.conditions, other.quarantined)
+
+
 def tells_of_acceptance(result: dict[str, t.Any]) -> bool:
     """Whether it says that what was forgotten first could not be accepted again: the disk has filled up since."""
     return any(finding["reason"] == "not_accepted" for finding in result["findings"])
@@ -238,6 +332,7 @@ def check_trouble(
     setup: list[dict[str, t.Any]],
     task: dict[str, t.Any],
     trouble: t.Callable[[int], tuple[int, int | None, bool]],
+    kind: type[Trouble] = Trouble,
 ) -> int:
     """Disturb a task, run it again, and compare the host with one that was not disturbed. Returns its calls there."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as root, tempfile.TemporaryDirectory(dir=MEMORY) as other_root:
@@ -246,8 +341,8 @@ def check_trouble(
             host.run(**earlier)
             undisturbed.run(**earlier)
         before, kept_before = host.conditions, host.kept
-        calls = calls_of(undisturbed, task)
-        result = disturbed(host, task, *trouble(calls))
+        calls = calls_of(undisturbed, task, kind)
+        result = disturbed(host, task, *trouble(calls), kind=kind)
         host.check_store()
         assert host.kept in (kept_before, undisturbed.kept)
         if result and result.get("failed") and not result.get("not_restored"):
