@@ -180,6 +180,12 @@ REASONS = {
         "A CPU runs nothing, so that a change of a live patch could hang the host; or some CPU could not be asked.",
         "Drain and reboot the host; after a warning, look for lockups in the kernel's log.",
     ),
+    "cpu_taken": Reason(
+        REFUSE,
+        "A real-time task of the highest priority keeps a CPU for itself, and a `per_task` kernel that does not limit "
+        "it could wait for that CPU for ever; elsewhere it is a warning.",
+        "End that task, lower its priority, or set `kernel.sched_rt_runtime_us`.",
+    ),
     "modules_disabled": Reason(
         REFUSE,
         "The kernel neither loads nor unloads modules until it is booted again.",

@@ -21,13 +21,16 @@ class CpuAnswers:
     """What the online CPUs have answered to the question whether they schedule.
 
     `stuck` are those that have run nothing for the `seconds` of the question, `unknown` says of others why they could
-    not be asked. `problem` is a sentence about why none could.
+    not be asked. `problem` is a sentence about why none could. `taken` are those that a real-time task keeps for
+    itself, with its name; `is_unlimited` says that the kernel gives nobody else a share there.
     """
 
     stuck: tuple[int, ...] = ()
     unknown: t.Mapping[int, str] = field(default_factory=dict)
     seconds: float = 0.0
     problem: str = ""
+    taken: t.Mapping[int, str] = field(default_factory=dict)
+    is_unlimited: bool = False
 
     @property
     def refusal(self) -> Finding | None:

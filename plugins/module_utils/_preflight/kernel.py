@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot, troubles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import FTRACE_ENABLED
@@ -41,6 +41,29 @@ def cpu_stuck(circumstances: Circumstances) -> t.Iterator[Finding]:
             remedy="Look for lockups in the kernel's log.",
             why="A change of a live patch waits for every CPU.",
             severity=WARN,
+        )
+
+
+@check("cpu_taken")
+def cpu_taken(circumstances: Circumstances) -> t.Iterator[Finding]:
+    """A real-time task does not hold up stop_machine, whose threads go before it.
+
+    To release what it has patched, ftrace has an ordinary thread run on every CPU, and waits for it: for ever, if the
+    kernel gives it no share of one (ftrace_shutdown() in kernel/trace/ftrace.c, rcu_tasks_rude_wait_gp()).
+    """
+    cpus = circumstances.cpus
+    waits = cpus.is_unlimited and abi_of(circumstances.snapshot).redirects_by_ftrace
+    for number, task in sorted(cpus.taken.items()):
+        yield Finding(
+            reason="cpu_taken",
+            seen=f"CPU {number} runs {task}, a real-time task of the highest priority, and nothing else.",
+            remedy="End it, lower its priority, or let the kernel limit it (sysctl kernel.sched_rt_runtime_us=950000)."
+            if waits
+            else "Nothing needs to be done for the patch; look whether that task is meant to do so.",
+            why="To disable a patch, this kernel waits for an ordinary thread on every CPU, and would wait for ever."
+            if waits
+            else "The kernel changes live patches all the same.",
+            severity=REFUSE if waits else WARN,
         )
 
 

@@ -23,6 +23,7 @@ import time
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CpuAnswers
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.cpu_takers import is_unlimited, takers
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -51,7 +52,7 @@ NOT_BEGUN = "no process to ask it could be started"
 
 
 def ask(files: Files, seconds: float = SECONDS) -> CpuAnswers:
-    """Ask every online CPU whether it schedules. This takes some milliseconds, and `seconds` if one does not."""
+    """Ask every online CPU whether it schedules. This takes some milliseconds, and `seconds` if one does not answer."""
     listed = files.text(ONLINE)
     numbers = parse_list(listed) if isinstance(listed, str) else None
     if numbers is None:
@@ -60,9 +61,11 @@ def ask(files: Files, seconds: float = SECONDS) -> CpuAnswers:
         said = question(numbers, seconds)
     except OSError as error:
         return CpuAnswers(problem=f"The CPUs cannot be asked whether they schedule: {error.strerror}.")
-    stuck = tuple(number for number in numbers if _is_stuck(said, number))
+    silent = [number for number in numbers if _is_stuck(said, number)]
+    taken = takers(files, silent) if silent else {}
+    stuck = tuple(number for number in silent if number not in taken)
     unknown = {number: why for number in numbers for why in [_why_unknown(said, number)] if why}
-    return CpuAnswers(stuck, unknown, seconds)
+    return CpuAnswers(stuck, unknown, seconds, taken=taken, is_unlimited=bool(taken) and is_unlimited(files))
 
 
 def parse_list(text: str) -> list[int] | None:
@@ -81,7 +84,10 @@ _Said = t.Dict[t.Tuple[int, int], int]
 
 
 def _is_stuck(said: _Said, number: int) -> bool:
-    """Whether a child with a real-time policy was sent there, and did not run."""
+    """Whether a child with a real-time policy was sent there, and did not run.
+
+    Among those of the highest priority the first to come keeps the CPU (sched(7)): see `takers`.
+    """
     return said.get((_BEGUN, number)) == 0 and (_RAN, number) not in said
 
 
@@ -164,7 +170,7 @@ def _answer(number: int, writer: int, inherited: t.Iterable[int]) -> None:
 
 
 def _become_real_time() -> None:
-    """As of the highest priority: ordinary load, and other real-time tasks, do not count as a CPU that is stuck."""
+    """As of the highest priority: ordinary load, and lower real-time tasks, do not count as a CPU that is stuck."""
     priority = os.sched_get_priority_max(os.SCHED_FIFO)
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
 
