@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import typing as t
 from pathlib import Path
@@ -67,7 +68,6 @@ def test_a_build_that_fails_shows_no_secret(fleet: Fleet, place: str, check_mode
     output = build(fleet, kernel, *(["--check"] if check_mode else []), livepatch_build_options=of_all)
     assert ("failed=1" in output, f"item={KERNEL}" in output) == (not check_mode, True), output
     assert lines_with(output) == []
-    assert '"KBUILD_SIGN_PIN": "********"' in output or check_mode
 
 
 @pytest.mark.parametrize(
@@ -106,5 +106,5 @@ def test_each_kernel_gets_its_own_options(fleet: Fleet) -> None:
     given = {**FIX, "livepatch_build_work": str(fleet.folder / "built"), "livepatch_build_kernels": kernels}
     given["livepatch_build_options"] = {"src_dir": "/nosuch/all", "progress": False}
     output = fleet.play("build", given, "-vvv")
-    shown = [line.split('"')[3] for line in output.split("\n") if line.strip().startswith('"src_dir": ')]
+    shown = re.findall(r'"cause": "(/nosuch/\w+) is not a directory', output)
     assert shown == ["/nosuch/a", "/nosuch/all"], output
