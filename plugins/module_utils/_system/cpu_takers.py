@@ -29,8 +29,8 @@ SECONDS = 1.0
 """How long the tasks are watched."""
 
 TICKS = 10
-"""How many of the 100 ticks in SECONDS (USER_HZ) a task has to be outside of the kernel. The kernel rounds the times: one
-that never leaves it may seem to be outside for a tick or two (cputime_adjust() in kernel/sched/cputime.c)."""
+"""How many of the 100 ticks in SECONDS (USER_HZ) a task has to be outside of the kernel. The kernel rounds the times:
+one that never leaves it may seem to be outside for a tick or two (cputime_adjust() in kernel/sched/cputime.c)."""
 
 _HIGHEST = 99
 """The priority of the task that was sent there: it takes the place of a lower one."""
