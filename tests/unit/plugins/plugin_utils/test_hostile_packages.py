@@ -232,6 +232,11 @@ class TestBounds:
         archive = ARCHIVE[:94] + b"%08x" % size + ARCHIVE[102:]
         assert "has a name of" in sentence_of(with_archive(archive))
 
+    def test_a_name_that_tools_read_differently(self) -> None:
+        """To one that reads as far as the zero it is another file."""
+        sentence = sentence_of(with_archive(archive_of([*Rpm(MODULE).all_entries(), Entry("./x\0/y", b"z")])))
+        assert "does not end where it says" in sentence
+
     def test_headers(self) -> None:
         start = b"\x8e\xad\xe8\x01" + bytes(4)
         for tags, size in ((1001, 0), (0, MOST_BYTES + 1), (0xFFFFFFFF, 0xFFFFFFFF)):
