@@ -33,6 +33,7 @@ LIVEPATCH_TAINT = "K"
 FILES = (
     "/boot/config-{release}",
     "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service",
+    "/etc/os-release",
     "/lib/modules/{release}/config",
     "/lib/modules/{release}/modules.builtin",
     "/lib/modules/{release}/modules.dep",
@@ -58,13 +59,16 @@ FILES = (
     "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
     "/sys/kernel/debug/kprobes/list",
     "/sys/kernel/debug/tracing/README",
+    "/sys/kernel/debug/tracing/available_filter_functions",
     "/sys/kernel/debug/tracing/enabled_functions",
     "/sys/kernel/livepatch/**",
     "/sys/kernel/notes",
     "/sys/kernel/security/lockdown",
     "/sys/kernel/tracing/README",
+    "/sys/kernel/tracing/available_filter_functions",
     "/sys/kernel/tracing/enabled_functions",
     "/sys/module/module/parameters/sig_enforce",
+    "/usr/lib/os-release",
     "/usr/lib/syscare/patches/**",
     "/usr/local/lib/openeuler-livepatch/boot.pyz",
     "/var/lib/kpatch/{release}/**",
@@ -77,7 +81,7 @@ OF_A_PATCH = (
     "/sys/module/{patch}/refcnt",
     "/sys/module/{patch}/srcversion",
 )
-OF_A_TARGET = ("/sys/module/{target}/notes/.note.gnu.build-id", "/sys/module/{target}/srcversion")
+OF_A_TARGET = ("/sys/module/{target}", "/sys/module/{target}/notes/.note.gnu.build-id", "/sys/module/{target}/srcversion")
 """The files of a module that a patch changes."""
 
 OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack", "{task}/stat")
@@ -167,6 +171,9 @@ class Recorder:
         """The recorded lines of a long list; None for a file that is recorded as it is."""
         if path == "/proc/kallsyms":
             return self._symbols(text)
+        if path.endswith("/available_filter_functions"):
+            functions = {function for _name, function in self.functions}
+            return _lines(text, lambda line: line.split()[0] in functions)
         if path.startswith("/lib/modules/") and "/modules." in path:
             names = {name for name, _function in self.functions}
             return _lines(text, lambda line: _module_name(line) in names)

@@ -25,7 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 # In whose way it is: x86 names the task behind its stack, arm64 and 4.19 before it (arch/*/kernel/livepatch.c). 4.19
 # puts the name of its own function first.
 _IN_USE_LINES = (
-    r"func (?P<symbol>\S+) is in use!(?:.*\n)*?(?:livepatch: )?(?:klp_\w+: )?(?P<task>.*:\d+) check stack failed"
+    r"func (?P<symbol>\S+) is in use!(?:.*\n){0,200}?(?:livepatch: )?(?:klp_\w+: )?(?P<task>.*:\d+) check stack failed"
 )
 
 _IN_USE_LINES_ARM64 = (

@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Option
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import Distribution
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.next_kernel import NextKernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_facts, livepatch_module
@@ -73,11 +74,12 @@ def when(values: Plain, *words: str) -> Plain:
 
 
 ALWAYS = ("always", "unless the arguments or the file are wrong")
-SUCCESS = (*ALWAYS, "unless refused", "success", "success, if O(src) is given")
+UNLESS_REFUSED = ("unless refused", "unless refused, and then too if an interrupted run was rolled back")
+SUCCESS = (*ALWAYS, *UNLESS_REFUSED, "success", "success, if O(src) is given")
 REFUSED = (*ALWAYS, "failure")
 FAILED = (
     *REFUSED,
-    "unless refused",
+    *UNLESS_REFUSED,
     "when a step failed",
     "when a step failed, or a stalled transition was left running",
 )
@@ -152,7 +154,7 @@ def described(*patches: t.Any, **changes: t.Any) -> Plain:
         describe_unfinished(NOTE),
         vars(NextKernel("6.12.48-amd64", "names")),
     )
-    return {"read_at": "now", **facts}
+    return {"read_at": "now", "distribution": vars(Distribution("openeuler")), **facts}
 
 
 def test_livepatch_facts() -> None:
