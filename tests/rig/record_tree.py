@@ -81,7 +81,11 @@ OF_A_PATCH = (
     "/sys/module/{patch}/refcnt",
     "/sys/module/{patch}/srcversion",
 )
-OF_A_TARGET = ("/sys/module/{target}", "/sys/module/{target}/notes/.note.gnu.build-id", "/sys/module/{target}/srcversion")
+OF_A_TARGET = (
+    "/sys/module/{target}",
+    "/sys/module/{target}/notes/.note.gnu.build-id",
+    "/sys/module/{target}/srcversion",
+)
 """The files of a module that a patch changes."""
 
 OF_A_TASK = ("{task}/comm", "{task}/patch_state", "{task}/stack", "{task}/stat")

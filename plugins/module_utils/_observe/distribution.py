@@ -92,7 +92,7 @@ def _family(own: str | None, others: t.Sequence[str]) -> str | None:
     # A desktop of a distribution whose servers are like openEuler.
     if RELATIVES.get(own or "") == OPENEULER and own != "openeuler" and DEBIAN in map(RELATIVES.get, others):
         return DEBIAN
-    return next((RELATIVES[name] for name in (own, *others) if name in RELATIVES), None)
+    return next((RELATIVES[name] for name in (own or "", *others) if name in RELATIVES), None)
 
 
 def parse_os_release(text: str) -> dict[str, str]:
