@@ -151,6 +151,15 @@ class LoadedPatch:
         """Enabled, and every task runs the new code."""
         return self.enabled and not self.in_transition
 
+    @property
+    def users(self) -> int:
+        """How many references there are to the module beside that of the patch: it cannot be unloaded then (EAGAIN).
+
+        An enabled patch has one (try_module_get() in kernel/livepatch/core.c). What has just been disabled may still
+        have it, since a worker puts it, and what was disabled by force has it until a reboot.
+        """
+        return max(0, (self.refcount or 0) - 1)
+
     def is_loaded_anew(self, before: LoadedPatch) -> bool:
         """Whether it is known that the module was loaded once more since."""
         return None not in (self.instance, before.instance) and self.instance != before.instance

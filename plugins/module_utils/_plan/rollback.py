@@ -141,6 +141,8 @@ def bring_again(
     nothing was, that is tried once more: `tried` are the patches of the steps, one of which may have disabled others.
     """
     lost = fixed(before).difference(fixed(now))
+    # A module that somebody uses is not unloaded: to try it once more would keep the others from coming back.
+    held = {patch.name for patch in start.patches if patch.users and abi_of(now).loading_enables}
     taken = [patch for patch in start.patches if patch.enabled and patch.shares(lost)]
     lost_before = lost.difference(fixed(start))
     missing = [patch for patch in before.patches if patch.enabled and patch.shares(lost_before)]
@@ -148,7 +150,8 @@ def bring_again(
     names: list[str] = []
     for patch in [*taken, *(patch for patch in missing if patch.name in tried)]:
         file, there = _file_of(patch, before, plan, stored), now.patch(patch.name)
-        if file and patch.name not in names and not (there and there.enabled):
+        is_held = patch.name in held and there is not None
+        if file and patch.name not in names and not is_held and not (there and there.enabled):
             abi = abi_of(now)
             names.append(patch.name)
             steps += abi.enable_again(patch.name, file) if there else abi.load(patch.name, file)

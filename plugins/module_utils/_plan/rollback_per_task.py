@@ -127,7 +127,8 @@ def _rising(
     were_up = [patch for patch in before.patches if patch.enabled]
     strangers = strangers_in(now, before, plan)
     above = overtaken(before, plan)
-    above = above if all(name in stored for name in above) else []
+    used = {patch.name for patch in now.patches if patch.users}
+    above = above if all(name in stored and name not in used for name in above) else []
     names = (*plan.names, plan.about, *above, *moved)
     movable = [name for name in movable_of(names, strangers, before, now, plan) if name in stored]
     staying = [

@@ -16,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     LoadedPatch,
     Snapshot,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 
 
 def is_different_build(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> bool:
@@ -111,14 +112,18 @@ def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatc
 def movable_of(
     names: t.Iterable[str], strangers: list[LoadedPatch], before: Snapshot, now: Snapshot, plan: Plan
 ) -> list[str]:
-    """These patches, without those that are as before and would come above a patch that somebody else has loaded."""
+    """These patches, without those that are as before and would come above a patch that somebody else has loaded.
+
+    A module that somebody uses cannot be unloaded, and so not be loaded again.
+    """
     newer = {function for patch in strangers for function in patch.functions}
     below = [
         patch.name
         for patch in before.patches
         if patch.shares(newer) and is_as_before(now.patch(patch.name), patch, plan)
     ]
-    return [name for name in names if name not in below]
+    used = [patch.name for patch in now.patches if patch.users and abi_of(now).loading_enables]
+    return [name for name in names if name not in below and name not in used]
 
 
 def covers_to_move(
@@ -138,5 +143,8 @@ def covers_to_move(
         below = [other for other in before.patches[:place] if other in missing or other in moved]
         if patch.enabled and patch not in missing and any(patch.shares(lower.functions) for lower in below):
             moved.append(patch)
-    can_move = all(patch.name in stored and not (patch.owner or patch.permanent) for patch in moved)
+    used = {patch.name for patch in now.patches if patch.users and abi_of(now).loading_enables}
+    can_move = all(
+        patch.name in stored and not (patch.owner or patch.permanent or patch.name in used) for patch in moved
+    )
     return [patch.name for patch in moved] if can_move else []

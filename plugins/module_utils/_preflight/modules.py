@@ -164,7 +164,7 @@ def held(circumstances: Circumstances) -> t.Iterator[Finding]:
     """The kernel would refuse to unload it when it is disabled already: a per_task kernel does not enable it again."""
     for name in dict.fromkeys(step.patch for step in circumstances.steps if step.action == Action.UNLOAD):
         patch = circumstances.snapshot.patch(name)
-        users = _users(patch) if patch else 0
+        users = patch.users if patch else 0
         if users:
             yield Finding(
                 reason="module_in_use",
@@ -174,12 +174,3 @@ def held(circumstances: Circumstances) -> t.Iterator[Finding]:
                 "a tracer or BPF program on it), then run the task again.",
                 why="The kernel would answer EAGAIN.",
             )
-
-
-def _users(patch: LoadedPatch) -> int:
-    """How many references there are to a module beside that of the patch.
-
-    An enabled patch has one (try_module_get() in kernel/livepatch/core.c). What has just been disabled may still have
-    it, since a worker puts it, and what was disabled by force has it until a reboot.
-    """
-    return max(0, (patch.refcount or 0) - 1)

@@ -28,7 +28,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Identity,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import bring_again, rollback_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_different_build
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -577,6 +578,28 @@ def test_what_is_loaded_again_does_not_come_behind_a_disabled_patch(stacking_enf
     plan = Plan((*(Step(action, name) for action, name in actions), Step(Action.LOAD, "fix", second)))
     steps = rollback_steps(before, now, plan, {"fix": first, "down": down})
     assert shown(steps) == ["unload fix", "load fix", "unload down", "load down", "enable fix"]
+
+
+@pytest.mark.parametrize(("refcount", "lowered"), [(1, ["raised", "used"]), (2, [])])
+def test_what_somebody_uses_is_not_taken_out_for_an_order(refcount: int, lowered: list[str]) -> None:
+    """Its module cannot be unloaded, so a per_task kernel would not enable it again: a walk has shown it."""
+    stored = {name: patch_file(name, functions=(F,), replace=False) for name in ("raised", "used")}
+    before = snapshot(loaded(stored["raised"], load_index=1), loaded(stored["used"], load_index=2, refcount=refcount))
+    raising = make_plan(before, Wanted("raised", State.ENABLED, on_covered=OnCovered.UNSTACK), stored)
+    plan = dataclasses.replace(raising, about="raised")
+    now = predict(before, plan)
+    assert [patch.name for patch in now.patches] == ["used", "raised"]
+    steps = rollback_steps(before, now, plan, stored)
+    assert [step.patch for step in steps if step.action == Action.DISABLE] == lowered
+
+
+def test_what_somebody_uses_does_not_keep_others_from_coming_back() -> None:
+    """It was disabled before its module could not be unloaded."""
+    stored = {name: patch_file(name, functions=(F,), replace=False) for name in ("below", "used")}
+    before = snapshot(loaded(stored["below"], load_index=1), loaded(stored["used"], load_index=2, refcount=2))
+    now = snapshot(loaded(stored["used"], False, load_index=2, refcount=1))
+    steps, _rest = bring_again(before, before, now, Plan((), about="below"), stored)
+    assert [(step.action, step.patch) for step in steps] == [(Action.LOAD, "below"), (Action.WAIT, "below")]
 
 
 # ---- what is newer ----
