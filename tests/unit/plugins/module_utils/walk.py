@@ -105,6 +105,7 @@ class Walk:
         # What a revert of a patch brings back if it comes next.
         self.due: tuple[str, set[Function]] = ("", set())
         self.meddled_since: set[str] = set()
+        self.has_replaced = False
         # The patches whose files tell another replace flag, or none.
         self.surprises = {name for name, patch in zip(NAMES, plot.patches) if patch.told is not patch.replace}
         for name, patch in zip(NAMES, plot.patches):
@@ -163,6 +164,11 @@ class Walk:
             return
         acts[act.what]()
 
+    def meddle(self, act: Other) -> None:
+        """Do this in the middle of a run. What it has replaced may be gone with it at the end."""
+        self.do_other(act)
+        self.has_replaced = self.kernel.is_replacing(act.name)
+
     def task(self, run: Run, check_mode: bool = False) -> Plain:
         file = self.files[run.name, run.build] if run.build else None
         wanted = Wanted(
@@ -187,9 +193,10 @@ class Walk:
         predicted = self.task(run, check_mode=True)
         demand(tuple(kernel.patches) == shown, "check_mode", "check mode has changed the kernel")
         kernel.events, kernel.meddled, kernel.calls, kernel.refused = 0, False, [], set()
+        self.has_replaced = False
         if run.meddle:
             number, act = run.meddle
-            kernel.meddle = {number: lambda: self.do_other(act)}
+            kernel.meddle = {number: lambda: self.meddle(act)}
         if run.fail:
             kernel.fail_later(*run.fail)
         kernel.fail_too = run.fail_too
@@ -324,7 +331,8 @@ class Step:
         act = self.run.meddle[1] if self.walk.kernel.meddled and self.run.meddle else None
         if act is None or act.what in ("busy", "hold", "load_target", "unload_target"):
             return set()
-        is_wide = act.what in ("end_stall", "end_later") or self.walk.kernel.is_replacing(act.name)
+        is_wide = act.what in ("end_stall", "end_later") or self.walk.has_replaced
+        is_wide = is_wide or self.walk.kernel.is_replacing(act.name)
         return set(NAMES) if is_wide else {act.name}
 
     def check_always(self) -> None:
