@@ -26,11 +26,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
     KALLSYMS,
     Symbols,
-    symbol_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.jump import LENGTHS, read_entry
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text import KCORE, CannotTell, read_memory
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.jump import LENGTHS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text import KCORE, CannotTell, entry_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
@@ -59,14 +58,16 @@ def find_jumps(files: Files, host: Snapshot, symbols: Symbols | None, functions:
         with open(files.path(KCORE), "rb", buffering=0) as core:
             for function in looked_for:
                 try:
-                    target = _target(core, host.machine, symbols, function)
+                    target = entry_of(core, host.machine, symbols, function).target
                 except CannotTell as reason:
                     unknown.append(str(reason))
                 else:
                     targets += [] if target is None else [(function, target)]
     except OSError as error:
         unknown.append(f"{KCORE} cannot be read ({error.strerror})")
-    owners = _owners(known(files.bytes(KALLSYMS)) or b"", [target for _function, target in targets])
+    # The symbols are many, and few functions begin with a jump.
+    kallsyms = known(files.bytes(KALLSYMS)) if targets else None
+    owners = _owners(kallsyms or b"", [target for _function, target in targets])
     enabled = {patch.name for patch in host.patches if patch.enabled}
     return Jumps(
         tuple(
@@ -76,17 +77,6 @@ def find_jumps(files: Files, host: Snapshot, symbols: Symbols | None, functions:
         ),
         "; ".join(dict.fromkeys(unknown)),
     )
-
-
-def _target(core: t.BinaryIO, machine: str, symbols: Symbols, function: Function) -> int | None:
-    """Where the jump at the entry of a function leads; None if there is none. Raises CannotTell, OSError."""
-    symbol = symbol_of(symbols, function)
-    if symbol is None or symbol.address is None:
-        raise CannotTell(f"{KALLSYMS} does not show the address of {function}")
-    code = read_memory(core, symbol.address, LENGTHS[machine])
-    if len(code) < LENGTHS[machine]:
-        raise CannotTell(f"{KCORE} ends within {function}")
-    return read_entry(machine, symbol.address, code).target
 
 
 def _is_natural(function: Function, owner: str | None) -> bool:
@@ -100,7 +90,7 @@ def _is_natural(function: Function, owner: str | None) -> bool:
 def _owners(kallsyms: bytes, addresses: t.Collection[int]) -> dict[int, str | None]:
     """Address -> the object whose code it is: `vmlinux`, a module, or None."""
     nearest: dict[int, tuple[int, str | None]] = dict.fromkeys(addresses, (-1, None))
-    for match in re.finditer(rb"^([0-9a-f]{16}) . \S+(?:\t\[(\S+)\])?$", kallsyms if addresses else b"", re.M):
+    for match in re.finditer(rb"^([0-9a-f]{16}) . \S+(?:\t\[(\S+)\])?$", kallsyms, re.M):
         symbol = int(match.group(1), 16)
         for address, (before, _owner) in nearest.items():
             if before < symbol <= address:

@@ -30,7 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.trace
     read_traced,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.jump import LENGTHS, read_entry
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.jump import LENGTHS, Entry, read_entry
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import Traced
@@ -108,8 +108,7 @@ def _without_jump(files: Files, snapshot: Snapshot, patch: str, functions: list[
     try:
         with open(files.path(KCORE), "rb", buffering=0) as core:
             for function in functions:
-                address = _address(symbols, function)
-                entry = read_entry(snapshot.machine, address, read_memory(core, address, LENGTHS[snapshot.machine]))
+                entry = entry_of(core, snapshot.machine, symbols, function)
                 if entry.target is not None and not _belongs_to(kallsyms, entry.target, patch):
                     clauses[function] = f"{function} jumps to {entry.target:#x}, which is no function of {patch}"
                 elif entry.target is None and (entry.is_understood or snapshot.kprobes_isolated is False):
@@ -123,11 +122,15 @@ def _without_jump(files: Files, snapshot: Snapshot, patch: str, functions: list[
     return clauses
 
 
-def _address(symbols: Symbols, function: Function) -> int:
+def entry_of(core: t.BinaryIO, machine: str, symbols: Symbols, function: Function) -> Entry:
+    """How a function begins in the kernel's memory. Raises CannotTell, OSError."""
     symbol = symbol_of(symbols, function)
     if symbol is None or symbol.address is None:
         raise CannotTell(f"{KALLSYMS} does not show the address of {function}")
-    return symbol.address
+    code = read_memory(core, symbol.address, LENGTHS[machine])
+    if len(code) < LENGTHS[machine]:
+        raise CannotTell(f"{KCORE} ends within {function}")
+    return read_entry(machine, symbol.address, code)
 
 
 def _belongs_to(kallsyms: bytes, address: int, module: str) -> bool:

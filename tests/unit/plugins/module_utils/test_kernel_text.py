@@ -218,6 +218,12 @@ def test_stop_machine_where_nothing_can_be_seen(tree: pathlib.Path) -> None:
         unreached(*look)
 
 
+def test_memory_that_ends_within_a_function_is_no_proof(tree: pathlib.Path) -> None:
+    (tree / "proc/kcore").write_bytes(kcore(jump(NEW))[:-30])
+    with pytest.raises(CannotTell, match="kcore ends within vmlinux/cmdline_proc_show,1"):
+        unreached(Files(str(tree)), snapshot(abi=STOP_MACHINE), "fix", [FUNCTION])
+
+
 @pytest.mark.parametrize(("sympos", "expected"), [(1, 0), (2, 1), (3, None)])
 def test_stop_machine_where_functions_have_one_name(tree: pathlib.Path, sympos: int, expected: int | None) -> None:
     """The first one jumps to the patch, the second one does not."""
