@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import per_task_steps
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
     covers_to_move,
+    in_use,
     is_as_before,
     is_new,
 )
@@ -142,7 +143,7 @@ def bring_again(
     """
     lost = fixed(before).difference(fixed(now))
     # A module that somebody uses is not unloaded: to try it once more would keep the others from coming back.
-    held = {patch.name for patch in start.patches if patch.users and abi_of(now).loading_enables}
+    held = in_use(start)
     taken = [patch for patch in start.patches if patch.enabled and patch.shares(lost)]
     lost_before = lost.difference(fixed(start))
     missing = [patch for patch in before.patches if patch.enabled and patch.shares(lost_before)]

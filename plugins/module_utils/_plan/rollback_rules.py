@@ -109,20 +109,22 @@ def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatc
     ]
 
 
+def in_use(now: Snapshot) -> set[str]:
+    """The patches that a per_task kernel could not enable again: that needs their modules to be unloaded before."""
+    return {patch.name for patch in now.patches if patch.users and abi_of(now).loading_enables}
+
+
 def movable_of(
     names: t.Iterable[str], strangers: list[LoadedPatch], before: Snapshot, now: Snapshot, plan: Plan
 ) -> list[str]:
-    """These patches, without those that are as before and would come above a patch that somebody else has loaded.
-
-    A module that somebody uses cannot be unloaded, and so not be loaded again.
-    """
+    """These patches, without those in use, and those as before that would come above somebody else's new patch."""
     newer = {function for patch in strangers for function in patch.functions}
     below = [
         patch.name
         for patch in before.patches
         if patch.shares(newer) and is_as_before(now.patch(patch.name), patch, plan)
     ]
-    used = [patch.name for patch in now.patches if patch.users and abi_of(now).loading_enables]
+    used = in_use(now)
     return [name for name in names if name not in below and name not in used]
 
 
@@ -143,7 +145,7 @@ def covers_to_move(
         below = [other for other in before.patches[:place] if other in missing or other in moved]
         if patch.enabled and patch not in missing and any(patch.shares(lower.functions) for lower in below):
             moved.append(patch)
-    used = {patch.name for patch in now.patches if patch.users and abi_of(now).loading_enables}
+    used = in_use(now)
     can_move = all(
         patch.name in stored and not (patch.owner or patch.permanent or patch.name in used) for patch in moved
     )
