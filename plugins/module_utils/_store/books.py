@@ -39,7 +39,7 @@ def read_books(files: Files, snapshot: Snapshot, of_boot: bool = False) -> Books
         unread={
             name: copy for name, copy in read.items() if isinstance(copy, Unreadable) and not state.is_foreign(copy)
         },
-        unrecorded=copies.unrecorded(files, found.values(), set(read).difference(found)),
+        unrecorded=copies.unrecorded(files, set(read).difference(found)),
         boot=acceptance,
         boot_damage=kept if isinstance(kept, Damaged) else None,
         unclean_ends=marker.unclean_ends if marker else 0,

@@ -261,16 +261,19 @@ def _write(files: Files, name: str, copy: StoredCopy) -> None:
     state.write(files, f"{DIRECTORY}/{name}.json", record)
 
 
-def unrecorded(files: Files, recorded: t.Iterable[StoredCopy], names: t.Collection[str]) -> frozenset[str]:
+def unrecorded(files: Files, names: t.Collection[str]) -> frozenset[str]:
     """Those of these patches without a record of which a copy is there, kept for no other patch.
 
-    The copy is made before the module is loaded, and the record afterwards: a full disk keeps the record away.
+    The copy is made before the module is loaded, and the record afterwards: a full disk keeps the record away. What is
+    kept for a patch that another tool has unloaded meanwhile is still named by that one's record.
     """
     if not names:
         return frozenset()
-    displaced = {path for copy in recorded for path in _displaced_paths(copy)}
-    entries = {entry for entry in known_or(files.names(DIRECTORY), []) if f"{DIRECTORY}/{entry}" not in displaced}
-    return frozenset(names).intersection(_name_of(entry) for entry in entries if entry.endswith(".ko"))
+    entries = known_or(files.names(DIRECTORY), [])
+    records = (known(read(files, entry[: -len(".json")])) for entry in entries if entry.endswith(".json"))
+    displaced = {path for copy in records if copy for path in _displaced_paths(copy)}
+    alone = (entry for entry in entries if entry.endswith(".ko") and f"{DIRECTORY}/{entry}" not in displaced)
+    return frozenset(names).intersection(map(_name_of, alone))
 
 
 def _name_of(entry: str) -> str:

@@ -272,6 +272,17 @@ def test_a_copy_that_another_patch_has_displaced_tells_nothing(tmp_path: pathlib
     assert owner_of(kernel, "fix") == UNKNOWN_OWNER
 
 
+def test_a_copy_that_was_displaced_by_a_patch_which_is_gone_tells_nothing(tmp_path: pathlib.Path) -> None:
+    """Another tool has unloaded that one, and loaded this one again: its record is there until the next run."""
+    host = ModelHost(tmp_path)
+    host.run("fix", file=FIX)
+    host.run("tmhook", file=HOOK, supersedes=("fix",))
+    host.kernel.write_enabled("tmhook", False)
+    host.kernel.unload("tmhook")
+    host.kernel.patches.append(loaded(FIX, instance=99))
+    assert owner_of(host.kernel, "fix") == UNKNOWN_OWNER
+
+
 def test_the_record_of_another_load_tells_nothing(tmp_path: pathlib.Path) -> None:
     kernel = ModelKernel(tmp_path, loaded(FIX))
     keep_copy(kernel, FIX)
