@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.displaced import displaced_after
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced import replaced_by
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_gone, is_new
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
@@ -53,6 +54,7 @@ def displaced_by_run(
     if not failed:
         return displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, going)
     down = [*going, *(step.patch for step in plan.steps if step.action == Action.UNLOAD)]
+    down += replaced_by(plan, before, after)
     lowered = [name for name in down if _is_enabled(before, name) and not _is_enabled(after, name)]
     news = displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, lowered)
     return {name: of_it for name, of_it in news.items() if _stays(name, before, plan, after)}

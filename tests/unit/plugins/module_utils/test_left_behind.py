@@ -249,6 +249,21 @@ def test_what_a_failed_run_has_displaced_for_good_can_be_reverted(
     assert host.stack == ["old"]
 
 
+def test_what_a_failed_run_has_replaced_against_what_its_file_tells_is_remembered(tmp_path: pathlib.Path) -> None:
+    """The new patch stays, since nobody has a file of one that it has disabled: no revert leaves both out."""
+    other = patched("other", F, replace=False)
+    new = patched("new", F, G, replace=False)
+    host = Host(tmp_path, loaded(other))
+    host.kernel.shows_replace = False
+    host.kernel.replaces[new.sha256] = True
+    host.run("old", file=patched("old", G, replace=False))
+    result = host.run("new", file=new, on_covered=OnCovered.ALLOW)
+    assert (bool(result.get("failed")), host.stack) == (True, ["new"])
+    result = host.run("new", State.REVERTED, force_owner=True)
+    assert (bool(result.get("failed")), host.stack) == (True, ["new"])
+    assert "new took the place of other, which could not be brought back." in result["msg"]
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_a_module_that_has_found_a_user_meanwhile_does_not_cost_the_fix(tmp_path: pathlib.Path, replace: bool) -> None:
     """On a per_task kernel, what is disabled must be unloaded before it can come back."""
