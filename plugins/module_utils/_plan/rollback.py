@@ -26,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     in_use,
     is_as_before,
     is_new,
+    new_patches,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_stop_machine import stop_machine_steps
 
@@ -140,6 +141,7 @@ def bring_again(
 
     `start` is the host when rolling back began. The kernel may have refused what was to come in its place. Where
     nothing was, that is tried once more: `tried` are the patches of the steps, one of which may have disabled others.
+    What was not tried, since it would have come above what stays, comes back as well if it alone had a function.
     """
     lost = fixed(before).difference(fixed(now))
     # A module that somebody uses is not unloaded: to try it once more would keep the others from coming back.
@@ -149,7 +151,10 @@ def bring_again(
     missing = [patch for patch in before.patches if patch.enabled and patch.shares(lost_before)]
     steps: list[Step] = []
     names: list[str] = []
-    for patch in [*taken, *(patch for patch in missing if patch.name in tried)]:
+    for patch in [
+        *taken,
+        *(patch for patch in missing if patch.name in tried or _may_come_above(patch, before, now, plan, stored)),
+    ]:
         file, there = _file_of(patch, before, plan, stored), now.patch(patch.name)
         is_held = patch.name in held and there is not None
         if file and patch.name not in names and not is_held and not (there and there.enabled):
@@ -163,6 +168,19 @@ def bring_again(
         steps = [*(Step(Action.UNLOAD, name) for name in down if name not in names), *steps]
     staying = [patch.name for patch in taken if patch.name in names and is_new(patch, before, plan)]
     return steps, Rollback(staying=tuple(staying), needed=tuple(lost.intersection(fixed(start))))
+
+
+def _may_come_above(patch: LoadedPatch, before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> bool:
+    """Whether a patch of the plan, loaded again, disables nothing and covers nothing but what was below it, or is new.
+
+    What is new is of the plan itself: what somebody else has loaded is not covered.
+    """
+    file = stored.get(patch.name)
+    if file is None or patch.name not in plan.names or (abi_of(now).loading_enables and file.replace is not False):
+        return False
+    below = [other.name for other in before.patches[: before.patches.index(patch)]]
+    above = [other for other in now.patches if other.enabled and other.name not in (*below, *new_patches(plan, before))]
+    return not any(other.shares(patch.functions) for other in above)
 
 
 def _file_of(patch: LoadedPatch, before: Snapshot, plan: Plan, stored: Stored) -> PatchFile | None:

@@ -490,6 +490,56 @@ def test_what_was_covered_does_not_come_back_above_what_stays(tmp_path: pathlib.
 
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize(
+    ("functions", "stack"),
+    [
+        # What stays has all of it, and newer.
+        ((G,), ["new"]),
+        # It alone had H.
+        ((G, H), ["new", "mid"]),
+    ],
+)
+def test_what_alone_had_a_function_comes_back_above_what_stays(
+    tmp_path: pathlib.Path, abi: str, functions: tuple[Function, ...], stack: list[str]
+) -> None:
+    """The new patch stays, since the kernel does not take the old one again."""
+    file = files(abi, {"mid": functions, "new": (F, G)}, replace=False)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = ModelHost(tmp_path, *patches, abi=abi, kept=[file["old"], file["mid"]])
+    call = host.kernel._call
+
+    def refusing(operation: str, name: str) -> None:
+        call(operation, name)
+        if (operation, name) == ("load", "old"):
+            raise OSError(errno.EIO, "")
+
+    host.kernel._call = refusing
+    result = host.run("new", file=file["new"], supersedes=("old", "mid"), verification=FAILING)
+    assert host.stack == stack
+    assert result["not_restored"][-1] == "without new no patch would be live on vmlinux/f,1, where one was before"
+
+
+def test_what_alone_had_a_function_does_not_come_back_above_what_somebody_else_has_loaded(
+    tmp_path: pathlib.Path,
+) -> None:
+    file = files(PER_TASK, {"mid": (G, H), "new": (F, G)}, replace=False)
+    other = patch_file("other", functions=(G,), replace=False)
+    patches = [loaded(file[name], load_index=place) for place, name in enumerate(("old", "mid"))]
+    host = ModelHost(tmp_path, *patches, kept=[file["old"], file["mid"]])
+    call = host.kernel._call
+
+    def refusing(operation: str, name: str) -> None:
+        call(operation, name)
+        if (operation, name) == ("load", "old"):
+            host.kernel.patches.append(loaded(other, load_index=9, instance=99))
+            raise OSError(errno.EIO, "")
+
+    host.kernel._call = refusing
+    host.run("new", file=file["new"], supersedes=("old", "mid"), verification=FAILING)
+    assert host.stack == ["new", "other"]
+
+
+@pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
+@pytest.mark.parametrize(
     ("functions", "actions", "comes_back"),
     [
         # Nothing of it was live.
