@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import guests
 from commands import RigError
 
 HERE = Path(__file__).resolve().parent
@@ -46,6 +47,7 @@ def recipe_key() -> str:
     for path in [*files, *RECIPE_CODE]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.name} {content}\n".encode())
+    digest.update(repr(guests.DEFAULT).encode())
     return digest.hexdigest()[:12]
 
 

@@ -168,7 +168,7 @@ def unpack(file: Path, target: Path) -> None:
 
 def start(vm: Machine, entry: Entry, image: Path) -> None:
     """Boot the image with firmware, its own boot loader, a virtio disk and a virtio network card."""
-    port = vm.claim(entry)
+    port = vm.claim(entry.path.name)
     overlay = machines.make_overlay(vm, image, "qcow2")
     argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
     argv += ["-smp", "2", "-m", "2048", "-display", "none"]

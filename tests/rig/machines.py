@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,22 @@ BUILDER = "builder"
 KERNEL_BUILDER = "kernel-builder"
 SLIM = "slim"
 LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The entries of the cache that a machine is made of: others have other keys, kernels and images."""
+
+    keys: Entry
+    system: Entry
+    """Its kernel, or the builder's root."""
+
+    disk: Entry
+    """The image of a VM."""
+
+    @property
+    def names(self) -> str:
+        return " ".join(entry.path.name for entry in (self.keys, self.system, self.disk))
 
 
 @dataclass(frozen=True)
@@ -79,33 +94,32 @@ class Machine:
     def running(self) -> bool:
         return processes.running(self.pid_file, self.directory) is not None
 
-    def is_up(self, *entries: Entry) -> bool:
-        """Whether it runs, and was started from these entries: others have other keys and kernels."""
-        return self.running() and self.entry_file.read_text(encoding="ascii") == _names(entries)
+    def is_up(self, parts: Parts) -> bool:
+        """Whether it runs, and was started from these entries."""
+        return self.running() and self.entry_file.read_text(encoding="ascii") == parts.names
 
-    def claim(self, *entries: Entry) -> int:
-        """Make its directory anew, and return the port for its ssh."""
+    def claim(self, names: str) -> int:
+        """Make its directory anew, record these names of entries, and return the port for its ssh."""
         self.stop()
         self.directory.mkdir(parents=True)
-        self.entry_file.write_text(_names(entries), encoding="ascii")
+        self.entry_file.write_text(names, encoding="ascii")
         port = free_port()
         self.port_file.write_text(f"{port}\n", encoding="ascii")
         return port
 
-    def start(self, entry: Entry, system: Entry) -> None:
-        """Start it with the kernel, or the builder's root, of `system`, and all else of `entry`."""
-        port = self.claim(entry, system)
+    def start(self, parts: Parts) -> None:
+        port = self.claim(parts.names)
         if self.is_builder:
-            start_builder(self, entry, system, port)
+            start_builder(self, parts, port)
         else:
-            make_overlay(self, entry.image, "raw")
-            start_vm(self, entry, system, port)
+            make_overlay(self, parts.disk.image, "raw")
+            start_vm(self, parts, port)
 
-    def restart(self, entry: Entry, system: Entry, append: str) -> None:
+    def restart(self, parts: Parts, append: str) -> None:
         """Cut the VM's power and start it again with its disk, with these words on its kernel's command line."""
         processes.stop(self.pid_file, self.directory)
-        self.entry_file.write_text(_names((entry, system)), encoding="ascii")
-        start_vm(self, entry, system, self.port, append)
+        self.entry_file.write_text(parts.names, encoding="ascii")
+        start_vm(self, parts, self.port, append)
 
     def stop(self) -> None:
         processes.stop(self.pid_file, self.directory)
@@ -116,10 +130,6 @@ class Machine:
             return last_lines(self.console.read_text(encoding="utf-8", errors="replace"))
         except OSError:
             return ""
-
-
-def _names(entries: Sequence[Entry]) -> str:
-    return " ".join(entry.path.name for entry in entries)
 
 
 def machine(name: str, instance: Path) -> Machine:
@@ -139,11 +149,11 @@ def free_port() -> int:
     return port
 
 
-def start_builder(builder: Machine, entry: Entry, system: Entry, port: int) -> None:
-    script = ["sh", str(RECIPE / "serve-builder.sh"), str(system.builder), str(builder.directory), str(port)]
-    script.append(str(entry.keys))
+def start_builder(builder: Machine, parts: Parts, port: int) -> None:
+    script = ["sh", str(RECIPE / "serve-builder.sh"), str(parts.system.builder), str(builder.directory), str(port)]
+    script.append(str(parts.keys.keys))
     if builder.has_test_kernel:
-        script.append(str(test_kernel.kept(system)))
+        script.append(str(test_kernel.kept(parts.system)))
     processes.start_isolated(script, builder.pid_file, builder.console)
 
 
@@ -153,12 +163,12 @@ def make_overlay(vm: Machine, image: Path, form: str) -> Path:
     return vm.disk
 
 
-def start_vm(vm: Machine, entry: Entry, system: Entry, port: int, more: str = "") -> None:
+def start_vm(vm: Machine, parts: Parts, port: int, more: str = "") -> None:
     # The kernel has NVMe built in, virtio-blk only as a module: so no initrd is needed.
     append = f"root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 systemd.hostname={vm.name} {more}".rstrip()
-    argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(entry.kernel)]
+    argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(parts.keys.kernel)]
     argv += ["-smp", "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
-    argv += ["-kernel", str(system.kernel), "-append", append]
+    argv += ["-kernel", str(parts.system.kernel), "-append", append]
     # What the guest has synced must be on the disk when its power is cut, so no cache=unsafe.
     argv += [
         "-drive",

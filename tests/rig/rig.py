@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ import stand_in
 import test_kernel
 from cache import Entry
 from commands import RigError
-from machines import Machine
+from machines import Machine, Parts
 
 BOOT_SECONDS = 180
 INTERRUPTED_SECONDS = 20
@@ -57,17 +58,17 @@ def up(options: argparse.Namespace) -> int:
 
 def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
     """Start the machines that do not run yet at the same time, and wait for them."""
-    wanted = [(one, system_of(one, entry)) for one in (machines.machine(name, instance) for name in names)]
+    wanted = [(one, parts_of(one, entry)) for one in (machines.machine(name, instance) for name in names)]
     with cache.locked(instance / "lock"):
         try:
-            start_and_wait([(one, system) for one, system in wanted if not one.is_up(entry, system)], entry)
+            start_and_wait([(one, parts) for one, parts in wanted if not one.is_up(parts)], entry)
         finally:
             inventory.write(instance, entry)
 
 
-def system_of(one: Machine, entry: Entry) -> Entry:
-    """The entry with its kernel, or the builder's root. Makes the test kernel if that is missing."""
-    return test_kernel.prepare(entry) if one.has_test_kernel else entry
+def parts_of(one: Machine, entry: Entry) -> Parts:
+    """The entries that it is made of. Makes the test kernel if that is missing."""
+    return Parts(entry, system=test_kernel.prepare(entry) if one.has_test_kernel else entry, disk=entry)
 
 
 def restart(options: argparse.Namespace) -> int:
@@ -79,7 +80,10 @@ def restart(options: argparse.Namespace) -> int:
         raise RigError(f"{one.name} is not a VM that is up.", status=2)
     with cache.locked(instance / "lock"):
         started = time.monotonic()
-        one.restart(entry, test_kernel.prepare(entry) if options.test_kernel else entry, options.append)
+        parts = parts_of(one, entry)
+        if options.test_kernel:
+            parts = dataclasses.replace(parts, system=test_kernel.prepare(entry))
+        one.restart(parts, options.append)
     machines.wait_for_ssh(one, entry, started + boot_seconds())
     print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)
     return 0
@@ -124,15 +128,15 @@ def check(_options: argparse.Namespace) -> int:
     return 0
 
 
-def start_and_wait(wanted: list[tuple[Machine, Entry]], entry: Entry) -> None:
+def start_and_wait(wanted: list[tuple[Machine, Parts]], entry: Entry) -> None:
     started = time.monotonic()
     deadline = started + boot_seconds()
-    waiting = [one for one, _system in wanted]
+    waiting = [one for one, _parts in wanted]
     try:
-        for one, system in wanted:
+        for one, parts in wanted:
             print(f"rig: start {one.name} ...", flush=True)
-            one.start(entry, system)
-        for one, _system in wanted:
+            one.start(parts)
+        for one, _parts in wanted:
             machines.wait_for_ssh(one, entry, deadline)
             waiting.remove(one)
             print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)

@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cache
+import guests
 import host
 import processes
 from cache import RECIPE, Entry
 from commands import RigError, as_root, failure, run
+from guests import Guest
 
-SUITE = "trixie"
+SUITE = guests.DEFAULT.suite
 HOST_KEY_ALIAS = "openeuler-livepatch-rig"
 JOURNAL_MIB = 8
 IMAGE_BYTES = 1280 * 1024**2
@@ -82,6 +84,7 @@ def build(entry: Entry) -> None:
             make_roots(part)
         with stage("make the VM image"):
             check_kernel(part)
+            shutil.copyfile(vm_root(part) / f"boot/vmlinuz-{part.release}", part.kernel)
             make_image(part)
         part.path.rename(entry.path)
     except BaseException:
@@ -115,6 +118,11 @@ def recipe_lines(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def packages_of(*names: str) -> list[str]:
+    """The packages that these files of the recipe list."""
+    return [package for name in names for package in recipe_lines(RECIPE / name)]
+
+
 def vm_root(part: Entry) -> Path:
     return part.path / "vm"
 
@@ -130,11 +138,10 @@ class Install:
 
 def make_roots(part: Entry) -> None:
     """Install both roots side by side."""
-    sources = part.path / "sources.list"
-    sources.write_text("".join(f"{line}\n" for line in host.debian_sources(SUITE)), encoding="utf-8")
+    names = packages_of("common.packages", "builder.packages")
     installs = [
-        start_install(part, part.builder, "builder.packages", [COMMON]),
-        start_install(part, vm_root(part), "vm.packages", [COMMON, RECIPE / "customize-vm.sh"]),
+        start_install(part, part.builder, mmdebstrap(part, part.builder, names, [COMMON])),
+        start_install(part, vm_root(part), mmdebstrap_guest(part, guests.DEFAULT)),
     ]
     for install in installs:
         finish_install(install)
@@ -142,10 +149,14 @@ def make_roots(part: Entry) -> None:
         pid_file.unlink()
 
 
-def start_install(part: Entry, root: Path, packages: str, scripts: list[Path]) -> Install:
+def mmdebstrap_guest(part: Entry, guest: Guest) -> list[str]:
+    """The command that installs the VM root."""
+    names = packages_of(*guest.packages) + ([guest.kernel] if guest.kernel else [])
+    return mmdebstrap(part, vm_root(part), names, [COMMON, RECIPE / "customize-vm.sh"], guest)
+
+
+def start_install(part: Entry, root: Path, command: list[str]) -> Install:
     log = part.path / f"{root.name}.log"
-    names = recipe_lines(RECIPE / "common.packages") + recipe_lines(RECIPE / packages)
-    command = mmdebstrap(part, root, names, scripts)
     argv = processes.isolated(command, part.path / f"{root.name}.pid")
     with log.open("wb") as output:
         # pylint: disable-next=consider-using-with
@@ -159,18 +170,22 @@ def finish_install(install: Install) -> None:
         raise failure(install.argv, status, install.log.read_text(encoding="utf-8", errors="replace"))
 
 
-def mmdebstrap(part: Entry, root: Path, packages: list[str], scripts: list[Path]) -> list[str]:
+def mmdebstrap(
+    part: Entry, root: Path, packages: list[str], scripts: list[Path], guest: Guest = guests.DEFAULT
+) -> list[str]:
+    """The command that installs a root of the guest's release and architecture."""
     # INITRD=No: the kernel's package shall not make the initrd that nothing needs.
     argv = ["env", "INITRD=No", "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
     argv += ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_INSTALLED)]
     argv += [f"--aptopt={option}" for option in host.proxy_options()]
-    argv.append(f"--include={','.join(packages)}")
+    argv += [f"--architectures={guest.architecture}", f"--include={','.join(packages)}"]
     for script in scripts:
         hook = shlex.join(["sh", str(script)])
         argv.append(f'--customize-hook={hook} "$1" {shlex.join([str(RECIPE), str(part.keys)])}')
-    sources = part.path / "sources.list"
+    sources = part.path / f"{root.name}.list"
+    sources.write_text("".join(f"{line}\n" for line in host.debian_sources(guest.suite)), encoding="utf-8")
     # Without sources of its own, mmdebstrap takes its default mirror.
-    return [*argv, SUITE, str(root), *([str(sources)] if sources.stat().st_size else [])]
+    return [*argv, guest.suite, str(root), *([str(sources)] if sources.stat().st_size else [])]
 
 
 def kernel_release(root: Path) -> str:
@@ -200,7 +215,6 @@ def check_kernel(part: Entry) -> None:
 
 def make_image(part: Entry) -> None:
     """Put the VM root into an ext4 image, without loop mounts."""
-    shutil.copyfile(vm_root(part) / f"boot/vmlinuz-{part.release}", part.kernel)
     with part.image.open("wb") as image:
         os.truncate(image.fileno(), IMAGE_BYTES)
     # A small journal: some tests cut the power, and what was written must be whole at the next boot.

@@ -13,7 +13,7 @@ import os
 import tempfile
 from pathlib import Path
 
-import host
+import guests
 import processes
 import roots
 from cache import RECIPE, Entry
@@ -65,10 +65,8 @@ def pack(entry: Entry, target: Path) -> Path:
 
 def install(part: Entry) -> Path:
     root = part.path / "root"
-    sources = part.path / "sources.list"
-    sources.write_text("".join(f"{line}\n" for line in host.debian_sources(roots.SUITE)), encoding="utf-8")
-    names = ["common.packages", "vm.packages", "builder.packages", "stand-in.packages"]
-    packages = [package for name in names for package in roots.recipe_lines(RECIPE / name)]
+    packages = roots.packages_of(*guests.DEFAULT.packages, "builder.packages", "stand-in.packages")
+    packages += [guests.DEFAULT.kernel] if guests.DEFAULT.kernel else []
     scripts = [RECIPE / f"customize-{what}.sh" for what in ("common", "vm", "stand-in")]
     command = roots.mmdebstrap(part, root, packages, scripts)
     run(processes.isolated([word for word in command if word != "INITRD=No"], part.path / "pid"))

@@ -77,10 +77,7 @@ def discard_parts() -> None:
 
 
 def install(part: Entry) -> None:
-    sources = part.path / "sources.list"
-    sources.write_text("".join(f"{line}\n" for line in host.debian_sources(roots.SUITE)), encoding="utf-8")
-    packages = roots.recipe_lines(cache.RECIPE / "common.packages")
-    packages += roots.recipe_lines(RECIPE / "kernel-builder.packages")
+    packages = roots.packages_of("common.packages") + roots.recipe_lines(RECIPE / "kernel-builder.packages")
     hooks = [roots.COMMON, RECIPE / "install-kpatch.sh"]
     command = roots.mmdebstrap(part, part.builder, packages, hooks)
     run(processes.isolated(command, part.path / "pid"))

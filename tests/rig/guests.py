@@ -1,0 +1,29 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the images of the VMs are made of, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What the image of a VM is made of."""
+
+    suite: str
+    """The name of the distribution's release."""
+
+    architecture: str
+    """The distribution's name of the machine's architecture."""
+
+    packages: tuple[str, ...]
+    """The files of the recipe that list the packages."""
+
+    kernel: str | None
+    """The package of its kernel; None if it runs the kernel of the default image."""
+
+
+DEFAULT = Guest("trixie", "amd64", ("common.packages", "vm.packages"), "linux-image-cloud-amd64")
