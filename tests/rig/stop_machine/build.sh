@@ -2,17 +2,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026, openeuler.livepatch contributors
 
-# Usage: build.sh RELEASE   (on the build host, in this directory)
-# Builds the emulation, and the kernel build tree in which patches for it are built: the headers of RELEASE with
-# openEuler's linux/livepatch.h, its options, and the versions of the emulation's symbols.
+# Usage: build.sh RELEASE [TREE]   (on the build host, in this directory)
+# Builds the emulation, and the kernel build tree in which patches for it are built: TREE, by default the headers of
+# RELEASE, with openEuler's linux/livepatch.h, its options, and the versions of the emulation's symbols. For another
+# architecture, ARCH and CROSS_COMPILE are in the environment.
 set -eu
-headers=/usr/src/linux-headers-$1
-tree=$headers-stop-machine-emulation
+original=${2:-/usr/src/linux-headers-$1}
+tree=$original-stop-machine-emulation
 
 rm -rf "$tree"
-cp -a "$headers" "$tree"
+cp -a "$original" "$tree"
+# A tree made by "make O=TREE" tells in its Makefile where it is.
+sed -i "s|^export KBUILD_OUTPUT = $original\$|export KBUILD_OUTPUT = $tree|" "$tree/Makefile"
+case $(grep -E '^CONFIG_(X86_64|ARM64)=y' "$tree/.config") in
+  CONFIG_X86_64=y) architecture=x86 ;;
+  CONFIG_ARM64=y) architecture=arm64 ;;
+esac
 # The generated headers come before the kernel's own in the compiler's search path.
-install -D -m 644 livepatch.h "$tree/arch/x86/include/generated/linux/livepatch.h"
+install -D -m 644 livepatch.h "$tree/arch/$architecture/include/generated/linux/livepatch.h"
 cat options.config >> "$tree/.config"
 grep '^CONFIG_' options.config >> "$tree/include/config/auto.conf"
 sed -n 's/^\(CONFIG_[A-Z_]*\)=y$/#define \1 1/p' options.config >> "$tree/include/generated/autoconf.h"

@@ -21,8 +21,6 @@
 #include <linux/stacktrace.h>
 #include <linux/stop_machine.h>
 
-#define REPLACED_BYTES 5
-#define JMP_REL32 0xe9
 #define STACK_ENTRIES 100
 #define SEPARATOR "-----------------------------------------------\n"
 
@@ -52,13 +50,34 @@ static struct {
 	struct module *(*find_module)(const char *name);
 	struct kprobe *(*get_kprobe)(void *addr);
 	unsigned long (*ftrace_location)(unsigned long ip);
-	int (*stack_trace_save_tsk_reliable)(struct task_struct *tsk, unsigned long *store, unsigned int size);
-	void *(*text_poke)(void *addr, const void *opcode, size_t len);
 	int (*stop_machine_cpuslocked)(int (*fn)(void *), void *data, const struct cpumask *cpus);
 	struct task_struct *(*idle_task)(int cpu);
 	struct mutex *text_mutex;
 	struct kobject **klp_root_kobj;
 } kernel;
+
+static unsigned long symbol_address(const char *name)
+{
+	unsigned long address = kernel.kallsyms_lookup_name(name);
+
+	if (!address)
+		pr_err("emulation: this kernel has no %s\n", name);
+	return address;
+}
+
+#define FIND(table, member) \
+	({ \
+		(table).member = (void *)symbol_address(#member); \
+		(table).member != NULL; \
+	})
+
+#if defined(CONFIG_X86_64)
+#include "emulation_x86.h"
+#elif defined(CONFIG_ARM64)
+#include "emulation_arm64.h"
+#else
+#error "only openEuler's x86_64 and arm64 are emulated"
+#endif
 
 /* The active versions of one function, the newest first, the place of the jump, and the bytes that it has replaced. */
 struct klp_func_node {
@@ -156,26 +175,21 @@ static u8 *place_of_jump(void *old_func)
 	return site ? (u8 *)site + MCOUNT_INSN_SIZE : old_func;
 }
 
-static void write_jump(struct klp_func_node *node)
+static void lead_to_live_func(struct klp_func_node *node)
 {
 	struct klp_func *live = live_func(node);
-	u8 code[REPLACED_BYTES] = { JMP_REL32 };
-	s32 distance;
 
-	if (!live) {
-		kernel.text_poke(node->place, node->saved, REPLACED_BYTES);
-		return;
-	}
-	distance = (long)live->new_func - ((long)node->place + REPLACED_BYTES);
-	memcpy(code + 1, &distance, sizeof(distance));
-	kernel.text_poke(node->place, code, REPLACED_BYTES);
+	if (live)
+		write_jump(node->place, live->new_func);
+	else
+		write_back(node->place, node->saved);
 }
 
 static void patch_func(struct klp_func *func)
 {
 	list_add(&func->stack_node, &func->func_node->func_stack);
 	func->patched = true;
-	write_jump(func->func_node);
+	lead_to_live_func(func->func_node);
 }
 
 static void unpatch_func(struct klp_func *func)
@@ -185,7 +199,7 @@ static void unpatch_func(struct klp_func *func)
 	list_del(&func->stack_node);
 	func->patched = false;
 	if (was_live)
-		write_jump(func->func_node);
+		lead_to_live_func(func->func_node);
 }
 
 /* ---- may it be changed now ---- */
@@ -255,24 +269,19 @@ static int check_task(struct klp_patch *patch, bool enabling, struct task_struct
 {
 	static unsigned long entries[STACK_ENTRIES];
 	struct klp_func *func;
-	int count, i;
+	int count;
 
 	/* These tasks run the stop itself. */
 	if (!strncmp(task->comm, "migration/", 10))
 		return 0;
-	count = kernel.stack_trace_save_tsk_reliable(task, entries, ARRAY_SIZE(entries));
-	if (count < 0) {
-		pr_err("%s:%d has an unreliable stack, ret=%d\n", task->comm, task->pid, count);
+	count = save_stack(task, entries, ARRAY_SIZE(entries));
+	if (count < 0)
 		return count;
-	}
 	func = func_on_stack(patch, enabling, entries, count);
 	if (!func)
 		return 0;
 	pr_warn("func %s is in use!\n", func->old_name);
-	pr_info("Call Trace:\n");
-	for (i = 0; i < count; i++)
-		pr_info("[<%p>] %pS\n", (void *)entries[i], (void *)entries[i]);
-	pr_info("%s:%d check stack failed, ret=%d\n", task->comm, task->pid, -busy_errno);
+	print_task(task, entries, count, -busy_errno);
 	return -busy_errno;
 }
 
@@ -326,11 +335,6 @@ static int change_stopped(void *data)
 	return 0;
 }
 
-static void serialize_this_cpu(void *unused)
-{
-	sync_core();
-}
-
 static int change_patch(struct klp_patch *patch, bool enabling)
 {
 	struct change change = { .patch = patch, .enabling = enabling };
@@ -341,10 +345,9 @@ static int change_patch(struct klp_patch *patch, bool enabling)
 		return ret;
 	cpus_read_lock();
 	mutex_lock(kernel.text_mutex);
-	ret = kernel.stop_machine_cpuslocked(change_stopped, &change, NULL);
+	ret = change_in_stopped_machine(change_stopped, &change);
 	mutex_unlock(kernel.text_mutex);
 	cpus_read_unlock();
-	on_each_cpu(serialize_this_cpu, NULL, 1);
 	return ret;
 }
 
@@ -781,21 +784,6 @@ static int show_state(struct seq_file *file, void *unused)
 
 /* ---- start and end ---- */
 
-static unsigned long symbol_address(const char *name)
-{
-	unsigned long address = kernel.kallsyms_lookup_name(name);
-
-	if (!address)
-		pr_err("emulation: this kernel has no %s\n", name);
-	return address;
-}
-
-#define FIND(member) \
-	({ \
-		kernel.member = (void *)symbol_address(#member); \
-		kernel.member != NULL; \
-	})
-
 static int find_kernel(void)
 {
 	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
@@ -803,29 +791,22 @@ static int find_kernel(void)
 
 	if (ret)
 		return ret;
-	kernel.kallsyms_lookup_name = (void *)probe.addr;
-#ifdef CONFIG_X86_KERNEL_IBT
-	/* A probe by name sits behind the function's endbr64. */
-	kernel.kallsyms_lookup_name = (void *)((unsigned long)probe.addr & ~0xfUL);
-#endif
+	kernel.kallsyms_lookup_name = start_of_probed(probe.addr);
 	unregister_kprobe(&probe);
-	if (!FIND(kallsyms_lookup_size_offset) || !FIND(kallsyms_on_each_match_symbol) ||
-	    !FIND(module_kallsyms_on_each_symbol) || !FIND(find_module) || !FIND(get_kprobe) || !FIND(ftrace_location) ||
-	    !FIND(stack_trace_save_tsk_reliable) || !FIND(text_poke) || !FIND(text_mutex) || !FIND(idle_task) ||
-	    !FIND(stop_machine_cpuslocked) || !FIND(klp_root_kobj))
+	if (!FIND(kernel, kallsyms_lookup_size_offset) || !FIND(kernel, kallsyms_on_each_match_symbol) ||
+	    !FIND(kernel, module_kallsyms_on_each_symbol) || !FIND(kernel, find_module) || !FIND(kernel, get_kprobe) ||
+	    !FIND(kernel, ftrace_location) || !FIND(kernel, text_mutex) || !FIND(kernel, idle_task) ||
+	    !FIND(kernel, stop_machine_cpuslocked) || !FIND(kernel, klp_root_kobj) || !find_arch_kernel())
 		return -ENOENT;
 	return 0;
 }
 
 static int __init emulation_init(void)
 {
-	int ret;
+	int ret = check_processor();
 
-	if (boot_cpu_has(X86_FEATURE_IBT)) {
-		pr_err("emulation: the jumps would be no valid targets with IBT, boot with ibt=off\n");
-		return -ENODEV;
-	}
-	ret = find_kernel();
+	if (!ret)
+		ret = find_kernel();
 	if (ret)
 		return ret;
 	proc_livepatch = proc_mkdir("livepatch", NULL);
