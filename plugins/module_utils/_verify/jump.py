@@ -28,24 +28,31 @@ _CALL, _JUMP, _INT3 = 0xE8, 0xE9, 0xCC
 
 _NOP, _BTI_C, _MOV_X9_X30, _BRK_OF_KPROBES = 0xD503201F, 0xD503245F, 0xAA1E03E9, 0xD4200080
 
+_IMMEDIATE = 0xFFE0001F
+
+_FAR_JUMP = ((0x92800010, _IMMEDIATE), (0xF2A00010, _IMMEDIATE), (0xF2C00010, _IMMEDIATE), (0xD61F0200, 0xFFFFFFFF))
+"""`movn x16, #a; movk x16, #b, lsl 16; movk x16, #c, lsl 32; br x16`: each word, and its bits that are not operands."""
+
 
 @dataclass(frozen=True)
 class Entry:
     """How a function begins: with the bytes `code`.
 
     `target` is the address that its jump leads to, None if there is no jump. `is_understood` says that no jump can be
-    elsewhere: what stands before the place for it, and at that place, is known.
+    elsewhere: what stands before the place for it, and at that place, is known. `is_hidden` says that a kprobe's
+    breakpoint may have taken the place of a jump at the entry.
     """
 
     target: int | None
     is_understood: bool
     code: bytes
+    is_hidden: bool = False
 
 
 def read_entry(machine: str, address: int, code: bytes) -> Entry:
     """How the function at `address` begins. `code` has its first LENGTHS[machine] bytes."""
-    target_at, site_of, is_breakpoint = (
-        (_x86_target, _x86_site, _is_int3) if machine == "x86_64" else (_arm64_target, _arm64_site, _is_brk)
+    target_at, site_of, hides = (
+        (_x86_target, _x86_site, _x86_hides) if machine == "x86_64" else (_arm64_target, _arm64_site, _arm64_hides)
     )
     target = target_at(address, code)
     if target is not None:
@@ -53,8 +60,9 @@ def read_entry(machine: str, address: int, code: bytes) -> Entry:
     site = site_of(code)
     behind = code[site:]
     target = target_at(address + site, behind) if site else None
-    # A breakpoint has taken the place of an instruction, which may be the jump.
-    return Entry(target, target is not None or bool(site and not is_breakpoint(behind)), code)
+    if target is not None:
+        return Entry(target, True, code)
+    return Entry(None, bool(site and not hides(behind)), code, is_hidden=hides(code))
 
 
 def _x86_target(address: int, code: bytes) -> int | None:
@@ -66,11 +74,16 @@ def _x86_site(code: bytes) -> int:
     """The length of what ftrace has at the entry: nop, its call, or either with a kprobe on it; 0 without that."""
     start = len(_ENDBR64) if code.startswith(_ENDBR64) else 0
     site = code[start : start + 5]
-    return start + 5 if site in _NOPS or site[0] in (_CALL, _INT3) else 0
+    return start + 5 if site in _NOPS or site[0] == _CALL or _is_probed_nop(site) else 0
 
 
-def _is_int3(code: bytes) -> bool:
-    return code[0] == _INT3
+def _is_probed_nop(code: bytes) -> bool:
+    return code[0] == _INT3 and any(code[1:5] == nop[1:] for nop in _NOPS)
+
+
+def _x86_hides(code: bytes) -> bool:
+    """Whether a breakpoint has taken the place of an instruction that may be the jump: of its first byte."""
+    return code[0] == _INT3 and not _is_probed_nop(code)
 
 
 def _arm64_target(address: int, code: bytes) -> int | None:
@@ -89,8 +102,11 @@ def _arm64_site(code: bytes) -> int:
     return start + 8 if is_site else 0
 
 
-def _is_brk(code: bytes) -> bool:
-    return bool(struct.unpack_from("<I", code)[0] == _BRK_OF_KPROBES)
+def _arm64_hides(code: bytes) -> bool:
+    """Whether breakpoints have taken the place of instructions that may be the jump: of a near one, or in a far one."""
+    words = struct.unpack_from("<4I", code)
+    fits = (word == _BRK_OF_KPROBES or word & mask == kind for word, (kind, mask) in zip(words, _FAR_JUMP))
+    return words[0] == _BRK_OF_KPROBES or all(fits)
 
 
 def _branch(address: int, word: int) -> int | None:
@@ -104,9 +120,8 @@ def _branch(address: int, word: int) -> int | None:
 
 
 def _far_jump(words: t.Sequence[int]) -> int | None:
-    """The target of `movn x16, #a; movk x16, #b, lsl 16; movk x16, #c, lsl 32; br x16`; None for other code."""
-    kinds = [word & 0xFFE0001F for word in words[:3]]
-    if kinds != [0x92800010, 0xF2A00010, 0xF2C00010] or words[3] != 0xD61F0200:
+    """The target of what _FAR_JUMP describes; None for other code."""
+    if any(word & mask != kind for word, (kind, mask) in zip(words, _FAR_JUMP)):
         return None
     low, middle, high = (word >> 5 & 0xFFFF for word in words[:3])
     return 0xFFFF000000000000 | high << 32 | middle << 16 | (~low & 0xFFFF)

@@ -111,7 +111,7 @@ def _without_jump(files: Files, snapshot: Snapshot, patch: str, functions: list[
                 entry = entry_of(core, snapshot.machine, symbols, function)
                 if entry.target is not None and not _belongs_to(kallsyms, entry.target, patch):
                     clauses[function] = f"{function} jumps to {entry.target:#x}, which is no function of {patch}"
-                elif entry.target is None and (entry.is_understood or snapshot.kprobes_isolated is False):
+                elif entry.target is None and _has_no_jump(entry, snapshot.kprobes_isolated):
                     clauses[function] = f"{function} does not begin with a jump"
                 elif entry.target is None:
                     strange.append(f"{function} ({entry.code.hex()})")
@@ -120,6 +120,16 @@ def _without_jump(files: Files, snapshot: Snapshot, patch: str, functions: list[
     if strange and not clauses:
         raise CannotTell(f"the first instructions are not understood of {', '.join(strange)}")
     return clauses
+
+
+def _has_no_jump(entry: Entry, isolated: bool | None) -> bool:
+    """Whether it is sure of an entry without a visible jump that there is none, if the kernel isolates kprobes or not.
+
+    A kernel that does not has its jump at the entry, whatever stands behind it.
+    """
+    if isolated:
+        return entry.is_understood
+    return not entry.is_hidden and (entry.is_understood or isolated is False)
 
 
 def entry_of(core: t.BinaryIO, machine: str, symbols: Symbols, function: Function) -> Entry:

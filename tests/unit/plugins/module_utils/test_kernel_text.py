@@ -123,7 +123,8 @@ def words(*values: int) -> bytes:
 def test_how_functions_begin(machine: str, code: bytes, target: int | None, is_understood: bool) -> None:
     """Behind what ftrace has at an entry stands the jump of a kernel with CONFIG_LIVEPATCH_ISOLATE_KPROBE."""
     code = code.ljust(LENGTHS[machine], b"\x1f")
-    assert read_entry(machine, 0x1000, code) == Entry(target, is_understood, code)
+    entry = read_entry(machine, 0x1000, code)
+    assert dataclasses.replace(entry, is_hidden=False) == Entry(target, is_understood, code)
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(0, b"012"), (2, b"234"), (7, b"789")])
@@ -176,6 +177,10 @@ def fixture_tree(tmp_path: pathlib.Path) -> pathlib.Path:
         # What is seen counts more than a configuration that nobody could read.
         (None, CALL + jump(NEW, 5), []),
         (None, NOP5 + bytes(32), ["does not begin with a jump"]),
+        # A kprobe on what ftrace has at the entry: nothing else stood there.
+        (False, INT3 + bytes(32), ["does not begin with a jump"]),
+        (None, INT3 + bytes(32), ["does not begin with a jump"]),
+        (True, INT3 + bytes(32), ["does not begin with a jump"]),
     ],
 )
 def test_stop_machine(tree: pathlib.Path, isolated: bool | None, memory: bytes, expected: list[str]) -> None:
@@ -196,6 +201,35 @@ def test_an_entry_that_is_not_understood_fails_no_proof(tree: pathlib.Path, isol
     assert proof.how.startswith(
         f"This could not be proven: the first instructions are not understood of {FUNCTION} (554889e541e9"
     )
+
+
+@pytest.mark.parametrize(
+    ("machine", "isolated", "memory", "is_told"),
+    [
+        *(("x86_64", isolated, b"\xcc" + jump(NEW)[1:], False) for isolated in (True, False, None)),
+        ("x86_64", False, PROLOGUE + bytes(32), True),
+        ("aarch64", False, words(BRK, NOP, STP, STP), False),
+        ("aarch64", None, words(BRK, NOP, STP, STP), False),
+        # These two words are ftrace's, and the jump would stand behind them.
+        ("aarch64", True, words(BRK, NOP, STP, STP), True),
+        ("aarch64", True, words(NOP, NOP, BRK), False),
+        *(("aarch64", False, words(*FAR[:place], BRK, *FAR[place + 1 :]), False) for place in range(4)),
+        ("aarch64", True, words(NOP, NOP, FAR[0], BRK, *FAR[2:]), False),
+        ("aarch64", False, words(NOP, NOP, STP, BRK), True),
+        ("aarch64", False, words(STP, BRK, BRK, BRK), True),
+    ],
+)
+def test_a_kprobe_on_the_jump_fails_no_proof(
+    tree: pathlib.Path, machine: str, isolated: bool | None, memory: bytes, is_told: bool
+) -> None:
+    """Its breakpoint takes the place of an instruction, which the kernel carries out all the same: calls go on."""
+    (tree / "proc/kcore").write_bytes(kcore(memory.ljust(32, b"\x1f")))
+    host = snapshot(abi=STOP_MACHINE, kprobes_isolated=isolated, machine=machine)
+    if is_told:
+        assert unreached(Files(str(tree)), host, "fix", [FUNCTION]) == [f"{FUNCTION} does not begin with a jump"]
+    else:
+        with pytest.raises(CannotTell, match="first instructions are not understood"):
+            unreached(Files(str(tree)), host, "fix", [FUNCTION])
 
 
 def test_a_function_that_is_not_reached_is_told_also_beside_one_that_is_not_understood(tree: pathlib.Path) -> None:
