@@ -128,6 +128,14 @@ class ModelLog:
         self.lines = []
 
 
+BUSY_LINES: tuple[str, ...] = (
+    "livepatch: Call Trace:",
+    "livepatch: [<00000000a0b9e6dc>] __schedule+0x281/0x700",
+    "livepatch: kworker/0:0:7 check stack failed, ret=-11",
+)
+"""What x86_64 says of a task that sits in a function."""
+
+
 class ModelKernel:
     """A per_task kernel, or with `abi` a stop_machine one, with CONFIG_LIVEPATCH_STACK if `stacking_enforced` is true.
 
@@ -169,6 +177,7 @@ class ModelKernel:
         self.fail = dict(fail or {})
         self.busy = dict(busy or {})
         self.busy_errno = busy_errno
+        self.busy_lines = BUSY_LINES
         self.busy_unloads = busy_unloads
         self.log = ModelLog()
         self.calls: list[str] = []
@@ -400,9 +409,7 @@ class ModelKernel:
             self._refuse(
                 self.busy_errno,
                 f"livepatch: func {patch.functions[0].name} is in use!",
-                "livepatch: Call Trace:",
-                "livepatch: [<00000000a0b9e6dc>] __schedule+0x281/0x700",
-                "livepatch: kworker/0:0:7 check stack failed, ret=-11",
+                *self.busy_lines,
             )
         changed = dataclasses.replace(patch, enabled=value)
         self._replace(changed)
