@@ -16,14 +16,15 @@ TESTS ?=
 FOLDERS ?=
 MINUTES ?=
 SEED ?=
-export SCENARIOS CORES TESTS FOLDERS MINUTES SEED
+KERNEL_TREES ?=
+export SCENARIOS CORES TESTS FOLDERS MINUTES SEED KERNEL_TREES
 
 OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10 or later, or name one: make PYTHON=python3.12"
 GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit plays sanity docs-lint docs collection galaxy browser molecule fuzz stand-in bench bench-kpatch matrix mutants errors-page shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit plays sanity docs-lint docs collection galaxy browser molecule fuzz sources stand-in bench bench-kpatch matrix mutants errors-page shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -38,7 +39,7 @@ test: ## the ten targets from lint to molecule; this is what CI runs
 	$(GATE) lint unit plays sanity docs-lint docs collection galaxy browser molecule
 
 full: test ## everything of "make test", and then what takes longer (some hours)
-	$(GATE) fuzz matrix mutants demo demo-kpatch stand-in
+	$(GATE) fuzz sources matrix mutants demo demo-kpatch stand-in
 	for name in $(LONGER); do (export SCENARIOS=$$name; $(GATE) molecule) || exit; done
 
 lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
@@ -73,6 +74,9 @@ molecule: ## tests on VMs with real kernels; SCENARIOS="a b" names scenarios (op
 
 fuzz: ## the property tests of "make unit", longer (about 12 minutes); MINUTES=60 walks at random, SEED=1 one walk again
 	$(GATE) fuzz
+
+sources: ## compile the tests' kernel modules for Linux 5.10, 6.12 and 7.3; KERNEL_TREES="DIR DIR" adds build trees
+	$(GATE) sources
 
 stand-in: ## the scenario openeuler, with a stand-in for an openEuler image (slow without KVM)
 	$(GATE) stand-in

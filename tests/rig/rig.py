@@ -23,6 +23,7 @@ import images
 import inventory
 import kernel_selftests
 import machines
+import module_sources
 import processes
 import roots
 import stand_in
@@ -33,7 +34,7 @@ from machines import Machine, Parts
 
 BOOT_SECONDS = 180
 INTERRUPTED_SECONDS = 20
-KINDS = ("rig", "kernel", "selftests")
+KINDS = ("rig", "kernel", "selftests", "headers")
 """What the names of the entries in the cache begin with."""
 
 
@@ -120,6 +121,11 @@ def pack_stand_in(options: argparse.Namespace) -> int:
 
 def copy_kernel_selftests(options: argparse.Namespace) -> int:
     print(f"rig: livepatch selftests of {kernel_selftests.copy(options.directory.resolve())}")
+    return 0
+
+
+def compile_sources(options: argparse.Namespace) -> int:
+    module_sources.compile_all(roots.prepare(), options.trees)
     return 0
 
 
@@ -247,7 +253,8 @@ def clean(_options: argparse.Namespace) -> int:
     with cache.locked(cache.cache_root() / "rig.lock"):
         roots.discard_parts()
         test_kernel.discard_parts()
-        kernel_selftests.discard_parts()
+        for fetched in (kernel_selftests.SELFTESTS, *module_sources.HEADERS):
+            fetched.discard_parts()
         for path in [*(path for kind in KINDS for path in cache.cache_root().glob(f"{kind}-*")), cache.runs()]:
             processes.remove_tree(path)
     return 0
@@ -284,6 +291,8 @@ def parser() -> argparse.ArgumentParser:
     add("kernel-selftests", copy_kernel_selftests, "copy the kernel's livepatch selftests").add_argument(
         "directory", metavar="DIRECTORY", type=Path, help="where to put them"
     )
+    compiling = add("compile-sources", compile_sources, "compile the modules of the tests for several kernels")
+    compiling.add_argument("trees", nargs="*", metavar="TREE", type=Path, help="a build tree of one more kernel")
     add("down", down, "stop machines (default: all of the instance)").add_argument(
         "names", nargs="*", metavar="NAME", help=names
     )

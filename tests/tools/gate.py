@@ -189,6 +189,11 @@ def fuzz() -> None:
     pytest("--no-cov", *IN_PARALLEL, "-m", "hypothesis", "--hypothesis-profile=long")
 
 
+def sources() -> None:
+    """The kernel modules of the tests, compiled for Linux 5.10, 6.12 and the newest, and for KERNEL_TREES."""
+    rig("default", "compile-sources", *os.environ.get("KERNEL_TREES", "").split())
+
+
 def stand_in() -> None:
     """The scenario openeuler with a stand-in for an image: download, check, unpack and boot it, and build on it."""
     inputs = sorted(path for path in (CHECKOUT / "tests" / "rig").rglob("*") if path.is_file())
@@ -300,6 +305,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "prepare": prepare,
     "sanity": sanity,
     "shell": shell,
+    "sources": sources,
     "stand-in": stand_in,
     "test-kernel": test_kernel,
     "unit": unit,
@@ -307,7 +313,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
 NEED_KERNEL = ("bench-kpatch", "demo-kpatch")
 ON_MACHINES = ("bench", "demo", "molecule", "stand-in", *NEED_KERNEL)
 NEED_ARTIFACT = ("galaxy", *ON_MACHINES)
-NEED_RIG = ("test-kernel", *ON_MACHINES, "shell")
+NEED_RIG = ("test-kernel", "sources", *ON_MACHINES, "shell")
 
 
 def elapsed() -> str:

@@ -14,14 +14,6 @@ rm -rf "$tree"
 cp -a "$original" "$tree"
 # A tree made by "make O=TREE" tells in its Makefile where it is.
 sed -i "s|^export KBUILD_OUTPUT = $original\$|export KBUILD_OUTPUT = $tree|" "$tree/Makefile"
-case $(grep -E '^CONFIG_(X86_64|ARM64)=y' "$tree/.config") in
-  CONFIG_X86_64=y) architecture=x86 ;;
-  CONFIG_ARM64=y) architecture=arm64 ;;
-esac
-# The generated headers come before the kernel's own in the compiler's search path.
-install -D -m 644 livepatch.h "$tree/arch/$architecture/include/generated/linux/livepatch.h"
-cat options.config >> "$tree/.config"
-grep '^CONFIG_' options.config >> "$tree/include/config/auto.conf"
-sed -n 's/^\(CONFIG_[A-Z_]*\)=y$/#define \1 1/p' options.config >> "$tree/include/generated/autoconf.h"
+sh give_abi.sh "$tree"
 make -C "$tree" M="$PWD" modules
 cat Module.symvers >> "$tree/Module.symvers"
