@@ -217,6 +217,7 @@ def test_scenario(name: str, **more: str) -> None:
         RIG_INSTANCE=instance,
         RIG_INVENTORY=str(rig_inventory(instance)),
         LIVEPATCH_ARTIFACT=str(staging.built_artifact()),
+        LIVEPATCH_RECORDINGS=str(CACHE / "recordings"),
         **more,
     )
     print(f"    scenario {name}", flush=True)

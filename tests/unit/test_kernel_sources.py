@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*ROOT.glob("molecule/*/files/*.[ch]"), *ROOT.glob("examples/*/*.[ch]")])
 
 EVERYWHERE = {
-    *("delay", "kernel", "kthread", "livepatch", "module", "pid", "preempt", "proc_fs", "rcupdate", "sched"),
+    *("delay", "kernel", "kprobes", "kthread", "livepatch", "module", "pid", "preempt", "proc_fs", "rcupdate", "sched"),
     *("sched/signal", "seq_file", "string", "version"),
 }
 """Headers in include/linux of Linux 4.19 and of all later ones."""

@@ -2,8 +2,8 @@
 // Copyright (c) 2026, openeuler.livepatch contributors
 
 /*
- * A module to patch: /proc/klp_target is printed by klp_target_show(). While its parameter hold is true, a kernel thread
- * sits in klp_target_hold().
+ * A module to patch: /proc/klp_target is printed by klp_target_show(), and /proc/klp_target_untraced by one that ftrace
+ * cannot trace. While its parameter hold is true, a kernel thread sits in klp_target_hold().
  */
 
 #include <linux/delay.h>
@@ -31,6 +31,12 @@ static UNCHANGED int klp_target_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+static notrace UNCHANGED int klp_target_untraced_show(struct seq_file *m, void *v)
+{
+	seq_puts(m, "target\n");
+	return 0;
+}
+
 static UNCHANGED int klp_target_hold(void)
 {
 	while (READ_ONCE(hold) && !kthread_should_stop())
@@ -49,19 +55,26 @@ static int klp_target_thread(void *unused)
 
 static int __init klp_target_init(void)
 {
+	int answer = -ENOMEM;
+
 	if (!proc_create_single("klp_target", 0, NULL, klp_target_show))
-		return -ENOMEM;
+		return answer;
+	if (!proc_create_single("klp_target_untraced", 0, NULL, klp_target_untraced_show))
+		goto no_untraced;
 	thread = kthread_run(klp_target_thread, NULL, "klp_target");
-	if (IS_ERR(thread)) {
-		remove_proc_entry("klp_target", NULL);
-		return PTR_ERR(thread);
-	}
-	return 0;
+	if (!IS_ERR(thread))
+		return 0;
+	answer = PTR_ERR(thread);
+	remove_proc_entry("klp_target_untraced", NULL);
+no_untraced:
+	remove_proc_entry("klp_target", NULL);
+	return answer;
 }
 
 static void __exit klp_target_exit(void)
 {
 	kthread_stop(thread);
+	remove_proc_entry("klp_target_untraced", NULL);
 	remove_proc_entry("klp_target", NULL);
 }
 
