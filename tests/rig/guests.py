@@ -26,4 +26,16 @@ class Guest:
     """The package of its kernel; None if it runs the kernel of the default image."""
 
 
-DEFAULT = Guest("trixie", "amd64", ("common.packages", "vm.packages"), "linux-image-cloud-amd64")
+DEFAULT = Guest(
+    "trixie", "amd64", ("common.packages", "vm.packages", "kpatch.packages"), kernel="linux-image-cloud-amd64"
+)
+# The versions of Python and systemd that openEuler 22.03-LTS and 24.03-LTS have, or nearly these.
+USERLANDS = (
+    Guest("bullseye", "amd64", ("common.packages", "vm.packages"), kernel=None),
+    Guest("bookworm", "amd64", ("common.packages", "vm.packages"), kernel=None),
+)
+
+
+def named(machine: str) -> Guest:
+    """What the machine with this name runs: another userland if the name begins with that, else the default."""
+    return next((guest for guest in USERLANDS if machine.startswith(guest.suite)), DEFAULT)

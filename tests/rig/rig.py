@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 import cache
+import guests
 import images
 import inventory
 import kernel_selftests
@@ -28,13 +29,14 @@ import processes
 import roots
 import stand_in
 import test_kernel
+import userlands
 from cache import Entry
 from commands import RigError
 from machines import Machine, Parts
 
 BOOT_SECONDS = 180
 INTERRUPTED_SECONDS = 20
-KINDS = ("rig", "kernel", "selftests", "headers")
+KINDS = ("rig", "kernel", "selftests", "headers", "userland")
 """What the names of the entries in the cache begin with."""
 
 
@@ -68,8 +70,13 @@ def bring_up(names: list[str], instance: Path, entry: Entry) -> None:
 
 
 def parts_of(one: Machine, entry: Entry) -> Parts:
-    """The entries that it is made of. Makes the test kernel if that is missing."""
-    return Parts(entry, system=test_kernel.prepare(entry) if one.has_test_kernel else entry, disk=entry)
+    """The entries that it is made of. Makes the test kernel, or the image, if that is missing."""
+    guest = guests.named(one.name)
+    return Parts(
+        entry,
+        system=test_kernel.prepare(entry) if one.has_test_kernel else entry,
+        disk=entry if guest == guests.DEFAULT else userlands.prepare(entry, guest),
+    )
 
 
 def restart(options: argparse.Namespace) -> int:
@@ -255,6 +262,7 @@ def clean(_options: argparse.Namespace) -> int:
         test_kernel.discard_parts()
         for fetched in (kernel_selftests.SELFTESTS, *module_sources.HEADERS):
             fetched.discard_parts()
+        userlands.discard_parts()
         for path in [*(path for kind in KINDS for path in cache.cache_root().glob(f"{kind}-*")), cache.runs()]:
             processes.remove_tree(path)
     return 0
@@ -276,7 +284,10 @@ def parser() -> argparse.ArgumentParser:
     add("check", check, "say whether this machine can run the rig: its system, root, free disk")
     add("prepare", prepare, "make the builder root and the VM image, unless they are in the cache")
     add("prepare-kernel", prepare_kernel, "make the test kernel and its build host, unless they are in the cache")
-    names = "'builder', 'kernel-builder', 'slim...' for a VM with the test kernel, or any other name for a VM"
+    names = (
+        "'builder', 'kernel-builder', 'slim...' for a VM with the test kernel, 'bullseye...' or 'bookworm...' for one "
+        "with that userland, or any other name for a VM"
+    )
     add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)
     again = add("restart", restart, "cut the power of a VM and start it again with its disk")
     again.add_argument("name", metavar="NAME", help="a VM that is up")
