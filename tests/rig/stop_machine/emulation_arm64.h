@@ -24,6 +24,7 @@ MODULE_PARM_DESC(far_jumps, "write four instructions as to code that is more tha
 static struct {
 	void (*arch_stack_walk)(stack_trace_consume_fn consume_entry, void *cookie, struct task_struct *task,
 				struct pt_regs *regs);
+	void (*put_task_stack)(struct task_struct *task);
 	void (*show_stack)(struct task_struct *task, unsigned long *sp, const char *loglvl);
 	int (*aarch64_insn_patch_text_nosync)(void *addr, u32 insn);
 } arch_kernel;
@@ -45,8 +46,8 @@ static void *start_of_probed(void *place)
 
 static bool find_arch_kernel(void)
 {
-	return FIND(arch_kernel, arch_stack_walk) && FIND(arch_kernel, show_stack) &&
-	       FIND(arch_kernel, aarch64_insn_patch_text_nosync);
+	return FIND(arch_kernel, arch_stack_walk) && FIND(arch_kernel, put_task_stack) &&
+	       FIND(arch_kernel, show_stack) && FIND(arch_kernel, aarch64_insn_patch_text_nosync);
 }
 
 /* It cleans the data cache and invalidates the instruction cache, for all CPUs. */
@@ -145,7 +146,7 @@ static int save_stack(struct task_struct *task, unsigned long *entries, unsigned
 	if (!try_get_task_stack(task))
 		return 0;
 	arch_kernel.arch_stack_walk(save_entry, &saved, task, NULL);
-	put_task_stack(task);
+	arch_kernel.put_task_stack(task);
 	return saved.count;
 }
 

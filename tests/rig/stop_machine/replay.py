@@ -35,7 +35,7 @@ LEFT_OUT = {
 }
 
 # What a transcript names, and this guest's kernel has not: a function of the same length takes its place.
-STANDS_FOR = {"dummy_set_flag": "SHORT_ARM64"}
+STANDS_FOR = {"dummy_set_flag": "tracing_write_stub"}
 
 # Lines that show what a file printed: their form, the file, and whether a patch printed it.
 SHOWN = (
@@ -203,7 +203,13 @@ class Replay:
         self.probe = Probe() if case.title.endswith(" kprobe") else None
         if self.probe:
             self.probe.set()
-        lines = list(case.lines)
+        try:
+            self.carry_out(list(case.lines))
+        finally:
+            if self.probe:
+                self.probe.remove()
+
+    def carry_out(self, lines: list[str]) -> None:
         while lines:
             line = lines.pop(0)
             if line.startswith("$ "):
