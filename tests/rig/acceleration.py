@@ -20,6 +20,9 @@ KVM = ["-accel", "kvm", "-cpu", "host", "-machine", "q35"]
 # its own breakpoints too late and panics ("Oops: int3") while it patches itself, which is what these tests are about.
 EMULATION = ["-accel", "tcg,thread=single", "-cpu", "max", "-machine", "q35"]
 
+# A machine for arm64 is emulated everywhere. Later processors have instructions that take QEMU longer.
+ARM64 = ["-accel", "tcg,thread=single", "-cpu", "cortex-a72", "-machine", "virt"]
+
 
 def options(kernel: Path) -> list[str]:
     """QEMU's options for KVM if it works, else for emulation. This is probed once for each boot of the machine."""

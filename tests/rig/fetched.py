@@ -17,7 +17,7 @@ import host
 import processes
 import roots
 from cache import HERE
-from commands import RigError, run
+from commands import run
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,13 @@ class Fetched:
     script: Path
     title: str
     free_bytes: int
+    uses: tuple[Path, ...] = ()
+    """What the script uses."""
 
     @property
     def entry(self) -> Path:
         digest = hashlib.sha256(self.suite.encode())
-        for path in (self.script, HERE / "fetched.py"):
+        for path in (self.script, *self.uses, HERE / "fetched.py"):
             digest.update(path.read_bytes())
         return cache.cache_root() / f"{self.kind}-{digest.hexdigest()[:12]}"
 
@@ -65,9 +67,7 @@ class Fetched:
 
     def command(self, part: Path) -> list[str]:
         """The mmdebstrap that installs nothing: its package manager fetches the packages for the hook."""
-        archive = next(iter(host.debian_sources(self.suite)), None)
-        if archive is None:
-            raise RigError(f"{self.title}: it is in {self.suite}, and this machine's apt knows no Debian archive.")
+        archive = host.debian_archive(self.suite)
         argv = ["mmdebstrap", "--mode=root", "--variant=custom", "--format=directory"]
         argv += [f"--aptopt={option}" for option in host.proxy_options()]
         return [*argv, f'--customize-hook=sh {self.script} "$1"', roots.SUITE, str(part / "root"), archive]

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 class Guest:
     """What the image of a VM is made of."""
 
+    machines: str
+    """What the names of its machines begin with; empty if any other name is one."""
+
     suite: str
     """The name of the distribution's release."""
 
@@ -23,19 +26,21 @@ class Guest:
     """The files of the recipe that list the packages."""
 
     kernel: str | None
-    """The package of its kernel; None if it runs the kernel of the default image."""
+    """The package of its kernel; None if it runs that of the default image, or one of the rig's own."""
 
 
 DEFAULT = Guest(
-    "trixie", "amd64", ("common.packages", "vm.packages", "kpatch.packages"), kernel="linux-image-cloud-amd64"
+    "", "trixie", "amd64", ("common.packages", "vm.packages", "kpatch.packages"), kernel="linux-image-cloud-amd64"
 )
-# The versions of Python and systemd that openEuler 22.03-LTS and 24.03-LTS have, or nearly these.
-USERLANDS = (
-    Guest("bullseye", "amd64", ("common.packages", "vm.packages"), kernel=None),
-    Guest("bookworm", "amd64", ("common.packages", "vm.packages"), kernel=None),
+ARM64 = Guest("arm64", "trixie", "arm64", ("common.packages", "vm.packages"), kernel=None)
+OTHERS = (
+    # The versions of Python and systemd that openEuler 22.03-LTS and 24.03-LTS have, or nearly these.
+    Guest("bullseye", "bullseye", "amd64", ("common.packages", "vm.packages"), kernel=None),
+    Guest("bookworm", "bookworm", "amd64", ("common.packages", "vm.packages"), kernel=None),
+    ARM64,
 )
 
 
 def named(machine: str) -> Guest:
-    """What the machine with this name runs: another userland if the name begins with that, else the default."""
-    return next((guest for guest in USERLANDS if machine.startswith(guest.suite)), DEFAULT)
+    """What the machine with this name runs: another userland if the name begins so, else the default."""
+    return next((guest for guest in OTHERS if machine.startswith(guest.machines)), DEFAULT)

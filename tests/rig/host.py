@@ -106,6 +106,14 @@ def debian_sources(suite: str) -> list[str]:
     return sources
 
 
+def debian_archive(suite: str) -> str:
+    """The source of what only this suite has."""
+    archive = next(iter(debian_sources(suite)), None)
+    if archive is None:
+        raise RigError(f"What is needed is in {suite}, and this machine's apt knows no Debian archive.")
+    return archive
+
+
 def proxy_options() -> list[str]:
     """The proxy settings of this machine's apt, for the apt of a new root."""
     dump = run(["apt-config", "dump"])

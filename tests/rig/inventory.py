@@ -35,7 +35,8 @@ def text(running: list[Machine], entry: Entry) -> str:
     lines.append("  children:")
     guests = [host for host in running if not host.is_builder]
     lines += group("builders", [host for host in running if host.is_builder])
-    lines += group("vms", [host for host in guests if not host.release_file.exists()])
+    lines += group("vms", [host for host in guests if not host.release_file.exists() and not host.is_arm64])
+    lines += group("arm64", [host for host in guests if host.is_arm64])
     lines += group("images", [host for host in guests if host.release_file.exists()])
     return "".join(f"{line}\n" for line in lines)
 
@@ -52,9 +53,9 @@ def variables(entry: Entry) -> dict[str, str]:
 
 
 def own_variables(host: Machine) -> dict[str, str]:
-    """The variables of a machine with the test kernel, or of one from another image; empty for others."""
-    if host.has_test_kernel:
-        return {"rig_kernel_release": test_kernel.current_entry().release}
+    """The variables of a machine with a test kernel, or of one from another image; empty for others."""
+    if host.test_kernel is not None:
+        return {"rig_kernel_release": test_kernel.current_entry(host.test_kernel).release}
     if not host.release_file.exists():
         return {}
     return {

@@ -16,10 +16,11 @@ from fetched import Fetched
 SELFTESTS = Fetched(
     kind="selftests",
     # Suites of the stable release's own kernel lack scenarios; the newer ones run on its kernel as well.
-    suite=f"{roots.SUITE}-backports",
+    suite=roots.BACKPORTS,
     script=HERE / "kernel_selftests" / "fetch.sh",
     title="fetch the kernel's livepatch selftests",
     free_bytes=1024**3,
+    uses=(HERE / "download-kernel-source.sh",),
 )
 
 

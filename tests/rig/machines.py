@@ -14,15 +14,17 @@ from pathlib import Path
 
 import acceleration
 import cache
+import guests
 import processes
 import test_kernel
 from cache import RECIPE, Entry
 from commands import RigError, last_lines, run
 from roots import HOST_KEY_ALIAS
+from test_kernel import Kernel
 
 BUILDER = "builder"
-KERNEL_BUILDER = "kernel-builder"
 SLIM = "slim"
+KERNEL_BUILDERS = {"kernel-builder": test_kernel.X86, "kernel-builder-arm64": test_kernel.ARM64}
 LOOPBACK = "127.0.0.1"
 
 
@@ -84,12 +86,18 @@ class Machine:
 
     @property
     def is_builder(self) -> bool:
-        return self.name in (BUILDER, KERNEL_BUILDER)
+        return self.name == BUILDER or self.name in KERNEL_BUILDERS
 
     @property
-    def has_test_kernel(self) -> bool:
-        """Whether it builds for or runs the rig's own kernel, not the distribution's."""
-        return self.name == KERNEL_BUILDER or self.name.startswith(SLIM)
+    def is_arm64(self) -> bool:
+        return guests.named(self.name) == guests.ARM64
+
+    @property
+    def test_kernel(self) -> Kernel | None:
+        """The rig's own kernel that it builds for or runs; None for the distribution's."""
+        if self.is_arm64:
+            return test_kernel.ARM64
+        return test_kernel.X86 if self.name.startswith(SLIM) else KERNEL_BUILDERS.get(self.name)
 
     def running(self) -> bool:
         return processes.running(self.pid_file, self.directory) is not None
@@ -152,7 +160,7 @@ def free_port() -> int:
 def start_builder(builder: Machine, parts: Parts, port: int) -> None:
     script = ["sh", str(RECIPE / "serve-builder.sh"), str(parts.system.builder), str(builder.directory), str(port)]
     script.append(str(parts.keys.keys))
-    if builder.has_test_kernel:
+    if builder.test_kernel is not None:
         script.append(str(test_kernel.kept(parts.system)))
     processes.start_isolated(script, builder.pid_file, builder.console)
 
@@ -164,9 +172,13 @@ def make_overlay(vm: Machine, image: Path, form: str) -> Path:
 
 
 def start_vm(vm: Machine, parts: Parts, port: int, more: str = "") -> None:
+    if vm.is_arm64:
+        qemu, terminal, options = "qemu-system-aarch64", "ttyAMA0", acceleration.ARM64
+    else:
+        qemu, terminal, options = "qemu-system-x86_64", "ttyS0", acceleration.options(parts.keys.kernel)
     # The kernel has NVMe built in, virtio-blk only as a module: so no initrd is needed.
-    append = f"root=/dev/nvme0n1 rw console=ttyS0 net.ifnames=0 systemd.hostname={vm.name} {more}".rstrip()
-    argv = ["qemu-system-x86_64", "-name", vm.name, *acceleration.options(parts.keys.kernel)]
+    append = f"root=/dev/nvme0n1 rw console={terminal} net.ifnames=0 systemd.hostname={vm.name} {more}".rstrip()
+    argv = [qemu, "-name", vm.name, *options]
     argv += ["-smp", "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
     argv += ["-kernel", str(parts.system.kernel), "-append", append]
     # What the guest has synced must be on the disk when its power is cut, so no cache=unsafe.

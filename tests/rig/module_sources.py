@@ -46,7 +46,7 @@ HEADERS = tuple(
         free_bytes=1024**3,
     )
     # Debian 11 has Linux 5.10, as openEuler 22.03; the backports have the newest.
-    for suite in ("bullseye", f"{roots.SUITE}-backports")
+    for suite in ("bullseye", roots.BACKPORTS)
 )
 
 

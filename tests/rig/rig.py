@@ -20,6 +20,7 @@ from types import FrameType
 
 import cache
 import guests
+import host
 import images
 import inventory
 import kernel_selftests
@@ -36,7 +37,7 @@ from machines import Machine, Parts
 
 BOOT_SECONDS = 180
 INTERRUPTED_SECONDS = 20
-KINDS = ("rig", "kernel", "selftests", "headers", "userland")
+KINDS = ("rig", *(kernel.prefix for kernel in test_kernel.KERNELS), "selftests", "headers", "userland")
 """What the names of the entries in the cache begin with."""
 
 
@@ -47,8 +48,16 @@ def prepare(_options: argparse.Namespace) -> int:
 
 
 def prepare_kernel(_options: argparse.Namespace) -> int:
-    entry = test_kernel.prepare(roots.prepare())
+    entry = test_kernel.prepare(roots.prepare(), test_kernel.X86)
     print(f"rig: test kernel in {entry.path} (kernel {entry.release})")
+    return 0
+
+
+def prepare_arm64(_options: argparse.Namespace) -> int:
+    base = roots.prepare()
+    entry = test_kernel.prepare(base, test_kernel.ARM64)
+    image = userlands.prepare(base, guests.ARM64).image
+    print(f"rig: kernel for arm64 in {entry.path} (kernel {entry.release}), VM image {image}")
     return 0
 
 
@@ -74,7 +83,7 @@ def parts_of(one: Machine, entry: Entry) -> Parts:
     guest = guests.named(one.name)
     return Parts(
         entry,
-        system=test_kernel.prepare(entry) if one.has_test_kernel else entry,
+        system=entry if one.test_kernel is None else test_kernel.prepare(entry, one.test_kernel),
         disk=entry if guest == guests.DEFAULT else userlands.prepare(entry, guest),
     )
 
@@ -89,8 +98,8 @@ def restart(options: argparse.Namespace) -> int:
     with cache.locked(instance / "lock"):
         started = time.monotonic()
         parts = parts_of(one, entry)
-        if options.test_kernel:
-            parts = dataclasses.replace(parts, system=test_kernel.prepare(entry))
+        if options.test_kernel and one.test_kernel is None:
+            parts = dataclasses.replace(parts, system=test_kernel.prepare(entry, test_kernel.X86))
         one.restart(parts, options.append)
     machines.wait_for_ssh(one, entry, started + boot_seconds())
     print(f"rig: {one.name} answers after {time.monotonic() - started:.1f} s on port {one.port}", flush=True)
@@ -102,6 +111,9 @@ def up_image(options: argparse.Namespace) -> int:
     instance = cache.run_directory(options.instance)
     wanted = images.settings()
     roots.check_machine(cache.current_entry())
+    missing = host.missing_packages(userlands.EMULATORS)
+    if missing:
+        print(f"rig: the first VM for arm64 installs on this machine: {' '.join(missing)}")
     image = images.obtain(wanted.image)
     entry = roots.prepare()
     one = machines.machine(options.name, instance)
@@ -138,6 +150,9 @@ def compile_sources(options: argparse.Namespace) -> int:
 
 def check(_options: argparse.Namespace) -> int:
     roots.check_machine(cache.current_entry())
+    missing = host.missing_packages(userlands.EMULATORS)
+    if missing:
+        print(f"rig: the first VM for arm64 installs on this machine: {' '.join(missing)}")
     return 0
 
 
@@ -259,7 +274,8 @@ def clean(_options: argparse.Namespace) -> int:
         raise RigError(f"Still running: {', '.join(used)}. Stop it first: rig.py --instance NAME down")
     with cache.locked(cache.cache_root() / "rig.lock"):
         roots.discard_parts()
-        test_kernel.discard_parts()
+        for kernel in test_kernel.KERNELS:
+            test_kernel.discard_parts(kernel)
         for fetched in (kernel_selftests.SELFTESTS, *module_sources.HEADERS):
             fetched.discard_parts()
         userlands.discard_parts()
@@ -284,9 +300,10 @@ def parser() -> argparse.ArgumentParser:
     add("check", check, "say whether this machine can run the rig: its system, root, free disk")
     add("prepare", prepare, "make the builder root and the VM image, unless they are in the cache")
     add("prepare-kernel", prepare_kernel, "make the test kernel and its build host, unless they are in the cache")
+    add("prepare-arm64", prepare_arm64, "make the kernel for arm64, its build host and the VM image, unless cached")
     names = (
-        "'builder', 'kernel-builder', 'slim...' for a VM with the test kernel, 'bullseye...' or 'bookworm...' for one "
-        "with that userland, or any other name for a VM"
+        "'builder', 'kernel-builder', 'kernel-builder-arm64', 'slim...' for a VM with the test kernel, 'arm64...' for "
+        "an arm64 VM, 'bullseye...' or 'bookworm...' for one with that userland, or any other name for a VM"
     )
     add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)
     again = add("restart", restart, "cut the power of a VM and start it again with its disk")

@@ -26,6 +26,7 @@ from commands import RigError, as_root, failure, run
 from guests import Guest
 
 SUITE = guests.DEFAULT.suite
+BACKPORTS = f"{SUITE}-backports"
 HOST_KEY_ALIAS = "openeuler-livepatch-rig"
 JOURNAL_MIB = 8
 IMAGE_BYTES = 1280 * 1024**2
@@ -171,9 +172,14 @@ def finish_install(install: Install) -> None:
 
 
 def mmdebstrap(
-    part: Entry, root: Path, packages: list[str], scripts: list[Path], guest: Guest = guests.DEFAULT
+    part: Entry,
+    root: Path,
+    packages: list[str],
+    scripts: list[Path],
+    guest: Guest = guests.DEFAULT,
+    suites: Sequence[str] = (),
 ) -> list[str]:
-    """The command that installs a root of the guest's release and architecture."""
+    """The command that installs a root of the guest's release and architecture, with these suites beside it."""
     # INITRD=No: the kernel's package shall not make the initrd that nothing needs.
     argv = ["env", "INITRD=No", "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
     argv += ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_INSTALLED)]
@@ -183,7 +189,8 @@ def mmdebstrap(
         hook = shlex.join(["sh", str(script)])
         argv.append(f'--customize-hook={hook} "$1" {shlex.join([str(RECIPE), str(part.keys)])}')
     sources = part.path / f"{root.name}.list"
-    sources.write_text("".join(f"{line}\n" for line in host.debian_sources(guest.suite)), encoding="utf-8")
+    lines = [*host.debian_sources(guest.suite), *map(host.debian_archive, suites)]
+    sources.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     # Without sources of its own, mmdebstrap takes its default mirror.
     return [*argv, guest.suite, str(root), *([str(sources)] if sources.stat().st_size else [])]
 

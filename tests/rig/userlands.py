@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Images with the userland of another release of the distribution, and the kernel of the default image."""
+"""Images with another userland than the default one: that of another release, or of another architecture."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ import tempfile
 from pathlib import Path
 
 import cache
+import guests
 import host
 import processes
 import roots
-from cache import HERE, Entry
+from cache import HERE, RECIPE, Entry
 from commands import RigError, as_root, run
 from guests import Guest
 
 FREE_BYTES = 3 * 1024**3
+EMULATORS = ("arch-test", "qemu-system-arm", "qemu-user-static")
+"""What another architecture needs on this machine."""
+
 # As the distribution's installer makes it: before Debian 12 no package does.
 MERGED_USR = """--setup-hook=for name in bin sbin lib lib64; do
   mkdir -p "$1/usr/$name"; ln -s "usr/$name" "$1/$name"
@@ -29,14 +33,17 @@ GONE = re.compile(r"^E: The repository '(.*)' (?:does not have|no longer has) a 
 
 
 def current_entry(base: Entry, guest: Guest) -> Entry:
-    """The image of this guest with the kernel and the keys of this entry."""
+    """The image of this guest with the keys, and the modules, of this entry."""
     digest = hashlib.sha256(f"{base.path.name} {guest!r}".encode())
     digest.update((HERE / "userlands.py").read_bytes())
-    return Entry(cache.cache_root() / f"userland-{guest.suite}-{digest.hexdigest()[:12]}")
+    return Entry(cache.cache_root() / f"userland-{guest.machines}-{digest.hexdigest()[:12]}")
 
 
 def prepare(base: Entry, guest: Guest) -> Entry:
     """The image, made now if this machine does not have it yet."""
+    if is_emulated(guest):
+        with cache.locked(cache.cache_root() / "rig.lock"):
+            roots.install_host_packages(EMULATORS)
     entry = current_entry(base, guest)
     if not entry.path.is_dir():
         host.check_disk(entry.path, FREE_BYTES)
@@ -53,10 +60,11 @@ def build(base: Entry, guest: Guest, entry: Entry) -> None:
     part.path.chmod(0o755)
     part.keys.symlink_to(base.keys)
     try:
-        with roots.stage(f"install the VM root (Debian {guest.suite})"):
+        with roots.stage(f"install the VM root (Debian {guest.suite}, {guest.architecture})"):
             install(part, guest)
         with roots.stage("make the VM image"):
-            copy_modules(base, roots.vm_root(part))
+            if not is_emulated(guest):
+                copy_modules(base, roots.vm_root(part))
             roots.make_image(part)
         part.keys.unlink()
         part.path.rename(entry.path)
@@ -71,9 +79,17 @@ def discard_parts() -> None:
         roots.discard(path)
 
 
+def is_emulated(guest: Guest) -> bool:
+    """Whether it is for another architecture, whose kernel has no modules of the distribution's."""
+    return guest.architecture != guests.DEFAULT.architecture
+
+
 def install(part: Entry, guest: Guest) -> None:
     command = roots.mmdebstrap_guest(part, guest)
-    command.insert(command.index("mmdebstrap") + 1, MERGED_USR)
+    if guest.suite != guests.DEFAULT.suite:
+        command.insert(command.index("mmdebstrap") + 1, MERGED_USR)
+    if is_emulated(guest):
+        command = ["sh", str(RECIPE / "run-arm64.sh"), *command]
     try:
         run(processes.isolated(command, part.path / "pid"))
     except RigError as error:

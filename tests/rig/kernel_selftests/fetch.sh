@@ -8,13 +8,12 @@
 # name of that package into the file PACKAGE there.
 set -eu
 root=$1
+download=$(realpath "$(dirname "$0")/../download-kernel-source.sh")
 
 packages=$(mktemp -d)
 trap 'rm -rf "$packages"' EXIT
 cd "$packages"
-export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
-source=$(apt-cache pkgnames linux-source- | sort --version-sort | tail -n 1)
-apt-get -o APT::Sandbox::User=root download "$source"
+source=$(sh "$download")
 dpkg-deb --fsys-tarfile ./*.deb | tar -xO "./usr/src/$source.tar.xz" > source.tar.xz
 tar -xf source.tar.xz -C "$root" --strip-components=4 "$source/tools/testing/selftests/livepatch"
 basename ./*.deb .deb > "$root/livepatch/PACKAGE"
