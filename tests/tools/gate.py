@@ -161,6 +161,11 @@ def test_kernel() -> None:
     rig("default", "prepare-kernel")
 
 
+def arm64() -> None:
+    """Build a kernel for arm64, and make its build host and the VM's image, once (about 15 minutes)."""
+    rig("default", "prepare-arm64")
+
+
 def scenarios() -> list[str]:
     """Return the names of the Molecule scenarios to run, which the Makefile gives."""
     return os.environ.get("SCENARIOS", "").split()
@@ -285,6 +290,7 @@ SHIPPED_SETTINGS = {"ANSIBLE_CONFIG": "examples/ansible.cfg", "ANSIBLE_CALLBACK_
 
 ONE_SCENARIO = "scenario"
 STAGES: dict[str, t.Callable[[], None]] = {
+    "arm64": arm64,
     "bench": bench,
     "bench-kpatch": bench_kpatch,
     "browser": browser,
@@ -314,7 +320,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
 NEED_KERNEL = ("bench-kpatch", "demo-kpatch")
 ON_MACHINES = ("bench", "demo", "molecule", "stand-in", *NEED_KERNEL)
 NEED_ARTIFACT = ("galaxy", *ON_MACHINES)
-NEED_RIG = ("test-kernel", "sources", *ON_MACHINES, "shell")
+NEED_RIG = ("arm64", "sources", "test-kernel", *ON_MACHINES, "shell")
 
 
 def elapsed() -> str:
@@ -340,7 +346,9 @@ def stages(names: list[str]) -> None:
     """Run the stages in this order, and before the first stage that needs a VM, a kernel or the artifact, make that."""
     builds = {"boot", "build", "rollout"}.intersection(scenarios())
     need_kernel = (*NEED_KERNEL, "molecule") if builds else NEED_KERNEL
-    for first, later in (("test-kernel", need_kernel), ("prepare", NEED_RIG), ("collection", NEED_ARTIFACT)):
+    need_arm64 = ("molecule",) if "arm64" in scenarios() else ()
+    made = (("arm64", need_arm64), ("test-kernel", need_kernel), ("prepare", NEED_RIG), ("collection", NEED_ARTIFACT))
+    for first, later in made:
         needed = min((names.index(name) for name in later if name in names), default=None)
         if needed is not None and first not in names[:needed]:
             names.insert(needed, first)
