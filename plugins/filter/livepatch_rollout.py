@@ -16,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_bo
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import given, hosts, order, outcome, waves
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.host_facts import on_this_host
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import (
     found_data,
     mapping,
@@ -30,6 +31,11 @@ def choose(read: Data, name: str, release: Data, is_file_required: bool) -> Data
     """The host after its facts were read."""
     chosen = hosts.choose(name, read_result(read), read_release(release, "the release"), is_file_required)
     return hosts.host_data(chosen)
+
+
+def name(read: Data, release: Data) -> str:
+    """The name that the release's patch has for the kernel of the host whose facts were read."""
+    return on_this_host(read_result(read), read_release(release, "the release")).name
 
 
 def check(host: Data, marked: Data, mark_read: Data, prediction: Data) -> Data:
@@ -182,6 +188,7 @@ STEPS: dict[str, t.Callable[..., t.Any]] = {
         canaries,
         others,
         choose,
+        name,
         check,
         mark,
         apply,

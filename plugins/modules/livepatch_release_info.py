@@ -147,6 +147,11 @@ release:
           returned: always
           type: str
           sample: 6.6.0-28.0.0.34.oe2403.x86_64/livepatch_cve_2026_0001.ko
+        name:
+          description: The name of the patch module for this kernel, if the release has one for each; else V(null).
+          returned: always
+          type: str
+          sample: vmlinux_0d9c1c9e
 builds:
   description:
     - What tells the builds of the patch files, for O(openeuler.livepatch.livepatch_module#module:builds). Keys that the release does

@@ -205,6 +205,7 @@ def _unknown_host(host: Host, problem: str, kind: str, releases: tuple[Release, 
 
 
 def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: datetime) -> Host:
+    releases = tuple(release.on(facts.release, facts.machine) for release in releases)
     standings = _with_superseded(tuple(_standing(release, facts) for release in releases), releases)
     others = _of_other_patches(facts, {release.name for release in releases}, bool(releases))
     statuses = words.in_order({status for standing in standings for status in standing.statuses}.union(others))

@@ -36,6 +36,7 @@ def judge(facts: Facts, release: Release, kernel: str, follows: bool) -> Verdict
     """
     if facts.doubt:
         return Verdict(False, facts.doubt)
+    release = release.on(facts.release, facts.machine)
     patch = facts.patch(release.name)
     if patch is None or not patch.enabled:
         return Verdict(True, f"{release.id} is not active on this host.")

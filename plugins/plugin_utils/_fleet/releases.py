@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader, printable
@@ -26,7 +26,8 @@ class File:
 
     `kernel_build_id` tells builds of one release from each other. `path` is relative to the folder of the release.
     `build_id` and `srcversion` are those of the patch. `parameters` are what the patch is loaded with, as the option of
-    livepatch_module. What the release does not say is `None`.
+    livepatch_module. `name` is that of the patch module, if the release has another one for each kernel, as those of
+    the vendor. What the release does not say is `None`.
     """
 
     kernel_release: str
@@ -37,11 +38,12 @@ class File:
     build_id: str | None = None
     srcversion: str | None = None
     parameters: dict[str, t.Any] | None = field(default=None, hash=False)
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class Release:
-    """A fix as it is rolled out: `id` is the fix, `name` its patch module."""
+    """A fix as it is rolled out: `id` is the fix, `name` its patch module, unless the file of a kernel has another."""
 
     id: str
     name: str
@@ -51,6 +53,11 @@ class Release:
     supersedes: tuple[str, ...] = ()
     fixed_in: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
+
+    def on(self, kernel_release: str, machine: str) -> Release:
+        """The release as a host with this kernel sees it: `name` is the patch module there."""
+        named = next((file.name for file in self.files_for(kernel_release, machine) if file.name), None)
+        return replace(self, name=named) if named else self
 
     def file_for(self, kernel_release: str, machine: str, build_id: str | None = None) -> File | None:
         """The file for this kernel, or None. An empty machine stands for any.
@@ -132,6 +139,7 @@ def _read_file(file: Reader) -> File:
         build_id=_build_id(file, "build_id"),
         srcversion=file.text_or_none("srcversion"),
         parameters=read_parameters(file.value("parameters")),
+        name=_name_or_none(file),
     )
 
 
@@ -151,6 +159,11 @@ def read_parameters(value: t.Any) -> dict[str, t.Any] | None:
         if any(isinstance(entry, str) and printable(entry) != entry for entry in (name, *entries)):
             raise DataError("parameters of a file has a character that cannot be printed.")
     return {str(name): list(given) if isinstance(given, list) else given for name, given in value.items()}
+
+
+def _name_or_none(file: Reader) -> str | None:
+    name = file.text_or_none("name")
+    return kernel_name(name) if name else None
 
 
 def _build_id(file: Reader, key: str) -> str | None:

@@ -26,19 +26,17 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds 
     flaw_of,
     read_build,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import (
-    build_id_of,
-    is_live,
-    is_release_certain,
-    unfinished_of,
-)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import (
-    Release,
-    kernel_name,
-    read_parameters,
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_parameters
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.host_facts import (
+    NO_BASELINE,
+    UNKNOWN,
+    Baseline,
+    Facts,
+    on_this_host,
+    read_facts,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import LEFT_ALONE, Result, mapping
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import LEFT_ALONE, Result
 
 _BEFORE = re.compile(r"^before (.*)$", re.MULTILINE)
 """The line of a mark that has the baseline. Because of its first word Ansible does not read it as a dictionary."""
@@ -75,19 +73,6 @@ _UNKNOWN_CONTENT = {
 }
 """The findings of a patch that is enabled and may not be what the release has, each as a sentence."""
 
-_UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A host before a rollout changed it.
-
-    `disabled` says whether the release's build was loaded and disabled, `trouble` what trouble the kernel had had.
-    """
-
-    disabled: bool = False
-    trouble: tuple[str, ...] = ()
-
 
 @dataclass(frozen=True)
 class Host:
@@ -100,7 +85,8 @@ class Host:
     `flaw` is a sentence about why the patch was not effective before. `problem` is one about why the host has failed,
     `not_rolled_back` about why it could not be rolled back, `shortfall` about why it ends without the patch.
     `reboot_required` says that only a reboot finishes what livepatch_module was to do there, `is_untouchable` that the
-    kernel must not be changed any more, not even to roll back. `fix` is that of the release.
+    kernel must not be changed any more, not even to roll back. `fix` is that of the release, `patch` the name of its
+    patch module for this kernel.
     """
 
     name: str
@@ -109,7 +95,7 @@ class Host:
     file: str = ""
     is_due: bool = False
     is_on_trial: bool = False
-    baseline: Baseline = Baseline()
+    baseline: Baseline = NO_BASELINE
     problem: str = ""
     not_rolled_back: str = ""
     reboot_required: bool = False
@@ -120,6 +106,7 @@ class Host:
     build: Identity = NO_BUILD
     parameters: dict[str, t.Any] | None = field(default=None, hash=False)
     is_untouchable: bool = False
+    patch: str = ""
 
     @property
     def is_needless(self) -> bool:
@@ -185,9 +172,11 @@ def choose(name: str, read: Result, release: Release, is_file_required: bool) ->
     if read.is_bad:
         return replace(host, status=Status.UNREACHABLE if read.is_unreachable else Status.FAILED, problem=read.why)
     try:
-        facts = _read_facts(read, release.name)
+        release = on_this_host(read, release)
+        facts = read_facts(read, release.name)
     except DataError as error:
         return replace(host, problem=f"Its facts are not valid: {error}")
+    host = replace(host, patch=release.name)
     host = replace(host, status=Status.NO_PATCH_FILE, kernel=facts.kernel, baseline=facts.baseline, flaw=_flaw(facts))
     host = replace(host, kernel_build_id=facts.build_id)
     file = release.file_for(facts.kernel, facts.machine, facts.build_id)
@@ -261,7 +250,7 @@ def effect(host: Host, read: Result, patch_name: str) -> str:
     if read.is_unreachable:
         return "The host cannot be reached."
     try:
-        facts = _read_facts(read, patch_name)
+        facts = read_facts(read, patch_name)
     except DataError as error:
         return f"Its facts are not valid: {error}"
     new = [trouble for trouble in facts.baseline.trouble if trouble not in host.baseline.trouble]
@@ -269,7 +258,7 @@ def effect(host: Host, read: Result, patch_name: str) -> str:
     return _other_kernel(host, facts) or trouble or _flaw(facts) or flaw_of(facts.build, host.build)
 
 
-def _other_kernel(host: Host, facts: _Facts) -> str:
+def _other_kernel(host: Host, facts: Facts) -> str:
     """That another kernel runs than before the trial, as a sentence; empty if none does."""
     if facts.kernel != host.kernel:
         return f"The running kernel is {facts.kernel or 'unknown'} and was {host.kernel or 'unknown'} before the trial."
@@ -279,7 +268,7 @@ def _other_kernel(host: Host, facts: _Facts) -> str:
     return ""
 
 
-def _flaw(facts: _Facts) -> str:
+def _flaw(facts: Facts) -> str:
     """Why the patch is not effective, as a sentence; empty if it is."""
     if facts.unfinished:
         return facts.unfinished
@@ -287,7 +276,7 @@ def _flaw(facts: _Facts) -> str:
         return "The patch is not loaded any more."
     if facts.is_in_transition:
         return "The patch is in transition."
-    if facts.effective == _UNKNOWN:
+    if facts.effective == UNKNOWN:
         return "Whether its functions are live cannot be told."
     if facts.effective != "full":
         return "Not all of its functions are live."
@@ -299,7 +288,7 @@ def _flaw(facts: _Facts) -> str:
 def fail(host: Host, task: str, result: Result, read: Result, patch_name: str) -> Host:
     """The host after a test of its patch has failed, `read` being the facts that were read last."""
     try:
-        facts = _read_facts(read, patch_name)
+        facts = read_facts(read, patch_name)
         new = {*facts.baseline.trouble, *(facts.trouble_since or ())}.difference(host.baseline.trouble)
     except DataError:
         new = set()
@@ -339,51 +328,6 @@ def _with_reboot(host: Host, result: Result) -> Host:
 def _with_kernel(host: Host, result: Result) -> Host:
     """The host, with what livepatch_module says of whether its kernel may still be changed."""
     return replace(host, is_untouchable=host.is_untouchable or forbids_changes(result.content))
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What a rollout needs of a host's facts.
-
-    `effective` is `None` if the patch is not loaded, _UNKNOWN if the facts do not tell it, `trouble_since` if nobody
-    can tell what the kernel has had since the patch was proven. `unfinished` is a sentence on a run that changes the
-    patch and has not ended.
-    """
-
-    kernel: str
-    machine: str
-    build_id: str | None
-    baseline: Baseline
-    effective: str | None
-    is_in_transition: bool
-    trouble_since: tuple[str, ...] | None = ()
-    is_kernel_certain: bool = True
-    build: Identity = NO_BUILD
-    unfinished: str = ""
-
-
-def _read_facts(read: Result, patch_name: str) -> _Facts:
-    facts = Reader(mapping(read.inner("ansible_facts").get("ansible_livepatch")), "ansible_facts.livepatch")
-    name, run = kernel_name(patch_name), unfinished_of(facts)
-    patch = next((patch for patch in facts.each("patches") if patch.text("name") == name), None)
-    disabled = patch is not None and not patch.flag("enabled")
-    return _Facts(
-        kernel=facts.text_or_none("release") or "",
-        machine=facts.text_or_none("machine") or "",
-        build_id=build_id_of(facts),
-        baseline=Baseline(disabled, facts.texts("trouble")),
-        effective=_effect_of(patch) if patch else None,
-        is_in_transition=bool(patch and patch.flag("in_transition", False)),
-        trouble_since=patch.texts_if_known("trouble_since") if patch else (),
-        is_kernel_certain=is_release_certain(facts),
-        build=read_build(patch.inner("identity")) if patch else NO_BUILD,
-        unfinished=run.why if run and run.concerns(name) else "",
-    )
-
-
-def _effect_of(patch: Reader) -> str:
-    """`full` if it is live on all that is loaded: a module that is loaded later gets the fix then."""
-    return "full" if is_live(patch) else patch.text_or_none("effective") or _UNKNOWN
 
 
 def _marked_baseline(mark_read: Result) -> Baseline | None:

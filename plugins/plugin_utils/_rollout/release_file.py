@@ -150,8 +150,9 @@ def check_release(data: t.Any, source: str) -> Release:
     """
     try:
         release = read_release(data, source)
-        if not _MODULE_NAME.fullmatch(release.name):
-            raise DataError(f"{source} has a name that is not one of a kernel module.")
+        for name in (release.name, *(file.name for file in release.files if file.name)):
+            if not _MODULE_NAME.fullmatch(name):
+                raise DataError(f"{source} has a name that is not one of a kernel module.")
         for file in release.files:
             for key, value in (("path", file.path), ("sha256", file.sha256)):
                 if not value:

@@ -68,19 +68,24 @@ def release_text(asked: t.Mapping[str, t.Any], files: t.Iterable[tuple[str, Show
 
 
 def asked_of_vendor(asked: Shown, patches: t.Sequence[Shown]) -> dict[str, t.Any]:
-    """What was asked for, with what the vendor's packages say: the name, their CVEs, and that they are cumulative."""
+    """What was asked for, with what the vendor's packages say: the name, their CVEs, and that they are cumulative.
+
+    The vendor gives the patch of each kernel another name. The release's own is then the one that was asked for.
+    """
     vendors = [patch["vendor"] for patch in patches]
     named = [cve for vendor in vendors for cve in vendor["cves"]]
     supersedes = asked["supersedes"]
     if not supersedes and all(vendor["kind"] == CUMULATIVE for vendor in vendors):
         supersedes = [CONTAINED]
     cves = list(dict.fromkeys([*(asked["fix"].get("cves") or []), *named]))
-    name = patches[0]["file"]["name"]
+    names = {patch["file"]["name"] for patch in patches}
+    name = names.pop() if len(names) == 1 else asked["name"]
     return {**asked, "name": name, "supersedes": supersedes, "fix": {**asked["fix"], "cves": cves}}
 
 
 def _file(asked: t.Mapping[str, t.Any], release: str, shown: Shown) -> dict[str, t.Any]:
-    name = kernel_name(asked["name"])
+    # Only the vendor's files have names of their own.
+    name = shown["name"] if asked.get("vendor") else kernel_name(asked["name"])
     if (shown["name"], release_in(shown["vermagic"])) != (name, release):
         raise ReleaseError(
             reason="bad_release",
@@ -93,6 +98,7 @@ def _file(asked: t.Mapping[str, t.Any], release: str, shown: Shown) -> dict[str,
         "path": f"{release}/{name}.ko",
         **{key: shown.get(key) for key in ("sha256", "build_id", "srcversion")},
         "parameters": asked["parameters"] or None,
+        **({"name": name} if name != kernel_name(asked["name"]) else {}),
     }
 
 

@@ -85,3 +85,13 @@ def test_check_mode_tells_which_hosts_would_change(rollout: Rollout) -> None:
     output = rollout.play("rollback", rollout.write_release(), "--check")
     assert "changed: [newer]" in output and "ok: [older]" in output
     assert rollout.state("newer")["patches"] == [ENABLED]
+
+
+def test_a_release_with_a_name_for_each_kernel_is_reverted_by_that_of_the_host(rollout: Rollout) -> None:
+    (file,) = rollout.release["files"]
+    rollout.release["files"] = [{**file, "name": "fix_1"}, {**file, "kernel_release": "6.7", "name": "fix_of_6_7"}]
+    rollout.release["name"] = "livepatch_fix_1"
+    rollout.host("host", patches=[ENABLED])
+    rollout.play("rollback", rollout.write_release())
+    assert rollout.state("host")["patches"] == []
+    assert [(task.get("name"), task.get("state")) for task in rollout.tasks("host")][-1] == ("fix_1", "reverted")

@@ -14,7 +14,8 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import hosts, order, outcome, waves
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Baseline, Host, Status
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.host_facts import Baseline
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Host, Status
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, read_result
 
 OK, CHANGED, SKIPPED = {"changed": False}, {"changed": True}, {"skipped": True}
@@ -90,7 +91,7 @@ def marked(text: str) -> dict[str, str]:
 )
 def test_which_file_fits_a_host(read: dict[str, t.Any], required: bool, expected: Host) -> None:
     chosen = hosts.choose("h", result(read), RELEASE, required)
-    assert replace(chosen, flaw="") == replace(expected, fix="Fix 1")
+    assert replace(chosen, flaw="", patch="") == replace(expected, fix="Fix 1")
 
 
 @pytest.mark.parametrize(
