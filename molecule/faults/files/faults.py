@@ -50,6 +50,16 @@ ls -A /run/openeuler-livepatch
 """
 
 
+ISOLATE = """
+echo 1 > /sys/module/klp_stop_machine_emulation/parameters/isolate
+echo CONFIG_LIVEPATCH_ISOLATE_KPROBE=y >> /boot/config-$(uname -r)
+"""
+ISOLATE_NO_MORE = """
+echo 0 > /sys/module/klp_stop_machine_emulation/parameters/isolate
+sed -i /CONFIG_LIVEPATCH_ISOLATE_KPROBE/d /boot/config-$(uname -r)
+"""
+
+
 class RacedKernel(Kernel):
     """Somebody else runs a script in the very moment before a call: the first one of that name."""
 
@@ -122,11 +132,31 @@ def expect(condition: object, what: str, result: Plain) -> None:
 
 def try_fault(fault: Plain) -> str:
     """Make the fault and try the task in every way. Returns what was said."""
-    shell(fault.get("setup"))
+    isolated = fault.get("isolated", False)
+    shell(ISOLATE if isolated else None)
     try:
-        return try_prepared(fault)
+        shell(fault.get("setup"))
+        return try_warned(fault) if "warns" in fault else try_prepared(fault)
     finally:
         shell(fault.get("cleanup"))
+        shell(ISOLATE_NO_MORE if isolated else None)
+
+
+def try_warned(fault: Plain) -> str:
+    """Try a task that is to succeed with warnings, and take its patch out. Returns the first warning."""
+    before = observe()
+    for check_mode in (True, False):
+        tried = attempt(fault["args"], check_mode=check_mode)
+        expect(not tried.get("failed") and tried["changed"], "it succeeds", tried)
+        warned = [finding for finding in tried["findings"] if finding["severity"] == "warn"]
+        expect([finding["reason"] for finding in warned] == fault["warns"], f"it warns of {fault['warns']}", tried)
+        expect(re.search(fault["says"], warned[0]["cause"]), f"the warning says {fault['says']}", tried)
+    shell(fault["shows"])
+    removed = attempt({"name": tried["name"], "state": State.ABSENT})
+    expect(not removed.get("failed"), "it can be taken out", removed)
+    after = observe()
+    assert after == before, f"the host differs:\n{before}\n---\n{after}"
+    return t.cast(str, warned[0]["cause"])
 
 
 def try_prepared(fault: Plain) -> str:
