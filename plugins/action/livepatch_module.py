@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import typing as t
+from dataclasses import replace as with_changes
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
@@ -102,8 +103,10 @@ class ActionModule(ActionBase):
         with open_source(self, arguments["src"]) as source:
             file = self._read(source)
             vendor = source.vendor_for(file.machine, file.release)
-            if vendor and vendor.kind == CUMULATIVE and arguments["state"] == State.ENABLED:
-                self._given = {"supersedes": [CONTAINED], **self._task.args}
+            if vendor and vendor.kind == CUMULATIVE:
+                file = with_changes(file, sequence=vendor.sequence)
+                if arguments["state"] == State.ENABLED:
+                    self._given = {"supersedes": [CONTAINED], **self._task.args}
             result = self._run_with_source(task_vars, source.path, {"file": file.to_dict()})
         if vendor:
             result["vendor"] = as_data(vendor.to_dict())

@@ -194,7 +194,8 @@ options:
       - V(contained) stands for every loaded patch all of whose functions this one replaces, unless it was enabled above this one since;
         with O(on_covered=unstack) for that as well.
       - A cumulative hot patch of openEuler (C(ACC), see O(src)) takes the place of its predecessors. If O(supersedes) is left out, it is
-        V(contained) for such a package. V([]) asks for nothing.
+        V(contained) for such a package, and an older one is refused above a newer one that is enabled (C(older_cumulative)). V([]) asks
+        for nothing.
       - Where a patch that goes, or an earlier build (O(reload)), replaces a function that no patch replaces afterwards, the task is refused
         (C(fix_lost)). If it is named here, this is a warning. An earlier build has the name of the patch itself.
       - The new patch is enabled first, so that no function is without its fix in between. Kernels with CONFIG_LIVEPATCH_STACK, and

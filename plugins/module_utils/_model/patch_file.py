@@ -94,6 +94,7 @@ class PatchFile:
     `made_for` the builds of out-of-tree modules that it patches.
     `enables_itself` says that loading the module also enables the patch, as on all per_task kernels. `long_symbols`
     says that it has symbols of a form that only new kernels of openEuler know.
+    `sequence` are the numbers of a cumulative patch of the vendor's, which grow with each; None of any other.
     `parameters` are those that the module has. `loaded_with` is the text of those that it is loaded with, or was (see
     `_model.parameters`); None where nothing says it. Two files that differ in that alone are equal: the bytes are.
     """
@@ -122,6 +123,7 @@ class PatchFile:
     states: tuple[SystemState, ...] | None = None
     enables_itself: bool = False
     long_symbols: bool = False
+    sequence: tuple[int, ...] | None = field(default=None, compare=False)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -154,12 +156,14 @@ class PatchFile:
         """Plain types only, for results and for the way from the controller to the host.
 
         Each function has `numbered` there: whether the file gives its position, or 1 stands for a unique name.
-        `loaded_with` is there if it is known.
+        `loaded_with` and `sequence` are there if they are known.
         """
         values = asdict(self)
         del values["unnumbered"]
         if self.loaded_with is None:
             del values["loaded_with"]
+        if self.sequence is None:
+            del values["sequence"]
         if self.functions is not None:
             values["functions"] = [
                 dict(asdict(function), numbered=function not in self.unnumbered) for function in self.functions
@@ -173,6 +177,7 @@ class PatchFile:
         functions, signature = values.pop("functions"), values.pop("signature")
         # Records of version 1.0 lack what has a default here.
         objects, states = values.pop("objects", None), values.pop("states", None)
+        sequence = values.pop("sequence", None)
         return cls(
             depends=tuple(values.pop("depends")),
             functions=None if functions is None else tuple(sorted(map(_function, functions))),
@@ -182,6 +187,7 @@ class PatchFile:
             objects=None if objects is None else tuple(objects),
             states=None if states is None else tuple(SystemState(**state) for state in states),
             made_for=tuple(TargetBuild(**target) for target in values.pop("made_for", ())),
+            sequence=None if sequence is None else tuple(map(int, sequence)),
             parameters=tuple(Parameter(**parameter) for parameter in values.pop("parameters", ())),
             **values,
         )

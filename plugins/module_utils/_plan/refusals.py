@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import Abi
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.cumulative import note_older, refuse_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.effect import notes_of_effect, refuse_covered
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.owners import (
     refuse_owned,
@@ -49,6 +50,7 @@ def refusals_of(change: ChangeSet, steps: list[Step]) -> list[Finding]:
     refusals = [] if change.wanted.force_owner else refuse_unknown_owner(change, steps)
     if change.moves.in_:
         refusals += _refuse_load(change)
+    refusals += refuse_older(change)
     refusals += refuse_states(change.snapshot, steps, change.copies)
     refusals += refuse_enable_by_flag(change) + (_refuse_order(change) or refuse_covered(change, steps))
     refusals += _refuse_unload(change, steps)
@@ -290,6 +292,7 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
             why="This collection did not load what is unloaded here, and has no copy of its file.",
             severity=WARN,
         )
+    yield from note_older(change)
     yield from notes_of_effect(change, steps)
     if change.lifted:
         yield Finding(
