@@ -72,6 +72,18 @@ _SOME_FUNCTION_IN_USE = Finding(
     remedy="Try again later or with more retries.",
 )
 
+_TEXT_NOT_WRITTEN = Finding(
+    reason="text_not_written",
+    seen="The kernel could not write to its own text.",
+    remedy="Read the kernel's log lines; do not use live patching on this host before that is understood.",
+)
+
+# EPERM on arm64; riscv64 passes on what the writing returned. Disabling "restores".
+_NOT_WRITTEN: tuple[Row, ...] = (
+    Row(abi=STOP_MACHINE, log="patch instruction(?P<which>.*) failed", finding=_TEXT_NOT_WRITTEN),
+    Row(abi=STOP_MACHINE, log="restore instruction(?P<which>.*) failed", finding=_TEXT_NOT_WRITTEN),
+)
+
 # EAGAIN, on openEuler 22.03 GA EBUSY.
 _FUNCTION_IN_USE: tuple[Row, ...] = (
     Row(number=errno.EAGAIN, abi=STOP_MACHINE, log=_IDLE_LINES, finding=_IN_IDLE_PATH),
@@ -87,6 +99,8 @@ _FUNCTION_IN_USE: tuple[Row, ...] = (
     Row(number=errno.EBUSY, abi=STOP_MACHINE, log=_IN_USE_LINE, finding=_IN_USE_BY_SOME_TASK),
     Row(number=errno.EAGAIN, abi=STOP_MACHINE, finding=_SOME_FUNCTION_IN_USE),
 )
+
+_FIRST = (*_NOT_WRITTEN, *_FUNCTION_IN_USE)
 
 _ENABLED_OUT_OF_ORDER = Row(
     number=errno.EBUSY,
@@ -169,16 +183,6 @@ _ANYTHING_ELSE: tuple[Row, ...] = (
             remedy="Boot a kernel with module PLTs (CONFIG_ARM64_MODULE_PLTS).",
         ),
     ),
-    Row(
-        number=errno.EPERM,
-        abi=STOP_MACHINE,
-        log="patch instruction(?P<which>.*) failed",
-        finding=Finding(
-            reason="text_not_written",
-            seen="The kernel could not write to its own text.",
-            remedy="Read the kernel's log lines; do not use live patching on this host before that is understood.",
-        ),
-    ),
     Row(number=errno.EBUSY, abi=STOP_MACHINE, finding=_SOME_FUNCTION_IN_USE),
     Row(
         number=errno.EBUSY,
@@ -213,7 +217,7 @@ _ANYTHING_ELSE: tuple[Row, ...] = (
 
 WHEN_LOADED: tuple[Row, ...] = tuple(
     replace(row, operation=Action.LOAD)
-    for row in (*_FUNCTION_IN_USE, _ENABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)
+    for row in (*_FIRST, _ENABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)
     if row.abi == STOP_MACHINE and row.log
 )
 """What the kernel answers to a module that enables itself: its init function returns what klp_enable_patch does."""
@@ -231,6 +235,6 @@ ROWS: tuple[Row, ...] = (
             remedy="Read the kernel's log lines; do not use live patching on this host before that is understood.",
         ),
     ),
-    *(replace(row, operation=Action.ENABLE) for row in (*_FUNCTION_IN_USE, _ENABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
-    *(replace(row, operation=Action.DISABLE) for row in (*_FUNCTION_IN_USE, _DISABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
+    *(replace(row, operation=Action.ENABLE) for row in (*_FIRST, _ENABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
+    *(replace(row, operation=Action.DISABLE) for row in (*_FIRST, _DISABLED_OUT_OF_ORDER, *_ANYTHING_ELSE)),
 )

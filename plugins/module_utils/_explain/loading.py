@@ -68,6 +68,12 @@ _BAD_RELOCATION = Finding(
     remedy="Build the patch with the tools that belong to this kernel.",
 )
 
+_NOT_REGISTERED = Finding(
+    reason="no_memory",
+    seen="The kernel could not register the static keys or static calls that the patch itself has.",
+    remedy="Free memory, then run the task again; if it stays so, build the patch without them.",
+)
+
 _NOT_TRUSTED = Finding(
     reason="signature",
     seen="The kernel accepts modules only with a signature that it trusts.",
@@ -193,6 +199,18 @@ _ANSWERS: tuple[Row, ...] = (
             remedy='Add MODULE_INFO(livepatch, "Y") to its source.',
         ),
     ),
+    # The kernel passes on what was returned (klp_init_object_loaded, klp_register_patch).
+    Row(
+        abi=STOP_MACHINE,
+        log="apply object relocations failed",
+        finding=Finding(
+            reason="bad_relocation",
+            seen="The kernel could not apply the relocations of the patch.",
+            remedy="Build the patch with the tools that belong to this kernel.",
+        ),
+    ),
+    Row(abi=STOP_MACHINE, log="register jump label failed", finding=_NOT_REGISTERED),
+    Row(abi=STOP_MACHINE, log="register static call failed", finding=_NOT_REGISTERED),
     Row(number=errno.EINVAL, log="old name is invalid", finding=_BAD_STRUCTURES),
     Row(number=errno.EINVAL, log="new_func is invalid", finding=_BAD_STRUCTURES),
     Row(number=errno.EINVAL, log="name is too long", finding=_BAD_STRUCTURES),

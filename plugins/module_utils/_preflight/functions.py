@@ -168,6 +168,16 @@ def site_of(host: Snapshot) -> int:
     return FTRACE_SITE.get(host.machine, 0) if host.kprobes_isolated else 0
 
 
+def isolates_reliably(release: str) -> bool:
+    """Whether a kernel that leaves the entries to kprobes looks for the right ones.
+
+    5.10.0-201 did not: 22.03-LTS-SP3 since -207 and SP4 since -204 have "Fix find wrong ftrace entry" (kernel.spec).
+    """
+    package = re.match(r"5\.10\.0-(\d+)\..*\.oe2203(sp\d)", release)
+    first = {"sp3": 207, "sp4": 204}.get(package.group(2)) if package else None
+    return not (package and first and int(package.group(1)) < first)
+
+
 def _shortest(host: Snapshot) -> int | None:
     is_old = host.release.startswith(("4.19.", "5.10."))
     near = host.machine == "aarch64" and is_old and host.module_plts is False

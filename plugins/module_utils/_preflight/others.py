@@ -27,7 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.trace
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
-from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.functions import site_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.functions import isolates_reliably, site_of
 
 NOT_REACHED = "the kernel does not reach a kprobe inside it, unless ftrace calls that ([FTRACE] in the list)."
 
@@ -89,7 +89,13 @@ def _is_left_alone(circumstances: Circumstances, probe: Kprobe, function: Functi
     """Whether the kernel patches behind the probe: it stands on what ftrace has at the entry of the function."""
     traceable = circumstances.conditions.traceable or ()
     has_site = probe.by_ftrace or (function.object, function.name) in traceable
-    return has_site and probe.offset < site_of(circumstances.snapshot)
+    return _isolates(circumstances) and has_site and probe.offset < site_of(circumstances.snapshot)
+
+
+def _isolates(circumstances: Circumstances) -> bool:
+    """Whether the kernel leaves the entries of functions to others."""
+    host = circumstances.snapshot
+    return bool(host.kprobes_isolated) and isolates_reliably(host.release)
 
 
 def _is_in(probe: Kprobe, function: Function, symbol: Symbol | None) -> bool:
@@ -102,7 +108,7 @@ def _is_in(probe: Kprobe, function: Function, symbol: Symbol | None) -> bool:
 @check("ftrace_user")
 def ftrace_users(circumstances: Circumstances) -> t.Iterator[Finding]:
     overwrites = not abi_of(circumstances.snapshot).redirects_by_ftrace
-    isolated = bool(circumstances.snapshot.kprobes_isolated)
+    isolated = _isolates(circumstances)
     traced = circumstances.conditions.traced
     if traced is None:
         if circumstances.functions:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 WORD = 0xFFFFFFFFFFFFFFFF
 
-LENGTHS = {"x86_64": 14, "aarch64": 28}
+LENGTHS = {"x86_64": 14, "aarch64": 28, "riscv64": 24}
 """Architecture -> the bytes at the entry of a function that read_entry() needs: the longest site, and a jump."""
 
 _ENDBR64 = b"\xf3\x0f\x1e\xfa"
@@ -25,6 +25,11 @@ _ENDBR64 = b"\xf3\x0f\x1e\xfa"
 _NOPS = (b"\x0f\x1f\x44\x00\x00", b"\x66\x66\x66\x66\x90")
 
 _CALL, _JUMP, _INT3 = 0xE8, 0xE9, 0xCC
+
+_RISCV_JUMP = struct.pack("<3I", 0x00000F97, 0x010FBF83, 0x000F8067)
+"""`auipc t6, 0; ld t6, 16(t6); jr t6`: the address is 16 bytes behind the first of these, after an unused word."""
+
+_RISCV_BREAKPOINTS = (b"\x02\x90", b"\x73\x00\x10\x00")
 
 _NOP, _BTI_C, _MOV_X9_X30, _BRK_OF_KPROBES = 0xD503201F, 0xD503245F, 0xAA1E03E9, 0xD4200080
 
@@ -51,9 +56,7 @@ class Entry:
 
 def read_entry(machine: str, address: int, code: bytes) -> Entry:
     """How the function at `address` begins. `code` has its first LENGTHS[machine] bytes."""
-    target_at, site_of, hides = (
-        (_x86_target, _x86_site, _x86_hides) if machine == "x86_64" else (_arm64_target, _arm64_site, _arm64_hides)
-    )
+    target_at, site_of, hides = _HOW[machine]
     target = target_at(address, code)
     if target is not None:
         return Entry(target, True, code)
@@ -125,3 +128,24 @@ def _far_jump(words: t.Sequence[int]) -> int | None:
         return None
     low, middle, high = (word >> 5 & 0xFFFF for word in words[:3])
     return 0xFFFF000000000000 | high << 32 | middle << 16 | (~low & 0xFFFF)
+
+
+def _riscv_target(_address: int, code: bytes) -> int | None:
+    return t.cast(int, struct.unpack_from("<Q", code, 16)[0]) if code.startswith(_RISCV_JUMP) else None
+
+
+def _riscv_hides(code: bytes) -> bool:
+    """Whether a breakpoint has taken the place of the first instruction: a kprobe's `ebreak` has two or four bytes."""
+    return code.startswith(_RISCV_BREAKPOINTS)
+
+
+def _no_site(_code: bytes) -> int:
+    """No kernel is known that keeps instructions for ftrace there."""
+    return 0
+
+
+_HOW: dict[str, tuple[t.Callable[[int, bytes], int | None], t.Callable[[bytes], int], t.Callable[[bytes], bool]]] = {
+    "x86_64": (_x86_target, _x86_site, _x86_hides),
+    "aarch64": (_arm64_target, _arm64_site, _arm64_hides),
+    "riscv64": (_riscv_target, _no_site, _riscv_hides),
+}

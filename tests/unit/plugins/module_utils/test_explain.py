@@ -103,6 +103,7 @@ IDLE = ["livepatch: func do_idle is in use!", "Call Trace:", "livepatch: swapper
 IDLE_ARM64 = ["livepatch: func do_idle is in use!", "livepatch: PID: 0 Comm: swapper/3", "Call trace:"]
 IDLE_4_19 = ["func do_idle is in use!", "klp_check_stack: swapper/3:0 is sleeping on function do_idle"]
 LARGE_RANGE = "livepatch: patch instruction(3) large range failed, ret=-14"
+RELOCATIONS = "apply object relocations failed, ret=-8"
 NAMESPACE = "lp_x: module uses symbol foo from namespace BAR, but does not import it."
 BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Comm: kworker/0:0", "Call trace:"]
 
@@ -226,6 +227,29 @@ BUSY_ARM64 = ["livepatch: func worker_thread is in use!", "livepatch: PID: 7 Com
         ("load", errno.EAGAIN, IDLE, "idle_path", "do_idle"),
         ("enable", errno.EPERM, [LARGE_RANGE], "text_not_written", "its own text"),
         ("enable", errno.EPERM, [LARGE_RANGE.replace("(3)", "")], "text_not_written", "its own text"),
+        ("enable", errno.EFAULT, ["livepatch: patch instruction failed, ret=-14"], "text_not_written", "its own text"),
+        (
+            "disable",
+            errno.EPERM,
+            ["livepatch: restore instruction 0 failed, ret=-14"],
+            "text_not_written",
+            "its own text",
+        ),
+        ("load", errno.ENOEXEC, [f"livepatch: {RELOCATIONS}"], "bad_relocation", "could not apply the relocations"),
+        (
+            "load",
+            errno.ENOMEM,
+            ["livepatch: register jump label failed, ret=-12"],
+            "no_memory",
+            "static keys or static",
+        ),
+        (
+            "load",
+            errno.EEXIST,
+            ["livepatch: register static call failed, ret=-17"],
+            "no_memory",
+            "static keys or static",
+        ),
         ("enable", errno.EPERM, ["livepatch: patch instruction failed, ret=-14"], "text_not_written", "its own text"),
         ("load", errno.EPERM, ["livepatch: func f size less than limit"], "function_too_short", "f is shorter"),
         ("load", errno.ENOEXEC, ["lp_x: Unknown rela relocation: 42"], "bad_relocation", "type 42"),

@@ -122,7 +122,7 @@ def test_a_function_of_a_module_may_end_in_a_call_of_the_kernel(tmp_path: pathli
     ("host", "remove"),
     [
         ({"abi": PER_TASK}, ""),
-        ({"abi": STOP_MACHINE, "machine": "riscv64"}, ""),
+        ({"abi": STOP_MACHINE, "machine": "ppc64le"}, ""),
         ({"abi": STOP_MACHINE}, "proc/kcore"),
     ],
 )

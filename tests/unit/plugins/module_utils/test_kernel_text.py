@@ -76,6 +76,8 @@ NEAR = 0x14000004
 # movn x16, #0xedcb; movk x16, #0x5678, lsl 16; movk x16, #0x8000, lsl 32; br x16
 FAR = (0x929DB970, 0xF2AACF10, 0xF2D00010, 0xD61F0200)
 STP = 0xA9BF7BFD
+# auipc t6, 0; ld t6, 16(t6); jr t6; and a word that is not used
+RISCV = bytes.fromhex("970f000083bf0f0167800f0000000000")
 
 
 def words(*values: int) -> bytes:
@@ -118,6 +120,9 @@ def words(*values: int) -> bytes:
         ("aarch64", words(STP, NOP, NEAR), None, False),
         ("aarch64", words(MOV, STP, NEAR), None, False),
         ("aarch64", words(BTI, STP, NOP, NEAR), None, False),
+        ("riscv64", RISCV + words(0x12345678, 0xFFFFFFFF), 0xFFFFFFFF12345678, True),
+        ("riscv64", RISCV[:8] + words(0x00008067, 0, 0x12345678, 0xFFFFFFFF), None, False),
+        ("riscv64", bytes(4) + RISCV + words(0x12345678), None, False),
     ],
 )
 def test_how_functions_begin(machine: str, code: bytes, target: int | None, is_understood: bool) -> None:
@@ -125,6 +130,15 @@ def test_how_functions_begin(machine: str, code: bytes, target: int | None, is_u
     code = code.ljust(LENGTHS[machine], b"\x1f")
     entry = read_entry(machine, 0x1000, code)
     assert dataclasses.replace(entry, is_hidden=False) == Entry(target, is_understood, code)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_hidden"),
+    [(bytes.fromhex("029083bf"), True), (bytes.fromhex("73001000"), True), (RISCV, False), (bytes(4), False)],
+)
+def test_a_breakpoint_may_hide_the_jump_on_riscv64(code: bytes, is_hidden: bool) -> None:
+    entry = read_entry("riscv64", 0x1000, code.ljust(LENGTHS["riscv64"], b"\x1f"))
+    assert entry.is_hidden is is_hidden
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(0, b"012"), (2, b"234"), (7, b"789")])

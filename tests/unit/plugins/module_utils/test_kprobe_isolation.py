@@ -79,6 +79,26 @@ def test_a_kprobe_at_the_entry_may_stay_where_the_kernel_patches_behind_it(
     assert seen(isolated, machine, state, kprobes=(probe(offset),)) == [("kprobe", severity)]
 
 
+@pytest.mark.parametrize(
+    ("release", "severity"),
+    [
+        ("5.10.0-201.0.0.114.oe2203sp3.x86_64", REFUSE),
+        ("5.10.0-206.0.0.116.oe2203sp3.x86_64", REFUSE),
+        ("5.10.0-207.0.0.116.oe2203sp3.x86_64", WARN),
+        ("5.10.0-203.0.0.1.oe2203sp4.aarch64", REFUSE),
+        ("5.10.0-204.0.0.1.oe2203sp4.aarch64", WARN),
+        ("6.6.0-31.0.0.1.oe2403.x86_64", WARN),
+    ],
+)
+def test_the_first_kernels_that_isolate_looked_for_the_wrong_entries(release: str, severity: str) -> None:
+    file = patch_file(abi=STOP_MACHINE, functions=(FUNCTION,))
+    before = snapshot(abi=STOP_MACHINE, stacking_enforced=False, kprobes_isolated=True, release=release)
+    plan = make_plan(before, Wanted("fix", State.ENABLED, file))
+    observed = dataclasses.replace(FINE, kprobes=(probe(0),), traced=(TRACER,), traceable=TRACEABLE)
+    found = {finding.reason: finding.severity for finding in find(Circumstances(before, observed, plan.intended))}
+    assert (found["kprobe"], found["ftrace_user"]) == (severity, severity)
+
+
 def test_a_function_that_ftrace_cannot_trace_is_patched_at_its_entry() -> None:
     """It has nothing at the entry that the kernel could keep. What is not known is not taken for room."""
     for traceable in (frozenset[t.Any](), None):
