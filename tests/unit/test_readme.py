@@ -48,3 +48,11 @@ def test_a_relative_link_would_be_seen(tmp_path: Path, line: str) -> None:
     page.write_text(line, encoding="utf-8")
     (link,) = links(page)
     assert not link.startswith("https:")
+
+
+def test_each_supported_system_says_how_that_is_known() -> None:
+    section = PAGES[0].read_text(encoding="utf-8").split("## What is supported\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in section.split("\n") if line.startswith("| ")][2:]
+    assert len(rows) > 5
+    for row in rows:
+        assert row[-1].strip().startswith(("run: ", "compared: ", "compared, as above; read: ", "read ")), row
