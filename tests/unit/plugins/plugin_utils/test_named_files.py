@@ -52,7 +52,7 @@ def release(**more: t.Any) -> dict[str, t.Any]:
 
 def facts(kernel: str, name: str, **more: t.Any) -> dict[str, t.Any]:
     loaded = of_fleet("any", kernel, **{"name": name, "identity": {"sha256": SHA[kernel]}, **more})
-    return t.cast("dict[str, t.Any]", host_facts(kernel, [loaded], []))
+    return host_facts(kernel, [loaded], [])
 
 
 def patch(name: str, kernel: str, **more: t.Any) -> dict[str, t.Any]:
@@ -99,17 +99,13 @@ def test_the_next_boot_of_another_kernel_is_judged_by_the_name_that_is_loaded_no
 
 def test_the_text_of_a_release_of_packages_names_each() -> None:
     vendor = {"kind": "cumulative", "cves": ["CVE-2026-0001"]}
-    patches = [
-        {
-            "kernel": kernel,
-            "vendor": vendor,
-            "file": {"name": name, "vermagic": f"{kernel} SMP ", "sha256": SHA[kernel]},
-        }
-        for kernel, name in NAMES.items()
+    files: list[tuple[str, dict[str, t.Any]]] = [
+        (kernel, {"name": name, "vermagic": f"{kernel} SMP ", "sha256": SHA[kernel]}) for kernel, name in NAMES.items()
     ]
+    patches = [{"kernel": kernel, "vendor": vendor, "file": file} for kernel, file in files]
     asked: dict[str, t.Any] = {"fix": {"id": "HP-6"}, "name": "livepatch_hp_6", "vendor": "packages"}
     asked.update({"supersedes": [], "fixed_in": [], "parameters": {}})
-    text = release_text(asked_of_vendor(asked, patches), [(each["kernel"], each["file"]) for each in patches])
+    text = release_text(asked_of_vendor(asked, patches), files)
     made = check_release(yaml.safe_load(text), "it")
     assert (made.name, made.supersedes, made.cves) == ("livepatch_hp_6", ("contained",), ("CVE-2026-0001",))
     assert {file.kernel_release: file.name for file in made.files} == NAMES
