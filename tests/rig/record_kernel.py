@@ -7,7 +7,8 @@
 Usage: record_kernel.py DIRECTORY > NAME.json
 It runs on a host that may go down, as root, with the standard library of Python 3.7. DIRECTORY has the modules that
 molecule/openeuler/prepare.yml builds: the patches lp_c1, lp_untraced and lp_any, and klp_target and klp_probe.
-It loads and unloads patches, sets kprobes and traces. It records the kernel's release and options, bytes of two
+It loads and unloads patches, sets kprobes and traces. What it has is in DIRECTORY/recording.json after each part, in
+case the host goes down. It records the kernel's release and options, bytes of two
 functions, answers of the kernel and its log lines about them: no address, no name of the host, nothing of its users.
 """
 
@@ -89,18 +90,28 @@ class Recorder:
     # ---- the document ----
 
     def record(self) -> Plain:
-        """Return the document. What comes last may break tracing until the next boot."""
+        """Return the document. What comes last may break tracing until the next boot, or the host."""
         document = self.host()
         self.kernel.insert(self.image("klp_target"))
         try:
             patches = [(TRACEABLE, "lp_c1", "/proc/uptime"), (UNTRACED, "lp_untraced", "/proc/klp_target_untraced")]
             document["sizes"] = self.sizes()
             document["shortest"] = shortest(document["sizes"])
-            document["functions"] = [self.function(*patch) for patch in patches]
+            document["functions"] = []
+            self.keep(document)
+            for patch in patches:
+                document["functions"].append(self.function(*patch))
+                self.keep(document)
             document["tracer"] = self.traced(*patches[0])
         finally:
             self.kernel.remove("klp_target")
         return document
+
+    def keep(self, document: Plain) -> None:
+        with open(os.path.join(self.modules, "recording.json"), "w", encoding="utf-8") as stream:
+            json.dump(document, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
 
     def host(self) -> Plain:
         release = self.text("/proc/sys/kernel/osrelease").strip()
@@ -139,9 +150,9 @@ class Recorder:
         return row
 
     def offsets(self, name: str, size: int) -> t.Iterator[int]:
-        """The entry, and the first places near to it and further on that take a kprobe while nothing is patched."""
+        """The entry, and the first places further on and near to it that take a kprobe while nothing is patched."""
         yield 0
-        for places in (range(self.step, self.near, self.step), range(self.near, min(size, 80), self.step)):
+        for places in (range(self.near, min(size, 80), self.step), range(self.step, self.near, self.step)):
             for offset in places:
                 if self.set_probe(name, offset) == "ok":
                     self.kernel.remove(PROBE)

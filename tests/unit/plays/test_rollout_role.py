@@ -55,6 +55,16 @@ def test_what_a_patch_has_superseded_comes_back_though_the_patch_was_loaded_befo
     assert [task["state"] for task in rollout.tasks("left") if "state" in task] == ["reverted"]
 
 
+def test_a_release_with_a_name_for_each_kernel_is_watched_by_that_of_the_host(rollout: Rollout) -> None:
+    (file,) = rollout.release["files"]
+    rollout.release["files"] = [{**file, "name": "fix-1"}, {**file, "kernel_release": "6.8", "name": "fix_of_6_8"}]
+    rollout.release["name"] = "livepatch_fix"
+    rollout.host("fresh")
+    output = rollout.run("livepatch_rollout_accept=true")
+    assert '"fresh: enabled"' in output
+    assert rollout.state("fresh")["accepted"]
+
+
 def test_what_was_before_is_what_the_killed_run_found(rollout: Rollout) -> None:
     """And no more hosts than permitted fail."""
     rollout.host(

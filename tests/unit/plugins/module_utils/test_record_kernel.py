@@ -150,6 +150,14 @@ def test_the_kernel_is_named_with_its_options_alone(document: dict[str, t.Any]) 
     assert "secret" not in json.dumps(document)
 
 
+def test_what_was_found_is_kept_part_by_part(recorder: FakedRecorder) -> None:
+    recorder.traced = lambda *_patch: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        recorder.record()
+    kept = json.loads((pathlib.Path(recorder.modules) / "recording.json").read_text(encoding="utf-8"))
+    assert len(kept["functions"]) == 2 and "tracer" not in kept
+
+
 def test_a_stand_in_is_named_so(recorder: FakedRecorder) -> None:
     (pathlib.Path(recorder.root) / "etc/stand-in").touch()
     assert recorder.host()["stand_in"] is True
