@@ -57,7 +57,9 @@ def _enabled_beside(change: ChangeSet) -> t.Iterator[tuple[LoadedPatch, _Numbers
     if not (change.moves.up and change.wanted.state == State.ENABLED and CONTAINED in change.wanted.supersedes):
         return
     for patch in change.snapshot.patches:
-        if patch.enabled and patch.name != change.wanted.name and patch.shares(change.functions):
+        # Cumulative patches of different things share no function, and are numbered apart.
+        concerns = patch.shares(change.functions) or not change.is_known
+        if patch.enabled and patch.name != change.wanted.name and concerns:
             copy = change.copies.get(patch.name)
             yield patch, copy.sequence if copy else None
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import typing as t
@@ -46,6 +47,16 @@ def test_an_older_one_is_refused_by_its_numbers(tmp_path: pathlib.Path, abi: str
     assert (result["failed"], result["reason"]) == (True, "older_cumulative")
     assert "It is number 1-10, and older is number 1-9." in result["msg"]
     assert host.stack == ["newer"]
+
+
+@on_both_kernels
+@pytest.mark.parametrize("functions", [(H,), None])
+def test_numbers_count_where_functions_are_shared_or_unknown(
+    tmp_path: pathlib.Path, abi: str, functions: tuple[Function, ...] | None
+) -> None:
+    host = host_with(tmp_path, acc("newer", abi, F, G, sequence=(1, 10)))
+    other = dataclasses.replace(acc("other", abi, H, sequence=(1, 9)), functions=functions)
+    assert (run(host, other, boot=None).get("reason") == "older_cumulative") is (functions is None)
 
 
 @on_both_kernels

@@ -150,8 +150,8 @@ def test_the_kernel_is_named_with_its_options_alone(document: dict[str, t.Any]) 
     assert "secret" not in json.dumps(document)
 
 
-def test_what_was_found_is_kept_part_by_part(recorder: FakedRecorder) -> None:
-    recorder.traced = lambda *_patch: 1 // 0
+def test_what_was_found_is_kept_part_by_part(recorder: FakedRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "traced", lambda *_patch: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         recorder.record()
     kept = json.loads((pathlib.Path(recorder.modules) / "recording.json").read_text(encoding="utf-8"))
