@@ -46,6 +46,7 @@ OPTIONS = re.compile(
 )
 CONCERNS = re.compile(r"livepatch|klp_|kprobe|ftrace|func |patch|probe", re.IGNORECASE)
 NAME = re.compile(r"(?!__pfx_|__cfi_|__SCT__)[A-Za-z_]\w*\Z")
+WHEN = re.compile(r"^\[ *[0-9.]+\] ")
 ADDRESS = re.compile(r"\b(0x)?[0-9a-f]{12,16}\b")
 
 NUMBERS = {"x86_64": (175, 176), "aarch64": (105, 106)}
@@ -93,16 +94,19 @@ class Recorder:
         """Return the document. What comes last may break tracing until the next boot, or the host."""
         document = self.host()
         self.kernel.insert(self.image("klp_target"))
+        patches = [(TRACEABLE, "lp_c1", "/proc/uptime"), (UNTRACED, "lp_untraced", "/proc/klp_target_untraced")]
         try:
-            patches = [(TRACEABLE, "lp_c1", "/proc/uptime"), (UNTRACED, "lp_untraced", "/proc/klp_target_untraced")]
             document["sizes"] = self.sizes()
             document["shortest"] = shortest(document["sizes"])
-            document["functions"] = []
+            document["functions"] = [self.function(*patch) for patch in patches]
+            document["tracer"] = self.traced_before(*patches[0])
             self.keep(document)
-            for patch in patches:
-                document["functions"].append(self.function(*patch))
-                self.keep(document)
-            document["tracer"] = self.traced(*patches[0])
+            document["tracer"].update(self.traced_after(*patches[0]))
+            self.keep(document)
+            for row, patch in zip(document["functions"], patches):
+                for probe in row["kprobes"]:
+                    probe.update(self.probed_after(probe["offset"], *patch))
+                    self.keep(document)
         finally:
             self.kernel.remove("klp_target")
         return document
@@ -120,7 +124,7 @@ class Recorder:
         return {
             "format": 1,
             "recorded_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "stand_in": self._exists("/etc/stand-in"),
+            "stand_in": self._exists("/etc/stand-in") or self._exists(EMULATION),
             "system": named.group(1) if named else "",
             "kernel": {
                 "release": release,
@@ -131,23 +135,29 @@ class Recorder:
         }
 
     def function(self, name: str, patch: str, shows: str) -> Plain:
-        """The bytes of a function, and what kprobes in it and a patch of it do to each other."""
+        """The bytes of a function, and what a patch does where kprobes are set already."""
         _address, size = self.symbol(name)
-        row: Plain = {"name": name, "size": size, "traceable": self.traceable(name)}
+        row: Plain = {"name": name, "size": size, "traceable": self.traceable(name), "kprobes": []}
         row["bytes"] = {"before": self.code(name)}
-        row["load"] = self.ask(lambda: self.kernel.insert(self.image(patch)))
-        if row["load"]["answer"] != "ok":
-            return row
-        try:
+        with self.loaded(patch, row):
+            if row["load"]["answer"] != "ok":
+                return row
             row["enable"] = self.enable(patch, 1)
             row["bytes"]["enabled"] = self.code(name)
             row["shows"] = self.text(shows).strip()[:20]
             row["disable"] = self.enable(patch, 0)
             row["bytes"]["disabled"] = self.code(name)
-            row["kprobes"] = [self.probed(name, offset, patch, shows) for offset in self.offsets(name, size)]
-        finally:
-            self.take_out(patch)
+            row["kprobes"] = [self.probed_before(offset, name, patch, shows) for offset in self.offsets(name, size)]
         return row
+
+    @contextlib.contextmanager
+    def loaded(self, patch: str, row: Plain) -> t.Iterator[None]:
+        row["load"] = self.ask(lambda: self.kernel.insert(self.image(patch)))
+        try:
+            yield
+        finally:
+            self.enable(patch, 0)
+            self.kernel.remove(patch)
 
     def offsets(self, name: str, size: int) -> t.Iterator[int]:
         """The entry, and the first places further on and near to it that take a kprobe while nothing is patched."""
@@ -159,7 +169,7 @@ class Recorder:
                     yield offset
                     break
 
-    def probed(self, name: str, offset: int, patch: str, shows: str) -> Plain:
+    def probed_before(self, offset: int, name: str, patch: str, shows: str) -> Plain:
         row: Plain = {"offset": offset, "set_before": self.ask(lambda: self.set_probe(name, offset))}
         try:
             row["then_enable"] = self.enable(patch, 1)
@@ -168,14 +178,18 @@ class Recorder:
         finally:
             self.kernel.remove(PROBE)
             self.enable(patch, 0)
-        row["enable_before"] = self.enable(patch, 1)
-        row["then_set"] = self.ask(lambda: self.set_probe(name, offset))
-        try:
-            row["then_set_called"] = self.called(shows)
-            row["then_set_disable"] = self.enable(patch, 0)
-        finally:
-            self.kernel.remove(PROBE)
-            self.enable(patch, 0)
+        return row
+
+    def probed_after(self, offset: int, name: str, patch: str, shows: str) -> Plain:
+        row: Plain = {"tracing_works": self.works()}
+        with self.loaded(patch, {}):
+            row["enable_before"] = self.enable(patch, 1)
+            row["then_set"] = self.ask(lambda: self.set_probe(name, offset))
+            try:
+                row["then_set_called"] = self.called(shows)
+                row["then_set_disable"] = self.enable(patch, 0)
+            finally:
+                self.kernel.remove(PROBE)
         return row
 
     def called(self, shows: str) -> Plain:
@@ -184,23 +198,30 @@ class Recorder:
         shown = self.text(shows).strip()[:20]
         return {"shows": shown, "reached": self.text(HITS) != before}
 
-    def traced(self, name: str, patch: str, shows: str) -> Plain:
-        """What a tracer and a patch of a function do to each other."""
-        row: Plain = {"function": name, "load": self.ask(lambda: self.kernel.insert(self.image(patch)))}
-        try:
+    def traced_before(self, name: str, patch: str, shows: str) -> Plain:
+        """What a patch does where its function is traced already."""
+        row: Plain = {"function": name, "tracing_works": self.works()}
+        with self.loaded(patch, row):
             row["trace_before"] = self.trace(name)
             row["then_enable"] = self.enable(patch, 1)
-            row["then_traced"] = self.lines_traced(name, shows)
+            row["then_called"] = self.lines_traced(name, shows)
             row["then_disable"] = self.enable(patch, 0)
             self.trace("")
+        return row
+
+    def traced_after(self, name: str, patch: str, shows: str) -> Plain:
+        row: Plain = {"tracing_works_after": self.works()}
+        with self.loaded(patch, {}):
             row["enable_before"] = self.enable(patch, 1)
             row["then_trace"] = self.trace(name)
-            row["then_trace_traced"] = self.lines_traced(name, shows)
+            row["then_trace_called"] = self.lines_traced(name, shows)
             row["bytes"] = self.code(name)
-        finally:
             self.trace("")
-            self.take_out(patch)
         return row
+
+    def works(self) -> bool:
+        """Whether ftrace has not failed, which it does for the whole host."""
+        return self.write(self.tracing + "/set_ftrace_filter", "") == "ok"
 
     def sizes(self) -> list[Plain]:
         """What the kernel says to a patch of a function of each size, which is loaded and never enabled."""
@@ -221,15 +242,11 @@ class Recorder:
         self.write("/dev/kmsg", mark)
         answer: Plain = {"answer": call()}
         lines = self.kernel.log().rpartition(mark)[2].split("\n")[1:]
-        told = [ADDRESS.sub("ADDRESS", line)[:MAXIMUM_LINE] for line in lines if CONCERNS.search(line)]
+        told = [ADDRESS.sub("ADDRESS", WHEN.sub("", line))[:MAXIMUM_LINE] for line in lines if CONCERNS.search(line)]
         return dict(answer, log=told[:MAXIMUM_LINES]) if told else answer
 
     def enable(self, patch: str, value: int) -> Plain:
         return self.ask(lambda: self.write(f"/sys/kernel/livepatch/{patch}/enabled", str(value)))
-
-    def take_out(self, patch: str) -> None:
-        self.enable(patch, 0)
-        self.kernel.remove(patch)
 
     def set_probe(self, name: str, offset: int) -> str:
         return self.kernel.insert(self.image(PROBE), f"symbol={name} offset={offset}")
@@ -326,6 +343,7 @@ class Recorder:
 
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 TRUNCATED = ("/trace", "/set_ftrace_filter")
+EMULATION = "/sys/module/klp_stop_machine_emulation"
 HITS = f"/sys/module/{PROBE}/parameters/hits"
 
 

@@ -70,7 +70,7 @@ class IsolatingKernel(record_kernel.Kernel):
             parameters = f"{parameters.split()[0].partition('=')[2]} {offset}"
         function = function.rstrip("\0")
         if function == "short_one":
-            self.lines.append(f"livepatch: func {function} at ffffffff81000028 is too short")
+            self.lines.append(f"[  991.555485] livepatch: func {function} at ffffffff81000028 is too short")
             self.lines.append("audit: nothing that concerns this")
             return "EINVAL"
         self.loaded[name] = parameters
@@ -151,15 +151,16 @@ def test_the_kernel_is_named_with_its_options_alone(document: dict[str, t.Any]) 
 
 
 def test_what_was_found_is_kept_part_by_part(recorder: FakedRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "traced", lambda *_patch: 1 // 0)
+    monkeypatch.setattr(recorder, "traced_after", lambda *_patch: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         recorder.record()
     kept = json.loads((pathlib.Path(recorder.modules) / "recording.json").read_text(encoding="utf-8"))
-    assert len(kept["functions"]) == 2 and "tracer" not in kept
+    assert len(kept["functions"]) == 2 and "then_enable" in kept["tracer"] and "then_trace" not in kept["tracer"]
 
 
-def test_a_stand_in_is_named_so(recorder: FakedRecorder) -> None:
-    (pathlib.Path(recorder.root) / "etc/stand-in").touch()
+@pytest.mark.parametrize("path", ["etc/stand-in", "sys/module/klp_stop_machine_emulation"])
+def test_a_stand_in_is_named_so(recorder: FakedRecorder, path: str) -> None:
+    (pathlib.Path(recorder.root) / path).mkdir(parents=True)
     assert recorder.host()["stand_in"] is True
 
 
@@ -178,6 +179,18 @@ def test_kprobes_are_tried_at_the_entry_near_to_it_and_further_on(document: dict
         answers = {row["offset"]: row["then_enable"]["answer"] for row in function["kprobes"]}
         assert answers == {0: "ok", 4: "EINVAL", 12: "EINVAL"}
         assert all(row["then_set"]["answer"] == "ok" for row in function["kprobes"])
+
+
+def test_tracing_is_looked_at_before_each_step_that_may_break_it(
+    recorder: FakedRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = recorder.record()
+    assert whole["tracer"]["tracing_works"] is whole["tracer"]["tracing_works_after"] is True
+    assert whole["tracer"]["then_trace"] == {"answer": "ok"}
+    monkeypatch.setattr(record_kernel, "TRACEFS", ("/nowhere",))
+    broken = FakedRecorder(recorder.modules, recorder.kernel, recorder.root, "x86_64").record()
+    assert [row["tracing_works"] for function in broken["functions"] for row in function["kprobes"]] == [False] * 6
+    assert broken["tracer"]["then_trace"] == {"answer": "ENOENT"}
 
 
 def test_the_shortest_function_that_is_accepted_is_told(document: dict[str, t.Any]) -> None:
