@@ -47,7 +47,7 @@ options:
   method:
     description: How it is built, as O(openeuler.livepatch.livepatch_build#module:method). Default is any.
     type: str
-    choices: [kpatch, kbuild]
+    choices: [kpatch, klp_build, kbuild]
 seealso:
   - module: openeuler.livepatch.livepatch_build
   - module: openeuler.livepatch.livepatch_file_info

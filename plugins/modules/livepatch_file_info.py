@@ -111,7 +111,8 @@ file:
       type: str
       sample: per_task
     builder:
-      description: V(kpatch) for upstream's kpatch-build, V(kpatch-openeuler) for the one in openEuler's packages, else V(hand-written).
+      description: V(kpatch) for upstream's kpatch-build, V(kpatch-openeuler) for the one in openEuler's packages, V(klp-build) for the kernel's
+        own klp-build, else V(hand-written).
       returned: always
       type: str
       sample: kpatch
@@ -145,7 +146,7 @@ file:
       sample: [{object: vmlinux, name: cgroup_exit, sympos: 1, numbered: false, force: 0, old_size: 333, new_size: 56}]
     replace:
       description:
-        - Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build, or if its code may set it.
+        - Whether it replaces all other patches. V(null) if the file does not show it, as files of kpatch-build and klp-build, or if its code may set it.
         - For these the module reads it in the manifest of M(openeuler.livepatch.livepatch_build) beside the file, C(NAME.ko.json).
         - V(null) also if that manifest contradicts what the file shows.
       returned: always

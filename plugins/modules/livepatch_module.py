@@ -725,7 +725,7 @@ file:
       type: str
       sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
     builder:
-      description: Who made it, V(kpatch), V(kpatch-openeuler) or V(hand-written).
+      description: Who made it, V(kpatch), V(kpatch-openeuler), V(klp-build) or V(hand-written).
       returned: always
       type: str
       sample: kpatch

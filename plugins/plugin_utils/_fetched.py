@@ -22,7 +22,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     FindingError,
     bad_argument,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, is_module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
+    KLP_BUILD,
+    KPATCH,
+    KPATCH_OPENEULER,
+    PatchFile,
+    is_module_name,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
@@ -34,7 +40,7 @@ LIVEPATCH_FETCH: dict[str, t.Any] = {
         "dest": {"type": "path", "required": True},
         "name": {"type": "str", "required": True},
         "kernel_release": {"type": "str", "required": True},
-        "method": {"type": "str", "choices": ["kpatch", "kbuild"]},
+        "method": {"type": "str", "choices": ["kpatch", "klp_build", "kbuild"]},
     },
 }
 _LOOK = "Look at the build host, and do not use what it has built before you know why."
@@ -136,7 +142,7 @@ def _check_found(asked: Asked, found: PatchFile) -> None:
 
 
 def _method_of(found: PatchFile) -> str:
-    return "kpatch" if found.builder.startswith("kpatch") else "kbuild"
+    return {KPATCH: "kpatch", KPATCH_OPENEULER: "kpatch", KLP_BUILD: "klp_build"}.get(found.builder, "kbuild")
 
 
 def _not_as_asked(what: str) -> FindingError:

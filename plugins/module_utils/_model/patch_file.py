@@ -26,8 +26,11 @@ KPATCH = "kpatch"
 
 KPATCH_OPENEULER = "kpatch-openeuler"
 
+KLP_BUILD = "klp-build"
+
 HAND_WRITTEN = "hand-written"
-"""Who made a file: kpatch-build of upstream, that of openEuler's packages, or an author who filled `klp_patch`."""
+"""Who made a file: kpatch-build of upstream, that of openEuler's packages, the kernel's own klp-build, or an author who
+filled `klp_patch`."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ class PatchFile:
     """What a patch file says of itself.
 
     `name` is the module's name, `abi` what it was built for: `stop_machine` if it calls klp_register_patch,
-    else `per_task`. `functions` and `replace` are `None` where the file does not show them: modules of
-    kpatch-build set `replace` at run time only, and a hand-written one may build its structures at run time.
+    else `per_task`. `functions` and `replace` are `None` where the file does not show them: modules of kpatch-build and
+    klp-build set `replace` at run time only, and a hand-written one may build its structures at run time.
     `objects` are the names of what it patches, or has callbacks for, in the file's order, and `states` the system
     states that it changes; both are `None` where the file does not show them, or the record is of version 1.0.
     `unnumbered` are the functions whose position the file does not give, so that their names must be unique.

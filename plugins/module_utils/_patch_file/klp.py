@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads the live patch in an ELF file: `struct klp_*`, `.kpatch.funcs`, and symbols of livepatch."""
+"""Reads the live patch in an ELF file: `struct klp_*`, the tables of the builders, and symbols of livepatch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject, Target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.hand_written import HandWritten
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.klp_build import (
+    KLP_BUILD_OBJECTS,
+    read_klp_build,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.livepatch import (
     CALLBACKS,
     Livepatch,
     Replaced,
-    is_symbol_name,
+    is_possible,
     replaced,
 )
 
@@ -34,8 +38,10 @@ _KPATCH_BUILDERS = {56: KPATCH, 72: KPATCH_OPENEULER}
 
 def read_livepatch(elf: ElfObject, abi: str) -> Livepatch:
     """The patch in a file that was built for this ABI."""
-    section = elf.index(_KPATCH_FUNCS)
-    return HandWritten(elf, abi).read() if section is None else _read_kpatch(elf, section)
+    kpatch, klp_build = elf.index(_KPATCH_FUNCS), elf.index(KLP_BUILD_OBJECTS)
+    if kpatch is not None:
+        return _read_kpatch(elf, kpatch)
+    return HandWritten(elf, abi).read() if klp_build is None else read_klp_build(elf, klp_build)
 
 
 def _read_kpatch(elf: ElfObject, section: int) -> Livepatch:
@@ -43,7 +49,7 @@ def _read_kpatch(elf: ElfObject, section: int) -> Livepatch:
     size, rest = divmod(elf.section_size(section), len(functions) or 1)
     # A patch of callbacks alone has an empty section.
     is_known = (size in _KPATCH_BUILDERS and not rest) if functions else not size
-    is_known = is_known and all(map(_is_possible, functions))
+    is_known = is_known and all(map(is_possible, functions))
     return Livepatch(
         builder=_KPATCH_BUILDERS.get(size if functions else 0, KPATCH),
         functions=functions if is_known else None,
@@ -72,10 +78,6 @@ def _kpatch_objects(elf: ElfObject, functions: t.Iterable[Replaced]) -> tuple[st
 
 def _is_string(elf: ElfObject, target: Target) -> bool:
     return target.section is not None and elf.section_name(target.section) == ".kpatch.strings"
-
-
-def _is_possible(entry: Replaced) -> bool:
-    return is_symbol_name(entry.function.name) and is_module_name(entry.function.object)
 
 
 def _kpatch_functions(elf: ElfObject, section: int) -> t.Iterator[Replaced]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import SystemState
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import SystemState, is_module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 
 CALLBACKS = ("pre_patch", "post_patch", "pre_unpatch", "post_unpatch")
@@ -58,3 +58,8 @@ def replaced(
 def is_symbol_name(name: str) -> bool:
     """Whether a function can have this name: KSYM_NAME_LEN is 512 with the closing zero (include/linux/kallsyms.h)."""
     return re.match(r"[A-Za-z_.$][\w.$]{0,510}\Z", name, re.ASCII) is not None
+
+
+def is_possible(entry: Replaced) -> bool:
+    """Whether a function and its object can have these names."""
+    return is_symbol_name(entry.function.name) and is_module_name(entry.function.object)

@@ -9,7 +9,11 @@
 from __future__ import annotations
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import HAND_WRITTEN, PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
+    HAND_WRITTEN,
+    KLP_BUILD,
+    PatchFile,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
@@ -105,8 +109,10 @@ def _replace_not_there(change: ChangeSet, file: PatchFile) -> Finding:
 
 
 def _shows_no_replace(file: PatchFile) -> str:
-    habit = "" if file.builder == HAND_WRITTEN else " (those of kpatch-build have it unless they were built with -R)"
-    return f"{_shows_no_flag(file)}{habit}."
+    if file.builder == HAND_WRITTEN:
+        return f"{_shows_no_flag(file)}."
+    tool, option = ("klp-build", "--no-replace") if file.builder == KLP_BUILD else ("kpatch-build", "-R")
+    return f"{_shows_no_flag(file)} (those of {tool} have it unless they were built with {option})."
 
 
 def _shows_no_flag(file: PatchFile) -> str:

@@ -40,29 +40,41 @@ class TinyModule:
         self._content = {_TEXT: bytearray(16), _DATA: bytearray(), _RODATA: bytearray(b"\0")}
         self._pointers: dict[int, list[tuple[int, int, str | int, int]]] = {_TEXT: [], _DATA: []}
         self._symbols: list[tuple[str, int, int, int, int]] = []
+        self._more: list[str] = []
 
-    def put(self, size: int, *fields: dict[int, Value], spare: int = 0) -> Ref:
+    def section(self, name: str) -> int:
+        """Add a section of data, and return its number for `put`."""
+        self._more.append(name)
+        number = len(_SECTIONS) + len(self._more)
+        self._content[number], self._pointers[number] = bytearray(), []
+        return number
+
+    def function(self, name: str, place: Ref, size: int) -> None:
+        """A symbol of this size for a function."""
+        self._symbols.append((name, 2, *place, size))
+
+    def put(self, size: int, *fields: dict[int, Value], spare: int = 0, section: int = _DATA) -> Ref:
         """An array of entries of this size with such fields by offset, and as many bytes of zero behind it."""
-        data = self._content[_DATA]
+        data = self._content[section]
         start = len(data)
         data.extend(bytes(size * len(fields) + spare))
         for number, entry in enumerate(fields):
             for offset, value in entry.items():
-                self._set(start + number * size + offset, value)
+                self._set(section, start + number * size + offset, value)
         if self._has_symbols:
-            self._symbols.append((f"array{start}", 1, _DATA, start, len(data) - start))
-        return _DATA, start
+            self._symbols.append((f"array{start}", 1, section, start, len(data) - start))
+        return section, start
 
-    def _set(self, at: int, value: Value) -> None:
+    def _set(self, section: int, at: int, value: Value) -> None:
         if isinstance(value, int):
-            struct.pack_into("<Q", self._content[_DATA], at, value)
+            struct.pack_into("<Q", self._content[section], at, value)
             return
         pointer = _POINTER[self._machine]
         if value in (MODULE, ENABLE):
-            self._pointers[_DATA].append((at, pointer, str(value), 0))
+            self._pointers[section].append((at, pointer, str(value), 0))
             return
-        section, offset = (_RODATA, self.text(value)) if isinstance(value, str) else value
-        self._pointers[_DATA].append((at, pointer, section, offset))
+        target, offset = (_RODATA, self.text(value)) if isinstance(value, str) else value
+        self._pointers[section].append((at, pointer, target, offset))
 
     def move_pointer(self, at: int, place: Ref) -> None:
         """Let the pointer at this offset of data point to another place."""
@@ -103,20 +115,29 @@ class TinyModule:
             (".rodata", _PROGBITS, _ALLOC, bytes(self._content[_RODATA]), 0, 0, 0),
             (".bss", _NOBITS, _ALLOC | _WRITE, bytes(64), 0, 0, 0),
             (".modinfo", _PROGBITS, _ALLOC, texts, 0, 0, 0),
-            (".symtab", _SYMTAB, 0, symbols, 7, 0, 24),
+        ]
+        sections += [
+            (name, _PROGBITS, _ALLOC | _WRITE, bytes(self._content[number]), 0, 0, 0)
+            for number, name in enumerate(self._more, len(_SECTIONS) + 1)
+        ]
+        by_number = [name for name, *_rest in sections]
+        table = len(sections) + 1
+        sections += [
+            (".symtab", _SYMTAB, 0, symbols, table + 1, 0, 24),
             (".strtab", _STRTAB, 0, names, 0, 0, 0),
         ]
-        for section in (_TEXT, _DATA):
+        for section in self._pointers:
             entries = b"".join(
                 struct.pack("<QQq", at, (index[target] << 32) | kind, addend)
                 for at, kind, target, addend in self._pointers[section]
             )
-            sections.append((".rela" + _SECTIONS[section - 1], _RELA, 0, entries, 6, section, 24))
+            sections.append((".rela" + by_number[section - 1], _RELA, 0, entries, table, section, 24))
         return self._link(sections)
 
     def _make_symbols(self) -> tuple[bytes, bytes, dict[str | int, int]]:
         """The names, the table, and the number of each section's and name's symbol."""
-        entries = [("", 0, 0, 0, 0), *(("", 3, number, 0, 0) for number in range(1, 6)), *self._symbols]
+        numbers = range(1, len(_SECTIONS) + len(self._more) + 1)
+        entries = [("", 0, 0, 0, 0), *(("", 3, number, 0, 0) for number in numbers), *self._symbols]
         called = {
             name for kept in self._pointers.values() for _at, _kind, name, _addend in kept if isinstance(name, str)
         }
@@ -126,7 +147,7 @@ class TinyModule:
         for name, info, section, value, size in entries:
             table += struct.pack("<IBBHQQ", len(names) if name else 0, info, 0, section, value, size)
             names += name.encode() + b"\0" if name else b""
-        index: dict[str | int, int] = {number: number for number in range(1, 6)}
+        index: dict[str | int, int] = {number: number for number in numbers}
         index.update({name: len(entries) - len(undefined) + at for at, name in enumerate(undefined)})
         return names, table, index
 
