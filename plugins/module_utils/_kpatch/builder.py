@@ -16,21 +16,34 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import resource
 import shutil
 import time
 import typing as t
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import MOST_KEPT, run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, digest_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index, source_patch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import MOST_KEPT, run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
+    cpu_seconds,
+    environment,
+    keep_log,
+    lock_of,
+    refuse_other_patches,
+    refuse_other_release,
+    took_too_long,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import (
+    WorkTree,
+    origin_content,
+    work_tree,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
     changed_functions,
     explain_build,
@@ -41,14 +54,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.reques
     read_request,
     refuse_if_problems,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.targets import WHOLE, choose_targets
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_tree import (
-    WorkTree,
-    origin_content,
-    work_tree,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
@@ -168,17 +175,8 @@ def tree_of(build: Build) -> WorkTree:
 def build_module(build: Build, content: Index, inputs: Plain, directory: str, reporter: Reporter) -> Plain:
     """Build into an empty directory, and return the manifest of NAME.ko there. Raises BuildError."""
     tree = tree_of(build)
-    who = f"the build of {build.name} by process {os.getpid()}"
     started = time.monotonic()
-    with tree.locked(who, lambda other: reporter.stage(f"waiting for {other}"), build.request.timeout) as mine:
-        if not mine:
-            raise BuildError(
-                Finding(
-                    reason="timeout",
-                    seen=f"Another build of this kernel did not end within {build.request.timeout:.0f} s.",
-                    remedy="Run the task again later.",
-                )
-            )
+    with lock_of(tree, build.name, reporter, build.request.timeout):
         reporter.stage("preparing the source" if tree.is_primed(inputs["source"]) else "copying the source")
         tree.prepare(build.request.source, content, build.config.content, build.added_files)
         targets = choose_targets(build, tree, inputs["source"])
@@ -188,7 +186,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         try:
             patch_file = _take_result(build, tree, directory)
         except FindingError as error:
-            log = _keep_log(build, done.printed + done.log)
+            log = keep_log(build.request.cache_dir, build.name, done.printed + done.log)
             raise BuildError(error.finding, cmd=done.command, rc=0, log=log) from error
     return {
         "format": MANIFEST_FORMAT,
@@ -214,7 +212,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
 
 def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
     """Move the result into the directory, and read it. Raises FindingError if it is not what was asked for."""
-    _refuse_other_patches(build)
+    refuse_other_patches(build.patches)
     result = shutil.move(os.path.join(tree.out, build.name + ".ko"), directory)
     target = read_target(build.request.oot_module) if build.request.oot_module else None
     patch_file = with_changes(
@@ -223,34 +221,8 @@ def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
         kernel_build_id=build.vmlinux.build_id,
         made_for=(target,) if target else (),
     )
-    if patch_file.release != build.release:
-        raise FindingError(
-            Finding(
-                reason="wrong_release",
-                seen=f"The module is for {patch_file.release}, and the vmlinux is of {build.release}.",
-                remedy="Give the source and the configuration that the kernel was built from.",
-            ),
-        )
+    refuse_other_release(patch_file, build.release, "the vmlinux")
     return patch_file
-
-
-def _refuse_other_patches(build: Build) -> None:
-    """Raise FindingError if a source patch has changed since `prepare` read it."""
-    for patch in build.patches:
-        if source_patch.read_source_patch(patch.path) != patch:
-            raise FindingError(
-                Finding(
-                    reason="inputs_changed",
-                    seen=f"{patch.path} changed during the build.",
-                    remedy="Run the task again.",
-                )
-            )
-
-
-def _cpu_seconds() -> float:
-    """CPU seconds of all child processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _command(build: Build, tree: WorkTree, targets: tuple[str, ...]) -> list[str]:
@@ -267,15 +239,8 @@ def _command(build: Build, tree: WorkTree, targets: tuple[str, ...]) -> list[str
 
 
 def _environment(build: Build, tree: WorkTree) -> dict[str, str]:
-    environ = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "CACHEDIR": tree.kpatch}
-    for name in ("MAKEFLAGS", "MAKELEVEL", "KBUILD_OUTPUT", "O"):
-        environ.pop(name, None)
-    # scripts/setlocalversion asks git, and the copy has no repository: the suffix comes from the vmlinux.
-    environ["LOCALVERSION"] = build.suffix
-    # Without the map the result would contain the path of the cache.
-    environ["KCPPFLAGS"] = f"-fdebug-prefix-map={tree.path}/="
-    environ.update(_environment_that_decides(build, dict(build.request.env)))
-    return environ
+    decides = _environment_that_decides(build, dict(build.request.env))
+    return {**environment(build.suffix, tree.path, decides), "CACHEDIR": tree.kpatch}
 
 
 _COMPILED = re.compile(r"^  (?:CC|AS)(?: \[M\])? ", re.M)
@@ -347,20 +312,16 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
     objects_of_the_original: list[int] = []
     command = _command(build, tree, targets)
     left = build.request.timeout - (time.monotonic() - started)
-    cpu = _cpu_seconds()
+    cpu = cpu_seconds()
     try:
         rc, printed = run_long(command, _environment(build, tree), left, on_line, on_tick)
     except TimedOut as error:
         log.read()
-        raise BuildError(
-            Finding(
-                reason="timeout",
-                seen=f"kpatch-build did not end within {build.request.timeout:.0f} s.",
-                remedy="Give a longer timeout or more jobs.",
-            ),
+        raise took_too_long(
+            "kpatch-build",
+            build.request.timeout,
             cmd=command,
-            rc=None,
-            log=_keep_log(build, log.text),
+            log=keep_log(build.request.cache_dir, build.name, log.text),
         ) from error
     finally:
         log.read()
@@ -369,29 +330,17 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
             os.unlink(log.path)
     printed = hide(printed)
     if rc != 0:
-        raise explain_build(printed, log.text, cmd=command, rc=rc, log_path=_keep_log(build, printed + log.text))
+        raise explain_build(
+            printed,
+            log.text,
+            cmd=command,
+            rc=rc,
+            log_path=keep_log(build.request.cache_dir, build.name, printed + log.text),
+        )
     return _Done(
         command=command,
         printed=printed,
         log=log.text,
-        cpu_seconds=round(_cpu_seconds() - cpu, 1),
+        cpu_seconds=round(cpu_seconds() - cpu, 1),
         objects=max(objects_of_the_original, default=0),
     )
-
-
-def _keep_log(build: Build, text: str) -> str | None:
-    """Write the log of a failed build, and return its path; None if that cannot be written, such as on a full disk."""
-    folder = os.path.join(build.request.cache_dir, "logs")
-    path = os.path.join(folder, build.name + ".log")
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with open(path, "w", encoding="utf-8", errors="replace", opener=_open_own) as stream:
-            stream.write(text)
-    except OSError:
-        return None
-    return path
-
-
-def _open_own(path: str, flags: int) -> int:
-    """Open a file for its user alone. A link or a pipe in its place is an error."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)

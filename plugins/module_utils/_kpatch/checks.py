@@ -8,11 +8,10 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch, Trial
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import check_plain, check_refused
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
     PADS_SINCE,
@@ -24,7 +23,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versio
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import REQUIRED_OPTIONS
 
 REFUSED_OPTIONS = (
@@ -47,13 +45,7 @@ Without lsdiff, kpatch-build skips its check of the paths; without gawk, it find
 
 def check_config(config: Config) -> t.Iterator[Finding]:
     """Whether the configuration has only options, and is of a kernel that kpatch-build can patch."""
-    if config.odd_line is not None:
-        yield Finding(
-            reason="config_not_plain",
-            seen=f"Line {config.odd_line} of {config.path} is neither a kernel option nor a comment in ASCII, and "
-            "kpatch-build would run it.",
-            remedy="Give the configuration file from the package of the kernel.",
-        )
+    yield from check_plain(config, "kpatch-build")
     abi = config.abi
     for name, needed_by in REQUIRED_OPTIONS.items():
         if (abi in needed_by or name == "CONFIG_DEBUG_INFO") and config.options.get(name) != "y":
@@ -62,13 +54,7 @@ def check_config(config: Config) -> t.Iterator[Finding]:
                 seen=f"{config.path} lacks {name}=y.",
                 remedy="Build for a kernel that has it, or correct config.",
             )
-    for name in REFUSED_OPTIONS:
-        if name in config.options:
-            yield Finding(
-                reason="config",
-                seen=f"{config.path} has {name}, which kpatch-build does not support.",
-                remedy="Build for a kernel without it.",
-            )
+    yield from check_refused(config, REFUSED_OPTIONS, "kpatch-build")
 
 
 def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Finding]:
@@ -82,65 +68,6 @@ def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Finding]:
     if vmlinux.release is None:
         yield Finding(
             reason="bad_vmlinux", seen=f"{vmlinux.path} is not the vmlinux of a kernel.", remedy="Correct vmlinux."
-        )
-
-
-def check_version(
-    vmlinux: Vmlinux, config: Config, source: str, version: str | None, local: str
-) -> t.Iterator[Finding]:
-    """Whether vmlinux, configuration and source, with its `localversion` files, are of one kernel."""
-    if version is None:
-        yield Finding(reason="no_source", seen=f"{source} is not the source of a kernel.", remedy="Correct src_dir.")
-        return
-    if config.version and not config.version.startswith(_numbers(version)):
-        yield Finding(
-            reason="version_mismatch",
-            seen=f"{config.path} is the configuration of {config.version}, and {source} the source of {version}.",
-            remedy="Give the configuration that the kernel was built with.",
-        )
-    if vmlinux.release is None:
-        return
-    if not vmlinux.release.startswith(version):
-        yield Finding(
-            reason="version_mismatch",
-            seen=f"{source} is the source of {version}, and {vmlinux.path} is of {vmlinux.release}.",
-            remedy="Give the source that the kernel was built from.",
-        )
-    elif missing_suffix(vmlinux, config, version, local) is None:
-        yield Finding(
-            reason="version_mismatch",
-            seen=f"{source} and {config.path} do not make the release {vmlinux.release} of {vmlinux.path}.",
-            remedy="Give the source and the configuration that the kernel was built from.",
-        )
-
-
-def _numbers(version: str) -> str:
-    return version.split("-")[0]
-
-
-def missing_suffix(vmlinux: Vmlinux, config: Config, version: str | None, local: str) -> str | None:
-    """The end of the kernel's release that source, `localversion` files and configuration do not give.
-
-    None if they contradict the vmlinux.
-    """
-    said = (version or "") + local + config.options.get("CONFIG_LOCALVERSION", "").strip('"')
-    release = vmlinux.release or ""
-    return release[len(said) :] if release.startswith(said) else None
-
-
-def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.Iterator[Finding]:
-    """Whether the compiler is the one that the kernel was built with."""
-    if compiler is None:
-        yield Finding(
-            reason="missing_program",
-            seen=f"The compiler {program} does not work or is not installed.",
-            remedy="Install it.",
-        )
-    elif vmlinux.compiler is not None and compiler != vmlinux.compiler:
-        yield Finding(
-            reason="compiler_mismatch",
-            seen=f"{program} is {compiler!r}, and the kernel was built with {vmlinux.compiler!r}.",
-            remedy="Install that compiler, or set skip_compiler_check: true if you know that both make the same code.",
         )
 
 
@@ -228,67 +155,4 @@ def _too_old_if_not(able: bool | None, tool: Tool, seen: str) -> t.Iterator[Find
             seen=f"{seen}, and {tool.path} ({name}) {'cannot' if is_known else 'may be unable to'} build for that.",
             remedy=f"Use kpatch {PADS_SINCE} or later.",
             severity=REFUSE if is_known else WARN,
-        )
-
-
-def check_paths(patches: t.Sequence[SourcePatch]) -> t.Iterator[Finding]:
-    """Whether the patches change only what can be live-patched."""
-    for patch in patches:
-        for path in patch.paths:
-            what = _unsupported(path)
-            if what:
-                yield Finding(
-                    reason="unsupported_path",
-                    seen=f"{patch.path} changes {clean(path)}: {what} cannot be live-patched.",
-                    remedy="Patch a function that calls it instead.",
-                )
-
-
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9._+,@=~-]+(?:/[A-Za-z0-9._+,@=~-]+)*\Z")
-
-
-def _unsupported(path: str) -> str | None:
-    if not _PLAIN_NAME.match(path) or ".." in path.split("/"):
-        return "a file of such a name"
-    if path.startswith("lib/"):
-        return "code in lib/"
-    if path.endswith(".S"):
-        return "assembly"
-    if "/vdso/" in path or "/vdso32/" in path or "/vdso64/" in path:
-        return "the vDSO"
-    return None
-
-
-def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, str]]) -> t.Iterator[Finding]:
-    """Whether the patches apply, and change nothing that the kernel discards after its start."""
-    for trial in trials:
-        if trial.already_applied:
-            yield Finding(
-                reason="already_applied",
-                seen=f"src_dir already contains {trial.patch}.",
-                remedy="Give the source without this patch.",
-            )
-        for path in trial.missing:
-            yield Finding(
-                reason="does_not_apply",
-                seen=f"{trial.patch} changes {clean(path)}, which does not exist.",
-                remedy="Correct the patch or src_dir.",
-            )
-        for path, hunk, line in trial.failures:
-            yield Finding(
-                reason="does_not_apply",
-                seen=f"{trial.patch}: hunk {hunk} does not apply to {clean(path)} at line {line}.",
-                remedy="Correct the patch or src_dir.",
-            )
-        if trial.says:
-            yield Finding(
-                reason="does_not_apply",
-                seen=f"{trial.patch} does not apply: {trial.says}.",
-                remedy="Correct the patch.",
-            )
-    for patch, path, function in in_init:
-        yield Finding(
-            reason="init_section",
-            seen=f"{patch} changes {function} in {path}, which the kernel discards after it has started.",
-            remedy="Leave functions marked __init or __exit as they are.",
         )

@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import stat
-import tempfile
-import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import (
+    kernel_source,
+    source_checks,
+    source_patch,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     BuildError,
     Run,
@@ -25,6 +24,18 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
+    check_room,
+    compiler_ident,
+    first_file,
+    local_versions,
+    name_of,
+    no_source,
+    refused,
+    unreadable,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import SourcePatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words import (
     ARCHITECTURE,
     PATH,
@@ -32,24 +43,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words i
     VARIABLE,
     refuse_odd_words,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import SourcePatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import lacks_replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
-    MODULE_NAME_MAX,
-    NAME_RULE,
-    is_module_name,
-)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
-
-GIB = 1024**3
-
-FREE_FOR_A_TREE = 4 * GIB
-
-FREE_FOR_A_BUILD = GIB // 4
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ def read_request(params: Plain) -> Request:
         source=source,
         dest=params["dest"],
         name=params["name"],
-        vmlinux=params["vmlinux"] or _first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"{source}/vmlinux"),
-        config=params["config"] or _first_file(f"{source}/.config", f"/boot/config-{release}"),
+        vmlinux=params["vmlinux"] or first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"{source}/vmlinux"),
+        config=params["config"] or first_file(f"{source}/.config", f"/boot/config-{release}"),
         targets=tuple(params["targets"]),
         jobs=params["jobs"],
         arch=params["arch"],
@@ -100,11 +99,6 @@ def read_request(params: Plain) -> Request:
         cache_dir=os.path.abspath(params["cache_dir"]),
         timeout=params["timeout"],
     )
-
-
-def _first_file(*paths: str) -> str:
-    """The first of these files that is there, or else the first."""
-    return next((path for path in paths if os.path.isfile(path)), paths[0])
 
 
 @dataclass(frozen=True)
@@ -155,7 +149,7 @@ def prepare_build(request: Request, run: Run) -> Build:
     _refuse_odd_words(request)
     absent = _missing_files(request)
     if absent:
-        raise _refused(absent)
+        raise refused(absent)
     tool_path = find_tool(request.kpatch_build)
     if tool_path is None:
         here = os.uname().nodename
@@ -168,28 +162,17 @@ def prepare_build(request: Request, run: Run) -> Build:
         )
     tool = read_tool(tool_path, run)
     patches = [source_patch.read_source_patch(path) for path in request.patches]
-    name = _name(request)
+    name = name_of(request.name, request.patches)
     config_path = _config_path(request)
     config = kernel_source.read_config(config_path)
     vmlinux = kernel_source.read_vmlinux(_vmlinux_path(request))
-    unreadable = [
-        Finding(
-            reason="unreadable_file",
-            seen=f"{path} on the build host {os.uname().nodename} cannot be read, or has another format.",
-            remedy="Correct the path.",
-        )
-        for path, content in (
-            (config_path, config),
-            (_vmlinux_path(request), vmlinux),
-            *zip(request.patches, patches),
-        )
-        if content is None
-    ]
-    if unreadable or config is None or vmlinux is None:
-        raise _refused(unreadable)
+    contents = ((config_path, config), (_vmlinux_path(request), vmlinux), *zip(request.patches, patches))
+    unread = [unreadable(path) for path, content in contents if content is None]
+    if unread or config is None or vmlinux is None:
+        raise refused(unread)
     known = tuple(patch for patch in patches if patch is not None)
     compiler_program = f"{request.cross_compile or ''}{'clang' if config.uses_clang else 'gcc'}"
-    compiler = _compiler_ident(compiler_program, run)
+    compiler = compiler_ident(compiler_program, run)
     suffix, found = _look(request, known, config, vmlinux, tool, compiler, compiler_program, run)
     return Build(
         request=request,
@@ -231,13 +214,7 @@ def _missing_files(request: Request) -> list[Finding]:
     wanted += [(_vmlinux_path(request), "vmlinux"), (_config_path(request), "config")]
     problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
     if not os.path.isdir(request.source):
-        problems.append(
-            Finding(
-                reason="no_source",
-                seen=f"{request.source} is not a directory on the build host {os.uname().nodename}.",
-                remedy="Install the kernel's source, or correct src_dir.",
-            )
-        )
+        problems.append(no_source(request.source))
     return problems
 
 
@@ -249,53 +226,10 @@ def _config_path(request: Request) -> str:
     return request.config or os.path.join(request.source, ".config")
 
 
-def _refused(problems: t.Sequence[Finding]) -> BuildError:
-    """One error for all problems: its reason is that of the first, its details have all of them."""
-    first = problems[0]
-    more = (
-        ""
-        if len(problems) == 1
-        else " ({} more: {})".format(len(problems) - 1, " ".join(problem.cause for problem in problems[1:]))
-    )
-    return BuildError(
-        Finding(reason=first.reason, seen=first.cause + more, remedy=first.remedy),
-        problems=[problem.to_plain() for problem in problems],
-    )
-
-
 def refuse_if_problems(build: Build) -> None:
     """Raise BuildError with every problem that was found."""
     if build.problems:
-        raise _refused(build.problems)
-
-
-def _name(request: Request) -> str:
-    """The user's name, or the one that kpatch-build makes from the patches. Raises BuildError."""
-    if request.name is not None:
-        if not is_module_name(request.name.replace("-", "_")):
-            raise BuildError(
-                Finding(
-                    reason="bad_name", seen=f"{request.name!r} is not the name of a kernel module.", remedy=NAME_RULE
-                )
-            )
-        return request.name
-    base = os.path.basename(request.patches[0]) if len(request.patches) == 1 else "patch"
-    stem = re.sub(r"\.(?:patch|diff)\Z", "", base)
-    return re.sub(r"[^A-Za-z0-9_-]", "-", "livepatch-" + stem)[:MODULE_NAME_MAX]
-
-
-def _compiler_ident(program: str, run: Run) -> str | None:
-    """What the compiler writes into the section .comment of each object; None if it does not work."""
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
-
-    with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
-        source, target = os.path.join(directory, "empty.c"), os.path.join(directory, "empty.o")
-        with open(source, "w", encoding="ascii") as stream:
-            stream.write("int nothing;\n")
-        if run([program, "-c", "-o", target, source])[0] != 0:
-            return None
-        with open(target, "rb") as stream:
-            return ElfObject(stream).compiler()
+        raise refused(build.problems)
 
 
 def _look(
@@ -314,76 +248,18 @@ def _look(
     suffix: str | None = ""
     if not request.oot_module:
         version = kernel_source.source_version(request.source)
-        local = _local_versions(request.source)
-        problems += checks.check_version(vmlinux, config, request.source, version, local)
-        suffix = checks.missing_suffix(vmlinux, config, version, local)
+        local = local_versions(request.source)
+        kernel = Kernel(vmlinux.release, vmlinux.path)
+        problems += source_checks.check_version(kernel, config, request.source, version, local)
+        suffix = source_checks.missing_suffix(kernel, config, version, local)
         script = read_text(os.path.join(request.source, "scripts/setlocalversion"))
         problems += checks.check_tool_for_kernel(tool, config, version, script)
     problems += checks.check_tool(
         tool, config.abi, vmlinux.release or "", request.replace, request.skip_compiler_check, request.arch
     )
     if not request.skip_compiler_check or compiler is None:
-        problems += checks.check_compiler(vmlinux, compiler, compiler_program)
-    for program in checks.PROGRAMS:
-        if shutil.which(program) is None:
-            problems.append(
-                Finding(
-                    reason="missing_program",
-                    seen=f"The program {program} is not installed.",
-                    remedy="Install it on the build host.",
-                )
-            )
-    problems += checks.check_paths(patches)
-    if shutil.which("patch") is not None:
-        problems += checks.check_trials(*source_patch.try_patches(request.source, patches, run))
-    problems += _check_room(request)
+        problems += source_checks.check_compiler(vmlinux, compiler, compiler_program)
+    problems += source_checks.check_programs(checks.PROGRAMS)
+    problems += source_checks.check_patches(request.source, patches, run)
+    problems += check_room(request.cache_dir, request.dest)
     return suffix or "", problems
-
-
-def _local_versions(source: str) -> str:
-    """What the files `localversion*` of a source tree add to the release (kernel: scripts/setlocalversion)."""
-    names = sorted(name for name in os.listdir(source) if name.startswith("localversion") and not name.endswith("~"))
-    return "".join("".join((read_text(os.path.join(source, name)) or "").split()) for name in names)
-
-
-def _existing(folder: str) -> str:
-    """The folder, or the nearest path above it that exists."""
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    return folder
-
-
-def _check_owner(cache_dir: str) -> t.Iterator[Finding]:
-    """Whether others may write where sources and objects are kept: what is built next is made of them."""
-    existing = _existing(cache_dir)
-    status = os.stat(existing)
-    # In a folder such as /tmp, a new one is this user's.
-    is_private = not status.st_mode & stat.S_IWOTH or (existing != cache_dir and status.st_mode & stat.S_ISVTX)
-    if status.st_uid not in (0, os.geteuid()) or not is_private:
-        yield Finding(
-            reason="not_private",
-            seen=f"Other users may write in {existing}, and the cache in it decides what is built.",
-            remedy="Give a cache_dir of this user's own.",
-        )
-
-
-def _check_room(request: Request) -> t.Iterator[Finding]:
-    folders = {"cache_dir": request.cache_dir, "dest": os.path.dirname(os.path.abspath(request.dest))}
-    for option, folder in folders.items():
-        existing = _existing(folder)
-        if not (os.path.isdir(existing) and os.access(existing, os.W_OK)):
-            yield Finding(
-                reason="not_writable",
-                seen=f"{option} {folder} cannot be written.",
-                remedy=f"Run as root, or give another {option}.",
-            )
-    yield from _check_owner(request.cache_dir)
-    has_trees = os.path.isdir(os.path.join(request.cache_dir, "trees"))
-    wanted = FREE_FOR_A_BUILD if has_trees else FREE_FOR_A_TREE
-    free = shutil.disk_usage(_existing(request.cache_dir)).free
-    if free < wanted:
-        yield Finding(
-            reason="disk_full",
-            seen=f"The build needs {wanted / GIB:.1f} GiB in {request.cache_dir}, and {free / GIB:.1f} GiB are free.",
-            remedy="Free space, or name another cache_dir.",
-        )

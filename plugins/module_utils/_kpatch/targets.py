@@ -12,8 +12,8 @@ import os
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import WorkTree
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.work_tree import WorkTree
 
 WHOLE = ("vmlinux", "modules")
 """kpatch-build's own targets: the whole kernel."""

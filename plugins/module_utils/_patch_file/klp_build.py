@@ -71,7 +71,7 @@ def _object_name(elf: ElfObject, name: Target | None) -> str:
 
 
 def _functions(elf: ElfObject, section: int, start: int, object_name: str, sizes: Sizes) -> t.Iterator[Replaced]:
-    """The functions of the object whose entry is at `start`. The first that cannot be one is the last, without a name."""
+    """The functions of the object whose entry is at `start`; one without a name for the first that cannot be one."""
     first = elf.relocations().of(section).get(start + _FUNCS)
     for number in range(elf.number(section, start + _COUNT, "I")):
         elf.budget.function()

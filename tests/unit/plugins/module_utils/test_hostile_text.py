@@ -20,12 +20,12 @@ pytest.importorskip("elftools", reason="pyelftools is not installed for this Pyt
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import read_source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
     changed_functions,
     explain_build,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_patch import read_source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State

@@ -17,14 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import command, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import (
-    builder,
-    command,
-    request,
-    source_index,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import find_tool, read_tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (

@@ -14,14 +14,14 @@ import sys
 import time
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import command
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import command
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
 
 RUN = """\
 import os, sys
 sys.path[:] = {path!r}
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.command import run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
 def tell(line):
     with open({pid!r}, "w") as stream:
         print(line, file=stream)

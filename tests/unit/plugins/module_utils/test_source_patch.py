@@ -10,7 +10,7 @@ import pathlib
 import subprocess
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_checks, source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 
 FILE = """\
@@ -152,7 +152,7 @@ def test_the_version_of_git_does_not_matter(tmp_path: pathlib.Path) -> None:
 def test_a_name_that_is_not_plain_is_refused(tmp_path: pathlib.Path, path: str) -> None:
     """The names of added files reach `rm`, `make` and kpatch-build's shell."""
     patch = read(tmp_path, f"--- /dev/null\n+++ {path}\n@@ -0,0 +1 @@\n+int x;\n")
-    (problem,) = checks.check_paths([patch])
+    (problem,) = source_checks.check_paths([patch])
     assert problem.reason == "unsupported_path"
     assert clean(problem.cause) == problem.cause
 

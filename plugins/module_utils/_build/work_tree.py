@@ -21,10 +21,10 @@ import shutil
 import time
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest_of, read_bytes, read_text
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import source_index
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.source_index import File, Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import File, Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 
 

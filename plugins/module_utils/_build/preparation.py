@@ -1,0 +1,142 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What the builders of source patches read and check of a build host, and how they tell several problems at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
+    MODULE_NAME_MAX,
+    NAME_RULE,
+    is_module_name,
+)
+
+GIB = 1024**3
+
+FREE_FOR_A_TREE = 4 * GIB
+
+FREE_FOR_A_BUILD = GIB // 4
+
+
+def first_file(*paths: str) -> str:
+    """The first of these files that is there, or else the first."""
+    return next((path for path in paths if os.path.isfile(path)), paths[0])
+
+
+def refused(problems: t.Sequence[Finding]) -> BuildError:
+    """One error for all problems: its reason is that of the first, its details have all of them."""
+    first = problems[0]
+    more = (
+        ""
+        if len(problems) == 1
+        else " ({} more: {})".format(len(problems) - 1, " ".join(problem.cause for problem in problems[1:]))
+    )
+    return BuildError(
+        Finding(reason=first.reason, seen=first.cause + more, remedy=first.remedy),
+        problems=[problem.to_plain() for problem in problems],
+    )
+
+
+def unreadable(path: str) -> Finding:
+    return Finding(
+        reason="unreadable_file",
+        seen=f"{path} on the build host {os.uname().nodename} cannot be read, or has another format.",
+        remedy="Correct the path.",
+    )
+
+
+def no_source(source: str) -> Finding:
+    return Finding(
+        reason="no_source",
+        seen=f"{source} is not a directory on the build host {os.uname().nodename}.",
+        remedy="Install the kernel's source, or correct src_dir.",
+    )
+
+
+def name_of(name: str | None, patches: t.Sequence[str]) -> str:
+    """The user's name, or the one that kpatch-build and klp-build make from the patches. Raises BuildError."""
+    if name is not None:
+        if not is_module_name(name.replace("-", "_")):
+            raise BuildError(
+                Finding(reason="bad_name", seen=f"{name!r} is not the name of a kernel module.", remedy=NAME_RULE)
+            )
+        return name
+    base = os.path.basename(patches[0]) if len(patches) == 1 else "patch"
+    stem = re.sub(r"\.(?:patch|diff)\Z", "", base)
+    return re.sub(r"[^A-Za-z0-9_-]", "-", "livepatch-" + stem)[:MODULE_NAME_MAX]
+
+
+def compiler_ident(program: str, run: Run) -> str | None:
+    """What the compiler writes into the section .comment of each object; None if it does not work."""
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.elf import ElfObject
+
+    with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
+        source, target = os.path.join(directory, "empty.c"), os.path.join(directory, "empty.o")
+        with open(source, "w", encoding="ascii") as stream:
+            stream.write("int nothing;\n")
+        if run([program, "-c", "-o", target, source])[0] != 0:
+            return None
+        with open(target, "rb") as stream:
+            return ElfObject(stream).compiler()
+
+
+def local_versions(source: str) -> str:
+    """What the files `localversion*` of a source tree add to the release (kernel: scripts/setlocalversion)."""
+    names = sorted(name for name in os.listdir(source) if name.startswith("localversion") and not name.endswith("~"))
+    return "".join("".join((read_text(os.path.join(source, name)) or "").split()) for name in names)
+
+
+def _existing(folder: str) -> str:
+    """The folder, or the nearest path above it that exists."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _check_owner(cache_dir: str) -> t.Iterator[Finding]:
+    """Whether others may write where sources and objects are kept: what is built next is made of them."""
+    existing = _existing(cache_dir)
+    status = os.stat(existing)
+    # In a folder such as /tmp, a new one is this user's.
+    is_private = not status.st_mode & stat.S_IWOTH or (existing != cache_dir and status.st_mode & stat.S_ISVTX)
+    if status.st_uid not in (0, os.geteuid()) or not is_private:
+        yield Finding(
+            reason="not_private",
+            seen=f"Other users may write in {existing}, and the cache in it decides what is built.",
+            remedy="Give a cache_dir of this user's own.",
+        )
+
+
+def check_room(cache_dir: str, dest: str) -> t.Iterator[Finding]:
+    folders = {"cache_dir": cache_dir, "dest": os.path.dirname(os.path.abspath(dest))}
+    for option, folder in folders.items():
+        existing = _existing(folder)
+        if not (os.path.isdir(existing) and os.access(existing, os.W_OK)):
+            yield Finding(
+                reason="not_writable",
+                seen=f"{option} {folder} cannot be written.",
+                remedy=f"Run as root, or give another {option}.",
+            )
+    yield from _check_owner(cache_dir)
+    has_trees = os.path.isdir(os.path.join(cache_dir, "trees"))
+    wanted = FREE_FOR_A_BUILD if has_trees else FREE_FOR_A_TREE
+    free = shutil.disk_usage(_existing(cache_dir)).free
+    if free < wanted:
+        yield Finding(
+            reason="disk_full",
+            seen=f"The build needs {wanted / GIB:.1f} GiB in {cache_dir}, and {free / GIB:.1f} GiB are free.",
+            remedy="Free space, or name another cache_dir.",
+        )

@@ -1,0 +1,194 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Finds, before a long build, what would make a builder of source patches fail."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
+    SourcePatch,
+    Trial,
+    try_patches,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
+
+
+def check_plain(config: Config, builder: str) -> t.Iterator[Finding]:
+    """Whether the configuration has only options: the builder reads it as a shell script."""
+    if config.odd_line is not None:
+        yield Finding(
+            reason="config_not_plain",
+            seen=f"Line {config.odd_line} of {config.path} is neither a kernel option nor a comment in ASCII, and "
+            f"{builder} would run it.",
+            remedy="Give the configuration file from the package of the kernel.",
+        )
+
+
+def check_refused(config: Config, options: t.Iterable[str], builder: str) -> t.Iterator[Finding]:
+    """Whether the kernel has one of the options that the builder refuses."""
+    for name in options:
+        if name in config.options:
+            yield Finding(
+                reason="config",
+                seen=f"{config.path} has {name}, which {builder} does not support.",
+                remedy="Build for a kernel without it.",
+            )
+
+
+def check_programs(names: t.Iterable[str]) -> t.Iterator[Finding]:
+    """Whether these programs are installed."""
+    for name in names:
+        if shutil.which(name) is None:
+            yield Finding(
+                reason="missing_program",
+                seen=f"The program {name} is not installed.",
+                remedy="Install it on the build host.",
+            )
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The kernel to build for: its release, None if nothing tells it, and how a sentence names it."""
+
+    release: str | None
+    named: str
+
+
+def check_version(kernel: Kernel, config: Config, source: str, version: str | None, local: str) -> t.Iterator[Finding]:
+    """Whether the kernel, configuration and source, with its `localversion` files, belong together."""
+    if version is None:
+        yield Finding(reason="no_source", seen=f"{source} is not the source of a kernel.", remedy="Correct src_dir.")
+        return
+    if config.version and not config.version.startswith(_numbers(version)):
+        yield Finding(
+            reason="version_mismatch",
+            seen=f"{config.path} is the configuration of {config.version}, and {source} the source of {version}.",
+            remedy="Give the configuration that the kernel was built with.",
+        )
+    if kernel.release is None:
+        return
+    if not kernel.release.startswith(version):
+        yield Finding(
+            reason="version_mismatch",
+            seen=f"{source} is the source of {version}, and {kernel.named} is of {kernel.release}.",
+            remedy="Give the source that the kernel was built from.",
+        )
+    elif missing_suffix(kernel, config, version, local) is None:
+        yield Finding(
+            reason="version_mismatch",
+            seen=f"{source} and {config.path} do not make the release {kernel.release} of {kernel.named}.",
+            remedy="Give the source and the configuration that the kernel was built from.",
+        )
+
+
+def _numbers(version: str) -> str:
+    return version.split("-")[0]
+
+
+def missing_suffix(kernel: Kernel, config: Config, version: str | None, local: str) -> str | None:
+    """The end of the kernel's release that source, `localversion` files and configuration do not give.
+
+    None if they contradict the kernel.
+    """
+    said = (version or "") + local + config.options.get("CONFIG_LOCALVERSION", "").strip('"')
+    release = kernel.release or ""
+    return release[len(said) :] if release.startswith(said) else None
+
+
+def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.Iterator[Finding]:
+    """Whether the compiler is the one that the kernel was built with."""
+    if compiler is None:
+        yield Finding(
+            reason="missing_program",
+            seen=f"The compiler {program} does not work or is not installed.",
+            remedy="Install it.",
+        )
+    elif vmlinux.compiler is not None and compiler != vmlinux.compiler:
+        yield Finding(
+            reason="compiler_mismatch",
+            seen=f"{program} is {compiler!r}, and the kernel was built with {vmlinux.compiler!r}.",
+            remedy="Install that compiler, or set skip_compiler_check: true if you know that both make the same code.",
+        )
+
+
+def check_paths(patches: t.Sequence[SourcePatch]) -> t.Iterator[Finding]:
+    """Whether the patches change only what can be live-patched."""
+    for patch in patches:
+        for path in patch.paths:
+            what = _unsupported(path)
+            if what:
+                yield Finding(
+                    reason="unsupported_path",
+                    seen=f"{patch.path} changes {clean(path)}: {what} cannot be live-patched.",
+                    remedy="Patch a function that calls it instead.",
+                )
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._+,@=~-]+(?:/[A-Za-z0-9._+,@=~-]+)*\Z")
+
+
+def _unsupported(path: str) -> str | None:
+    if not _PLAIN_NAME.match(path) or ".." in path.split("/"):
+        return "a file of such a name"
+    if path.startswith("lib/"):
+        return "code in lib/"
+    if path.endswith(".S"):
+        return "assembly"
+    if "/realmode/rm/" in path:
+        return "code that runs before the kernel"
+    if "/vdso/" in path or "/vdso32/" in path or "/vdso64/" in path:
+        return "the vDSO"
+    return None
+
+
+def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, str]]) -> t.Iterator[Finding]:
+    """Whether the patches apply, and change nothing that the kernel discards after its start."""
+    for trial in trials:
+        if trial.already_applied:
+            yield Finding(
+                reason="already_applied",
+                seen=f"src_dir already contains {trial.patch}.",
+                remedy="Give the source without this patch.",
+            )
+        for path in trial.missing:
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"{trial.patch} changes {clean(path)}, which does not exist.",
+                remedy="Correct the patch or src_dir.",
+            )
+        for path, hunk, line in trial.failures:
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"{trial.patch}: hunk {hunk} does not apply to {clean(path)} at line {line}.",
+                remedy="Correct the patch or src_dir.",
+            )
+        if trial.says:
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"{trial.patch} does not apply: {trial.says}.",
+                remedy="Correct the patch.",
+            )
+    for patch, path, function in in_init:
+        yield Finding(
+            reason="init_section",
+            seen=f"{patch} changes {function} in {path}, which the kernel discards after it has started.",
+            remedy="Leave functions marked __init or __exit as they are.",
+        )
+
+
+def check_patches(source: str, patches: t.Sequence[SourcePatch], run: Run) -> t.Iterator[Finding]:
+    """Whether the patches change only what can be live-patched, and apply to this source."""
+    yield from check_paths(patches)
+    if shutil.which("patch") is not None:
+        yield from check_trials(*try_patches(source, patches, run))
