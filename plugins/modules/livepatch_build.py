@@ -12,15 +12,18 @@ short_description: Build a kernel live patch
 version_added: 1.0.0
 description:
   - Builds a live patch module for one kernel on the build host. It loads nothing.
-  - O(method=kpatch) turns source patches into a module with C(kpatch-build), for kernels of mainline and of openEuler.
+  - O(method=klp_build) turns source patches into a module with C(klp-build), which Linux has in its own source since 6.19.
+  - O(method=kpatch) does so with C(kpatch-build), for other kernels of mainline and of openEuler.
   - O(method=kbuild) builds a hand-written module, which fills C(struct klp_patch) itself, with the kernel's build system.
   - Content decides whether a build is needed. A manifest beside the result (C(dest).json) has the digests of the patches or
     sources, of the kernel's source, configuration and C(vmlinux), of the compiler, of C(kpatch-build) and the flags.
   - The same inputs make the same file, byte for byte.
-  - With O(method=kpatch) the module only reads the source tree. C(kpatch-build) works in a copy of it below O(cache_dir). The copy stays
+  - The module only reads the source tree. C(klp-build) and C(kpatch-build) work in a copy of it below O(cache_dir). The copy stays
     there with its compiled objects, so that the next patch for the same kernel takes a small part of the time.
     Builds that need the same copy wait for each other.
-  - Before it starts C(kpatch-build), in check mode too, the module looks for all that is known to make it fail, and reports all of it at once.
+  - If C(klp-build) was killed, the next build makes that copy anew, since a part of the patch may be left in it.
+  - Before it starts C(klp-build) or C(kpatch-build), in check mode too, the module looks for all that is known to make it fail,
+    and reports all of it at once.
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -37,21 +40,26 @@ requirements:
   - pyelftools on the build host
   - for O(method=kbuild) the development package of the kernel to build for
   - for O(method=kpatch) kpatch-build and what it calls, and the kernel's source, configuration and C(vmlinux) with debug information
+  - for O(method=klp_build) the kernel's source and configuration, bash 4.4 or later, gawk, recountdiff of patchutils, and the headers of
+    libelf and of xxhash 0.8 or later
 options:
   method:
     description:
-      - V(auto) is V(kpatch) where O(patches) are given, and V(kbuild) where O(sources) are given.
+      - V(auto) is V(kbuild) where O(sources) are given. Where O(patches) are given it is V(klp_build) if O(src_dir) has
+        C(scripts/livepatch/klp-build) and O(config) has C(CONFIG_KLP_BUILD), and V(kpatch) otherwise.
+        It is V(kpatch) as well if the task gives O(kpatch_build), O(targets), O(oot_module), or O(arch) other than V(x86_64).
         The module refuses a task that gives both or neither, with the reason V(bad_argument).
+      - V(klp_build) builds from source patches with the kernel's own C(klp-build), for x86_64.
       - V(kpatch) builds from source patches with C(kpatch-build).
       - V(kbuild) builds a hand-written module with the kernel's build system.
       - What this page says of a method also applies if V(auto) chooses it.
     type: str
-    choices: [auto, kpatch, kbuild]
+    choices: [auto, klp_build, kpatch, kbuild]
     default: auto
   patches:
     description:
       - The source patches, in the order in which C(patch -p1) applies them.
-      - Required with O(method=kpatch).
+      - Required with O(method=klp_build) and O(method=kpatch).
     type: list
     elements: path
   src_dir:
@@ -64,6 +72,8 @@ options:
       - The kernel with debug information (option C(-v)), from the package C(kernel-debuginfo).
       - Default is C(/usr/lib/debug/lib/modules/RELEASE/vmlinux), or C(vmlinux) in O(src_dir) if that does not exist.
       - The module builds for the release of this kernel.
+      - O(method=klp_build) needs none. If there is one, it tells the release, the compiler and RV(kernel_build_id).
+        Default is then C(/usr/lib/debug/lib/modules/RELEASE/vmlinux) or C(/usr/lib/debug/boot/vmlinux-RELEASE), if that exists.
     type: path
   config:
     description:
@@ -72,14 +82,14 @@ options:
     type: path
   targets:
     description:
-      - What make builds (option C(-t)). Default is the least that gives the same result as the whole kernel.
+      - What make builds (option C(-t)). Used with O(method=kpatch) only. Default is the least that gives the same result as the whole kernel.
       - V(vmlinux) and V(modules) together are the whole kernel.
     type: list
     elements: str
     default: []
   jobs:
     description:
-      - How many commands make runs at once (option C(-j)). Used with O(method=kpatch) only. Default is the number of processors.
+      - How many commands make runs at once (option C(-j)). Not used with O(method=kbuild). Default is the number of processors.
       - From V(1) to V(4096).
     type: int
   arch:
@@ -91,31 +101,33 @@ options:
   skip_compiler_check:
     description:
       - Build although the kernel was built with another compiler. The result may differ from the kernel in more than the patch.
-      - Used with O(method=kpatch) only.
+      - Without O(vmlinux), O(method=klp_build) compares C(CONFIG_CC_VERSION_TEXT) of O(config).
+      - Not used with O(method=kbuild).
     type: bool
     default: false
   oot_module:
-    description: An out-of-tree module to patch, as it is loaded (option C(--oot-module)).
+    description: An out-of-tree module to patch, as it is loaded (option C(--oot-module)). O(method=klp_build) refuses it.
     type: path
   oot_module_src:
     description: The source of O(oot_module). The module copies it instead of O(src_dir).
     type: path
   replace:
     description:
-      - Whether the patch replaces all others when it is enabled. Used with O(method=kpatch) only; a hand-written module decides this itself.
-      - V(auto) is what the kernel can do. On mainline's kernels the patch replaces, which is the default of C(kpatch-build).
+      - Whether the patch replaces all others when it is enabled. Not used with O(method=kbuild); a hand-written module decides this itself.
+      - V(auto) is what the kernel can do. On mainline's kernels the patch replaces, which is the default of C(kpatch-build) and C(klp-build).
         On openEuler's kernels with C(CONFIG_LIVEPATCH_WO_FTRACE) it does not, since this would hang the host; the module refuses V(yes) there.
       - Kernels before 5.1 have no such flag, nor do the patches of C(kpatch-build) 0.9.1; the module refuses V(yes) there as well.
     type: str
     choices: [auto, 'yes', 'no']
     default: auto
   debug:
-    description: How many times C(kpatch-build) gets the option C(-d). From V(0) to V(10).
+    description: How many times C(kpatch-build) gets the option C(-d); C(klp-build) gets it once at most. From V(0) to V(10).
     type: int
     default: 0
   env:
     description:
-      - Further environment variables for the build. Used with O(method=kpatch) only.
+      - Further environment variables for the build. Not used with O(method=kbuild).
+      - C(klp-build) sets C(KCFLAGS) itself, so that it has no effect there.
       - Their values are in no manifest, result or log. A value of less than four characters is hidden behind the name of its variable
         only. The manifest has a digest of each, from which a short value can be guessed in a day.
       - Ansible itself shows the item of a loop with each result, whatever C(label) says. Keep them out of it, as the role
@@ -134,11 +146,13 @@ options:
     type: path
     default: /var/cache/livepatch_build
   timeout:
-    description: How many seconds a build may take. Used with O(method=kpatch) only. From V(1) to V(604800).
+    description: How many seconds a build may take. Not used with O(method=kbuild). From V(1) to V(604800).
     type: int
     default: 7200
   progress:
-    description: Whether a long build with O(method=kpatch) shows its stages, and a line about every ten seconds, on the controller.
+    description:
+      - Whether a long build shows its stages, and a line about every ten seconds, on the controller.
+      - Not used with O(method=kbuild).
     type: bool
     default: true
   rebuild:
@@ -178,8 +192,8 @@ options:
       - Name of the module, at most 55 letters, digits, hyphens and underscores; the kernel shows hyphens as underscores.
       - Default with O(method=kbuild) is the name of the C(.c) file if there is just one.
         A module of several C(.c) files cannot have the name of one of them.
-      - Default with O(method=kpatch) is C(livepatch-) and the name of the patch without its suffix, as C(kpatch-build) makes it;
-        with several patches C(livepatch-patch).
+      - Default with source patches is C(livepatch-) and the name of the patch without its suffix, as C(kpatch-build) and C(klp-build)
+        make it; with several patches C(livepatch-patch).
     type: str
   dest:
     description: Where to put the patch file on the build host. A directory, or a path that ends in the module's name and C(.ko).
@@ -190,6 +204,7 @@ options:
       - Release of the kernel to build for, as RV(ignore:ansible_facts.livepatch.release) of M(openeuler.livepatch.livepatch_facts) has it.
         Default is the build host's own kernel.
       - With O(method=kpatch) only the defaults of O(src_dir), O(vmlinux) and O(config) use it.
+      - With O(method=klp_build) O(src_dir) and O(config) must be of this release, unless there is a O(vmlinux).
       - A tree in O(kernel_build) must be of this release.
     type: str
   kernel_build:
@@ -233,6 +248,15 @@ EXAMPLES = r"""
     - "{{ build.path }}"
     - "{{ build.manifest }}"
 
+- name: Build a live patch with the kernel's own klp-build, one that leaves other patches enabled
+  openeuler.livepatch.livepatch_build:
+    method: klp_build
+    patches: [/srv/livepatch/0001-test.patch]
+    src_dir: /usr/src/linux-{{ kernel }}
+    kernel_release: "{{ kernel }}"
+    replace: 'no'
+    dest: /srv/livepatch/{{ kernel }}/
+
 - name: Build a hand-written live patch
   openeuler.livepatch.livepatch_build:
     sources: [/srv/livepatch/livepatch_cmdline.c]
@@ -259,12 +283,13 @@ release:
 kernel_build_id:
   description:
     - The build-id of that kernel's C(vmlinux), which tells it from another build of the same release.
-    - V(null) if there is no C(vmlinux), as in kernel headers alone, or it has no build-id. Then nobody compares it.
+    - V(null) if there is no C(vmlinux), as in kernel headers alone or often with O(method=klp_build), or it has no build-id.
+      Then nobody compares it.
   returned: success
   type: str
   sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
 method:
-  description: The method that was used, V(kpatch) or V(kbuild).
+  description: The method that was used, V(klp_build), V(kpatch) or V(kbuild).
   returned: unless the options leave the method open
   type: str
   sample: kpatch
@@ -291,7 +316,7 @@ cpu_seconds:
   type: dict
   contains:
     build:
-      description: CPU seconds of C(kpatch-build) and all that it started; V(0.0) with O(method=kbuild).
+      description: CPU seconds of C(klp-build) or C(kpatch-build) and all that it started; V(0.0) with O(method=kbuild).
       returned: if something was built
       type: float
       sample: 48.2
@@ -301,7 +326,7 @@ cpu_seconds:
       type: float
       sample: 3.1
 changed_functions:
-  description: The functions that C(kpatch-build) found changed or new. Empty with O(method=kbuild).
+  description: The functions that C(klp-build) or C(kpatch-build) found changed or new. Empty with O(method=kbuild).
   returned: success
   type: list
   elements: dict
@@ -390,25 +415,25 @@ errors:
       sample: implicit declaration of function 'nothing'
 cmd:
   description: The command that failed, or that made a result which cannot be used. The path of O(sign.key) is left out.
-  returned: failure, if kpatch-build, make or the program that signs was called
+  returned: failure, if klp-build, kpatch-build, make or the program that signs was called
   type: list
   elements: str
   sample: [make, -C, /usr/src/linux-headers-6.12.48-amd64, M=/tmp/livepatch-x1y2z3, modules]
 rc:
   description: The exit status of RV(cmd). V(null) if it was killed because O(timeout) was over.
-  returned: failure, if kpatch-build, make or the program that signs was called
+  returned: failure, if klp-build, kpatch-build, make or the program that signs was called
   type: int
   sample: 2
 log:
   description:
-    - Path on the build host of the file with all that C(kpatch-build) and make printed. V(null) if that file cannot be written.
+    - Path on the build host of the file with all that C(klp-build), C(kpatch-build) and make printed. V(null) if that file cannot be written.
     - Other programs leave no log. With O(method=kbuild), RV(stdout) and RV(stderr) are all that make printed.
-  returned: failure, if kpatch-build was called
+  returned: failure, if klp-build or kpatch-build was called
   type: str
   sample: /var/cache/livepatch_build/logs/livepatch-0001-test.log
 log_lines:
   description: The last lines of the log that say what went wrong, at most 20.
-  returned: when kpatch-build failed
+  returned: when klp-build or kpatch-build failed
   type: list
   elements: str
   sample: ["fs/proc/cmdline.c:10:9: error: implicit declaration of function 'nothing'", "ERROR: kpatch build failed. Check build.log for more details."]
@@ -425,22 +450,28 @@ stderr:
 """
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kbuild
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD, Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.build import run_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Prepare
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder as klp_build
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import is_for as is_for_klp_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder as kpatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import Module
 
 BUILDERS: dict[str, Prepare] = {
+    "klp_build": klp_build.prepare,
     "kpatch": kpatch.prepare,
     "kbuild": kbuild.prepare,
 }
 """Method -> what makes its builder."""
 
+CONDITIONS: Conditions = {"klp_build": is_for_klp_build}
+"""Method -> when `auto` takes it before others that build from the same sources."""
+
 
 def main() -> None:
     module = Module(hidden=["env"], supports_check_mode=True, **LIVEPATCH_BUILD)
-    result = run_build(module, BUILDERS, module.handed_over)
+    result = run_build(module, BUILDERS, module.handed_over, CONDITIONS)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

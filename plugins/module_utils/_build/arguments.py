@@ -9,13 +9,18 @@
 from __future__ import annotations
 
 import typing as t
+from types import MappingProxyType
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import bad_argument
 
 AUTO = "auto"
 
-BUILDS_FROM = {"kpatch": "patches", "kbuild": "sources"}
-"""Method -> the option with its sources. Of several methods with the same option, AUTO takes the first."""
+BUILDS_FROM = {"klp_build": "patches", "kpatch": "patches", "kbuild": "sources"}
+"""Method -> the option with its sources. Of several methods with the same option, AUTO takes the first that is for the
+kernel, or else the last."""
+
+Conditions = t.Mapping[str, t.Callable[[t.Mapping[str, t.Any]], bool]]
+"""Method -> whether it is for the kernel and the options of a task."""
 
 LIVEPATCH_BUILD: dict[str, t.Any] = {
     "argument_spec": {
@@ -60,27 +65,32 @@ LIVEPATCH_BUILD: dict[str, t.Any] = {
 }
 
 
-def method_of(params: t.Mapping[str, t.Any]) -> str:
-    """The method of a task. Raises FindingError if its options do not decide that, or lack the method's sources."""
+def method_of(params: t.Mapping[str, t.Any], conditions: Conditions = MappingProxyType({})) -> str:
+    """The method of a task. Raises FindingError if its options do not decide that, or lack the method's sources.
+
+    Only the build host can tell the conditions. Without them, of several methods AUTO is the last.
+    """
     method = params.get("method") or AUTO
     if method == AUTO:
-        return _method_by_what_is_given(params)
+        methods = _methods_by_what_is_given(params)
+        suits = (name for name in methods[:-1] if name in conditions and conditions[name](params))
+        return next(suits, methods[-1])
     option = BUILDS_FROM.get(method)
     if option and not params.get(option):
         raise bad_argument(f"method: {method} builds from {option}, and the task gives none.", f"Give {option}.")
     return str(method)
 
 
-def _method_by_what_is_given(params: t.Mapping[str, t.Any]) -> str:
+def _methods_by_what_is_given(params: t.Mapping[str, t.Any]) -> list[str]:
     methods = [method for method, option in BUILDS_FROM.items() if params.get(option)]
     if len({BUILDS_FROM[method] for method in methods}) == 1:
-        return methods[0]
+        return methods
     if methods:
         raise bad_argument(
             "The task gives both patches and sources.",
-            "Give patches to build with kpatch-build, or sources to build a hand-written module.",
+            "Give patches to build with klp-build or kpatch-build, or sources to build a hand-written module.",
         )
     raise bad_argument(
         "The task gives neither patches nor sources.",
-        "Give patches, the source patches for kpatch-build, or sources, the files of a hand-written module.",
+        "Give patches, to build with klp-build or kpatch-build, or sources, the files of a hand-written module.",
     )

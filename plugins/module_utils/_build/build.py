@@ -16,9 +16,10 @@ import resource
 import tempfile
 import typing as t
 from dataclasses import asdict
+from types import MappingProxyType
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import method_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import Conditions, method_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     Builder,
     BuildError,
@@ -61,7 +62,12 @@ NEEDS_BUILD = {"changed": False, "needs_build": True}
 """The result if the action plugin asks only whether a build is needed, and one is."""
 
 
-def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare], job: Plain) -> Plain:
+def run_build(
+    module: AnsibleModule,
+    builders: t.Mapping[str, Prepare],
+    job: Plain,
+    conditions: Conditions = MappingProxyType({}),
+) -> Plain:
     """Build if that is needed, with the builder of the task's method. Returns the result of the task.
 
     `job` is how the action plugin splits the work: `only_if_current` returns instead of building; `progress` names the
@@ -72,7 +78,7 @@ def run_build(module: AnsibleModule, builders: t.Mapping[str, Prepare], job: Pla
         return _watch(params["cache_dir"], job)
     try:
         check_numbers("livepatch_build", params)
-        method = method_of(params)
+        method = method_of(params, conditions)
     except FindingError as error:
         return failure_of(error.finding)
     reporter = _reporter(params["cache_dir"], job.get("progress"))
@@ -206,6 +212,8 @@ def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing
             json.dump(manifest, stream, indent=1, sort_keys=True)
         module.atomic_move(result, builder.dest)
         module.atomic_move(text, manifest_path(builder.dest))
+    for warning in manifest.get("warnings", ()):
+        module.warn(warning)
     return manifest
 
 

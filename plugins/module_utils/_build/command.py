@@ -34,14 +34,15 @@ def run_long(
     on_line: t.Callable[[str], None],
     on_tick: t.Callable[[], None],
     tick: float = 1,
+    folder: str | None = None,
 ) -> tuple[int, str]:
-    """Run a command in a process group of its own. Returns its exit status and what it printed.
+    """Run a command in a process group of its own, in this folder. Returns its exit status and what it printed.
 
     `on_line` gets each line of standard output and error; `on_tick` is called every `tick` seconds. The group is killed
     after `timeout` seconds (raises TimedOut), when an exception leaves this function, and when somebody kills this
     process: a second process watches for that.
     """
-    process = start(command, subprocess.DEVNULL, subprocess.PIPE, env=dict(environ), start_new_session=True)
+    process = start(command, subprocess.DEVNULL, subprocess.PIPE, env=dict(environ), start_new_session=True, cwd=folder)
     release = _watch_over(process.pid)
     try:
         printed = _read(process, time.monotonic() + timeout, on_line, on_tick, tick)

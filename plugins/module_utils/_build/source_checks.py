@@ -106,14 +106,18 @@ def missing_suffix(kernel: Kernel, config: Config, version: str | None, local: s
     return release[len(said) :] if release.startswith(said) else None
 
 
+def no_compiler(program: str) -> t.Iterator[Finding]:
+    yield Finding(
+        reason="missing_program",
+        seen=f"The compiler {program} does not work or is not installed.",
+        remedy="Install it.",
+    )
+
+
 def check_compiler(vmlinux: Vmlinux, compiler: str | None, program: str) -> t.Iterator[Finding]:
     """Whether the compiler is the one that the kernel was built with."""
     if compiler is None:
-        yield Finding(
-            reason="missing_program",
-            seen=f"The compiler {program} does not work or is not installed.",
-            remedy="Install it.",
-        )
+        yield from no_compiler(program)
     elif vmlinux.compiler is not None and compiler != vmlinux.compiler:
         yield Finding(
             reason="compiler_mismatch",

@@ -21,7 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durabl
 NOT_SOURCE = (".o", ".a", ".ko", ".cmd", ".mod", ".order")
 """The files that a build leaves between the sources."""
 
-NOT_SOURCE_AT_TOP = (".git", ".config", "Module.symvers", "System.map")
+NOT_SOURCE_AT_TOP = (".git", ".config", "Module.symvers", "System.map", "klp-tmp")
 
 
 class File(t.NamedTuple):

@@ -4,11 +4,11 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The copy of a kernel's source in which kpatch-build works. The copy stays, with the objects compiled in it.
+"""The copy of a kernel's source in which a builder works. The copy stays, with the objects compiled in it.
 
-kpatch-build edits its source tree, and reuses the objects in it. So each source, configuration and compiler has its own
-copy: the user's tree never changes, and the next build compiles only what the patch changes. make decides by times, so
-each file that `prepare` corrects gets a new time.
+kpatch-build and klp-build edit their source tree, and reuse the objects in it. So each source, configuration and
+compiler has its own copy: the user's tree never changes, and the next build compiles only what the patch changes. make
+decides by times, so each file that `prepare` corrects gets a new time.
 """
 
 from __future__ import annotations
@@ -52,6 +52,21 @@ class WorkTree:
 
     def note_primed(self, identity: str, objects: int) -> None:
         self._write_state(dict(self._read_state(), primed=identity, objects=max(objects, self.objects or 0)))
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the last run in the tree came to its end, and cleaned up after itself."""
+        return not self._read_state().get("running")
+
+    def note_running(self, running: bool) -> None:
+        self._write_state(dict(self._read_state(), running=running))
+
+    def discard(self) -> None:
+        """Remove the copy and all that is known of it: the next `prepare` makes it anew."""
+        shutil.rmtree(self.source, ignore_errors=True)
+        for path in (self._index, self._state):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def _read_state(self) -> dict[str, t.Any]:
         try:

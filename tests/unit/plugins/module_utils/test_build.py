@@ -54,7 +54,8 @@ class StandIn:
         with open(path, "w", encoding="utf-8") as stream:
             stream.write("a module")
         inputs = dict(inputs, last="me")
-        return {"format": MANIFEST_FORMAT, "made_by": "me", "inputs": inputs, "sha256": digest(path)}
+        manifest = {"format": MANIFEST_FORMAT, "made_by": "me", "inputs": inputs, "sha256": digest(path)}
+        return {**manifest, "warnings": ["It lacks a trace point."]}
 
 
 class Module:
@@ -116,10 +117,14 @@ def test_what_is_given_decides_the_method_unless_the_user_does(arguments: dict[s
     assert method_of(arguments) == method
 
 
-def test_of_two_methods_that_build_from_patches_the_first_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BUILDS_FROM, "another", "patches")
+def test_of_methods_that_build_from_patches_the_first_that_is_for_the_kernel_is_taken() -> None:
+    yes, no = {"klp_build": lambda params: True}, {"klp_build": lambda params: False}
+    assert method_of({"patches": ["x"]}, yes) == "klp_build"
+    assert method_of({"patches": ["x"]}, no) == "kpatch"
     assert method_of({"patches": ["x"]}) == "kpatch"
-    assert method_of({"patches": ["x"], "method": "another"}) == "another"
+    assert method_of({"patches": ["x"], "method": "kpatch"}, yes) == "kpatch"
+    assert method_of({"patches": ["x"], "method": "klp_build"}, no) == "klp_build"
+    assert method_of({"sources": ["x"]}, yes) == "kbuild"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +185,8 @@ def test_what_may_make_it_fail_is_a_warning_of_the_task_that_builds(tmp_path: Pa
         return module.warned
 
     assert warned({"only_if_current": True}) == []
-    assert warned({}) == ["It may fail."]
+    of_the_build = [] if check_mode else ["It lacks a trace point."]
+    assert warned({}) == ["It may fail.", *of_the_build]
     assert warned({}) == (["It may fail."] if check_mode else [])
 
 

@@ -1,0 +1,316 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Builds a live patch module from source patches with the kernel's own klp-build.
+
+klp-build edits the tree that it works in, and leaves its edits when it is killed. It works in our copy of the source,
+which stays with the objects of the original kernel for the next build. After a run that did not end by itself the copy
+is made anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import typing as t
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest_of, read_bytes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import EVERY_SECONDS, Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
+    cpu_seconds,
+    environment,
+    keep_log,
+    lock_of,
+    refuse_other_patches,
+    refuse_other_release,
+    took_too_long,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import (
+    WorkTree,
+    origin_content,
+    work_tree,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.checks import SCRIPT
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.explain import (
+    changed_functions,
+    explain,
+    warnings_in,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import (
+    Build,
+    prepare_build,
+    read_request,
+    refuse_if_problems,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
+
+STAGES = {
+    "Validating patch(es)": "testing the patches",
+    "Building original kernel": "building the original source",
+    "Building patched kernel": "building the patched source",
+    "Generating original checksums": "reading the changed objects",
+    "Diffing objects": "comparing the changed objects",
+    "Building patch module": "building the module",
+}
+"""The beginning of the line that klp-build prints for a stage -> the title that the operator reads."""
+
+SUCCESS = "SUCCESS"
+"""The last line of a klp-build that has made a module. It ends with 0 as well where it has made none."""
+
+_KEPT = "klp-tmp"
+"""The folder in the tree in which klp-build keeps the objects of the original kernel."""
+
+_ORIGINAL = os.path.join(_KEPT, "1-orig", ".complete")
+
+_ALL_LINES = ("bash", "-o", "pipefail", "-c", '"$@" 2>&1 | cat', "klp-build")
+"""klp-build ends before the programs do that copy its last lines; `cat` ends after them."""
+
+
+def prepare(task: BuildTask) -> Builder:
+    """Read everything that the build needs. Raises BuildError where that cannot be read."""
+    return _KlpBuilder(task, prepare_build(read_request(task.params), task.run))
+
+
+class _KlpBuilder:
+    """Builds a live patch from source patches, as `livepatch_build` asks for it."""
+
+    def __init__(self, task: BuildTask, build: Build) -> None:
+        self._build, self._reporter = build, task.reporter
+        self._keeps_index = not task.check_mode
+        self._content: Index | None = None
+        self.name = module_name(build.name)
+        self.dest, self.release = build.dest, build.release
+        self.forces_signatures = build.config.forces_signatures
+        self.warnings: t.Sequence[str] = ()
+
+    def check(self) -> None:
+        refuse_if_problems(self._build)
+
+    def inputs(self, manifest: Plain | None) -> Plain:
+        return inputs(self._build, self._source())
+
+    def build_into(self, directory: str, inputs: Plain) -> Plain:
+        return build_module(self._build, self._source(), inputs, directory, self._reporter)
+
+    def _source(self) -> Index:
+        if self._content is None:
+            self._content = origin(self._build, keep=self._keeps_index)
+        return self._content
+
+
+def inputs(build: Build, content: Index) -> Plain:
+    """The digests of all that decides the result of the build, in plain types. klp-build itself is in the source."""
+    return {
+        "name": build.name,
+        "release": build.release,
+        "patches": [patch.sha256 for patch in build.patches],
+        "config": build.config.sha256,
+        "vmlinux": build.vmlinux.identity if build.vmlinux else None,
+        "source": source_index.identity(content),
+        "compiler": build.compiler,
+        "flags": _flags(build),
+        "environment": _environment_that_decides(build, hidden.digests(dict(build.request.env))),
+    }
+
+
+def _flags(build: Build) -> list[str]:
+    """The options of klp-build that decide the result."""
+    return [] if build.replace else ["--no-replace"]
+
+
+def _environment_that_decides(build: Build, env: t.Mapping[str, str]) -> dict[str, str]:
+    """The variables that decide the result, the user's win. `env` has these, or digests of their values."""
+    environ = inherited(MAKE_VARIABLES)
+    if build.config.uses_clang:
+        environ.setdefault("LLVM", "1")
+    if build.request.cross_compile:
+        environ["CROSS_COMPILE"] = build.request.cross_compile
+    environ.update(env)
+    return environ
+
+
+def origin(build: Build, keep: bool) -> Index:
+    """The index of the user's source tree. With `keep` the cache stores it for the next task."""
+    return origin_content(build.request.cache_dir, build.request.source, keep)
+
+
+def tree_of(build: Build) -> WorkTree:
+    """The work tree for this source, configuration and compiler. It is not one that kpatch-build works in."""
+    return work_tree(
+        build.request.cache_dir,
+        "klp-build",
+        os.path.realpath(build.request.source),
+        build.config.sha256,
+        build.compiler,
+        build.suffix,
+        _environment_that_decides(build, hidden.digests(dict(build.request.env))),
+    )
+
+
+def build_module(build: Build, content: Index, inputs: Plain, directory: str, reporter: Reporter) -> Plain:
+    """Build into an empty directory, and return the manifest of NAME.ko there. Raises BuildError."""
+    tree = tree_of(build)
+    started = time.monotonic()
+    with lock_of(tree, build.name, reporter, build.request.timeout):
+        if not tree.ended_well:
+            tree.discard()
+        is_warm = tree.is_primed(inputs["source"]) and os.path.isfile(os.path.join(tree.source, _ORIGINAL))
+        reporter.stage("preparing the source" if is_warm else "copying the source")
+        tree.prepare(build.request.source, content, build.config.content, build.added_files)
+        try:
+            done = _run(build, tree, is_warm, started, reporter)
+        finally:
+            if tree.ended_well and os.path.isfile(os.path.join(tree.source, _ORIGINAL)):
+                tree.note_primed(inputs["source"], _count_objects(tree.source) if not is_warm else 0)
+        try:
+            patch_file = _take_result(build, tree, directory)
+        except FindingError as error:
+            log = keep_log(build.request.cache_dir, build.name, done.printed)
+            raise BuildError(error.finding, cmd=done.command, rc=0, log=log) from error
+    build_id = build.vmlinux.build_id if build.vmlinux else None
+    return {
+        "format": MANIFEST_FORMAT,
+        "method": "klp_build",
+        "name": module_name(build.name),
+        "abi": PER_TASK,
+        "release": build.release,
+        "kernel_build_id": build_id,
+        "vermagic": patch_file.vermagic,
+        "replace": build.replace,
+        "sha256": patch_file.sha256,
+        "inputs": inputs,
+        "tools": {"klp_build": build.version, "compiler": build.compiler},
+        "made_for": [],
+        "patch_file": patch_file.to_dict(),
+        "changed_functions": changed_functions(done.printed),
+        "warnings": warnings_in(done.printed),
+        "duration": round(time.monotonic() - started, 1),
+        "cpu_seconds": done.cpu_seconds,
+        "log_sha256": digest_of(done.printed),
+    }
+
+
+def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
+    """Move the result into the directory, and read it. Raises FindingError if it is not what was asked for."""
+    refuse_other_patches(build.patches)
+    result = shutil.move(_result(build, tree), directory)
+    patch_file = with_changes(
+        read_patch_file(result, build.dest),
+        replace=build.replace,
+        kernel_build_id=build.vmlinux.build_id if build.vmlinux else None,
+    )
+    refuse_other_release(patch_file, build.release, build.kernel.named)
+    return patch_file
+
+
+def _result(build: Build, tree: WorkTree) -> str:
+    return os.path.join(tree.out, build.name + ".ko")
+
+
+def _command(build: Build, tree: WorkTree, patches: t.Sequence[str], is_warm: bool) -> list[str]:
+    """The command. It never starts behind step 2: what is left there may be of another patch."""
+    command = [os.path.join(tree.source, SCRIPT), *(("-S", "2") if is_warm else ("-T",))]
+    command += ["-j", str(build.request.jobs or os.cpu_count() or 1), "-o", _result(build, tree), *_flags(build)]
+    return [*command, *["-d"] * min(1, build.request.debug), *patches]
+
+
+def _copy_patches(build: Build, tree: WorkTree) -> list[str]:
+    """Copies of the patches under names that a shell script takes as they are."""
+    folder = os.path.join(tree.path, "patches")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder, mode=0o700)
+    copies = []
+    for number, patch in enumerate(build.patches, 1):
+        copies.append(os.path.join(folder, f"{number:04}.patch"))
+        with open(copies[-1], "wb") as stream:
+            stream.write(read_bytes(patch.path) or b"")
+    return copies
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A run of klp-build that ended well."""
+
+    command: list[str]
+    printed: str
+    cpu_seconds: float
+
+
+def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: Reporter) -> _Done:
+    """Run klp-build. Raises BuildError if it fails, or runs longer than the timeout from `started` on."""
+    shutil.rmtree(tree.out, ignore_errors=True)
+    os.makedirs(tree.out, mode=0o700)
+    hide = hidden.hider(dict(build.request.env), MAKE_VARIABLES)
+    stages = [""]
+
+    def on_line(raw: str) -> None:
+        line = hide(raw)
+        for begin, title in STAGES.items():
+            if line.startswith(begin):
+                stages.append(title)
+                reporter.stage(title)
+        if changed_functions(line):
+            reporter.line(line)
+
+    def on_tick() -> None:
+        # make prints no names of objects here.
+        if stages[-1] == STAGES["Building original kernel"]:
+            reporter.tick(_count_objects(tree.source), tree.objects)
+
+    command = _command(build, tree, _copy_patches(build, tree), is_warm)
+    decides = _environment_that_decides(build, dict(build.request.env))
+    environ = environment(build.suffix, tree.path, decides)
+    left = build.request.timeout - (time.monotonic() - started)
+    cpu = cpu_seconds()
+    tree.note_running(True)
+    try:
+        rc, printed = run_long([*_ALL_LINES, *command], environ, left, on_line, on_tick, EVERY_SECONDS, tree.source)
+    except TimedOut as error:
+        raise took_too_long(
+            "klp-build", build.request.timeout, cmd=command, log=keep_log(build.request.cache_dir, build.name, "")
+        ) from error
+    printed = hide(printed)
+    if rc >= 0 and rc < 128:
+        tree.note_running(False)
+    if rc != 0 or lines_of(printed.rstrip())[-1:] != [SUCCESS] or not os.path.isfile(_result(build, tree)):
+        raise _failed(build, command, printed, rc)
+    return _Done(command, printed, round(cpu_seconds() - cpu, 1))
+
+
+def _failed(build: Build, command: list[str], printed: str, rc: int) -> BuildError:
+    why = explain(printed, rc)
+    details: Plain = {"errors": why.errors} if why.errors else {}
+    log = keep_log(build.request.cache_dir, build.name, printed)
+    return BuildError(why.finding, cmd=command, rc=rc, log=log, log_lines=why.lines, **details)
+
+
+def _count_objects(source: str) -> int:
+    """How many objects the tree has, without those that klp-build keeps."""
+    count, pending = 0, [source]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != _KEPT:
+                        pending.append(entry.path)
+                elif entry.name.endswith(".o"):
+                    count += 1
+    return count

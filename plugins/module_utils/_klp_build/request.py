@@ -1,0 +1,234 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""The request for a build with klp-build, and all that is read and checked before the build."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source, source_checks
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run, missing, result_path
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
+    check_room,
+    compiler_ident,
+    first_file,
+    local_versions,
+    name_of,
+    no_source,
+    refused,
+    unreadable,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import Kernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
+    SourcePatch,
+    read_source_patch,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words import (
+    PATH,
+    TARGET,
+    VARIABLE,
+    refuse_odd_words,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import checks
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of a task, of the same names (`source` is src_dir). Paths are on the build host.
+
+    `vmlinux` is None where the usual places have none: klp-build needs none, it tells which build of a kernel it is.
+    """
+
+    patches: tuple[str, ...]
+    source: str
+    dest: str
+    config: str
+    release: str
+    name: str | None = None
+    vmlinux: str | None = None
+    jobs: int | None = None
+    arch: str | None = None
+    cross_compile: str | None = None
+    skip_compiler_check: bool = False
+    oot_module: str | None = None
+    replace: str = "auto"
+    debug: int = 0
+    env: tuple[tuple[str, str], ...] = ()
+    cache_dir: str = "/var/cache/livepatch_build"
+    timeout: float = 7200
+
+
+def is_for(params: Plain) -> bool:
+    """Whether `method: auto` takes klp-build: kernel and source have it, and the task wants nothing of kpatch-build."""
+    if params["kpatch_build"] or params["targets"] or params["oot_module"] or params["arch"] not in (None, "x86_64"):
+        return False
+    source, config = _source_and_config(params)
+    return checks.is_for(source, config)
+
+
+def _source_and_config(params: Plain) -> tuple[str, str]:
+    release = params["kernel_release"] or own_release()
+    source = params["src_dir"] or f"/usr/src/linux-{release}"
+    return source, params["config"] or first_file(f"{source}/.config", f"/boot/config-{release}")
+
+
+def read_request(params: Plain) -> Request:
+    """The request from the module's options, with the usual paths of the files that they leave out."""
+    release = params["kernel_release"] or own_release()
+    source, config = _source_and_config(params)
+    # Not vmlinux of the source: klp-build itself leaves one there, which is of no kernel that runs.
+    usual = first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"/usr/lib/debug/boot/vmlinux-{release}")
+    return Request(
+        patches=tuple(params["patches"]),
+        source=source,
+        dest=params["dest"],
+        config=config,
+        release=release,
+        name=params["name"],
+        vmlinux=params["vmlinux"] or (usual if os.path.isfile(usual) else None),
+        jobs=params["jobs"],
+        arch=params["arch"],
+        cross_compile=params["cross_compile"],
+        skip_compiler_check=params["skip_compiler_check"],
+        oot_module=params["oot_module"],
+        replace=params["replace"],
+        debug=params["debug"],
+        env=tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
+        cache_dir=os.path.abspath(params["cache_dir"]),
+        timeout=params["timeout"],
+    )
+
+
+@dataclass(frozen=True)
+class Build:
+    """A request, and what `prepare_build` has read for it.
+
+    `problems` has what would make the build fail. `suffix` is the end of the kernel's release that the source does not
+    give.
+    """
+
+    request: Request
+    name: str
+    dest: str
+    patches: tuple[SourcePatch, ...]
+    config: Config
+    vmlinux: Vmlinux | None
+    compiler: str | None
+    version: str
+    suffix: str
+    problems: tuple[Finding, ...]
+
+    @property
+    def kernel(self) -> Kernel:
+        return _kernel(self.request, self.vmlinux)
+
+    @property
+    def release(self) -> str:
+        return self.kernel.release or ""
+
+    @property
+    def replace(self) -> bool:
+        return self.request.replace != "no"
+
+    @property
+    def added_files(self) -> list[str]:
+        return [change.new for patch in self.patches for change in patch.changes if change.new and not change.old]
+
+
+def _kernel(request: Request, vmlinux: Vmlinux | None) -> Kernel:
+    if vmlinux is not None:
+        return Kernel(vmlinux.release, vmlinux.path)
+    return Kernel(request.release, "the kernel to build for (kernel_release)")
+
+
+def prepare_build(request: Request, run: Run) -> Build:
+    """Read everything that the build needs. Raises BuildError where that cannot be read."""
+    _refuse_odd_words(request)
+    absent = _missing_files(request)
+    if absent:
+        raise refused(absent)
+    name = name_of(request.name, request.patches)
+    patches = [read_source_patch(path) for path in request.patches]
+    config = kernel_source.read_config(request.config)
+    vmlinux = kernel_source.read_vmlinux(request.vmlinux) if request.vmlinux else None
+    contents: list[tuple[str, t.Any]] = [(request.config, config), *zip(request.patches, patches)]
+    contents += [(request.vmlinux, vmlinux)] if request.vmlinux else []
+    unread = [unreadable(path) for path, content in contents if content is None]
+    if unread or config is None:
+        raise refused(unread)
+    known = tuple(patch for patch in patches if patch is not None)
+    version = kernel_source.source_version(request.source)
+    compiler_program = f"{request.cross_compile or ''}{'clang' if config.uses_clang else 'gcc'}"
+    compiler = compiler_ident(compiler_program, run)
+    kernel = _kernel(request, vmlinux)
+    local = local_versions(request.source)
+    suffix = source_checks.missing_suffix(kernel, config, version, local) or ""
+    problems = [
+        *checks.check_options(request.arch, request.oot_module),
+        *checks.check_config(config),
+        *checks.check_source(request.source),
+        *checks.check_vmlinux(vmlinux),
+        *source_checks.check_version(kernel, config, request.source, version, local),
+        *checks.check_suffix(suffix),
+        *_check_compiler(request, config, vmlinux, compiler, compiler_program, run),
+        *source_checks.check_programs(checks.PROGRAMS),
+        *checks.check_bash(run),
+        *(checks.check_headers("clang" if config.uses_clang else "gcc", run) if compiler else ()),
+        *source_checks.check_patches(request.source, known, run),
+        *check_room(request.cache_dir, request.dest),
+    ]
+    return Build(
+        request=request,
+        name=name,
+        dest=result_path(request.dest, name),
+        patches=known,
+        config=config,
+        vmlinux=vmlinux,
+        compiler=compiler,
+        version=version or "",
+        suffix=suffix,
+        problems=tuple(problems),
+    )
+
+
+def _check_compiler(
+    request: Request, config: Config, vmlinux: Vmlinux | None, compiler: str | None, program: str, run: Run
+) -> t.Iterator[Finding]:
+    if compiler is None:
+        yield from source_checks.no_compiler(program)
+    elif not request.skip_compiler_check:
+        if vmlinux is not None:
+            yield from source_checks.check_compiler(vmlinux, compiler, program)
+        else:
+            yield from checks.check_compiler_of_config(config, program, run)
+
+
+def _refuse_odd_words(request: Request) -> None:
+    """Raise BuildError if something that klp-build and make are given may be taken for a command."""
+    for path in (os.path.abspath(request.cache_dir), os.path.realpath(request.cache_dir)):
+        refuse_odd_words(PATH, "cache_dir", [path])
+    refuse_odd_words(TARGET, "cross_compile", [request.cross_compile])
+    refuse_odd_words(VARIABLE, "env", [name for name, _value in request.env])
+
+
+def _missing_files(request: Request) -> list[Finding]:
+    wanted = [(path, "patches") for path in request.patches] + [(request.config, "config")]
+    wanted += [(request.vmlinux, "vmlinux")] if request.vmlinux else []
+    problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
+    return problems if os.path.isdir(request.source) else [*problems, no_source(request.source)]
+
+
+def refuse_if_problems(build: Build) -> None:
+    """Raise BuildError with every problem that was found."""
+    if build.problems:
+        raise refused(build.problems)

@@ -1,0 +1,375 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Building with the kernel's klp-build, as far as a stand-in can show it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import typing as t
+
+import pytest
+
+pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder, request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import Build, Request
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import klp_build_stand_in, tiny_elf
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_klp_build_file import Tables, func
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch import schema
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
+
+RELEASE = "7.3.4-klp"
+COMPILER = "GCC: (Debian 14.2.0-19) 14.2.0"
+SAID = "gcc (Debian 14.2.0-19) 14.2.0"
+
+CONFIG = """\
+# Linux/x86 7.3.4 Kernel Configuration
+CONFIG_CC_VERSION_TEXT="x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0"
+CONFIG_LOCALVERSION="-klp"
+CONFIG_LIVEPATCH=y
+CONFIG_KLP_BUILD=y
+CONFIG_KALLSYMS=y
+CONFIG_KALLSYMS_ALL=y
+"""
+
+
+class Recorder(Reporter):
+    """Keeps what a build reports."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.lines: list[str] = []
+
+    def stage(self, title: str) -> None:
+        self.stages.append(title)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+class Place:
+    """A kernel's source with klp-build, and what belongs to it, in a directory."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self.source, self.cache, self.calls = path / "source", path / "cache", path / "calls"
+        (self.source / "kernel").mkdir(parents=True)
+        (self.source / "scripts").mkdir()
+        (self.source / "scripts/setlocalversion").write_text("as it was")
+        (self.source / "kernel/x.c").write_text(FILE)
+        (self.source / "Makefile").write_text("VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\nEXTRAVERSION =\n")
+        self.config = self.source / ".config"
+        self.config.write_text(CONFIG)
+        self.patch = path / "a patch; reboot.patch"
+        self.patch.write_text(PATCH)
+        self.result = path / "result.ko"
+        self.said, self.bash, self.headers = SAID, "5.2.15(1)-release", ""
+        tables = Tables()
+        tables.objects({8: tables.functions(func("cmdline_proc_show")), 56: 1})
+        modinfo = ("livepatch=Y", "name=livepatch_fix", f"vermagic={RELEASE} SMP ")
+        self.result.write_bytes(tables.module.content(modinfo))
+        self.install()
+
+    def install(self, **changes: t.Any) -> None:
+        klp_build_stand_in.install(self.source, self.result, self.calls, **changes)
+
+    def run(self, command: list[str]) -> tuple[int, str, str]:
+        """The compiler and bash's version are stand-ins; patch is the real program."""
+        if command[0] == "bash":
+            return 0, self.bash + "\n", ""
+        if not command[0].endswith(("gcc", "clang")):
+            return run(command)
+        if command[1:] == ["--version"]:
+            return 0, self.said + "\nCopyright\n", ""
+        if command[1] == "-E":
+            is_missing = self.headers != "" and self.headers in pathlib.Path(command[-1]).read_text()
+            return int(is_missing), "", ""
+        pathlib.Path(command[3]).write_bytes(tiny_elf.elf({".comment": COMPILER.encode() + b"\0"}, True))
+        return 0, "", ""
+
+    def request(self, **changes: t.Any) -> Request:
+        values = {
+            "patches": (str(self.patch),),
+            "source": str(self.source),
+            "dest": f"{self.path}/out/",
+            "config": str(self.config),
+            "release": RELEASE,
+            "name": "livepatch-fix",
+            "cache_dir": str(self.cache),
+        }
+        return Request(**{**values, **changes})
+
+    def prepare(self, **changes: t.Any) -> Build:
+        return request.prepare_build(self.request(**changes), self.run)
+
+    def build(self, reporter: Reporter | None = None, **changes: t.Any) -> dict[str, t.Any]:
+        build = self.prepare(**changes)
+        assert build.problems == ()
+        content = builder.origin(build, keep=True)
+        directory = self.path / f"made-{len(self.called())}"
+        directory.mkdir()
+        inputs = builder.inputs(build, content)
+        return builder.build_module(build, content, inputs, str(directory), reporter or Reporter())
+
+    def called(self) -> list[dict[str, t.Any]]:
+        return [json.loads(line) for line in self.calls.read_text().splitlines()] if self.calls.exists() else []
+
+    def copy(self, path: str) -> str:
+        """A file in the copy of the source."""
+        (tree,) = (self.cache / "trees").iterdir()
+        return (tree / "source" / path).read_text()
+
+
+@pytest.fixture(name="place", autouse=True)
+def fixture_place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bc", "bison", "flex", "gawk", "make", "ld", "objcopy", "perl", "recountdiff"):
+        # Those that the tests of this file do not run may be missing.
+        (programs / name).write_text("#!/bin/sh\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{programs}")
+    return Place(tmp_path)
+
+
+def test_the_manifest_is_as_the_documented_schema_says(place: Place) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed for this Python")
+    manifest = json.loads(json.dumps(place.build()))
+    jsonschema.Draft202012Validator(schema()).validate(manifest)
+    assert set(manifest) <= set(schema()["properties"]), "a key is not documented"
+
+
+def reasons(build: Build) -> list[str]:
+    return [problem.reason for problem in build.problems]
+
+
+def test_the_first_build_and_its_manifest(place: Place) -> None:
+    reporter = Recorder()
+    manifest = place.build(reporter)
+    (call,) = place.called()
+    assert call["arguments"][:2] == ["-T", "-j"]
+    assert call["arguments"][4].endswith("/out/livepatch-fix.ko")
+    assert os.path.basename(call["arguments"][-1]) == "0001.patch"
+    assert pathlib.Path(call["arguments"][-1]).read_text() == PATCH
+    assert call["folder"] != str(place.source)
+    assert call["config"] == CONFIG
+    assert call["environ"]["LOCALVERSION"] == ""
+    assert (manifest["method"], manifest["replace"], manifest["abi"]) == ("klp_build", True, "per_task")
+    assert (manifest["release"], manifest["kernel_build_id"]) == (RELEASE, None)
+    assert manifest["patch_file"]["builder"] == "klp-build"
+    assert manifest["patch_file"]["replace"] is True
+    assert manifest["changed_functions"] == [
+        {"object": "vmlinux.o", "name": "cmdline_proc_show", "new": False},
+        {"object": "vmlinux.o", "name": "lp_add", "new": True},
+    ]
+    assert reporter.stages == [
+        "copying the source",
+        "testing the patches",
+        "building the original source",
+        "building the patched source",
+        "reading the changed objects",
+        "comparing the changed objects",
+        "building the module",
+    ]
+    assert reporter.lines[0] == "vmlinux.o: changed function: cmdline_proc_show"
+    assert not (place.source / "klp-tmp").exists()
+    assert (place.source / "scripts/setlocalversion").read_text() == "as it was"
+
+
+def test_the_next_patch_starts_at_the_second_step(place: Place) -> None:
+    place.build()
+    place.patch.write_text(PATCH.replace("return 22", "return 23"))
+    place.build()
+    first, second = place.called()
+    assert second["arguments"][:2] == ["-S", "2"]
+    assert second["kept"] is True
+    assert first["folder"] == second["folder"]
+
+
+@pytest.mark.parametrize("change", ["source", "config", "compiler", "environment"])
+def test_objects_of_another_kernel_are_not_used(place: Place, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    place.build()
+    if change == "source":
+        (place.source / "kernel/y.c").write_text("int y;")
+    elif change == "config":
+        place.config.write_text(CONFIG + "CONFIG_X=y\n")
+    elif change == "compiler":
+        monkeypatch.setattr(f"{__name__}.COMPILER", "GCC: another")
+    place.build(env=(("LLVM", "1"),) if change == "environment" else ())
+    assert [call["arguments"][0] for call in place.called()] == ["-T", "-T"]
+
+
+def test_without_replace(place: Place) -> None:
+    assert place.build(replace="no")["replace"] is False
+    assert "--no-replace" in place.called()[0]["arguments"]
+    build = place.prepare()
+    others = place.prepare(replace="no")
+    content = builder.origin(build, keep=False)
+    assert builder.inputs(build, content) != builder.inputs(others, content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"makes": False}, "build_failed"),
+        ({"printed": ("error: klp-build: no changes detected",), "status": 1}, "no_change"),
+    ],
+)
+def test_success_is_the_status_and_the_last_line_and_the_file(
+    place: Place, changes: dict[str, t.Any], reason: str
+) -> None:
+    place.install(**changes)
+    with pytest.raises(BuildError) as caught:
+        place.build()
+    assert caught.value.finding.reason == reason
+    assert pathlib.Path(caught.value.details["log"]).read_text().startswith("Validating patch(es)")
+    place.install()
+    # The script is a part of the source, so that another one has other objects.
+    place.build()
+    assert place.called()[-1]["arguments"][0] == "-T"
+
+
+def test_a_bad_patch_costs_no_new_build_of_the_original(place: Place) -> None:
+    marker = place.path / "fails"
+    text = (place.source / "scripts/livepatch/klp-build").read_text()
+    line = f'if os.path.exists({str(marker)!r}): die("error: klp-build: no changes detected")\n'
+    text = text.replace('say("Building patch module: "', line + 'say("Building patch module: "')
+    (place.source / "scripts/livepatch/klp-build").write_text(text)
+    marker.touch()
+    with pytest.raises(BuildError):
+        place.build()
+    marker.unlink()
+    place.build()
+    assert [call["arguments"][0] for call in place.called()] == ["-T", "-S"]
+
+
+def test_a_status_of_0_alone_is_no_success(place: Place) -> None:
+    text = (place.source / "scripts/livepatch/klp-build").read_text()
+    (place.source / "scripts/livepatch/klp-build").write_text(text.replace("fj:o:", "fo:"))
+    with pytest.raises(BuildError) as caught:
+        place.build()
+    assert caught.value.details["rc"] == 0
+    assert "unrecognized option" in caught.value.finding.cause
+
+
+def test_after_a_run_that_was_killed_the_copy_is_made_anew(place: Place) -> None:
+    marker = place.path / "dies"
+    text = (place.source / "scripts/livepatch/klp-build").read_text()
+    kill = f"os.path.exists({str(marker)!r}) and os.kill(os.getpid(), 9)"
+    text = text.replace("printed, status, makes =", f"{kill}\nprinted, status, makes =")
+    (place.source / "scripts/livepatch/klp-build").write_text(text)
+    place.build()
+    marker.touch()
+    with pytest.raises(BuildError):
+        place.build()
+    assert place.copy("scripts/setlocalversion") == "edited"
+    assert place.copy("kernel/x.c").endswith("patched")
+    marker.unlink()
+    place.build()
+    assert place.copy("scripts/setlocalversion") == "as it was"
+    last = place.called()[-1]
+    assert (last["arguments"][0], last["kept"]) == ("-T", False)
+
+
+def test_a_build_that_takes_too_long(place: Place) -> None:
+    place.install(seconds=60)
+    with pytest.raises(BuildError) as caught:
+        place.build(timeout=0.5)
+    assert (caught.value.finding.reason, caught.value.details["rc"]) == ("timeout", None)
+
+
+def test_what_the_patched_functions_lack_is_in_the_manifest(place: Place) -> None:
+    warned = (
+        "vmlinux.o: warning: objtool: do_x: disabling unsupported tracepoint sched_switch",
+        "vmlinux.o: warning: objtool: do_x: disabling unsupported pr_debug()",
+    )
+    place.install(printed=warned)
+    first, second = place.build()["warnings"]
+    assert "sched_switch" in first
+    assert "pr_debug()" in second
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (CONFIG.replace("CONFIG_KLP_BUILD=y\n", ""), ["config"]),
+        (CONFIG.replace("CONFIG_LIVEPATCH=y\n", ""), ["config"]),
+        (CONFIG + "CONFIG_GCC_PLUGIN_RANDSTRUCT=y\nCONFIG_LD_DEAD_CODE_DATA_ELIMINATION=y\n", ["config"] * 2),
+        (CONFIG + "CONFIG_AS_IS_LLVM=y\nCONFIG_AS_VERSION=190106\n", ["config"]),
+        (CONFIG + "CONFIG_AS_IS_LLVM=y\nCONFIG_AS_VERSION=200101\n", []),
+        (CONFIG + "CONFIG_X=$(reboot)\n", ["config_not_plain"]),
+        (CONFIG.replace("7.3.4 Kernel", "7.2.0 Kernel"), ["version_mismatch"]),
+        (CONFIG.replace("14.2.0-19) 14.2.0", "15.1.0-1) 15.1.0"), ["compiler_mismatch"]),
+    ],
+)
+def test_configurations(place: Place, config: str, expected: list[str]) -> None:
+    place.config.write_text(config)
+    assert reasons(place.prepare()) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"release": "7.3.5-klp"}, ["version_mismatch"]),
+        ({"release": "7.3.4-klp$(reboot)"}, ["bad_argument"]),
+        ({"oot_module": "/x.ko"}, ["bad_argument"]),
+        ({"arch": "arm64"}, ["tool_not_for_arch"]),
+        ({"arch": "x86_64"}, []),
+    ],
+)
+def test_options(place: Place, changes: dict[str, t.Any], expected: list[str]) -> None:
+    assert reasons(place.prepare(**changes)) == expected
+
+
+def test_a_host_that_lacks_things_is_told_all_of_them_at_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place.path / "programs/recountdiff").unlink()
+    monkeypatch.setenv("PATH", str(place.path / "programs"))
+    place.bash, place.headers = "4.2.46(2)-release", "xxhash.h"
+    (place.source / "scripts/livepatch/fix-patch-lines").unlink()
+    found = reasons(place.prepare())
+    assert found[0] == "no_klp_build"
+    assert {"missing_program", "tool_too_old", "missing_header"} <= set(found)
+
+
+def test_a_vmlinux_tells_release_build_and_compiler(place: Place) -> None:
+    vmlinux = place.path / "vmlinux"
+    vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, COMPILER))
+    manifest = place.build(vmlinux=str(vmlinux), release="another")
+    assert manifest["kernel_build_id"] == manifest["patch_file"]["kernel_build_id"] == "01" * 20
+    vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, "GCC: another"))
+    assert reasons(place.prepare(vmlinux=str(vmlinux))) == ["compiler_mismatch"]
+    assert reasons(place.prepare(vmlinux=str(vmlinux), skip_compiler_check=True)) == []
+
+
+def test_a_release_that_begins_with_the_sources_version(place: Place) -> None:
+    place.config.write_text(CONFIG.replace("-klp", ""))
+    build = place.prepare(release="7.3.4+deb13-cloud-amd64")
+    assert (build.suffix, build.problems) == ("+deb13-cloud-amd64", ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"kpatch_build": "/usr/bin/kpatch-build"}, False),
+        ({"targets": ["vmlinux"]}, False),
+        ({"oot_module": "/x.ko"}, False),
+        ({"arch": "arm64"}, False),
+        ({"src_dir": "/nowhere"}, False),
+    ],
+)
+def test_when_auto_takes_it(place: Place, changes: dict[str, t.Any], expected: bool) -> None:
+    params = {
+        **dict.fromkeys(("kpatch_build", "targets", "oot_module", "arch", "kernel_release", "config")),
+        "src_dir": str(place.source),
+        **changes,
+    }
+    assert request.is_for(params) is expected
+    place.config.write_text(CONFIG.replace("CONFIG_KLP_BUILD=y", "# CONFIG_KLP_BUILD is not set"))
+    assert request.is_for(params) is False
