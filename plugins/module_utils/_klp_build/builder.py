@@ -19,6 +19,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
+from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
@@ -26,6 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest_of, read_bytes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import EVERY_SECONDS, Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
     cpu_seconds,
@@ -39,7 +41,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import (
     WorkTree,
-    origin_content,
     work_tree,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.checks import SCRIPT
@@ -52,7 +53,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.req
     Build,
     prepare_build,
     read_request,
-    refuse_if_problems,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
@@ -85,34 +85,8 @@ _ALL_LINES = ("bash", "-o", "pipefail", "-c", '"$@" 2>&1 | cat', "klp-build")
 
 def prepare(task: BuildTask) -> Builder:
     """Read everything that the build needs. Raises BuildError where that cannot be read."""
-    return _KlpBuilder(task, prepare_build(read_request(task.params), task.run))
-
-
-class _KlpBuilder:
-    """Builds a live patch from source patches, as `livepatch_build` asks for it."""
-
-    def __init__(self, task: BuildTask, build: Build) -> None:
-        self._build, self._reporter = build, task.reporter
-        self._keeps_index = not task.check_mode
-        self._content: Index | None = None
-        self.name = module_name(build.name)
-        self.dest, self.release = build.dest, build.release
-        self.forces_signatures = build.config.forces_signatures
-        self.warnings: t.Sequence[str] = ()
-
-    def check(self) -> None:
-        refuse_if_problems(self._build)
-
-    def inputs(self, manifest: Plain | None) -> Plain:
-        return inputs(self._build, self._source())
-
-    def build_into(self, directory: str, inputs: Plain) -> Plain:
-        return build_module(self._build, self._source(), inputs, directory, self._reporter)
-
-    def _source(self) -> Index:
-        if self._content is None:
-            self._content = origin(self._build, keep=self._keeps_index)
-        return self._content
+    build = prepare_build(read_request(task.params), task.run)
+    return PatchBuilder(task, build.request, build, build.release, partial(inputs, build), partial(build_module, build))
 
 
 def inputs(build: Build, content: Index) -> Plain:
@@ -144,11 +118,6 @@ def _environment_that_decides(build: Build, env: t.Mapping[str, str]) -> dict[st
         environ["CROSS_COMPILE"] = build.request.cross_compile
     environ.update(env)
     return environ
-
-
-def origin(build: Build, keep: bool) -> Index:
-    """The index of the user's source tree. With `keep` the cache stores it for the next task."""
-    return origin_content(build.request.cache_dir, build.request.source, keep)
 
 
 def tree_of(build: Build) -> WorkTree:

@@ -13,22 +13,25 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source, source_checks
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run, missing, result_path
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run, result_path
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import (
+    PatchBuild,
+    PatchRequest,
+    options_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
     check_room,
     compiler_ident,
     first_file,
     local_versions,
     name_of,
-    no_source,
     refused,
     unreadable,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
-    SourcePatch,
     read_source_patch,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words import (
@@ -43,29 +46,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.runni
 
 
 @dataclass(frozen=True)
-class Request:
-    """The options of a task, of the same names (`source` is src_dir). Paths are on the build host.
+class Request(PatchRequest):
+    """The request. `release` is that of the kernel to build for where no vmlinux tells it.
 
     `vmlinux` is None where the usual places have none: klp-build needs none, it tells which build of a kernel it is.
     """
 
-    patches: tuple[str, ...]
-    source: str
-    dest: str
-    config: str
-    release: str
-    name: str | None = None
-    vmlinux: str | None = None
-    jobs: int | None = None
-    arch: str | None = None
-    cross_compile: str | None = None
-    skip_compiler_check: bool = False
-    oot_module: str | None = None
-    replace: str = "auto"
-    debug: int = 0
-    env: tuple[tuple[str, str], ...] = ()
-    cache_dir: str = "/var/cache/livepatch_build"
-    timeout: float = 7200
+    release: str = ""
 
 
 def is_for(params: Plain) -> bool:
@@ -89,44 +76,21 @@ def read_request(params: Plain) -> Request:
     # Not vmlinux of the source: klp-build itself leaves one there, which is of no kernel that runs.
     usual = first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"/usr/lib/debug/boot/vmlinux-{release}")
     return Request(
-        patches=tuple(params["patches"]),
+        **options_of(params),
         source=source,
-        dest=params["dest"],
         config=config,
         release=release,
-        name=params["name"],
         vmlinux=params["vmlinux"] or (usual if os.path.isfile(usual) else None),
-        jobs=params["jobs"],
-        arch=params["arch"],
-        cross_compile=params["cross_compile"],
-        skip_compiler_check=params["skip_compiler_check"],
-        oot_module=params["oot_module"],
-        replace=params["replace"],
-        debug=params["debug"],
-        env=tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
-        cache_dir=os.path.abspath(params["cache_dir"]),
-        timeout=params["timeout"],
     )
 
 
 @dataclass(frozen=True)
-class Build:
-    """A request, and what `prepare_build` has read for it.
-
-    `problems` has what would make the build fail. `suffix` is the end of the kernel's release that the source does not
-    give.
-    """
+class Build(PatchBuild):
+    """A request, and what `prepare_build` has read for it. `version` is the source's."""
 
     request: Request
-    name: str
-    dest: str
-    patches: tuple[SourcePatch, ...]
-    config: Config
     vmlinux: Vmlinux | None
-    compiler: str | None
     version: str
-    suffix: str
-    problems: tuple[Finding, ...]
 
     @property
     def kernel(self) -> Kernel:
@@ -140,10 +104,6 @@ class Build:
     def replace(self) -> bool:
         return self.request.replace != "no"
 
-    @property
-    def added_files(self) -> list[str]:
-        return [change.new for patch in self.patches for change in patch.changes if change.new and not change.old]
-
 
 def _kernel(request: Request, vmlinux: Vmlinux | None) -> Kernel:
     if vmlinux is not None:
@@ -154,14 +114,14 @@ def _kernel(request: Request, vmlinux: Vmlinux | None) -> Kernel:
 def prepare_build(request: Request, run: Run) -> Build:
     """Read everything that the build needs. Raises BuildError where that cannot be read."""
     _refuse_odd_words(request)
-    absent = _missing_files(request)
+    absent = request.missing_files(request.vmlinux)
     if absent:
         raise refused(absent)
     name = name_of(request.name, request.patches)
     patches = [read_source_patch(path) for path in request.patches]
-    config = kernel_source.read_config(request.config)
+    config = kernel_source.read_config(request.config_path)
     vmlinux = kernel_source.read_vmlinux(request.vmlinux) if request.vmlinux else None
-    contents: list[tuple[str, t.Any]] = [(request.config, config), *zip(request.patches, patches)]
+    contents: list[tuple[str, t.Any]] = [(request.config_path, config), *zip(request.patches, patches)]
     contents += [(request.vmlinux, vmlinux)] if request.vmlinux else []
     unread = [unreadable(path) for path, content in contents if content is None]
     if unread or config is None:
@@ -198,6 +158,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         version=version or "",
         suffix=suffix,
         problems=tuple(problems),
+        doubts=(),
     )
 
 
@@ -219,16 +180,3 @@ def _refuse_odd_words(request: Request) -> None:
         refuse_odd_words(PATH, "cache_dir", [path])
     refuse_odd_words(TARGET, "cross_compile", [request.cross_compile])
     refuse_odd_words(VARIABLE, "env", [name for name, _value in request.env])
-
-
-def _missing_files(request: Request) -> list[Finding]:
-    wanted = [(path, "patches") for path in request.patches] + [(request.config, "config")]
-    wanted += [(request.vmlinux, "vmlinux")] if request.vmlinux else []
-    problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
-    return problems if os.path.isdir(request.source) else [*problems, no_source(request.source)]
-
-
-def refuse_if_problems(build: Build) -> None:
-    """Raise BuildError with every problem that was found."""
-    if build.problems:
-        raise refused(build.problems)

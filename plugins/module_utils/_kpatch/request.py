@@ -19,18 +19,21 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     BuildError,
     Run,
-    missing,
     result_path,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import (
+    PatchBuild,
+    PatchRequest,
+    options_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
     check_room,
     compiler_ident,
     first_file,
     local_versions,
     name_of,
-    no_source,
     refused,
     unreadable,
 )
@@ -52,27 +55,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.runni
 
 
 @dataclass(frozen=True)
-class Request:
-    """The options of a task, of the same names (`source` is src_dir). Paths are on the build host."""
+class Request(PatchRequest):
+    """The request, with what only kpatch-build has."""
 
-    patches: tuple[str, ...]
-    source: str
-    dest: str
-    name: str | None = None
-    vmlinux: str | None = None
-    config: str | None = None
     targets: tuple[str, ...] = ()
-    jobs: int | None = None
-    arch: str | None = None
-    cross_compile: str | None = None
-    skip_compiler_check: bool = False
-    oot_module: str | None = None
-    replace: str = "auto"
-    debug: int = 0
-    env: tuple[tuple[str, str], ...] = ()
     kpatch_build: str | None = None
-    cache_dir: str = "/var/cache/livepatch_build"
-    timeout: float = 7200
+
+    @property
+    def vmlinux_path(self) -> str:
+        return self.vmlinux or os.path.join(self.source, "vmlinux")
 
 
 def read_request(params: Plain) -> Request:
@@ -80,46 +71,22 @@ def read_request(params: Plain) -> Request:
     release = params["kernel_release"] or own_release()
     source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
     return Request(
-        patches=tuple(params["patches"]),
+        **options_of(params),
         source=source,
-        dest=params["dest"],
-        name=params["name"],
         vmlinux=params["vmlinux"] or first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"{source}/vmlinux"),
         config=params["config"] or first_file(f"{source}/.config", f"/boot/config-{release}"),
         targets=tuple(params["targets"]),
-        jobs=params["jobs"],
-        arch=params["arch"],
-        cross_compile=params["cross_compile"],
-        skip_compiler_check=params["skip_compiler_check"],
-        oot_module=params["oot_module"],
-        replace=params["replace"],
-        debug=params["debug"],
-        env=tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
         kpatch_build=params["kpatch_build"],
-        cache_dir=os.path.abspath(params["cache_dir"]),
-        timeout=params["timeout"],
     )
 
 
 @dataclass(frozen=True)
-class Build:
-    """A request, and what `prepare_build` has read for it.
-
-    `problems` has what would make the build fail, `doubts` what may. `suffix` is the end of the kernel's release that
-    the source does not give.
-    """
+class Build(PatchBuild):
+    """A request, and what `prepare_build` has read for it."""
 
     request: Request
-    name: str
-    dest: str
-    patches: tuple[SourcePatch, ...]
-    config: Config
     vmlinux: Vmlinux
     tool: Tool
-    compiler: str | None
-    suffix: str
-    problems: tuple[Finding, ...]
-    doubts: tuple[Finding, ...] = ()
 
     @property
     def abi(self) -> str:
@@ -135,19 +102,11 @@ class Build:
             return False
         return self.request.replace != "no"
 
-    @property
-    def forces_signatures(self) -> bool:
-        return self.config.forces_signatures
-
-    @property
-    def added_files(self) -> list[str]:
-        return [change.new for patch in self.patches for change in patch.changes if change.new and not change.old]
-
 
 def prepare_build(request: Request, run: Run) -> Build:
     """Read everything that the build needs. Raises BuildError where that cannot be read."""
     _refuse_odd_words(request)
-    absent = _missing_files(request)
+    absent = request.missing_files(request.vmlinux_path)
     if absent:
         raise refused(absent)
     tool_path = find_tool(request.kpatch_build)
@@ -163,10 +122,10 @@ def prepare_build(request: Request, run: Run) -> Build:
     tool = read_tool(tool_path, run)
     patches = [source_patch.read_source_patch(path) for path in request.patches]
     name = name_of(request.name, request.patches)
-    config_path = _config_path(request)
+    config_path = request.config_path
     config = kernel_source.read_config(config_path)
-    vmlinux = kernel_source.read_vmlinux(_vmlinux_path(request))
-    contents = ((config_path, config), (_vmlinux_path(request), vmlinux), *zip(request.patches, patches))
+    vmlinux = kernel_source.read_vmlinux(request.vmlinux_path)
+    contents = ((config_path, config), (request.vmlinux_path, vmlinux), *zip(request.patches, patches))
     unread = [unreadable(path) for path, content in contents if content is None]
     if unread or config is None or vmlinux is None:
         raise refused(unread)
@@ -194,7 +153,7 @@ def _refuse_odd_words(request: Request) -> None:
     tool = find_tool(request.kpatch_build)
     paths = {
         "patches": request.patches,
-        "vmlinux": [_vmlinux_path(request)],
+        "vmlinux": [request.vmlinux_path],
         "oot_module": [request.oot_module] if request.oot_module else [],
         "kpatch_build": [tool] if tool else [],
         "cache_dir": [request.cache_dir],
@@ -207,29 +166,6 @@ def _refuse_odd_words(request: Request) -> None:
     refuse_odd_words(TARGET, "cross_compile", [request.cross_compile])
     refuse_odd_words(ARCHITECTURE, "arch", [request.arch])
     refuse_odd_words(VARIABLE, "env", [name for name, _value in request.env])
-
-
-def _missing_files(request: Request) -> list[Finding]:
-    wanted = [(path, "patches") for path in request.patches]
-    wanted += [(_vmlinux_path(request), "vmlinux"), (_config_path(request), "config")]
-    problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
-    if not os.path.isdir(request.source):
-        problems.append(no_source(request.source))
-    return problems
-
-
-def _vmlinux_path(request: Request) -> str:
-    return request.vmlinux or os.path.join(request.source, "vmlinux")
-
-
-def _config_path(request: Request) -> str:
-    return request.config or os.path.join(request.source, ".config")
-
-
-def refuse_if_problems(build: Build) -> None:
-    """Raise BuildError with every problem that was found."""
-    if build.problems:
-        raise refused(build.problems)
 
 
 def _look(

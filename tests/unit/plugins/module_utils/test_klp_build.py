@@ -16,10 +16,11 @@ import pytest
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder, request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import Build, Request
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import klp_build_stand_in, tiny_elf
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.patch_place import PatchPlace, Recorder
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_klp_build_file import Tables, func
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch import schema
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
@@ -39,26 +40,13 @@ CONFIG_KALLSYMS_ALL=y
 """
 
 
-class Recorder(Reporter):
-    """Keeps what a build reports."""
-
-    def __init__(self) -> None:
-        self.stages: list[str] = []
-        self.lines: list[str] = []
-
-    def stage(self, title: str) -> None:
-        self.stages.append(title)
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-
-class Place:
+class Place(PatchPlace):
     """A kernel's source with klp-build, and what belongs to it, in a directory."""
 
+    requests, builder = request, builder
+
     def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        self.source, self.cache, self.calls = path / "source", path / "cache", path / "calls"
+        super().__init__(path)
         (self.source / "kernel").mkdir(parents=True)
         (self.source / "scripts").mkdir()
         (self.source / "scripts/setlocalversion").write_text("as it was")
@@ -104,21 +92,6 @@ class Place:
             "cache_dir": str(self.cache),
         }
         return Request(**{**values, **changes})
-
-    def prepare(self, **changes: t.Any) -> Build:
-        return request.prepare_build(self.request(**changes), self.run)
-
-    def build(self, reporter: Reporter | None = None, **changes: t.Any) -> dict[str, t.Any]:
-        build = self.prepare(**changes)
-        assert build.problems == ()
-        content = builder.origin(build, keep=True)
-        directory = self.path / f"made-{len(self.called())}"
-        directory.mkdir()
-        inputs = builder.inputs(build, content)
-        return builder.build_module(build, content, inputs, str(directory), reporter or Reporter())
-
-    def called(self) -> list[dict[str, t.Any]]:
-        return [json.loads(line) for line in self.calls.read_text().splitlines()] if self.calls.exists() else []
 
     def copy(self, path: str) -> str:
         """A file in the copy of the source."""
@@ -210,7 +183,7 @@ def test_without_replace(place: Place) -> None:
     assert "--no-replace" in place.called()[0]["arguments"]
     build = place.prepare()
     others = place.prepare(replace="no")
-    content = builder.origin(build, keep=False)
+    content = origin(build.request, keep=False)
     assert builder.inputs(build, content) != builder.inputs(others, content)
 
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import command, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin, refuse_if_problems
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
@@ -31,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versio
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.patch_place import PatchPlace, Recorder
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
 
 FIXTURE = pathlib.Path(__file__).parent / "fixtures/openeuler_layout.ko"
@@ -53,12 +55,13 @@ CONFIG_DEBUG_INFO=y
 STOP_MACHINE_CONFIG = PER_TASK_CONFIG + "CONFIG_LIVEPATCH_WO_FTRACE=y\nCONFIG_LIVEPATCH_STOP_MACHINE_CONSISTENCY=y\n"
 
 
-class Place:
+class Place(PatchPlace):
     """A kernel's source and what belongs to it, in a directory."""
 
+    requests, builder = request, builder
+
     def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        self.source, self.cache, self.calls = path / "source", path / "cache", path / "calls"
+        super().__init__(path)
         (self.source / "kernel").mkdir(parents=True)
         (self.source / "kernel/x.c").write_text(FILE)
         (self.source / "Makefile").write_text("VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 0\nEXTRAVERSION =\n")
@@ -92,22 +95,6 @@ class Place:
             "cache_dir": str(self.cache),
         }
         return Request(**{**values, **changes})
-
-    def prepare(self, **changes: t.Any) -> Build:
-        return request.prepare_build(self.request(**changes), self.run)
-
-    def build(self, reporter: Recorder | None = None, **changes: t.Any) -> dict[str, t.Any]:
-        build = self.prepare(**changes)
-        assert build.problems == ()
-        content = builder.origin(build, keep=True)
-        directory = self.path / f"made-{len(self.called())}"
-        directory.mkdir()
-        return builder.build_module(
-            build, content, builder.inputs(build, content), str(directory), reporter or Reporter()
-        )
-
-    def called(self) -> list[dict[str, t.Any]]:
-        return [json.loads(line) for line in self.calls.read_text().splitlines()] if self.calls.exists() else []
 
 
 @pytest.fixture(name="place", autouse=True)
@@ -338,7 +325,7 @@ def test_a_kernel_before_5_1_is_built_with_what_the_tool_knows(place: Place, ver
     build = place.prepare()
     assert build.problems == ()
     assert build.replace is False
-    flags = builder.inputs(build, builder.origin(build, keep=False))["flags"]
+    flags = builder.inputs(build, origin(build.request, keep=False))["flags"]
     assert flags == (["-R"] if passes else [])
     assert checks(place.prepare(replace="no")) == []
 
@@ -568,7 +555,7 @@ def test_all_problems_are_reported_at_once(place: Place) -> None:
     place.patch.write_text(PATCH.replace("return 2;", "return 9;"))
     build = place.prepare(replace="yes")
     with pytest.raises(BuildError) as failure:
-        request.refuse_if_problems(build)
+        refuse_if_problems(build)
     assert failure.value.finding.reason == "replace_not_supported"
     assert [problem["reason"] for problem in failure.value.details["problems"]] == [
         "replace_not_supported",
@@ -619,7 +606,7 @@ def test_names_are_made_as_kpatch_makes_them(place: Place, patches: list[str], n
 def test_content_decides(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def wanted(**changes: t.Any) -> dict[str, t.Any]:
         build = place.prepare(**changes)
-        return builder.inputs(build, builder.origin(build, keep=True))
+        return builder.inputs(build, origin(build.request, keep=True))
 
     first = wanted()
     assert wanted() == first
@@ -780,29 +767,17 @@ def test_the_copy_follows_the_source(place: Place) -> None:
     assert not (copy / "gone.c").exists()
 
 
-class Recorder(Reporter):
-    def __init__(self) -> None:
-        self.stages: list[str] = []
-        self.lines: list[str] = []
-
-    def stage(self, title: str) -> None:
-        self.stages.append(title)
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-
 def test_a_source_whose_size_and_time_are_as_before_is_read_again(place: Place) -> None:
     """`cp -p`, tar and version control set the time of what they write."""
     path = place.source / "kernel/x.c"
     build = place.prepare()
-    before = builder.inputs(build, builder.origin(build, keep=True))
+    before = builder.inputs(build, origin(build.request, keep=True))
     status = path.stat()
     while path.stat().st_ctime_ns == status.st_ctime_ns:  # The clock of a file system goes in steps of milliseconds.
         path.write_text(FILE.replace("return 2;", "return 4;"))
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
-    assert builder.inputs(build, builder.origin(build, keep=True))["source"] != before["source"]
+    assert builder.inputs(build, origin(build.request, keep=True))["source"] != before["source"]
 
 
 def test_a_name_with_ends_of_lines_is_one_name(place: Place) -> None:
@@ -882,7 +857,7 @@ def test_a_link_in_the_place_of_a_log_is_not_followed(place: Place) -> None:
 @pytest.mark.parametrize("change", [lambda path: path.write_text("int other;\n"), pathlib.Path.unlink])
 def test_a_source_that_changes_while_it_is_copied(place: Place, change: t.Callable[[pathlib.Path], object]) -> None:
     build = place.prepare()
-    content = builder.origin(build, keep=True)
+    content = origin(build.request, keep=True)
     change(place.source / "kernel/x.c")
     with pytest.raises(BuildError) as failure:
         builder.build_module(build, content, builder.inputs(build, content), str(place.path), Reporter())

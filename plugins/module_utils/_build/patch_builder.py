@@ -1,0 +1,145 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""What the builders of source patches have in common: the options of a task, what is read for it, and the builder."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildTask, missing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import no_source, refused
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import Index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import SourcePatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import origin_content
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
+
+
+@dataclass(frozen=True)
+class PatchRequest:
+    """The options of a task, of the same names (`source` is src_dir). Paths are on the build host."""
+
+    patches: tuple[str, ...]
+    source: str
+    dest: str
+    name: str | None = None
+    vmlinux: str | None = None
+    config: str | None = None
+    jobs: int | None = None
+    arch: str | None = None
+    cross_compile: str | None = None
+    skip_compiler_check: bool = False
+    oot_module: str | None = None
+    replace: str = "auto"
+    debug: int = 0
+    env: tuple[tuple[str, str], ...] = ()
+    cache_dir: str = "/var/cache/livepatch_build"
+    timeout: float = 7200
+
+    @property
+    def config_path(self) -> str:
+        return self.config or os.path.join(self.source, ".config")
+
+    def missing_files(self, vmlinux: str | None) -> list[Finding]:
+        """What a task names and is not there. `vmlinux` is None where none is needed or named."""
+        wanted = [(path, "patches") for path in self.patches] + ([(vmlinux, "vmlinux")] if vmlinux else [])
+        wanted.append((self.config_path, "config"))
+        problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
+        return problems if os.path.isdir(self.source) else [*problems, no_source(self.source)]
+
+
+def options_of(params: Plain) -> Plain:
+    """The fields of a request that are the module's options as they are."""
+    names = ("dest", "name", "jobs", "arch", "cross_compile", "skip_compiler_check", "oot_module", "replace", "debug")
+    return {
+        **{name: params[name] for name in (*names, "timeout")},
+        "patches": tuple(params["patches"]),
+        "env": tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
+        "cache_dir": os.path.abspath(params["cache_dir"]),
+    }
+
+
+@dataclass(frozen=True)
+class PatchBuild:
+    """What was read for a request.
+
+    `problems` has what would make the build fail, `doubts` what may. `suffix` is the end of the kernel's release that
+    the source does not give.
+    """
+
+    name: str
+    dest: str
+    patches: tuple[SourcePatch, ...]
+    config: Config
+    compiler: str | None
+    suffix: str
+    problems: tuple[Finding, ...]
+    doubts: tuple[Finding, ...]
+
+    @property
+    def forces_signatures(self) -> bool:
+        return self.config.forces_signatures
+
+    @property
+    def added_files(self) -> list[str]:
+        return [change.new for patch in self.patches for change in patch.changes if change.new and not change.old]
+
+
+def refuse_if_problems(build: PatchBuild) -> None:
+    """Raise BuildError with every problem that was found."""
+    if build.problems:
+        raise refused(build.problems)
+
+
+def origin(request: PatchRequest, keep: bool) -> Index:
+    """The index of the user's source tree. With `keep` the cache stores it for the next task."""
+    return origin_content(request.cache_dir, request.source, keep)
+
+
+class PatchBuilder:
+    """Builds a live patch from source patches, as `livepatch_build` asks for it.
+
+    `inputs_of` and `build` are of the method: the digests of all that decides the result, and the build itself.
+    """
+
+    def __init__(
+        self,
+        task: BuildTask,
+        request: PatchRequest,
+        build: PatchBuild,
+        release: str,
+        inputs_of: t.Callable[[Index], Plain],
+        build_module: t.Callable[[Index, Plain, str, Reporter], Plain],
+    ) -> None:
+        self._build, self._request, self._reporter = build, request, task.reporter
+        self._inputs_of, self._build_module = inputs_of, build_module
+        self._keeps_index = not task.check_mode
+        self._content: Index | None = None
+        self.name = module_name(build.name)
+        self.dest, self.release = build.dest, release
+        self.forces_signatures = build.forces_signatures
+        self.warnings: t.Sequence[str] = [str(doubt) for doubt in build.doubts]
+
+    def check(self) -> None:
+        refuse_if_problems(self._build)
+
+    def inputs(self, manifest: Plain | None) -> Plain:
+        return self._inputs_of(self._source())
+
+    def build_into(self, directory: str, inputs: Plain) -> Plain:
+        return self._build_module(self._source(), inputs, directory, self._reporter)
+
+    def _source(self) -> Index:
+        """The index of the source tree. It takes a second to make, and not every task needs it."""
+        if self._content is None:
+            self._content = origin(self._request, keep=self._keeps_index)
+        return self._content
