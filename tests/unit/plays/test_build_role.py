@@ -111,3 +111,29 @@ def test_the_packages_and_the_name(tmp_path: Path) -> None:
     assert "kpatch-build" in packages["Rocky"] and "kpatch" not in packages["Rocky"]
     assert "linux-headers-6.6" in packages["Debian"]
     assert packages["other"] == packages["silent"] == set()
+
+
+def test_the_packages_are_those_of_the_builder_that_the_kernel_has(tmp_path: Path) -> None:
+    facts = {"livepatch": {"distribution": {"id": "debian", "like": "Debian"}}}
+    old, new = [{"release": "6.6"}], [{"release": "7.3.4+deb13-cloud-amd64"}]
+    cases: list[tuple[list[dict[str, str]], dict[str, t.Any], set[str]]] = [
+        (new, {}, {"libxxhash-dev", "patchutils"}),
+        (old, {}, {"kpatch-build"}),
+        ([*old, *new], {}, {"libxxhash-dev", "kpatch-build"}),
+        (new, {"livepatch_build_method": "kpatch"}, {"kpatch-build"}),
+        (old, {"livepatch_build_method": "klp_build"}, {"libxxhash-dev", "patchutils"}),
+        (new, {"livepatch_build_sources": ["x.c"]}, set()),
+        ([{"release": "next"}], {}, {"kpatch-build"}),
+    ]
+    variables = [
+        {
+            "ansible_facts": facts,
+            "livepatch_build_kernels": [{**kernel, "host": "localhost"} for kernel in kernels],
+            **more,
+        }
+        for kernels, more, _wanted in cases
+    ]
+    texts = shown(tmp_path, "{{ __livepatch_build_wanted_packages | to_json }}", *variables)
+    named = [set(json.loads(found) if isinstance(found, str) else found) for found in texts]
+    told = {"libxxhash-dev", "patchutils", "kpatch-build"}
+    assert [found & told for found in named] == [wanted for _kernels, _more, wanted in cases]
