@@ -47,6 +47,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.che
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.explain import (
     changed_functions,
     explain,
+    says_success,
     warnings_in,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import (
@@ -57,7 +58,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.req
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
 
@@ -70,9 +70,6 @@ STAGES = {
     "Building patch module": "building the module",
 }
 """The beginning of the line that klp-build prints for a stage -> the title that the operator reads."""
-
-SUCCESS = "SUCCESS"
-"""The last line of a klp-build that has made a module. It ends with 0 as well where it has made none."""
 
 _KEPT = "klp-tmp"
 """The folder in the tree in which klp-build keeps the objects of the original kernel."""
@@ -256,9 +253,9 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
             "klp-build", build.request.timeout, cmd=command, log=keep_log(build.request.cache_dir, build.name, "")
         ) from error
     printed = hide(printed)
-    if rc >= 0 and rc < 128:
+    if 0 <= rc < 128:
         tree.note_running(False)
-    if rc != 0 or lines_of(printed.rstrip())[-1:] != [SUCCESS] or not os.path.isfile(_result(build, tree)):
+    if rc != 0 or not says_success(printed) or not os.path.isfile(_result(build, tree)):
         raise _failed(build, command, printed, rc)
     return _Done(command, printed, round(cpu_seconds() - cpu, 1))
 

@@ -105,9 +105,12 @@ _OWN_NOISE = re.compile(r"error: klp-build: line \d+: '")
 
 _ERROR = re.compile(r"\berror: |\bError \d+|FAILED|No space left|unrecognized option")
 
-_TOOL_ERROR = re.compile(r"^error: klp-build: (?P<message>.*)$")
+# What klp-build prints may stand behind the beginning of a line of another program, which writes in blocks.
+_TOOL_ERROR = re.compile(r"error: klp-build: (?P<message>.*)$")
 
 _PATCHED_FAILED = "error: klp-build: patched kernel build failed"
+
+_SUCCESS = re.compile(r"SUCCESS$", re.M)
 
 
 class Explained(t.NamedTuple):
@@ -118,11 +121,19 @@ class Explained(t.NamedTuple):
     lines: list[str]
 
 
+def says_success(printed: str) -> bool:
+    """Whether klp-build has come to its end. It ends with 0 as well where it has made nothing.
+
+    Late lines of the programs that it has called may come after its last one.
+    """
+    return _SUCCESS.search(printed) is not None
+
+
 def explain(printed: str, rc: int) -> Explained:
     """The reason for a run of klp-build that failed, or that has made no module."""
     lines = [line.rstrip() for line in lines_of(printed) if not _OWN_NOISE.search(line)]
     decisive = list(dict.fromkeys(line for line in lines if _ERROR.search(line)))[:MOST_LINES]
-    errors = parse_errors("\n".join(lines)) if _PATCHED_FAILED in lines else []
+    errors = parse_errors("\n".join(lines)) if _PATCHED_FAILED in printed else []
     return Explained(_finding(lines, errors, decisive, rc), errors, decisive)
 
 
@@ -135,7 +146,7 @@ def _finding(lines: list[str], errors: list[dict[str, t.Any]], decisive: list[st
             found = re.search(row.line, line)
             if found:
                 return Finding(reason=row.reason, seen=row.cause.format(**found.groupdict("")), remedy=row.remedy)
-    said = [match.group("message") for match in map(_TOOL_ERROR.match, lines) if match]
+    said = [match.group("message") for match in map(_TOOL_ERROR.search, lines) if match]
     message = said[0] if said else (decisive[0] if decisive else "it printed no error")
     return Finding(reason="build_failed", seen=f"klp-build ended with {rc}: {message}.", remedy="Read the log.")
 

@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.explain import explain, warnings_in
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.explain import (
+    explain,
+    says_success,
+    warnings_in,
+)
 
 NOISE = 'error: klp-build: line 739: \'( cd "$ORIG_CSUM_DIR"; "${cmd[@]}" )\''
 DIFF_FAILED = f"error: klp-build: objtool klp diff failed\n{NOISE}"
@@ -30,6 +34,14 @@ DIFF_FAILED = f"error: klp-build: objtool klp diff failed\n{NOISE}"
                 "fs/proc/cmdline.c:10:9: error: implicit declaration of function 'nothing'\n"
                 "make[4]: *** [scripts/Makefile.build:289: fs/proc/cmdline.o] Error 1\n"
                 "error: klp-build: patched kernel build failed"
+            ),
+            "compile_error",
+            "fs/proc/cmdline.c:10: implicit",
+        ),
+        (
+            (
+                "  CC      fs/proc/cmderror: klp-build: patched kernel build failed\nline.o\n"
+                "fs/proc/cmdline.c:10:9: error: implicit declaration of function 'nothing'\n"
             ),
             "compile_error",
             "fs/proc/cmdline.c:10: implicit",
@@ -94,6 +106,20 @@ def test_reasons(printed: str, reason: str, says: str) -> None:
     assert why.finding.reason == reason
     assert says in why.finding.cause
     assert not any("line 739" in line for line in why.lines)
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("Building patch module: /o/fix.ko\nSUCCESS\n", True),
+        ("  LD [M]  fiSUCCESS\nx.ko\nvmlinux.o: warning: objtool: late\n", True),
+        ("Usage: klp-build [OPTIONS] PATCH_FILE(s)\n", False),
+        ("", False),
+    ],
+)
+def test_success(printed: str, expected: bool) -> None:
+    """What programs print by way of others mixes with the lines of klp-build itself."""
+    assert says_success(printed) is expected
 
 
 def test_each_thing_that_is_lost_is_told_once() -> None:
