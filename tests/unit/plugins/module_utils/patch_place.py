@@ -32,8 +32,8 @@ class Recorder(Reporter):
 class PatchPlace:
     """A kernel's source and what belongs to it, in a directory. `requests` and `builder` are modules of a method."""
 
-    requests: t.ClassVar[types.ModuleType]
-    builder: t.ClassVar[types.ModuleType]
+    requests: types.ModuleType
+    builder: types.ModuleType
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
