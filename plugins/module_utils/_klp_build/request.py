@@ -55,7 +55,7 @@ class Request(PatchRequest):
     release: str = ""
 
 
-def is_for(params: Plain) -> bool:
+def is_for(params: t.Mapping[str, t.Any]) -> bool:
     """Whether `method: auto` takes klp-build: kernel and source have it, and the task wants nothing of kpatch-build."""
     if params["kpatch_build"] or params["targets"] or params["oot_module"] or params["arch"] not in (None, "x86_64"):
         return False
@@ -63,7 +63,7 @@ def is_for(params: Plain) -> bool:
     return checks.is_for(source, config)
 
 
-def _source_and_config(params: Plain) -> tuple[str, str]:
+def _source_and_config(params: t.Mapping[str, t.Any]) -> tuple[str, str]:
     release = params["kernel_release"] or own_release()
     source = params["src_dir"] or f"/usr/src/linux-{release}"
     return source, params["config"] or first_file(f"{source}/.config", f"/boot/config-{release}")

@@ -113,7 +113,9 @@ def test_tables_that_cannot_be_such(tables: Tables, tmp_path: pathlib.Path, entr
         "unnamed": tables.functions({8: TinyModule.code}),
         "no code": tables.functions({0: "one"}),
     }
-    tables.objects(*({at: places.get(str(value), value) for at, value in entry.items()} for entry in entries))
+    for entry in entries:
+        filled: Entry = {at: places.get(str(value), value) for at, value in entry.items()}
+        tables.objects(filled)
     file = read_patch_file(tables.write(tmp_path))
     assert (file.builder, file.functions, file.objects) == ("klp-build", None, None)
 
@@ -132,7 +134,8 @@ def test_more_functions_than_the_table_has(tables: Tables, tmp_path: pathlib.Pat
 
 def test_objects_that_share_one_long_table_are_refused(tables: Tables, tmp_path: pathlib.Path) -> None:
     functions = tables.functions(*(func() for _number in range(2000)))
-    tables.objects(*({8: functions, 56: 2000} for _number in range(60)))
+    entry: Entry = {8: functions, 56: 2000}
+    tables.objects(*[entry] * 60)
     with pytest.raises(PatchFileError) as caught:
         read_patch_file(tables.write(tmp_path))
     assert caught.value.finding.reason == "too_big"

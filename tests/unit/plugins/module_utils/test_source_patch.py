@@ -147,6 +147,23 @@ def test_the_version_of_git_does_not_matter(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("lib/kstrtox.c", "code in lib/"),
+        ("arch/x86/entry/vdso/vclock_gettime.c", "the vDSO"),
+        ("arch/x86/realmode/rm/wakemain.c", "code that runs before the kernel"),
+        ("arch/x86/entry/entry_64.S", "assembly"),
+        ("fs/lib/x.c", ""),
+        ("arch/x86/realmode/init.c", ""),
+    ],
+)
+def test_code_that_no_builder_takes_is_refused(tmp_path: pathlib.Path, path: str, what: str) -> None:
+    patch = read(tmp_path, f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-int x;\n+int y;\n")
+    found = [problem.cause for problem in source_checks.check_paths([patch])]
+    assert found == ([f"{patch.path} changes {path}: {what} cannot be live-patched."] if what else [])
+
+
+@pytest.mark.parametrize(
     "path", ["b/../../etc/x.c", "b/x$(reboot).c", "b/x\u2028.c", "b/x\x1b[2J.c", "b/a b.c", "b/x;y.c"]
 )
 def test_a_name_that_is_not_plain_is_refused(tmp_path: pathlib.Path, path: str) -> None:
