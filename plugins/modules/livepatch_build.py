@@ -388,7 +388,7 @@ problems:
       type: str
       sample: refuse
 errors:
-  description: The errors that the compiler printed.
+  description: The errors that the compiler printed, at most 500.
   returned: when the compiler failed
   type: list
   elements: dict
@@ -431,9 +431,14 @@ log:
   returned: failure, if klp-build or kpatch-build was called
   type: str
   sample: /var/cache/livepatch_build/logs/livepatch-0001-test.log
+stage:
+  description: How far the build had come. Until V(building the original source) is over, no patch is to blame.
+  returned: when klp-build, kpatch-build or make failed
+  type: str
+  sample: building the patched source
 log_lines:
-  description: The last lines of the log that say what went wrong, at most 20.
-  returned: when klp-build or kpatch-build failed
+  description: The line that decides and those that say what went wrong, at most 20.
+  returned: when klp-build, kpatch-build or make failed
   type: list
   elements: str
   sample: ["fs/proc/cmdline.c:10:9: error: implicit declaration of function 'nothing'", "ERROR: kpatch build failed. Check build.log for more details."]

@@ -2,16 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write the list of checks on the page of reasons from the table that the modules use; a unit test compares them.
+"""Write the lists on the page of reasons from the tables that the modules use; a unit test compares them.
 
 "make errors-page" runs it; PYTHONPATH must have the directory with ansible_collections.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
+import typing as t
 from pathlib import Path
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures import (
+    explain,
+    host,
+    needs,
+    patch,
+    tool,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS, Reason
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN
 
@@ -21,21 +31,55 @@ BEGIN = ".. make errors-page writes this list from plugins/module_utils/_model/c
 
 END = "\n.. The list ends here.\n"
 
+BEGIN_BUILDS = ".. make errors-page writes this list from plugins/module_utils/_build/failures.\n\n"
+
+END_BUILDS = "\n.. The list of builds ends here.\n"
+
+BUILDS = {
+    "The build host, or what it was given, has to be corrected:": (*host.ROWS, *needs.ROWS),
+    "The tool does not fit the kernel, or the kernel the tool:": tool.ROWS,
+    "The patch, or the hand-written module, has to be corrected:": (*patch.ROWS, explain.COMPILER),
+}
+"""Who can act -> the rows of the causes."""
+
 DOES = {REFUSE: "refuses", WARN: "warns", INFO: "informs"}
 
 
 def page(text: str) -> str:
-    """Return this text of the page with the list from the table. Raises ValueError if the marks are missing."""
-    before, rest = text.split(BEGIN)
-    _old, after = rest.split(END)
-    return before + BEGIN + "\n".join(_entry(name, reason) for name, reason in REASONS.items()) + "\n" + END + after
+    """Return this text of the page with the lists from the tables. Raises ValueError if the marks are missing."""
+    text = _with(text, BEGIN, "\n".join(_entry(name, reason) for name, reason in REASONS.items()), END)
+    return _with(text, BEGIN_BUILDS, "\n\n".join(_builds(who, rows) for who, rows in BUILDS.items()), END_BUILDS)
+
+
+def _with(text: str, begin: str, content: str, end: str) -> str:
+    before, rest = text.split(begin)
+    _old, after = rest.split(end)
+    return before + begin + content + "\n" + end + after
+
+
+def _builds(who: str, rows: t.Sequence[Row]) -> str:
+    """The first cause of each reason, with what the log tells in angle brackets."""
+    first = {row.reason: row for row in reversed(rows)}
+    entries = []
+    for name in dict.fromkeys(row.reason for row in rows):
+        words = re.sub(r"(?:\{\w+\})+", lambda found: f"<{found[0].split('}')[0][1:]}>", _sentences(first[name]))
+        entries.append(_filled(f"* ``{name}``: {words}"))
+    return "\n\n".join([who, "\n".join(entries)])
+
+
+def _sentences(row: Row) -> str:
+    return f"{row.cause} {row.remedy}".replace("{work}", "the patch").replace(" ({package})", "")
 
 
 def _entry(name: str, reason: Reason) -> str:
     does = DOES[reason.severity] + ("; can be ignored" if reason.ignorable else "")
     words = f"{reason.meaning} {reason.remedy}".replace("`", "``")
+    return _filled(f"* ``{name}`` ({does}): {words}")
+
+
+def _filled(entry: str) -> str:
     return textwrap.fill(
-        f"* ``{name}`` ({does}): {words}",
+        entry,
         118,
         subsequent_indent="  ",
         break_long_words=False,

@@ -12,6 +12,7 @@ import types
 from pathlib import Path
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,13 @@ def test_the_page_names_every_reason_and_says_which_can_be_ignored(written: str)
     entries = dict(re.findall(r"^\* ``(\w+)`` \((\w+s(?:; can be ignored)?)\): ", written, re.M))
     assert list(entries) == list(REASONS)
     assert [name for name, does in entries.items() if "ignored" in does] == list(IGNORABLE)
+
+
+def test_the_page_names_every_reason_of_a_failed_build(reasons_page: types.ModuleType, written: str) -> None:
+    _before, _begin, rest = written.partition(reasons_page.BEGIN_BUILDS)
+    listed = re.findall(r"^\* ``(\w+)``: ", rest.partition(reasons_page.END_BUILDS)[0], re.M)
+    assert set(listed) == {row.reason for row in explain.ROWS}
+    assert not re.search(r"[{}]", rest.partition(reasons_page.END_BUILDS)[0])
 
 
 def test_a_page_without_the_marks_is_refused(reasons_page: types.ModuleType) -> None:

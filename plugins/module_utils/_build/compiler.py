@@ -9,11 +9,8 @@
 from __future__ import annotations
 
 import re
-import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 
 _COMPILER_ERROR = re.compile(
     r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<message>.*)$", re.M
@@ -31,14 +28,3 @@ def parse_errors(output: str) -> list[Plain]:
         }
         for match in _COMPILER_ERROR.finditer(output)
     ]
-
-
-def compile_error(errors: t.Sequence[Plain], remedy: str, **details: t.Any) -> BuildError:
-    """The BuildError for these errors of a compiler, of which there is at least one."""
-    first = "{file}:{line}: {message}".format(**errors[0])
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return BuildError(
-        Finding(reason="compile_error", seen=f"The compiler says: {first}{more}.", remedy=remedy),
-        errors=errors,
-        **details,
-    )

@@ -29,9 +29,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
     missing,
     result_path,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import compile_error, parse_errors
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.explain import Failed, explain_failure
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import (
     build_id_in_tree,
     read_config,
@@ -42,7 +43,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
     NAME_RULE,
     is_module_name,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.config import parse_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
@@ -305,7 +305,7 @@ def build_module(build: Build, directory: str, run: Run) -> Plain:
     ]
     rc, out, err = run(command)
     if rc != 0:
-        raise _build_failed(build, directory, command, rc, out, err)
+        raise _build_failed(build, command, rc, out, err)
     result = os.path.join(directory, build.name + ".ko")
     try:
         patch_file = read_patch_file(result, build.dest)
@@ -362,10 +362,7 @@ def parse_headers(cmd_file: str) -> list[str]:
     return [word for word in deps.replace("\\\n", " ").split() if word.endswith(".h")]
 
 
-_MODPOST_ERROR = re.compile(r'^ERROR: modpost: "(?P<symbol>[^"]+)" \[[^\]]+\] undefined!$', re.M)
-
-
-def _build_failed(build: Build, directory: str, command: list[str], rc: int, out: str, err: str) -> BuildError:
+def _build_failed(build: Build, command: list[str], rc: int, out: str, err: str) -> BuildError:
     details: Plain = {"cmd": command, "rc": rc, "stdout": out, "stderr": err}
     if rc == 127:
         return BuildError(
@@ -376,25 +373,14 @@ def _build_failed(build: Build, directory: str, command: list[str], rc: int, out
             ),
             **details,
         )
+    # The sources were compiled under other paths, and the operator looks for his own.
+    err, out = (_with_original_paths(build, text) for text in (err, out))
+    explained = explain_failure(Failed("make", rc, err, out, None, "the source", Stage.SOURCE))
+    details.update(errors=explained.errors, log_lines=explained.lines, stage=str(explained.stage))
+    return BuildError(explained.finding, **details)
+
+
+def _with_original_paths(build: Build, text: str) -> str:
     original = {os.path.basename(path): path for path in build.sources}
-    errors = parse_errors(err + "\n" + out)
-    for error in errors:
-        error["file"] = original.get(os.path.basename(error["file"]), error["file"])
-    if errors:
-        return compile_error(errors, "Correct the source.", **details)
-    details["errors"] = errors
-    undefined = _MODPOST_ERROR.findall(err + "\n" + out)
-    if undefined:
-        return BuildError(
-            Finding(
-                reason="undefined_symbol",
-                seen="The kernel does not export {}.".format(", ".join(undefined)),
-                remedy="Use exported symbols only, or build with kpatch-build, which can reach others.",
-            ),
-            **details,
-        )
-    last = lines_of(err.strip() or out.strip())[-1:] or ["no output"]
-    return BuildError(
-        Finding(reason="build_failed", seen=f"make ended with {rc}: {last[0]}.", remedy="Read stderr and stdout."),
-        **details,
-    )
+    names = "|".join(map(re.escape, original))
+    return re.sub(rf"^(?:[^\s:]*/)?({names})(?=:\d)", lambda found: original[found[1]], text, flags=re.M)

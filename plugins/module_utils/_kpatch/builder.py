@@ -28,6 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import MOST_KEPT, run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, digest_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage, announced_stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
@@ -62,16 +63,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.target import read_target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
-
-STAGES = {
-    "Testing patch file(s)": "testing the patches",
-    "Reading special section data": "reading the kernel's structures",
-    "Building original source": "building the original source",
-    "Building patched source": "building the patched source",
-    "Extracting new and modified ELF sections": "extracting changed objects",
-    "Building patch module": "building the module",
-}
-"""The beginning of the line that kpatch-build prints for a stage -> the title that the operator reads."""
 
 
 def prepare(task: BuildTask) -> Builder:
@@ -263,13 +254,13 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
 
     def on_line(raw: str) -> None:
         line = hide(raw)
-        for begin, title in STAGES.items():
-            if line.startswith(begin):
-                reporter.stage(title)
-                if title == "building the patched source" and whole:
-                    log.read()
-                    objects_of_the_original.append(log.objects)
-                    tree.store_symvers()
+        stage = announced_stage(line)
+        if stage is not None:
+            reporter.stage(str(stage))
+            if stage == Stage.PATCHED and whole:
+                log.read()
+                objects_of_the_original.append(log.objects)
+                tree.store_symvers()
         if "ed function: " in line or "new function: " in line or line.startswith("Patched objects:"):
             reporter.line(line)
 

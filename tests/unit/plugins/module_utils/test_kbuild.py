@@ -369,7 +369,7 @@ def test_compiler_errors() -> None:
         (2, STDERR.replace("fix.c", "fix-1.c"), "compile_error", "fix-1.c:4: 'nothing' undeclared"),
         (2, 'ERROR: modpost: "hidden" [/tmp/x/fix.ko] undefined!\n', "undefined_symbol", "hidden"),
         (2, "something\nelse\n", "build_failed", "else"),
-        (2, "", "build_failed", "no output"),
+        (2, "", "build_failed", "it said nothing"),
     ],
 )
 def test_failed_builds(

@@ -1,0 +1,304 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Causes that the build host has to remedy by something that it lacks, or that does not belong to this kernel.
+
+No patch is wrong here: a program, a header, a certificate, the compiler, the configuration or the source is.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import SUMMARY, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage
+
+PACKAGES: t.Mapping[str, str] = {
+    "openssl/": "libssl-dev, openssl-devel or libopenssl-devel",
+    "libelf.h": "libelf-dev, elfutils-libelf-devel or libelf-devel",
+    "gelf.h": "libelf-dev, elfutils-libelf-devel or libelf-devel",
+    "elfutils/": "libdw-dev, elfutils-devel or libdw-devel",
+    "dwarf.h": "libdw-dev, elfutils-devel or libdw-devel",
+    "zlib.h": "zlib1g-dev or zlib-devel",
+    "zstd.h": "libzstd-dev or libzstd-devel",
+    "lzma.h": "liblzma-dev or xz-devel",
+    "xxhash.h": "libxxhash-dev, xxhash-devel or libxxhash-devel",
+    "gmp.h": "libgmp-dev or gmp-devel",
+    "mpc.h": "libmpc-dev, libmpc-devel or mpc-devel",
+    "mpfr.h": "libmpfr-dev or mpfr-devel",
+    "gcc-plugin.h": "gcc-N-plugin-dev or gcc-plugin-devel",
+    "ncurses": "libncurses-dev or ncurses-devel",
+    "yaml.h": "libyaml-dev or libyaml-devel",
+    "stdio.h": "libc6-dev or glibc-devel",
+    "stdlib.h": "libc6-dev or glibc-devel",
+    "sys/types.h": "libc6-dev or glibc-devel",
+}
+"""The beginning of a header that programs of the build host include -> the packages that have it, by distribution."""
+
+_HEADERS = "|".join(header.replace(".", r"\.") for header in PACKAGES)
+
+_BEFORE_THE_PATCH = (Stage.UNKNOWN, Stage.TESTING, Stage.READING, Stage.ORIGINAL)
+
+ROWS = (
+    Row(
+        reason="missing_program",
+        has="not found",
+        line=r"(?:\A|[: ])(?P<program>[\w./+-]+): (?:command )?not found\Z",
+        cause="The program {program} is not installed.",
+        remedy="Install {program} on the build host.",
+        then=r"\*\*\* \[.*Error 127|failed: error 127|: can't find special struct",
+    ),
+    Row(
+        reason="missing_program",
+        has="No such file or directory",
+        line=r"\bmake(?:\[\d+\])?: (?P<program>[\w./+-]+): No such file or directory\Z",
+        cause="The program {program} is not installed.",
+        remedy="Install {program} on the build host.",
+        then=r"\*\*\* \[.*Error 127",
+    ),
+    Row(
+        reason="missing_program",
+        has="cannot execute",
+        line=r"cannot execute ['`]?(?P<program>cc1plus|cc1|as|ld|collect2)",
+        cause="The compiler is not complete: {program} is not installed.",
+        remedy="Install the whole compiler (the packages gcc and binutils; g++ for cc1plus) on the build host.",
+    ),
+    Row(
+        reason="missing_program",
+        has=" not installed",
+        line=r"\AERROR: (?P<program>gawk|yumdownloader[^.]*?) not installed",
+        cause="The program {program} is not installed.",
+        remedy="Install {program} on the build host.",
+    ),
+    Row(
+        reason="missing_program",
+        has="not found (install",
+        line=r"error: klp-build: (?P<program>\S+) not found \(install (?P<package>[\w.+-]+)\)",
+        cause="The program {program} is not installed.",
+        remedy="Install the package {package} on the build host.",
+    ),
+    Row(
+        reason="missing_program",
+        has="Error 127",
+        line=r"\*\*\* \[(?:[^]]*: )?(?P<target>[^]:]+)\] Error 127",
+        cause="A program that makes {target} is not installed.",
+        remedy="Run the command of the log that makes it, and install the program that is missing.",
+        rank=SUMMARY,
+    ),
+    Row(
+        reason="missing_header",
+        has="objtool not built with KLP support",
+        line=r"objtool not built with KLP support|error: objtool: klp not implemented",
+        cause="The kernel's objtool was built without the library xxhash, so it cannot compare objects.",
+        remedy="Install xxhash 0.8 or later with its headers (libxxhash-dev, xxhash-devel), and remove the tree from "
+        "cache_dir.",
+    ),
+    Row(
+        reason="missing_header",
+        has=" fatal error: ",
+        line=rf"\A(?P<file>[^\s:][^:]*):\d+:(?:\d+:)? fatal error: '?(?P<header>(?:{_HEADERS})[\w./-]*)'?"
+        r"(?: file not found|: No such file or directory)",
+        cause="The header {header}, which {file} includes, is not installed.",
+        remedy="Install the package that has it on the build host ({package}).",
+        stages=_BEFORE_THE_PATCH,
+    ),
+    Row(
+        reason="missing_header",
+        has=" fatal error: ",
+        line=r"\A(?P<file>(?:[^:]*/)?(?:scripts|tools|usr|certs)/[^:]*):\d+:(?:\d+:)? fatal error: "
+        r"'?(?P<header>[\w./-]+)'?(?: file not found|: No such file or directory)",
+        cause="The header {header}, which {file} includes, is not installed.",
+        remedy="Install the package that has it on the build host ({package}).",
+    ),
+    Row(
+        reason="missing_header",
+        has="libelf",
+        line=r"(?:please )?install (?:libelf-dev|libelf-devel|elfutils-libelf-devel)",
+        cause="The headers of libelf are not installed, and the kernel's objtool needs them.",
+        remedy="Install the package that has them on the build host (libelf-dev, elfutils-libelf-devel or "
+        "libelf-devel).",
+    ),
+    Row(
+        reason="missing_library",
+        has="cannot find -l",
+        line=r"cannot find -l(?P<library>[\w+.-]+)",
+        cause="The library {library} is not installed, or not for the linker.",
+        remedy="Install its development package on the build host.",
+    ),
+    Row(
+        reason="missing_library",
+        has="error while loading shared libraries",
+        line=r"(?P<program>[\w./+-]+): error while loading shared libraries: (?P<library>[\w.+-]+)",
+        cause="{program} cannot run: the library {library} is not installed.",
+        remedy="Install the package that has {library} on the build host.",
+    ),
+    Row(
+        reason="missing_python_module",
+        has="ModuleNotFoundError",
+        line=r"ModuleNotFoundError: No module named '(?P<module>[\w.]+)'",
+        cause="A script of the build needs the Python module {module}.",
+        remedy="Install it on the build host.",
+    ),
+    Row(
+        reason="certificates",
+        has="No rule to make target",
+        line=r"No rule to make target '(?P<file>[^']+)', needed by '(?P<for>certs/[^']+)'",
+        cause="The configuration builds the certificates of {file} into the kernel (CONFIG_SYSTEM_TRUSTED_KEYS, "
+        "CONFIG_SYSTEM_REVOCATION_KEYS or CONFIG_MODULE_SIG_KEY), and the source has no such file.",
+        remedy='Give a copy of the configuration with these options set to "" (config); no function depends on them.',
+    ),
+    Row(
+        reason="certificates",
+        has="[certs/",
+        line=r"\*\*\* \[(?:[^]]*: )?(?P<file>certs/(?:signing_key|x509|extract|blacklist|revocation)[^]:]*)\] Error",
+        cause="The certificates that the configuration builds into the kernel cannot be made ({file}).",
+        remedy="Give a copy of the configuration with CONFIG_SYSTEM_TRUSTED_KEYS, CONFIG_SYSTEM_REVOCATION_KEYS and "
+        'CONFIG_MODULE_SIG_KEY set to "" (config); no function depends on them.',
+        rank=SUMMARY,
+    ),
+    Row(
+        reason="certificates",
+        has="extract-cert:",
+        line=r"extract-cert: (?P<file>[^:]+): ",
+        cause="The certificate {file} that the configuration builds into the kernel cannot be read.",
+        remedy="Give a copy of the configuration with CONFIG_SYSTEM_TRUSTED_KEYS, CONFIG_SYSTEM_REVOCATION_KEYS and "
+        'CONFIG_MODULE_SIG_KEY set to "" (config); no function depends on them.',
+    ),
+    Row(
+        reason="btf",
+        has="BTF",
+        line=r"BTF: .*: pahole (?:\([^)]*\) )?is not available|Failed to generate BTF for (?P<file>\S+)",
+        cause="The configuration has CONFIG_DEBUG_INFO_BTF, and pahole cannot make the type information.",
+        remedy="Install pahole (package dwarves) of the kernel's time on the build host, or give a copy of the "
+        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+    ),
+    Row(
+        reason="btf",
+        has="load BTF from vmlinux",
+        line=r"FAILED:? load BTF from vmlinux: (?P<why>.+)",
+        cause="The type information (BTF) that pahole made of vmlinux cannot be used ({why}).",
+        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
+        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+    ),
+    Row(
+        reason="btf",
+        has="pahole",
+        line=r"\Apahole: (?P<why>.+)",
+        cause="pahole cannot make the type information of the kernel ({why}).",
+        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
+        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+        then=r"\*\*\* \[.*Error",
+    ),
+    Row(
+        reason="compiler_unfit",
+        has="unrecognized ",
+        line=r"\A(?P<program>[\w+./-]+): (?:fatal )?error: unrecognized (?:command[- ]line option|argument)s? "
+        r"(?:in option )?['\"]?(?P<option>[^\s'\"]+)",
+        cause="The compiler {program} does not know {option}, which this kernel or configuration needs.",
+        remedy="Install the compiler that the kernel was built with.",
+    ),
+    Row(
+        reason="compiler_unfit",
+        has="unknown argument",
+        line=r"\A(?P<program>[\w+./-]+): (?:fatal )?error: unknown argument:? '(?P<option>[^']+)'",
+        cause="The compiler {program} does not know {option}, which this kernel or configuration needs.",
+        remedy="Install the compiler that the kernel was built with.",
+    ),
+    Row(
+        reason="compiler_unfit",
+        has="too old",
+        line=r"\*\*\* (?P<program>[\w .+-]+?) is too old",
+        cause="{program} of the build host is too old for this kernel.",
+        remedy="Install the compiler and binutils that the kernel was built with.",
+    ),
+    Row(
+        reason="compiler_unfit",
+        has="gcc/plugin versions",
+        line=r"incompatible gcc/plugin versions|cannot load plugin (?P<plugin>\S+)",
+        cause="The compiler's plugins in the tree are for another compiler {plugin}.",
+        remedy="Install the compiler that the kernel was built with, and its plugin headers.",
+    ),
+    Row(
+        reason="compiler_crashed",
+        has="internal compiler error",
+        line=r"\A(?P<where>.*?)(?:: )?internal compiler error: (?P<why>.+)",
+        cause="The compiler crashed: {where}: {why}.",
+        remedy="Run the task again; if it crashes at the same place, use another build of that compiler.",
+    ),
+    Row(
+        reason="no_build_tree",
+        has="Kernel configuration is invalid",
+        line=r"Kernel configuration is invalid",
+        cause="The kernel's tree is configured but not prepared: include/generated/autoconf.h is missing.",
+        remedy="Run make olddefconfig and make modules_prepare in it, or install the development package.",
+    ),
+    Row(
+        reason="config_incomplete",
+        has="Console input/output is redirected",
+        line=r"Console input/output is redirected",
+        cause="The configuration does not answer all options that this source has.",
+        remedy="Give the configuration of exactly this source (config), or run make olddefconfig on it first.",
+    ),
+    Row(
+        reason="config_incomplete",
+        has=".config mismatch",
+        line=r"error: klp-build: \.config mismatch",
+        cause="The configuration does not answer all options that this source has.",
+        remedy="Give the configuration of exactly this source (config), or run make olddefconfig on it first.",
+    ),
+    Row(
+        reason="config_incomplete",
+        has="onfiguration file",
+        line=r"\*\*\* Configuration file \"?(?P<file>[^\"\s]+)\"? not found",
+        cause="The kernel's tree has no configuration ({file}).",
+        remedy="Give it with config.",
+    ),
+    Row(
+        reason="incomplete_source",
+        has="No rule to make target",
+        line=r"No rule to make target '(?P<file>[^']+)', needed by '(?P<for>[^']+)'",
+        cause="The source lacks {file}, which {for} needs.",
+        remedy="Give the whole source that the kernel was built from; for a development package, install it anew.",
+    ),
+    Row(
+        reason="no_target",
+        has="No rule to make target",
+        line=r"No rule to make target '(?P<target>[^']+)'\.  Stop",
+        cause="The kernel's makefiles do not know the target {target}.",
+        remedy="Correct targets, or give the whole source that the kernel was built from.",
+    ),
+    Row(
+        reason="no_symvers",
+        has='Module.symvers" is missing',
+        line=r'Symbol version dump "(?P<file>[^"]*Module\.symvers)" is missing',
+        cause="The kernel's tree has no {file}, so no symbol of the kernel is known.",
+        remedy="Use a tree in which the kernel was built, or install the development package.",
+        then=r"undefined!",
+    ),
+    Row(
+        reason="no_symvers",
+        has="malformed Module.symvers",
+        line=r"error: objtool: malformed Module\.symvers.* at line (?P<number>\d+)",
+        cause="Line {number} of Module.symvers in the tree is damaged.",
+        remedy="Remove the tree from cache_dir, then run the task again.",
+    ),
+    Row(
+        reason="original_does_not_build",
+        has="undefined reference to",
+        line=r"undefined reference to ['`](?P<symbol>[^']+)'",
+        cause="The kernel's own source does not link: {symbol} is defined nowhere.",
+        remedy="Give the source and the configuration that the kernel was built from, and its compiler.",
+        stages=(Stage.ORIGINAL,),
+    ),
+    Row(
+        reason="original_does_not_build",
+        has="error: objtool:",
+        line=r"(?P<what>\S+: error: objtool: .+)",
+        cause="objtool refuses what the compiler made of the kernel's own source: {what}.",
+        remedy="Install the compiler and binutils that the kernel was built with.",
+        stages=(Stage.ORIGINAL,),
+    ),
+)
