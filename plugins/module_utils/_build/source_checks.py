@@ -20,7 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_
     Trial,
     try_patches,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 
 
@@ -176,6 +176,14 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
                 reason="does_not_apply",
                 seen=f"{trial.patch}: hunk {hunk} does not apply to {clean(path)} at line {line}.",
                 remedy="Correct the patch or src_dir.",
+            )
+        for path, line, fuzz in trial.fuzzy:
+            yield Finding(
+                reason="fuzzy_patch",
+                seen=f"{trial.patch} applies to {clean(path)} at line {line} only with fuzz {fuzz}: {fuzz} lines "
+                "around the change differ from those of the patch.",
+                remedy="Check that it is the right place, or adapt the patch to this source.",
+                severity=WARN,
             )
         if trial.says:
             yield Finding(

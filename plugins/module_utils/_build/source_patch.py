@@ -18,21 +18,23 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_bytes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.hunks import (
+    HUNK,
+    Hunk,
+    consume,
+    count,
+    read_hunks,
+    stand_in_order,
+    stands_at,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_header import (
+    FileChange,
+    below_tree,
+    changes_in,
+    name_in,
+    says_nowhere,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
-
-NOWHERE = "/dev/null"
-
-
-@dataclass(frozen=True)
-class FileChange:
-    """What a patch does to a file. `old` is None if the patch adds the file, `new` is None if it removes the file."""
-
-    old: str | None
-    new: str | None
-
-    @property
-    def path(self) -> str:
-        return self.new or self.old or ""
 
 
 @dataclass(frozen=True)
@@ -53,24 +55,35 @@ def read_source_patch(path: str) -> SourcePatch | None:
     lines = _lines(path)
     if lines is None:
         return None
-    changes, decisive = [], []
+    decisive: list[str] = []
+    hunks: set[int] = set()
     left, begun = (0, 0), False
     for index, line in enumerate(lines):
         begun = begun or _BEGIN.match(line) is not None
         if left != (0, 0):
-            left = _consume(line, left)
+            left = consume(line, left)
             decisive.append(line)
+            hunks.add(index)
             continue
-        if line.startswith("--- ") and lines[index + 1 : index + 2] and lines[index + 1].startswith("+++ "):
-            changes.append(FileChange(_name(line), _name(lines[index + 1])))
-        hunk = _HUNK.match(line)
+        hunk = HUNK.match(line)
         if hunk:
-            left = (_count(hunk.group("old")), _count(hunk.group("new")))
+            left = (count(hunk.group("old")), count(hunk.group("new")))
             decisive.append(hunk.group("place"))
         elif begun and not _is_signature(lines, index):
-            decisive.append(line.partition("\t")[0] if line.startswith(("--- ", "+++ ")) else line)
+            decisive.append(_without_time(line) if line.startswith(("--- ", "+++ ")) else line)
     together = hashlib.sha256("\n".join(decisive).encode("utf-8", "surrogateescape")).hexdigest()
-    return SourcePatch(path, together, tuple(changes))
+    return SourcePatch(path, together, tuple(changes_in(lines, hunks) or changes_in(_not_indented(lines), ())))
+
+
+def _without_time(line: str) -> str:
+    return line.partition("\t")[0] + ("\tnever" if says_nowhere(line) else "")
+
+
+def _not_indented(lines: t.Sequence[str]) -> list[str]:
+    """The lines of a patch in a letter, which patch(1) reads without what stands before each line."""
+    indents = (re.match(r"([ \tX]+)(?:--- |\*\*\* )", line) for line in lines)
+    indent = next((found.group(1) for found in indents if found), "")
+    return [line[len(indent) :] if indent and line.startswith(indent) else line for line in lines]
 
 
 def _lines(path: str) -> list[str] | None:
@@ -93,38 +106,19 @@ def _is_signature(lines: t.Sequence[str], index: int) -> bool:
     return index > 0 and lines[index - 1] == "-- " and _VERSION_OF_GIT.match(lines[index]) is not None
 
 
-_HUNK = re.compile(r"(?P<place>@@ -\d+(?:,(?P<old>\d+))? \+\d+(?:,(?P<new>\d+))? @@)")
-
-
-def _count(number: str | None) -> int:
-    return 1 if number is None else int(number)
-
-
-def _consume(line: str, left: tuple[int, int]) -> tuple[int, int]:
-    """How many old and new lines of a hunk are left after this one."""
-    old, new = left
-    kind = line[:1]
-    if kind == "\\":
-        return left
-    return max(0, old - (kind != "+")), max(0, new - (kind != "-"))
-
-
-def _name(line: str) -> str | None:
-    """The file's path below the source tree, as `patch -p1` takes it."""
-    name = line[4:].split("\t")[0].strip(" \r")
-    # patch takes several slashes for one.
-    return None if name == NOWHERE else name.partition("/")[2].lstrip("/") or name
-
-
 @dataclass(frozen=True)
 class Trial:
-    """How one patch applies: `failures` are (file, number of the hunk, its line); `says` is any other trouble."""
+    """How one patch applies: `failures` are (file, number of the hunk, its line); `says` is any other trouble.
+
+    `fuzzy` are (file, line, fuzz) of hunks that patch(1) takes though lines around them differ.
+    """
 
     patch: str
     failures: tuple[tuple[str, int, int], ...] = ()
     already_applied: bool = False
     missing: tuple[str, ...] = ()
     says: str = ""
+    fuzzy: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def applies(self) -> bool:
@@ -151,13 +145,13 @@ def try_patches(
 
 
 def _copy_files(tree: str, directory: str, patches: t.Sequence[SourcePatch]) -> None:
+    """Copy each file that a patch names: patch(1) chooses among the names by which of the files are there."""
     for patch in patches:
-        for change in patch.changes:
-            source = os.path.join(tree, change.old or "")
-            if change.old and _inside(change.old) and os.path.isfile(source):
-                target = os.path.join(directory, change.old)
+        for name in (name for change in patch.changes for name in change.names):
+            source, target = os.path.join(tree, name), os.path.join(directory, name)
+            if _inside(name) and os.path.isfile(source) and not os.path.exists(target):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
-                shutil.copyfile(source, target)
+                shutil.copy(source, target)
 
 
 def _inside(path: str) -> bool:
@@ -165,24 +159,66 @@ def _inside(path: str) -> bool:
 
 
 def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
-    missing = tuple(
-        change.old
-        for change in patch.changes
-        if change.old and not (_inside(change.old) and os.path.isfile(os.path.join(directory, change.old)))
-    )
-    if missing:
-        return Trial(patch.path, missing=missing)
+    outside = tuple(name for change in patch.changes for name in change.names if not _inside(name))
+    if outside:
+        return Trial(patch.path, missing=outside)
     if not patch.changes:
         return Trial(patch.path, says="it changes no file")
     # With --batch instead of --force, patch would reverse a patch that is applied already, and succeed.
     command = ["patch", "-p1", "--force", "-d", directory, "-i", patch.path]
-    if run([*command, "-R", "--dry-run"])[0] == 0:
+    rc, out, err = run([*command, "--dry-run"])
+    if _is_applied(directory, patch, rc, out):
         return Trial(patch.path, already_applied=True)
-    rc, out, err = run([*command, "--no-backup-if-mismatch", "-r", "-"])
     if rc == 0:
-        return Trial(patch.path)
-    failures = parse_rejects(out)
-    return Trial(patch.path, failures=failures, says="" if failures else _last_line(err or out))
+        whole = _hunks_by_file(directory, patch)
+        rc, out, err = run([*command, "--no-backup-if-mismatch", "-r", "-"])
+    if rc == 0:
+        return Trial(patch.path, fuzzy=() if _all_stand(whole) else parse_fuzz(out))
+    missing = tuple(change.path for change in patch.changes if change.old and not _is_there(directory, change))
+    failures = () if missing else parse_rejects(out)
+    return Trial(patch.path, failures, missing=missing, says="" if missing or failures else _last_line(err or out))
+
+
+def _is_applied(directory: str, patch: SourcePatch, rc: int, out: str) -> bool:
+    """Whether the patch is in the source already. `rc` and `out` tell how it applies.
+
+    Code that is like it may stand elsewhere: where the patch itself fits exactly, it is not applied; where it only fits
+    elsewhere, it is if all of its result stands, line for line, where the patch has it.
+    """
+    if rc == 0 and not _ELSEWHERE.search(out):
+        return False
+    hunks = _hunks_by_file(directory, patch)
+    return bool(hunks) and all(
+        all(stands_at(lines, hunk.new, hunk.new_start) for hunk in of_file)
+        or (rc != 0 and stand_in_order(lines, [hunk.new for hunk in of_file]))
+        for lines, of_file in hunks
+    )
+
+
+def _all_stand(hunks: t.Iterable[tuple[list[str], list[Hunk]]]) -> bool:
+    """Whether all lines that the patch is for are in the files: patch(1) wants fuzz also where a hunk ends early."""
+    return all(stand_in_order(lines, [hunk.old for hunk in of_file]) for lines, of_file in hunks)
+
+
+_ELSEWHERE = re.compile(r"^Hunk #\d+ succeeded at \d+ ", re.M)
+
+
+def _hunks_by_file(directory: str, patch: SourcePatch) -> list[tuple[list[str], list[Hunk]]]:
+    """The lines of each file that the patch changes, and its hunks for it; none for a file that is not there."""
+    lines = _lines(patch.path) or []
+    by_header: dict[int, list[Hunk]] = {}
+    for hunk in read_hunks(lines):
+        by_header.setdefault(hunk.header, []).append(hunk)
+    found = []
+    for header, hunks in by_header.items():
+        names = [below_tree(name_in(lines[number][len("+++ ") :])) for number in (header, header - 1)]
+        content = next((_lines(os.path.join(directory, name)) for name in names if name and _inside(name)), None)
+        found.append((content if content is not None else ["\0"], hunks))
+    return found
+
+
+def _is_there(directory: str, change: FileChange) -> bool:
+    return any(os.path.isfile(os.path.join(directory, name)) for name in change.names)
 
 
 def _last_line(text: str) -> str:
@@ -191,14 +227,24 @@ def _last_line(text: str) -> str:
 
 def parse_rejects(output: str) -> tuple[tuple[str, int, int], ...]:
     """The hunks that `patch` could not apply: (file, number of the hunk, line)."""
-    failures, name = [], ""
+    found = _hunks(output, r"Hunk #(\d+) (?:FAILED|ignored) at (\d+)")
+    return tuple((name, int(match.group(1)), int(match.group(2))) for name, match in found)
+
+
+def parse_fuzz(output: str) -> tuple[tuple[str, int, int], ...]:
+    """The hunks whose surroundings `patch` has ignored: (file, line, how many lines of them)."""
+    found = _hunks(output, r"Hunk #\d+ succeeded at (\d+) with fuzz (\d+)")
+    return tuple((name, int(match.group(1)), int(match.group(2))) for name, match in found)
+
+
+def _hunks(output: str, pattern: str) -> t.Iterator[tuple[str, t.Match[str]]]:
+    name = ""
     for line in lines_of(output):
         if line.startswith(("patching file ", "checking file ")):
             name = line.split(" ", 2)[2].strip("'")
-        match = re.match(r"Hunk #(\d+) (?:FAILED|ignored) at (\d+)", line)
+        match = re.match(pattern, line)
         if match:
-            failures.append((name, int(match.group(1)), int(match.group(2))))
-    return tuple(failures)
+            yield name, match
 
 
 _FUNCTION_START = re.compile(r"^[A-Za-z_][\w\s*]*?\b(?P<name>\w+)\s*\(")
@@ -235,20 +281,8 @@ def init_functions(lines: t.Iterable[str]) -> list[tuple[str, int, int]]:
 def _changed_lines(patch: SourcePatch) -> dict[str, list[int]]:
     """File -> the numbers of the lines of the patched file that the patch adds, or before which it removes lines."""
     changed: dict[str, list[int]] = {}
-    name, left, number = "", (0, 0), 0
     lines = _lines(patch.path) or []
-    for index, line in enumerate(lines):
-        if left != (0, 0):
-            if line[:1] in "+-":
-                changed.setdefault(name, []).append(number)
-            if line[:1] != "-" and line[:1] != "\\":
-                number += 1
-            left = _consume(line, left)
-        elif line.startswith("+++ ") and index and lines[index - 1].startswith("--- "):
-            name = _name(line) or ""
-        else:
-            hunk = _HUNK.match(line)
-            if hunk:
-                left = (_count(hunk.group("old")), _count(hunk.group("new")))
-                number = int(line.split("+", 1)[1].split(" ")[0].split(",")[0])
+    for hunk in read_hunks(lines):
+        name = below_tree(name_in(lines[hunk.header][len("+++ ") :])) or ""
+        changed.setdefault(name, []).extend(hunk.changed)
     return changed

@@ -164,7 +164,7 @@ def test_code_that_no_builder_takes_is_refused(tmp_path: pathlib.Path, path: str
 
 
 @pytest.mark.parametrize(
-    "path", ["b/../../etc/x.c", "b/x$(reboot).c", "b/x\u2028.c", "b/x\x1b[2J.c", "b/a b.c", "b/x;y.c"]
+    "path", ["b/../../etc/x.c", "b/x$(reboot).c", "b/x\u2028.c", "b/x\x1b[2J.c", "b/a b.c\t", "b/x;y.c"]
 )
 def test_a_name_that_is_not_plain_is_refused(tmp_path: pathlib.Path, path: str) -> None:
     """The names of added files reach `rm`, `make` and kpatch-build's shell."""
