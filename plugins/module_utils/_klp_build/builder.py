@@ -140,6 +140,9 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         is_warm = tree.is_primed(inputs["source"]) and os.path.isfile(os.path.join(tree.source, _ORIGINAL))
         reporter.stage("preparing the source" if is_warm else "copying the source")
         tree.prepare(build.request.source, content, build.config.content, build.added_files)
+        if not is_warm:
+            # klp-build removes it later, and not if it ends before: then it would count as of this source.
+            shutil.rmtree(os.path.join(tree.source, _KEPT), ignore_errors=True)
         try:
             done = _run(build, tree, is_warm, started, reporter)
         finally:

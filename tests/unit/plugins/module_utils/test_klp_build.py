@@ -222,6 +222,22 @@ def test_a_bad_patch_costs_no_new_build_of_the_original(place: Place) -> None:
     assert [call["arguments"][0] for call in place.called()] == ["-T", "-S"]
 
 
+def test_objects_of_another_source_are_not_taken_for_those_of_this_one(place: Place) -> None:
+    """klp-build ends before it removes what it has kept, if an option or a patch is wrong."""
+    marker = place.path / "ends soon"
+    script = place.source / "scripts/livepatch/klp-build"
+    ends = f"os.path.exists({str(marker)!r}) and die('')\nvalue = dict("
+    script.write_text(script.read_text().replace("value = dict(", ends))
+    place.build()
+    (place.source / "kernel/y.c").write_text("int y;")
+    marker.touch()
+    with pytest.raises(BuildError):
+        place.build()
+    marker.unlink()
+    place.build()
+    assert [call["arguments"][0] for call in place.called()] == ["-T", "-T", "-T"]
+
+
 def test_a_status_of_0_alone_is_no_success(place: Place) -> None:
     text = (place.source / "scripts/livepatch/klp-build").read_text()
     (place.source / "scripts/livepatch/klp-build").write_text(text.replace("fj:o:", "fo:"))
