@@ -55,7 +55,7 @@ options:
       - On the controller it may also be an RPM package of a kernel hot patch of openEuler, or a directory that such a package installs,
         as M(openeuler.livepatch.livepatch_file_info) has it. The module in it is sent to the host, and nothing else.
       - Keep the manifest of M(openeuler.livepatch.livepatch_build), C(NAME.ko.json), beside C(NAME.ko). It tells whether a file of
-        C(kpatch-build) replaces other patches, which the file does not show.
+        C(kpatch-build) or C(klp-build) replaces other patches, which the file does not show.
       - Not needed to disable or unload a patch, nor to enable again one that this module has loaded. While a patch is loaded
         a copy of its file is kept on the host, in C(/run/openeuler-livepatch).
     type: path
@@ -104,7 +104,7 @@ options:
   replace:
     description:
       - Whether the file has the replace flag, with which a V(per_task) kernel disables all other patches when it loads the file. Needed
-        where the file does not show it, as one of C(kpatch-build), or one whose code sets the flag, and no manifest lies beside it.
+        where the file does not show it, as one of C(kpatch-build) or C(klp-build), or one whose code sets the flag, and no manifest lies beside it.
       - With V(false) such a file is loaded beside other patches, which is refused otherwise (V(may_replace_others)).
       - Refused (V(replace_differs)) if the file shows the opposite. Needs O(src).
       - It is remembered with the copy of the file while the patch is loaded, and with O(boot=accepted) for each boot.
