@@ -20,10 +20,6 @@ mount -t tmpfs tmpfs "$scratch"
 mkdir "$scratch/upper" "$scratch/work" "$scratch/merged" "$scratch/tree" "$scratch/tree_work"
 mount -t overlay -o "lowerdir=$layers,upperdir=$scratch/upper,workdir=$scratch/work" overlay "$scratch/merged"
 cd "$scratch/merged"
-if ! [ -e ".$tree" ]; then
-  mkdir -p ".$tree"
-  mount -t overlay -o "lowerdir=$tree,upperdir=$scratch/tree,workdir=$scratch/tree_work" overlay ".$tree"
-fi
 mount -t proc proc proc
 mount -t tmpfs -o mode=1777 tmpfs tmp
 mount -t tmpfs -o mode=755 tmpfs dev
@@ -31,6 +27,10 @@ for device in null zero urandom; do
   touch "dev/$device"
   mount --bind "/dev/$device" "dev/$device"
 done
+if ! [ -e ".$tree" ]; then
+  mkdir -p ".$tree"
+  mount -t overlay -o "lowerdir=$tree,upperdir=$scratch/tree,workdir=$scratch/tree_work" overlay ".$tree"
+fi
 cp -a "$sources" srv/sources
 if [ "$abi" = emulated ]; then
   cp -a "$emulation" srv/emulation
