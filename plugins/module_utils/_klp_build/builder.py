@@ -13,6 +13,8 @@ is made anew.
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import os
 import shutil
 import time
@@ -75,6 +77,8 @@ _KEPT = "klp-tmp"
 """The folder in the tree in which klp-build keeps the objects of the original kernel."""
 
 _ORIGINAL = os.path.join(_KEPT, "1-orig", ".complete")
+
+_LINES_OF_A_TIMEOUT = 1000
 
 _ALL_LINES = ("bash", "-o", "pipefail", "-c", '"$@" 2>&1 | cat', "klp-build")
 """klp-build ends before the programs do that copy its last lines; `cat` ends after them."""
@@ -147,7 +151,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
             done = _run(build, tree, is_warm, started, reporter)
         finally:
             if tree.ended_well and os.path.isfile(os.path.join(tree.source, _ORIGINAL)):
-                tree.note_primed(inputs["source"], _count_objects(tree.source) if not is_warm else 0)
+                tree.note_primed(inputs["source"], count_objects(tree.source) if not is_warm else 0)
         try:
             patch_file = _take_result(build, tree, directory)
         except FindingError as error:
@@ -178,7 +182,6 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
 
 def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
     """Move the result into the directory, and read it. Raises FindingError if it is not what was asked for."""
-    refuse_other_patches(build.patches)
     result = shutil.move(_result(build, tree), directory)
     patch_file = with_changes(
         read_patch_file(result, build.dest),
@@ -201,7 +204,7 @@ def _command(build: Build, tree: WorkTree, patches: t.Sequence[str], is_warm: bo
 
 
 def _copy_patches(build: Build, tree: WorkTree) -> list[str]:
-    """Copies of the patches under names that a shell script takes as they are."""
+    """Copies of the patches under names that a shell takes as they are. Raises FindingError if one has changed."""
     folder = os.path.join(tree.path, "patches")
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, mode=0o700)
@@ -210,6 +213,7 @@ def _copy_patches(build: Build, tree: WorkTree) -> list[str]:
         copies.append(os.path.join(folder, f"{number:04}.patch"))
         with open(copies[-1], "wb") as stream:
             stream.write(read_bytes(patch.path) or b"")
+    refuse_other_patches(with_changes(patch, path=copy) for patch, copy in zip(build.patches, copies))
     return copies
 
 
@@ -228,9 +232,11 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
     os.makedirs(tree.out, mode=0o700)
     hide = hidden.hider(dict(build.request.env), MAKE_VARIABLES)
     stages = [""]
+    last: collections.deque[str] = collections.deque(maxlen=_LINES_OF_A_TIMEOUT)
 
     def on_line(raw: str) -> None:
         line = hide(raw)
+        last.append(line)
         for begin, title in STAGES.items():
             if line.startswith(begin):
                 stages.append(title)
@@ -241,7 +247,7 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
     def on_tick() -> None:
         # make prints no names of objects here.
         if stages[-1] == STAGES["Building original kernel"]:
-            reporter.tick(_count_objects(tree.source), tree.objects)
+            reporter.tick(count_objects(tree.source), tree.objects)
 
     command = _command(build, tree, _copy_patches(build, tree), is_warm)
     decides = _environment_that_decides(build, dict(build.request.env))
@@ -252,9 +258,8 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
     try:
         rc, printed = run_long([*_ALL_LINES, *command], environ, left, on_line, on_tick, EVERY_SECONDS, tree.source)
     except TimedOut as error:
-        raise took_too_long(
-            "klp-build", build.request.timeout, cmd=command, log=keep_log(build.request.cache_dir, build.name, "")
-        ) from error
+        log = keep_log(build.request.cache_dir, build.name, "".join(f"{line}\n" for line in last))
+        raise took_too_long("klp-build", build.request.timeout, cmd=command, log=log) from error
     printed = hide(printed)
     if 0 <= rc < 128:
         tree.note_running(False)
@@ -270,12 +275,11 @@ def _failed(build: Build, command: list[str], printed: str, rc: int) -> BuildErr
     return BuildError(why.finding, cmd=command, rc=rc, log=log, log_lines=why.lines, **details)
 
 
-def _count_objects(source: str) -> int:
-    """How many objects the tree has, without those that klp-build keeps."""
+def count_objects(source: str) -> int:
+    """How many objects the tree has, without those that klp-build keeps. make may remove folders at the same time."""
     count, pending = 0, [source]
     while pending:
-        folder = pending.pop()
-        with os.scandir(folder) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name != _KEPT:

@@ -17,8 +17,10 @@ pytest.importorskip("elftools", reason="pyelftools is not installed for this Pyt
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder, request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import Build, Request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import klp_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.patch_place import PatchPlace, Recorder
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_klp_build_file import Tables, func
@@ -269,8 +271,37 @@ def test_after_a_run_that_was_killed_the_copy_is_made_anew(place: Place) -> None
 def test_a_build_that_takes_too_long(place: Place) -> None:
     place.install(seconds=60)
     with pytest.raises(BuildError) as caught:
-        place.build(timeout=0.5)
+        place.build(timeout=2)
     assert (caught.value.finding.reason, caught.value.details["rc"]) == ("timeout", None)
+    assert "Building patched kernel\n" in pathlib.Path(caught.value.details["log"]).read_text()
+
+
+def test_a_patch_that_changes_before_the_build_is_no_other_patch(place: Place) -> None:
+    build = place.prepare()
+    place.patch.write_text(PATCH.replace("22", "23"))
+    content = origin(build.request, keep=False)
+    (place.path / "made").mkdir()
+    with pytest.raises(FindingError) as caught:
+        builder.build_module(build, content, builder.inputs(build, content), str(place.path / "made"), Reporter())
+    assert caught.value.finding.reason == "inputs_changed"
+    assert place.called() == []
+
+
+def test_objects_are_counted_while_make_removes_folders(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = place.source / "kernel"
+    (folder / "klp-tmp").mkdir()
+    (folder / "klp-tmp/kept.o").touch()
+    (folder / "x.o").touch()
+    scan = os.scandir
+
+    def scandir(path: str) -> t.Any:
+        if path == str(folder / "gone"):
+            raise FileNotFoundError(path)
+        return scan(path)
+
+    (folder / "gone").mkdir()
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert builder.count_objects(str(folder)) == 1
 
 
 def test_what_the_patched_functions_lack_is_in_the_manifest(place: Place) -> None:
