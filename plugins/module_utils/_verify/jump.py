@@ -109,7 +109,7 @@ def _arm64_hides(code: bytes) -> bool:
     """Whether breakpoints have taken the place of instructions that may be the jump: of a near one, or in a far one."""
     words = struct.unpack_from("<4I", code)
     fits = (word == _BRK_OF_KPROBES or word & mask == kind for word, (kind, mask) in zip(words, _FAR_JUMP))
-    return words[0] == _BRK_OF_KPROBES or all(fits)
+    return bool(words[0] == _BRK_OF_KPROBES) or all(fits)
 
 
 def _branch(address: int, word: int) -> int | None:
