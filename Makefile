@@ -10,7 +10,7 @@ PYTHON ?= python3
 # The longest come first: as many run at a time as there are cores.
 SCENARIOS ?= default stop_machine
 # What "make full" adds to these, one after the other: build and arm64 make kernels, rollout has six VMs.
-LONGER := faults hard build boot rollout selftests arm64
+LONGER := faults hard build boot rollout selftests arm64 userlands
 CORES ?=
 TESTS ?=
 FOLDERS ?=

@@ -21,9 +21,9 @@ from commands import RigError
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE / "recipe"
 
-# These files decide the content of the images; NOT_IN_IMAGES does not.
+# These files decide the content of the default images; NOT_IN_IMAGES does not.
 RECIPE_CODE = (HERE / "roots.py",)
-NOT_IN_IMAGES = ("serve-builder.sh", "customize-stand-in.sh", "stand-in.packages")
+NOT_IN_IMAGES = ("serve-builder.sh", "customize-stand-in.sh", "stand-in.packages", "python37.packages")
 
 # Paths go into mount options, QEMU options and ssh options, which each have their own special characters.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9._/@+-]+")

@@ -35,7 +35,7 @@ DEFAULT = Guest(
 ARM64 = Guest("arm64", "trixie", "arm64", ("common.packages", "vm.packages"), kernel=None)
 OTHERS = (
     # The versions of Python and systemd that openEuler 22.03-LTS and 24.03-LTS have, or nearly these.
-    Guest("bullseye", "bullseye", "amd64", ("common.packages", "vm.packages"), kernel=None),
+    Guest("bullseye", "bullseye", "amd64", ("common.packages", "vm.packages", "python37.packages"), kernel=None),
     Guest("bookworm", "bookworm", "amd64", ("common.packages", "vm.packages"), kernel=None),
     ARM64,
 )

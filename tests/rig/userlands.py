@@ -35,7 +35,8 @@ GONE = re.compile(r"^E: The repository '(.*)' (?:does not have|no longer has) a 
 def current_entry(base: Entry, guest: Guest) -> Entry:
     """The image of this guest with the keys, and the modules, of this entry."""
     digest = hashlib.sha256(f"{base.path.name} {guest!r}".encode())
-    digest.update((HERE / "userlands.py").read_bytes())
+    for path in (HERE / "userlands.py", *(RECIPE / name for name in guest.packages)):
+        digest.update(path.read_bytes())
     return Entry(cache.cache_root() / f"userland-{guest.machines}-{digest.hexdigest()[:12]}")
 
 

@@ -24,11 +24,24 @@ import docs_site
 import galaxy
 import serving
 import staging
-from matrix import matrix
+from matrix import CORES, matrix
 from mutants import mutants
-from runner import ansible_test, versions
+from runner import ansible_test, interpreters, versions
 from side_by_side import side_by_side
-from toolbox import BROWSER_REQUIREMENTS, CACHE, CHECKOUT, WORK, Argv, Stop, chromium, run, tool_environ, tools, venv
+from toolbox import (
+    BROWSER_REQUIREMENTS,
+    CACHE,
+    CHECKOUT,
+    REQUIREMENTS,
+    WORK,
+    Argv,
+    Stop,
+    chromium,
+    run,
+    tool_environ,
+    tools,
+    venv,
+)
 
 PLAYS = "tests/unit/plays"
 WALK = "ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walk"
@@ -223,6 +236,7 @@ def test_scenario(name: str, **more: str) -> None:
         RIG_INVENTORY=str(rig_inventory(instance)),
         LIVEPATCH_ARTIFACT=str(staging.built_artifact()),
         LIVEPATCH_RECORDINGS=str(CACHE / "recordings"),
+        **(old_core() if name == "userlands" else {}),
         **more,
     )
     print(f"    scenario {name}", flush=True)
@@ -230,6 +244,16 @@ def test_scenario(name: str, **more: str) -> None:
         run([tools() / "bin" / "molecule", "test", "--scenario-name", name], env=environ)
     finally:
         rig(instance, "down")
+
+
+def old_core() -> dict[str, str]:
+    """Where the last ansible-core is that hosts with Python 3.7 can have; it is empty if no Python here can run it."""
+    _requirement, controllers = CORES["2.17"]
+    python = next((found for version, found in interpreters().items() if version in controllers), None)
+    if python is None:
+        print(f"    not run: Python 3.7 on hosts: no Python {' or '.join(controllers)} is on this machine", flush=True)
+        return {}
+    return {"LIVEPATCH_OLD_CORE": str(venv("old-core", REQUIREMENTS.with_name("old_core.txt"), python))}
 
 
 def demo() -> None:
