@@ -26,6 +26,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.tin
     Value,
 )
 
+FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 OBJECT, FUNC = 64, 24
 Entry = t.Dict[int, Value]
 
@@ -146,3 +147,16 @@ def test_functions_are_those_that_a_host_will_show(tables: Tables, tmp_path: pat
     file = read_patch_file(tables.write(tmp_path))
     assert file.functions == (Function("vmlinux", "cmdline_proc_show", 1),)
     assert file.unnumbered == set(file.functions)
+
+
+def test_a_file_laid_out_as_klp_build_does() -> None:
+    """Sections, symbols and relocations as an assembler makes them, with those that klp-build adds."""
+    info = read_file_info(str(FIXTURES / "klp_build_layout.ko"))
+    assert (info["builder"], info["abi"], info["replace"], info["srcversion"]) == ("klp-build", PER_TASK, None, None)
+    shown = [(entry["object"], entry["name"], entry["sympos"], entry["numbered"]) for entry in info["functions"]]
+    assert shown == [("some_module", "in_module", 2, True), ("vmlinux", "version_proc_show", 1, False)]
+    assert [entry["new_size"] for entry in info["functions"]] == [2, 6]
+    assert info["callbacks"] == ["pre_patch", "post_unpatch"]
+    assert info["objects"] == ("vmlinux", "some_module")
+    assert info["relocations"] == [{"object": "vmlinux", "name": "seq_printf_of_it", "sympos": 2}]
+    assert info["long_symbols"] is False
