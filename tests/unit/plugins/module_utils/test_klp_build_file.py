@@ -160,3 +160,21 @@ def test_a_file_laid_out_as_klp_build_does() -> None:
     assert info["objects"] == ("vmlinux", "some_module")
     assert info["relocations"] == [{"object": "vmlinux", "name": "seq_printf_of_it", "sympos": 2}]
     assert info["long_symbols"] is False
+
+
+def test_a_file_that_klp_build_has_made() -> None:
+    """Built by klp-build, objtool and kbuild of Linux 7.3.4 with --no-replace; debug information removed.
+
+    The kernel that it is for was linked of four objects of a small one, with fs/proc/version.o twice in it, so that
+    version_proc_show is no unique name there. The patch changes what /proc/cmdline and /proc/version show, and has two
+    callbacks.
+    """
+    info = read_file_info(str(FIXTURES / "klp_build_two.ko"))
+    assert (info["builder"], info["name"], info["srcversion"]) == ("klp-build", "livepatch_two", None)
+    assert (info["replace"], info["states"], info["enables_itself"]) == (None, (), True)
+    shown = [(entry["name"], entry["sympos"], entry["numbered"], entry["new_size"]) for entry in info["functions"]]
+    assert shown == [("cmdline_proc_show", 1, False, 43), ("version_proc_show", 1, True, 78)]
+    assert info["callbacks"] == ["pre_patch", "post_unpatch"]
+    assert info["objects"] == ("vmlinux",)
+    assert [entry["name"] for entry in info["relocations"]] == ["linux_proc_banner", "const_current_task"]
+    assert info["modinfo"]["description"] == "Livepatch module"
