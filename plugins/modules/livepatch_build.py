@@ -65,20 +65,22 @@ options:
   src_dir:
     description:
       - The source of the kernel (option C(-s) of C(kpatch-build)). The module does not change it.
-      - Default is C(/usr/src/linux-RELEASE).
+      - Default is C(/usr/src/linux-RELEASE), or another place where a distribution puts its source, if that does not exist.
     type: path
   vmlinux:
     description:
       - The kernel with debug information (option C(-v)), from the package C(kernel-debuginfo).
-      - Default is C(/usr/lib/debug/lib/modules/RELEASE/vmlinux), or C(vmlinux) in O(src_dir) if that does not exist.
-      - The module builds for the release of this kernel.
+      - Default is the first that exists of the places where the distributions put it below C(/usr/lib/debug), such as
+        C(/usr/lib/debug/lib/modules/RELEASE/vmlinux) and C(/usr/lib/debug/boot/vmlinux-RELEASE), and of C(vmlinux) in O(src_dir).
+      - The module builds for the release of this kernel. A file of debug information alone, as SUSE has it, does not tell its
+        release: O(kernel_release) does.
       - O(method=klp_build) needs none. If there is one, it tells the release, the compiler and RV(kernel_build_id).
-        Default is then C(/usr/lib/debug/lib/modules/RELEASE/vmlinux) or C(/usr/lib/debug/boot/vmlinux-RELEASE), if that exists.
+        Default is then the first of the places below C(/usr/lib/debug), if one exists.
     type: path
   config:
     description:
       - The configuration of the kernel (option C(-c)).
-      - Default is C(.config) in O(src_dir), or C(/boot/config-RELEASE) if that does not exist.
+      - Default is C(.config) in O(src_dir), or C(/boot/config-RELEASE) or C(/lib/modules/RELEASE/config) if that does not exist.
     type: path
   targets:
     description:
@@ -203,8 +205,9 @@ options:
     description:
       - Release of the kernel to build for, as RV(ignore:ansible_facts.livepatch.release) of M(openeuler.livepatch.livepatch_facts) has it.
         Default is the build host's own kernel.
-      - With O(method=kpatch) only the defaults of O(src_dir), O(vmlinux) and O(config) use it.
-      - With O(method=klp_build) O(src_dir) and O(config) must be of this release, unless there is a O(vmlinux).
+      - With O(method=kpatch) only the defaults of O(src_dir), O(vmlinux) and O(config) use it, and a vmlinux that does not tell
+        its release.
+      - With O(method=klp_build) O(src_dir) and O(config) must be of this release, unless there is a O(vmlinux) that tells its own.
       - A tree in O(kernel_build) must be of this release.
     type: str
   kernel_build:

@@ -96,7 +96,11 @@ def _is_comment(line: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Vmlinux:
-    """A kernel with its symbols. `identity` is its build-id, or its SHA-256 if it has none."""
+    """A kernel with its symbols. `identity` is its build-id, or its SHA-256 if it has none.
+
+    `is_debug_only` is whether its code is in another file, as that of packages that split it (objcopy
+    --only-keep-debug): such a file does not tell its release.
+    """
 
     path: str
     release: str | None
@@ -104,6 +108,7 @@ class Vmlinux:
     build_id: str | None
     compiler: str | None
     has_debug_info: bool
+    is_debug_only: bool = False
 
 
 def read_vmlinux(path: str) -> Vmlinux | None:
@@ -115,6 +120,7 @@ def read_vmlinux(path: str) -> Vmlinux | None:
         with open_regular(path) as stream:
             elf = ElfObject(stream)
             build_id = elf.build_id(".notes") or elf.build_id()
+            code = elf.index(".text")
             return Vmlinux(
                 path=path,
                 release=_release(stream),
@@ -122,6 +128,7 @@ def read_vmlinux(path: str) -> Vmlinux | None:
                 build_id=build_id,
                 compiler=elf.compiler(),
                 has_debug_info=elf.has_section(".debug_info"),
+                is_debug_only=code is not None and elf.has_no_content(code),
             )
     except DAMAGE:
         return None

@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import os
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildTask, missing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import no_source, refused
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
+    no_source,
+    no_vmlinux,
+    refused,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import ReleaseName
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import SourcePatch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import origin_content
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
 
 
 @dataclass(frozen=True)
@@ -44,24 +50,34 @@ class PatchRequest:
     env: tuple[tuple[str, str], ...] = ()
     cache_dir: str = "/var/cache/livepatch_build"
     timeout: float = 7200
+    kernel_release: str | None = None
+    searched: tuple[str, ...] = ()
+    """Where the vmlinux was looked for, unless the task names it."""
+
+    @property
+    def release(self) -> str:
+        """The release that the defaults are of. The kernel to build for may tell another one."""
+        return self.kernel_release or own_release()
 
     @property
     def config_path(self) -> str:
         return self.config or os.path.join(self.source, ".config")
 
     def missing_files(self, vmlinux: str | None) -> list[Finding]:
-        """What a task names and is not there. `vmlinux` is None where none is needed or named."""
-        wanted = [(path, "patches") for path in self.patches] + ([(vmlinux, "vmlinux")] if vmlinux else [])
-        wanted.append((self.config_path, "config"))
+        """What a task needs and is not there. `vmlinux` is None where none is needed or named."""
+        wanted = [(path, "patches") for path in self.patches] + [(self.config_path, "config")]
+        wanted += [(vmlinux, "vmlinux")] if vmlinux and not self.searched else []
         problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
-        return problems if os.path.isdir(self.source) else [*problems, no_source(self.source)]
+        if vmlinux and self.searched and not os.path.isfile(vmlinux):
+            problems.append(no_vmlinux(self.searched, self.release))
+        return problems if os.path.isdir(self.source) else [*problems, no_source(self.source, self.release)]
 
 
 def options_of(params: Plain) -> Plain:
     """The fields of a request that are the module's options as they are."""
     names = ("dest", "name", "jobs", "arch", "cross_compile", "skip_compiler_check", "oot_module", "replace", "debug")
     return {
-        **{name: params[name] for name in (*names, "timeout")},
+        **{name: params[name] for name in (*names, "timeout", "kernel_release")},
         "patches": tuple(params["patches"]),
         "env": tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
         "cache_dir": os.path.abspath(params["cache_dir"]),
@@ -72,8 +88,7 @@ def options_of(params: Plain) -> Plain:
 class PatchBuild:
     """What was read for a request.
 
-    `problems` has what would make the build fail, `doubts` what may. `suffix` is the end of the kernel's release that
-    the source does not give.
+    `problems` has what would make the build fail, `doubts` what may. `named` is how the kernel's release is made.
     """
 
     name: str
@@ -81,7 +96,7 @@ class PatchBuild:
     patches: tuple[SourcePatch, ...]
     config: Config
     compiler: str | None
-    suffix: str
+    named: ReleaseName
     problems: tuple[Finding, ...]
     doubts: tuple[Finding, ...]
 
@@ -90,8 +105,20 @@ class PatchBuild:
         return self.config.forces_signatures
 
     @property
+    def release_in_tree(self) -> t.Any:
+        """What tells apart the trees in which releases are made in other ways, as plain data."""
+        return self.named.suffix if self.named.base is None else list(self.named)
+
+    @property
     def added_files(self) -> list[str]:
         return [change.new for patch in self.patches for change in patch.changes if change.new and not change.old]
+
+
+def with_release(vmlinux: Vmlinux, release: str | None) -> Vmlinux:
+    """The vmlinux. Where it is debug information alone, which does not tell the release, it is of this one."""
+    if vmlinux.release is None and vmlinux.is_debug_only:
+        return replace(vmlinux, release=release)
+    return vmlinux
 
 
 def refuse_if_problems(build: PatchBuild) -> None:

@@ -17,6 +17,10 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_places import (
+    debug_package_here,
+    packed_source,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     MODULE_NAME_MAX,
@@ -58,11 +62,24 @@ def unreadable(path: str) -> Finding:
     )
 
 
-def no_source(source: str) -> Finding:
+def no_source(source: str, release: str) -> Finding:
+    """The finding that there is no source. An archive that the distribution has for this release is named."""
+    archive = packed_source(release)
     return Finding(
         reason="no_source",
         seen=f"{source} is not a directory on the build host {os.uname().nodename}.",
-        remedy="Install the kernel's source, or correct src_dir.",
+        remedy=f"Unpack {archive}, and give src_dir."
+        if archive
+        else "Install the kernel's source, or correct src_dir.",
+    )
+
+
+def no_vmlinux(searched: t.Sequence[str], release: str) -> Finding:
+    """The finding that none of the places has a vmlinux of this release."""
+    return Finding(
+        reason="no_debug_info",
+        seen=f"There is no vmlinux on the build host {os.uname().nodename}: neither {', nor '.join(searched)}.",
+        remedy=f"Install {debug_package_here(release)}, or give vmlinux.",
     )
 
 
@@ -121,6 +138,7 @@ def _check_owner(cache_dir: str) -> t.Iterator[Finding]:
 
 
 def check_room(cache_dir: str, dest: str) -> t.Iterator[Finding]:
+    """Whether there is room for the copy of the source and the objects, where only this user may write."""
     folders = {"cache_dir": cache_dir, "dest": os.path.dirname(os.path.abspath(dest))}
     for option, folder in folders.items():
         existing = _existing(folder)

@@ -15,6 +15,11 @@ from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import (
+    base_of,
+    name_release,
+    three_numbers,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
     SourcePatch,
     Trial,
@@ -70,7 +75,7 @@ def check_version(kernel: Kernel, config: Config, source: str, version: str | No
     if version is None:
         yield Finding(reason="no_source", seen=f"{source} is not the source of a kernel.", remedy="Correct src_dir.")
         return
-    if config.version and not config.version.startswith(_numbers(version)):
+    if config.version and three_numbers(config.version) != three_numbers(version):
         yield Finding(
             reason="version_mismatch",
             seen=f"{config.path} is the configuration of {config.version}, and {source} the source of {version}.",
@@ -78,13 +83,13 @@ def check_version(kernel: Kernel, config: Config, source: str, version: str | No
         )
     if kernel.release is None:
         return
-    if not kernel.release.startswith(version):
+    if base_of(kernel.release, version) is None:
         yield Finding(
             reason="version_mismatch",
             seen=f"{source} is the source of {version}, and {kernel.named} is of {kernel.release}.",
             remedy="Give the source that the kernel was built from.",
         )
-    elif missing_suffix(kernel, config, version, local) is None:
+    elif name_release(kernel.release, config, version, local) is None:
         yield Finding(
             reason="version_mismatch",
             seen=f"{source} and {config.path} do not make the release {kernel.release} of {kernel.named}.",
@@ -92,18 +97,20 @@ def check_version(kernel: Kernel, config: Config, source: str, version: str | No
         )
 
 
-def _numbers(version: str) -> str:
-    return version.split("-")[0]
-
-
-def missing_suffix(kernel: Kernel, config: Config, version: str | None, local: str) -> str | None:
-    """The end of the kernel's release that source, `localversion` files and configuration do not give.
-
-    None if they contradict the kernel.
-    """
-    said = (version or "") + local + config.options.get("CONFIG_LOCALVERSION", "").strip('"')
-    release = kernel.release or ""
-    return release[len(said) :] if release.startswith(said) else None
+def check_banner(vmlinux: Vmlinux, package: str) -> t.Iterator[Finding]:
+    """Whether the file is the vmlinux of a kernel, and its release is known. `package` is what has one."""
+    if vmlinux.release is None and vmlinux.is_debug_only:
+        yield Finding(
+            reason="no_release",
+            seen=f"{vmlinux.path} is a file of debug information alone, without the kernel's version in it.",
+            remedy="Give kernel_release, the release that it is for.",
+        )
+    elif vmlinux.release is None:
+        yield Finding(
+            reason="bad_vmlinux",
+            seen=f"{vmlinux.path} is not the vmlinux of a kernel.",
+            remedy=f"Install {package}, and give its vmlinux.",
+        )
 
 
 def no_compiler(program: str) -> t.Iterator[Finding]:

@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 import typing as t
@@ -24,6 +25,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest_of, read_bytes, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import File, Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 
@@ -153,6 +155,27 @@ class WorkTree:
                 )
             )
         return _file_now(target, wanted.sha256)
+
+    def set_version(self, base: str) -> None:
+        """Let the copy's Makefile say this version, of two or three numbers, as distributions do before they build."""
+        path = os.path.join(self.source, "Makefile")
+        sublevel = base.encode().split(b".")[2:3]
+        content = read_bytes(path) or b""
+        content = re.sub(rb"(?m)^SUBLEVEL *=.*$", b" ".join([b"SUBLEVEL =", *sublevel]), content, count=1)
+        _write_if_different(path, re.sub(rb"(?m)^EXTRAVERSION *=.*$", b"EXTRAVERSION =", content, count=1))
+
+    def vmlinux_for(self, vmlinux: Vmlinux, release: str) -> str:
+        """The vmlinux for kpatch-build, which takes the release from the text in it.
+
+        Where there is no such text, it is a copy with the text behind its end.
+        """
+        if not vmlinux.is_debug_only:
+            return vmlinux.path
+        copy = os.path.join(self.path, "vmlinux")
+        shutil.copyfile(vmlinux.path, copy)
+        with open(copy, "ab") as stream:
+            stream.write(b"\nLinux version " + release.encode() + b" (debuginfo)\n")
+        return copy
 
     def store_symvers(self) -> None:
         """Store the symbol versions of the original source, which the build of the patched source overwrites."""

@@ -129,7 +129,7 @@ def tree_of(build: Build) -> WorkTree:
         os.path.realpath(build.request.source),
         build.config.sha256,
         build.compiler,
-        build.suffix,
+        build.release_in_tree,
         _environment_that_decides(build, hidden.digests(dict(build.request.env))),
     )
 
@@ -144,6 +144,8 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         is_warm = tree.is_primed(inputs["source"]) and os.path.isfile(os.path.join(tree.source, _ORIGINAL))
         reporter.stage("preparing the source" if is_warm else "copying the source")
         tree.prepare(build.request.source, content, build.config.content, build.added_files)
+        if build.named.base is not None:
+            tree.set_version(build.named.base)
         if not is_warm:
             # klp-build removes it later, and not if it ends before: then it would count as of this source.
             shutil.rmtree(os.path.join(tree.source, _KEPT), ignore_errors=True)
@@ -251,7 +253,7 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
 
     command = _command(build, tree, _copy_patches(build, tree), is_warm)
     decides = _environment_that_decides(build, dict(build.request.env))
-    environ = environment(build.suffix, tree.path, decides)
+    environ = environment(build.named.suffix, tree.path, decides)
     left = build.request.timeout - (time.monotonic() - started)
     cpu = cpu_seconds()
     tree.note_running(True)

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import check_plain, check_refused
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
@@ -90,13 +90,6 @@ def check_source(source: str) -> t.Iterator[Finding]:
             reason="no_klp_build",
             seen=f"{source} has no program {SCRIPT}, which Linux has since {SINCE}.",
             remedy=f"Give the source of Linux {SINCE} or later, or set method: kpatch.",
-        )
-
-
-def check_vmlinux(vmlinux: Vmlinux | None) -> t.Iterator[Finding]:
-    if vmlinux is not None and vmlinux.release is None:
-        yield Finding(
-            reason="bad_vmlinux", seen=f"{vmlinux.path} is not the vmlinux of a kernel.", remedy="Correct vmlinux."
         )
 
 

@@ -12,14 +12,20 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_source, source_checks
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import (
+    kernel_places,
+    kernel_source,
+    source_checks,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run, result_path
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_places import debug_package_here
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import (
     PatchBuild,
     PatchRequest,
     options_of,
+    with_release,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
     check_room,
@@ -30,6 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.prepara
     refused,
     unreadable,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import AS_IT_IS, name_release
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
     read_source_patch,
@@ -52,8 +59,6 @@ class Request(PatchRequest):
     `vmlinux` is None where the usual places have none: klp-build needs none, it tells which build of a kernel it is.
     """
 
-    release: str = ""
-
 
 def is_for(params: t.Mapping[str, t.Any]) -> bool:
     """Whether `method: auto` takes klp-build: kernel and source have it, and the task wants nothing of kpatch-build."""
@@ -65,22 +70,22 @@ def is_for(params: t.Mapping[str, t.Any]) -> bool:
 
 def _source_and_config(params: t.Mapping[str, t.Any]) -> tuple[str, str]:
     release = params["kernel_release"] or own_release()
-    source = params["src_dir"] or f"/usr/src/linux-{release}"
-    return source, params["config"] or first_file(f"{source}/.config", f"/boot/config-{release}")
+    source = params["src_dir"] or kernel_places.source_of(release)
+    return source, params["config"] or first_file(*kernel_places.config_places(release, source))
 
 
 def read_request(params: Plain) -> Request:
     """The request from the module's options, with the usual paths of the files that they leave out."""
-    release = params["kernel_release"] or own_release()
     source, config = _source_and_config(params)
     # Not vmlinux of the source: klp-build itself leaves one there, which is of no kernel that runs.
-    usual = first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"/usr/lib/debug/boot/vmlinux-{release}")
+    places = kernel_places.vmlinux_places(params["kernel_release"] or own_release())
+    usual = first_file(*places)
     return Request(
         **options_of(params),
         source=source,
         config=config,
-        release=release,
         vmlinux=params["vmlinux"] or (usual if os.path.isfile(usual) else None),
+        searched=() if params["vmlinux"] else tuple(places),
     )
 
 
@@ -123,6 +128,9 @@ def prepare_build(request: Request, run: Run) -> Build:
     vmlinux = kernel_source.read_vmlinux(request.vmlinux) if request.vmlinux else None
     contents: list[tuple[str, t.Any]] = [(request.config_path, config), *zip(request.patches, patches)]
     contents += [(request.vmlinux, vmlinux)] if request.vmlinux else []
+    if vmlinux is not None:
+        # The usual places are named by the release.
+        vmlinux = with_release(vmlinux, request.release if request.searched else request.kernel_release)
     unread = [unreadable(path) for path, content in contents if content is None]
     if unread or config is None:
         raise refused(unread)
@@ -132,14 +140,14 @@ def prepare_build(request: Request, run: Run) -> Build:
     compiler = compiler_ident(compiler_program, run)
     kernel = _kernel(request, vmlinux)
     local = local_versions(request.source)
-    suffix = source_checks.missing_suffix(kernel, config, version, local) or ""
+    named = name_release(kernel.release, config, version, local) or AS_IT_IS
     problems = [
         *checks.check_options(request.arch, request.oot_module),
         *checks.check_config(config),
         *checks.check_source(request.source),
-        *checks.check_vmlinux(vmlinux),
+        *(source_checks.check_banner(vmlinux, debug_package_here(request.release)) if vmlinux else ()),
         *source_checks.check_version(kernel, config, request.source, version, local),
-        *checks.check_suffix(suffix),
+        *checks.check_suffix(named.suffix),
         *_check_compiler(request, config, vmlinux, compiler, compiler_program, run),
         *source_checks.check_programs(checks.PROGRAMS),
         *checks.check_bash(run),
@@ -156,7 +164,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         vmlinux=vmlinux,
         compiler=compiler,
         version=version or "",
-        suffix=suffix,
+        named=named,
         problems=tuple(problems),
         doubts=(),
     )

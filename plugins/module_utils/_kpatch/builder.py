@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import time
 import typing as t
@@ -25,7 +24,7 @@ from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import MOST_KEPT, run_long
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, digest_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage, announced_stage
@@ -50,6 +49,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explai
     changed_functions,
     explain_build,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.log import RunningLog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import (
     Build,
     prepare_build,
@@ -59,7 +59,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.target import read_target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
@@ -125,7 +124,7 @@ def tree_of(build: Build) -> WorkTree:
         build.config.sha256,
         build.compiler,
         build.tool.identity,
-        build.suffix,
+        build.release_in_tree,
         _environment_that_decides(build, hidden.digests(dict(build.request.env))),
         build.request.skip_compiler_check,
     )
@@ -138,6 +137,8 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
     with lock_of(tree, build.name, reporter, build.request.timeout):
         reporter.stage("preparing the source" if tree.is_primed(inputs["source"]) else "copying the source")
         tree.prepare(build.request.source, content, build.config.content, build.added_files)
+        if build.named.base is not None:
+            tree.set_version(build.named.base)
         targets = choose_targets(build, tree, inputs["source"])
         done = _run(build, tree, targets, started, reporter)
         if targets == WHOLE:
@@ -186,7 +187,8 @@ def _take_result(build: Build, tree: WorkTree, directory: str) -> PatchFile:
 
 def _command(build: Build, tree: WorkTree, targets: tuple[str, ...]) -> list[str]:
     request = build.request
-    command = [build.tool.path, "-s", tree.source, "-c", os.path.join(tree.source, ".config"), "-v", build.vmlinux.path]
+    command = [build.tool.path, "-s", tree.source, "-c", os.path.join(tree.source, ".config")]
+    command += ["-v", tree.vmlinux_for(build.vmlinux, build.release)]
     command += ["-o", tree.out, "-n", build.name, "-j", str(request.jobs or os.cpu_count() or 1)]
     for target in targets if targets != WHOLE else ():
         command += ["-t", target]
@@ -199,36 +201,7 @@ def _command(build: Build, tree: WorkTree, targets: tuple[str, ...]) -> list[str
 
 def _environment(build: Build, tree: WorkTree) -> dict[str, str]:
     decides = _environment_that_decides(build, dict(build.request.env))
-    return {**environment(build.suffix, tree.path, decides), "CACHEDIR": tree.kpatch}
-
-
-_COMPILED = re.compile(r"^  (?:CC|AS)(?: \[M\])? ", re.M)
-
-
-class _Log:
-    """The log of a running kpatch-build. kpatch-build removes the file at its end, so `text` has what was read."""
-
-    def __init__(self, path: str, hide: t.Callable[[str], str]) -> None:
-        self.path = path
-        self.objects = 0
-        self._hide = hide
-        self._read = ""
-        self._stream: t.TextIO | None = None
-
-    @property
-    def text(self) -> str:
-        """What was read, without values of the environment."""
-        return self._hide(self._read)
-
-    def read(self) -> None:
-        """Read what is new in the file."""
-        if self._stream is None:
-            with contextlib.suppress(OSError):
-                self._stream = open(self.path, encoding="utf-8", errors="replace")  # noqa: SIM115
-        if self._stream is not None:
-            new = clean(self._stream.read(MOST_KEPT))
-            self._read = (self._read + new)[-MOST_KEPT:]
-            self.objects += len(_COMPILED.findall(new))
+    return {**environment(build.named.suffix, tree.path, decides), "CACHEDIR": tree.kpatch}
 
 
 @dataclass(frozen=True)
@@ -249,7 +222,7 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
         # What kpatch-build writes may show values of the environment.
         os.makedirs(directory, mode=0o700)
     hide = hidden.hider(dict(build.request.env), (*MAKE_VARIABLES, *build.tool.variables))
-    log = _Log(os.path.join(tree.kpatch, "build.log"), hide)
+    log = RunningLog(os.path.join(tree.kpatch, "build.log"), hide)
     whole = targets == WHOLE
 
     def on_line(raw: str) -> None:

@@ -11,7 +11,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import check_plain, check_refused
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import numbers
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import (
+    check_banner,
+    check_plain,
+    check_refused,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
     PADS_SINCE,
@@ -19,7 +24,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versio
     SAVE_SCMVERSION,
     WITH_NON_REPLACE,
     lacks_replace,
-    numbers,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
@@ -57,18 +61,15 @@ def check_config(config: Config) -> t.Iterator[Finding]:
     yield from check_refused(config, REFUSED_OPTIONS, "kpatch-build")
 
 
-def check_debug_info(vmlinux: Vmlinux) -> t.Iterator[Finding]:
-    """Whether the file is the vmlinux of a kernel, and has debug information."""
+def check_debug_info(vmlinux: Vmlinux, package: str) -> t.Iterator[Finding]:
+    """Whether the file is the vmlinux of a kernel, and has debug information. `package` is what has one."""
     if not vmlinux.has_debug_info:
         yield Finding(
             reason="no_debug_info",
             seen=f"{vmlinux.path} has no debug information.",
-            remedy="Install the kernel's debuginfo package and give its vmlinux.",
+            remedy=f"Install {package}, and give its vmlinux.",
         )
-    if vmlinux.release is None:
-        yield Finding(
-            reason="bad_vmlinux", seen=f"{vmlinux.path} is not the vmlinux of a kernel.", remedy="Correct vmlinux."
-        )
+    yield from check_banner(vmlinux, package)
 
 
 def check_tool(

@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import (
+    kernel_places,
     kernel_source,
     source_checks,
     source_patch,
@@ -22,11 +23,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
     result_path,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_places import debug_package_here
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import (
     PatchBuild,
     PatchRequest,
     options_of,
+    with_release,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
     check_room,
@@ -36,6 +39,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.prepara
     name_of,
     refused,
     unreadable,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import (
+    AS_IT_IS,
+    ReleaseName,
+    name_release,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import SourcePatch
@@ -69,12 +77,14 @@ class Request(PatchRequest):
 def read_request(params: Plain) -> Request:
     """The request from the module's options, with the usual paths of the files that they leave out."""
     release = params["kernel_release"] or own_release()
-    source = params["oot_module_src"] or params["src_dir"] or f"/usr/src/linux-{release}"
+    source = params["oot_module_src"] or params["src_dir"] or kernel_places.source_of(release)
+    places = [*kernel_places.vmlinux_places(release), f"{source}/vmlinux"]
     return Request(
         **options_of(params),
         source=source,
-        vmlinux=params["vmlinux"] or first_file(f"/usr/lib/debug/lib/modules/{release}/vmlinux", f"{source}/vmlinux"),
-        config=params["config"] or first_file(f"{source}/.config", f"/boot/config-{release}"),
+        vmlinux=params["vmlinux"] or first_file(*places),
+        config=params["config"] or first_file(*kernel_places.config_places(release, source)),
+        searched=() if params["vmlinux"] else tuple(places),
         targets=tuple(params["targets"]),
         kpatch_build=params["kpatch_build"],
     )
@@ -132,7 +142,8 @@ def prepare_build(request: Request, run: Run) -> Build:
     known = tuple(patch for patch in patches if patch is not None)
     compiler_program = f"{request.cross_compile or ''}{'clang' if config.uses_clang else 'gcc'}"
     compiler = compiler_ident(compiler_program, run)
-    suffix, found = _look(request, known, config, vmlinux, tool, compiler, compiler_program, run)
+    vmlinux = with_release(vmlinux, request.kernel_release)
+    named, found = _look(request, known, config, vmlinux, tool, compiler, compiler_program, run)
     return Build(
         request=request,
         name=name,
@@ -142,7 +153,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         vmlinux=vmlinux,
         tool=tool,
         compiler=compiler,
-        suffix=suffix,
+        named=named,
         problems=tuple(finding for finding in found if finding.severity == REFUSE),
         doubts=tuple(finding for finding in found if finding.severity != REFUSE),
     )
@@ -177,17 +188,17 @@ def _look(
     compiler: str | None,
     compiler_program: str,
     run: Run,
-) -> tuple[str, list[Finding]]:
-    """The end of the kernel's release that its source does not give, and every problem."""
+) -> tuple[ReleaseName, list[Finding]]:
+    """How the kernel's release is made, and every problem."""
     problems = list(checks.check_config(config))
-    problems += checks.check_debug_info(vmlinux)
-    suffix: str | None = ""
+    problems += checks.check_debug_info(vmlinux, debug_package_here(vmlinux.release or request.release))
+    named: ReleaseName | None = None
     if not request.oot_module:
         version = kernel_source.source_version(request.source)
         local = local_versions(request.source)
         kernel = Kernel(vmlinux.release, vmlinux.path)
         problems += source_checks.check_version(kernel, config, request.source, version, local)
-        suffix = source_checks.missing_suffix(kernel, config, version, local)
+        named = name_release(vmlinux.release, config, version, local)
         script = read_text(os.path.join(request.source, "scripts/setlocalversion"))
         problems += checks.check_tool_for_kernel(tool, config, version, script)
     problems += checks.check_tool(
@@ -198,4 +209,4 @@ def _look(
     problems += source_checks.check_programs(checks.PROGRAMS)
     problems += source_checks.check_patches(request.source, patches, run)
     problems += check_room(request.cache_dir, request.dest)
-    return suffix or "", problems
+    return named or AS_IT_IS, problems

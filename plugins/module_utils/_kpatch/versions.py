@@ -12,6 +12,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import numbers
+
 NON_REPLACE = "--non-replace"
 
 SKIP_COMPILER_CHECK = ("--skip-compiler-check", "--skip-gcc-check")
@@ -81,12 +83,6 @@ WITH_NON_REPLACE = next(name for name, version in OPENEULER_VERSIONS.items() if 
 
 PADS_SINCE = next(name for name, version in UPSTREAM_VERSIONS.items() if version.pads)
 """The first version that builds for kernels with CONFIG_CALL_PADDING, and from sources of 6.3 and later."""
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """The numbers that a version or a kernel's release begins with; none if it begins with none."""
-    found = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(int(number) for number in found.group().split(".")) if found else ()
 
 
 def lacks_replace(release: str) -> bool:

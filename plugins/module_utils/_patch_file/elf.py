@@ -219,6 +219,10 @@ class ElfObject:
         """Whether the section is loaded with the module (SHF_ALLOC)."""
         return bool(self._sections[section].flags & 0x2)
 
+    def has_no_content(self, section: int) -> bool:
+        """Whether the file lacks the content (SHT_NOBITS), as files of debug information alone do."""
+        return self._sections[section].type == _NO_BITS
+
     def is_code(self, section: int) -> bool:
         """Whether the section is executable (SHF_EXECINSTR)."""
         return bool(self._sections[section].flags & 0x4)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -16,6 +17,12 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_places import debug_package
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import (
+    Distribution,
+    read_distribution,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 ROOT = Path(__file__).resolve().parents[3]
 # Not by its name: "ansible-test units" has no commands in its PATH.
@@ -93,35 +100,72 @@ def shown(folder: Path, text: str, *variables: dict[str, t.Any]) -> list[t.Any]:
     return [json.loads(result)["msg"] for result in found]
 
 
+OS_RELEASES = {
+    "openEuler": 'NAME="openEuler"\nID="openEuler"\nVERSION_ID="24.03"\n',
+    "Kylin": 'NAME="Kylin Linux Advanced Server"\nID="kylin"\nVERSION_ID="V10"\n',
+    "RHEL": 'NAME="Red Hat Enterprise Linux"\nID="rhel"\nID_LIKE="fedora"\n',
+    "Rocky": 'NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\n',
+    "Oracle": 'NAME="Oracle Linux Server"\nID="ol"\nID_LIKE="fedora"\n',
+    "UOS": 'NAME="UnionTech OS Server 20"\nID=uos\nID_LIKE="rhel fedora centos"\n',
+    "Fedora": "NAME=Fedora\nID=fedora\n",
+    "Debian": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n',
+    "Ubuntu": 'PRETTY_NAME="Ubuntu 22.04 LTS"\nID=ubuntu\nID_LIKE=debian\n',
+    "SLES": 'NAME="SLES"\nID="sles"\nID_LIKE="suse"\n',
+    "Leap": 'NAME="openSUSE Leap"\nID="opensuse-leap"\nID_LIKE="suse opensuse"\n',
+}
+"""os-release files as the distributions have them: each has the packages of its family."""
+
+
+def read(folder: Path, text: str) -> Distribution:
+    (folder / "etc").mkdir(exist_ok=True)
+    (folder / "etc/os-release").write_text(text, encoding="utf-8")
+    return read_distribution(Files(str(folder)), "")
+
+
+def of(folder: Path, text: str) -> dict[str, object]:
+    return dataclasses.asdict(read(folder, text))
+
+
 def test_the_packages_and_the_name(tmp_path: Path) -> None:
     distributions: dict[str, object] = {
-        "openEuler": {"livepatch": {"distribution": {"id": "kylin", "like": "openEuler"}}},
-        "Rocky": {"livepatch": {"distribution": {"id": "rocky", "like": "RedHat"}}},
-        "Debian": {"livepatch": {"distribution": {"id": "debian", "like": "Debian"}}},
+        **{name: {"livepatch": {"distribution": of(tmp_path, text)}} for name, text in OS_RELEASES.items()},
         "other": {"livepatch": {"distribution": {"id": "alpine", "like": None}}},
         "silent": {},
     }
+    kernels = {"livepatch_build_kernels": [{"release": "6.6-default", "host": "localhost"}]}
+    klp_build = {**kernels, "livepatch_build_method": "klp_build"}
     text = "{{ [__livepatch_build_name, __livepatch_build_wanted_packages] | to_json }}"
-    texts = shown(tmp_path, text, *({"ansible_facts": facts} for facts in distributions.values()))
+    texts = shown(
+        tmp_path,
+        text,
+        *({"ansible_facts": facts, **more} for more in (kernels, klp_build) for facts in distributions.values()),
+    )
     # Some versions of Ansible show such a text as the list that it is.
     named = [json.loads(found) if isinstance(found, str) else found for found in texts]
     assert {name for name, _packages in named} == {"my_fix"}
     packages = {name: set(named[place][1]) for place, name in enumerate(distributions)}
-    assert {"kpatch", "kernel-source-6.6"} < packages["openEuler"]
+    of_klp_build = {name: set(named[place][1]) for place, name in enumerate(distributions, len(distributions))}
+    assert {"kpatch", "kernel-source-6.6-default"} < packages["Kylin"]
     assert "kpatch-build" in packages["Rocky"] and "kpatch" not in packages["Rocky"]
-    assert "linux-headers-6.6" in packages["Debian"]
-    assert packages["other"] == packages["silent"] == set()
+    assert "linux-headers-6.6-default" in packages["Debian"]
+    assert {"kernel-default-devel", "kernel-source"} < packages["SLES"]
+    for name, text in OS_RELEASES.items():
+        wanted = {"gawk", "patchutils", "patch", "bc", "flex", "bison", "perl"}
+        assert wanted | {debug_package(read(tmp_path, text), "6.6-default")} < packages[name], name
+        assert wanted < of_klp_build[name], name
+        assert {"libxxhash-dev", "xxhash-devel"} & of_klp_build[name], name
+    assert packages["other"] == packages["silent"] == of_klp_build["other"] == of_klp_build["silent"] == set()
 
 
 def test_the_packages_are_those_of_the_builder_that_the_kernel_has(tmp_path: Path) -> None:
     facts = {"livepatch": {"distribution": {"id": "debian", "like": "Debian"}}}
     old, new = [{"release": "6.6"}], [{"release": "7.3.4+deb13-cloud-amd64"}]
     cases: list[tuple[list[dict[str, str]], dict[str, t.Any], set[str]]] = [
-        (new, {}, {"libxxhash-dev", "patchutils"}),
+        (new, {}, {"libxxhash-dev"}),
         (old, {}, {"kpatch-build"}),
-        ([*old, *new], {}, {"libxxhash-dev", "patchutils", "kpatch-build"}),
+        ([*old, *new], {}, {"libxxhash-dev", "kpatch-build"}),
         (new, {"livepatch_build_method": "kpatch"}, {"kpatch-build"}),
-        (old, {"livepatch_build_method": "klp_build"}, {"libxxhash-dev", "patchutils"}),
+        (old, {"livepatch_build_method": "klp_build"}, {"libxxhash-dev"}),
         (new, {"livepatch_build_sources": ["x.c"]}, set()),
         ([{"release": "next"}], {}, {"kpatch-build"}),
     ]
@@ -135,5 +179,5 @@ def test_the_packages_are_those_of_the_builder_that_the_kernel_has(tmp_path: Pat
     ]
     texts = shown(tmp_path, "{{ __livepatch_build_wanted_packages | to_json }}", *variables)
     named = [set(json.loads(found) if isinstance(found, str) else found) for found in texts]
-    told = {"libxxhash-dev", "patchutils", "kpatch-build"}
+    told = {"libxxhash-dev", "kpatch-build"}
     assert [found & told for found in named] == [wanted for _kernels, _more, wanted in cases]

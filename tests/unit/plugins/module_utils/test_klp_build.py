@@ -15,12 +15,14 @@ import pytest
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_places, patch_builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder, request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import Distribution
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import klp_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.patch_place import PatchPlace, Recorder
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_klp_build_file import Tables, func
@@ -60,10 +62,10 @@ class Place(PatchPlace):
         self.patch.write_text(PATCH)
         self.result = path / "result.ko"
         self.said, self.bash, self.headers = SAID, "5.2.15(1)-release", ""
-        tables = Tables()
-        tables.objects({8: tables.functions(func("cmdline_proc_show")), 56: 1})
+        self.tables = Tables()
+        self.tables.objects({8: self.tables.functions(func("cmdline_proc_show")), 56: 1})
         modinfo = ("livepatch=Y", "name=livepatch_fix", f"vermagic={RELEASE} SMP ")
-        self.result.write_bytes(tables.module.content(modinfo))
+        self.result.write_bytes(self.tables.module.content(modinfo))
         self.install()
 
     def install(self, **changes: t.Any) -> None:
@@ -89,7 +91,7 @@ class Place(PatchPlace):
             "source": str(self.source),
             "dest": f"{self.path}/out/",
             "config": str(self.config),
-            "release": RELEASE,
+            "kernel_release": RELEASE,
             "name": "livepatch-fix",
             "cache_dir": str(self.cache),
         }
@@ -97,8 +99,11 @@ class Place(PatchPlace):
 
     def copy(self, path: str) -> str:
         """A file in the copy of the source."""
+        return (pathlib.Path(self.tree()) / "source" / path).read_text()
+
+    def tree(self) -> str:
         (tree,) = (self.cache / "trees").iterdir()
-        return (tree / "source" / path).read_text()
+        return str(tree)
 
 
 @pytest.fixture(name="place", autouse=True)
@@ -336,8 +341,8 @@ def test_configurations(place: Place, config: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"release": "7.3.5-klp"}, ["version_mismatch"]),
-        ({"release": "7.3.4-klp$(reboot)"}, ["bad_argument"]),
+        ({"kernel_release": "7.3.5-klp"}, ["version_mismatch"]),
+        ({"kernel_release": "7.3.4-klp$(reboot)"}, ["bad_argument"]),
         ({"oot_module": "/x.ko"}, ["bad_argument"]),
         ({"arch": "arm64"}, ["tool_not_for_arch"]),
         ({"arch": "x86_64"}, []),
@@ -360,7 +365,7 @@ def test_a_host_that_lacks_things_is_told_all_of_them_at_once(place: Place, monk
 def test_a_vmlinux_tells_release_build_and_compiler(place: Place) -> None:
     vmlinux = place.path / "vmlinux"
     vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, COMPILER))
-    manifest = place.build(vmlinux=str(vmlinux), release="another")
+    manifest = place.build(vmlinux=str(vmlinux), kernel_release="another")
     assert manifest["kernel_build_id"] == manifest["patch_file"]["kernel_build_id"] == "01" * 20
     vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, "GCC: another"))
     assert reasons(place.prepare(vmlinux=str(vmlinux))) == ["compiler_mismatch"]
@@ -369,8 +374,87 @@ def test_a_vmlinux_tells_release_build_and_compiler(place: Place) -> None:
 
 def test_a_release_that_begins_with_the_sources_version(place: Place) -> None:
     place.config.write_text(CONFIG.replace("-klp", ""))
-    build = place.prepare(release="7.3.4+deb13-cloud-amd64")
-    assert (build.suffix, build.problems) == ("+deb13-cloud-amd64", ())
+    build = place.prepare(kernel_release="7.3.4+deb13-cloud-amd64")
+    assert (build.named.suffix, build.problems) == ("+deb13-cloud-amd64", ())
+
+
+def test_a_release_that_does_not_begin_with_the_sources_version(place: Place) -> None:
+    """Ubuntu: the release has .0 where the source has its stable release."""
+    place.config.write_text(CONFIG.replace("-klp", ""))
+    release = "7.3.0-9-generic"
+    modinfo = ("livepatch=Y", "name=livepatch_fix", f"vermagic={release} SMP ")
+    place.result.write_bytes(place.tables.module.content(modinfo))
+    original = (place.source / "Makefile").read_text()
+    for _build in range(2):
+        assert place.build(kernel_release=release)["release"] == release
+        assert place.called()[-1]["environ"]["LOCALVERSION"] == "-9-generic"
+        assert place.copy("Makefile") == original.replace("SUBLEVEL = 4", "SUBLEVEL = 0")
+        assert (place.source / "Makefile").read_text() == original
+    assert [call["arguments"][0] for call in place.called()] == ["-T", "-S"]
+    # A kernel whose Makefile says another version has other objects.
+    assert builder.tree_of(place.prepare(kernel_release="7.3-9-generic")).path != place.tree()
+
+
+def test_a_vmlinux_that_does_not_tell_its_release(place: Place) -> None:
+    vmlinux = place.path / "vmlinux"
+    vmlinux.write_bytes(tiny_elf.debug_only(COMPILER))
+    assert place.build(vmlinux=str(vmlinux))["kernel_build_id"] == "01" * 20
+    assert reasons(place.prepare(vmlinux=str(vmlinux), kernel_release="7.3.5-klp")) == ["version_mismatch"]
+    build = place.prepare(vmlinux=str(vmlinux), kernel_release=None)
+    assert reasons(build) == ["no_release"]
+    assert "kernel_release" in build.problems[0].remedy
+
+
+def test_a_vmlinux_in_a_usual_place_is_of_the_release_that_it_is_named_by(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SUSE it does not tell the release, and a host with it installed needs no more options than one without."""
+    monkeypatch.setattr(patch_builder, "own_release", lambda: RELEASE)
+    vmlinux = place.path / f"vmlinux-{RELEASE}.debug"
+    vmlinux.write_bytes(tiny_elf.debug_only(COMPILER))
+    build = place.prepare(vmlinux=str(vmlinux), searched=(str(vmlinux),), kernel_release=None)
+    assert (build.release, build.problems) == (RELEASE, ())
+
+
+def test_a_vmlinux_of_no_kernel_is_remedied_by_its_package(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_places, "read_distribution", lambda *_: Distribution(id="rocky", like="RedHat"))
+    vmlinux = place.path / "vmlinux"
+    vmlinux.write_bytes(tiny_elf.elf({".text": b"x"}))
+    (problem,) = place.prepare(vmlinux=str(vmlinux)).problems
+    assert (problem.reason, problem.remedy) == (
+        "bad_vmlinux",
+        f"Install kernel-debuginfo-{RELEASE}, and give its vmlinux.",
+    )
+
+
+def test_the_files_are_looked_for_where_distributions_put_them(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_VMLINUX", "_CONFIGS", "_SOURCES"):
+        monkeypatch.setattr(kernel_places, name, [f"{tmp_path}{place}" for place in getattr(kernel_places, name)])
+    params: dict[str, t.Any] = {
+        **dict.fromkeys(("name", "jobs", "arch", "cross_compile", "oot_module", "src_dir", "vmlinux", "config", "env")),
+        "patches": [],
+        "dest": "/x/",
+        "replace": "auto",
+        "debug": 0,
+        "timeout": 1,
+        "cache_dir": "/c",
+        "kernel_release": "7.3.4-1-default",
+        "skip_compiler_check": False,
+    }
+    found = request.read_request(params)
+    assert (found.vmlinux, found.source) == (None, f"{tmp_path}/usr/src/linux-7.3.4-1-default")
+    files = ("usr/lib/debug/boot/vmlinux-7.3.4-1-default.debug", "usr/lib/modules/7.3.4-1-default/config")
+    (tmp_path / "usr/src/linux-7.3.4-1").mkdir(parents=True)
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    # klp-build itself leaves one there, which is of no kernel that runs.
+    (tmp_path / "usr/src/linux-7.3.4-1/vmlinux").touch()
+    found = request.read_request(params)
+    assert [found.vmlinux, found.config] == [f"{tmp_path}/{name}" for name in files]
+    assert found.source == f"{tmp_path}/usr/src/linux-7.3.4-1"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import typing as t
 
-PROGBITS, STRTAB, NOTE = 1, 3, 7
+PROGBITS, STRTAB, NOTE, NOBITS = 1, 3, 7, 8
 
 
 def elf(sections: dict[str, t.Any], relocatable: bool = False) -> bytes:
@@ -43,3 +43,16 @@ def vmlinux(release: str, compiler: str = "GCC: (Test) 1.0", build_id: bytes = b
         ".notes": build_id_note(build_id),
     }
     return elf({**sections, ".debug_info": b"x"} if debug else sections)
+
+
+def debug_only(compiler: str = "GCC: (Test) 1.0", build_id: bytes = b"\1" * 20) -> bytes:
+    """What objcopy --only-keep-debug leaves of a vmlinux: code and data without content."""
+    return elf(
+        {
+            ".text": (NOBITS, b""),
+            ".rodata": (NOBITS, b""),
+            ".comment": compiler.encode() + b"\0",
+            ".notes": build_id_note(build_id),
+            ".debug_info": b"x",
+        }
+    )
