@@ -166,11 +166,16 @@ options:
     choices: [auto, always, never]
     default: auto
   sign:
-    description: Sign the module with the kernel's C(sign-file) where it is installed, else with C(openssl).
+    description:
+      - Sign the module with the kernel's C(sign-file) where it is installed, else with C(openssl).
+      - The passphrase of the key, or the PIN of its token, is in the variable E(KBUILD_SIGN_PIN) of the task's C(environment), or of O(env).
     type: dict
     suboptions:
       key:
-        description: The private key on the build host, in PEM format. No result shows its path or its content.
+        description:
+          - The private key on the build host, in PEM format, with or without a passphrase.
+          - Or one in a token, for example V(pkcs11:token=kmod;object=key). OpenSSL reaches it by its PKCS#11 provider or engine.
+          - No result shows its path or its content.
         type: path
         required: true
       cert:

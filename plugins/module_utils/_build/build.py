@@ -81,6 +81,7 @@ def run_build(
         method = method_of(params, conditions)
     except FindingError as error:
         return failure_of(error.finding)
+    signing.take_passphrase(params["env"])
     reporter = _reporter(params["cache_dir"], job.get("progress"))
     task = BuildTask(params=params, check_mode=module.check_mode, run=_runner(module), reporter=reporter)
     try:

@@ -26,7 +26,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
     find_symbols,
     has_symbols,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import parse_key_ids, parse_signers
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import (
+    Key,
+    parse_doubtful,
+    parse_key_ids,
+    parse_signers,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.owners import read_owners
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.targets import (
     LoadedTarget,
@@ -69,10 +74,11 @@ class Conditions:
     user, `traceable` those of the functions with a kprobe that ftrace can trace;
     `ftrace_failed` says that ftrace has disabled itself. `loadable` has the modules that modprobe finds or that are
     built in, `built_in` only the latter, `added` those that did not come with the kernel. `targets` are the loaded ones
-    that patches change. `signers` are the names of the certificates in the keyrings, `key_ids` the
-    identifiers of their keys. `panics` names the settings in /proc/sys/kernel that turn trouble into a panic. `memory`
-    is MemAvailable in bytes. `incapable` says what shows that this process may not load modules, though it is
-    root's. `owner` is the other tool that has a file for the patch.
+    that patches change. `signers` are the names of the certificates in the keyrings that are in use, `key_ids` the
+    identifiers of their keys, `doubtful_keys` those that are not used or share their names. `panics` names the settings
+    in /proc/sys/kernel that turn trouble into a panic. `memory` is MemAvailable in bytes. `incapable` says what shows
+    that this process may not load modules, though it is root's. `owner` is the other tool that has a file for the
+    patch.
     """
 
     symbols: t.Mapping[Name, tuple[Symbol, ...]] | None = None
@@ -92,6 +98,7 @@ class Conditions:
     secure_boot: bool | None = None
     signers: frozenset[str] | None = None
     key_ids: frozenset[str] = frozenset()
+    doubtful_keys: tuple[Key, ...] = ()
     memory: int | None = None
     incapable: str | None = None
     panics: tuple[str, ...] = ()
@@ -136,6 +143,7 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
         secure_boot=_secure_boot(files),
         signers=None if keys is None else parse_signers(keys),
         key_ids=parse_key_ids(keys or ""),
+        doubtful_keys=parse_doubtful(keys or ""),
         memory=_available_memory(files),
         incapable=_incapable(files),
         panics=tuple(panic for panic in PANICS if known(files.flag("/proc/sys/kernel/" + panic))),

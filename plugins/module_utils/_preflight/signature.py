@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, Signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import Key
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
 
 SIGNATURE_LOCKDOWNS = ("integrity", "confidentiality")
@@ -77,6 +78,8 @@ def _untrusted(file: PatchFile, conditions: Conditions, why: str) -> t.Iterator[
             why=why,
             severity=WARN,
         )
+    elif any(_may_be_of(key, signature) for key in conditions.doubtful_keys):
+        yield _doubt(file, conditions, signature, why)
     elif not _knows(conditions, conditions.signers, signature):
         shown = signature.signer or (f"the key {signature.key_id}" if signature.key_id else "an unknown key")
         yield Finding(
@@ -90,5 +93,38 @@ def _untrusted(file: PatchFile, conditions: Conditions, why: str) -> t.Iterator[
 
 def _knows(conditions: Conditions, signers: frozenset[str], signature: Signature) -> bool:
     if signature.signer:
-        return any(name.endswith(signature.signer) for name in signers)
+        return any(_is_name_of(name, signature.signer) for name in signers)
     return signature.key_id in conditions.key_ids
+
+
+def _is_name_of(name: str, signer: str) -> bool:
+    """Whether a key's name in /proc/keys is that of the signer, alone or behind the organisation."""
+    return name == signer or name.endswith(f": {signer}")
+
+
+def _may_be_of(key: Key, signature: Signature) -> bool:
+    """Whether a doubtful key may be the signer's: a signature that names the signer does not tell which key it has."""
+    if signature.signer:
+        return _is_name_of(key.name, signature.signer)
+    return bool(key.spoilt) and key.key_id == signature.key_id
+
+
+def _doubt(file: PatchFile, conditions: Conditions, signature: Signature, why: str) -> Finding:
+    keys = [key for key in conditions.doubtful_keys if _may_be_of(key, signature)]
+    usable = [key for key in keys if not key.spoilt] or (
+        signature.signer and _knows(conditions, conditions.signers or frozenset(), signature)
+    )
+    states = ", ".join(sorted({key.spoilt for key in keys if key.spoilt}))
+    shown = signature.signer or f"the key {signature.key_id}"
+    if not usable:
+        seen = f"{file.path} is signed by {shown}, whose certificate in /proc/keys is {states}."
+    else:
+        seen = f"{file.path} is signed by {shown}, and /proc/keys shows several certificates of that name"
+        seen += f", of which one is {states}." if states else ": nothing tells which of them signed it."
+    return Finding(
+        reason="signature",
+        seen=seen,
+        remedy="Sign with a key whose certificate the kernel uses, and give certificates names of their own.",
+        why=why,
+        severity=WARN,
+    )

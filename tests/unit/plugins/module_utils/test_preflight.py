@@ -38,6 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import LOCKDOWN, Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import Symbol
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import Key
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.targets import LoadedTarget
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
     Kprobe,
@@ -261,6 +262,7 @@ BY_A_KEY = {"signature": Signature(hash="sha256", key_id="5ad6cc70")}
         (BY_US, {"sig_enforce": True}, WARN),
         (BY_US, {"sig_enforce": True, "signers": None}, WARN),
         (BY_US, {"sig_enforce": True, "signers": frozenset(["Org: Us"])}, None),
+        (BY_US, {"sig_enforce": True, "signers": frozenset(["Virus"])}, WARN),
         (BY_US, {}, None),
         (BY_A_KEY, {"sig_enforce": True}, WARN),
         (BY_A_KEY, {"sig_enforce": True, "signers": None}, WARN),
@@ -273,6 +275,32 @@ BY_A_KEY = {"signature": Signature(hash="sha256", key_id="5ad6cc70")}
 )
 def test_signatures(file: dict[str, t.Any], conditions: dict[str, t.Any], expected: str | None) -> None:
     assert seen(file=file, **conditions) == ([("signature", expected)] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("signature", "keys", "signers", "says"),
+    [
+        (BY_US, [Key("Org: Us", "aa", "revoked")], [], "certificate in /proc/keys is revoked"),
+        (BY_US, [Key("Us", "aa", "expired")], [], "is expired"),
+        (BY_US, [Key("Us", "aa", "revoked")], ["Us"], "several certificates of that name, of which one is revoked"),
+        (BY_US, [Key("Us", "aa", ""), Key("Us", "bb", "")], ["Us"], "nothing tells which"),
+        (BY_US, [Key("Others", "aa", "revoked")], ["Us"], None),
+        (
+            BY_A_KEY,
+            [Key("Us", "5ad6cc70", "revoked")],
+            [],
+            "the key 5ad6cc70, whose certificate in /proc/keys is revoked",
+        ),
+        (BY_A_KEY, [Key("Us", "5ad6cc70", ""), Key("Us", "bb", "")], [], None),
+    ],
+)
+def test_a_key_that_is_there_and_not_to_be_trusted(
+    signature: dict[str, t.Any], keys: list[Key], signers: list[str], says: str | None
+) -> None:
+    conditions = {"signers": frozenset(signers), "key_ids": frozenset(["5ad6cc70"]), "doubtful_keys": tuple(keys)}
+    found = findings(file=signature, sig_enforce=True, **conditions)
+    assert [finding.severity for finding in found] == ([WARN] if says else [])
+    assert says is None or says in found[0].seen
 
 
 @pytest.mark.parametrize(
