@@ -147,8 +147,21 @@ options:
       - It belongs to root or to the user who builds, and others may not write in it.
     type: path
     default: /var/cache/livepatch_build
+  cache_max_age:
+    description:
+      - A build removes the copies in O(cache_dir) that no build has used for so many days, and never one that is in use.
+      - From V(1) to V(3650).
+    type: int
+    default: 30
+  cache_max_size:
+    description:
+      - While the copies in O(cache_dir) take more GiB together, a build removes those that were not used for the longest time, and
+        never one that is in use.
+      - From V(1) to V(100000).
+    type: int
+    default: 40
   timeout:
-    description: How many seconds a build may take. Not used with O(method=kbuild). From V(1) to V(604800).
+    description: How many seconds a build and its signing may take. From V(1) to V(604800).
     type: int
     default: 7200
   progress:
@@ -333,6 +346,32 @@ cpu_seconds:
       returned: if something was built
       type: float
       sample: 3.1
+removed_trees:
+  description: What the build has removed from O(cache_dir), as O(cache_max_age) and O(cache_max_size) ask for.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The directory that was removed.
+      returned: always
+      type: str
+      sample: /var/cache/livepatch_build/trees/0123456789abcdef
+    size:
+      description: How many bytes it took.
+      returned: always
+      type: int
+      sample: 7516192768
+    unused_days:
+      description: For how many days no build had used it.
+      returned: always
+      type: float
+      sample: 31.5
+    why:
+      description: V(age) or V(size).
+      returned: always
+      type: str
+      sample: age
 changed_functions:
   description: The functions that C(klp-build) or C(kpatch-build) found changed or new. Empty with O(method=kbuild).
   returned: success

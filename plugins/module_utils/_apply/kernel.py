@@ -74,13 +74,16 @@ class Kernel:
                 raise FileChanged(path)
             self._check(self._libc.syscall(number, stream.fileno(), parameters.encode("ascii"), 0))
 
-    def load_target(self, name: str) -> None:
+    def load_target(self, name: str, seconds: float) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""
         modprobe = known(self.files().text("/proc/sys/kernel/modprobe")) or "/sbin/modprobe"
         release, marks = read_running_kernel(self.files())
         # modprobe goes by what uname -r shows.
         version = ["-S", release] if marks.shown_release else []
-        returned, printed = programs.run([modprobe, *version, "--", name])
+        try:
+            returned, printed = programs.run([modprobe, *version, "--", name], seconds)
+        except programs.TimedOut as error:
+            raise OSError(errno.ETIMEDOUT, f"modprobe {name} did not end within {seconds:.0f} s") from error
         if returned:
             raise OSError(errno.ENOENT, printed.strip())
 

@@ -62,8 +62,8 @@ class KernelProtocol(Protocol):
         Raises FileChanged if it has another digest.
         """
 
-    def load_target(self, name: str) -> None:
-        """Load a module that a patch changes, with its dependencies."""
+    def load_target(self, name: str, seconds: float) -> None:
+        """Load a module that a patch changes, with its dependencies. Raises OSError; ETIMEDOUT after `seconds`."""
 
     def unload(self, name: str) -> None:
         """Remove a module, without waiting for those who use it."""

@@ -15,6 +15,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
 
 
+LEAST_SECONDS = 10.0
+"""A task that waits for no transition lets modprobe begin."""
+
+
 def unloads(kernel: KernelProtocol, name: str) -> bool:
     """Remove a module. Returns whether it was there. Raises OSError."""
     try:
@@ -26,9 +30,9 @@ def unloads(kernel: KernelProtocol, name: str) -> bool:
     return True
 
 
-def loads_target(kernel: KernelProtocol, name: str) -> bool:
-    """Load a module that a patch needs. Returns whether it was not there. Raises OSError."""
+def loads_target(kernel: KernelProtocol, name: str, seconds: float) -> bool:
+    """Load a module that a patch needs, within so many seconds. Returns whether it was not there. Raises OSError."""
     if name in kernel.snapshot().modules:
         return False
-    kernel.load_target(name)
+    kernel.load_target(name, max(seconds, LEAST_SECONDS))
     return True

@@ -113,7 +113,7 @@ class Steps:
             Action.ENABLE: lambda step: self._write_enabled(step, True),
             Action.DISABLE: lambda step: self._write_enabled(step, False),
             Action.WAIT: self._wait,
-            Action.LOAD_TARGET: lambda step: loads_target(self._kernel, step.patch),
+            Action.LOAD_TARGET: lambda step: loads_target(self._kernel, step.patch, self.patience.timeout),
             Action.UNLOAD_TARGET: lambda step: unloads(self._kernel, step.patch),
         }
         try:

@@ -41,6 +41,8 @@ LIVEPATCH_BUILD: dict[str, t.Any] = {
         "env": {"type": "dict"},
         "kpatch_build": {"type": "path"},
         "cache_dir": {"type": "path", "default": "/var/cache/livepatch_build"},
+        "cache_max_age": {"type": "int", "default": 30},
+        "cache_max_size": {"type": "int", "default": 40},
         "timeout": {"type": "int", "default": 7200},
         "progress": {"type": "bool", "default": True},
         "rebuild": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},

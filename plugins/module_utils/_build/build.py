@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import tempfile
+import time
 import typing as t
 from dataclasses import asdict
 from types import MappingProxyType
@@ -51,6 +52,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -120,18 +122,38 @@ def _watch(cache_dir: str, job: Plain) -> Plain:
 
 
 def _runner(module: AnsibleModule) -> Run:
-    module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
     hide = hider({})
+    timeout = module.params["timeout"]
+    deadline = time.monotonic() + timeout
 
     def run(command: list[str]) -> tuple[int, str, str]:
         try:
-            # What is not UTF-8 becomes halves of characters, which are replaced.
-            rc, out, err = module.run_command(command, handle_exceptions=False, errors="surrogateescape")
+            rc, *printed = programs.run_apart(
+                command, deadline - time.monotonic(), {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}
+            )
         except FileNotFoundError as error:
             return 127, "", str(error)
-        return rc, hide(clean(out[-MOST_PRINTED:])), hide(clean(err[-MOST_PRINTED:]))
+        except (programs.TimedOut, programs.TooMuchOutput) as error:
+            raise BuildError(_too_long(command, timeout, error), cmd=command, rc=None) from error
+        out, err = (hide(clean(text.decode("utf-8", "replace")[-MOST_PRINTED:])) for text in printed)
+        return rc, out, err
 
     return run
+
+
+def _too_long(command: t.Sequence[str], timeout: float, error: Exception) -> Finding:
+    program = os.path.basename(command[0])
+    if isinstance(error, programs.TooMuchOutput):
+        return Finding(
+            reason="too_much_output",
+            seen=f"{program} printed without an end, and was killed.",
+            remedy="Run it by hand to see what it prints.",
+        )
+    return Finding(
+        reason="timeout",
+        seen=f"{program} did not end before the {timeout:.0f} s of the task were over.",
+        remedy="Give a longer timeout.",
+    )
 
 
 def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_current: bool) -> Plain:
@@ -183,6 +205,7 @@ def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: boo
         "duration": manifest.get("duration"),
         "changed_functions": manifest.get("changed_functions", []),
         "cpu_seconds": _cpu_seconds(new) if new is not old else None,
+        "removed_trees": list(builder.removed_trees),
         "diff": {
             "before_header": builder.dest,
             "after_header": builder.dest,

@@ -68,6 +68,8 @@ class Builder(Protocol):
     """Whether that kernel loads signed modules only."""
     warnings: t.Sequence[str]
     """What may make the build fail, in sentences."""
+    removed_trees: t.Sequence[Plain]
+    """After the build, what it has removed from the cache: see cache.py."""
 
     def check(self) -> None:
         """Raise BuildError with all that is known to make the build fail. `build.py` calls this before `build_into`."""

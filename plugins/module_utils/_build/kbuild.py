@@ -118,6 +118,7 @@ class _KbuildBuilder:
         self.name, self.dest, self.release = build.name, build.dest, build.release
         self.forces_signatures = build.forces_signatures
         self.warnings: t.Sequence[str] = ()
+        self.removed_trees: t.Sequence[Plain] = ()
 
     def check(self) -> None:
         """Do nothing: `prepare` has already raised BuildError for what is known to fail."""

@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildTask, missing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.cache import prune
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
@@ -24,7 +25,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progres
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import ReleaseName
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import SourcePatch
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import origin_content
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import (
+    WorkTree,
+    origin_content,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
@@ -50,6 +54,8 @@ class PatchRequest:
     env: tuple[tuple[str, str], ...] = ()
     cache_dir: str = "/var/cache/livepatch_build"
     timeout: float = 7200
+    cache_max_age: float = 30
+    cache_max_size: float = 40
     kernel_release: str | None = None
     searched: tuple[str, ...] = ()
     """Where the vmlinux was looked for, unless the task names it."""
@@ -77,7 +83,7 @@ def options_of(params: Plain) -> Plain:
     """The fields of a request that are the module's options as they are."""
     names = ("dest", "name", "jobs", "arch", "cross_compile", "skip_compiler_check", "oot_module", "replace", "debug")
     return {
-        **{name: params[name] for name in (*names, "timeout", "kernel_release")},
+        **{name: params[name] for name in (*names, "timeout", "cache_max_age", "cache_max_size", "kernel_release")},
         "patches": tuple(params["patches"]),
         "env": tuple(sorted((name, str(value)) for name, value in (params["env"] or {}).items())),
         "cache_dir": os.path.abspath(params["cache_dir"]),
@@ -135,7 +141,8 @@ def origin(request: PatchRequest, keep: bool) -> Index:
 class PatchBuilder:
     """Builds a live patch from source patches, as `livepatch_build` asks for it.
 
-    `inputs_of` and `build` are of the method: the digests of all that decides the result, and the build itself.
+    `tree_of`, `inputs_of` and `build_module` are of the method: the tree of the cache, the digests of all that decides
+    the result, and the build itself.
     """
 
     def __init__(
@@ -144,16 +151,19 @@ class PatchBuilder:
         request: PatchRequest,
         build: PatchBuild,
         release: str,
+        *,
+        tree_of: t.Callable[[], WorkTree],
         inputs_of: t.Callable[[Index], Plain],
         build_module: t.Callable[[Index, Plain, str, Reporter], Plain],
     ) -> None:
         self._build, self._request, self._reporter = build, request, task.reporter
-        self._inputs_of, self._build_module = inputs_of, build_module
+        self._tree_of, self._inputs_of, self._build_module = tree_of, inputs_of, build_module
         self._keeps_index = not task.check_mode
         self._content: Index | None = None
         self.name = module_name(build.name)
         self.dest, self.release = build.dest, release
         self.forces_signatures = build.forces_signatures
+        self.removed_trees: t.Sequence[Plain] = ()
         self.warnings: t.Sequence[str] = [str(doubt) for doubt in build.doubts]
 
     def check(self) -> None:
@@ -163,6 +173,9 @@ class PatchBuilder:
         return self._inputs_of(self._source())
 
     def build_into(self, directory: str, inputs: Plain) -> Plain:
+        request = self._request
+        own = self._tree_of().path
+        self.removed_trees = prune(request.cache_dir, own, request.cache_max_age, request.cache_max_size)
         return self._build_module(self._source(), inputs, directory, self._reporter)
 
     def _source(self) -> Index:

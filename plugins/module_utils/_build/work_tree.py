@@ -24,6 +24,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.cache import LOCK, TREES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest_of, read_bytes, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import File, Index
@@ -86,28 +87,32 @@ class WorkTree:
     @contextlib.contextmanager
     def locked(self, who: str, waiting: t.Callable[[str], None], seconds: float) -> t.Iterator[bool]:
         """Lock the tree. Calls `waiting` once with the name of a build that has it. Yields False after `seconds`."""
-        os.makedirs(self.path, exist_ok=True)
-        with open(os.path.join(self.path, "lock"), "a+", encoding="utf-8") as lock:
-            deadline = time.monotonic() + seconds
-            told = False
-            while True:
+        deadline = time.monotonic() + seconds
+        told = False
+        while True:
+            os.makedirs(self.path, exist_ok=True)
+            with open(os.path.join(self.path, LOCK), "a+", encoding="utf-8") as lock:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
                 except OSError:
                     if not told:
                         lock.seek(0)
                         waiting(lock.read().strip() or "another build")
                         told = True
-                    if time.monotonic() > deadline:
-                        yield False
+                else:
+                    # The tree may have been removed as an old one in the meantime.
+                    if _is_file(lock, os.path.join(self.path, LOCK)):
+                        lock.seek(0)
+                        lock.truncate()
+                        lock.write(who)
+                        lock.flush()
+                        yield True
                         return
-                    time.sleep(0.2)
-            lock.seek(0)
-            lock.truncate()
-            lock.write(who)
-            lock.flush()
-            yield True
+                    continue
+            if time.monotonic() > deadline:
+                yield False
+                return
+            time.sleep(0.2)
 
     def prepare(self, origin: str, content: Index, config: bytes, added: t.Sequence[str]) -> None:
         """Make the copy equal to its origin, whose index is `content`. `added` has the files that the patches add.
@@ -202,9 +207,17 @@ class WorkTree:
         return True
 
 
+def _is_file(stream: t.TextIO, path: str) -> bool:
+    """Whether the file at this path is the open one."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
+    except OSError:
+        return False
+
+
 def work_tree(cache_dir: str, *inputs: t.Any) -> WorkTree:
     """The tree for these inputs, which are plain data. Other inputs have another tree."""
-    return WorkTree(os.path.join(cache_dir, "trees", digest_of(list(inputs))[:16]))
+    return WorkTree(os.path.join(cache_dir, TREES, digest_of(list(inputs))[:16]))
 
 
 def origin_content(cache_dir: str, origin: str, keep: bool) -> Index:

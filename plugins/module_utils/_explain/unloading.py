@@ -32,6 +32,15 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
+        operation=Action.LOAD_TARGET,
+        number=errno.ETIMEDOUT,
+        finding=Finding(
+            reason="target_not_loaded",
+            seen="modprobe did not end within timeout, and was killed.",
+            remedy="Load the module by hand (modprobe -v) to see what it waits for, or give a longer timeout.",
+        ),
+    ),
+    Row(
         operation=Action.UNLOAD_TARGET,
         number=errno.EAGAIN,
         finding=Finding(

@@ -87,7 +87,15 @@ _ALL_LINES = ("bash", "-o", "pipefail", "-c", '"$@" 2>&1 | cat', "klp-build")
 def prepare(task: BuildTask) -> Builder:
     """Read everything that the build needs. Raises BuildError where that cannot be read."""
     build = prepare_build(read_request(task.params), task.run)
-    return PatchBuilder(task, build.request, build, build.release, partial(inputs, build), partial(build_module, build))
+    return PatchBuilder(
+        task,
+        build.request,
+        build,
+        build.release,
+        tree_of=partial(tree_of, build),
+        inputs_of=partial(inputs, build),
+        build_module=partial(build_module, build),
+    )
 
 
 def inputs(build: Build, content: Index) -> Plain:

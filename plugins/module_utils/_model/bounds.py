@@ -52,6 +52,8 @@ BOUNDS: dict[str, dict[str, Bounds]] = {
     },
     "livepatch_build": {
         "timeout": Bounds(1, 604800),
+        "cache_max_age": Bounds(1, 3650),
+        "cache_max_size": Bounds(1, 100000),
         "jobs": Bounds(1, 4096),
         "debug": Bounds(0, 10),
     },

@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import time
 import typing as t
 
@@ -23,6 +24,11 @@ KILL_SECONDS = 1.0
 
 MOST_OUTPUT = 1 << 20
 """How many bytes of what a program prints are kept. The rest is read, so that the program can end, and forgotten."""
+
+MOST_APART = 16 << 20
+"""Likewise, where output and errors are kept apart; they are in files until the program has ended."""
+
+MOST_ON_DISK = 1 << 30
 
 MOST_IN_A_PIPE = 1 << 20
 """What a pipe may hold (kernel: pipe_max_size in fs/pipe.c): so much is read at most of a program that has ended."""
@@ -42,10 +48,12 @@ class TooMuchOutput(Exception):
     """The program printed more than it may, and was killed."""
 
 
-def start(command: t.Sequence[str], stdin: int, output: int, **options: t.Any) -> subprocess.Popen[bytes]:
-    """Start a program without a shell; `output` gets its standard output and error. Raises OSError."""
+def start(
+    command: t.Sequence[str], stdin: int, output: int, errors: int = subprocess.STDOUT, **options: t.Any
+) -> subprocess.Popen[bytes]:
+    """Start a program without a shell; `output` gets its standard output, and its errors too. Raises OSError."""
     # pylint: disable-next=ansible-bad-function
-    return subprocess.Popen(list(command), stdin=stdin, stdout=output, stderr=subprocess.STDOUT, **options)
+    return subprocess.Popen(list(command), stdin=stdin, stdout=output, stderr=errors, **options)
 
 
 def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, str]:
@@ -63,6 +71,37 @@ def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, st
     finally:
         _end(process)
     return process.returncode, clean(printed.decode("utf-8", "replace"))
+
+
+def run_apart(
+    command: t.Sequence[str], timeout: float, environ: t.Mapping[str, str], most: int = MOST_APART
+) -> tuple[int, bytes, bytes]:
+    """Run a program, and return its exit status and the last bytes of its output and of its errors.
+
+    Raises OSError, TimedOut after `timeout` seconds, and TooMuchOutput if it prints without an end. As with `run`, its
+    group ends with it. It reads nothing: it cannot wait for a password.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = start(
+            command, subprocess.DEVNULL, out.fileno(), err.fileno(), env=dict(environ), start_new_session=True
+        )
+        deadline, pause = time.monotonic() + timeout, FIRST_PAUSE
+        try:
+            while not has_ended(process):
+                if time.monotonic() >= deadline:
+                    raise TimedOut
+                if max(os.fstat(stream.fileno()).st_size for stream in (out, err)) > MOST_ON_DISK:
+                    raise TooMuchOutput
+                time.sleep(pause)
+                pause = min(2 * pause, LOOK_SECONDS)
+        finally:
+            _end(process)
+        return process.returncode, _end_of(out, most), _end_of(err, most)
+
+
+def _end_of(stream: t.BinaryIO, most: int) -> bytes:
+    stream.seek(max(0, os.fstat(stream.fileno()).st_size - most))
+    return stream.read(most)
 
 
 def read_output(command: t.Sequence[str], stdin: int, timeout: float, most: int) -> tuple[int, bytes]:

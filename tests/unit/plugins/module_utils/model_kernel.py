@@ -317,7 +317,7 @@ class ModelKernel:
                 self.patches.pop()
                 raise
 
-    def load_target(self, name: str) -> None:
+    def load_target(self, name: str, seconds: float) -> None:
         self._call("load_target", name)
         self.targets.add(name)
 

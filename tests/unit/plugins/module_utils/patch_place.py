@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import types
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildTask
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchRequest, origin
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch_request import checked
 
 
 class Recorder(Reporter):
@@ -34,6 +37,7 @@ class PatchPlace:
 
     requests: types.ModuleType
     builder: types.ModuleType
+    patch: pathlib.Path
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
@@ -59,6 +63,19 @@ class PatchPlace:
             build, content, inputs, str(directory), reporter or Reporter()
         )
         return manifest
+
+    def task(self, **options: t.Any) -> BuildTask:
+        """What a builder gets for a task with these options of livepatch_build."""
+        options = {"patches": [str(self.patch)], "dest": f"{self.path}/out/", "cache_dir": str(self.cache), **options}
+        return BuildTask(params=checked(options), check_mode=False, run=self.run, reporter=Reporter())
+
+    def old_tree(self) -> pathlib.Path:
+        """A tree in the cache that nobody has used for long."""
+        path = self.cache / "trees" / ("1" * 16)
+        path.mkdir(parents=True)
+        (path / "lock").touch()
+        os.utime(path / "lock", (0, 0))
+        return path
 
     def called(self) -> list[dict[str, t.Any]]:
         """How the stand-in was called, call by call."""

@@ -37,6 +37,7 @@ class StandIn:
     def __init__(self, task: BuildTask, asked: list[str], trouble: BuildError | None) -> None:
         self.dest = os.path.join(task.params["dest"], "fix.ko")
         self.warnings: t.Sequence[str] = ["It may fail."]
+        self.removed_trees: t.Sequence[Plain] = ()
         self._task, self._asked, self._trouble = task, asked, trouble
 
     def check(self) -> None:

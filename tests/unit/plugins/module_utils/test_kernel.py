@@ -124,7 +124,7 @@ def test_a_target_is_loaded_by_the_program_that_the_kernel_calls(kernel: Kernel,
     modprobe = program(tmp_path / "modprobe", f'printf "%s\\n" "$@" > {tmp_path}/called')
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/modprobe").write_text(f"{modprobe}\n", encoding="utf-8")
-    kernel.load_target("ext4")
+    kernel.load_target("ext4", 60)
     # The name of a module is never an option.
     assert (tmp_path / "called").read_text(encoding="utf-8").split() == ["--", "ext4"]
 
@@ -138,7 +138,7 @@ def test_a_target_is_looked_for_among_the_modules_of_the_kernel_that_runs(
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/osrelease").write_text("6.1.0.6\n", encoding="utf-8")
     (tmp_path / "proc/sys/kernel/modprobe").write_text(f"{modprobe}\n", encoding="utf-8")
-    kernel.load_target("ext4")
+    kernel.load_target("ext4", 60)
     assert (tmp_path / "called").read_text(encoding="utf-8").split() == ["-S", "6.1.0", "--", "ext4"]
 
 
@@ -147,8 +147,17 @@ def test_a_target_that_cannot_be_loaded_says_why(kernel: Kernel, tmp_path: pathl
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/modprobe").write_text(str(modprobe), encoding="utf-8")
     with pytest.raises(OSError, match="Module ext4 not found") as refused:
-        kernel.load_target("ext4")
+        kernel.load_target("ext4", 60)
     assert refused.value.errno == errno.ENOENT
+
+
+def test_a_target_that_takes_too_long_is_given_up(kernel: Kernel, tmp_path: pathlib.Path) -> None:
+    modprobe = program(tmp_path / "modprobe", "exec sleep 600")
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/modprobe").write_text(str(modprobe), encoding="utf-8")
+    with pytest.raises(OSError, match="modprobe ext4 did not end within 0 s") as refused:
+        kernel.load_target("ext4", 0.1)
+    assert refused.value.errno == errno.ETIMEDOUT
 
 
 # ---- unloading, enabling ----

@@ -27,6 +27,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils imp
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.patch_place import PatchPlace, Recorder
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_klp_build_file import Tables, func
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch import schema
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch_request import checked
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import FILE, PATCH, run
 
 RELEASE = "7.3.4-klp"
@@ -309,6 +310,15 @@ def test_objects_are_counted_while_make_removes_folders(place: Place, monkeypatc
     assert builder.count_objects(str(folder)) == 1
 
 
+def test_a_build_removes_old_trees_of_the_cache(place: Place) -> None:
+    old = place.old_tree()
+    made = builder.prepare(place.task(src_dir=str(place.source), kernel_release=RELEASE))
+    (place.path / "made").mkdir()
+    made.build_into(str(place.path / "made"), made.inputs(None))
+    assert [tree["path"] for tree in made.removed_trees] == [str(old)]
+    assert pathlib.Path(place.tree()).name != old.name
+
+
 def test_what_the_patched_functions_lack_is_in_the_manifest(place: Place) -> None:
     warned = (
         "vmlinux.o: warning: objtool: do_x: disabling unsupported tracepoint sched_switch",
@@ -432,17 +442,7 @@ def test_the_files_are_looked_for_where_distributions_put_them(
 ) -> None:
     for name in ("_VMLINUX", "_CONFIGS", "_SOURCES"):
         monkeypatch.setattr(kernel_places, name, [f"{tmp_path}{place}" for place in getattr(kernel_places, name)])
-    params: dict[str, t.Any] = {
-        **dict.fromkeys(("name", "jobs", "arch", "cross_compile", "oot_module", "src_dir", "vmlinux", "config", "env")),
-        "patches": [],
-        "dest": "/x/",
-        "replace": "auto",
-        "debug": 0,
-        "timeout": 1,
-        "cache_dir": "/c",
-        "kernel_release": "7.3.4-1-default",
-        "skip_compiler_check": False,
-    }
+    params = checked({"kernel_release": "7.3.4-1-default"})
     found = request.read_request(params)
     assert (found.vmlinux, found.source) == (None, f"{tmp_path}/usr/src/linux-7.3.4-1-default")
     files = ("usr/lib/debug/boot/vmlinux-7.3.4-1-default.debug", "usr/lib/modules/7.3.4-1-default/config")

@@ -179,6 +179,16 @@ def test_every_option_reaches_the_tool(place: Place) -> None:
     assert call["environ"]["NO_PROFILING_CALLS"] == "mine"
 
 
+def test_a_build_removes_old_trees_of_the_cache(place: Place) -> None:
+    old = place.old_tree()
+    given = {"src_dir": str(place.source), "vmlinux": str(place.vmlinux), "kpatch_build": str(place.tool)}
+    made = builder.prepare(place.task(**given))
+    (place.path / "made").mkdir()
+    made.build_into(str(place.path / "made"), made.inputs(None))
+    assert [tree["path"] for tree in made.removed_trees] == [str(old)]
+    assert os.listdir(place.cache / "trees") == [pathlib.Path(value_of(place.called()[0], "-s")).parent.name]
+
+
 def test_an_older_tool_is_called_in_its_own_words(place: Place) -> None:
     options = tuple(line.replace("--skip-compiler-check", "--skip-gcc-check") for line in STAND_IN.options)
     place.install(version=replace(STAND_IN, options=options))

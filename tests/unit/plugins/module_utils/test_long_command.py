@@ -87,6 +87,30 @@ def test_no_child_outlives_the_module(tmp_path: pathlib.Path) -> None:
     assert gone(int(pid.read_text()))
 
 
+def test_what_is_printed_and_what_are_errors_apart(tmp_path: pathlib.Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "WORD": "here"}
+    script = "echo out $WORD; echo err >&2; sleep 600 & exit 3"
+    assert programs.run_apart(["sh", "-c", script], 60, environ) == (3, b"out here\n", b"err\n")
+    assert programs.run_apart(["sh", "-c", "seq 100"], 60, environ, most=4) == (0, b"100\n", b"")
+    assert programs.run_apart(["cat"], 60, environ)[0] == 0, "nothing is read from a terminal"
+    with pytest.raises(OSError):
+        programs.run_apart(["/nosuch/program"], 60, environ)
+
+
+def test_a_program_apart_is_ended_when_its_time_is_up(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid = tmp_path / "pid"
+    monkeypatch.setattr(programs, "time", HurriedClock(lambda: is_written(pid)))
+    with pytest.raises(programs.TimedOut):
+        programs.run_apart(["sh", "-c", f"sleep 600 & echo $! > {pid}; wait"], 60, dict(os.environ))
+    assert gone(int(pid.read_text()))
+
+
+def test_a_program_that_prints_without_an_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "MOST_ON_DISK", 1 << 20)
+    with pytest.raises(programs.TooMuchOutput):
+        programs.run_apart(["yes"], 60, dict(os.environ))
+
+
 def test_a_short_program_is_ended_when_its_time_is_up(tmp_path: pathlib.Path) -> None:
     pid = tmp_path / "pid"
     assert programs.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")

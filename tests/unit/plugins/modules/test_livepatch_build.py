@@ -20,8 +20,10 @@ import pytest
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 from ansible.module_utils import basic
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_build
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import tiny_elf
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch import (
     COMPILER,
     STOP_MACHINE_CONFIG,
@@ -216,6 +218,27 @@ def test_a_failed_build_leaves_the_last_result(host: BuildHost) -> None:
     ]
     assert result["cause"] in result["msg"] and result["remedy"] in result["msg"]
     assert (host.manifest, digest(host.dest)) == (before, digest(FIXTURE))
+
+
+def test_the_timeout_holds_for_make_as_well(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = host.path / "begun"
+    host.install("make", f"touch {begun}; exec sleep 600")
+    monkeypatch.setattr(programs, "time", HurriedClock(begun.exists))
+    result = host.build(timeout=60)
+    assert (result["failed"], result["reason"], result["rc"]) == (True, "timeout", None)
+    assert result["cause"] == "make did not end before the 60 s of the task were over."
+    assert result["cmd"][0] == "make"
+    assert not host.dest.exists()
+
+
+def test_the_timeout_holds_for_signing_as_well(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, begun = Keys(host), host.path / "begun"
+    host.install("openssl", f"touch {begun}; exec sleep 600")
+    monkeypatch.setattr(programs, "time", HurriedClock(begun.exists))
+    result = host.build(timeout=60, sign=keys.wanted)
+    assert (result["failed"], result["reason"]) == (True, "timeout")
+    assert str(keys.key) not in str(result)
+    assert not host.dest.exists()
 
 
 def test_a_program_that_is_missing_is_named(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
