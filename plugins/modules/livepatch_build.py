@@ -73,7 +73,7 @@ options:
       - Default is the first that exists of the places where the distributions put it below C(/usr/lib/debug), such as
         C(/usr/lib/debug/lib/modules/RELEASE/vmlinux) and C(/usr/lib/debug/boot/vmlinux-RELEASE), and of C(vmlinux) in O(src_dir).
       - The module builds for the release of this kernel. A file of debug information alone, as SUSE has it, does not tell its
-        release: O(kernel_release) does.
+        release. Then O(kernel_release) does.
       - O(method=klp_build) needs none. If there is one, it tells the release, the compiler and RV(kernel_build_id).
         Default is then the first of the places below C(/usr/lib/debug), if one exists.
     type: path

@@ -14,14 +14,14 @@ import textwrap
 import typing as t
 from pathlib import Path
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import (
     explain,
     host,
     needs,
     patch,
     tool,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import REASONS, Reason
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN
 
@@ -31,7 +31,7 @@ BEGIN = ".. make errors-page writes this list from plugins/module_utils/_model/c
 
 END = "\n.. The list ends here.\n"
 
-BEGIN_BUILDS = ".. make errors-page writes this list from plugins/module_utils/_build/failures.\n\n"
+BEGIN_BUILDS = ".. make errors-page writes this list from plugins/module_utils/_build/_failures.\n\n"
 
 END_BUILDS = "\n.. The list of builds ends here.\n"
 

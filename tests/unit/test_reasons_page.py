@@ -12,7 +12,7 @@ import types
 from pathlib import Path
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures import explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, REASONS
 
 ROOT = Path(__file__).resolve().parents[2]

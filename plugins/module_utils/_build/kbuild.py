@@ -21,6 +21,11 @@ from dataclasses import dataclass
 from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import words
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import (
+    Failed,
+    explain_failure,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     Builder,
     BuildError,
@@ -31,8 +36,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.explain import Failed, explain_failure
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import (
     build_id_in_tree,
     read_config,

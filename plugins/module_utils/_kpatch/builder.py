@@ -23,11 +23,11 @@ from dataclasses import replace as with_changes
 from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage, announced_stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, digest_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage, announced_stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter

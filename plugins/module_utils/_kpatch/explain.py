@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import (
+    Failed,
+    explain_failure,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.explain import Failed, explain_failure
 
 
 def explain_build(printed: str, log: str, *, cmd: list[str], rc: int, log_path: str | None) -> BuildError:

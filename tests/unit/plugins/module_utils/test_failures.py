@@ -10,14 +10,14 @@ import re
 import time
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures import explain, host, needs, tool
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.explain import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import explain, host, needs, tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import (
     MOST_LINES,
     Explained,
     Failed,
     explain_failure,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import versions
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.build_logs import (
     APPLIED,

@@ -12,17 +12,17 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import parse_errors
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures import host, needs, patch, tool
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import Row
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import host, needs, patch, tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import (
     ANNOUNCED,
     ENDED_IN,
     Stage,
     announced_stage,
     ended_in,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.compiler import parse_errors
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean, lines_of
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import SUMMARY, Row
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import SUMMARY, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage
 
 PACKAGES: t.Mapping[str, str] = {
     "openssl/": "libssl-dev, openssl-devel or libopenssl-devel",

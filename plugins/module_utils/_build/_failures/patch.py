@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import SUMMARY, Row
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import SUMMARY, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage
 
 _FUNCTIONS_ONLY = "Change the patch so that only functions change."
 

@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import NOTE, SUMMARY, Row
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.stages import Stage
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import NOTE, SUMMARY, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage
 
 PADS_SINCE = "0.9.9"
 """The first kpatch that builds for kernels with CONFIG_CALL_PADDING, and from sources of 6.3 and later."""

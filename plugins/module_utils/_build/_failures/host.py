@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.failures.row import HOST, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import HOST, Row
 
 _FREE = (
     "Free space for cache_dir and for the directory of temporary files, or name another one, then run the task again."
