@@ -24,12 +24,14 @@ from dataclasses import replace as with_changes
 from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import Failed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest_of, read_bytes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.printed import changed_functions, failed_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import EVERY_SECONDS, Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
     cpu_seconds,
@@ -46,12 +48,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tr
     work_tree,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.checks import SCRIPT
-from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.explain import (
-    changed_functions,
-    explain,
-    says_success,
-    warnings_in,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.printed import says_success, warnings_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import (
     Build,
     prepare_build,
@@ -274,15 +271,9 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
     if 0 <= rc < 128:
         tree.note_running(False)
     if rc != 0 or not says_success(printed) or not os.path.isfile(_result(build, tree)):
-        raise _failed(build, command, printed, rc)
+        log = keep_log(build.request.cache_dir, build.name, printed)
+        raise failed_build(Failed("klp-build", rc, printed, log_path=log), command)
     return _Done(command, printed, round(cpu_seconds() - cpu, 1))
-
-
-def _failed(build: Build, command: list[str], printed: str, rc: int) -> BuildError:
-    why = explain(printed, rc)
-    details: Plain = {"errors": why.errors} if why.errors else {}
-    log = keep_log(build.request.cache_dir, build.name, printed)
-    return BuildError(why.finding, cmd=command, rc=rc, log=log, log_lines=why.lines, **details)
 
 
 def count_objects(source: str) -> int:

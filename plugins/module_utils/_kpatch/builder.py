@@ -23,6 +23,7 @@ from dataclasses import replace as with_changes
 from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import Failed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage, announced_stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
@@ -30,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.printed import changed_functions, failed_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
     cpu_seconds,
@@ -44,10 +46,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import (
     WorkTree,
     work_tree,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
-    changed_functions,
-    explain_build,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.log import RunningLog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import (
@@ -270,13 +268,8 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
             os.unlink(log.path)
     printed = hide(printed)
     if rc != 0:
-        raise explain_build(
-            printed,
-            log.text,
-            cmd=command,
-            rc=rc,
-            log_path=keep_log(build.request.cache_dir, build.name, printed + log.text),
-        )
+        kept = keep_log(build.request.cache_dir, build.name, printed + log.text)
+        raise failed_build(Failed("kpatch-build", rc, printed, log.text, kept), command)
     return _Done(
         command=command,
         printed=printed,

@@ -72,6 +72,8 @@ _COLOUR = re.compile(r"\ufffd\[[0-9;]*[mK]")
 _QUOTED_SOURCE = re.compile(r"\s*\d* \| ")
 """How compilers show the line of the source: whoever wrote the source wrote that."""
 
+_KLP_BUILD = "error: klp-build: "
+
 _SCRIPTS_OWN = re.compile(r"error: klp-build: line \d+: '")
 """klp-build ends so wherever it does, after the line that decides."""
 
@@ -161,9 +163,20 @@ def decisive_row(failed: Failed) -> Row | None:
 
 
 def _parts(failed: Failed) -> tuple[Stage, list[_Part]]:
-    announced, begin = _stage(failed.printed)
+    printed = _with_lines_apart(failed.printed)
+    announced, begin = _stage(printed)
     stage = failed.stage or announced
-    return stage, [_Part(failed.printed, begin), _Part(failed.log, _patched_from(failed.log, stage))]
+    return stage, [_Part(printed, begin), _Part(failed.log, _patched_from(failed.log, stage))]
+
+
+def _with_lines_apart(printed: str) -> str:
+    """The same, where each line of klp-build begins a line: programs that print in blocks may have begun another."""
+    *pieces, last = printed.split(_KLP_BUILD)
+    return "".join(f"{piece}\n{_KLP_BUILD}" if _is_cut(piece) else piece + _KLP_BUILD for piece in pieces) + last
+
+
+def _is_cut(piece: str) -> bool:
+    return bool(piece) and not piece.endswith("\n")
 
 
 def _decisive(parts: t.Sequence[_Part], stage: Stage) -> _Hit | None:
@@ -301,7 +314,7 @@ def _first_telling(parts: t.Sequence[_Part], lines: t.Sequence[str]) -> str:
         first
         or made
         or next((line for line in lines if not _is_warning(line)), None)
-        or next((line for line in last if line), "it said nothing")
+        or next((line for line in last if line and not _SCRIPTS_OWN.match(line)), "it said nothing")
     )
 
 

@@ -18,14 +18,12 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import Failed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import read_config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import read_manifest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.printed import changed_functions, failed_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import read_source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._explain import explain
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
-    changed_functions,
-    explain_build,
-)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance, Accepted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State
@@ -150,7 +148,7 @@ PARSERS = {
     "modinfo": ([MODINFO], lambda text: parse_modinfo(text.encode("utf-8", "replace"))),
     "kpatch-build's log": (
         [PRINTED],
-        lambda text: (explain_build(text, text, cmd=[], rc=1, log_path=None), changed_functions(text)),
+        lambda text: (failed_build(Failed("kpatch-build", 1, text, text), []), changed_functions(text)),
     ),
     "notes": ([NOTE], as_file(journal.NOTE, lambda files, _path: journal.read_note(files))),
     "records": (
@@ -218,5 +216,5 @@ def test_a_long_line(name: str, filling: str) -> None:
 def test_a_log_of_the_same_line_again_and_again(line: str) -> None:
     """The makefile of a source prints what it wants."""
     begin = time.process_time()
-    explain_build(f"{line}\n" * 50_000, "", cmd=[], rc=1, log_path=None)
+    failed_build(Failed("kpatch-build", 1, f"{line}\n" * 50_000), [])
     assert time.process_time() - begin < 10 * SECONDS

@@ -252,7 +252,7 @@ def test_a_status_of_0_alone_is_no_success(place: Place) -> None:
     with pytest.raises(BuildError) as caught:
         place.build()
     assert caught.value.details["rc"] == 0
-    assert "unrecognized option" in caught.value.finding.cause
+    assert caught.value.finding.reason == "tool_too_old"
 
 
 def test_after_a_run_that_was_killed_the_copy_is_made_anew(place: Place) -> None:

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.explain import (
-    explain,
-    says_success,
-    warnings_in,
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import (
+    Failed,
+    explain_failure,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.printed import says_success, warnings_in
 
 NOISE = 'error: klp-build: line 739: \'( cd "$ORIG_CSUM_DIR"; "${cmd[@]}" )\''
 DIFF_FAILED = f"error: klp-build: objtool klp diff failed\n{NOISE}"
@@ -47,11 +47,16 @@ DIFF_FAILED = f"error: klp-build: objtool klp diff failed\n{NOISE}"
             "fs/proc/cmdline.c:10: implicit",
         ),
         (
+            "  CC      certs/xerror: klp-build: original kernel build failed\n.o\ncerts/x.c:1:2: error: no such thing",
+            "original_does_not_build",
+            "without the patch",
+        ),
+        (
             "certs/x.c:1:2: error: no such thing\nerror: klp-build: original kernel build failed",
             "original_does_not_build",
             "without the patch",
         ),
-        ("Diffing objects\nerror: klp-build: no changes detected", "no_change", "changes no code"),
+        ("Diffing objects\nerror: klp-build: no changes detected", "no_change", "changes no function's code"),
         (
             (
                 "Diffing objects\nvmlinux.o: changed function: proc_cmdline_init\nvmlinux.o: error: objtool: "
@@ -87,7 +92,7 @@ DIFF_FAILED = f"error: klp-build: objtool klp diff failed\n{NOISE}"
         ),
         (
             "vmlinux.o: error: objtool: FILE symbol mismatch: a.c != b.c\n" + DIFF_FAILED,
-            "unsupported_section",
+            "unreconcilable",
             "a.c != b.c",
         ),
         (
@@ -96,13 +101,18 @@ DIFF_FAILED = f"error: klp-build: objtool klp diff failed\n{NOISE}"
             "does not answer",
         ),
         ("tee: /c/build.log: No space left on device", "disk_full", "disk was full"),
-        ("error: klp-build: make syncconfig failed", "build_failed", "ended with 1: make syncconfig failed."),
-        ("getopt: unrecognized option '--bogus'\n\nUsage: klp-build", "build_failed", "unrecognized option"),
-        (NOISE, "build_failed", "it printed no error"),
+        (
+            "error: klp-build: make syncconfig failed",
+            "build_failed",
+            "ended with 1: error: klp-build: make syncconfig failed.",
+        ),
+        ("getopt: unrecognized option '--bogus'\n\nUsage: klp-build", "tool_too_old", "the option --bogus"),
+        (NOISE, "build_failed", "it said nothing"),
+        (f"  LD      vmlinux.o{NOISE}\n", "build_failed", "ended with 1"),
     ],
 )
 def test_reasons(printed: str, reason: str, says: str) -> None:
-    why = explain(printed + "\n", 1)
+    why = explain_failure(Failed("klp-build", 1, printed + "\n"))
     assert why.finding.reason == reason
     assert says in why.finding.cause
     assert not any("line 739" in line for line in why.lines)

@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.explain import (
-    changed_functions,
-    explain_build,
-)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import Failed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.printed import changed_functions, failed_build
 
 CHECK = " Check /cache/build.log for more details."
 
@@ -171,7 +169,7 @@ CASES = [
 
 @pytest.mark.parametrize(("reason", "printed", "log", "says"), CASES)
 def test_failures(reason: str, printed: str, log: str, says: str) -> None:
-    error = explain_build(printed, log, cmd=["kpatch-build"], rc=1, log_path="/cache/logs/x.log")
+    error = failed_build(Failed("kpatch-build", 1, printed, log, "/cache/logs/x.log"), ["kpatch-build"])
     assert error.finding.reason == reason
     assert says in str(error)
     assert "{" not in str(error)

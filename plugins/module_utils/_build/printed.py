@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads what kpatch-build prints: why it failed, and which functions it replaces."""
+"""What kpatch-build and klp-build print: the functions that they change, and why they failed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 
 
-def explain_build(printed: str, log: str, *, cmd: list[str], rc: int, log_path: str | None) -> BuildError:
+def failed_build(failed: Failed, cmd: list[str]) -> BuildError:
     """The error for a run of `cmd` that failed, from what it printed and from its log."""
-    explained = explain_failure(Failed("kpatch-build", rc, printed, log, log_path))
-    details: Plain = {"cmd": cmd, "rc": rc, "log": log_path, "log_lines": explained.lines}
+    explained = explain_failure(failed)
+    details: Plain = {"cmd": cmd, "rc": failed.rc, "log": failed.log_path, "log_lines": explained.lines}
     details["stage"] = str(explained.stage)
     if explained.errors:
         details["errors"] = explained.errors
@@ -32,7 +32,7 @@ _CHANGED = re.compile(r"^(?P<object>\S+): (?P<what>changed|new) function: (?P<fu
 
 
 def changed_functions(printed: str) -> list[Plain]:
-    """The functions that kpatch-build says it replaces or adds: object file, name, and whether it is new."""
+    """The functions that the builder says it replaces or adds: object file, name, and whether it is new."""
     return [
         {"object": match.group("object"), "name": match.group("function"), "new": match.group("what") == "new"}
         for match in _CHANGED.finditer(printed)
