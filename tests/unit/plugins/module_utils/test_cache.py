@@ -91,7 +91,12 @@ def test_a_size_is_measured_once_for_each_use(tmp_path: pathlib.Path, monkeypatc
     used = tree(tmp_path, "1", 1)
     cache.prune(str(tmp_path), str(tmp_path / "own"), 30, 40)
     measured: list[str] = []
-    monkeypatch.setattr(cache, "_size", lambda path: measured.append(path) or 0)
+
+    def size(path: str) -> int:
+        measured.append(path)
+        return 0
+
+    monkeypatch.setattr(cache, "_size", size)
     cache.prune(str(tmp_path), str(tmp_path / "own"), 30, 40)
     assert str(used) not in measured
     os.utime(used / "lock")

@@ -451,7 +451,7 @@ def test_a_module_that_cannot_be_loaded_is_named(tmp_path: pathlib.Path, sent: s
 def test_a_patch_that_somebody_else_loads_before_its_turn_is_left_alone(tmp_path: pathlib.Path, sent: str) -> None:
     kernel = kernel_with_xfs(tmp_path)
 
-    def break_after_the_race(name: str) -> None:
+    def break_after_the_race(name: str, seconds: float) -> None:
         kernel.patches.append(loaded(IN_XFS, instance=9))
         raise ValueError("a fault")
 
