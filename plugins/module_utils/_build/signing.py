@@ -131,16 +131,13 @@ def take_passphrase(env: t.Mapping[str, t.Any] | None) -> None:
 
 
 def prepare(options: Plain | None, release: str) -> Seal | None:
-    """The `Seal` from the option `sign`; None without it. Raises BuildError for what is known to fail."""
+    """The `Seal` from the option `sign`; None without it. Raises BuildError if a file is missing."""
     if not options:
         return None
     for option in ("key", "cert"):
         is_token = option == "key" and options[option].startswith(TOKEN)
         if not is_token and not os.path.isfile(options[option]):
             raise BuildError(missing(f"The file sign.{option}", f"sign.{option}"))
-    if _ENCRYPTED.search(read_bytes(options["key"]) or b"") and not os.environ.get(PASSPHRASE):
-        cause = next(cause for cause in _CAUSES if cause.reason == "no_passphrase")
-        raise BuildError(Finding(reason=cause.reason, seen=cause.seen, remedy=cause.remedy))
     program = f"/lib/modules/{release}/build/scripts/sign-file"
     return Seal(
         key=options["key"],
@@ -148,6 +145,13 @@ def prepare(options: Plain | None, release: str) -> Seal | None:
         hash=options["hash"],
         program=program if os.access(program, os.X_OK) else None,
     )
+
+
+def check(seal: Seal | None) -> None:
+    """Raise BuildError before a long build for what is known to make its signing fail."""
+    if seal and _ENCRYPTED.search(read_bytes(seal.key) or b"") and not os.environ.get(PASSPHRASE):
+        cause = next(cause for cause in _CAUSES if cause.reason == "no_passphrase")
+        raise BuildError(Finding(reason=cause.reason, seen=cause.seen, remedy=cause.remedy))
 
 
 def sign(path: str, seal: Seal, run: Run) -> None:

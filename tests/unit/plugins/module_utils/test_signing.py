@@ -167,13 +167,13 @@ def test_a_passphrase_that_is_not_given_fails_before_the_build(
     seal: Seal, begin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pathlib.Path(seal.key).write_text(begin, encoding="ascii")
-    wanted = {"key": seal.key, "cert": seal.cert, "hash": "sha256"}
     monkeypatch.delenv("KBUILD_SIGN_PIN", raising=False)
     with pytest.raises(BuildError) as failed:
-        signing.prepare(wanted, "6.6.0")
+        signing.check(seal)
     assert failed.value.finding.reason == "no_passphrase"
     monkeypatch.setenv("KBUILD_SIGN_PIN", "secret")
-    assert signing.prepare(wanted, "6.6.0") is not None
+    signing.check(seal)
+    signing.check(None)
 
 
 def really(command: list[str]) -> tuple[int, str, str]:

@@ -231,6 +231,17 @@ def test_the_timeout_holds_for_make_as_well(host: BuildHost, monkeypatch: pytest
     assert not host.dest.exists()
 
 
+def test_a_passphrase_is_needed_for_a_build_alone(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(host)
+    keys.key.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n", encoding="utf-8")
+    monkeypatch.delenv("KBUILD_SIGN_PIN", raising=False)
+    assert (host.build(sign=keys.wanted)["reason"], host.builds) == ("no_passphrase", 0)
+    monkeypatch.setenv("KBUILD_SIGN_PIN", "secret")
+    assert host.build(sign=keys.wanted)["changed"]
+    monkeypatch.delenv("KBUILD_SIGN_PIN")
+    assert not host.build(sign=keys.wanted)["changed"]
+
+
 def test_the_timeout_holds_for_signing_as_well(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
     keys, begun = Keys(host), host.path / "begun"
     host.install("openssl", f"touch {begun}; exec sleep 600")
