@@ -17,8 +17,8 @@ import pytest
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_checks, source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_header import name_in, names_of_git
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks, source_patch
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -110,7 +110,7 @@ def test_what_patch_takes_is_taken(tmp_path: pathlib.Path, name: str) -> None:
     trial = tried(tmp_path, files, TAKEN[name])
     assert (trial.applies, trial.fuzzy) == (True, ())
     assert "fs/a.c" in read(tmp_path, TAKEN[name]).paths
-    assert list(checks.check_paths([read(tmp_path, TAKEN[name])])) == []
+    assert list(source_checks.check_paths([read(tmp_path, TAKEN[name])])) == []
 
 
 WITH_BLANKS = GIT.replace("a/fs/a.c b/fs/a.c", "a/fs/a b.c b/fs/a b.c").replace("fs/a.c\n", "fs/a b.c\t\n") + HUNK
@@ -213,7 +213,7 @@ def test_fuzz_is_told(tmp_path: pathlib.Path) -> None:
     moved = A_C.replace("int a(void)", "long a(void)")
     trial = tried(tmp_path, {"fs/a.c": moved}, GIT + HUNK)
     assert (trial.applies, trial.fuzzy) == (True, (("fs/a.c", 1, 1),))
-    (doubt,) = checks.check_trials([trial], ())
+    (doubt,) = source_checks.check_trials([trial], ())
     assert (doubt.reason, doubt.severity) == ("fuzzy_patch", "warn")
 
 
@@ -223,6 +223,9 @@ def test_a_patch_whose_words_are_not_for_patch(tmp_path: pathlib.Path) -> None:
     trial = tried(tmp_path, {"fs/a.c": A_C}, binary)
     assert not trial.applies and trial.says
 
+
+FEW = max(1, settings.default.max_examples // 10)
+"""Each example starts patch and git several times."""
 
 LINES = st.lists(st.sampled_from(["a", "b", "{", "}", "", "\treturn;"]), min_size=1, max_size=9)
 EDITS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["", "x", "y\nz"])), min_size=1, max_size=2)
@@ -240,7 +243,7 @@ def edited(lines: t.Sequence[str], edits: t.Iterable[tuple[int, str]]) -> list[s
 
 @needs_patch
 @needs_git
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=FEW, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(before=LINES, edits=EDITS, moved=EDITS, moves=st.booleans(), style=st.sampled_from(STYLES))
 def test_small_patches_as_the_real_programs_have_them(
     tmp_path: pathlib.Path,
