@@ -31,8 +31,8 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.bui
     Log,
 )
 
-SECONDS = 5
-"""Of the processor, for 20 MB. Coverage and a busy machine make it several times as many as without."""
+SECONDS = 20
+"""Of the processor, for 20 MB, which take 2. Coverage makes it several times as many; a fault makes it minutes."""
 
 
 def explained(log: Log) -> Explained:
@@ -123,10 +123,8 @@ def test_the_lines_that_are_shown() -> None:
     "line",
     [
         "  CC      drivers/some/where/in/the/tree/file.o",
-        "ld: warning: orphan section `.q' from `vmlinux.o' being placed in section `.q'",
         "fs/q.c:1:1: error: x",
         "x error: " * 400,
-        "create-diff-object: ERROR: q.o: changed section .q unsupported section change not found in",
         "ERROR: " + "a:" * 400,
         "No such file or directory",
     ],
