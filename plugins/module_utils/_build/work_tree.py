@@ -166,6 +166,9 @@ class WorkTree:
         path = os.path.join(self.source, "Makefile")
         sublevel = base.encode().split(b".")[2:3]
         content = read_bytes(path) or b""
+        if os.path.islink(path):
+            # What it leads to may be the user's.
+            os.unlink(path)
         content = re.sub(rb"(?m)^SUBLEVEL *=.*$", b" ".join([b"SUBLEVEL =", *sublevel]), content, count=1)
         _write_if_different(path, re.sub(rb"(?m)^EXTRAVERSION *=.*$", b"EXTRAVERSION =", content, count=1))
 

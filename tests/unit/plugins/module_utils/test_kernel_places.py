@@ -101,6 +101,20 @@ def test_the_makefile_of_the_copy_says_what_the_distribution_says(place: Place) 
         assert (place.source / "Makefile").read_text() == makefile
 
 
+def test_a_makefile_behind_a_link_stays_as_it_is(place: Place) -> None:
+    """Sources of distributions have such links, and what they lead to is the user's."""
+    makefile, target = place.source / "Makefile", place.path / "Makefile of all flavours"
+    target.write_text("VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 148\nEXTRAVERSION =\n")
+    before = target.read_text()
+    makefile.unlink()
+    makefile.symlink_to(target)
+    place.config.write_text(STOP_MACHINE_CONFIG.replace("5.10.0", "5.10.148"))
+    for _number in range(2):
+        place.build()
+        assert (tree_of(place) / "source/Makefile").read_text() == before.replace("148", "0")
+        assert target.read_text() == before
+
+
 def test_a_vmlinux_that_does_not_tell_its_release(place: Place) -> None:
     place.vmlinux.write_bytes(tiny_elf.debug_only(COMPILER))
     build = place.prepare()
