@@ -297,7 +297,11 @@ def test_signatures(file: dict[str, t.Any], conditions: dict[str, t.Any], expect
 def test_a_key_that_is_there_and_not_to_be_trusted(
     signature: dict[str, t.Any], keys: list[Key], signers: list[str], says: str | None
 ) -> None:
-    conditions: dict[str, t.Any] = {"signers": frozenset(signers), "key_ids": frozenset(["5ad6cc70"]), "doubtful_keys": tuple(keys)}
+    conditions: dict[str, t.Any] = {
+        "signers": frozenset(signers),
+        "key_ids": frozenset(["5ad6cc70"]),
+        "doubtful_keys": tuple(keys),
+    }
     found = findings(file=signature, sig_enforce=True, **conditions)
     assert [finding.severity for finding in found] == ([WARN] if says else [])
     assert says is None or says in found[0].seen
