@@ -43,7 +43,7 @@ class _Cause(t.NamedTuple):
     remedy: str
 
 
-# The first that fits counts. Measured with openssl 3.0 and the sign-file of Linux 5.10 and 7.3.
+# The first that fits counts. Measured with openssl 3.0 and the sign-file of Linux 7.3.
 _CAUSES = (
     _Cause(
         "wrong_passphrase",

@@ -32,7 +32,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.bui
 )
 
 SIZE, SECONDS = 3_000_000, 4
-"""Of the processor, for so many characters, which take 0.3. Coverage multiplies that by some; a fault makes it minutes."""
+"""Of the processor, for so many characters, which take 0.3. Coverage multiplies that; a fault makes it minutes."""
 
 
 def explained(log: Log) -> Explained:
