@@ -16,7 +16,7 @@ import guests
 import host
 import processes
 import roots
-from cache import HERE, RECIPE, Entry
+from cache import HERE, Entry
 from commands import RigError, as_root, run
 from guests import Guest
 
@@ -35,7 +35,7 @@ GONE = re.compile(r"^E: The repository '(.*)' (?:does not have|no longer has) a 
 def current_entry(base: Entry, guest: Guest) -> Entry:
     """The image of this guest with the keys, and the modules, of this entry."""
     digest = hashlib.sha256(f"{base.path.name} {guest!r}".encode())
-    for path in (HERE / "userlands.py", *(RECIPE / name for name in guest.packages)):
+    for path in (HERE / "userlands.py", *(cache.RECIPE / name for name in guest.packages)):
         digest.update(path.read_bytes())
     return Entry(cache.cache_root() / f"userland-{guest.machines}-{digest.hexdigest()[:12]}")
 
@@ -90,7 +90,7 @@ def install(part: Entry, guest: Guest) -> None:
     if guest.suite != guests.DEFAULT.suite:
         command.insert(command.index("mmdebstrap") + 1, MERGED_USR)
     if is_emulated(guest):
-        command = ["sh", str(RECIPE / "run-arm64.sh"), *command]
+        command = ["sh", str(cache.RECIPE / "run-arm64.sh"), *command]
     try:
         run(processes.isolated(command, part.path / "pid"))
     except RigError as error:
