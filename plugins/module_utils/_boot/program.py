@@ -42,7 +42,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.runni
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import seconds_since_boot, time_now
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
 
 if t.TYPE_CHECKING:
@@ -308,7 +308,7 @@ class Boot:
         """Set the count of unclean ends back, if the host has been up for so many seconds. Raises OSError."""
         if self._is_crash_kernel:
             return 0
-        uptime = self._uptime()
+        uptime = seconds_since_boot()
         if uptime < after:
             self._say(f"The host has been up for {uptime:.0f} s: it is on trial until it has been for {after:.0f} s.")
             return 0
@@ -320,13 +320,6 @@ class Boot:
         if before is None or before.loads or before.unclean_ends:
             boot_store.write_marker(self._files, Marker(self._boot_id, self._running.release, self._running.build_id))
         return 0
-
-    def _uptime(self) -> float:
-        """The seconds since the kernel began (fs/proc/uptime.c): the wall clock may jump. 0 where nothing tells."""
-        try:
-            return float(known_or(self._files.text("/proc/uptime"), "").split()[0])
-        except (IndexError, ValueError):
-            return 0.0
 
 
 def is_shutting_down() -> bool:

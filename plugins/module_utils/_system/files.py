@@ -109,6 +109,14 @@ def _folders(place: str) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
 
+def seconds_since_boot() -> float:
+    """How long the kernel has been running, suspended or not. The wall clock may jump, this one does not.
+
+    /proc/uptime has the same number as text: that is a function of the kernel, which a patch may replace.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def time_now() -> str:
     """The time of this host's clock in UTC, in the format of ISO 8601."""
     # Without an argument gmtime asks time(2), which lags behind by up to a tick: a moment ago is the second before.
