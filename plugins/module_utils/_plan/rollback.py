@@ -95,12 +95,24 @@ def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
     rollback = Rollback(tuple(back(before, now, plan, stored)))
     lost = _lost(before, now, rollback.steps)
-    moved = covers_to_move(before, now, plan, stored, lost) if lost else []
+    in_front = _in_front(now, plan, stored) if _comes_behind_a_disabled_one(now, rollback.steps) else []
+    moved = [*(covers_to_move(before, now, plan, stored, lost) if lost else []), *in_front]
     if not moved:
         return rollback
     longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
     is_stuck = any(step.patch in stuck for step in longer.steps) or _comes_behind_a_disabled_one(now, longer.steps)
-    return longer if not is_stuck and _lost(before, now, longer.steps) < lost else rollback
+    still_lost = _lost(before, now, longer.steps)
+    return longer if not is_stuck and (still_lost < lost or (in_front and still_lost <= lost)) else rollback
+
+
+def _in_front(now: Snapshot, plan: Plan, stored: Stored) -> list[str]:
+    """The disabled patches that the plan is not about: what is loaded again comes behind them, unless they go as well.
+
+    None if one of them belongs to another tool, or cannot be loaded again.
+    """
+    down = [patch for patch in now.patches if not patch.enabled and patch.name not in plan.names]
+    can_move = all(patch.name in stored and not (patch.owner or patch.permanent or patch.users) for patch in down)
+    return [patch.name for patch in down] if can_move else []
 
 
 def _comes_behind_a_disabled_one(now: Snapshot, steps: t.Iterable[Step]) -> bool:
@@ -108,10 +120,11 @@ def _comes_behind_a_disabled_one(now: Snapshot, steps: t.Iterable[Step]) -> bool
 
     What is disabled in front of it is not of the plan, and stays where it is.
     """
-    if now.stacking_enforced is False or not abi_of(now).stacking:
+    if abi_of(now).stacking is False:
         return False
     plan = Plan(tuple(steps))
-    enabled = [patch.enabled for patch in predict(now, plan).patches]
+    # Where nothing tells, the kernel may have it.
+    enabled = [patch.enabled for patch in predict(replace(now, stacking_enforced=True), plan).patches]
     first = enabled.index(False) if False in enabled else len(enabled)
     return any(enabled[first:]) and bool(plan.loads)
 

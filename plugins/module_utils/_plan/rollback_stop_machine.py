@@ -111,7 +111,8 @@ def _behind(moved: t.Sequence[str], now: Snapshot) -> list[str]:
     None if one of them belongs to another tool: the kernel does not disable the others then.
     """
     names = [patch.name for patch in now.patches]
-    first = min((names.index(name) for name in moved if name in names), default=len(names))
+    are_up = [patch.name for patch in now.patches if patch.enabled]
+    first = min((names.index(name) for name in moved if name in are_up), default=len(names))
     behind = [patch for patch in now.patches[first:] if patch.enabled and patch.name not in moved]
     return [patch.name for patch in behind if not patch.owner]
 

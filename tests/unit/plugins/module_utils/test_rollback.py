@@ -518,6 +518,25 @@ def test_what_alone_had_a_function_comes_back_above_what_stays(
     assert result["not_restored"][-1] == "without new no patch would be live on vmlinux/f,1, where one was before"
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("owner", [None, "SysCare"])
+def test_what_is_disabled_behind_it_goes_for_what_comes_back(
+    tmp_path: pathlib.Path, hidden: bool, owner: str | None
+) -> None:
+    """With CONFIG_LIVEPATCH_STACK the old patch would come behind it, and could not be enabled."""
+    file = files(STOP_MACHINE, {"mid": (G,), "new": (H,)})
+    patches = [
+        loaded(file["new"], load_index=0),
+        loaded(file["old"], load_index=1),
+        loaded(file["mid"], False, load_index=2, owner=owner),
+    ]
+    kernel = {"abi": STOP_MACHINE, "stacking_enforced": True, "hidden": hidden}
+    host = ModelHost(tmp_path, *patches, kept=list(file.values()), **kernel)
+    result = host.run("new", supersedes=("old",), verification=FAILING)
+    assert (host.stack, result["not_restored"] == []) == ((["new", "old"], True) if owner is None else (["new"], False))
+    assert [patch.name for patch in host.kernel.patches] == ["new", *(["old", "mid"] if owner is None else ["mid", "old"])]
+
+
 def test_what_alone_had_a_function_does_not_come_back_above_what_somebody_else_has_loaded(
     tmp_path: pathlib.Path,
 ) -> None:
