@@ -247,6 +247,7 @@ class Transaction:
             if self.plan.forgets:
                 boot_store.restore(files, self.books.boot)
             journal.remove_note(files)
+            self.catalog.remove_brought(self.plan, self.before, self.before)
             raise
 
     def _forget(self, files: Files) -> None:

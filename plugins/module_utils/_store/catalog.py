@@ -187,7 +187,14 @@ class Catalog:
                 )
         if prune:
             copies.prune(self._files(), after.patches, self._unrecorded)
+        else:
+            self.remove_brought(plan, before, after)
         return notes
+
+    def remove_brought(self, plan: Plan, before: Snapshot, after: Snapshot) -> None:
+        """Remove the copies of what the plan was to load for the first time, and what is not loaded."""
+        names = [file.name for file in plan.loads if not (before.patch(file.name) or after.patch(file.name))]
+        copies.remove_brought(self._files(), names)
 
     def _update_one(
         self,

@@ -270,9 +270,8 @@ def unrecorded(files: Files, names: t.Collection[str]) -> frozenset[str]:
     if not names:
         return frozenset()
     entries = known_or(files.names(DIRECTORY), [])
-    records = (known(read(files, entry[: -len(".json")])) for entry in entries if entry.endswith(".json"))
-    displaced = {path for copy in records if copy for path in _displaced_paths(copy)}
-    alone = (entry for entry in entries if entry.endswith(".ko") and f"{DIRECTORY}/{entry}" not in displaced)
+    named = _named_by_records(files, entries)
+    alone = (entry for entry in entries if entry.endswith(".ko") and f"{DIRECTORY}/{entry}" not in named)
     return frozenset(names).intersection(map(_name_of, alone))
 
 
@@ -315,6 +314,23 @@ def prune(files: Files, loaded: t.Iterable[LoadedPatch], without_record: t.Colle
         is_needed = f"{DIRECTORY}/{entry}" in needed or (entry.endswith(".ko") and _name_of(entry) in staying)
         if entry.endswith((".ko", ".part")) and not is_needed:
             _remove(files, entry)
+
+
+def remove_brought(files: Files, names: t.Collection[str]) -> None:
+    """Remove the copies of patches that a run has brought in vain, unless a record names them.
+
+    Without its record, the copy of a patch that is loaded later would claim that one for the collection.
+    """
+    entries = known_or(files.names(DIRECTORY), [])
+    named = _named_by_records(files, entries)
+    for entry in entries:
+        if entry.endswith(".ko") and _name_of(entry) in names and f"{DIRECTORY}/{entry}" not in named:
+            _remove(files, entry)
+
+
+def _named_by_records(files: Files, entries: t.Iterable[str]) -> set[str]:
+    records = (known(read(files, entry[: -len(".json")])) for entry in entries if entry.endswith(".json"))
+    return {path for copy in records if copy for path in (copy.path, *_displaced_paths(copy))}
 
 
 def _is_unclear(record: Reading[StoredCopy]) -> bool:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import pathlib
 import typing as t
 
@@ -281,6 +282,30 @@ def test_a_copy_that_was_displaced_by_a_patch_which_is_gone_tells_nothing(tmp_pa
     host.kernel.unload("tmhook")
     host.kernel.patches.append(loaded(FIX, instance=99))
     assert owner_of(host.kernel, "fix") == UNKNOWN_OWNER
+
+
+def test_what_a_failed_task_has_brought_in_vain_tells_nothing(tmp_path: pathlib.Path) -> None:
+    """The copies of what could not come back stay until the next task, that of the new patch does not."""
+    gone = patch_file("gone", functions=(F,), replace=True)
+    host = ModelHost(tmp_path, loaded(gone, False), kept=[gone])
+    failing = Verification(probe=Probe(argv=("false",)))
+    result = host.run("fix", file=FIX, supersedes=("gone",), verification=failing)
+    assert result["not_restored"] == ["gone is not loaded and should be disabled"]
+    copied = [name.rpartition("-")[0] for name in kept_files(host.kernel) if name.endswith(".ko")]
+    assert copied == ["gone"]
+    host.kernel.patches.append(loaded(FIX, instance=99))
+    assert owner_of(host.kernel, "fix") == UNKNOWN_OWNER
+
+
+def test_a_task_that_cannot_begin_leaves_no_copy(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = ModelHost(tmp_path)
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal, "write_note", fail)
+    assert host.run("fix", file=FIX)["failed"]
+    assert kept_files(host.kernel) == []
 
 
 def test_the_record_of_another_load_tells_nothing(tmp_path: pathlib.Path) -> None:
