@@ -19,7 +19,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
-from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder, request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder
+from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import request as requests_of_it
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import Distribution
@@ -48,7 +49,7 @@ CONFIG_KALLSYMS_ALL=y
 class Place(PatchPlace):
     """A kernel's source with klp-build, and what belongs to it, in a directory."""
 
-    requests, builder = request, builder
+    requests, builder = requests_of_it, builder
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__(path)
@@ -443,7 +444,7 @@ def test_the_files_are_looked_for_where_distributions_put_them(
     for name in ("_VMLINUX", "_CONFIGS", "_SOURCES"):
         monkeypatch.setattr(kernel_places, name, [f"{tmp_path}{place}" for place in getattr(kernel_places, name)])
     params = checked({"kernel_release": "7.3.4-1-default"})
-    found = request.read_request(params)
+    found = requests_of_it.read_request(params)
     assert (found.vmlinux, found.source) == (None, f"{tmp_path}/usr/src/linux-7.3.4-1-default")
     files = ("usr/lib/debug/boot/vmlinux-7.3.4-1-default.debug", "usr/lib/modules/7.3.4-1-default/config")
     (tmp_path / "usr/src/linux-7.3.4-1").mkdir(parents=True)
@@ -452,7 +453,7 @@ def test_the_files_are_looked_for_where_distributions_put_them(
         (tmp_path / name).touch()
     # klp-build itself leaves one there, which is of no kernel that runs.
     (tmp_path / "usr/src/linux-7.3.4-1/vmlinux").touch()
-    found = request.read_request(params)
+    found = requests_of_it.read_request(params)
     assert [found.vmlinux, found.config] == [f"{tmp_path}/{name}" for name in files]
     assert found.source == f"{tmp_path}/usr/src/linux-7.3.4-1"
 
@@ -474,6 +475,6 @@ def test_when_auto_takes_it(place: Place, changes: dict[str, t.Any], expected: b
         "src_dir": str(place.source),
         **changes,
     }
-    assert request.is_for(params) is expected
+    assert requests_of_it.is_for(params) is expected
     place.config.write_text(CONFIG.replace("CONFIG_KLP_BUILD=y", "# CONFIG_KLP_BUILD is not set"))
-    assert request.is_for(params) is False
+    assert requests_of_it.is_for(params) is False

@@ -21,7 +21,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin, refuse_if_problems
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
-from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder, request
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import request as requests_of_it
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import find_tool, read_tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import (
@@ -58,7 +59,7 @@ STOP_MACHINE_CONFIG = PER_TASK_CONFIG + "CONFIG_LIVEPATCH_WO_FTRACE=y\nCONFIG_LI
 class Place(PatchPlace):
     """A kernel's source and what belongs to it, in a directory."""
 
-    requests, builder = request, builder
+    requests, builder = requests_of_it, builder
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__(path)

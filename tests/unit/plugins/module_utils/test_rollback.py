@@ -534,7 +534,10 @@ def test_what_is_disabled_behind_it_goes_for_what_comes_back(
     host = ModelHost(tmp_path, *patches, kept=list(file.values()), **kernel)
     result = host.run("new", supersedes=("old",), verification=FAILING)
     assert (host.stack, result["not_restored"] == []) == ((["new", "old"], True) if owner is None else (["new"], False))
-    assert [patch.name for patch in host.kernel.patches] == ["new", *(["old", "mid"] if owner is None else ["mid", "old"])]
+    assert [patch.name for patch in host.kernel.patches] == [
+        "new",
+        *(["old", "mid"] if owner is None else ["mid", "old"]),
+    ]
 
 
 def test_what_alone_had_a_function_does_not_come_back_above_what_somebody_else_has_loaded(

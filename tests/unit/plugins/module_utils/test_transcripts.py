@@ -80,7 +80,7 @@ def state_files(lines: list[str]) -> t.Iterator[tuple[str, list[str]]]:
         shown = [line for line in lines[: 1 + [line[-1:] == "$" for line in lines].index(False)] if line[-1:] == "$"]
         # On one line, or one on each.
         rest = lines[len(shown) :]
-        names = [rest.pop(0) for _ in range(len(rest)) if rest[0].startswith("lp_")]
+        names = [rest.pop(0) for _number in range(len(rest)) if rest[0].startswith("lp_")]
         yield "".join(line[:-1].replace("<TAB>", "\t") + "\n" for line in shown), " ".join(names).split()
 
 
@@ -96,14 +96,17 @@ def comparable(line: str) -> str:
     return re.sub(r"kworker/\S+:\d+ check", "kworker/... check", line)
 
 
+def operation_of(command: str) -> str:
+    return next(name for start, name in OPERATIONS.items() if command.startswith(f"$ {start}"))
+
+
 def refusals(lines: list[str]) -> t.Iterator[tuple[str, int, list[str]]]:
     """What was refused: the operation, the errno, and the lines of the log, if there are any right behind it."""
     for command, said, rc, heading, *rest in (lines[place:] for place in range(len(lines) - 3)):
         if command.startswith("$ ") and rc.startswith("rc=") and heading == "--- dmesg:":
             log = [line.partition("] ")[2] for line in itertools.takewhile(lambda line: line.startswith("["), rest)]
-            operation = next(name for start, name in OPERATIONS.items() if command.startswith(f"$ {start}"))
             if log:
-                yield operation, expected_errno([said]), log
+                yield operation_of(command), expected_errno([said]), log
 
 
 def is_of_arm64(transcript: pathlib.Path) -> bool:
@@ -239,7 +242,7 @@ def test_the_task_that_is_in_the_way_is_named_on_arm64() -> None:
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_a_recorded_busy_function_is_tried_again_and_nothing_else(transcript: pathlib.Path) -> None:
     recorded = cases(transcript)
-    tried = {number for number in EXPLAINED for _, code, log in refusals(recorded[number]) if may_pass(code, log)}
+    tried = {number for number in EXPLAINED for _what, code, log in refusals(recorded[number]) if may_pass(code, log)}
     assert tried == ({"15", "15b"} if is_of_arm64(transcript) else {"15b"})
 
 
