@@ -192,7 +192,7 @@ class Walk:
         shown, at_hand = tuple(kernel.patches), self.at_hand()
         predicted = self.task(run, check_mode=True)
         demand(tuple(kernel.patches) == shown, "check_mode", "check mode has changed the kernel")
-        kernel.events, kernel.meddled, kernel.calls, kernel.refused = 0, False, [], set()
+        kernel.events, kernel.meddled, kernel.calls, kernel.refused = 0, False, [], []
         self.has_replaced = False
         if run.meddle:
             number, act = run.meddle

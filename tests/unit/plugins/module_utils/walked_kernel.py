@@ -69,7 +69,7 @@ class WalkedKernel(ShownKernel):
         self.forces_all = forces_all
         self.foreign: set[int] = set()
         self.used: set[str] = set()
-        self.refused: set[str] = set()
+        self.refused: list[str] = []
         self.fail_too: tuple[str, int] | None = None
         self.meddle: dict[int, t.Callable[[], None]] = {}
         self.meddled = False
@@ -154,7 +154,7 @@ class WalkedKernel(ShownKernel):
             yield
         except OSError:
             if not self._is_other:
-                self.refused.add(call)
+                self.refused.append(call)
             raise
 
     def use(self, name: str, is_used: bool = True) -> None:
