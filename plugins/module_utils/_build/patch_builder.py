@@ -29,7 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tr
     WorkTree,
     origin_content,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
 
@@ -94,7 +94,7 @@ def options_of(params: Plain) -> Plain:
 class PatchBuild:
     """What was read for a request.
 
-    `problems` has what would make the build fail, `doubts` what may. `named` is how the kernel's release is made.
+    `found` has what would make the build fail, and what may. `named` is how the kernel's release is made.
     """
 
     name: str
@@ -103,8 +103,17 @@ class PatchBuild:
     config: Config
     compiler: str | None
     named: ReleaseName
-    problems: tuple[Finding, ...]
-    doubts: tuple[Finding, ...]
+    found: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What would make the build fail."""
+        return tuple(refusals(self.found))
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """What may."""
+        return tuple(finding for finding in self.found if finding.severity != REFUSE)
 
     @property
     def forces_signatures(self) -> bool:

@@ -141,7 +141,7 @@ def prepare_build(request: Request, run: Run) -> Build:
     kernel = _kernel(request, vmlinux)
     local = local_versions(request.source)
     named = name_release(kernel.release, config, version, local) or AS_IT_IS
-    problems = [
+    found = [
         *checks.check_options(request.arch, request.oot_module),
         *checks.check_config(config),
         *checks.check_source(request.source),
@@ -165,8 +165,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         compiler=compiler,
         version=version or "",
         named=named,
-        problems=tuple(problems),
-        doubts=(),
+        found=tuple(found),
     )
 
 

@@ -57,7 +57,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import checks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.tool import Tool, find_tool, read_tool
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versions import lacks_replace
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
 
@@ -154,8 +154,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         tool=tool,
         compiler=compiler,
         named=named,
-        problems=tuple(finding for finding in found if finding.severity == REFUSE),
-        doubts=tuple(finding for finding in found if finding.severity != REFUSE),
+        found=tuple(found),
     )
 
 

@@ -373,6 +373,13 @@ def test_a_host_that_lacks_things_is_told_all_of_them_at_once(place: Place, monk
     assert {"missing_program", "tool_too_old", "missing_header"} <= set(found)
 
 
+def test_what_may_be_wrong_is_no_problem(place: Place) -> None:
+    """As for kpatch-build: it is told, and does not keep klp-build from building."""
+    (place.source / "kernel/x.c").write_text(FILE.replace("}\n\nint used", "}\n/* used */\nint used"))
+    build = place.prepare()
+    assert (build.problems, [doubt.reason for doubt in build.doubts]) == ((), ["fuzzy_patch"])
+
+
 def test_a_vmlinux_tells_release_build_and_compiler(place: Place) -> None:
     vmlinux = place.path / "vmlinux"
     vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, COMPILER))
