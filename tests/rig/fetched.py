@@ -59,7 +59,7 @@ class Fetched:
         part.chmod(0o755)
         try:
             with roots.stage(self.title):
-                run(processes.isolated(self.command(part), part / "pid"))
+                run(processes.isolated(self.command(part), part / roots.PID))
             part.rename(self.entry)
         except BaseException:
             roots.discard(part)

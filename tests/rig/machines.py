@@ -23,8 +23,14 @@ from roots import HOST_KEY_ALIAS
 from test_kernel import Kernel
 
 BUILDER = "builder"
-SLIM = "slim"
-KERNEL_BUILDERS = {"kernel-builder": test_kernel.X86, "kernel-builder-arm64": test_kernel.ARM64}
+KERNEL_BUILDERS = {
+    "kernel-builder": test_kernel.X86,
+    "kernel-builder-7": test_kernel.X86_7,
+    "kernel-builder-arm64": test_kernel.ARM64,
+}
+TEST_KERNELS = {"slim": test_kernel.X86, "seven": test_kernel.X86_7, guests.ARM64.machines: test_kernel.ARM64}
+"""Those that a VM runs whose name begins so."""
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -95,9 +101,9 @@ class Machine:
     @property
     def test_kernel(self) -> Kernel | None:
         """The rig's own kernel that it builds for or runs; None for the distribution's."""
-        if self.is_arm64:
-            return test_kernel.ARM64
-        return test_kernel.X86 if self.name.startswith(SLIM) else KERNEL_BUILDERS.get(self.name)
+        if self.is_builder:
+            return KERNEL_BUILDERS.get(self.name)
+        return next((kernel for start, kernel in TEST_KERNELS.items() if self.name.startswith(start)), None)
 
     def running(self) -> bool:
         return processes.running(self.pid_file, self.directory) is not None

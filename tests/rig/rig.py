@@ -53,6 +53,12 @@ def prepare_kernel(_options: argparse.Namespace) -> int:
     return 0
 
 
+def prepare_kernel_7(_options: argparse.Namespace) -> int:
+    entry = test_kernel.prepare(roots.prepare(), test_kernel.X86_7)
+    print(f"rig: kernel for klp-build in {entry.path} (kernel {entry.release})")
+    return 0
+
+
 def prepare_arm64(_options: argparse.Namespace) -> int:
     base = roots.prepare()
     entry = test_kernel.prepare(base, test_kernel.ARM64)
@@ -300,10 +306,12 @@ def parser() -> argparse.ArgumentParser:
     add("check", check, "say whether this machine can run the rig: its system, root, free disk")
     add("prepare", prepare, "make the builder root and the VM image, unless they are in the cache")
     add("prepare-kernel", prepare_kernel, "make the test kernel and its build host, unless they are in the cache")
+    add("prepare-kernel-7", prepare_kernel_7, "make the newest kernel and klp-build's build host, unless cached")
     add("prepare-arm64", prepare_arm64, "make the kernel for arm64, its build host and the VM image, unless cached")
     names = (
-        "'builder', 'kernel-builder', 'kernel-builder-arm64', 'slim...' for a VM with the test kernel, 'arm64...' for "
-        "an arm64 VM, 'bullseye...' or 'bookworm...' for one with that userland, or any other name for a VM"
+        "'builder', 'kernel-builder', 'kernel-builder-7', 'kernel-builder-arm64', 'slim...' or 'seven...' for a VM "
+        "with a test kernel, 'arm64...' for an arm64 VM, 'bullseye...' or 'bookworm...' for one with that userland, or "
+        "any other name for a VM"
     )
     add("up", up, "start machines and write the inventory").add_argument("names", nargs="+", metavar="NAME", help=names)
     again = add("restart", restart, "cut the power of a VM and start it again with its disk")

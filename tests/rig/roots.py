@@ -29,6 +29,8 @@ SUITE = guests.DEFAULT.suite
 BACKPORTS = f"{SUITE}-backports"
 HOST_KEY_ALIAS = "openeuler-livepatch-rig"
 JOURNAL_MIB = 8
+PID = "install.pid"
+"""The file of a part that tells which process makes it, for discard()."""
 IMAGE_BYTES = 1280 * 1024**2
 COMMON = RECIPE / "customize-common.sh"
 

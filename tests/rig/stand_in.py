@@ -69,7 +69,7 @@ def install(part: Entry) -> Path:
     packages += [guests.DEFAULT.kernel] if guests.DEFAULT.kernel else []
     scripts = [RECIPE / f"customize-{what}.sh" for what in ("common", "vm", "stand-in")]
     command = roots.mmdebstrap(part, root, packages, scripts)
-    run(processes.isolated([word for word in command if word != "INITRD=No"], part.path / "pid"))
+    run(processes.isolated([word for word in command if word != "INITRD=No"], part.path / roots.PID))
     return root
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Kernels of our own with their source, and a build host for each: kpatch-build on x86, a cross compiler for arm64."""
+"""Kernels of our own with their source and a build host: for kpatch-build, for klp-build, and with a cross compiler."""
 
 from __future__ import annotations
 
@@ -77,7 +77,18 @@ ARM64 = Kernel(
     # The stable release's own kernel has no live patching there.
     suites=(roots.BACKPORTS,),
 )
-KERNELS = (X86, ARM64)
+X86_7 = Kernel(
+    prefix="kernel_7",
+    arch="x86",
+    image="bzImage",
+    configs=(SLIM,),
+    packages=RECIPE / "kernel-builder-7.packages",
+    hook=RECIPE / "install-source.sh",
+    hook_uses=(HERE / "download-kernel-source.sh",),
+    # The first Linux with klp-build is 6.19.
+    suites=(roots.BACKPORTS,),
+)
+KERNELS = (X86, X86_7, ARM64)
 
 
 def current_entry(kernel: Kernel) -> Entry:
@@ -109,7 +120,7 @@ def build(base: Entry, entry: Entry, kernel: Kernel) -> None:
     try:
         with roots.stage(f"install the root of the test kernel's build host ({kernel.arch})"):
             install(part, kernel)
-        with roots.stage(f"build the test kernel for {kernel.arch} (about 6 minutes)"):
+        with roots.stage(f"build the test kernel for {kernel.arch} (6 to 12 minutes)"):
             compile_kernel(part, kernel)
         kept(part).mkdir()
         part.keys.unlink()
@@ -129,12 +140,12 @@ def install(part: Entry, kernel: Kernel) -> None:
     packages = roots.packages_of("common.packages") + roots.recipe_lines(kernel.packages)
     hooks = [roots.COMMON, kernel.hook]
     command = roots.mmdebstrap(part, part.builder, packages, hooks, suites=kernel.suites)
-    run(processes.isolated(command, part.path / "pid"))
+    run(processes.isolated(command, part.path / roots.PID))
 
 
 def compile_kernel(part: Entry, kernel: Kernel) -> None:
     script = ["sh", str(BUILD), str(part.builder), kernel.arch, kernel.image, *map(str, kernel.configs)]
-    run(processes.isolated(script, part.path / "pid"))
+    run(processes.isolated(script, part.path / roots.PID))
     release = roots.kernel_release(part.builder)
     part.release_file.write_text(f"{release}\n", encoding="ascii")
     shutil.copyfile(part.builder / f"boot/vmlinuz-{release}", part.kernel)

@@ -92,7 +92,7 @@ def install(part: Entry, guest: Guest) -> None:
     if is_emulated(guest):
         command = ["sh", str(cache.RECIPE / "run-arm64.sh"), *command]
     try:
-        run(processes.isolated(command, part.path / "pid"))
+        run(processes.isolated(command, part.path / roots.PID))
     except RigError as error:
         gone = GONE.search(str(error))
         if gone is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 RIG = Path(__file__).resolve().parents[1] / "rig"
-MODULES = ("cache", "guests", "machines", "inventory", "test_kernel")
+MODULES = ("cache", "guests", "machines", "inventory", "processes", "roots", "test_kernel")
 
 Rig = t.Mapping[str, types.ModuleType]
 
@@ -37,9 +37,11 @@ def _rig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Iterator[Rig]:
     [
         ("builder", None, "builders"),
         ("kernel-builder", "kernel", "builders"),
+        ("kernel-builder-7", "kernel_7", "builders"),
         ("kernel-builder-arm64", "kernel_arm64", "builders"),
         ("vm1", None, "vms"),
         ("slim1", "kernel", "vms"),
+        ("seven1", "kernel_7", "vms"),
         ("bookworm1", None, "vms"),
         ("arm64-1", "kernel_arm64", "arm64"),
     ],
@@ -106,7 +108,7 @@ def test_the_name_tells_the_userland(rig: Rig, name: str, suite: str, architectu
 
 
 def test_a_kernel_is_made_anew_when_a_file_of_its_own_changes(rig: Rig, tmp_path: Path) -> None:
-    x86, arm64 = rig["test_kernel"].KERNELS
+    x86, _x86_7, arm64 = rig["test_kernel"].KERNELS
     config = tmp_path / "slim.config"
     keys = {x86.recipe_key, arm64.recipe_key}
     for text in ("CONFIG_SMP=y\n", "CONFIG_SMP=n\n"):
@@ -119,3 +121,20 @@ def test_no_file_of_the_recipe_is_of_no_kernel(rig: Rig) -> None:
     used = {path for kernel in rig["test_kernel"].KERNELS for path in kernel.files}
     assert set((RIG / "test_kernel").iterdir()) <= used
     assert all(path.is_file() for path in used)
+
+
+def test_an_interrupted_install_is_ended_before_its_folder_goes(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = tmp_path / "kernel-1.part-2"
+    part.mkdir()
+    done: list[t.Any] = []
+    monkeypatch.setattr(rig["test_kernel"], "run", lambda argv: done.append(("run", argv)))
+    monkeypatch.setattr(rig["test_kernel"].processes, "isolated", lambda _argv, pid_file: pid_file)
+    monkeypatch.setattr(rig["roots"].processes, "stop", lambda pid_file, mark: done.append(("stop", pid_file, mark)))
+    monkeypatch.setattr(rig["roots"].processes, "remove_tree", lambda path: done.append(("remove", path)))
+    rig["test_kernel"].install(rig["cache"].Entry(part), rig["test_kernel"].X86_7)
+    ((_run, pid_file),) = done
+    pid_file.write_text("1\n", encoding="ascii")
+    rig["roots"].discard(part)
+    assert done[1:] == [("stop", pid_file, part), ("remove", part)]

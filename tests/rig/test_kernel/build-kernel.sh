@@ -39,7 +39,7 @@ make -s -C "$source" O="$tree" tinyconfig
 make -s -C "$tree" olddefconfig
 make -s -C "$tree" -j"$(nproc)" "$IMAGE" modules
 
-if [ "$ARCH" = x86 ]; then
+if [ "$ARCH" = x86 ] && command -v aarch64-linux-gnu-gcc > /dev/null; then
   # A stand-in for a build tree of openEuler's arm64 kernels, to compile for: mainline 6.12 has no live patching there.
   other=/usr/src/build-$release-arm64-stand-in
   mkdir "$other"
