@@ -25,6 +25,7 @@ from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import hidden, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import Failed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage, announced_stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest_of, read_bytes
@@ -59,16 +60,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
-
-STAGES = {
-    "Validating patch(es)": "testing the patches",
-    "Building original kernel": "building the original source",
-    "Building patched kernel": "building the patched source",
-    "Generating original checksums": "reading the changed objects",
-    "Diffing objects": "comparing the changed objects",
-    "Building patch module": "building the module",
-}
-"""The beginning of the line that klp-build prints for a stage -> the title that the operator reads."""
 
 _KEPT = "klp-tmp"
 """The folder in the tree in which klp-build keeps the objects of the original kernel."""
@@ -238,22 +229,22 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
     shutil.rmtree(tree.out, ignore_errors=True)
     os.makedirs(tree.out, mode=0o700)
     hide = hidden.hider(dict(build.request.env), MAKE_VARIABLES)
-    stages = [""]
+    stages = [Stage.UNKNOWN]
     last: collections.deque[str] = collections.deque(maxlen=_LINES_OF_A_TIMEOUT)
 
     def on_line(raw: str) -> None:
         line = hide(raw)
         last.append(line)
-        for begin, title in STAGES.items():
-            if line.startswith(begin):
-                stages.append(title)
-                reporter.stage(title)
+        stage = announced_stage(line)
+        if stage not in (None, stages[-1]):
+            stages.append(stage)
+            reporter.stage(str(stage))
         if changed_functions(line):
             reporter.line(line)
 
     def on_tick() -> None:
         # make prints no names of objects here.
-        if stages[-1] == STAGES["Building original kernel"]:
+        if stages[-1] == Stage.ORIGINAL:
             reporter.tick(count_objects(tree.source), tree.objects)
 
     command = _command(build, tree, _copy_patches(build, tree), is_warm)

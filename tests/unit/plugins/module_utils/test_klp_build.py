@@ -154,9 +154,9 @@ def test_the_first_build_and_its_manifest(place: Place) -> None:
         "copying the source",
         "testing the patches",
         "building the original source",
+        "testing the patches",
         "building the patched source",
-        "reading the changed objects",
-        "comparing the changed objects",
+        "extracting changed objects",
         "building the module",
     ]
     assert reporter.lines[0] == "vmlinux.o: changed function: cmdline_proc_show"
