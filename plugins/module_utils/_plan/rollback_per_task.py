@@ -24,6 +24,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     is_as_before,
     is_different_build,
     is_gone,
+    is_under,
+    may_replace,
     movable_of,
     new_patches,
     overtaken,
@@ -140,7 +142,7 @@ def _rising(
         can_move = patch.name in movable
         is_raised = patch.name == plan.about and is_above_any(patch.name, above, now)
         if is_as_before(now.patch(patch.name), patch, plan) and not (can_move and is_raised):
-            if can_move and any(_is_under(lower, patch, were_up, stored) for lower in rising):
+            if can_move and any(is_under(lower, patch, were_up, stored) for lower in rising):
                 rising.append(patch)
         elif can_move and not stays_out(patch, staying, before, plan):
             rising.append(patch)
@@ -148,7 +150,7 @@ def _rising(
     return [
         patch
         for patch in rising
-        if not _replaces(patch, were_up, stored)
+        if not may_replace(patch, were_up, stored)
         or (
             not strangers
             and all(
@@ -158,14 +160,3 @@ def _rising(
             )
         )
     ]
-
-
-def _is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
-    """Whether loading the lower patch again changes what is live, unless the upper one is loaded after it."""
-    return upper.shares(lower.functions) or _replaces(lower, were_up, stored)
-
-
-def _replaces(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
-    """Whether loading the patch may disable all others. It did not before if a patch below it was enabled."""
-    replaces = patch.replace if patch.replace is not None else stored[patch.name].replace
-    return were_up.index(patch) == 0 if replaces is None else replaces

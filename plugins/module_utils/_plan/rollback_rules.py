@@ -94,6 +94,17 @@ def overtaken(before: Snapshot, plan: Plan) -> list[str]:
     return [] if any(patch.owner for patch in moved[1:]) else names
 
 
+def is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
+    """Whether loading the lower patch again changes what is live, unless the upper one is loaded after it."""
+    return upper.shares(lower.functions) or may_replace(lower, were_up, stored)
+
+
+def may_replace(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
+    """Whether loading the patch may disable all others. It did not before if a patch below it was enabled."""
+    replaces = patch.replace if patch.replace is not None else stored[patch.name].replace
+    return were_up.index(patch) == 0 if replaces is None else replaces
+
+
 def is_above_any(name: str, others: t.Collection[str], now: Snapshot) -> bool:
     """Whether this patch is enabled, and one of the others is below it in the kernel's order."""
     names = [patch.name for patch in now.patches if patch.enabled]
@@ -131,7 +142,7 @@ def movable_of(
 def covers_to_move(
     before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, lost: t.Collection[Function]
 ) -> list[str]:
-    """The patches that have to be loaded again for what is missing to come back below them.
+    """The patches that have to be loaded again for what is missing to come back below them: it may replace them.
 
     None if one of them belongs to another tool, or cannot be loaded again.
     """
@@ -140,10 +151,11 @@ def covers_to_move(
         for patch in before.patches
         if patch.enabled and patch.shares(lost) and not is_as_before(now.patch(patch.name), patch, plan)
     ]
+    were_up = [patch for patch in before.patches if patch.enabled]
     moved: list[LoadedPatch] = []
-    for place, patch in enumerate(before.patches):
-        below = [other for other in before.patches[:place] if other in missing or other in moved]
-        if patch.enabled and patch not in missing and any(patch.shares(lower.functions) for lower in below):
+    for place, patch in enumerate(were_up):
+        below = [other for other in were_up[:place] if other.name in stored and (other in missing or other in moved)]
+        if patch not in missing and any(is_under(lower, patch, were_up, stored) for lower in below):
             moved.append(patch)
     used = in_use(now)
     can_move = all(

@@ -410,6 +410,27 @@ def test_what_may_replace_comes_back_below_all_others(
 
 
 @pytest.mark.parametrize(
+    ("replaces", "owner", "at_hand", "expected"),
+    [
+        (True, None, True, ["disable new", "unload new", "load old", "load new"]),
+        (None, None, True, ["disable new", "unload new", "load old", "load new"]),
+        (False, None, True, ["load old"]),
+        (None, None, False, []),
+        (None, "somebody", True, []),
+    ],
+)
+def test_what_may_replace_and_alone_had_a_function_comes_back_below_what_the_task_is_not_about(
+    replaces: bool | None, owner: str | None, at_hand: bool, expected: list[str]
+) -> None:
+    old, new = patch_file("old", functions=(F,), replace=replaces), patch_file("new", functions=(G,))
+    upper = loaded(new, owner=owner)
+    plan = Plan(steps=(Step(Action.DISABLE, "old"), Step(Action.UNLOAD, "old")), about="old")
+    stored = {"old": old, **({"new": new} if at_hand else {})}
+    steps = rollback_steps(snapshot(loaded(old, replace=None), upper), snapshot(upper), plan, stored)
+    assert shown(steps) == expected
+
+
+@pytest.mark.parametrize(
     ("above", "now", "expected"),
     [
         ([], [], ["load old"]),
