@@ -24,7 +24,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit plays sanity docs-lint docs collection galaxy browser molecule fuzz sources stand-in bench bench-kpatch matrix mutants errors-page shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit plays sanity docs-lint docs collection galaxy browser molecule fuzz sources stand-in bench bench-kpatch bench-klp-build matrix mutants errors-page shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -86,6 +86,9 @@ bench: ## measure the collection beside a hand-written playbook
 
 bench-kpatch: ## measure livepatch_build beside bare kpatch-build (about 20 minutes)
 	$(GATE) bench-kpatch
+
+bench-klp-build: ## the same beside the kernel's own klp-build (about 40 minutes)
+	$(GATE) bench-klp-build
 
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix

@@ -174,6 +174,11 @@ def test_kernel() -> None:
     rig("default", "prepare-kernel")
 
 
+def kernel_7() -> None:
+    """Build a kernel whose own klp-build makes patches, and make its build host, once (about 10 minutes)."""
+    rig("default", "prepare-kernel-7")
+
+
 def arm64() -> None:
     """Build a kernel for arm64, and make its build host and the VM's image, once (about 15 minutes)."""
     rig("default", "prepare-arm64")
@@ -270,8 +275,14 @@ def demo_kpatch() -> None:
 
 def bench_kpatch() -> None:
     """Measure livepatch_build and bare kpatch-build, in CPU seconds."""
-    measure = ["python", "tests/bench/kpatch.py"]
+    measure = ["python", "tests/bench/patch_builders.py", "kpatch"]
     rig("bench-kpatch", "run", "kernel-builder", "--", *measure, **SHIPPED_SETTINGS)
+
+
+def bench_klp_build() -> None:
+    """Measure livepatch_build and the kernel's own klp-build, in CPU seconds."""
+    measure = ["python", "tests/bench/patch_builders.py", "klp-build"]
+    rig("bench-klp-build", "run", "kernel-builder-7", "--", *measure, **SHIPPED_SETTINGS)
 
 
 def bench() -> None:
@@ -316,6 +327,7 @@ ONE_SCENARIO = "scenario"
 STAGES: dict[str, t.Callable[[], None]] = {
     "arm64": arm64,
     "bench": bench,
+    "bench-klp-build": bench_klp_build,
     "bench-kpatch": bench_kpatch,
     "browser": browser,
     "clean": clean,
@@ -328,6 +340,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "errors-page": errors_page,
     "fuzz": fuzz,
     "galaxy": galaxy_checks,
+    "kernel-7": kernel_7,
     "lint": lint,
     "matrix": matrix,
     "molecule": molecule,
@@ -341,10 +354,22 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "test-kernel": test_kernel,
     "unit": unit,
 }
-NEED_KERNEL = ("bench-kpatch", "demo-kpatch")
-ON_MACHINES = ("bench", "demo", "molecule", "stand-in", *NEED_KERNEL)
+KERNELS: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "arm64": ((), {"arm64"}),
+    "kernel-7": (("bench-klp-build",), {"build"}),
+    "test-kernel": (("bench-kpatch", "demo-kpatch"), {"boot", "build", "rollout"}),
+}
+"""The stage that makes a kernel -> the stages and the scenarios that need it."""
+
+ON_MACHINES = (
+    "bench",
+    "demo",
+    "molecule",
+    "stand-in",
+    *(user for users, _scenarios in KERNELS.values() for user in users),
+)
 NEED_ARTIFACT = ("galaxy", *ON_MACHINES)
-NEED_RIG = ("arm64", "sources", "test-kernel", *ON_MACHINES, "shell")
+NEED_RIG = ("sources", *KERNELS, *ON_MACHINES, "shell")
 
 
 def elapsed() -> str:
@@ -368,11 +393,11 @@ def stage(name: str) -> float:
 
 def stages(names: list[str]) -> None:
     """Run the stages in this order, and before the first stage that needs a VM, a kernel or the artifact, make that."""
-    builds = {"boot", "build", "rollout"}.intersection(scenarios())
-    need_kernel = (*NEED_KERNEL, "molecule") if builds else NEED_KERNEL
-    need_arm64 = ("molecule",) if "arm64" in scenarios() else ()
-    made = (("arm64", need_arm64), ("test-kernel", need_kernel), ("prepare", NEED_RIG), ("collection", NEED_ARTIFACT))
-    for first, later in made:
+    kernels = [
+        (kernel, (*users, "molecule") if boot_it.intersection(scenarios()) else users)
+        for kernel, (users, boot_it) in KERNELS.items()
+    ]
+    for first, later in (*kernels, ("prepare", NEED_RIG), ("collection", NEED_ARTIFACT)):
         needed = min((names.index(name) for name in later if name in names), default=None)
         if needed is not None and first not in names[:needed]:
             names.insert(needed, first)
