@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES, MAX_MANIFEST
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._certified import check_signature
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fetched import (
     LIVEPATCH_FETCH,
     content_in,
@@ -50,10 +51,13 @@ class ActionModule(ActionBase):
         manifest = self._read(f"{arguments['src']}.json", MAX_MANIFEST, task_vars)
         with tempfile.TemporaryDirectory(prefix="livepatch-", dir=constants.DEFAULT_LOCAL_TMP) as folder:
             found = read_fetched(asked, file, manifest, folder)
+            if arguments["certificate"]:
+                check_signature(file, arguments["certificate"], folder)
         path = os.path.join(os.path.abspath(arguments["dest"]), f"{asked.name}.ko")
         # The manifest comes last: without it the file is read all the same, and a manifest of another file is not used.
         changed = [self._put(name, content) for name, content in ((path, file), (f"{path}.json", manifest))]
-        told = {"path": path, "manifest": f"{path}.json", "file": fetched_data(asked, found)}
+        told: Result = {"path": path, "manifest": f"{path}.json", "file": fetched_data(asked, found)}
+        told["verified"] = bool(arguments["certificate"])
         return {"changed": any(changed), **t.cast(Result, as_data(told))}
 
     def _read(self, path: str, most: int, task_vars: dict[str, t.Any] | None) -> bytes:

@@ -20,6 +20,7 @@ description:
 requirements:
   - Python 3.7 or later on the build host, and 3.10 or later on the controller
   - pyelftools on the controller
+  - C(openssl) on the controller, with O(certificate)
 author:
   - openeuler.livepatch contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -48,6 +49,12 @@ options:
     description: How it is built, as O(openeuler.livepatch.livepatch_build#module:method). Default is any.
     type: str
     choices: [kpatch, klp_build, kbuild]
+  certificate:
+    description:
+      - A certificate in PEM format on the controller. The file is fetched only if the key of this certificate has signed it.
+      - Neither the dates nor the issuer of the certificate are looked at, as the kernel looks at neither. A certificate in the file counts
+        for nothing.
+    type: path
 seealso:
   - module: openeuler.livepatch.livepatch_build
   - module: openeuler.livepatch.livepatch_file_info
@@ -61,6 +68,14 @@ EXAMPLES = r"""
     name: fix
     kernel_release: 6.6.0-28.0.0.34.oe2403.x86_64
     method: kpatch
+
+- name: Fetch a patch file only if the key of the site has signed it
+  openeuler.livepatch.livepatch_fetch:
+    src: /srv/livepatch/fix.ko
+    dest: releases/CVE-2026-0001/6.6.0-28.0.0.34.oe2403.x86_64
+    name: fix
+    kernel_release: 6.6.0-28.0.0.34.oe2403.x86_64
+    certificate: keys/livepatch.pem
 """
 
 RETURN = r"""
@@ -74,6 +89,11 @@ manifest:
   returned: success
   type: str
   sample: /srv/releases/CVE-2026-0001/6.6.0-28.0.0.34.oe2403.x86_64/fix.ko.json
+verified:
+  description: Whether the key of O(certificate) has signed the file. V(false) without that option.
+  returned: success
+  type: bool
+  sample: true
 file:
   description: What the file on the controller shows.
   returned: success
@@ -123,7 +143,8 @@ reason:
   description:
     - Stable key of why it failed.
     - V(bad_argument), V(not_fetched) (the build host did not give the file), V(too_big), V(bad_manifest), V(not_as_asked) (it is another
-      file than the one that was asked for), V(not_written), or a reason why M(openeuler.livepatch.livepatch_file_info) cannot read a file.
+      file than the one that was asked for), V(not_signed), V(wrong_signature) (another key has signed it, or it has changed since),
+      V(bad_cert), V(missing_program), V(not_written), or a reason why M(openeuler.livepatch.livepatch_file_info) cannot read a file.
   returned: failure
   type: str
   sample: not_as_asked

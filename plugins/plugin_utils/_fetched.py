@@ -41,6 +41,7 @@ LIVEPATCH_FETCH: dict[str, t.Any] = {
         "name": {"type": "str", "required": True},
         "kernel_release": {"type": "str", "required": True},
         "method": {"type": "str", "choices": ["kpatch", "klp_build", "kbuild"]},
+        "certificate": {"type": "path"},
     },
 }
 _LOOK = "Look at the build host, and do not use what it has built before you know why."

@@ -4,10 +4,11 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Reads the signature at the end of a module: its signer and its hash. Only the kernel verifies it."""
+"""Reads the signature at the end of a module: its signer and its hash. It is not verified here."""
 
 from __future__ import annotations
 
+import io
 import struct
 import typing as t
 
@@ -50,17 +51,32 @@ def read_signature(stream: t.BinaryIO) -> Signature | None:
     stream.seek(max(0, end))
     if end < 0 or stream.read() != SIGNATURE_MAGIC:
         return None
-    if end < _TRAILER.size:
+    place = _place(stream, end)
+    if place is None:
         return _UNREADABLE
+    stream.seek(place.start)
+    try:
+        return _read_cms(stream.read(len(place)))
+    except (ValueError, IndexError):
+        return _UNREADABLE
+
+
+def _place(stream: t.BinaryIO, end: int) -> range | None:
+    """Where the signature is that ends before the trailer at `end`; None if there cannot be one."""
+    if end < _TRAILER.size:
+        return None
     stream.seek(end - _TRAILER.size)
     length = _TRAILER.unpack(stream.read(_TRAILER.size))[5]
     if not 0 < length <= min(MAX_BYTES, end - _TRAILER.size):
-        return _UNREADABLE
-    stream.seek(end - _TRAILER.size - length)
-    try:
-        return _read_cms(stream.read(length))
-    except (ValueError, IndexError):
-        return _UNREADABLE
+        return None
+    return range(end - _TRAILER.size - length, end - _TRAILER.size)
+
+
+def split_signature(content: bytes) -> tuple[bytes, bytes] | None:
+    """What was signed of a module, and its signature in DER; None if it has none that can be read."""
+    found = read_signature(io.BytesIO(content))
+    place = _place(io.BytesIO(content), len(content) - len(SIGNATURE_MAGIC)) if found and found.readable else None
+    return (content[: place.start], content[place.start : place.stop]) if place else None
 
 
 class _Item(t.NamedTuple):

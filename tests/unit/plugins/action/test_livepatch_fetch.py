@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
+import subprocess
 import typing as t
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -17,6 +19,7 @@ import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_fetch
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_fetch import ActionModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.signing import trailer
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_fetch as documented
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fetched import LIVEPATCH_FETCH
@@ -151,3 +154,80 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = Action(tmp_path / "file" / "x").run()
     assert (result["reason"], str(tmp_path) in result["cause"]) == ("not_written", True)
+
+
+def signed(folder: Path, *options: str, key: str = "site") -> bytes:
+    """The file with a signature by this key, as the kernel's sign-file makes it."""
+    (folder / "unsigned.ko").write_bytes(FILE)
+    command = ["openssl", "cms", "-sign", "-binary", "-noattr", "-md", "sha512", *options, "-outform", "DER"]
+    command += ["-inkey", str(folder / f"{key}.key"), "-signer", str(folder / f"{key}.pem")]
+    done = subprocess.run([*command, "-in", str(folder / "unsigned.ko")], check=True, capture_output=True)
+    return FILE + done.stdout + trailer(len(done.stdout))
+
+
+@pytest.fixture(name="keys")
+def fixture_keys(tmp_path: Path) -> Path:
+    """A folder with the keys and certificates of the site, and of somebody who uses its name."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    for name in ("site", "other"):
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        command += ["-subj", "/CN=site", "-set_serial", "7"]
+        command += ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
+        subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def test_what_the_key_has_signed_is_fetched(tmp_path: Path, keys: Path) -> None:
+    for options in (("-nocerts",), ("-nocerts", "-keyid")):
+        file = signed(keys, *options)
+        answers = [slurped(file), manifest(file)]
+        result = Action(tmp_path / KERNEL, *answers, certificate=str(keys / "site.pem")).run()
+        assert result["verified"] is True, result
+        assert (tmp_path / KERNEL / f"{NAME}.ko").read_bytes() == file
+    assert Action(tmp_path / KERNEL, *answers).run()["verified"] is False
+
+
+FORGED: dict[str, tuple[t.Callable[[Path], bytes], str, str]] = {
+    "not signed": (lambda _keys: FILE, "site.pem", "not_signed"),
+    "by another key of the same name": (
+        lambda keys: signed(keys, "-nocerts", key="other"),
+        "site.pem",
+        "wrong_signature",
+    ),
+    "with its own certificate": (lambda keys: signed(keys, key="other"), "site.pem", "wrong_signature"),
+    "with a signature of other content": (
+        lambda keys: FILE.replace(b"license=GPL", b"license=BSD") + signed(keys, "-nocerts")[len(FILE) :],
+        "site.pem",
+        "wrong_signature",
+    ),
+    "with the signed content inside": (
+        lambda keys: FILE.replace(b"license=GPL", b"license=BSD") + signed(keys, "-nodetach")[len(FILE) :],
+        "site.pem",
+        "wrong_signature",
+    ),
+    "with an empty signature": (lambda _keys: FILE + trailer(0), "site.pem", "not_signed"),
+    "with anything as a signature": (lambda _keys: FILE + b"x" * 99 + trailer(99), "site.pem", "not_signed"),
+    "with a key as certificate": (lambda keys: signed(keys, "-nocerts"), "site.key", "bad_cert"),
+    "without that certificate": (lambda keys: signed(keys, "-nocerts"), "no.pem", "bad_cert"),
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_what_the_key_has_not_signed_is_not_written(case: str, tmp_path: Path, keys: Path) -> None:
+    make, certificate, reason = FORGED[case]
+    file = make(keys)
+    answers = [slurped(file), manifest(file)]
+    result = Action(tmp_path / KERNEL, *answers, certificate=str(keys / certificate)).run()
+    assert (result["failed"], result["reason"]) == (True, reason), result
+    assert not (tmp_path / KERNEL).exists()
+
+
+def test_without_openssl_nothing_is_verified(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = signed(keys, "-nocerts")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    answers = [slurped(file), manifest(file)]
+    result = Action(tmp_path / KERNEL, *answers, certificate=str(keys / "site.pem")).run()
+    assert (result["failed"], result["reason"]) == (True, "missing_program"), result
