@@ -215,12 +215,33 @@ class Executor:
                 break
             plan = plan.without([failed])
         tried = [*(step.patch for step, _why in failures), *(step.patch for step in done)]
-        steps, again = bring_again(before, start, observe(self._kernel), whole, stored, tried)
-        is_again = self._go_back(steps, done, failures) is None
-        now, reasons = observe(self._kernel), [*rollback.why_staying, *(again.why_staying if is_again else ())]
+        reasons = [*rollback.why_staying, *self._bring_again(before, start, whole, stored, tried, done, failures)]
+        now = observe(self._kernel)
         is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]
         failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
         return [*failed_as_well, *reasons]
+
+    def _bring_again(
+        self,
+        before: Snapshot,
+        start: Snapshot,
+        plan: Plan,
+        stored: Stored,
+        tried: t.Collection[str],
+        done: list[Step],
+        failures: list[tuple[Step, str]],
+    ) -> list[str]:
+        """Bring again what functions are without, each patch once: what comes back may have disabled another."""
+        reasons: list[str] = []
+        brought: list[str] = []
+        while True:
+            now = observe(self._kernel)
+            steps, again = bring_again(before, start, now, plan, stored, tried=tried, brought=brought)
+            if not steps:
+                return reasons
+            brought += [step.patch for step in steps if step.action in (Action.LOAD, Action.ENABLE)]
+            if self._go_back(steps, done, failures) is None:
+                reasons += again.why_staying
 
     def _go_back(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
         """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and notes why."""

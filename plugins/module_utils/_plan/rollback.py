@@ -148,13 +148,21 @@ def _lost(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[Funct
 
 
 def bring_again(
-    before: Snapshot, start: Snapshot, now: Snapshot, plan: Plan, stored: Stored, tried: t.Container[str] = ()
+    before: Snapshot,
+    start: Snapshot,
+    now: Snapshot,
+    plan: Plan,
+    stored: Stored,
+    *,
+    tried: t.Container[str],
+    brought: t.Container[str],
 ) -> tuple[list[Step], Rollback]:
     """The steps that bring again what rolling back has taken out, where that has left functions without a patch.
 
     `start` is the host when rolling back began. The kernel may have refused what was to come in its place. Where
     nothing was, that is tried once more: `tried` are the patches of the steps, one of which may have disabled others.
-    What was not tried, since it would have come above what stays, comes back as well if it alone had a function.
+    What was not tried, since it would have come above what stays, comes back as well if it alone had a function. What
+    was `brought` again once is not again.
     """
     lost = fixed(before).difference(fixed(now))
     # A module that somebody uses is not unloaded: to try it once more would keep the others from coming back.
@@ -170,7 +178,8 @@ def bring_again(
     ]:
         file, there = _file_of(patch, before, plan, stored), now.patch(patch.name)
         is_held = patch.name in held and there is not None
-        if file and patch.name not in names and not is_held and not (there and there.enabled):
+        is_due = patch.name not in names and patch.name not in brought
+        if file and is_due and not is_held and not (there and there.enabled):
             abi = abi_of(now)
             names.append(patch.name)
             steps += abi.enable_again(patch.name, file) if there else abi.load(patch.name, file)

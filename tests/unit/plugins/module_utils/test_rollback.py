@@ -691,7 +691,7 @@ def test_what_somebody_uses_does_not_keep_others_from_coming_back() -> None:
     stored = {name: patch_file(name, functions=(F,), replace=False) for name in ("below", "used")}
     before = snapshot(loaded(stored["below"], load_index=1), loaded(stored["used"], load_index=2, refcount=2))
     now = snapshot(loaded(stored["used"], False, load_index=2, refcount=1))
-    steps, _rest = bring_again(before, before, now, Plan((), about="below"), stored)
+    steps, _rest = bring_again(before, before, now, Plan((), about="below"), stored, tried=(), brought=())
     assert [(step.action, step.patch) for step in steps] == [(Action.LOAD, "below"), (Action.WAIT, "below")]
 
 

@@ -47,7 +47,7 @@ def test_a_seed_gives_the_same_walk_again() -> None:
     assert draw(1) == draw(1) != draw(2)
 
 
-F, G, _H, M = FUNCTIONS
+F, G, H, M = FUNCTIONS
 PATCHES = (Patch((F,)), Patch((G,)), Patch((M,)), Patch((F, G)))
 FIRST, SECOND = Run("p1", State.ENABLED, "1"), Run("p2", State.ENABLED, "1")
 BOTH = Run("p4", State.ENABLED, "1", supersedes=("p1", "p2"))
@@ -167,6 +167,32 @@ def test_what_the_file_of_a_task_tells_of_a_patch_of_somebody_else_is_known() ->
     begun = (Other("load", "p1"), Other("hold", "p2"), Other("load", "p2"), Other("end_later"))
     takes_over = Run("p2", State.ENABLED, "1", supersedes=("contained",), force_owner=True)
     assert walk.failure_of(Plot("per_task 6.1", patches, (*begun, takes_over))) is None
+
+
+FOUND: dict[str, Plot] = {
+    # SEED=3130966377: what may replace did not come back below a patch that the task was not about.
+    "below another": Plot(
+        "per_task 6.1",
+        (Patch((G,), told=None), Patch((H,)), Patch((G,)), Patch((H,))),
+        (FIRST, SECOND, Run("p1", State.REVERTED, "1", fail=("unload", 0))),
+    ),
+    # SEED=4041155661: what came back at the second try disabled one that had come back before it.
+    "above another": Plot(
+        "per_task 6.12",
+        (Patch((F,)), Patch((H,)), Patch((F,)), Patch((H,), replace=True, told=True)),
+        (
+            Run("p4", State.ENABLED, "1"),
+            Run("p1", State.PRESENT, "2"),
+            Run("p3", State.ENABLED, "1", supersedes=("p4",), fail=("load", 1), disproved=True),
+        ),
+    ),
+}
+"""Walks that have gone wrong once."""
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_a_walk_that_once_went_wrong_goes_right(case: str) -> None:
+    assert walk.failure_of(FOUND[case]) is None
 
 
 def test_a_walk_that_goes_wrong_is_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
