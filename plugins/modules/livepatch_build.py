@@ -108,10 +108,15 @@ options:
     type: bool
     default: false
   oot_module:
-    description: An out-of-tree module to patch, as it is loaded (option C(--oot-module)). O(method=klp_build) refuses it.
+    description:
+      - An out-of-tree module to patch, as it is loaded (option C(--oot-module)). O(method=klp_build) refuses it.
+      - O(src_dir) is then the built tree of the kernel or of its headers, by default C(/lib/modules/RELEASE/build).
     type: path
   oot_module_src:
-    description: The source of O(oot_module). The module copies it instead of O(src_dir).
+    description:
+      - The source of O(oot_module). The module copies it with all objects in it, since some have no source.
+      - C(make) makes O(targets) there, or what it makes without a target. Its C(Makefile) is told the tree and the release of the kernel by
+        the variables C(KDIR), C(KERNELDIR), C(KERNEL_DIR), C(KERNEL_SRC), C(KSRC), C(KVERSION) and C(KVER), unless O(env) has them.
     type: path
   replace:
     description:

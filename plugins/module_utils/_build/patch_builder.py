@@ -143,8 +143,11 @@ def refuse_if_problems(build: PatchBuild) -> None:
 
 
 def origin(request: PatchRequest, keep: bool) -> Index:
-    """The index of the user's source tree. With `keep` the cache stores it for the next task."""
-    return origin_content(request.cache_dir, request.source, keep)
+    """The index of the user's source tree. With `keep` the cache stores it for the next task.
+
+    A module that is not in the kernel's tree may be made of objects that have no source.
+    """
+    return origin_content(request.cache_dir, request.source, keep, with_objects=bool(request.oot_module))
 
 
 class PatchBuilder:

@@ -45,8 +45,8 @@ Index = t.Dict[str, File]
 """Path below the tree -> file."""
 
 
-def scan(tree: str) -> t.Iterator[tuple[str, os.stat_result]]:
-    """Every source file and symbolic link below a tree, in no particular order."""
+def scan(tree: str, with_objects: bool = False) -> t.Iterator[tuple[str, os.stat_result]]:
+    """Every source file and symbolic link below a tree, in no particular order. `with_objects` adds what is built."""
     pending = [""]
     while pending:
         folder = pending.pop()
@@ -54,9 +54,11 @@ def scan(tree: str) -> t.Iterator[tuple[str, os.stat_result]]:
             for entry in entries:
                 path = folder + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if path not in NOT_SOURCE_AT_TOP:
+                    if path not in NOT_SOURCE_AT_TOP or (with_objects and path != ".git"):
                         pending.append(path + "/")
-                elif _is_source(path) and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                    continue
+                is_file = entry.is_file(follow_symlinks=False) or entry.is_symlink()
+                if is_file and (with_objects or _is_source(path)):
                     yield path, entry.stat(follow_symlinks=False)
 
 
@@ -75,10 +77,10 @@ def file_digest(path: str) -> str:
         return digest(stream)
 
 
-def refresh(tree: str, old: Index) -> Index:
+def refresh(tree: str, old: Index, with_objects: bool = False) -> Index:
     """The index of a tree now. Takes the digests of files whose size and times are unchanged from the old index."""
     index = {}
-    for path, status in scan(tree):
+    for path, status in scan(tree, with_objects):
         known = old.get(path)
         if known and known.is_that_of(status):
             index[path] = known

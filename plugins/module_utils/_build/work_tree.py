@@ -223,11 +223,12 @@ def work_tree(cache_dir: str, *inputs: t.Any) -> WorkTree:
     return WorkTree(os.path.join(cache_dir, TREES, digest_of(list(inputs))[:16]))
 
 
-def origin_content(cache_dir: str, origin: str, keep: bool) -> Index:
+def origin_content(cache_dir: str, origin: str, keep: bool, with_objects: bool = False) -> Index:
     """The index of the user's source tree now. With `keep` the cache stores it, so that the next call is fast."""
-    path = os.path.join(cache_dir, "index-" + digest_of(os.path.realpath(origin))[:16])
+    place = os.path.realpath(origin)
+    path = os.path.join(cache_dir, "index-" + digest_of([place, "objects"] if with_objects else place)[:16])
     old = source_index.load(path)
-    new = source_index.refresh(origin, old)
+    new = source_index.refresh(origin, old, with_objects)
     if keep and new != old:
         # A cache that cannot be written is a finding of the checks; this only makes the next call faster.
         with contextlib.suppress(OSError):

@@ -47,6 +47,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tr
     WorkTree,
     work_tree,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import out_of_tree
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.log import RunningLog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import (
     Build,
@@ -92,6 +93,7 @@ def inputs(build: Build, content: Index) -> Plain:
         "targets": list(request.targets),
         "environment": _environment_that_decides(build, hidden.digests(dict(request.env))),
         "oot_module": digest(request.oot_module) if request.oot_module else None,
+        "kernel_symbols": digest(f"{request.kernel_tree}/Module.symvers") if request.kernel_tree else None,
     }
 
 
@@ -115,6 +117,8 @@ def _environment_that_decides(build: Build, env: t.Mapping[str, str]) -> dict[st
         environ["CROSS_COMPILE"] = build.request.cross_compile
     if build.request.arch:
         environ["ARCH"] = environ["TARGET_ARCH"] = build.request.arch
+    if build.request.kernel_tree:
+        environ.update(out_of_tree.variables(build.request.kernel_tree, build.release))
     environ.update(env)
     return environ
 
@@ -145,6 +149,8 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         tree.prepare(build.request.source, content, build.config.content, build.added_files)
         if build.named.base is not None:
             tree.set_version(build.named.base)
+        if build.request.kernel_tree:
+            out_of_tree.make_ready(tree.source, os.path.realpath(build.request.kernel_tree), content)
         targets = choose_targets(build, tree, inputs["source"])
         done = _run(build, tree, targets, started, reporter)
         if targets == WHOLE:
@@ -166,7 +172,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         "sha256": patch_file.sha256,
         "inputs": inputs,
         "tools": {"kpatch_build": build.tool.version, "compiler": build.compiler},
-        "targets": list(targets),
+        "targets": [target for target in targets if target != out_of_tree.DEFAULT_GOAL],
         "made_for": patch_file.to_dict()["made_for"],
         "patch_file": patch_file.to_dict(),
         "changed_functions": changed_functions(done.printed),

@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
     BuildError,
     Run,
+    missing,
     result_path,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, read_text
@@ -68,6 +69,8 @@ class Request(PatchRequest):
 
     targets: tuple[str, ...] = ()
     kpatch_build: str | None = None
+    kernel_tree: str | None = None
+    """The built tree of the kernel, or of its headers, for a module that is not in the kernel's source."""
 
     @property
     def vmlinux_path(self) -> str:
@@ -78,15 +81,17 @@ def read_request(params: Plain) -> Request:
     """The request from the module's options, with the usual paths of the files that they leave out."""
     release = params["kernel_release"] or own_release()
     source = params["oot_module_src"] or params["src_dir"] or kernel_places.source_of(release)
-    places = [*kernel_places.vmlinux_places(release), f"{source}/vmlinux"]
+    kernel_tree = (params["src_dir"] or f"/lib/modules/{release}/build") if params["oot_module"] else None
+    places = [*kernel_places.vmlinux_places(release), f"{kernel_tree or source}/vmlinux"]
     return Request(
         **options_of(params),
         source=source,
         vmlinux=params["vmlinux"] or first_file(*places),
-        config=params["config"] or first_file(*kernel_places.config_places(release, source)),
+        config=params["config"] or first_file(*kernel_places.config_places(release, kernel_tree or source)),
         searched=() if params["vmlinux"] else tuple(places),
         targets=tuple(params["targets"]),
         kpatch_build=params["kpatch_build"],
+        kernel_tree=kernel_tree,
     )
 
 
@@ -117,6 +122,9 @@ def prepare_build(request: Request, run: Run) -> Build:
     """Read everything that the build needs. Raises BuildError where that cannot be read."""
     _refuse_odd_words(request)
     absent = request.missing_files(request.vmlinux_path)
+    symbols = f"{request.kernel_tree}/Module.symvers"
+    if request.kernel_tree and not os.path.isfile(symbols):
+        absent.append(missing(f"{symbols}, which a built tree of the kernel or its headers has,", "src_dir"))
     if absent:
         raise refused(absent)
     tool_path = find_tool(request.kpatch_build)
@@ -165,6 +173,7 @@ def _refuse_odd_words(request: Request) -> None:
         "patches": request.patches,
         "vmlinux": [request.vmlinux_path],
         "oot_module": [request.oot_module] if request.oot_module else [],
+        "src_dir": [request.kernel_tree] if request.kernel_tree else [],
         "kpatch_build": [tool] if tool else [],
         "cache_dir": [request.cache_dir],
     }

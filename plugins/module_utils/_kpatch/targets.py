@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import WorkTree
+from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.out_of_tree import DEFAULT_GOAL
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build
 
 WHOLE = ("vmlinux", "modules")
@@ -27,7 +28,9 @@ def choose_targets(build: Build, tree: WorkTree, identity: str) -> tuple[str, ..
     """
     if build.request.targets:
         return build.request.targets
-    if build.request.oot_module or not tree.is_primed(identity):
+    if build.request.oot_module:
+        return (DEFAULT_GOAL,)
+    if not tree.is_primed(identity):
         return WHOLE
     paths = [change.path for patch in build.patches for change in patch.changes if change.old == change.new]
     changes = sum(len(patch.changes) for patch in build.patches)

@@ -999,19 +999,30 @@ def test_kernels_that_load_signed_modules_only(place: Place) -> None:
 
 
 def test_a_module_outside_of_the_kernels_source(place: Place) -> None:
-    """Its source has neither a version nor a configuration."""
+    """Its source has neither a version nor a configuration. Objects in it may have no source."""
     (place.source / "Makefile").write_text("obj-m := x.o\n")
+    (place.source / "blob.o").write_bytes(b"no source")
+    kernel = place.path / "kernel"
+    kernel.mkdir()
+    (kernel / "Module.symvers").write_text("0x00000000\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n")
     config = place.path / "config"
     place.config.rename(config)
     module = place.path / "x.ko"
     module.write_bytes(tiny_elf.elf({".modinfo": b"vermagic=6.1.0 SMP \0srcversion=AB\0"}, relocatable=True))
-    manifest = place.build(oot_module=str(module), config=str(config), targets=("default",))
+    request = {"oot_module": str(module), "config": str(config), "kernel_tree": str(kernel)}
+    manifest = place.build(**request, targets=("default",))
     made_for = [{"name": "x", "vermagic": "6.1.0 SMP", "build_id": None, "srcversion": "AB"}]
     assert json.loads(json.dumps([manifest["made_for"], manifest["patch_file"]["made_for"]])) == [made_for, made_for]
     (call,) = place.called()
     assert value_of(call, "--oot-module") == str(module)
     assert value_of(call, "--oot-module-src") == value_of(call, "-s") != str(place.source)
     assert value_of(call, "-t") == "default"
+    copy = pathlib.Path(value_of(call, "-s"))
+    assert (copy / "blob.o").read_bytes() == b"no source"
+    assert str(kernel) in (copy / "GNUmakefile").read_text()
+    assert not (place.source / "GNUmakefile").exists()
+    place.build(**request)
+    assert value_of(place.called()[-1], "-t") == "default-goal"
 
 
 def schema() -> dict[str, t.Any]:

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, openeuler.livepatch contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: no promise is made to code outside of it.
+
+"""Lets kpatch-build patch a module whose source is not in the kernel's tree.
+
+Its releases differ in what they take for the kernel's tree then. 0.9.5 knows the module's source alone. 0.9.7 builds
+there, and links the patch in the tree that `-s` names. 0.9.10 applies the patch and builds in the tree that `-s` names,
+and wants the kernel's symbols in the Module.symvers there. So `-s` names the copy of the module's source, and a
+makefile in it hands on to the kernel's tree what is for that.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+DEFAULT_GOAL = "default-goal"
+"""The target for kpatch-build, whose own are the kernel's, where the task names none: what `make` makes without one."""
+
+_NAMES = ("GNUmakefile", "makefile", "Makefile")
+"""The order in which make looks for its file."""
+
+_KERNEL_TREE = ("KDIR", "KERNELDIR", "KERNEL_DIR", "KERNEL_SRC", "KSRC")
+"""How makefiles of modules name the kernel's tree; without a value they take that of the running kernel."""
+
+_RELEASE = ("KVERSION", "KVER")
+
+_MAKEFILE = """\
+# Written by livepatch_build for kpatch-build, which takes this folder for the kernel's tree.
+ifeq ($(origin M),command line)
+.PHONY: in-the-kernel $(MAKECMDGOALS)
+in-the-kernel:
+	+$(MAKE) -C {kernel} $(MAKECMDGOALS)
+$(filter-out in-the-kernel,$(MAKECMDGOALS)): in-the-kernel ;
+else
+.PHONY: in-the-module $(MAKECMDGOALS)
+in-the-module:
+	+$(MAKE) -f {makefile} $(filter-out {goal},$(MAKECMDGOALS))
+	grep -qs vmlinux Module.symvers || cat {kernel}/Module.symvers >> Module.symvers
+$(filter-out in-the-module,$(MAKECMDGOALS)): in-the-module ;
+endif
+"""
+
+
+def variables(kernel: str, release: str) -> dict[str, str]:
+    """The variables that tell the makefile of a module which kernel to build it for."""
+    return {**dict.fromkeys(_KERNEL_TREE, kernel), **dict.fromkeys(_RELEASE, release)}
+
+
+def make_ready(copy: str, kernel: str, origin: t.Container[str]) -> None:
+    """Put what kpatch-build looks for in the kernel's tree into the copy of a module's source.
+
+    `origin` has the paths of the files that belong to the source.
+    """
+    makefile = next((name for name in _NAMES if name in origin), _NAMES[-1])
+    path = os.path.join(copy, _NAMES[0])
+    if makefile == _NAMES[0]:
+        makefile = "GNUmakefile.module"
+        os.replace(path, os.path.join(copy, makefile))
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write(_MAKEFILE.format(kernel=kernel, makefile=makefile, goal=DEFAULT_GOAL))
+    # It edits this one where the kernel has CONFIG_DEBUG_INFO_BTF.
+    script = os.path.join(copy, "scripts", "link-vmlinux.sh")
+    if "scripts/link-vmlinux.sh" not in origin:
+        os.makedirs(os.path.dirname(script), exist_ok=True)
+        with open(script, "w", encoding="ascii") as stream:
+            stream.write("")
