@@ -288,7 +288,7 @@ class Snapshot:
         """The patch whose transition is running (the kernel allows one at a time), or None."""
         return next((patch for patch in self.patches if patch.in_transition), None)
 
-    def stacks(self) -> dict[Function, tuple[LoadedPatch, ...]]:
+    def stacks(self) -> t.Mapping[Function, tuple[LoadedPatch, ...]]:
         """Function stacks: for each replaced function the patches on it, oldest first.
 
         The last is live where its object is patched (`is_patched`). A module that is not loaded gets the same stack
@@ -297,12 +297,16 @@ class Snapshot:
         A patch that is being disabled is still there: a task that has not yet switched runs it (klp_ftrace_handler in
         kernel/livepatch/patch.c).
         """
-        stacks: dict[Function, tuple[LoadedPatch, ...]] = {}
-        for patch in self.patches:
-            if patch.enabled or patch.in_transition:
-                for function in patch.functions:
-                    stacks[function] = (*stacks.get(function, ()), patch)
-        return stacks
+        known: t.Mapping[Function, tuple[LoadedPatch, ...]] | None = self.__dict__.get("_stacks")
+        if known is None:
+            stacks: dict[Function, list[LoadedPatch]] = {}
+            for patch in self.patches:
+                for function in patch.functions if patch.enabled or patch.in_transition else ():
+                    stacks.setdefault(function, []).append(patch)
+            known = {function: tuple(stack) for function, stack in stacks.items()}
+            # It is asked for once for each patch. It is no field: what is equal or replaced does not depend on it.
+            object.__setattr__(self, "_stacks", known)
+        return known
 
     def above(self, patch: LoadedPatch) -> dict[Function, tuple[LoadedPatch, ...]]:
         """The patches that cover this one, for each of its functions that is covered."""

@@ -1009,7 +1009,7 @@ def test_a_module_outside_of_the_kernels_source(place: Place) -> None:
     place.config.rename(config)
     module = place.path / "x.ko"
     module.write_bytes(tiny_elf.elf({".modinfo": b"vermagic=6.1.0 SMP \0srcversion=AB\0"}, relocatable=True))
-    request = {"oot_module": str(module), "config": str(config), "kernel_tree": str(kernel)}
+    request: dict[str, t.Any] = {"oot_module": str(module), "config": str(config), "kernel_tree": str(kernel)}
     manifest = place.build(**request, targets=("default",))
     made_for = [{"name": "x", "vermagic": "6.1.0 SMP", "build_id": None, "srcversion": "AB"}]
     assert json.loads(json.dumps([manifest["made_for"], manifest["patch_file"]["made_for"]])) == [made_for, made_for]
