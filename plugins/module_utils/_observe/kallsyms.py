@@ -8,14 +8,11 @@
 
 from __future__ import annotations
 
+import bisect
 import io
 import re
 import typing as t
 from dataclasses import dataclass, replace
-
-if t.TYPE_CHECKING:
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
-import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
@@ -38,7 +35,8 @@ class Symbol:
 
 def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
     """Name -> its symbols, in the order in which the kernel counts them. `kallsyms` is the text of /proc/kallsyms."""
-    found = {name: tuple(_symbols(kallsyms, *name)) for name in names}
+    modules = _Modules(kallsyms)
+    found = {name: tuple(_symbols(kallsyms, *name, modules)) for name in names}
     called = _names_at(kallsyms, {symbol.address for symbols in found.values() for symbol in symbols if symbol.address})
     return {
         (owner, name): tuple(
@@ -100,7 +98,7 @@ def with_a_name_of(symbols: Symbols, function: Function, others: t.Iterable[Func
     return len(places)
 
 
-def _symbols(kallsyms: bytes, object_name: str, name: str) -> t.Iterator[Symbol]:
+def _symbols(kallsyms: bytes, object_name: str, name: str, modules: _Modules) -> t.Iterator[Symbol]:
     owner = b"" if object_name == "vmlinux" else b"\t[" + object_name.encode() + b"]"
     needle = b" " + name.encode() + owner + b"\n"
     end = kallsyms.find(needle)
@@ -110,7 +108,7 @@ def _symbols(kallsyms: bytes, object_name: str, name: str) -> t.Iterator[Symbol]
         if address is not None:
             size = None
             if address:
-                size = _size_of_module_symbol(kallsyms, owner, address) if owner else _size(kallsyms, end, address)
+                size = modules.size(owner, address) if owner else _size(kallsyms, end, address)
             yield Symbol(address or None, size)
         end = kallsyms.find(needle, end + 1)
 
@@ -138,11 +136,21 @@ def _size(kallsyms: bytes, at: int, address: int) -> int | None:
     return None
 
 
-def _size_of_module_symbol(kallsyms: bytes, owner: bytes, address: int) -> int | None:
-    """The bytes up to the next symbol of a module: they are not sorted (kernel/module/kallsyms.c)."""
-    lines = re.findall(rb"^([0-9a-f]{8,16}) .*" + re.escape(owner) + rb"$", kallsyms, re.M)
-    behind = [other for other in (int(digits, 16) for digits in lines) if other > address]
-    return min(behind) - address if behind else None
+class _Modules:
+    """The addresses of the symbols of modules: they are not sorted (kernel/module/kallsyms.c). Each is read once."""
+
+    def __init__(self, kallsyms: bytes) -> None:
+        self._kallsyms = kallsyms
+        self._addresses: dict[bytes, list[int]] = {}
+
+    def size(self, owner: bytes, address: int) -> int | None:
+        """The bytes up to the next symbol of the module that the end of its lines names."""
+        if owner not in self._addresses:
+            lines = re.findall(rb"^([0-9a-f]{8,16}) .*" + re.escape(owner) + rb"$", self._kallsyms, re.M)
+            self._addresses[owner] = sorted(int(digits, 16) for digits in lines)
+        addresses = self._addresses[owner]
+        behind = bisect.bisect_right(addresses, address)
+        return addresses[behind] - address if behind < len(addresses) else None
 
 
 KALLSYMS = "/proc/kallsyms"
