@@ -7,7 +7,8 @@
 Run by "make bench-kpatch" and "make bench-klp-build". Both build the same patches from the same source, one after the
 other: the bare tool in a tree of its own that it keeps warm, the module with an empty cache. What is measured is what
 getrusage says of all processes of a build, one job at a time: CPU seconds then hardly depend on what else the machine
-does. Both modules are compared afterwards, without debug information: that has the names of the trees.
+does. Both modules are compared afterwards, without debug information: that has the names of the trees. So are those of
+ten more patches, each to another file: the module compiles less than the bare tool does, and must make the same of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ from dataclasses import dataclass
 SOURCE = "/usr/src/linux-{{ rig_kernel_release }}"
 VMLINUX = "/usr/lib/debug/lib/modules/{{ rig_kernel_release }}/vmlinux"
 TREE = "/srv/bare"
+
+FILES = ("cmdline", "version", "uptime", "loadavg", "devices", "consoles", "softirqs", "stat", "meminfo", "kmsg")
+"""The files in fs/proc that the ten patches change: they print a line before the first return of a function."""
+
+MAKE_PATCH = r"""
+cd "$1"; changed=/srv/changed/fs/proc/$2.c patch=/srv/patches/$2.patch; mkdir -p "${changed%/*}"
+awk '$0 == "\treturn 0;" && !done { print "\tpr_info(\"livepatch\");"; done = 1 } { print }' "fs/proc/$2.c" > "$changed"
+diff -u --label "a/fs/proc/$2.c" --label "b/fs/proc/$2.c" "fs/proc/$2.c" "$changed" > "$patch" || [ $? = 1 ]
+"""
 
 CHILDREN = """
 import resource, subprocess, sys
@@ -128,6 +138,14 @@ def main(tool: Tool) -> None:
         alone = bare(tool.again if rows else tool.first, patch)
         print(f"bench: {patch} with livepatch_build ...", flush=True)
         rows.append((patch, alone, *ours(tool.method, patch), compared(patch)))
+    others = []
+    for name in FILES:
+        print(f"bench: {name} in both ways ...", flush=True)
+        ansible("ansible.builtin.command", argv=["sh", "-euc", MAKE_PATCH, "sh", SOURCE, name])
+        bare(tool.again, name)
+        ours(tool.method, name)
+        others.append(f"{name}: {compared(name)}")
+    print("\n" + "\n".join(others))
     print(f"\n{'CPU seconds':14}{'bare tool':>14}{'livepatch_build':>17}{'besides':>10}{'of bare':>10}")
     for patch, alone, build, besides, same in rows:
         print(f"{patch:14}{alone:14.1f}{build:17.1f}{besides:10.1f}{(build + besides) / alone:10.2f}  {same}")
