@@ -71,6 +71,10 @@ class Files:
         """The sorted names of the directories in a directory; Absent if it is none."""
         return self._read(path, _folders)
 
+    def inodes(self, path: str) -> Reading[dict[str, int]]:
+        """The names in a directory with the numbers of their inodes; Absent if it is none."""
+        return self._read(path, _inodes)
+
     def inode(self, path: str) -> Reading[int]:
         """The number of a file's or directory's inode."""
         return self._read(path, lambda place: os.stat(place).st_ino)
@@ -102,6 +106,11 @@ def _content(place: str, offset: int = 0, count: int = -1) -> bytes:
         if offset:
             stream.seek(offset)
         return stream.read(count)
+
+
+def _inodes(place: str) -> dict[str, int]:
+    with os.scandir(place) as entries:
+        return {entry.name: entry.inode() for entry in entries}
 
 
 def _folders(place: str) -> list[str]:

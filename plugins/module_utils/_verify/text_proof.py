@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import Proof, StepFailed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import text
@@ -82,18 +83,26 @@ def prove_text(kernel: KernelProtocol, name: str, after: Snapshot) -> Proof:
 
 
 def _look(kernel: KernelProtocol, name: str, now: Snapshot, functions: t.Sequence[Function]) -> _Look:
-    """Look once. `now` is the host at the beginning."""
+    """Look once. `now` is the host at the beginning.
+
+    The kernel counts the lines of ftrace's list anew at each read() (kernel/trace/ftrace.c, t_start). Where a module
+    that has lines before those of a function is unloaded meanwhile, the list may lack that function.
+    """
     patch = now.patch(name)
     if not (patch and patch.enabled):
         return _Look(unreached=dict.fromkeys(functions, f"{name} is not enabled any more"))
+    modules = _modules_of(kernel)
     there = _patched(kernel, now, name, functions)
     expected = [function for function in functions if function.object in there]
     unreached = text.unreached(kernel.files(), now, name, expected) if expected else {}
     moved: list[str] = []
+    shaken: list[str] = []
     if unreached:
         later = _patched(kernel, _known_or(kernel.snapshot(), now), name, functions)
         moved = sorted({entry.object for entry in unreached if later.get(entry.object) != there[entry.object]})
-    failed = {function: clause for function, clause in unreached.items() if function.object not in moved}
+        shaken = sorted({module for module, _inode in modules ^ _modules_of(kernel)})
+    failed = {function: clause for function, clause in unreached.items() if not shaken and function.object not in moved}
+    moved = moved or shaken
     unpatched = sorted({function.object for function in functions}.difference(there))
     return _Look(len(expected) - len(unreached), failed, moved, unpatched)
 
@@ -106,6 +115,11 @@ def _patched(kernel: KernelProtocol, now: Snapshot, name: str, functions: t.Iter
     return {
         target: files.inode(f"/sys/module/{target}") for target in targets if patch and now.is_patched(patch, target)
     }
+
+
+def _modules_of(kernel: KernelProtocol) -> frozenset[tuple[str, int]]:
+    """The modules of the host, each with what changes if it is loaded anew."""
+    return frozenset((known(kernel.files().inodes("/sys/module")) or {}).items())
 
 
 def _known_or(now: Snapshot, before: Snapshot) -> Snapshot:

@@ -536,6 +536,33 @@ def test_a_module_that_is_loaded_anew_during_a_look_does_not_fail_the_proof(tree
     assert text_proof(kernel).how == "This could not be proven: the module xfs was loaded or unloaded meanwhile."
 
 
+@pytest.mark.parametrize("until", [2, 100])
+def test_a_list_that_lacks_a_function_while_another_module_goes_does_not_fail_the_proof(
+    tree: pathlib.Path, until: int
+) -> None:
+    """The kernel skips lines of ftrace's list where those before them go between two reads. Seen in scenario hard."""
+    kernel = Moving(tree, [IN_XFS], [XFS])
+    kernel.hooked = False
+    kernel.move()
+    (tree / "sys/module/xfs").mkdir(parents=True)
+    move = kernel.move
+
+    def let_another_come_and_go() -> None:
+        if kernel.readings < until:
+            (tree / f"sys/module/other{kernel.readings}").mkdir()
+        else:
+            kernel.hooked = True
+        move()
+
+    kernel.move = let_another_come_and_go
+    proof = text_proof(kernel)
+    if until == 2:
+        assert proof.how == f"Seen {LIST} for 1 function."
+    else:
+        assert proof.proven is None
+        assert "was loaded or unloaded meanwhile" in proof.how and "other" in proof.how
+
+
 @pytest.mark.parametrize(("shows", "proven"), [(True, None), (False, True)])
 def test_the_kernels_own_answer_goes_before_the_list_of_modules(
     tree: pathlib.Path, shows: bool, proven: bool | None
