@@ -9,12 +9,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import split_signature
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
 
-SECONDS = 60
+SECONDS = 60.0
 """No signature takes as long."""
 
 _OTHER_KEY = (
@@ -66,9 +66,8 @@ def check_signature(module: bytes, certificate: str, folder: str) -> None:
 def _openssl(*arguments: str) -> int:
     """The exit status of openssl. Raises FindingError if it does not run, or not to its end."""
     try:
-        command = ["openssl", *arguments]
-        done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        return run(["openssl", *arguments], SECONDS)[0]
+    except (OSError, TimedOut) as error:
         why = error.strerror if isinstance(error, OSError) else "it takes too long"
         raise FindingError(
             Finding(
@@ -77,4 +76,3 @@ def _openssl(*arguments: str) -> int:
                 remedy="Install openssl there, or leave certificate out.",
             )
         ) from error
-    return done.returncode
