@@ -33,13 +33,13 @@ _MAKEFILE = """\
 ifeq ($(origin M),command line)
 .PHONY: in-the-kernel $(MAKECMDGOALS)
 in-the-kernel:
-	+$(MAKE) -C {kernel} $(MAKECMDGOALS)
+\t+$(MAKE) -C {kernel} $(MAKECMDGOALS)
 $(filter-out in-the-kernel,$(MAKECMDGOALS)): in-the-kernel ;
 else
 .PHONY: in-the-module $(MAKECMDGOALS)
 in-the-module:
-	+$(MAKE) -f {makefile} $(filter-out {goal},$(MAKECMDGOALS))
-	grep -qs vmlinux Module.symvers || cat {kernel}/Module.symvers >> Module.symvers
+\t+$(MAKE) -f {makefile} $(filter-out {goal},$(MAKECMDGOALS))
+\tgrep -qs vmlinux Module.symvers || cat {kernel}/Module.symvers >> Module.symvers
 $(filter-out in-the-module,$(MAKECMDGOALS)): in-the-module ;
 endif
 """
