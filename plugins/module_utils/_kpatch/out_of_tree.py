@@ -6,10 +6,10 @@
 
 """Lets kpatch-build patch a module whose source is not in the kernel's tree.
 
-Its releases differ in what they take for the kernel's tree then. 0.9.5 knows the module's source alone. 0.9.7 builds
-there, and links the patch in the tree that `-s` names. 0.9.10 applies the patch and builds in the tree that `-s` names,
-and wants the kernel's symbols in the Module.symvers there. So `-s` names the copy of the module's source, and a
-makefile in it hands on to the kernel's tree what is for that.
+Its releases differ in what they take for the kernel's tree then. One of 2021 builds in the module's source, and links
+the patch there; later ones link it in the tree that `-s` names (upstream's change 1245). 0.9.10 applies the patch and
+builds in that tree as well, and wants the kernel's symbols in the Module.symvers there. So `-s` names the copy of the
+module's source, and a makefile in it hands on to the kernel's tree what is for that.
 """
 
 from __future__ import annotations
