@@ -92,33 +92,28 @@ def _look(kernel: KernelProtocol, name: str, now: Snapshot, functions: t.Sequenc
     if not (patch and patch.enabled):
         return _Look(unreached=dict.fromkeys(functions, f"{name} is not enabled any more"))
     modules = _modules_of(kernel)
-    there = _patched(kernel, now, name, functions)
+    there = _patched(now, name, functions)
     expected = [function for function in functions if function.object in there]
     unreached = text.unreached(kernel.files(), now, name, expected) if expected else {}
     moved: list[str] = []
     shaken: list[str] = []
     if unreached:
-        later = _patched(kernel, _known_or(kernel.snapshot(), now), name, functions)
-        moved = sorted({entry.object for entry in unreached if later.get(entry.object) != there[entry.object]})
+        later = _patched(_known_or(kernel.snapshot(), now), name, functions)
         shaken = sorted({module for module, _inode in modules ^ _modules_of(kernel)})
+        moved = sorted({entry.object for entry in unreached if entry.object not in later or entry.object in shaken})
     failed = {function: clause for function, clause in unreached.items() if not shaken and function.object not in moved}
-    moved = moved or shaken
     unpatched = sorted({function.object for function in functions}.difference(there))
-    return _Look(len(expected) - len(unreached), failed, moved, unpatched)
+    return _Look(len(expected) - len(unreached), failed, moved or shaken, unpatched)
 
 
-def _patched(kernel: KernelProtocol, now: Snapshot, name: str, functions: t.Iterable[Function]) -> dict[str, object]:
-    """The objects of these functions that are patched, each with what changes if it is loaded anew: its inode."""
+def _patched(now: Snapshot, name: str, functions: t.Iterable[Function]) -> set[str]:
+    """The objects of these functions that are patched."""
     patch = now.patch(name)
-    targets = sorted({function.object for function in functions})
-    files = kernel.files()
-    return {
-        target: files.inode(f"/sys/module/{target}") for target in targets if patch and now.is_patched(patch, target)
-    }
+    return {function.object for function in functions if patch and now.is_patched(patch, function.object)}
 
 
 def _modules_of(kernel: KernelProtocol) -> frozenset[tuple[str, int]]:
-    """The modules of the host, each with what changes if it is loaded anew."""
+    """The modules of the host, each with what changes if it is loaded anew: its inode."""
     return frozenset((known(kernel.files().inodes("/sys/module")) or {}).items())
 
 

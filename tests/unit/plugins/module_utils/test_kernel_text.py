@@ -528,9 +528,9 @@ def test_a_module_that_is_loaded_anew_during_a_look_does_not_fail_the_proof(tree
     (tree / "sys/module").mkdir()
 
     def load_anew() -> None:
-        (tree / f"sys/module/{kernel.readings}").mkdir()
-        (tree / "sys/module/xfs").unlink(missing_ok=True)
-        (tree / "sys/module/xfs").symlink_to(str(kernel.readings))
+        anew = tree / f"xfs{kernel.readings}"
+        anew.mkdir()
+        anew.replace(tree / "sys/module/xfs")
 
     kernel.move = load_anew
     assert text_proof(kernel).how == "This could not be proven: the module xfs was loaded or unloaded meanwhile."
