@@ -215,11 +215,10 @@ class Executor:
                 break
             plan = plan.without([failed])
         tried = [*(step.patch for step, _why in failures), *(step.patch for step in done)]
-        reasons = [*rollback.why_staying, *self._bring_again(before, start, whole, stored, tried, done, failures)]
-        now = observe(self._kernel)
+        now, again = self._bring_again(before, start, whole, stored, tried, done, failures)
         is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]
         failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
-        return [*failed_as_well, *reasons]
+        return [*failed_as_well, *rollback.why_staying, *again]
 
     def _bring_again(
         self,
@@ -230,15 +229,18 @@ class Executor:
         tried: t.Collection[str],
         done: list[Step],
         failures: list[tuple[Step, str]],
-    ) -> list[str]:
-        """Bring again what functions are without, each patch once: what comes back may have disabled another."""
+    ) -> tuple[Snapshot, list[str]]:
+        """Bring again what functions are without, each patch once: what comes back may have disabled another.
+
+        Returns the host afterwards, and why it is not as it was before.
+        """
         reasons: list[str] = []
         brought: list[str] = []
         while True:
             now = observe(self._kernel)
             steps, again = bring_again(before, start, now, plan, stored, tried=tried, brought=brought)
             if not steps:
-                return reasons
+                return now, reasons
             brought += [step.patch for step in steps if step.action in (Action.LOAD, Action.ENABLE)]
             if self._go_back(steps, done, failures) is None:
                 reasons += again.why_staying
