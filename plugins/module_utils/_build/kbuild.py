@@ -36,6 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_places import build_tree_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import (
     build_id_in_tree,
     read_config,
@@ -153,7 +154,7 @@ def prepare_build(
             Finding(reason="bad_name", seen=f"{name!r} is not the name of a kernel module.", remedy=NAME_RULE)
         )
     _check_sources(name, files)
-    tree = os.path.realpath(tree or f"/lib/modules/{release or own_release()}/build")
+    tree = os.path.realpath(tree or build_tree_of(release or own_release()))
     words.refuse_odd_words(words.PATH, "kernel_build", [tree])
     words.refuse_odd_words(words.FLAG, "cflags", cflags)
     words.refuse_odd_words(words.ARCHITECTURE, "arch", [cross.arch])

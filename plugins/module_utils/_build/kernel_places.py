@@ -72,6 +72,11 @@ def config_places(release: str, source: str) -> list[str]:
     return [f"{source}/.config", *(_named(place, release) for place in _CONFIGS)]
 
 
+def build_tree_of(release: str) -> str:
+    """Where the build tree of a release is, or its headers."""
+    return f"/lib/modules/{release}/build"
+
+
 def source_of(release: str) -> str:
     """The source of a release: the first of the usual places that is there, or else the first."""
     places = [_named(place, release) for place in _SOURCES]

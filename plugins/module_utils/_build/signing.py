@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError, Run, missing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest, read_bytes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.hidden import PASSPHRASE, hider
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_places import build_tree_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import SIGNATURE_MAGIC
@@ -138,7 +139,7 @@ def prepare(options: Plain | None, release: str) -> Seal | None:
         is_token = option == "key" and options[option].startswith(TOKEN)
         if not is_token and not os.path.isfile(options[option]):
             raise BuildError(missing(f"The file sign.{option}", f"sign.{option}"))
-    program = f"/lib/modules/{release}/build/scripts/sign-file"
+    program = f"{build_tree_of(release)}/scripts/sign-file"
     return Seal(
         key=options["key"],
         cert=options["cert"],

@@ -81,7 +81,7 @@ def read_request(params: Plain) -> Request:
     """The request from the module's options, with the usual paths of the files that they leave out."""
     release = params["kernel_release"] or own_release()
     source = params["oot_module_src"] or params["src_dir"] or kernel_places.source_of(release)
-    kernel_tree = (params["src_dir"] or f"/lib/modules/{release}/build") if params["oot_module"] else None
+    kernel_tree = (params["src_dir"] or kernel_places.build_tree_of(release)) if params["oot_module"] else None
     places = [*kernel_places.vmlinux_places(release), f"{kernel_tree or source}/vmlinux"]
     return Request(
         **options_of(params),

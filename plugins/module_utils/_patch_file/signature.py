@@ -74,8 +74,9 @@ def _place(stream: t.BinaryIO, end: int) -> range | None:
 
 def split_signature(content: bytes) -> tuple[bytes, bytes] | None:
     """What was signed of a module, and its signature in DER; None if it has none that can be read."""
-    found = read_signature(io.BytesIO(content))
-    place = _place(io.BytesIO(content), len(content) - len(SIGNATURE_MAGIC)) if found and found.readable else None
+    stream = io.BytesIO(content)
+    found = read_signature(stream)
+    place = _place(stream, len(content) - len(SIGNATURE_MAGIC)) if found and found.readable else None
     return (content[: place.start], content[place.start : place.stop]) if place else None
 
 
