@@ -9,13 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.signing import trailer
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import find_release
 from ansible_collections.openeuler.livepatch.tests.unit.plays.hostile_host import (
@@ -30,6 +27,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plays.hostile_host impor
     template,
     with_engine_keys,
 )
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.signing_keys import make_key, signed
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
@@ -208,24 +206,14 @@ def test_a_build_host_decides_nothing_but_what_is_in_its_file(fleet: Fleet) -> N
 @pytest.mark.parametrize("signer", ["site", "namesake", None])
 def test_a_build_host_has_to_sign_with_the_key_of_the_certificate(fleet: Fleet, signer: str | None) -> None:
     """The path of the certificate is relative to the directory of the fix."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    file = PATCH_FILE
+    work = fleet.folder / "work"
     for name in ("site", "namesake"):
-        key, certificate = fleet.folder / f"{name}.key", fleet.folder / "work" / f"{name}.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        command += ["-subj", "/CN=site", "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(command, check=True, capture_output=True)
-        if name == signer:
-            (fleet.folder / "unsigned.ko").write_bytes(PATCH_FILE)
-            command = ["openssl", "cms", "-sign", "-binary", "-noattr", "-nocerts", "-outform", "DER"]
-            command += ["-inkey", str(key), "-signer", str(certificate), "-in", str(fleet.folder / "unsigned.ko")]
-            signature = subprocess.run(command, check=True, capture_output=True).stdout
-            file = PATCH_FILE + signature + trailer(len(signature))
+        make_key(work, name)
+    file = signed(PATCH_FILE, work, signer, "-nocerts") if signer else PATCH_FILE
     build_host(fleet, "builder", file)
     variables = {**BUILD, "livepatch_build_kernels": [{"release": KERNEL, "host": "builder"}]}
     output = fleet.play("build", {**variables, "livepatch_build_certificate": "site.pem"})
-    is_fetched = (fleet.folder / "work" / KERNEL / f"{NAME}.ko").exists()
+    is_fetched = (work / KERNEL / f"{NAME}.ko").exists()
     assert is_fetched == (signer == "site"), output
     assert ("has not signed this patch file" in output) == (signer == "namesake")
     assert ("has no signature" in output) == (signer is None)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
-import subprocess
 import typing as t
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -23,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.signing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_fetch as documented
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fetched import LIVEPATCH_FETCH
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.signing_keys import make_key, signed
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
@@ -156,33 +155,19 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert (result["reason"], str(tmp_path) in result["cause"]) == ("not_written", True)
 
 
-def signed(folder: Path, *options: str, key: str = "site") -> bytes:
-    """The file with a signature by this key, as the kernel's sign-file makes it."""
-    (folder / "unsigned.ko").write_bytes(FILE)
-    command = ["openssl", "cms", "-sign", "-binary", "-noattr", "-md", "sha512", *options, "-outform", "DER"]
-    command += ["-inkey", str(folder / f"{key}.key"), "-signer", str(folder / f"{key}.pem")]
-    done = subprocess.run([*command, "-in", str(folder / "unsigned.ko")], check=True, capture_output=True)
-    return FILE + done.stdout + trailer(len(done.stdout))
-
-
 @pytest.fixture(name="keys")
 def fixture_keys(tmp_path: Path) -> Path:
     """A folder with the keys and certificates of the site, and of somebody who uses its name."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
     folder = tmp_path / "keys"
     folder.mkdir()
     for name in ("site", "other"):
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        command += ["-subj", "/CN=site", "-set_serial", "7"]
-        command += ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
-        subprocess.run(command, check=True, capture_output=True)
+        make_key(folder, name)
     return folder
 
 
 def test_what_the_key_has_signed_is_fetched(tmp_path: Path, keys: Path) -> None:
     for options in (("-nocerts",), ("-nocerts", "-keyid")):
-        file = signed(keys, *options)
+        file = signed(FILE, keys, "site", *options)
         answers = [slurped(file), manifest(file)]
         result = Action(tmp_path / KERNEL, *answers, certificate=str(keys / "site.pem")).run()
         assert result["verified"] is True, result
@@ -190,28 +175,29 @@ def test_what_the_key_has_signed_is_fetched(tmp_path: Path, keys: Path) -> None:
     assert Action(tmp_path / KERNEL, *answers).run()["verified"] is False
 
 
+OTHER_LICENCE = FILE.replace(b"license=GPL", b"license=BSD")
 FORGED: dict[str, tuple[t.Callable[[Path], bytes], str, str]] = {
     "not signed": (lambda _keys: FILE, "site.pem", "not_signed"),
     "by another key of the same name": (
-        lambda keys: signed(keys, "-nocerts", key="other"),
+        lambda keys: signed(FILE, keys, "other", "-nocerts"),
         "site.pem",
         "wrong_signature",
     ),
-    "with its own certificate": (lambda keys: signed(keys, key="other"), "site.pem", "wrong_signature"),
+    "with its own certificate": (lambda keys: signed(FILE, keys, "other"), "site.pem", "wrong_signature"),
     "with a signature of other content": (
-        lambda keys: FILE.replace(b"license=GPL", b"license=BSD") + signed(keys, "-nocerts")[len(FILE) :],
+        lambda keys: OTHER_LICENCE + signed(FILE, keys, "site", "-nocerts")[len(FILE) :],
         "site.pem",
         "wrong_signature",
     ),
     "with the signed content inside": (
-        lambda keys: FILE.replace(b"license=GPL", b"license=BSD") + signed(keys, "-nodetach")[len(FILE) :],
+        lambda keys: OTHER_LICENCE + signed(FILE, keys, "site", "-nodetach")[len(FILE) :],
         "site.pem",
         "wrong_signature",
     ),
     "with an empty signature": (lambda _keys: FILE + trailer(0), "site.pem", "not_signed"),
     "with anything as a signature": (lambda _keys: FILE + b"x" * 99 + trailer(99), "site.pem", "not_signed"),
-    "with a key as certificate": (lambda keys: signed(keys, "-nocerts"), "site.key", "bad_cert"),
-    "without that certificate": (lambda keys: signed(keys, "-nocerts"), "no.pem", "bad_cert"),
+    "with a key as certificate": (lambda keys: signed(FILE, keys, "site", "-nocerts"), "site.key", "bad_cert"),
+    "without that certificate": (lambda keys: signed(FILE, keys, "site", "-nocerts"), "no.pem", "bad_cert"),
 }
 
 
@@ -226,7 +212,7 @@ def test_what_the_key_has_not_signed_is_not_written(case: str, tmp_path: Path, k
 
 
 def test_without_openssl_nothing_is_verified(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = signed(keys, "-nocerts")
+    file = signed(FILE, keys, "site", "-nocerts")
     monkeypatch.setenv("PATH", str(tmp_path))
     answers = [slurped(file), manifest(file)]
     result = Action(tmp_path / KERNEL, *answers, certificate=str(keys / "site.pem")).run()

@@ -14,28 +14,24 @@ import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import kallsyms
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.shown_kernel import ShownKernel
 
 FEW, MANY = 50, 400
 SLACK = 1.3
 
 
-def show_patches(root: pathlib.Path, count: int, functions: int) -> None:
-    """What a per_task kernel shows of this many patches, which are enabled, on this many functions in turn."""
-    contents = {"proc/sys/kernel/osrelease": "6.14.0\n", "boot/config-6.14.0": "CONFIG_LIVEPATCH=y\n"}
-    modules = []
-    for number in range(count):
-        name = f"p{number}"
-        place = f"sys/kernel/livepatch/{name}"
-        (root / place / f"vmlinux/f{number % functions},1").mkdir(parents=True)
-        shown = {"enabled": 1, "transition": 0, "vmlinux/patched": 1, "replace": 0, "stack_order": number + 1}
-        contents.update({f"{place}/{file}": f"{value}\n" for file, value in shown.items()})
-        contents.update({f"sys/module/{name}/{file}": "0\n" for file in ("refcnt", "taint")})
-        modules.append(f"{name} 16384 1 - Live 0x{0xFFFFFFFFC0000000 + 4096 * number:x} (OK)\n")
-    for path, text in {**contents, "proc/modules": "".join(modules)}.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="ascii")
+def kernel_with(root: pathlib.Path, count: int, functions: int) -> ShownKernel:
+    """A per_task kernel with this many patches, which are enabled, on this many functions in turn."""
+    root.mkdir()
+    on = [Function("vmlinux", f"f{number % functions}") for number in range(count)]
+    patches = [
+        loaded(patch_file(f"p{number}", functions=(function,)), load_index=number + 1)
+        for number, function in enumerate(on)
+    ]
+    return ShownKernel(root, *patches)
 
 
 def calls_of(work: t.Callable[[], object]) -> int:
@@ -67,9 +63,8 @@ def test_facts_grow_with_the_patches(tmp_path: pathlib.Path, is_stacked: bool) -
     """Ten patches on each function, or one."""
     counts = {}
     for count in (FEW, MANY):
-        root = tmp_path / str(count)
-        show_patches(root, count, count // 10 if is_stacked else count)
-        facts = gather(Files(str(root)))
-        assert len(facts["patches"]) == count
-        counts[count] = calls_of(lambda root=root: gather(Files(str(root))))  # type: ignore[misc]
+        kernel = kernel_with(tmp_path / str(count), count, count // 10 if is_stacked else count)
+        files = kernel.files()
+        assert len(gather(files)["patches"]) == count
+        counts[count] = calls_of(lambda files=files: gather(files))  # type: ignore[misc]
     assert counts[MANY] < SLACK * counts[FEW] * MANY / FEW
