@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cache
@@ -77,16 +77,14 @@ ARM64 = Kernel(
     # The stable release's own kernel has no live patching there.
     suites=(roots.BACKPORTS,),
 )
-X86_7 = Kernel(
+# The first Linux with klp-build is 6.19: it is built of the same source.
+X86_7 = replace(
+    ARM64,
     prefix="kernel_7",
     arch="x86",
     image="bzImage",
     configs=(SLIM,),
     packages=RECIPE / "kernel-builder-7.packages",
-    hook=RECIPE / "install-source.sh",
-    hook_uses=(HERE / "download-kernel-source.sh",),
-    # The first Linux with klp-build is 6.19.
-    suites=(roots.BACKPORTS,),
 )
 KERNELS = (X86, X86_7, ARM64)
 
