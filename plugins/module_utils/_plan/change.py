@@ -180,6 +180,8 @@ def change_set(snapshot: Snapshot, wanted: Wanted, copies: Stored, other_build: 
     if loaded and loaded.enabled and abi.stacking is not False and any(patch.enabled for patch in change.superseded):
         # The superseded ones cannot be disabled below it.
         change = replace(change, moves=replace(change.moves, down=True, up=True))
+        # It comes above what it contains as well then.
+        change = replace(change, superseded=_superseded(change))
     change = replace(change, overtaken=_overtaken(change))
     change = replace(change, moves=_raised(change)) if change.overtaken else change
     change = replace(change, lowered=_lowered(change))
@@ -205,7 +207,8 @@ def _superseded(change: ChangeSet) -> tuple[LoadedPatch, ...]:
 
 def _contains(change: ChangeSet, patch: LoadedPatch) -> bool:
     """Whether the wanted patch replaces all functions of the other one, and does not stay below it."""
-    comes_above = change.wanted.on_covered == OnCovered.UNSTACK or (change.moves.out and change.moves.in_)
+    moves, is_raised = change.moves, change.wanted.on_covered == OnCovered.UNSTACK
+    comes_above = is_raised or (moves.out and moves.in_) or (moves.down and moves.up)
     return bool(
         patch.functions
         and set(change.functions).issuperset(patch.functions)

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnStall, State, Task
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import OnCovered, OnStall, State, Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import walk
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walk import Plain
@@ -184,6 +184,17 @@ FOUND: dict[str, Plot] = {
             Run("p4", State.ENABLED, "1"),
             Run("p1", State.PRESENT, "2"),
             Run("p3", State.ENABLED, "1", supersedes=("p4",), fail=("load", 1), disproved=True),
+        ),
+    ),
+    # SEED=327113272: what is raised to supersede one patch comes above another that it contains.
+    "above what it contains": Plot(
+        "stop_machine, hidden",
+        (Patch((M,)), Patch((G,)), Patch((G,)), Patch((G,))),
+        (
+            Run("p4", State.ENABLED, "1"),
+            Run("p3", State.ENABLED, "2"),
+            Run("p1", State.ENABLED, "1"),
+            Run("p4", State.ENABLED, "1", on_covered=OnCovered.ALLOW, supersedes=("p1", "contained")),
         ),
     ),
 }
