@@ -45,15 +45,16 @@ def displaced_by_run(
     after: Snapshot,
     catalog: Catalog,
     going: t.Collection[str] = (),
-    failed: bool = False,
+    rolled_back: t.Collection[Step] | None = None,
 ) -> dict[str, tuple[Displaced, ...]]:
     """What a run has changed of what patches have displaced (see displaced_after).
 
-    If it has `failed`, that counts for the patches which it has brought and could not take out again.
+    If it was `rolled_back`, that counts for the patches which it has brought and could not take out again. What the
+    rollback has unloaded to load it again, and could not, is displaced as well.
     """
-    if not failed:
+    if rolled_back is None:
         return displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, going)
-    down = [*going, *(step.patch for step in plan.steps if step.action == Action.UNLOAD)]
+    down = [*going, *(step.patch for step in (*plan.steps, *rolled_back) if step.action == Action.UNLOAD)]
     down += replaced_by(plan, before, after)
     lowered = [name for name in down if _is_enabled(before, name) and not _is_enabled(after, name)]
     news = displaced_after(wanted, before, plan, after, catalog.stored, catalog.history, lowered)
@@ -64,8 +65,8 @@ def displaced_by(
     wanted: Wanted, before: Snapshot, plan: Plan, outcome: Outcome, catalog: Catalog
 ) -> dict[str, tuple[Displaced, ...]]:
     """The same, from how the run has ended."""
-    failed = rollback_of(outcome) is not None
-    return displaced_by_run(wanted, before, plan, outcome.after, catalog, going_patches(outcome), failed)
+    going, rolled_back = going_patches(outcome), rollback_of(outcome)
+    return displaced_by_run(wanted, before, plan, outcome.after, catalog, going, rolled_back)
 
 
 def rollback_of(outcome: Outcome) -> tuple[Step, ...] | None:

@@ -216,8 +216,9 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
         # The note stays: the next run that can read the host goes on.
         raise RecoveryStopped(doubt, rolled_back)
     lost = has_lost(not_restored, before, plan, after)
-    displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog, failed=not arrived)
-    notes = catalog.update(plan, before, after, None if arrived else rolled_back, displaced, prune=False)
+    back = None if arrived else rolled_back
+    displaced = displaced_by_run(Wanted(note.name, note.state), before, plan, after, catalog, rolled_back=back)
+    notes = catalog.update(plan, before, after, back, displaced, prune=False)
     if left.is_wanted:
         # Also where that cannot be noted.
         catalog.unproven.add(note.name)
