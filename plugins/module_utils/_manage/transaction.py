@@ -43,6 +43,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.live import with_shown
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import told_of_a_revert
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.way_back import find_no_way_back
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import find
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
@@ -114,7 +115,10 @@ class Transaction:
         now = Circumstances(self.before, conditions, steps, self.task.wanted.load_targets, self.books.boot, cpus)
         found = find(with_jumps(now, self.kernel.files()))
         probe = self.task.verification.probe if self._assessment.brings_effect else None
-        found = allow([*found, *probed_beforehand(probe, self.kernel, self.task.check_mode)], self.task.ignore)
+        found += probed_beforehand(probe, self.kernel, self.task.check_mode)
+        if self._proves:
+            found += find_no_way_back(self.before, self.plan, self.catalog.stored)
+        found = allow(found, self.task.ignore)
         is_misfit = any(finding.reason in OF_OTHER_KERNELS for finding in refusals(found))
         return [*(refusal for refusal in self.plan.refusals if not (is_misfit and refusal.reason == BUILD)), *found]
 

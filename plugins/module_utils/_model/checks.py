@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN
 
 PROBE = "probe"
-"""The one reason that no function of `_preflight` finds: the probe runs a command of the user's."""
+"""The reason of a probe that holds beforehand. No function of `_preflight` finds it: it runs a user's command."""
 
 BUILD = "different_build"
 """The reason of the plan that a patch of the name is loaded in a different build."""
+
+NO_WAY_BACK = "no_way_back"
+"""The reason of a plan that could not be rolled back. No function of `_preflight` finds it: the plan tells it."""
 
 OF_OTHER_KERNELS = frozenset({"wrong_architecture", "wrong_vermagic", "wrong_kernel"})
 """The reasons of a file for another kernel. They tell more of it than BUILD."""
@@ -134,6 +137,12 @@ REASONS = {
         REFUSE,
         "A patch is to be unloaded whose module is in use beside the patch itself.",
         "End what uses it: a module that needs it, a program with an open file of it, a tracer or BPF program on it.",
+        ignorable=True,
+    ),
+    NO_WAY_BACK: Reason(
+        REFUSE,
+        "What the task takes out could not come back if the task fails, since a patch above it cannot be moved.",
+        "Leave that enabled, or free the other one: end what uses it, or take it out with the tool that it belongs to.",
         ignorable=True,
     ),
     "memory": Reason(

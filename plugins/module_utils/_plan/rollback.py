@@ -72,7 +72,7 @@ def plan_rollback(
     brought in its place stays. `stuck` are patches that could not be moved.
     """
     rollback = _shortest(before, now, plan, stored, stuck)
-    lost = _lost(before, now, rollback.steps).intersection(fixed(now))
+    lost = lost_after(before, now, rollback.steps).intersection(fixed(now))
     needed = [patch for patch in now.patches if patch.enabled and patch.shares(lost)]
     names = [patch.name for patch in needed]
     if set(names).issubset(stuck):
@@ -94,14 +94,14 @@ def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck
     """Move no patch beside those of the plan, unless more comes back with that."""
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
     rollback = Rollback(tuple(back(before, now, plan, stored)))
-    lost = _lost(before, now, rollback.steps)
+    lost = lost_after(before, now, rollback.steps)
     in_front = _in_front(now, plan, stored) if _comes_behind_a_disabled_one(now, rollback.steps) else []
     moved = [*(covers_to_move(before, now, plan, stored, lost) if lost else []), *in_front]
     if not moved:
         return rollback
     longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
     is_stuck = any(step.patch in stuck for step in longer.steps) or _comes_behind_a_disabled_one(now, longer.steps)
-    still_lost = _lost(before, now, longer.steps)
+    still_lost = lost_after(before, now, longer.steps)
     return longer if not is_stuck and (still_lost < lost or (in_front and still_lost <= lost)) else rollback
 
 
@@ -134,7 +134,7 @@ def fixed(snapshot: Snapshot) -> set[Function]:
     return {function for patch in snapshot.patches if patch.enabled for function in patch.functions}
 
 
-def _lost(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[Function]:
+def lost_after(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[Function]:
     """The functions on which a patch was live before, and none is after these steps."""
     after = predict(now, Plan(tuple(steps)))
     # The file of a patch that comes back may not show its functions; the kernel has shown them.

@@ -53,6 +53,7 @@ class ModelHost:
         content: str = "1",
         patience: Patience | None = None,
         verification: Verification | None = None,
+        ignore: tuple[str, ...] = (),
         **wanted: t.Any,
     ) -> dict[str, t.Any]:
         path = self.root / "sent.ko"
@@ -64,6 +65,7 @@ class ModelHost:
             str(path) if file else None,
             patience=patience or Patience(3, 2, 0.1),
             verification=verification or Verification(),
+            ignore=ignore,
         )
         return manage(task, self.kernel)
 

@@ -19,7 +19,12 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, PROBE, REASONS
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import (
+    IGNORABLE,
+    NO_WAY_BACK,
+    PROBE,
+    REASONS,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, SEVERITIES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
@@ -56,7 +61,7 @@ def test_each_subject_declares_the_reasons_of_its_findings(subject: types.Module
 
 
 def test_every_reason_of_the_table_has_a_check() -> None:
-    assert {reason for value in CHECKS for reason in value.reasons} == set(REASONS) - {PROBE}
+    assert {reason for value in CHECKS for reason in value.reasons} == set(REASONS) - {PROBE, NO_WAY_BACK}
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -186,6 +186,17 @@ FOUND: dict[str, Plot] = {
             Run("p3", State.ENABLED, "1", supersedes=("p4",), fail=("load", 1), disproved=True),
         ),
     ),
+    # SEED=327107397: what a proof that failed was to bring back could not come back below a module in use.
+    "below one in use": Plot(
+        "per_task 6.14",
+        (Patch((G,)), Patch((H,)), Patch((F,), replace=True, told=True), Patch((G,))),
+        (
+            Run("p3", State.ENABLED, "1"),
+            Run("p1", State.PRESENT, "1"),
+            Other("use", "p1"),
+            Run("p1", State.ENABLED, "1", supersedes=("p3",), disproved=True),
+        ),
+    ),
     # SEED=327113272: what is raised to supersede one patch comes above another that it contains.
     "above what it contains": Plot(
         "stop_machine, hidden",
