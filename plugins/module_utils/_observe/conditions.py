@@ -50,6 +50,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
+MODULES = "/sys/module"
+
+READINGS = 3
+"""How often a list of the kernel is read in which modules come and go."""
+
+_Value = t.TypeVar("_Value")
+
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 STATUS = "/proc/self/status"
@@ -114,9 +121,8 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     """Read the conditions for a patch of this name that replaces these functions."""
     names = {(function.object, function.name) for function in functions}
     modules = {owner for owner, _name in names if owner != "vmlinux"}
-    before = _instances(files, modules)
-    kallsyms = known(files.bytes(KALLSYMS))
-    after = _instances(files, modules)
+    readings, are_steady = _while_modules_stay(files, lambda: known(files.bytes(KALLSYMS)))
+    kallsyms = readings[-1]
     built_in = _built_in(files, release)
     installed = _installed(files, release)
     keys = known(files.text("/proc/keys"))
@@ -124,11 +130,9 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     probed = names.intersection((probe.object, probe.function) for probe in kprobes or ())
     return Conditions(
         symbols=None if kallsyms is None else find_symbols(kallsyms, names),
-        moving=frozenset(
-            module for module in modules if before[module] != after[module] or not has_symbols(kallsyms or b"", module)
-        ),
+        moving=frozenset(module for module in modules if not (are_steady and has_symbols(kallsyms or b"", module))),
         kprobes=kprobes,
-        traced=read_traced(files),
+        traced=_traced(files),
         # The list has some 60,000 functions, which the kernel looks up one by one.
         traceable=read_traceable(files, probed) if probed else frozenset(),
         ftrace_enabled=known(files.flag(FTRACE_ENABLED)),
@@ -152,9 +156,28 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     )
 
 
-def _instances(files: Files, modules: t.Iterable[str]) -> dict[str, int | None]:
-    """What changes if a module is loaded anew: the inode of its directory in sysfs."""
-    return {module: known(files.inode(f"/sys/module/{module}")) for module in modules}
+def _while_modules_stay(files: Files, read: t.Callable[[], _Value]) -> tuple[list[_Value], bool]:
+    """What `read` returns each time until no module came or went meanwhile, and whether there was such a time.
+
+    The kernel finds the place to go on reading at by counting anew: where a module is unloaded, it skips as much behind
+    it (module_get_kallsym() in kernel/module/kallsyms.c, t_start() in kernel/trace/ftrace.c). What is loaded anew has
+    another inode in sysfs.
+    """
+    values: list[_Value] = []
+    for _reading in range(READINGS):
+        modules = known(files.inodes(MODULES))
+        values.append(read())
+        if known(files.inodes(MODULES)) == modules:
+            return values, True
+    return values, False
+
+
+def _traced(files: Files) -> tuple[Traced, ...] | None:
+    """The functions in which ftrace calls a user: what any reading has shown, if modules come and go at each."""
+    readings, are_steady = _while_modules_stay(files, lambda: read_traced(files))
+    if are_steady or None in readings:
+        return readings[-1]
+    return tuple(dict.fromkeys(entry for reading in readings for entry in reading or ()))
 
 
 def _built_in(files: Files, release: str) -> frozenset[str]:

@@ -65,20 +65,51 @@ def test_a_module_of_which_nothing_is_shown_comes_or_goes(
     assert read_conditions(Files(str(tmp_path)), RELEASE, "fix", [IN_EXT4]).moving == expected
 
 
-def test_a_module_that_is_loaded_anew_meanwhile_moves(tmp_path: pathlib.Path) -> None:
-    """Its symbols may be shown in part: the kernel goes through the modules while it is read."""
+class Racing(Files):
+    """A host on which a module is loaded anew while a list is read, so many times. Each reading shows another line."""
+
+    def __init__(self, root: pathlib.Path, path: str, times: int) -> None:
+        super().__init__(str(root))
+        self.place, self.raced, self.times, self.tried = root, path, times, 0
+
+    def _race(self, path: str) -> None:
+        if path != self.raced:
+            return
+        self.tried += 1
+        if self.tried <= self.times:
+            # The old one stays elsewhere, so that the new one gets another inode.
+            (self.place / "sys/module/ext2").rename(self.place / f"gone{self.tried}")
+            (self.place / "sys/module/ext2").mkdir()
+
+    def bytes(self, path: str) -> Reading[bytes]:
+        self._race(path)
+        return super().bytes(path)
+
+    def text(self, path: str) -> Reading[str]:
+        text = super().text(path)
+        return f"f{self.tried} (1)\n" if path == self.raced else text
+
+
+@pytest.mark.parametrize(("times", "moving", "tried"), [(0, frozenset(), 1), (2, frozenset(), 3), (3, {"ext4"}, 3)])
+def test_symbols_may_be_skipped_while_any_module_is_loaded_or_unloaded(
+    tmp_path: pathlib.Path, times: int, moving: t.AbstractSet[str], tried: int
+) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/kallsyms").write_text("ffffffffc0000000 t ext4_other\t[ext4]\n")
-    (tmp_path / "sys/module/ext4").mkdir(parents=True)
+    for name in ("ext2", "ext4"):
+        (tmp_path / "sys/module" / name).mkdir(parents=True)
+    files = Racing(tmp_path, KALLSYMS, times)
+    assert (read_conditions(files, RELEASE, "fix", [IN_EXT4]).moving, files.tried) == (moving, tried)
 
-    class Racing(Files):
-        def bytes(self, path: str) -> Reading[bytes]:
-            if path == KALLSYMS and (tmp_path / "sys/module/ext4").exists():
-                (tmp_path / "sys/module/ext4").rename(tmp_path / "gone")
-                (tmp_path / "sys/module/ext4").mkdir()
-            return super().bytes(path)
 
-    assert read_conditions(Racing(str(tmp_path)), RELEASE, "fix", [IN_EXT4]).moving == {"ext4"}
+@pytest.mark.parametrize(("times", "shown"), [(0, ["f1"]), (1, ["f2"]), (2, ["f3"]), (3, ["f1", "f2", "f3"])])
+def test_users_of_ftrace_may_be_skipped_while_a_module_is_unloaded(
+    tmp_path: pathlib.Path, times: int, shown: list[str]
+) -> None:
+    (tmp_path / "sys/module/ext2").mkdir(parents=True)
+    files = Racing(tmp_path, "/sys/kernel/tracing/enabled_functions", times)
+    traced = read_conditions(files, RELEASE, "fix", [IN_EXT4]).traced
+    assert [entry.function for entry in traced or ()] == shown
 
 
 def test_an_empty_host_tells_nothing(write: Write) -> None:
