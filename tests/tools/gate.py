@@ -45,7 +45,7 @@ from toolbox import (
 
 PLAYS = "tests/unit/plays"
 WALK = "ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walk"
-IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
+IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal", "--durations=10")
 STARTED = float(os.environ.setdefault("LIVEPATCH_STARTED", str(time.time())))
 
 

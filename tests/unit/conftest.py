@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many examples the property tests try."""
+"""How many examples the property tests try, and which tests are not measured by coverage."""
 
 from __future__ import annotations
 
 import importlib.util
+
+import pytest
 
 if importlib.util.find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
@@ -18,3 +20,14 @@ if importlib.util.find_spec("hypothesis"):
         )
     # "make fuzz" names the other one: an option of pytest comes later, and wins.
     settings.load_profile("unit")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Property tests go the same ways hundreds of times: to measure them takes as long as all others together.
+
+    What is reached by them alone counts as not tested.
+    """
+    for item in items:
+        if item.get_closest_marker("hypothesis"):
+            item.add_marker("no_cover")

@@ -887,6 +887,7 @@ ENABLED_AFTER = [["a", "b", "c"], ["a", "b", "c"], ["a", "b"], []]
 """What a boot loads, by the number of unclean ends in a row before it."""
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("ends", [0, 1, 2])
 @pytest.mark.parametrize("trouble", [None, errno.ENOSPC, errno.EROFS, errno.EIO])
 def test_at_each_write_of_a_boot_to_its_disk(machine: Machine, ends: int, trouble: int | None) -> None:

@@ -236,6 +236,7 @@ STORIES: list[tuple[list[dict[str, t.Any]], dict[str, t.Any]]] = [
 KINDS = [(None, True), (errno.EMFILE, True), (errno.ENOSPC, False)]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("story", range(len(STORIES)))
 @pytest.mark.parametrize(("number", "once"), KINDS)
@@ -250,6 +251,7 @@ def test_at_each_step_of_an_acceptance(abi: str, story: int, number: int | None,
 DISK_ERRNOS = [errno.ENOSPC, errno.EROFS, errno.EIO]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("story", range(len(STORIES)))
 @pytest.mark.parametrize("number", DISK_ERRNOS)
@@ -263,6 +265,7 @@ def test_a_disk_that_is_full_or_read_only_from_any_write_on(abi: str, story: int
     assert calls > 1
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("story", range(len(STORIES)))
 @pytest.mark.parametrize("number", DISK_ERRNOS)
@@ -292,6 +295,7 @@ def test_a_boot_on_the_disk_that_a_run_has_found_full_or_read_only(abi: str, sto
         call += 1
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("story", range(len(STORIES)))
 def test_a_clock_that_jumps_at_every_look_changes_nothing_of_what_is_kept(abi: str, story: int) -> None:
@@ -399,6 +403,7 @@ def after_another(
     return call
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("abi", [PER_TASK, STOP_MACHINE])
 @pytest.mark.parametrize("story", [0, 1, 4])
 @pytest.mark.parametrize("second", [{"name": "other"}, {"name": "kept", "state": State.ABSENT}])
