@@ -95,11 +95,14 @@ def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
     rollback = Rollback(tuple(back(before, now, plan, stored)))
     lost = lost_after(before, now, rollback.steps)
-    in_front = _in_front(now, plan, stored) if _comes_behind_a_disabled_one(now, rollback.steps) else []
-    moved = [*(covers_to_move(before, now, plan, stored, lost) if lost else []), *in_front]
+    moved = covers_to_move(before, now, plan, stored, lost) if lost else []
+    longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
+    in_front = _in_front(now, plan, stored) if _comes_behind_a_disabled_one(now, longer.steps) else []
+    if in_front:
+        moved = [*moved, *in_front]
+        longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
     if not moved:
         return rollback
-    longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
     is_stuck = any(step.patch in stuck for step in longer.steps) or _comes_behind_a_disabled_one(now, longer.steps)
     still_lost = lost_after(before, now, longer.steps)
     return longer if not is_stuck and (still_lost < lost or (in_front and still_lost <= lost)) else rollback

@@ -218,6 +218,18 @@ FOUND: dict[str, Plot] = {
             Run("p3", State.REVERTED),
         ),
     ),
+    # SEED=99849915: what came back below another patch did not, since it came behind a disabled third one.
+    "behind a disabled one": Plot(
+        "stop_machine, stacking",
+        (Patch((H, M)), Patch((H,)), Patch((M,)), Patch((M,))),
+        (
+            Run("p1", State.ENABLED, "2"),
+            Run("p3", State.PRESENT, "1"),
+            Run("p4", State.PRESENT, "1"),
+            Run("p3", State.ENABLED, "1"),
+            Run("p3", State.ENABLED, "1", supersedes=("p1",), disproved=True),
+        ),
+    ),
 }
 """Walks that have gone wrong once."""
 
