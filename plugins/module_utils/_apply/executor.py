@@ -36,6 +36,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.replaced
     without_only_fix,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import (
+    Rollback,
     bring_again,
     fixed,
     plan_rollback,
@@ -202,8 +203,27 @@ class Executor:
         return tuple(self._goal.deviations(now))
 
     def _carry_out_rollback(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> list[str]:
-        """Go back as far as it goes: a patch that a step fails for stays as it is, and the others go on without it."""
-        start, whole = observe(self._kernel), plan
+        """Go back as far as it goes; once more if functions are without a patch then, and the kernel has refused steps.
+
+        What it refuses may be in use for a moment alone. What has stalled is not waited for again.
+        """
+        start = observe(self._kernel)
+        rollback, failures = self._go_as_far_as_possible(before, plan, stored, done)
+        now = observe(self._kernel)
+        is_refused_only = failures and all(step.action != Action.WAIT for step, _why in failures)
+        if is_refused_only and not fixed(before).issubset(fixed(now)):
+            rollback, more = self._go_as_far_as_possible(before, with_replaced(plan, before, now), stored, done)
+            failures += more
+        tried = [*(step.patch for step, _why in failures), *(step.patch for step in done)]
+        now, again = self._bring_again(before, start, plan, stored, tried, done, failures)
+        is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, plan)]
+        failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
+        return [*failed_as_well, *rollback.why_staying, *again]
+
+    def _go_as_far_as_possible(
+        self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]
+    ) -> tuple[Rollback, list[tuple[Step, str]]]:
+        """A patch that a step fails for stays as it is, and the others go on without it. Returns what has failed."""
         failures: list[tuple[Step, str]] = []
         while True:
             stuck = [step.patch for step, _why in failures]
@@ -212,13 +232,8 @@ class Executor:
             plan = replace(plan, replaced=tuple(dict.fromkeys((*plan.replaced, *rollback.moved))))
             failed = self._go_back(rollback.steps, done, failures)
             if failed is None or failed in stuck:
-                break
+                return rollback, failures
             plan = plan.without([failed])
-        tried = [*(step.patch for step, _why in failures), *(step.patch for step in done)]
-        now, again = self._bring_again(before, start, whole, stored, tried, done, failures)
-        is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, whole)]
-        failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
-        return [*failed_as_well, *rollback.why_staying, *again]
 
     def _bring_again(
         self,

@@ -159,7 +159,12 @@ def test_what_the_kernel_does_not_take_again_lets_the_new_patch_stay(
 ) -> None:
     file = files(abi, {"new": (F, G)}, replace=replace and abi == PER_TASK)
     host = ModelHost(tmp_path, loaded(file["old"]), abi=abi, kept=[file["old"]], stacking_enforced=stacking_enforced)
-    host.kernel.before_call["load old"] = lambda: host.kernel.fail.update(load=(errno.ENOMEM, ""))
+
+    def refuse() -> None:
+        host.kernel.fail["load"] = (errno.ENOMEM, "")
+        host.kernel.before_call["load old"] = refuse
+
+    host.kernel.before_call["load old"] = refuse
     result = host.run("new", file=file["new"], supersedes=("old",), verification=FAILING)
     assert host.stack == ["new"]
     assert result["not_restored"][:2] == [
@@ -168,6 +173,18 @@ def test_what_the_kernel_does_not_take_again_lets_the_new_patch_stay(
     ]
     assert result["not_restored"][2].startswith("to load old failed as well (")
     assert result["not_restored"][3] == "without new no patch would be live on vmlinux/f,1, where one was before"
+
+
+def test_what_the_kernel_takes_at_the_second_try_comes_back(tmp_path: pathlib.Path) -> None:
+    """Without `old` its function would have no patch, and `low`, which replaces others, could not come back."""
+    file = files(PER_TASK, {"mid": (H,)})
+    low = patch_file("low", functions=(G,), replace=True)
+    patches = [loaded(low, load_index=1), loaded(file["old"], load_index=2)]
+    host = ModelHost(tmp_path, *patches, kept=[low, file["old"]])
+    host.kernel.before_call["unload old"] = lambda: host.kernel.fail.update(unload=(errno.EAGAIN, ""))
+    result = host.run("mid", file=file["mid"], supersedes=("low",), verification=FAILING)
+    assert (host.stack, result["not_restored"]) == (["low", "old"], [])
+    assert "unload old" in result["rolled_back"]
 
 
 def test_what_was_moved_comes_back_also_if_that_fails_once(tmp_path: pathlib.Path) -> None:
@@ -573,7 +590,8 @@ def test_what_alone_had_a_function_does_not_come_back_above_what_somebody_else_h
     def refusing(operation: str, name: str) -> None:
         call(operation, name)
         if (operation, name) == ("load", "old"):
-            host.kernel.patches.append(loaded(other, load_index=9, instance=99))
+            if "other" not in host.stack:
+                host.kernel.patches.append(loaded(other, load_index=9, instance=99))
             raise OSError(errno.EIO, "")
 
     host.kernel._call = refusing
