@@ -28,7 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot i
 
 Plain = t.Dict[str, t.Any]
 
-INTERNAL = ("instance", "load_index", "no_ops", "pinned", "refcount")
+INTERNAL = ("instance", "load_index", "marked", "no_ops", "pinned", "refcount")
 """What planning needs of a loaded patch, and nobody else."""
 
 

@@ -103,7 +103,12 @@ class Books:
     def _identify_patch(self, patch: LoadedPatch, snapshot: Snapshot) -> LoadedPatch:
         owner = patch.owner or (None if self.claim(patch, snapshot.kernel) else UNKNOWN_OWNER)
         copy = self.copy_of(patch)
-        patch = replace(patch, owner=owner, pinned=patch.pinned and self._may_be_forced(copy))
+        patch = replace(
+            patch,
+            owner=owner,
+            pinned=patch.pinned and self._may_be_forced(copy),
+            marked=patch.enabled and self._has_forced,
+        )
         if copy is None:
             return patch
         file = copy.file
@@ -116,7 +121,11 @@ class Books:
 
         Before Linux 5.18 the kernel marks all patches when the transition of one is forced.
         """
-        return copy is None or copy.forced is not False or any(one.forced for one in self.copies.values())
+        return copy is None or copy.forced is not False or self._has_forced
+
+    @property
+    def _has_forced(self) -> bool:
+        return any(one.forced for one in self.copies.values())
 
 
 def moving_as_in(file: PatchFile, patch: LoadedPatch, snapshot: Snapshot) -> LoadedPatch:

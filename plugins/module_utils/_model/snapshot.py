@@ -123,7 +123,8 @@ class LoadedPatch:
     `instance` is the inode of the module's directory in sysfs: if that has changed, the module was loaded anew.
     `permanent` says that the module has no exit function, so that the kernel never unloads it. `pinned` says that the
     kernel has dropped the patch and holds its module all the same, which it never lets go: the patch was disabled by
-    force (klp_force_transition() in kernel/livepatch/transition.c).
+    force (klp_force_transition() in kernel/livepatch/transition.c). `marked` says that it may do so with an enabled one
+    once that is disabled, since a transition was forced: only `Books.identify` knows.
     `no_ops` are those of its functions that the kernel has added until its transition ends, to end those of the patches
     that it replaces (klp_add_nops() in kernel/livepatch/core.c). Only its file tells them apart: see `Books.identify`.
     `owner` names the other tool that manages the patch, if one does. `Books.identify` sets UNKNOWN_OWNER for a patch
@@ -143,6 +144,7 @@ class LoadedPatch:
     permanent: bool = False
     owner: str | None = None
     pinned: bool = False
+    marked: bool = False
     objects: tuple[PatchedObject, ...] = ()
     no_ops: tuple[Function, ...] = ()
 

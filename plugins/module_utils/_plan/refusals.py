@@ -246,6 +246,19 @@ def _refuse_unload(change: ChangeSet, steps: list[Step]) -> list[Finding]:
                 only_reboot=True,
             )
         ]
+    again = {step.patch for step in steps if step.action == Action.LOAD}.intersection(unloaded)
+    marked = [patch for patch in change.snapshot.patches if patch.marked and patch.name in again]
+    if marked and change.abi.loading_enables:
+        return [
+            Finding(
+                reason="module_not_removable",
+                seen=f"{names_of(marked)} could not be enabled again: the kernel may hold its module once it is "
+                "disabled, since a transition was forced.",
+                remedy=f"{_instead_of_unloading(change, marked[0])} Or reboot the host, then run the task again.",
+                why="To enable a patch again, its module must be unloaded and loaded.",
+                only_reboot=True,
+            )
+        ]
     return [
         Finding(
             reason="module_not_removable",

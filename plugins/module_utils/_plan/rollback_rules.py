@@ -125,18 +125,26 @@ def in_use(now: Snapshot) -> set[str]:
     return {patch.name for patch in now.patches if patch.users and abi_of(now).loading_enables}
 
 
+def marked(before: Snapshot) -> set[str]:
+    """The patches whose modules a per_task kernel may hold once they are disabled, since a transition was forced."""
+    return {patch.name for patch in before.patches if patch.marked and abi_of(before).loading_enables}
+
+
 def movable_of(
     names: t.Iterable[str], strangers: list[LoadedPatch], before: Snapshot, now: Snapshot, plan: Plan
 ) -> list[str]:
-    """These patches, without those in use, and those as before that would come above somebody else's new patch."""
+    """These patches, without those that could not be enabled again: in use, or marked by force.
+
+    Those as before that would come above somebody else's new patch are left out as well.
+    """
     newer = {function for patch in strangers for function in patch.functions}
     below = [
         patch.name
         for patch in before.patches
         if patch.shares(newer) and is_as_before(now.patch(patch.name), patch, plan)
     ]
-    used = in_use(now)
-    return [name for name in names if name not in below and name not in used]
+    stuck = in_use(now).union(marked(before))
+    return [name for name in names if name not in below and name not in stuck]
 
 
 def covers_to_move(
@@ -157,8 +165,8 @@ def covers_to_move(
         below = [other for other in were_up[:place] if other.name in stored and (other in missing or other in moved)]
         if patch not in missing and any(is_under(lower, patch, were_up, stored) for lower in below):
             moved.append(patch)
-    used = in_use(now)
+    stuck = in_use(now).union(marked(before))
     can_move = all(
-        patch.name in stored and not (patch.owner or patch.permanent or patch.name in used) for patch in moved
+        patch.name in stored and not (patch.owner or patch.permanent or patch.name in stuck) for patch in moved
     )
     return [patch.name for patch in moved] if can_move else []

@@ -59,6 +59,8 @@ def _why_held(patch: LoadedPatch) -> str:
         return f"has {patch.users} more {'user' if patch.users == 1 else 'users'} than the patch itself"
     if patch.permanent:
         return "has no exit function"
+    if patch.marked:
+        return "may be held by the kernel, since a transition was forced"
     return f"belongs to {patch.tool or 'another tool'}" if patch.owner else ""
 
 
@@ -71,5 +73,5 @@ def _how_to_free(patches: t.Sequence[LoadedPatch]) -> str:
 
 def _freed(snapshot: Snapshot) -> Snapshot:
     """The snapshot as if every module could be unloaded by this collection."""
-    free = (replace(patch, refcount=None, permanent=False, owner=None) for patch in snapshot.patches)
+    free = (replace(patch, refcount=None, permanent=False, marked=False, owner=None) for patch in snapshot.patches)
     return replace(snapshot, patches=tuple(free))

@@ -166,6 +166,7 @@ _FIELDS_OF_PATCH: dict[str, t.Callable[[object], t.Any]] = {
     "permanent": state.flag,
     "owner": partial(state.optional, state.text),
     "pinned": state.flag,
+    "marked": state.flag,
 }
 
 

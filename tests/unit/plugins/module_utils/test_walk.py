@@ -230,6 +230,18 @@ FOUND: dict[str, Plot] = {
             Run("p3", State.ENABLED, "1", supersedes=("p1",), disproved=True),
         ),
     ),
+    # SEED=540220406: what was forced was disabled for a moment, and could not be enabled again.
+    "forced and lifted": Plot(
+        "per_task 5.10",
+        (Patch((F,)), Patch((H,)), Patch((H,)), Patch((F,))),
+        (
+            Other("hold", "p1"),
+            Run("p4", State.ENABLED, "2"),
+            Run("p1", State.ENABLED, "1", on_stall=OnStall.FORCE),
+            Other("end_stall", "p4"),
+            Run("p4", State.DISABLED, "1", on_covered=OnCovered.UNSTACK, reload=True),
+        ),
+    ),
 }
 """Walks that have gone wrong once."""
 

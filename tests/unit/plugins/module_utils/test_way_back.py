@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
 
@@ -84,6 +85,51 @@ def test_taking_out_is_not_refused_for_it(tmp_path: pathlib.Path, state: State) 
     host = host_with(tmp_path, refcount=2)
     assert not host.run("low", state).get("failed")
     assert host.stack == ["top"]
+
+
+def forced(root: pathlib.Path, abi: str = PER_TASK) -> ModelHost:
+    """A host on which the transition of `top` was forced; `low`, below it, is on the same function."""
+    low, top = (patch_file(name, abi=abi, functions=(F,)) for name in ("low", "top"))
+    host = ModelHost(root, loaded(low), loaded(top, load_index=1), abi=abi, kept=[low, top])
+    copies.note_force(host.kernel.files(), host.kernel.patches[1])
+    return host
+
+
+@pytest.mark.parametrize("state", [State.ABSENT, State.DISABLED])
+def test_what_was_forced_is_not_disabled_for_a_moment(tmp_path: pathlib.Path, state: State) -> None:
+    """A per_task kernel would have to unload it, and holds its module."""
+    host = forced(tmp_path)
+    result = host.run("low", state, on_covered=OnCovered.UNSTACK)
+    assert (result["failed"], result["reason"], result["reboot_required"]) == (True, "module_not_removable", True)
+    assert result["cause"].startswith("top could not be enabled again: the kernel may hold its module")
+    assert "Set on_covered: allow, which leaves top as it is." in result["remedy"]
+    assert (host.kernel.calls, host.stack) == ([], ["low", "top"])
+
+
+def test_what_was_forced_is_not_exchanged(tmp_path: pathlib.Path) -> None:
+    host = forced(tmp_path)
+    result = host.run("top", file=patch_file("top", "2", functions=(F,)), content="2", reload=True)
+    assert (result["reason"], host.kernel.calls, host.stack) == ("module_not_removable", [], ["low", "top"])
+
+
+def test_what_was_forced_is_still_taken_out(tmp_path: pathlib.Path) -> None:
+    host = forced(tmp_path)
+    assert not host.run("top", State.DISABLED).get("failed")
+    assert host.stack == ["low"]
+
+
+def test_where_enabling_needs_no_loading_it_is_disabled_for_a_moment(tmp_path: pathlib.Path) -> None:
+    host = forced(tmp_path, STOP_MACHINE)
+    assert not host.run("low", State.ABSENT, on_covered=OnCovered.UNSTACK).get("failed")
+    assert host.stack == ["top"]
+
+
+def test_what_cannot_come_back_below_what_was_forced_is_not_taken_out(tmp_path: pathlib.Path) -> None:
+    host = host_with(tmp_path)
+    copies.note_force(host.kernel.files(), host.kernel.patches[1])
+    result = host.run("new", file=patch_file("new", functions=(H,)), supersedes=("low",), verification=FAILING)
+    assert (result["reason"], host.kernel.calls) == ("no_way_back", [])
+    assert "top may be held by the kernel, since a transition was forced." in result["msg"]
 
 
 FREE = [
