@@ -145,7 +145,9 @@ class Executor:
         # The kernel's answer, unlike a time that was up, means that nothing was changed by this step.
         unreached = skipped if is_refused(failed) else skipped[1:]
         reached = _without_unreached(plan, before, unreached)
-        overtaken = overtaken_by(before, self._kernel.snapshot(), plan, done, failed)
+        # What was forced is left, whatever else is: the task is not planned anew as if nothing had been done.
+        forced = self._force.names
+        overtaken = () if forced else overtaken_by(before, self._kernel.snapshot(), plan, done, failed)
         rolled_back: tuple[Step, ...] = ()
         not_restored: tuple[str, ...] = ()
         self._steps.stuck = None

@@ -242,6 +242,17 @@ FOUND: dict[str, Plot] = {
             Run("p4", State.DISABLED, "1", on_covered=OnCovered.UNSTACK, reload=True),
         ),
     ),
+    # SEED=540225387: a transition was forced, and the task was planned anew and refused as if nothing had been done.
+    "forced and refused": Plot(
+        "per_task 6.1",
+        (Patch((H,)), Patch((H,), replace=True), Patch((F,)), Patch((G,), replace=True, told=None)),
+        (
+            Other("hold", "p4"),
+            Run("p4", State.ENABLED, "2", on_stall=OnStall.FORCE),
+            Run("p2", State.PRESENT, "2"),
+            Run("p2", State.ABSENT, on_stall=OnStall.FORCE),
+        ),
+    ),
 }
 """Walks that have gone wrong once."""
 
