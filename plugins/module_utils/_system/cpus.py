@@ -57,6 +57,9 @@ def ask(files: Files, seconds: float = SECONDS) -> CpuAnswers:
     numbers = parse_list(listed) if isinstance(listed, str) else None
     if numbers is None:
         return CpuAnswers(problem=f"Which CPUs are online cannot be told: {ONLINE} cannot be read.")
+    if not hasattr(os, "sched_setaffinity"):
+        # PyPy 3.7, for one.
+        return CpuAnswers(problem="The CPUs cannot be asked whether they schedule: this Python cannot pin a process.")
     try:
         said = question(numbers, seconds)
     except OSError as error:

@@ -150,6 +150,14 @@ def test_who_is_left_behind_holds_nothing_of_this_process(host: Host, monkeypatc
     os.waitpid(left[0], 0)
 
 
+def test_a_python_that_cannot_pin_a_process(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyPy 3.7 of Debian 11 has shown it in Molecule's scenario userlands."""
+    monkeypatch.delattr(os, "sched_setaffinity")
+    answers = cpus.ask(host.files)
+    assert (answers.refusal, host.children) == (None, [])
+    assert answers.problem == "The CPUs cannot be asked whether they schedule: this Python cannot pin a process."
+
+
 def test_a_host_that_starts_no_process(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> int:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
