@@ -119,7 +119,8 @@ class LeftBehind:
     @property
     def steps_back(self) -> tuple[Step, ...]:
         """All that rolls it back, in order."""
-        return (*(self.steps if self.has_to_go else ()), *(self.accepts if self.accepted else ()))
+        steps = [step for step in self.steps if step.action != Action.WAIT] if self.has_to_go else []
+        return (*steps, *(self.accepts if self.accepted else ()))
 
 
 def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unreadable:
