@@ -97,35 +97,24 @@ class Books:
         """The snapshot with what the kernel does not know, or not show: the digest of each patch that this collection
         loaded, what it was loaded with, whose it is, and while it is in transition its flag and its own functions, and
         whether force holds it."""
-        patches = (self._identify_patch(patch, snapshot) for patch in snapshot.patches)
+        has_forced = any(copy.forced for copy in self.copies.values())
+        patches = (self._identify_patch(patch, snapshot, has_forced) for patch in snapshot.patches)
         return replace(snapshot, patches=tuple(patches))
 
-    def _identify_patch(self, patch: LoadedPatch, snapshot: Snapshot) -> LoadedPatch:
+    def _identify_patch(self, patch: LoadedPatch, snapshot: Snapshot, has_forced: bool) -> LoadedPatch:
         owner = patch.owner or (None if self.claim(patch, snapshot.kernel) else UNKNOWN_OWNER)
         copy = self.copy_of(patch)
-        patch = replace(
-            patch,
-            owner=owner,
-            pinned=patch.pinned and self._may_be_forced(copy),
-            marked=patch.enabled and self._has_forced,
-        )
+        # Force may be why the kernel holds a module; else somebody uses it, and can be ended. Before Linux 5.18 the
+        # kernel marks all patches when the transition of one is forced.
+        may_be_forced = copy is None or copy.forced is not False or has_forced
+        pinned, marked = patch.pinned and may_be_forced, patch.enabled and has_forced
+        patch = replace(patch, owner=owner, pinned=pinned, marked=marked)
         if copy is None:
             return patch
         file = copy.file
         identity = replace(patch.identity, sha256=copy.sha256 or None, loaded_with=file.loaded_with if file else None)
         patch = replace(patch, identity=identity)
         return moving_as_in(file, patch, snapshot) if file else patch
-
-    def _may_be_forced(self, copy: StoredCopy | None) -> bool:
-        """Whether force may be why the kernel holds a module: else somebody uses it, and can be ended.
-
-        Before Linux 5.18 the kernel marks all patches when the transition of one is forced.
-        """
-        return copy is None or copy.forced is not False or self._has_forced
-
-    @property
-    def _has_forced(self) -> bool:
-        return any(one.forced for one in self.copies.values())
 
 
 def moving_as_in(file: PatchFile, patch: LoadedPatch, snapshot: Snapshot) -> LoadedPatch:

@@ -370,6 +370,11 @@ def added_functions(
     return theirs if set(patch.functions).issuperset(theirs) else []
 
 
+def users_of(patch: LoadedPatch) -> str:
+    """How many more users the module of a patch has than the patch itself, for a sentence."""
+    return f"{patch.users} more {'user' if patch.users == 1 else 'users'} than the patch itself"
+
+
 def names_of(patches: t.Iterable[LoadedPatch]) -> str:
     """The names of patches, for a sentence."""
     return ", ".join(patch.name for patch in patches)

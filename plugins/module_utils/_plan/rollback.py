@@ -93,15 +93,18 @@ def plan_rollback(
 def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str]) -> Rollback:
     """Move no patch beside those of the plan, unless more comes back with that."""
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
-    rollback = Rollback(tuple(back(before, now, plan, stored)))
+
+    def moving(names: t.Sequence[str]) -> Rollback:
+        return Rollback(tuple(back(before, now, plan, stored, names)), tuple(names))
+
+    rollback = moving([])
     lost = lost_after(before, now, rollback.steps)
     moved = covers_to_move(before, now, plan, stored, lost) if lost else []
-    longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
+    longer = moving(moved) if moved else rollback
     in_front = _in_front(now, plan, stored) if _comes_behind_a_disabled_one(now, longer.steps) else []
     if in_front:
-        moved = [*moved, *in_front]
-        longer = Rollback(tuple(back(before, now, plan, stored, moved)), tuple(moved))
-    if not moved:
+        longer = moving([*moved, *in_front])
+    if longer is rollback:
         return rollback
     is_stuck = any(step.patch in stuck for step in longer.steps) or _comes_behind_a_disabled_one(now, longer.steps)
     still_lost = lost_after(before, now, longer.steps)

@@ -19,7 +19,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
-    in_use,
     is_above_any,
     is_as_before,
     is_different_build,
@@ -31,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     overtaken,
     stays_out,
     strangers_in,
+    stuck_in,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.states import clash
 
@@ -130,8 +130,8 @@ def _rising(
     were_up = [patch for patch in before.patches if patch.enabled]
     strangers = strangers_in(now, before, plan)
     above = overtaken(before, plan)
-    used = in_use(now)
-    above = above if all(name in stored and name not in used for name in above) else []
+    stuck = stuck_in(before, now)
+    above = above if all(name in stored and name not in stuck for name in above) else []
     names = (*plan.names, plan.about, *above, *moved)
     movable = [name for name in movable_of(names, strangers, before, now, plan) if name in stored]
     staying = [

@@ -125,9 +125,13 @@ def in_use(now: Snapshot) -> set[str]:
     return {patch.name for patch in now.patches if patch.users and abi_of(now).loading_enables}
 
 
-def marked(before: Snapshot) -> set[str]:
-    """The patches whose modules a per_task kernel may hold once they are disabled, since a transition was forced."""
-    return {patch.name for patch in before.patches if patch.marked and abi_of(before).loading_enables}
+def stuck_in(before: Snapshot, now: Snapshot) -> set[str]:
+    """Those, and the patches whose modules a per_task kernel may hold once they are disabled: force has marked them.
+
+    Only the snapshot before is joined with the books, which know of the force.
+    """
+    marked = {patch.name for patch in before.patches if patch.marked and abi_of(before).loading_enables}
+    return in_use(now).union(marked)
 
 
 def movable_of(
@@ -143,7 +147,7 @@ def movable_of(
         for patch in before.patches
         if patch.shares(newer) and is_as_before(now.patch(patch.name), patch, plan)
     ]
-    stuck = in_use(now).union(marked(before))
+    stuck = stuck_in(before, now)
     return [name for name in names if name not in below and name not in stuck]
 
 
@@ -165,7 +169,7 @@ def covers_to_move(
         below = [other for other in were_up[:place] if other.name in stored and (other in missing or other in moved)]
         if patch not in missing and any(is_under(lower, patch, were_up, stored) for lower in below):
             moved.append(patch)
-    stuck = in_use(now).union(marked(before))
+    stuck = stuck_in(before, now)
     can_move = all(
         patch.name in stored and not (patch.owner or patch.permanent or patch.name in stuck) for patch in moved
     )

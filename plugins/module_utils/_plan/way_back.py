@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     LoadedPatch,
     Snapshot,
     names_of,
+    users_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -56,7 +57,7 @@ def find_no_way_back(before: Snapshot, plan: Plan, stored: Stored) -> t.Iterator
 def _why_held(patch: LoadedPatch) -> str:
     """Why a rollback does not unload a patch and load it again; empty if it does."""
     if patch.users:
-        return f"has {patch.users} more {'user' if patch.users == 1 else 'users'} than the patch itself"
+        return f"has {users_of(patch)}"
     if patch.permanent:
         return "has no exit function"
     if patch.marked:

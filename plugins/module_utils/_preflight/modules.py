@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, TargetBuild
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import users_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import Conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
@@ -163,12 +164,10 @@ def held(circumstances: Circumstances) -> t.Iterator[Finding]:
     """The kernel would refuse to unload it when it is disabled already: a per_task kernel does not enable it again."""
     for name in dict.fromkeys(step.patch for step in circumstances.steps if step.action == Action.UNLOAD):
         patch = circumstances.snapshot.patch(name)
-        users = patch.users if patch else 0
-        if users:
+        if patch and patch.users:
             yield Finding(
                 reason="module_in_use",
-                seen=f"{name} would be unloaded, and its module has {users} more "
-                f"{'user' if users == 1 else 'users'} than the patch itself.",
+                seen=f"{name} would be unloaded, and its module has {users_of(patch)}.",
                 remedy=f"End what uses it (a module in /sys/module/{name}/holders, a program with an open file of it, "
                 "a tracer or BPF program on it), then run the task again.",
                 why="The kernel would answer EAGAIN.",
