@@ -5,7 +5,8 @@
 """Keeps what Python has compiled from zip files until the next boot, as it does by itself for other files.
 
 Ansible sends each module with all that it imports in a zip file, of which nothing is kept: in an emulated VM
-compiling it anew takes more than a second of each task. The code that runs is the same.
+compiling it anew takes more than a second of each task. The code that runs is the same. PyPy reads this file too, and
+has a zipimport of its own: there nothing is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import zipimport
 
 FOLDER = "/run/compiled-zips"
 
-compile_source: t.Callable[[str, bytes], t.Any] = zipimport._compile_source  # type: ignore[attr-defined]
+compile_source: t.Any = getattr(zipimport, "_compile_source", None)
 
 
 def compile_once(path: str, source: bytes) -> t.Any:
@@ -54,4 +55,5 @@ def write(kept: str, code: t.Any) -> None:
         pass
 
 
-zipimport._compile_source = compile_once  # type: ignore[attr-defined]
+if compile_source is not None:
+    zipimport._compile_source = compile_once  # type: ignore[attr-defined]
