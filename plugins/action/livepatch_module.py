@@ -5,7 +5,7 @@
 """Controller side of livepatch_module: reads the patch file, and sends it to the host.
 
 A small file travels with the module, so that a change takes one round trip. A large one is sent only to a host that
-asks for it.
+asks for it. A change whose progress is shown runs as a job.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from __future__ import annotations
 import os
 import typing as t
 from dataclasses import replace as with_changes
+from functools import partial
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import LIVEPATCH_MODULE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
+    Finding,
+    FindingError,
+    failure_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
@@ -27,6 +32,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.re
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._job import WatchedJob
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import Source, open_source
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.signature import caution
@@ -37,6 +43,16 @@ MODULE = "openeuler.livepatch.livepatch_module"
 # pays where a tenth of the tasks change something.
 MOST_PACKED = 256 * 1024
 WORTH_PACKING = 16 * MOST_PACKED
+
+JOB_SECONDS = 7 * 86400
+"""How long a job may take. Ansible ends it then, in the middle of a change: it is longer than what options allow."""
+
+NO_RESULT = Finding(
+    reason="no_result",
+    seen="The job on the host ended without a result.",
+    remedy="Look at the memory and the kernel log of the host: it may have run out of memory, or have rebooted. Run "
+    "the task again, which rolls back what the job has left.",
+)
 
 Result = dict[str, t.Any]
 
@@ -83,13 +99,16 @@ class ActionModule(ActionBase):
     _supports_async = True
     _given: Result | None = None
     """The arguments for the module, if they are not those of the task alone."""
+    _is_watched = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
         try:
             arguments = check_arguments(self, MODULE, LIVEPATCH_MODULE)
+            # Check mode waits for nothing, and Ansible itself waits for an async task.
+            self._is_watched = arguments["progress"] and not self._task.check_mode and not self._task.async_val
             if not arguments["src"] or arguments["remote_src"]:
-                result.update(self._run_module(task_vars))
+                result.update(self._run_without_file(task_vars))
             else:
                 result.update(self._run_with_file(task_vars, arguments))
             warning = _too_short(self._task.async_val, arguments)
@@ -98,6 +117,9 @@ class ActionModule(ActionBase):
         except FindingError as error:
             result.update(failure_of(error.finding), reboot_required=False)
         return result
+
+    def _run_without_file(self, task_vars: dict[str, t.Any] | None) -> Result:
+        return self._run_job(task_vars, {}) if self._is_watched else self._run_module(task_vars)
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, arguments: Result) -> Result:
         with open_source(self, arguments["src"]) as source:
@@ -118,6 +140,8 @@ class ActionModule(ActionBase):
     def _run_with_source(self, task_vars: dict[str, t.Any] | None, path: str, read: Result) -> Result:
         if self._task.check_mode:
             return self._run_module(task_vars, read)
+        if self._is_watched:
+            return self._run_job(task_vars, read, path)
         packed = _pack(path)
         if packed:
             return self._run_module(task_vars, dict(read, packed=packed))
@@ -130,6 +154,18 @@ class ActionModule(ActionBase):
             if result.pop("directory_removed", False):
                 self._connection._shell.tmpdir = None
             _carry_over(first, result)
+        return result
+
+    def _run_job(self, task_vars: dict[str, t.Any] | None, read: Result, path: str | None = None) -> Result:
+        """Show how a change goes. What changes nothing takes one round trip, and is no job."""
+        result = self._run_module(task_vars, {**read, "only_if_settled": True})
+        if not result.pop("needs_job", False):
+            return result
+        packed = _pack(path) if path else None
+        file = {"packed": packed} if packed else {"path": self._send(path)} if path else {}
+        job = WatchedJob(self, task_vars, partial(self._run_module, task_vars), NO_RESULT)
+        result = job.run({**read, **file}, JOB_SECONDS)
+        result.pop("directory_removed", None)  # Ansible removes the directory of a job on the host.
         return result
 
     def _read(self, source: Source) -> PatchFile:
@@ -146,12 +182,17 @@ class ActionModule(ActionBase):
         self._fixup_perms2([directory, remote], execute=False)
         return remote
 
-    def _run_module(self, task_vars: dict[str, t.Any] | None, handed_over: Result | None = None) -> Result:
+    def _run_module(
+        self, task_vars: dict[str, t.Any] | None, handed_over: Result | None = None, as_job: bool = False
+    ) -> Result:
         fix_async_dir(self)
         arguments = hand_over(self._given or self._task.args, handed_over or {})
         return t.cast(
             Result,
             self._execute_module(
-                module_name=MODULE, module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val
+                module_name=MODULE,
+                module_args=arguments,
+                task_vars=task_vars,
+                wrap_async=as_job or self._task.async_val,
             ),
         )

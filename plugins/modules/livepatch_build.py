@@ -171,8 +171,7 @@ options:
     default: 7200
   progress:
     description:
-      - Whether a long build shows its stages, and a line about every ten seconds, on the controller.
-      - Not used with O(method=kbuild).
+      - Whether a build shows its stages, and a line about every ten seconds, on the controller.
     type: bool
     default: true
   rebuild:

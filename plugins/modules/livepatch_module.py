@@ -318,6 +318,15 @@ options:
       - From V(0) to V(86400).
     type: float
     default: 0
+  progress:
+    description:
+      - Whether the controller shows about every ten seconds what the change waits for, such as a transition, a function that is in use, or
+        O(watch).
+      - The change then runs as a job on the host, which goes on if the controller is gone. This takes some five round trips more. Without
+        a change it takes none.
+      - Not used in check mode and with C(async).
+    type: bool
+    default: false
   on_stall:
     description:
       - What to do with a transition that did not end within O(timeout). Kernels of the ABI V(stop_machine) have none.
@@ -986,18 +995,26 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.argume
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import watched
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import Module
 
 
 def main() -> None:
     module = Module(supports_check_mode=True, **LIVEPATCH_MODULE)
+    if "offset" in module.handed_over:
+        module.exit_json(**watched.news_of(Files(), module.handed_over))
     try:
         task = read_task(module.params, module.check_mode, module.handed_over)
     except ImportError:
         module.fail_json(reboot_required=False, **failure_of(no_pyelftools("to read src on the host")))
     except FindingError as error:
         module.fail_json(reboot_required=False, **failure_of(error.finding))
-    result = manage(task, Kernel())
+    reporter = watched.reporter_of(Files(), module.handed_over.get("progress"))
+    try:
+        result = manage(task, Kernel(waits=reporter.goes_on))
+    finally:
+        reporter.end()
     for finding in result.get("findings", []):
         if finding["severity"] == WARN:
             module.warn("{cause} {remedy}".format(**finding))

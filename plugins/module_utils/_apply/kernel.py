@@ -53,8 +53,10 @@ FINIT_MODULE = {
 class Kernel:
     """Everything that changes a host's kernel. Each call raises OSError with the kernel's errno."""
 
-    def __init__(self, files: Files | None = None) -> None:
+    def __init__(self, files: Files | None = None, waits: t.Callable[[str], None] = lambda _what: None) -> None:
+        """`waits` is called with what the run waits for, before each pause."""
         self._libc = ctypes.CDLL(None, use_errno=True)
+        self._waits = waits
         self._root = files.root if files else "/"
         self.log = KernelLog()
 
@@ -142,7 +144,8 @@ class Kernel:
     def now(self) -> float:
         return time.monotonic()
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, waits_for: str) -> None:
+        self._waits(waits_for)
         time.sleep(seconds)
 
     @staticmethod

@@ -95,5 +95,5 @@ class KernelProtocol(Protocol):
     def now(self) -> float:
         """Return the seconds on a clock that never goes back."""
 
-    def sleep(self, seconds: float) -> None:
-        """Let this time pass."""
+    def sleep(self, seconds: float, waits_for: str) -> None:
+        """Let this time pass, and tell whoever watches the run what it waits for."""

@@ -165,10 +165,11 @@ class Steps:
                 if not tries or not may_pass(error.errno, lines):
                     self._raise(step, error, lines)
             tries -= 1
-            self._wait_for_next_try()
+            self._wait_for_next_try(step, tries)
 
-    def _wait_for_next_try(self) -> None:
-        self._kernel.sleep(self.patience.delay * random.uniform(0.5, 1.5))
+    def _wait_for_next_try(self, step: Step, tries: int) -> None:
+        left = "the last try follows" if not tries else f"{tries + 1} tries follow"
+        self._kernel.sleep(self.patience.delay * random.uniform(0.5, 1.5), f"{step}: a function is in use; {left}")
 
     def _write_enabled(self, step: Step, value: bool) -> bool:
         """Try again while a task sits in one of the functions; the kernel changes nothing when it refuses."""
@@ -187,7 +188,7 @@ class Steps:
                 if not tries or not may_pass(error.errno, lines):
                     self._raise(step, error, lines)
             tries -= 1
-            self._wait_for_next_try()
+            self._wait_for_next_try(step, tries)
 
     def _unload(self, step: Step) -> bool:
         deadline = self._kernel.now() + UNLOAD_SECONDS
@@ -199,7 +200,7 @@ class Steps:
                     if self._force.holds(step.patch, error.errno):
                         return False
                     raise
-            self._kernel.sleep(POLL_SECONDS)
+            self._kernel.sleep(POLL_SECONDS, f"{step}: its module is in use")
 
     def _wait(self, step: Step) -> bool:
         is_running = self._kernel.transition_target(step.patch) is not None
@@ -229,7 +230,7 @@ class Steps:
         while self._kernel.transition_target(name) is not None:
             if self._kernel.now() >= deadline and self.patience.on_stall != OnStall.WAIT:
                 return False
-            self._kernel.sleep(POLL_SECONDS)
+            self._kernel.sleep(POLL_SECONDS, f"waiting for the transition of {name}")
         return True
 
 

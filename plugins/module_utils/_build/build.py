@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -36,12 +35,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifes
     manifest_path,
     read_manifest,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import (
-    ProgressFile,
-    Reporter,
-    progress_path,
-    watch,
-)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import check_numbers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     Finding,
@@ -53,6 +46,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.signature import read_signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import (
+    Reporter,
+    reporter_of,
+    watch,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -77,15 +75,15 @@ def run_build(
     """
     params = module.params
     if job.get("offset") is not None:
-        return _watch(params["cache_dir"], job)
+        return watch(params["cache_dir"], job)
     try:
         check_numbers("livepatch_build", params)
         method = method_of(params, conditions)
     except FindingError as error:
         return failure_of(error.finding)
     signing.take_passphrase(params["env"])
-    reporter = _reporter(params["cache_dir"], job.get("progress"))
-    task = BuildTask(params=params, check_mode=module.check_mode, run=_runner(module), reporter=reporter)
+    reporter = reporter_of(params["cache_dir"], job.get("progress"))
+    task = BuildTask(params=params, check_mode=module.check_mode, run=_runner(module, reporter), reporter=reporter)
     try:
         result = _run_build(module, builders[method](task), task.run, bool(job.get("only_if_current")))
     except BuildError as error:
@@ -108,20 +106,7 @@ def _cannot_go_on(error: OSError) -> Finding:
     )
 
 
-def _reporter(cache_dir: str, identifier: str | None) -> Reporter:
-    """The reporter of a build: it writes a progress file, or nothing if the file cannot be written."""
-    if identifier:
-        with contextlib.suppress(OSError):
-            return ProgressFile(progress_path(cache_dir, identifier))
-    return Reporter()
-
-
-def _watch(cache_dir: str, job: Plain) -> Plain:
-    path = progress_path(cache_dir, job["progress"])
-    return dict(watch(path, job["offset"], job["seconds"]), changed=False)
-
-
-def _runner(module: AnsibleModule) -> Run:
+def _runner(module: AnsibleModule, reporter: Reporter) -> Run:
     hide = hider({})
     timeout = module.params["timeout"]
     deadline = time.monotonic() + timeout
@@ -129,7 +114,10 @@ def _runner(module: AnsibleModule) -> Run:
     def run(command: list[str]) -> tuple[int, str, str]:
         try:
             rc, *printed = programs.run_apart(
-                command, deadline - time.monotonic(), {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}
+                command,
+                deadline - time.monotonic(),
+                {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"},
+                meanwhile=lambda: reporter.goes_on(f"running {os.path.basename(command[0])}"),
             )
         except FileNotFoundError as error:
             return 127, "", str(error)

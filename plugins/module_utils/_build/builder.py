@@ -19,7 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 if t.TYPE_CHECKING:
     from typing import Protocol
 
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 else:
     # Python 3.7 has no typing.Protocol; only mypy needs one.
     Protocol = object

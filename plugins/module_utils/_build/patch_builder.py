@@ -21,7 +21,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.prepara
     no_vmlinux,
     refused,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import ReleaseName
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import Index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import SourcePatch
@@ -32,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tr
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import REFUSE, Finding, refusals
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import own_release
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import resource
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
     SourcePatch,
     read_source_patch,
@@ -22,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import WorkTree
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 
 
 def environment(suffix: str, folder: str, decides: t.Mapping[str, str]) -> dict[str, str]:

@@ -33,7 +33,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environ
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.printed import changed_functions, failed_build
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import EVERY_SECONDS, Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
     cpu_seconds,
     environment,
@@ -60,6 +59,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import EVERY_SECONDS, Reporter
 
 _KEPT = "klp-tmp"
 """The folder in the tree in which klp-build keeps the objects of the original kernel."""

@@ -32,7 +32,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environ
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.printed import changed_functions, failed_build
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
     cpu_seconds,
     environment,
@@ -61,6 +60,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.target import read_target
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 
 
 def prepare(task: BuildTask) -> Builder:

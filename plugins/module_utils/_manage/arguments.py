@@ -91,6 +91,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
             "mutually_exclusive": [("argv", "path")],
         },
         "watch": {"type": "float", "default": 0},
+        "progress": {"type": "bool", "default": False},
         "on_stall": {"type": "str", "choices": OnStall.values(), "default": OnStall.ROLL_BACK.value},
         "i_accept_inconsistency": {"type": "bool", "default": False},
         "boot": {"type": "str", "choices": AtBoot.values()},
@@ -108,7 +109,7 @@ def read_task(
     """The task that these arguments describe.
 
     What the action plugin has handed over: `file`, what it read in the file; `path`, where it put the file on the host;
-    `packed`, a small file itself.
+    `packed`, a small file itself; `only_if_settled`, whether to do nothing if something is to be done.
     Raises FindingError where they do not fit together or the file cannot be read, ImportError without pyelftools.
     """
     check_numbers("livepatch_module", params)
@@ -147,6 +148,7 @@ def read_task(
         file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,
         delivered=bool(delivered),
         packed=handed_over.get("packed"),
+        only_if_settled=bool(handed_over.get("only_if_settled")),
         patience=Patience(params["timeout"], params["retries"], params["delay"], OnStall(params["on_stall"])),
         check_mode=check_mode,
         verification=Verification(params["verify"] == "text", _probe(params), params["watch"]),
@@ -193,7 +195,7 @@ def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
 
 
 def _patch_file(params: t.Mapping[str, t.Any], handed_over: t.Mapping[str, t.Any]) -> PatchFile | None:
-    if handed_over:
+    if "file" in handed_over:
         return _with_flag(PatchFile.from_dict(handed_over["file"]), params["replace"])
     return _with_flag(read_patch_file(params["src"]), params["replace"]) if params["src"] else None
 

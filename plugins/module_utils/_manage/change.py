@@ -64,8 +64,8 @@ def change(assessment: Assessment) -> Plain:
     may_recover = assessment.before.privileged and journal.is_noted(kernel.files())
     if not (run.plan.all_steps or assessment.lacks_proof or may_recover):
         return run.without_change()
-    if assessment.lacks_file:
-        return {"changed": False, "needs_file": True}
+    if task.only_if_settled or assessment.lacks_file:
+        return {"changed": False, "needs_job" if task.only_if_settled else "needs_file": True}
     recovery = Recovery()
     try:
         with lock.lock(kernel.files(), task.patience.timeout if run.plan.all_steps else 0):

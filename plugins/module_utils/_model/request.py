@@ -149,6 +149,7 @@ class Task:
 
     `file_path` is where its file lies on the host; None if it was not sent. `delivered` says that Ansible has put
     it there for this task only. `packed` is the file itself (`_patch_file.packed`) where it came with the arguments.
+    With `only_if_settled` nothing is done if something is to be done: a job does it then, which can be watched.
     `ignore` names the checks whose refusals are only warned about.
     """
 
@@ -156,6 +157,7 @@ class Task:
     file_path: str | None = None
     delivered: bool = False
     packed: str | None = field(default=None, repr=False)
+    only_if_settled: bool = False
     patience: Patience = field(default_factory=Patience)
     check_mode: bool = False
     verification: Verification = field(default_factory=Verification)

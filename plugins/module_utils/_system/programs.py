@@ -74,9 +74,15 @@ def run(command: t.Sequence[str], timeout: float | None = None) -> tuple[int, st
 
 
 def run_apart(
-    command: t.Sequence[str], timeout: float, environ: t.Mapping[str, str], most: int = MOST_APART
+    command: t.Sequence[str],
+    timeout: float,
+    environ: t.Mapping[str, str],
+    most: int = MOST_APART,
+    meanwhile: t.Callable[[], None] = lambda: None,
 ) -> tuple[int, bytes, bytes]:
     """Run a program, and return its exit status and the last bytes of its output and of its errors.
+
+    While it runs, `meanwhile` is called many times a second.
 
     Raises OSError, TimedOut after `timeout` seconds, and TooMuchOutput if it prints without an end. As with `run`, its
     group ends with it. It reads nothing: it cannot wait for a password.
@@ -92,6 +98,7 @@ def run_apart(
                     raise TimedOut
                 if max(os.fstat(stream.fileno()).st_size for stream in (out, err)) > MOST_ON_DISK:
                     raise TooMuchOutput
+                meanwhile()
                 time.sleep(pause)
                 pause = min(2 * pause, LOOK_SECONDS)
         finally:

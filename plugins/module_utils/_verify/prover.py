@@ -72,7 +72,7 @@ class Prover:
         left = self._verification.watch
         while left > 0:
             # The kernel overwrites its log: what nobody has read in time is lost.
-            self._kernel.sleep(min(left, LOG_SECONDS))
+            self._kernel.sleep(min(left, LOG_SECONDS), f"watching the kernel, {left:g} s are left")
             left -= LOG_SECONDS
             self._check_trouble()
         self._check_trouble()
@@ -138,7 +138,7 @@ class Prover:
             if held:
                 return Proof("probe", True, f"{probe} holds now{contrast}.")
             if tries_left:
-                self._kernel.sleep(PROBE_SECONDS)
+                self._kernel.sleep(PROBE_SECONDS, f"waiting until the probe {probe} holds")
         patch = after.patch(self._name)
         is_covered = patch is not None and bool(after.above(patch))
         standing = "enabled and covered by others" if is_covered else "enabled"

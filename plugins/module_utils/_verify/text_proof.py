@@ -53,7 +53,7 @@ def prove_text(kernel: KernelProtocol, name: str, after: Snapshot) -> Proof:
         for _again in range(LOOKS - 1):
             if not (look.unreached or look.moved):
                 break
-            kernel.sleep(LOOK_SECONDS)
+            kernel.sleep(LOOK_SECONDS, f"looking at the functions of {name} again")
             now = _known_or(kernel.snapshot(), after)
             look = _look(kernel, name, now, functions)
     except text.CannotTell as reason:

@@ -10,8 +10,8 @@ import typing as t
 from unittest.mock import MagicMock
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.action import livepatch_build
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_build import MODULE, ActionModule
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils import _job
 
 NEEDED = {"changed": False, "needs_build": True}
 STARTED = {"changed": True, "ansible_job_id": "j1", "started": 1}
@@ -53,7 +53,7 @@ class Action(ActionModule):
     def _remote_expand_user(self, path: t.Any, sudoable: bool = True, pathsep: t.Any = None) -> str:
         return "/root/.ansible_async"
 
-    def _status(self, task_vars: dict[str, t.Any] | None, job: str, mode: str) -> dict[str, t.Any]:
+    def status(self, job: str, mode: str) -> dict[str, t.Any]:
         self.asked.append((job, mode))
         return {} if mode == "cleanup" else self.statuses.pop(0)
 
@@ -95,8 +95,14 @@ class Clock:
 @pytest.fixture(name="clock", autouse=True)
 def fixture_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(livepatch_build, "time", clock)
+    monkeypatch.setattr(_job, "time", clock)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def fixture_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The action of a test answers for Ansible's async_status."""
+    monkeypatch.setattr(_job.WatchedJob, "_status", lambda job, name, mode: job._action.status(name, mode))
 
 
 def test_one_round_trip_if_nothing_is_to_be_built() -> None:
@@ -108,10 +114,6 @@ def test_one_round_trip_if_nothing_is_to_be_built() -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings"),
     [
-        ({"method": "kbuild", "sources": ["x"]}, {}),
-        ({"sources": ["x"]}, {}),
-        ({}, {}),
-        ({"patches": ["x"], "sources": ["y"]}, {}),
         ({"patches": ["x"], "progress": False}, {}),
         ({"patches": ["x"], "progress": "no"}, {}),
         ({"patches": ["x"]}, {"check_mode": True}),
@@ -126,9 +128,18 @@ def test_what_is_not_watched_runs_as_it_is(arguments: dict[str, t.Any], settings
     assert bool(wrap_async) == ("async_val" in settings)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"method": "auto"}, {"method": "kpatch"}])
-def test_a_build_of_source_patches_is_watched(arguments: dict[str, t.Any]) -> None:
-    action = Action({"patches": ["x"], **arguments}, [{"changed": False}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"patches": ["x"]},
+        {"patches": ["x"], "method": "auto"},
+        {"patches": ["x"], "method": "kpatch"},
+        {"sources": ["x"]},
+        {"sources": ["x"], "method": "kbuild"},
+    ],
+)
+def test_a_build_is_watched(arguments: dict[str, t.Any]) -> None:
+    action = Action(arguments, [{"changed": False}])
     action.run()
     assert [run[0]["_handed_over"] for run in action.runs] == [{"only_if_current": True}]
 
@@ -264,5 +275,5 @@ def test_a_host_cannot_fill_the_screen() -> None:
     many = news(*[7, *[{"text": f"\x1b[2J{number}\nx\u202e"} for number in range(10_000)]], running=False)
     action = Action({"patches": ["x"]}, [NEEDED, STARTED, many], [{"finished": 1, "changed": True}])
     assert action.run() == {"changed": True}
-    assert len(action.shown) == livepatch_build.MOST_ENTRIES - 1
+    assert len(action.shown) == _job.MOST_ENTRIES - 1
     assert action.shown[0] == "[] \ufffd[2J0 x\ufffd"

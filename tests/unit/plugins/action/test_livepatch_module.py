@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.action import livepatch_mod
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils import _job
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.rpm_writer import KERNEL, Rpm
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
@@ -38,8 +39,11 @@ class Action(ActionModule):
         self._loader.get_real_file = lambda path: path
         self._connection._shell.tmpdir = "/private"
         self._connection._shell.join_path = os.path.join
-        self.answers = list(answers)
+        self.answers = [dict(answer) for answer in answers]
         self.runs: list[dict[str, t.Any]] = []
+        self.jobs: list[int] = []
+        self.shown: list[str] = []
+        self._display = MagicMock(display=self.shown.append)
         self.sent: list[tuple[str, str]] = []
 
     def _find_needle(self, dirname: str, needle: str) -> str:
@@ -55,6 +59,8 @@ class Action(ActionModule):
     ) -> dict[str, t.Any]:
         assert module_name == MODULE
         self.runs.append(module_args or {})
+        if wrap_async:
+            self.jobs.append(self._task.async_val)
         return self.answers.pop(0)
 
     def _remote_expand_user(self, path: t.Any, sudoable: bool = True, pathsep: t.Any = None) -> str:
@@ -121,6 +127,66 @@ def test_one_round_trip_if_the_host_has_the_patch() -> None:
     assert action.runs[0]["_handed_over"]["file"]["name"] == "livepatch_cmdline"
     assert "path" not in action.runs[0]["_handed_over"]
     assert "packed" not in action.runs[0]["_handed_over"]
+
+
+NEEDED = {"changed": False, "needs_job": True}
+STARTED = {"changed": True, "ansible_job_id": "j1", "started": 1}
+ENDED = {"changed": False, "entries": [{"stage": "waiting", "elapsed": 12}], "offset": 1, "running": False}
+
+
+class TestWatched:
+    """A change whose progress is shown."""
+
+    @pytest.fixture(autouse=True)
+    def fixture_status(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        finished = {"finished": 1, "changed": True, "ansible_job_id": "j1", "directory_removed": True}
+        monkeypatch.setattr(
+            _job.WatchedJob, "_status", lambda job, name, mode: dict(finished) if mode == "status" else {}
+        )
+
+    def test_without_a_change_it_is_one_round_trip(self) -> None:
+        action = Action({"src": PATCH_FILE, "progress": True}, [{"changed": False}])
+        assert action.run() == {"changed": False}
+        ((handed_over),) = (run["_handed_over"] for run in action.runs)
+        assert (handed_over["only_if_settled"], sorted(handed_over)) == (True, ["file", "only_if_settled"])
+
+    def test_a_change_is_a_job(self) -> None:
+        action = Action({"src": PATCH_FILE, "progress": True}, [NEEDED, STARTED, ENDED])
+        action._task.no_log = False
+        assert action.run(None, {"inventory_hostname": "host1"}) == {"changed": True}
+        asks, does, looks = (run["_handed_over"] for run in action.runs)
+        assert sorted(does) == ["file", "packed", "progress"]
+        assert looks == {"progress": does["progress"], "offset": 0, "seconds": 10}
+        # Ansible ends a job after that time, in the middle of a change: watch alone may be a day.
+        assert action.jobs == [7 * 86400]
+        assert action.shown == ["[host1] waiting, 12 s"]
+        assert (asks["file"], action._task.async_val) == (does["file"], 0)
+
+    @pytest.mark.usefixtures("large")
+    def test_a_large_file_is_sent_first(self) -> None:
+        action = Action({"src": PATCH_FILE, "progress": True}, [NEEDED, STARTED, ENDED])
+        assert action.run() == {"changed": True}
+        assert action.sent == [(PATCH_FILE, "/private/patch.ko")]
+        assert sorted(action.runs[1]["_handed_over"]) == ["file", "path", "progress"]
+
+    @pytest.mark.parametrize("arguments", [{"name": "x", "state": "absent"}, {"src": "/x.ko", "remote_src": True}])
+    def test_a_task_without_a_local_file_is_watched_too(self, arguments: dict[str, t.Any]) -> None:
+        action = Action({**arguments, "progress": True}, [NEEDED, STARTED, ENDED])
+        assert action.run() == {"changed": True}
+        assert [sorted(run["_handed_over"]) for run in action.runs[:2]] == [["only_if_settled"], ["progress"]]
+
+    @pytest.mark.parametrize("settings", [{"check_mode": True}, {"async_val": 1000}])
+    def test_check_mode_and_async_are_not_watched(self, settings: dict[str, t.Any]) -> None:
+        action = Action({"src": PATCH_FILE, "progress": True}, [{"changed": True}], **settings)
+        assert action.run()["changed"] is True
+        assert len(action.runs) == 1
+
+    def test_a_job_that_ends_without_a_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_job.WatchedJob, "_status", lambda job, name, mode: {"finished": 0})
+        monkeypatch.setattr(_job, "GRACE_SECONDS", 0)
+        result = Action({"name": "x", "state": "absent", "progress": True}, [NEEDED, STARTED, ENDED]).run()
+        assert (result["failed"], result["reason"]) == (True, "no_result")
+        assert "rolls back what the job has left" in result["remedy"]
 
 
 @pytest.mark.usefixtures("large")

@@ -185,6 +185,7 @@ class ModelKernel:
         self.conditions_now = Conditions(kprobes=(), traced=(), ftrace_enabled=True)
         self.journal_lines: list[str] = []
         self.clock = 0.0
+        self.waits: t.Callable[[str], None] = lambda what: None
         self.install_boot_program()
         self.replaces: dict[str, bool] = {}
         self.shows_replace = True
@@ -435,7 +436,8 @@ class ModelKernel:
     def now(self) -> float:
         return self.clock
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, waits_for: str) -> None:
+        self.waits(waits_for)
         self.clock += seconds
         for name in list(self.ends_after):
             self.ends_after[name] -= seconds

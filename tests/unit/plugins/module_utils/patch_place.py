@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildTask
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchRequest, origin
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_kpatch_request import checked
 
 

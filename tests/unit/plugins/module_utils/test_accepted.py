@@ -511,7 +511,7 @@ def test_what_is_only_accepted_is_proven_too(host: Host, text: str, accepted_now
 def test_a_kernel_in_trouble_accepts_nothing(host: Host) -> None:
     host.run("fix", content="1")
 
-    def oops(seconds: float) -> None:
+    def oops(seconds: float, waits_for: str) -> None:
         (host.root / "proc/sys/kernel/tainted").write_text("128", encoding="ascii")
 
     host.kernel.sleep = oops

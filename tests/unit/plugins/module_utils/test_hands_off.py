@@ -59,8 +59,8 @@ class Locking(ModelKernel):
     stuck_then: tuple[int, ...] = ()
     taint = 0
 
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
+    def sleep(self, seconds: float, waits_for: str) -> None:
+        super().sleep(seconds, waits_for)
         self.log.coming += self.prints
         self.stuck_cpus = self.stuck_cpus or self.stuck_then
         if self.taint:

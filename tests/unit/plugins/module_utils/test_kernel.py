@@ -263,9 +263,16 @@ def test_the_clock_never_goes_back_and_sleep_lets_it_go_on(kernel: Kernel, monke
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     before = kernel.now()
-    kernel.sleep(1.5)
+    kernel.sleep(1.5, "waiting for the test")
     assert slept == [1.5]
     assert kernel.now() >= before > 0
+
+
+def test_what_the_run_waits_for_is_told_before_it_waits(libc: Libc, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[t.Any] = []
+    monkeypatch.setattr(time, "sleep", told.append)
+    Kernel(waits=told.append).sleep(1.5, "waiting for the test")
+    assert told == ["waiting for the test", 1.5]
 
 
 def test_a_line_for_the_administrators_goes_to_the_hosts_log(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:

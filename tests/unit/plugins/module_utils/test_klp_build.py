@@ -18,12 +18,12 @@ pytest.importorskip("elftools", reason="pyelftools is not installed for this Pyt
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import kernel_places, patch_builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import request as requests_of_it
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import Build, Request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import Distribution
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import klp_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.patch_place import PatchPlace, Recorder
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_klp_build_file import Tables, func

@@ -20,7 +20,6 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import command, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import origin, refuse_if_problems
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import Reporter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import request as requests_of_it
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build, Request
@@ -31,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.versio
     Version,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import kpatch_build_stand_in, tiny_elf
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.hurried_clock import HurriedClock
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.patch_place import PatchPlace, Recorder

@@ -379,8 +379,8 @@ class Leaving:
             load(path, sha256, parameters)
             self.change()
 
-        def sleep_and_change(seconds: float) -> None:
-            sleep(seconds)
+        def sleep_and_change(seconds: float, waits_for: str) -> None:
+            sleep(seconds, waits_for)
             self.change()
 
         if at_load:
@@ -588,8 +588,8 @@ def test_the_end_of_another_transition_is_not_told(tmp_path: pathlib.Path) -> No
     host = ModelHost(tmp_path, loaded(HOOK, in_transition=True))
     moving = host.kernel.sleep
 
-    def settle(seconds: float) -> None:
-        moving(seconds)
+    def settle(seconds: float, waits_for: str) -> None:
+        moving(seconds, waits_for)
         host.kernel.patches = [dataclasses.replace(patch, in_transition=False) for patch in host.kernel.patches]
 
     host.kernel.sleep = settle

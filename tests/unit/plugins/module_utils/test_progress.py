@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file that tells how a build goes, its reader, and what the operator sees of it."""
+"""The file that tells how a job goes, its reader, and what the operator sees of it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ import json
 import os
 import pathlib
 import time
+import typing as t
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.progress import (
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import (
     ProgressFile,
     Reporter,
     progress_path,
-    watch,
+    reporter_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import watch as watch_job
+
+
+def watch(path: pathlib.Path, offset: int, seconds: float) -> dict[str, t.Any]:
+    """What the reader tells of the progress file at this path, without what is always the same."""
+    news = watch_job(str(path.parent.parent), {"progress": path.name, "offset": offset, "seconds": seconds})
+    assert news.pop("changed") is False
+    return news
 
 
 def test_stages_lines_and_the_end(tmp_path: pathlib.Path) -> None:
-    path = progress_path(str(tmp_path), "abc")
-    progress = ProgressFile(path)
+    path = tmp_path / "progress/abc"
+    progress = reporter_of(str(tmp_path), "abc")
     progress.stage("building")
     progress.tick(10, 20)
     progress.line("x.o: changed function: f")
@@ -54,18 +63,43 @@ def test_ticks_are_ten_seconds_apart(tmp_path: pathlib.Path, monkeypatch: pytest
     assert told == [10, 20, 30]
 
 
+def test_what_a_job_waits_for_is_told_once_in_ten_seconds(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = reporter_of(str(tmp_path), "x")
+    for second in range(35):
+        now[0] = 100.0 + second
+        progress.goes_on(f"waiting, {second} s")
+        if second == 12:
+            progress.stage("building")
+    told = [json.loads(line) for line in (tmp_path / "progress/x").read_text().splitlines()]
+    assert [(entry.get("stage"), entry["elapsed"]) for entry in told] == [
+        (None, 0),
+        ("waiting, 10 s", 10),
+        ("building", 12),
+        ("waiting, 22 s", 22),
+        ("waiting, 32 s", 32),
+    ]
+
+
+@pytest.mark.parametrize("identifier", [None, "", "x"])
+def test_without_an_identifier_or_a_place_nobody_is_told(identifier: str | None) -> None:
+    assert type(reporter_of("/proc/nosuch", identifier)) is Reporter
+
+
 def test_a_build_that_was_killed_is_over(tmp_path: pathlib.Path) -> None:
-    path = str(tmp_path / "progress/x")
-    os.makedirs(os.path.dirname(path))
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write('{"pid": 999999999}\n{"stage": "building", "ela')
+    path = tmp_path / "progress/x"
+    path.parent.mkdir()
+    path.write_text('{"pid": 999999999}\n{"stage": "building", "ela')
     news = watch(path, 0, 60)
     assert not news["running"]
     assert news["entries"] == [{"pid": 999999999}]
 
 
 def test_a_build_that_has_not_begun_may_begin(tmp_path: pathlib.Path) -> None:
-    assert watch(str(tmp_path / "nosuch"), 0, 0.2) == {"entries": [], "offset": 0, "running": True}
+    assert watch(tmp_path / "progress/nosuch", 0, 0.2) == {"entries": [], "offset": 0, "running": True}
 
 
 def test_the_identifier_leads_nowhere_else() -> None:
@@ -86,6 +120,7 @@ def test_nobody_needs_to_be_told(reporter: Reporter) -> None:
     reporter.stage("x")
     reporter.tick(1, 2)
     reporter.line("x")
+    reporter.goes_on("x")
     reporter.end()
 
 

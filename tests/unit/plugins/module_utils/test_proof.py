@@ -98,8 +98,8 @@ class Effective(ModelKernel):
                 stream.write(self.taints)
         self._take_effect()
 
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
+    def sleep(self, seconds: float, waits_for: str) -> None:
+        super().sleep(seconds, waits_for)
         self._take_effect()
 
     def settle(self) -> None:
@@ -163,7 +163,7 @@ def test_the_run_after_a_reported_stall_finds_the_effect_there(
 ) -> None:
     kernel = Effective(tmp_path, text=text, stall=["fix"])
     assert enable(kernel, Verification(probe=CMDLINE), patience=Patience(timeout=5, on_stall=OnStall.REPORT))["changed"]
-    kernel.sleep = lambda seconds: kernel.settle()
+    kernel.sleep = lambda seconds, waits_for: kernel.settle()
     result = enable(kernel, Verification(probe=CMDLINE))
     assert result.get("reason") == reason
     assert [patch.active for patch in kernel.patches] == [True]
@@ -331,8 +331,8 @@ class Talking(ModelKernel):
 
     log: SmallLog
 
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
+    def sleep(self, seconds: float, waits_for: str) -> None:
+        super().sleep(seconds, waits_for)
         self.log.print(f"usb: line {self.clock}")
 
 
@@ -418,8 +418,8 @@ class Dying(Effective):
 
     dies = True
 
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
+    def sleep(self, seconds: float, waits_for: str) -> None:
+        super().sleep(seconds, waits_for)
         if self.dies and seconds == 1:
             self.dies = False
             raise KeyboardInterrupt

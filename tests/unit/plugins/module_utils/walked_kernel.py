@@ -112,11 +112,11 @@ class WalkedKernel(ShownKernel):
         self._event()
         return read_snapshot(self.files(), pause=lambda seconds: None)
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, waits_for: str) -> None:
         self._event()
         moving = [patch.name for patch in self.patches if patch.in_transition]
         self.ends_after = {name: left for name, left in self.ends_after.items() if name in moving}
-        super().sleep(seconds)
+        super().sleep(seconds, waits_for)
 
     def conditions(self, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
         """As the model, which has all functions at one address."""

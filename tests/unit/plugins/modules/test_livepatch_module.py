@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import pathlib
+import time
 import typing as t
 
 import pytest
@@ -30,7 +31,13 @@ FIX = patch_file("fix")
 def fixture_kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ModelKernel:
     kernel = ModelKernel(tmp_path / "root")
     kernel.add_file(FIX)
-    monkeypatch.setattr(livepatch_module, "Kernel", lambda: kernel)
+
+    def watched(waits: t.Callable[[str], None]) -> ModelKernel:
+        kernel.waits = waits
+        return kernel
+
+    monkeypatch.setattr(livepatch_module, "Kernel", watched)
+    monkeypatch.setattr(livepatch_module, "Files", kernel.files)
     (tmp_path / "sent.ko").write_bytes(content_of("fix"))
     return kernel
 
@@ -78,6 +85,43 @@ def test_the_bytes_are_in_no_result_and_in_no_log(
 def test_check_mode_reaches_the_plan(call: Call, kernel: ModelKernel, tmp_path: pathlib.Path) -> None:
     assert call(livepatch_module, check_mode=True, src="fix.ko", **inspected(tmp_path))["changed"]
     assert kernel.calls == []
+
+
+def test_who_only_asks_is_told_that_a_job_is_needed(call: Call, kernel: ModelKernel) -> None:
+    asked = {"_handed_over": {"only_if_settled": True}}
+    kernel.patches = [loaded(FIX)]
+    assert not call(livepatch_module, name="fix", **asked).get("needs_job")
+    result = call(livepatch_module, name="fix", state="absent", force_owner=True, **asked)
+    assert (result["needs_job"], result["changed"], kernel.calls) == (True, False, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"timeout": 25}, ["waiting for the transition of fix", "waiting for the transition of fix"]),
+        (
+            {"on_stall": "wait", "watch": 25},
+            ["waiting for the transition of fix", "watching the kernel, 17 s are left"],
+        ),
+    ],
+)
+def test_a_job_tells_what_it_waits_for(
+    call: Call,
+    kernel: ModelKernel,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, t.Any],
+    expected: list[str],
+) -> None:
+    monkeypatch.setattr(time, "monotonic", kernel.now)
+    kernel.stall = {"fix"}
+    kernel.ends_after = {"fix": 12} if "watch" in options else {}
+    sent = {"file": FIX.to_dict(), "packed": pack(content_of("fix")), "progress": "job"}
+    result = call(livepatch_module, src="fix.ko", **options, _handed_over=sent)
+    assert result.get("reason") == (None if "watch" in options else "transition_stalled")
+    news = call(livepatch_module, name="fix", _handed_over={"progress": "job", "offset": 0, "seconds": 0})
+    told = [entry["stage"] for entry in news["entries"] if "stage" in entry]
+    assert told[:2] == expected
+    assert (news["running"], news["changed"]) == (False, False)
 
 
 def test_a_failure_fails_the_module(call: Call, kernel: ModelKernel, tmp_path: pathlib.Path) -> None:

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""The progress of a build: a file of one JSON object a line, which one run of the module writes and another reads."""
+"""The progress of a job: a file of one JSON object a line, which one run of a module writes and another reads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import contextlib
 import json
 import os
 import time
+import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import lines_of
+
+Plain = t.Dict[str, t.Any]
 
 EVERY_SECONDS = 10
 
@@ -24,10 +26,13 @@ POLL_SECONDS = 0.1
 
 
 class Reporter:
-    """Gets the events of a build. This class does nothing with them."""
+    """Gets the events of a job. This class does nothing with them."""
 
     def stage(self, title: str) -> None:
         """A stage begins."""
+
+    def goes_on(self, title: str) -> None:
+        """The job still waits for this. It is told if nothing else was for `EVERY_SECONDS`."""
 
     def tick(self, objects: int, of: int | None) -> None:
         """The compiler has made `objects` objects, out of `of` if that number is known."""
@@ -36,12 +41,20 @@ class Reporter:
         """The builder has a line that the operator wants to see at once."""
 
     def end(self) -> None:
-        """The build is over, whatever its result."""
+        """The job is over, whatever its result."""
 
 
-def progress_path(cache_dir: str, identifier: str) -> str:
-    """The path of a build's progress file. It is in one folder, whatever identifier the controller sends."""
-    return os.path.join(cache_dir, "progress", os.path.basename(identifier))
+def progress_path(directory: str, identifier: str) -> str:
+    """The path of a job's progress file. It is in one folder, whatever identifier the controller sends."""
+    return os.path.join(directory, "progress", os.path.basename(identifier))
+
+
+def reporter_of(directory: str, identifier: str | None) -> Reporter:
+    """The reporter of a job: it writes a progress file, or nothing if there is no identifier or no room."""
+    if identifier:
+        with contextlib.suppress(OSError):
+            return ProgressFile(progress_path(directory, identifier))
+    return Reporter()
 
 
 class ProgressFile(Reporter):
@@ -60,6 +73,10 @@ class ProgressFile(Reporter):
         self._stage = title
         self._last = time.monotonic()
         self._write({"stage": title})
+
+    def goes_on(self, title: str) -> None:
+        if time.monotonic() - self._last >= EVERY_SECONDS:
+            self.stage(title)
 
     def tick(self, objects: int, of: int | None) -> None:
         if time.monotonic() - self._last >= EVERY_SECONDS:
@@ -89,15 +106,16 @@ def _forget_old(folder: str) -> None:
                 os.unlink(path)
 
 
-def watch(path: str, offset: int, seconds: float) -> Plain:
-    """Wait for new lines in a progress file after `offset`, at most `seconds`.
+def watch(directory: str, job: t.Mapping[str, t.Any]) -> Plain:
+    """Wait for new lines in the file of the job's `progress` after its `offset`, at most its `seconds`.
 
-    Returns the new `entries`, the `offset` after them, and whether the build is still `running`. Removes the file when
-    the build is over.
+    Returns the new `entries`, the `offset` after them, and whether the job is still `running`. Removes the file when
+    the job is over.
     """
-    deadline = time.monotonic() + seconds
+    path = progress_path(directory, job["progress"])
+    deadline = time.monotonic() + job["seconds"]
     while True:
-        entries, end = _entries(path, offset)
+        entries, end = _entries(path, job["offset"])
         running = not any("end" in entry for entry in entries) and _is_alive(path)
         if entries or not running or time.monotonic() > deadline:
             break
@@ -105,7 +123,7 @@ def watch(path: str, offset: int, seconds: float) -> Plain:
     if not running:
         with contextlib.suppress(OSError):
             os.unlink(path)
-    return {"entries": entries, "offset": end, "running": running}
+    return {"changed": False, "entries": entries, "offset": end, "running": running}
 
 
 def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
@@ -121,7 +139,7 @@ def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
 
 
 def _is_alive(path: str) -> bool:
-    """Whether the process that builds still runs; True if it has not written its first line yet."""
+    """Whether the process of the job still runs; True if it has not written its first line yet."""
     try:
         with open(path, encoding="utf-8") as stream:
             first = stream.readline()
