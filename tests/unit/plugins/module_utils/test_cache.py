@@ -39,7 +39,7 @@ def test_what_is_old_goes(tmp_path: pathlib.Path) -> None:
     removed = cache.prune(str(tmp_path), str(own), 30, 40)
     assert names(removed) == [("2", "age")]
     assert removed[0]["unused_days"] == pytest.approx(31, abs=0.1)
-    assert MIB < removed[0]["size"] < 2 * MIB
+    assert MIB <= removed[0]["size"] < 2 * MIB  # a directory takes room on disks, and none in memory
     assert (own.exists(), young.exists(), old.exists()) == (True, True, False)
     assert sorted(path.name[0] for path in (tmp_path / "trees").iterdir()) == ["0", "1"]
 
