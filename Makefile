@@ -24,7 +24,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit plays sanity docs-lint docs collection galaxy browser molecule fuzz sources stand-in bench bench-kpatch bench-klp-build matrix mutants errors-page shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser molecule fuzz sources stand-in bench bench-kpatch bench-klp-build matrix mutants errors-page shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -36,7 +36,7 @@ demo-kpatch: ## the same with kpatch-build and a kernel built for it (the first 
 	$(GATE) demo-kpatch
 
 test: ## the ten targets from lint to molecule; this is what CI runs
-	$(GATE) lint unit plays sanity docs-lint docs collection galaxy browser molecule
+	$(GATE) lint coverage plays sanity docs-lint docs collection galaxy browser molecule
 
 full: test ## everything of "make test", and then what takes longer (some hours)
 	$(GATE) fuzz sources matrix mutants demo demo-kpatch stand-in
@@ -45,8 +45,11 @@ full: test ## everything of "make test", and then what takes longer (some hours)
 lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
 	$(GATE) lint
 
-unit: ## unit tests with branch coverage; TESTS="FILE FILE::TEST" runs these alone, without it
+unit: ## unit tests; TESTS="FILE FILE::TEST" runs these alone
 	$(GATE) unit
+
+coverage: ## the unit tests, and what they reach of lines and branches, which takes twice as long
+	$(GATE) coverage
 
 plays: ## tests of roles, playbooks and examples that run Ansible itself, without VMs
 	$(GATE) plays

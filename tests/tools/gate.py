@@ -99,11 +99,13 @@ def pytest(*arguments: str) -> None:
 
 
 def unit() -> None:
-    """pytest with the coverage of the lines and branches of plugins/; with TESTS, the tests that it names alone."""
+    """pytest, without tests/unit/plays; with TESTS, the tests that it names alone."""
     named = os.environ.get("TESTS", "").split()
-    if named:
-        pytest("--no-cov", *named)
-        return
+    pytest("--no-cov", *(named or (*IN_PARALLEL, f"--ignore={PLAYS}")))
+
+
+def coverage() -> None:
+    """The tests of "unit", with the coverage of the lines and branches of plugins/, which must be above its floor."""
     report = WORK / "coverage.json"
     pytest(*IN_PARALLEL, "--cov", "--cov-report=term-missing", f"--cov-report=json:{report}", f"--ignore={PLAYS}")
     hold_coverage(json.loads(report.read_text(encoding="utf-8"))["totals"])
@@ -355,6 +357,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "browser": browser,
     "clean": clean,
     "collection": collection,
+    "coverage": coverage,
     "demo": demo,
     "demo-kpatch": demo_kpatch,
     "distclean": distclean,
