@@ -74,6 +74,12 @@ def _carry_over(first: Result, result: Result) -> None:
         result["changed"] = True
 
 
+def _warn(result: Result, warning: str) -> None:
+    """Add a warning to what the host has answered, which may be anything."""
+    told = result.get("warnings")
+    result["warnings"] = [*told, warning] if isinstance(told, list) else [warning]
+
+
 def _too_short(async_val: int, arguments: Result) -> str | None:
     """A warning if Ansible would end the job while it still waits, as it may."""
     waits = arguments["timeout"] + arguments["retries"] * arguments["delay"] + arguments["watch"]
@@ -113,7 +119,7 @@ class ActionModule(ActionBase):
                 result.update(self._run_with_file(task_vars, arguments))
             warning = _too_short(self._task.async_val, arguments)
             if warning:
-                result.setdefault("warnings", []).append(warning)
+                _warn(result, warning)
         except FindingError as error:
             result.update(failure_of(error.finding), reboot_required=False)
         return result
@@ -134,7 +140,7 @@ class ActionModule(ActionBase):
             result["vendor"] = as_data(vendor.to_dict())
             doubt = caution(vendor.signature, source.given)
             if doubt:
-                result.setdefault("warnings", []).append(doubt)
+                _warn(result, doubt)
         return result
 
     def _run_with_source(self, task_vars: dict[str, t.Any] | None, path: str, read: Result) -> Result:

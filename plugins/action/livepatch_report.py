@@ -107,7 +107,7 @@ class ActionModule(ActionBase):
 
 
 def _now(text: str | None) -> datetime:
-    if text is None:
+    if not text:
         return datetime.now(timezone.utc).replace(microsecond=0)
     try:
         return time_of(text)

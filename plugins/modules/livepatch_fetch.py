@@ -46,9 +46,10 @@ options:
     type: str
     required: true
   method:
-    description: How it is built, as O(openeuler.livepatch.livepatch_build#module:method). Default is any.
+    description: How it is built, as O(openeuler.livepatch.livepatch_build#module:method). V(auto) is for any.
     type: str
-    choices: [kpatch, klp_build, kbuild]
+    choices: [auto, kpatch, klp_build, kbuild]
+    default: auto
   certificate:
     description:
       - A certificate in PEM format on the controller. The file is fetched only if the key of this certificate has signed it.

@@ -168,7 +168,8 @@ directory:
 reason:
   description:
     - Stable key of why it failed. One of V(no_release), V(no_such_release), V(bad_release), V(bad_argument), V(set_by_host).
-    - V(set_by_host) is for facts of the host that are named like variables of the collection, or like the host's own name.
+    - V(set_by_host) is for facts of the host that are named like variables of the collection, like the host's own name, or like a
+      function of templates.
   returned: failure
   type: str
   sample: no_such_release

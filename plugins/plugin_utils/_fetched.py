@@ -40,7 +40,7 @@ LIVEPATCH_FETCH: dict[str, t.Any] = {
         "dest": {"type": "path", "required": True},
         "name": {"type": "str", "required": True},
         "kernel_release": {"type": "str", "required": True},
-        "method": {"type": "str", "choices": ["kpatch", "klp_build", "kbuild"]},
+        "method": {"type": "str", "choices": ["auto", "kpatch", "klp_build", "kbuild"], "default": "auto"},
         "certificate": {"type": "path"},
     },
 }
@@ -58,7 +58,8 @@ class Asked:
 
 def read_asked(arguments: Mapping[str, t.Any]) -> Asked:
     """What the arguments ask for. The name and the release become parts of paths. Raises FindingError."""
-    asked = Asked(arguments["name"].replace("-", "_"), arguments["kernel_release"], arguments["method"])
+    method = None if arguments["method"] == "auto" else arguments["method"]
+    asked = Asked(arguments["name"].replace("-", "_"), arguments["kernel_release"], method)
     if not is_module_name(asked.name):
         raise bad_argument(f"name is {printable(asked.name)}, which is no name of a kernel module.", "Correct name.")
     if not is_name(asked.kernel_release):

@@ -17,12 +17,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import listed
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
 
-# Those of Ansible that a fact takes the place of say which host it is.
-_NOT_FOR_HOSTS = re.compile(r"_*livepatch_|inventory_|group_names$")
+# Those of Ansible that a fact takes the place of say which host it is. Those of Jinja are what templates call.
+_NOT_FOR_HOSTS = re.compile(
+    r"_*livepatch_|inventory_|(group_names|omit|now|lookup|query|q|undef|range|dict|namespace|cycler|joiner|lipsum)$"
+)
 
 
 def set_by_host(facts: t.Any) -> Finding | None:
-    """That facts of a host are named like variables of this collection, or like its own name; None if none is.
+    """That facts of a host are named like variables of this collection, like its own name, or as Jinja's; None if not.
 
     Ansible makes a variable of each fact (INJECT_FACTS_AS_VARS), and any module's answer may have facts. They take
     precedence over the inventory and the defaults of roles: the host would choose, for example, which file on the

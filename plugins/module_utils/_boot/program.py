@@ -94,6 +94,9 @@ class Result:
         return f"{self.name}: {self.outcome}{f'. {self.why}' if self.why else ''}"
 
 
+NO_BOOT_ID = f"Nobody can tell this boot from another one: {boot_store.BOOT_ID} cannot be read."
+
+
 def judge(
     acceptance: Acceptance, marker: Marker, running: KernelId, boot_id: str, now: str
 ) -> tuple[Acceptance, Marker]:
@@ -138,7 +141,7 @@ class Boot:
 
     def load(self) -> int:
         """Load the patches accepted for the running kernel, once in a boot. Returns 0 if all are enabled, else 1."""
-        if boot_store.read_report(self._files).get("boot_id") == self._boot_id:
+        if self._boot_id and boot_store.read_report(self._files).get("boot_id") == self._boot_id:
             # A patch loaded now would cover newer ones, and no unit would wait any more for the host to be healthy.
             self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
             return 0
@@ -188,6 +191,9 @@ class Boot:
 
         What cannot be written down keeps all patches out: the next boot would not know how this one ended.
         """
+        if not self._boot_id:
+            acceptance = boot_store.read(self._files)
+            return acceptance, acceptance.why if isinstance(acceptance, Damaged) else NO_BOOT_ID
         try:
             with lock.lock(self._files, LOCK_SECONDS):
                 return self._judge_last_boot()
@@ -312,6 +318,9 @@ class Boot:
         if uptime < after:
             self._say(f"The host has been up for {uptime:.0f} s: it is on trial until it has been for {after:.0f} s.")
             return 0
+        if not self._boot_id:
+            self._say(NO_BOOT_ID)
+            return 1
         marker = boot_store.read_marker(self._files)
         if isinstance(marker, Absent) or (known(marker) or Marker(self._boot_id)).boot_id != self._boot_id:
             # No boot that has loaded patches, or an earlier one, which only a boot judges.

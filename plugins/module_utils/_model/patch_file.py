@@ -161,7 +161,7 @@ class PatchFile:
         Each function has `numbered` there: whether the file gives its position, or 1 stands for a unique name.
         `loaded_with` and `sequence` are there if they are known.
         """
-        values = asdict(self)
+        values = asdict(with_changes(self, functions=None, unnumbered=frozenset()))
         del values["unnumbered"]
         if self.loaded_with is None:
             del values["loaded_with"]

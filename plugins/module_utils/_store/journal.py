@@ -16,6 +16,7 @@ import os
 import pwd
 import typing as t
 from dataclasses import asdict, dataclass
+from dataclasses import replace as with_changes
 from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
@@ -89,7 +90,8 @@ def write_note(files: Files, note: Note) -> None:
 def to_plain(note: Note) -> dict[str, t.Any]:
     """The note in plain types."""
     boot = boot_store.to_plain(note.boot) if note.boot else None
-    return dict(asdict(note), steps=[step.to_dict() for step in note.steps], boot=boot)
+    others = asdict(with_changes(note, steps=(), boot=None))
+    return dict(others, steps=[step.to_dict() for step in note.steps], boot=boot)
 
 
 def remove_note(files: Files) -> None:

@@ -20,6 +20,8 @@ OK, NO_KEY, UNSIGNED, NOT_CHECKED = "ok", "no_key", "unsigned", "not_checked"
 SECONDS = 30.0
 
 _LINE = re.compile(r"\s+.*\b[Ss]ignature\b.*: (OK|NOKEY|NOTTRUSTED|BAD)\b")
+_WRONG = re.compile(r"\s+.*: BAD\b")
+"""A signature, or a digest that a signature which is right signs."""
 
 
 def check_signature(path: str, has_signature: bool) -> str:
@@ -34,8 +36,8 @@ def check_signature(path: str, has_signature: bool) -> str:
     except (OSError, TimedOut):
         return NOT_CHECKED
     verdicts = {found.group(1) for found in map(_LINE.match, lines_of(printed)) if found}
-    if "BAD" in verdicts:
-        raise Refused("bad_signature", "has a wrong signature, says rpm", DOWNLOAD)
+    if any(map(_WRONG.match, lines_of(printed))):
+        raise Refused("bad_signature", "has a wrong signature or digest, says rpm", DOWNLOAD)
     if verdicts == {"OK"} and status == 0:
         return OK
     return NO_KEY if verdicts & {"NOKEY", "NOTTRUSTED"} else NOT_CHECKED

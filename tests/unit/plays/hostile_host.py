@@ -190,6 +190,8 @@ def variables_of_a_host(folder: Path) -> Data:
         "hostvars": {},
         "discovered_interpreter_python": f"{hits}/python",
     }
+    # These are globals of templates, which a variable takes the place of. By omit a build host ends its own build.
+    of_ansible.update(dict.fromkeys(("now", "lookup", "query", "q", "undef", "range", "dict"), evil))
     return {**of_ansible, **internal, **ours}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,29 @@ def test_a_host_that_sets_variables_of_ours_is_left_out(role: str, fleet: Fleet)
     for name, fact in sets.items():
         assert f"set_by_host: The facts of the host set {fact}." in output
         assert fleet.asked(name) == ["setup"]
+
+
+@pytest.mark.parametrize("omit", ["2000-01-01T00:00:00Z", "x"])
+def test_a_host_does_not_choose_the_time_of_a_report(omit: str, fleet: Fleet) -> None:
+    """The task that writes it runs once for all, with the variables of the first host."""
+    answer = facts_of()
+    answer["ansible_facts"]["omit"] = omit
+    said = json.dumps({"changed": False, **answer})
+    fleet.host("aaa", {"*": said, "stat": NOT_THERE, "livepatch_facts": said})
+    fleet.host("well", well())
+    fleet.play("report", {"livepatch_report_releases": ["release.yml"]})
+    report = fleet.folder / "work/livepatch-report/livepatch.json"
+    assert '"2000-01-01' not in report.read_text(encoding="utf-8")
+
+
+def test_no_task_on_the_controller_takes_omit() -> None:
+    """A host that has answered may have a fact of that name, and such a task is everybody's."""
+    root = Path(__file__).resolve().parents[3]
+    files = [*root.glob("roles/*/tasks/*.yml"), *root.glob("playbooks/*.yml")]
+    for path in files:
+        for task in re.split(r"\n *- name: ", path.read_text(encoding="utf-8")):
+            on_controller = re.search(r"delegate_to: localhost|livepatch_(report|fetch|release_info|unpack):", task)
+            assert not (on_controller and re.search(r"\bomit\b", task)), (path, task)
 
 
 def build_host(fleet: Fleet, name: str, file: bytes) -> None:

@@ -105,6 +105,12 @@ def test_a_job_that_may_be_ended_while_it_waits(async_val: int, options: dict[st
     assert not warns or f"async is {async_val} s" in result["warnings"][0]
 
 
+@pytest.mark.parametrize("told", ["x", {}, 7, None, ["x"]])
+def test_a_host_may_tell_nonsense_as_warnings(told: t.Any) -> None:
+    result = Action({"src": PATCH_FILE}, [{"changed": True, "warnings": told}], 30).run()
+    assert [text[:9] for text in result["warnings"]] == [*(["x"] if told == ["x"] else []), "async is "]
+
+
 def test_check_mode_sends_no_file() -> None:
     action = Action({"src": PATCH_FILE}, [{"changed": True}], check_mode=True)
     action.run()

@@ -26,7 +26,15 @@ def test_options_are_kept_as_they_are(facts: t.Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["livepatch_rollout_summary_file", "__livepatch_rollout_host", "livepatch_hosts", "inventory_hostname"]
+    "name",
+    [
+        "livepatch_rollout_summary_file",
+        "__livepatch_rollout_host",
+        "livepatch_hosts",
+        "inventory_hostname",
+        "omit",
+        "now",
+    ],
 )
 def test_a_fact_that_would_be_a_variable_of_ours_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "INJECT_FACTS_AS_VARS", True, raising=False)

@@ -90,6 +90,7 @@ class Machine:
         self.warns_at: str | None = None
         self.said: list[str] = []
         self.boots = 0
+        self.shows_boot_id = True
         self.write("proc/cmdline", "root=/dev/vda")
         self.write("proc/sys/kernel/osrelease", RELEASE)
         self.write("proc/sys/kernel/tainted", "0")
@@ -114,6 +115,9 @@ class Machine:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text, encoding="ascii")
 
+    def hide_boot_id(self) -> None:
+        (self.root / "proc/sys/kernel/random/boot_id").unlink()
+
     def accept(self, *names: str, release: str = RELEASE, supersedes: t.Sequence[str] = (), **changes: t.Any) -> None:
         """Accept patches in this order, as livepatch_module does."""
         files = ModelKernel(self.root).files()
@@ -137,6 +141,8 @@ class Machine:
         shutil.rmtree(self.root / "run", ignore_errors=True)
         shutil.rmtree(self.root / "sys", ignore_errors=True)
         self.write("proc/sys/kernel/random/boot_id", f"boot {self.boots}")
+        if not self.shows_boot_id:
+            self.hide_boot_id()
         if self.build_id:
             note_build_id(self.root, self.build_id)
         self.kernel = MortalKernel(self, cut_at)
@@ -522,6 +528,27 @@ def test_another_boot_is_judged_by_a_boot_alone(machine: Machine) -> None:
     before = machine.marker
     assert Boot(lambda: machine.kernel, machine.said.append).settle() == 0
     assert machine.marker == before
+
+
+def test_a_boot_that_nobody_can_tell_from_another_one_loads_nothing(machine: Machine) -> None:
+    """Each would have the number of the last one, and would be taken for its end: none would ever count as unclean."""
+    machine.accept("a")
+    machine.shows_boot_id = False
+    for _boot in range(2):
+        assert (machine.boot(), machine.enabled) == (1, [])
+        assert "Nothing is loaded: Nobody can tell this boot from another one: " in "".join(machine.said)
+        assert machine.program.settle() == 1
+    machine.shows_boot_id = True
+    assert (machine.boot(), machine.enabled, machine.marker.unclean_ends) == (0, ["a"], 0)
+
+
+def test_a_boot_whose_number_cannot_be_read_any_more_is_not_settled_in_silence(machine: Machine) -> None:
+    machine.accept("a")
+    machine.boot()
+    machine.hide_boot_id()
+    assert Boot(lambda: machine.kernel, machine.said.append).settle() == 1
+    assert "boot_id cannot be read" in machine.said[-1]
+    assert machine.marker.loads
 
 
 class BrokenDisk:

@@ -251,12 +251,19 @@ class TestSignatures:
         signature.check_signature("/x.rpm", True)
         assert (tmp_path / "log").read_text(encoding="utf-8") == "['--checksig', '-v', '/x.rpm'] C\n"
 
-    def test_a_wrong_one(self, rpmkeys: t.Callable[[str], pathlib.Path]) -> None:
-        line = "    Header V4 RSA/SHA512 Signature, key ID d4c20a4c: BAD"
-        rpmkeys(f"import sys; print({line!r}); sys.exit(1)")
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            "    Header V4 RSA/SHA512 Signature, key ID d4c20a4c: BAD",
+            "    Header V4 RSA/SHA512 Signature, key ID d4c20a4c: OK\n    Payload SHA256 digest: BAD (Expected a != b)",
+        ],
+        ids=["signature", "digest"],
+    )
+    def test_a_wrong_one(self, rpmkeys: t.Callable[[str], pathlib.Path], lines: str) -> None:
+        rpmkeys(f"import sys; print({lines!r}); sys.exit(1)")
         assert refusal_of(lambda: signature.check_signature("/x.rpm", True)) == (
             "bad_signature",
-            "x.rpm has a wrong signature, says rpm.",
+            "x.rpm has a wrong signature or digest, says rpm.",
         )
 
     def test_a_name_of_a_file_is_no_verdict(self, rpmkeys: t.Callable[[str], pathlib.Path]) -> None:
