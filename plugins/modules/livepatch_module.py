@@ -312,7 +312,8 @@ options:
   watch:
     description:
       - How long the module watches the kernel's log, its taint and its counts of oopses and warnings after the change, in seconds. An oops, a
-        bug, a warning or a hung task rolls the patch back.
+        bug, a warning or a hung task rolls the patch back. A program of a user other than root that hangs does so only if it hangs in the
+        patch. Such a user can let one hang without the patch.
       - After a lockup, an RCU stall or a panic nothing is rolled back, which could hang the host. The task fails with V(kernel_trouble) and
         RV(reboot_required), and boots do not load the patch.
       - From V(0) to V(86400).

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import replace
 
@@ -18,7 +19,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import KERNEL_TROUBLE, reboot_remedy
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.probe import holds
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.text_proof import prove_text
-from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.trouble import Counts, find
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.trouble import (
+    KERNEL,
+    ROOT,
+    USER,
+    Counts,
+    find,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
@@ -47,6 +54,7 @@ class Prover:
         self._counts_before = replace(self._read_counts(), taint=before.taint)
         self._taint: int | None = None
         self._trouble = ""
+        self._besides: tuple[str, ...] = ()
 
     @property
     def trouble(self) -> str:
@@ -86,6 +94,8 @@ class Prover:
             how = f"The kernel's log cannot be read; {taint}"
         elif log.lost:
             how = f"Some of the kernel's log was overwritten before it was read; {taint}"
+        if self._besides:
+            how += f", but that a user's program hangs ({self._besides[0].rstrip('.')})"
         proven = True if log.readable and not log.lost else None
         proofs.append(Proof("log", proven, f"{how}, {self._verification.watch:g} s after {self._since}."))
         return tuple(proofs)
@@ -96,8 +106,9 @@ class Prover:
         log.new_lines()
         now = self._read_counts()
         self._taint = now.taint
-        asked = (log.lines, self._counts_before, now, self._verification.warnings, self._is_kernel_thread)
+        asked = (log.lines, self._counts_before, now, self._verification.warnings, self._whose, self._name)
         found = find(*asked)
+        self._besides = found.besides
         if not found:
             return
         says = f"its log says: {found.lines[0]}" if found.lines else f"its taint shows {' and '.join(found.taints)}"
@@ -116,10 +127,17 @@ class Prover:
             log=lines,
         )
 
-    def _is_kernel_thread(self, pid: str) -> bool:
-        """Whether the task is the kernel's own: a child of kthreadd, which is process 2 (proc(5))."""
-        stat = known(self._kernel.files().text(f"/proc/{pid}/stat")) or ""
-        return stat.rpartition(")")[2].split()[1:2] == ["2"]
+    def _whose(self, pid: str) -> str:
+        """Whose the task is: the kernel's are children of kthreadd, which is process 2; others have a user (proc(5)).
+
+        The real user counts: anybody may run a program that is root by its file.
+        """
+        files = self._kernel.files()
+        stat = known(files.text(f"/proc/{pid}/stat")) or ""
+        if stat.rpartition(")")[2].split()[1:2] == ["2"]:
+            return KERNEL
+        status = known(files.text(f"/proc/{pid}/status")) or ""
+        return ROOT if re.search(r"^Uid:\t0\t", status, re.MULTILINE) else USER
 
     def _read_counts(self) -> Counts:
         """What tells of trouble now. Before Linux 6.2 the kernel counts neither oopses nor warnings."""

@@ -52,12 +52,14 @@ class Trouble:
     """The trouble that a kernel has got into: its log from the first line of it on, and what its taint shows anew.
 
     `grave` names what keeps a CPU or the kernel's own threads from going on: whoever changes a patch then would wait
-    for that, and can hang the host. It is empty for other trouble.
+    for that, and can hang the host. It is empty for other trouble. `besides` are lines about programs of users that
+    hang, which is no trouble of the kernel's.
     """
 
     lines: tuple[str, ...] = ()
     taints: tuple[str, ...] = ()
     grave: str = ""
+    besides: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.lines or self.taints)
@@ -65,7 +67,10 @@ class Trouble:
 
 @dataclass(frozen=True)
 class _Phrase:
-    """A line of the kernel's log that tells of trouble. `bit` is that of the taint which the kernel sets with it."""
+    """A line of the kernel's log that tells of trouble. `bit` is that of the taint which the kernel sets with it.
+
+    A pattern with a `pid` tells of the task of that number. It is grave only if the task is the kernel's own.
+    """
 
     pattern: t.Pattern[str]
     bit: int | None = None
@@ -85,7 +90,12 @@ _TRAP = (
 
 _BLOCKED = r"blocked (?:in I/O wait )?for more than [0-9]+ seconds\.$"
 
+_HUNG_TASK = rf"INFO: task {_NAME}:(?P<pid>[0-9]+) {_BLOCKED}"
+
 _WARNING = "WARNING: "
+
+KERNEL, ROOT, USER = "kernel", "root", "user"
+"""Whose a task is. That of a user is anybody's, and nobody's is one that is gone."""
 
 _OOPS = r"[0-9a-f]{4,16} \[#[0-9]+\](?: [A-Z][\w()]*)*"
 """How the first line of an oops ends: error code, count, properties of the kernel (die() of each architecture)."""
@@ -125,7 +135,7 @@ _PHRASES = (
         HUNG_THREAD,
         rf"INFO: task (?:migration|stopper|cpuhp)/[0-9]+:(?P<pid>[0-9]+) {_BLOCKED}",
     ),
-    *_phrases(None, "", rf"INFO: task {_NAME}:[0-9]+ {_BLOCKED}"),
+    *_phrases(None, "", _HUNG_TASK),
     # kernel/panic.c; arch/x86/kernel/cpu/mce
     *_phrases(None, PANIC, r"Kernel panic - not syncing: ", r"PANIC: double fault, error_code: 0x"),
     # kernel/panic.c, before and since 6.18
@@ -188,28 +198,36 @@ def find(
     before: Counts,
     now: Counts,
     warnings: bool = True,
-    is_kernel_thread: t.Callable[[str], bool] = lambda pid: True,
+    whose: t.Callable[[str], str] = lambda pid: KERNEL,
+    module: str = "",
 ) -> Trouble:
     """The trouble since `before`, from the lines printed since then; without `warnings` only serious trouble.
 
-    `is_kernel_thread` says whether the task of this pid is the kernel's own: the name of one can be anybody's.
+    `whose` says whose the task of this pid is: its name can be anybody's. A user's program that hangs is trouble only
+    if it does so in the code of `module`. A user can let one hang, for example in a file system of his own (FUSE).
     """
     looked_at = [bit for bit in TROUBLE_TAINTS if warnings or SERIOUS_TAINTS >> bit & 1]
     new = [bit for bit in looked_at if _is_new(bit, before, now)]
     untold = [bit for bit in looked_at if bit not in new and _is_untold(bit, before, now)]
-    first, grave = None, ""
+    first, grave, besides = None, "", []
     for place, line in enumerate(lines):
         phrase = _phrase_of(line)
         if phrase is None or not (phrase.bit is None or phrase.bit in new or phrase.bit in untold):
             continue
         if not warnings and line.startswith(_WARNING):
             continue
+        pid = _pid_in(phrase, line)
+        owner = whose(pid) if pid else KERNEL
+        if owner not in (KERNEL, ROOT) and not _hangs_in(module, lines[place + 1 :]):
+            besides.append(line)
+            continue
         first = place if first is None else first
-        if not grave and _is_of_kernel(phrase, line, is_kernel_thread):
+        if not grave and owner == KERNEL:
             grave = phrase.grave
     if SOFT_LOCKUP in new:
         grave = grave or A_SOFT_LOCKUP
-    return Trouble(tuple(lines[first:]) if first is not None else (), tuple(TROUBLE_TAINTS[bit] for bit in new), grave)
+    told = tuple(lines[first:]) if first is not None else ()
+    return Trouble(told, tuple(TROUBLE_TAINTS[bit] for bit in new), grave, tuple(besides))
 
 
 _OF_A_FILE = re.compile(r": potentially unexpected fatal signal [0-9]+\.$")
@@ -223,10 +241,20 @@ def _phrase_of(line: str) -> _Phrase | None:
     return next((phrase for phrase in _PHRASES if phrase.pattern.search(line)), None)
 
 
-def _is_of_kernel(phrase: _Phrase, line: str, is_kernel_thread: t.Callable[[str], bool]) -> bool:
+def _pid_in(phrase: _Phrase, line: str) -> str | None:
     found = phrase.pattern.search(line)
-    pid = found.groupdict().get("pid") if found else None
-    return pid is None or is_kernel_thread(pid)
+    return found.groupdict().get("pid") if found else None
+
+
+def _hangs_in(module: str, trace: t.Sequence[str]) -> bool:
+    """Whether the trace of a hung task, which follows the line about it, has a frame of this module."""
+    frame = re.compile(rf"\s+(?:\? )?{_SYMBOL} \[{re.escape(module)}[\] ]", re.ASCII)
+    for line in trace:
+        if re.match(_HUNG_TASK, line, re.ASCII):
+            break
+        if module and frame.match(line):
+            return True
+    return False
 
 
 def _is_new(bit: int, before: Counts, now: Counts) -> bool:

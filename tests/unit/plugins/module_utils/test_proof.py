@@ -300,6 +300,35 @@ def test_a_kernel_in_trouble_is_rolled_back(
     assert in_trouble.patches == []
 
 
+@pytest.mark.parametrize(
+    ("stat", "uid", "takes_out"),
+    [
+        ("77 (cat) D 1 0", "1000\t0\t0\t0", False),
+        ("77 (cat) D 1 0", "0\t0\t0\t0", True),
+        ("77 (jbd2/a) 2) D 2 0", "0\t0\t0\t0", True),
+        (None, None, False),
+    ],
+    ids=["user", "root", "kernel", "gone"],
+)
+def test_a_program_that_a_user_lets_hang_takes_no_patch_out(
+    tmp_path: pathlib.Path, enable: Enable, stat: str | None, uid: str | None, takes_out: bool
+) -> None:
+    line = "INFO: task cat:77 blocked for more than 122 seconds."
+    kernel = Effective(tmp_path, prints=[line])
+    if stat:
+        (tmp_path / "proc/77").mkdir()
+        (tmp_path / "proc/77/stat").write_text(stat + "\n", encoding="utf-8")
+        (tmp_path / "proc/77/status").write_text(f"Name:\tUid:\nUid:\t{uid}\n", encoding="utf-8")
+    result = enable(kernel, Verification(watch=5))
+    if takes_out:
+        assert result["reason"] == "kernel_trouble"
+        return
+    assert result["state"] == "enabled"
+    assert result["proofs"][-1]["how"].startswith(
+        f"The kernel's log shows no trouble, but that a user's program hangs ({line[:-1]}), 5 s after"
+    )
+
+
 def test_trouble_from_before_the_change_is_not_blamed_on_it(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     kernel.log.coming = ["BUG: kernel NULL pointer dereference, while another run was waited for"]

@@ -11,8 +11,11 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._verify.trouble import (
     BAD_PAGE,
     DIE,
+    KERNEL,
     MACHINE_CHECK,
+    ROOT,
     SOFT_LOCKUP,
+    USER,
     WARNED,
     Counts,
     Trouble,
@@ -137,16 +140,43 @@ def test_only_what_is_serious_counts_at_boot() -> None:
     assert find([], NOTHING, Counts(1 << DIE, 1, 0), warnings=False)
 
 
-def test_a_process_with_the_name_of_a_kernel_thread_is_not_one() -> None:
+@pytest.mark.parametrize(
+    ("owner", "is_trouble", "is_grave"), [(KERNEL, True, True), (ROOT, True, False), (USER, False, False)]
+)
+def test_a_process_with_the_name_of_a_kernel_thread_is_not_one(owner: str, is_trouble: bool, is_grave: bool) -> None:
     line = "INFO: task migration/1:4711 blocked for more than 120 seconds."
     asked: list[str] = []
 
-    def is_kernel_thread(pid: str) -> bool:
+    def whose(pid: str) -> str:
         asked.append(pid)
-        return False
+        return owner
 
-    found = find([line], NOTHING, NOTHING, True, is_kernel_thread)
-    assert (found.lines, found.grave, asked) == ((line,), "", ["4711"])
+    found = find([line], NOTHING, NOTHING, True, whose)
+    assert (bool(found.lines), bool(found.grave), set(asked)) == (is_trouble, is_grave, {"4711"})
+    assert found.besides == (() if is_trouble else (line,))
+
+
+HANGS = "INFO: task cat:31337 blocked for more than 122 seconds."
+NAMED = "task:a [lp_fix]      state:D stack:0     pid:31337 tgid:31337 ppid:1"
+OTHERS = [" <TASK>", " __schedule+0x3f5/0xaf0", " request_wait_answer+0x13c/0x220 [fuse]", " </TASK>"]
+
+
+@pytest.mark.parametrize(
+    ("trace", "is_trouble"),
+    [
+        ([NAMED, *OTHERS], False),
+        ([NAMED, " lp_fix+0x1/0x2 [lp_fix_2]"], False),
+        ([NAMED, " <TASK>", " cmdline_proc_show+0x12/0x20 [lp_fix]"], True),
+        ([NAMED, " <TASK>", " ? cmdline_proc_show+0x12/0x20 [lp_fix 0123456789abcdef]"], True),
+        ([HANGS, " cmdline_proc_show+0x12/0x20 [lp_fix]"], True),
+        (["INFO: task init:1 blocked for more than 122 seconds."], True),
+    ],
+)
+def test_what_a_user_lets_hang_is_trouble_in_the_patch_alone(trace: list[str], is_trouble: bool) -> None:
+    """A file system of FUSE that does not answer is enough, and its user may have any name for the process."""
+    found = find([HANGS, *trace], NOTHING, NOTHING, True, lambda pid: ROOT if pid == "1" else USER, "lp_fix")
+    is_first_told = is_trouble and trace[0] == NAMED
+    assert (bool(found), found.besides) == (is_trouble, () if is_first_told else (HANGS,))
 
 
 # What the kernel prints with the name of a process in it, which any user can choose: 15 bytes, any but NUL. The name of
