@@ -235,8 +235,8 @@ options:
         was built for; V(signature) and V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
         V(function_too_short) about the functions; V(target_built_in), V(target_not_loaded) and V(dependency) about other modules;
         V(module_in_use) about a patch that would be unloaded; V(no_way_back) about one that could not come back if the task fails;
-        V(kprobe), V(foreign_jump), V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(quarantined) about a
-        build that took this host down when it was loaded at boot; V(probe) about a probe that holds already.
+        V(kprobe), V(foreign_jump), V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(cpu_taken) about a
+        CPU that a task keeps for itself; V(quarantined) about a build that took this host down when it was loaded at boot; V(probe) about a probe that holds already.
     type: list
     elements: str
     default: []
@@ -261,6 +261,7 @@ options:
       - foreign_jump
       - ftrace_disabled
       - ftrace_user
+      - cpu_taken
       - modules_disabled
       - probe
   verify:

@@ -49,6 +49,37 @@ def test_the_page_names_every_reason_of_a_failed_build(reasons_page: types.Modul
     assert not re.search(r"[{}]", rest.partition(reasons_page.END_BUILDS)[0])
 
 
+BY_THE_KERNEL_TOO = {
+    *(
+        "stacking",
+        "not_loaded",
+        "module_not_removable",
+        "no_such_file",
+        "vaulted_file",
+        "unreadable_file",
+        "not_a_file",
+    ),
+    *("empty_file", "too_big", "compressed_file", "not_elf", "not_a_module", "damaged_file", "package"),
+    *("damaged_package", "bad_digest", "bad_signature", "not_a_vendor_patch", "several_patches"),
+    *("two_kernels", "other_architecture", "no_decompressor", "unsupported_kernel", "wrong_architecture"),
+    *("wrong_vermagic", "signature", "symbol_missing", "symbol_ambiguous", "sympos_missing", "function_too_short"),
+    *("target_not_loaded", "dependency", "ftrace_disabled", "no_capability", "modules_disabled"),
+}
+"""What a kernel refuses as well, or what never reaches one."""
+
+
+def test_the_table_has_each_refusal_of_what_the_kernel_would_allow(written: str) -> None:
+    refused, table = written.split("Failed\n------")[0].split("What the kernel would allow\n")
+    keys = {key for heads in re.findall(r"^\* ((?:``\w+``,? ?)+):", refused, re.M) for key in re.findall(r"\w+", heads)}
+    keys |= {name for name, does in re.findall(r"^\* ``(\w+)`` \((\w+)", refused, re.M) if does == "refuses"}
+    rows = dict(re.findall(r"^   \* - (.*)\n     - (?:.*\n       )*.*\n     - (.*)$", table, re.M))
+    told = {key: how for heads, how in rows.items() for key in re.findall(r"``(\w+)``", heads)}
+    assert keys == told.keys() | BY_THE_KERNEL_TOO
+    assert not told.keys() & BY_THE_KERNEL_TOO
+    assert {key for key, how in told.items() if how == "``ignore``"} <= set(IGNORABLE)
+    assert {key for key, how in told.items() if how == "nothing"}.isdisjoint(IGNORABLE)
+
+
 def test_a_page_without_the_marks_is_refused(reasons_page: types.ModuleType) -> None:
     with pytest.raises(ValueError):
         reasons_page.page("Reasons\n")

@@ -508,52 +508,90 @@ def cycles() -> None:
 
 
 def walk() -> None:
-    """Random tasks, and other tools' acts, on all patches that print."""
+    """Random tasks, other tools' acts, modules that come and go, and callers that sleep in a function for a while."""
     seed, minutes = sys.argv[3:]
     choice, deadline = random.Random(int(seed)), time.monotonic() + 60 * float(minutes)
-    names = [*MANY[:3], "lp_u1", "lp_u2", "lp_b1", "lp_c1"]
+    names = [*MANY[:3], "lp_u1", "lp_u2", "lp_b1", "lp_c1", "lp_parts"]
+    for part in PARTS:
+        shell(f"insmod {MODULES}/{part}.ko")
     seen: dict[str, int] = {}
     while time.monotonic() < deadline:
-        kind = step(choice, names)
+        kind = by_hand(choice, names) if choice.random() < 0.3 else by_task(choice, names)
         seen[kind] = seen.get(kind, 0) + 1
     print(f"walked from seed {seed}:", seen, flush=True)
     expect(seen.get("done", 0) > sum(seen.values()) // 10, "something was done", seen)
+    shell("while grep -qs 1 /sys/module/klp_part1/parameters/nap; do sleep 0.1; done")
+    settle()
     clean()
 
 
-def step(choice: random.Random, names: list[str]) -> str:
-    name = choice.choice(names)
-    if choice.random() < 0.2:
-        act = choice.choice(
-            [f"insmod {MODULES}/{name}.ko", f"echo 0 > /sys/kernel/livepatch/{name}/enabled", f"rmmod {name}"]
-        )
-        subprocess.run(["sh", "-c", act], stderr=subprocess.DEVNULL, check=False)
-        wait = f"while grep -qs 1 /sys/kernel/livepatch/{name}/transition; do sleep 0.1; done"
-        shell(wait)
-        return "by hand"
-    before, fixed = observe(), fixed_functions()
-    state = choice.choice([*State, State.ENABLED, State.ENABLED])
+SLEEPER = """
+nap=/sys/module/klp_part1/parameters/nap
+test -e $nap || exit
+echo 1 > $nap
+(cat /proc/klp_part1 & sleep 6; echo 0 > $nap) > /dev/null 2>&1 &
+"""
+
+
+def by_hand(choice: random.Random, names: list[str]) -> str:
+    """What others do on the host."""
+    name, part = choice.choice(names), choice.choice(PARTS)
+    acts = {
+        "by another tool": [
+            f"insmod {MODULES}/{name}.ko",
+            f"echo 0 > /sys/kernel/livepatch/{name}/enabled",
+            f"rmmod {name}",
+        ],
+        "a module": [f"rmmod {part}", f"insmod {MODULES}/{part}.ko"],
+        "a sleeper": [SLEEPER],
+    }
+    kind = choice.choice(list(acts))
+    subprocess.run(["sh", "-c", choice.choice(acts[kind])], stderr=subprocess.DEVNULL, check=False)
+    return kind
+
+
+def settle() -> None:
+    """Wait until no transition runs, for as long as somebody sleeps in a function."""
+    shell("while grep -qs 1 /sys/kernel/livepatch/*/transition; do sleep 0.1; done")
+
+
+def apart_from_readers() -> str:
+    """The host, without how many have the file of a module open."""
+    return re.sub(r"^(klp_part1) [0-9]+", r"\1", observe(), flags=re.MULTILINE)
+
+
+def by_task(choice: random.Random, names: list[str]) -> str:
+    name, state = choice.choice(names), choice.choice([*State, State.ENABLED, State.ENABLED])
     supersedes = choice.sample([*names, "contained"], choice.choice([0, 1, 2])) if state == State.ENABLED else []
+    on_stall = choice.choice([OnStall.ROLL_BACK, OnStall.ROLL_BACK, OnStall.WAIT, OnStall.REPORT])
+    settle()
+    before, stacks = apart_from_readers(), stacks_now()
     result = attempt(
         name,
         state,
+        Patience(choice.choice([2, 20]), 10, 0.2, on_stall),
         supersedes=tuple(supersedes),
         on_covered=choice.choice(list(OnCovered)),
         force_owner=choice.random() < 0.5,
         reload=choice.random() < 0.2,
     )
     if result.get("failed"):
-        after = observe()
-        expect(after == before or result.get("not_restored"), "a failure changes nothing", [before, after, result])
+        after = apart_from_readers()
+        expect(after == before or result.get("not_restored") or result["changed"], "it tells", [before, after, result])
         return "refused" if "attempted" not in result else "failed"
-    lost = fixed - fixed_functions()
-    words = json.dumps([result["actions"], result["findings"]])
-    expect(not lost or state in (State.ABSENT, State.DISABLED, State.REVERTED) or "disable " in words, "told", result)
+    words = json.dumps([result["actions"], result["findings"], result.get("replaced", ())])
+    lost = {function: patches for function, patches in stacks.items() if function not in stacks_now()}
+    meant = {name, *supersedes} if state != State.ENABLED else set(supersedes)
+    untold = {patch for patches in lost.values() for patch in patches - meant if patch not in words}
+    expect(not untold, "what is not fixed any more is told", [lost, result])
+    if result["state"] == "in transition":
+        return "in transition"
     return "done" if result["changed"] else "unchanged"
 
 
-def fixed_functions() -> set[str]:
-    return {path for path in SHOWN if re.fullmatch(r"[NUBC][0-9]+", shown(path))}
+def stacks_now() -> dict[str, set[str]]:
+    """The functions that enabled patches replace -> these patches."""
+    return {str(function): {patch.name for patch in stack} for function, stack in Kernel().snapshot().stacks().items()}
 
 
 def main() -> None:

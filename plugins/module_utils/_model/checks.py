@@ -194,6 +194,7 @@ REASONS = {
         "A real-time task of the highest priority keeps a CPU for itself, and a `per_task` kernel that does not limit "
         "it could wait for that CPU for ever; elsewhere it is a warning.",
         "End that task, lower its priority, or set `kernel.sched_rt_runtime_us`.",
+        ignorable=True,
     ),
     "modules_disabled": Reason(
         REFUSE,

@@ -48,7 +48,7 @@ RELATIVES: t.Mapping[str, str] = {
 """ID in os-release, in small letters -> the family whose names of packages and paths it has.
 
 An ID that is not here is looked up by its ID_LIKE. So is one whose editions differ: desktops of Kylin and UOS are like
-Debian, servers of UOS are of several kinds.
+Debian, servers of UOS are of several kinds. Ampere ships kernels, and no distribution.
 """
 
 _ASSIGNMENT = re.compile(r"^([A-Z0-9_]+)=(.*)$")

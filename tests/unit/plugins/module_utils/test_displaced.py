@@ -1,7 +1,7 @@
 # Copyright (c) 2026, openeuler.livepatch contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What patches took the place of is remembered to any depth, and each revert goes one step back."""
+"""What patches took the place of is remembered, up to 16 steps back, and each revert goes one step back."""
 
 from __future__ import annotations
 
