@@ -53,8 +53,11 @@ def scan(tree: str, with_objects: bool = False) -> t.Iterator[tuple[str, os.stat
         with os.scandir(os.path.join(tree, folder)) as entries:
             for entry in entries:
                 path = folder + entry.name
+                if path == ".git":
+                    # Also a file or a link that leads to the user's repository, in which git would write.
+                    continue
                 if entry.is_dir(follow_symlinks=False):
-                    if path not in NOT_SOURCE_AT_TOP or (with_objects and path != ".git"):
+                    if with_objects or path not in NOT_SOURCE_AT_TOP:
                         pending.append(path + "/")
                     continue
                 is_file = entry.is_file(follow_symlinks=False) or entry.is_symlink()

@@ -8,7 +8,8 @@
 
 kpatch-build and klp-build edit their source tree, and reuse the objects in it. So each source, configuration and
 compiler has its own copy: the user's tree never changes, and the next build compiles only what the patch changes. make
-decides by times, so each file that `prepare` corrects gets a new time.
+decides by times, so each file that `prepare` corrects gets a new time. A link of the source is a link of the copy, and
+nothing is written or removed through it (see own_files.py); make alone builds in a folder that a link leads out to.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import shutil
 import time
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_index
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import own_files, source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.cache import LOCK, TREES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import digest_of, read_bytes, read_text
@@ -124,21 +125,24 @@ class WorkTree:
         for path in state.get("added", []):
             if path not in content:
                 with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(self.source, path))
+                    own_files.remove(self.source, path)
         have = source_index.load(self._index)
         if not have:
             shutil.rmtree(self.source, ignore_errors=True)
             os.makedirs(self.source)
         for path in have.keys() - content.keys():
             with contextlib.suppress(OSError):
-                os.unlink(os.path.join(self.source, path))
+                own_files.remove(self.source, path)
+        # A run that ended early may have left a link, as the source had it then, in the place of a folder.
+        for folder in {os.path.dirname(path) for path in content}:
+            own_files.make_folder(self.source, folder)
         copied = {}
         for path, file in content.items():
             copied[path] = self._bring(origin, path, file, have)
         if copied != have:
             source_index.store(self._index, copied)
         self._write_state(dict(state, added=list(added)))
-        _write_if_different(os.path.join(self.source, ".config"), config)
+        own_files.write(self.source, ".config", config)
 
     def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:
         """Make a file of the copy equal to `wanted`, and return its entry for the index. Raises BuildError."""
@@ -146,11 +150,11 @@ class WorkTree:
         if have and have.sha256 == wanted.sha256:
             if source_index.is_unchanged(target, have):
                 return have
-            if os.path.lexists(target) and source_index.file_digest(target) == wanted.sha256:
+            if _is_file_or_link(target) and source_index.file_digest(target) == wanted.sha256:
                 return _file_now(target, wanted.sha256)
         original = os.path.join(origin, path)
         with contextlib.suppress(FileNotFoundError):
-            _copy(original, target, keep_time=not index)
+            _copy(origin, path, target, keep_time=not index)
         if not source_index.is_unchanged(original, wanted):
             raise BuildError(
                 Finding(
@@ -163,14 +167,11 @@ class WorkTree:
 
     def set_version(self, base: str) -> None:
         """Let the copy's Makefile say this version, of two or three numbers, as distributions do before they build."""
-        path = os.path.join(self.source, "Makefile")
         sublevel = base.encode().split(b".")[2:3]
-        content = read_bytes(path) or b""
-        if os.path.islink(path):
-            # What it leads to may be the user's.
-            os.unlink(path)
+        content = read_bytes(os.path.join(self.source, "Makefile")) or b""
         content = re.sub(rb"(?m)^SUBLEVEL *=.*$", b" ".join([b"SUBLEVEL =", *sublevel]), content, count=1)
-        _write_if_different(path, re.sub(rb"(?m)^EXTRAVERSION *=.*$", b"EXTRAVERSION =", content, count=1))
+        content = re.sub(rb"(?m)^EXTRAVERSION *=.*$", b"EXTRAVERSION =", content, count=1)
+        own_files.write(self.source, "Makefile", content)
 
     def vmlinux_for(self, vmlinux: Vmlinux, release: str) -> str:
         """The vmlinux for kpatch-build, which takes the release from the text in it.
@@ -206,7 +207,7 @@ class WorkTree:
         versions = read_bytes(self.symvers)
         if versions is None:
             return False
-        _write_if_different(os.path.join(self.source, "Module.symvers"), versions)
+        own_files.write(self.source, "Module.symvers", versions)
         return True
 
 
@@ -237,28 +238,23 @@ def origin_content(cache_dir: str, origin: str, keep: bool, with_objects: bool =
     return new
 
 
-def _copy(source: str, target: str, keep_time: bool) -> None:
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        os.makedirs(folder)
-    if os.path.lexists(target):
-        os.unlink(target)
+def _copy(origin: str, path: str, target: str, keep_time: bool) -> None:
+    source = os.path.join(origin, path)
+    own_files.clear(target)
     if os.path.islink(source):
-        os.symlink(os.readlink(source), target)
-    elif keep_time:
+        os.symlink(own_files.link_for_copy(origin, path), target)
+        return
+    if keep_time:
         shutil.copy2(source, target)
-        os.chmod(target, os.stat(target).st_mode | 0o600)
     else:
         shutil.copyfile(source, target)
         shutil.copymode(source, target)
-        os.chmod(target, os.stat(target).st_mode | 0o600)
+    os.chmod(target, os.stat(target).st_mode | 0o600)
 
 
 def _file_now(path: str, sha256: str) -> File:
     return source_index.file_of(sha256, os.lstat(path))
 
 
-def _write_if_different(path: str, content: bytes) -> None:
-    if read_bytes(path) != content:
-        with open(path, "wb") as stream:
-            stream.write(content)
+def _is_file_or_link(path: str) -> bool:
+    return os.path.islink(path) or os.path.isfile(path)

@@ -17,6 +17,9 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import own_files
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import NOT_SOURCE
+
 DEFAULT_GOAL = "default-goal"
 """The target for kpatch-build, whose own are the kernel's, where the task names none: what `make` makes without one."""
 
@@ -28,6 +31,9 @@ _KERNEL_TREE = ("KDIR", "KERNELDIR", "KERNEL_DIR", "KERNEL_SRC", "KSRC")
 
 _RELEASE = ("KVERSION", "KVER")
 
+_PART = "Module.symvers.part"
+
+# mv replaces a link; >> writes to where it leads.
 _MAKEFILE = """\
 # Written by livepatch_build for kpatch-build, which takes this folder for the kernel's tree.
 ifeq ($(origin M),command line)
@@ -39,7 +45,8 @@ else
 .PHONY: in-the-module $(MAKECMDGOALS)
 in-the-module:
 \t+$(MAKE) -f {makefile} $(filter-out {goal},$(MAKECMDGOALS))
-\tgrep -qs vmlinux Module.symvers || cat {kernel}/Module.symvers >> Module.symvers
+\tgrep -qs vmlinux Module.symvers || {{ \\
+\t{{ cat Module.symvers 2>/dev/null; cat {kernel}/Module.symvers; }} > {part} && mv -fT {part} Module.symvers; }}
 $(filter-out in-the-module,$(MAKECMDGOALS)): in-the-module ;
 endif
 """
@@ -50,21 +57,24 @@ def variables(kernel: str, release: str) -> dict[str, str]:
     return {**dict.fromkeys(_KERNEL_TREE, kernel), **dict.fromkeys(_RELEASE, release)}
 
 
-def make_ready(copy: str, kernel: str, origin: t.Container[str]) -> None:
-    """Put what kpatch-build looks for in the kernel's tree into the copy of a module's source.
+def make_ready(copy: str, kernel: str, origin: t.Collection[str]) -> None:
+    """Put what kpatch-build looks for in the kernel's tree into the copy of a module's source. Raises OSError.
 
     `origin` has the paths of the files that belong to the source.
     """
+    for path in origin:
+        if path == "Module.symvers" or path.endswith(NOT_SOURCE):
+            # The build writes there, and would write through a link.
+            own_files.take_content(copy, path)
     makefile = next((name for name in _NAMES if name in origin), _NAMES[-1])
-    path = os.path.join(copy, _NAMES[0])
     if makefile == _NAMES[0]:
         makefile = "GNUmakefile.module"
-        os.replace(path, os.path.join(copy, makefile))
-    with open(path, "w", encoding="ascii") as stream:
-        stream.write(_MAKEFILE.format(kernel=kernel, makefile=makefile, goal=DEFAULT_GOAL))
-    # It edits this one where the kernel has CONFIG_DEBUG_INFO_BTF.
-    script = os.path.join(copy, "scripts", "link-vmlinux.sh")
+        own_files.remove(copy, makefile)
+        os.replace(os.path.join(copy, _NAMES[0]), os.path.join(copy, makefile))
+    text = _MAKEFILE.format(kernel=kernel, makefile=makefile, goal=DEFAULT_GOAL, part=_PART)
+    own_files.write(copy, _NAMES[0], text.encode("ascii"))
+    # kpatch-build edits this one where the kernel has CONFIG_DEBUG_INFO_BTF.
     if "scripts/link-vmlinux.sh" not in origin:
-        os.makedirs(os.path.dirname(script), exist_ok=True)
-        with open(script, "w", encoding="ascii") as stream:
-            stream.write("")
+        # The module's makefile may need what else is there.
+        own_files.unfold(copy, "scripts")
+        own_files.write(copy, "scripts/link-vmlinux.sh", b"")

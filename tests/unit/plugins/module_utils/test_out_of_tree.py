@@ -71,6 +71,25 @@ def test_the_patch_is_linked_in_the_kernels_tree(place: Place, tmp_path: pathlib
     assert place.made(f"M={patch}", "modules") == [f"kernel modules M={patch} CC=kpatch-cc gcc"]
 
 
+def test_the_kernels_symbols_are_not_added_through_a_link(place: Place, tmp_path: pathlib.Path) -> None:
+    """Makefiles link the symbols of a module that theirs needs."""
+    needed = tmp_path / "needed"
+    needed.write_text("0x0\tneeded\tx\tEXPORT_SYMBOL\t\n")
+    (place.copy / "Makefile").write_text(f"all:\n\tln -sf {needed} Module.symvers\n")
+    out_of_tree.make_ready(str(place.copy), str(place.kernel), ["Makefile"])
+    for _time in range(2):
+        place.made(out_of_tree.DEFAULT_GOAL)
+        symbols = (place.copy / "Module.symvers").read_text().splitlines()
+        assert [line.split()[1] for line in symbols] == ["needed", "printk"]
+        assert needed.read_text().count("\n") == 1
+    assert sorted(path.name for path in place.copy.iterdir()) == [
+        "GNUmakefile",
+        "Makefile",
+        "Module.symvers",
+        "scripts",
+    ]
+
+
 def test_what_kpatch_build_edits_is_there_and_the_modules_own_stays(place: Place) -> None:
     place.add("Makefile")
     out_of_tree.make_ready(str(place.copy), str(place.kernel), ["Makefile"])
