@@ -9,17 +9,15 @@ from __future__ import annotations
 import typing as t
 from functools import partial
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     Finding,
     FindingError,
     failure_of,
-    sentence,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments, explained
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._job import WatchedJob
 
@@ -38,15 +36,6 @@ NO_RESULT = Finding(
 )
 
 
-def _explained(result: Result) -> Result:
-    """The result. A failure from Ansible itself, such as a wrong option, gets `reason`, `cause` and `remedy` too."""
-    if result.get("failed") and "reason" not in result:
-        result["reason"] = "module_failed"
-        result["cause"] = sentence(str(result.get("msg", "The module has failed")))
-        result["remedy"] = "Correct what this message of Ansible names, then run the task again."
-    return result
-
-
 class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = True
@@ -55,20 +44,18 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         try:
             arguments = check_arguments(self, MODULE, LIVEPATCH_BUILD)
-        except AnsibleActionFail as error:
-            return _explained({**result, "failed": True, "changed": False, "msg": str(error)})
         except FindingError as error:
             return {**result, **failure_of(error.finding)}
         if not self._is_watched(arguments):
             fix_async_dir(self)
             result.update(self._call(task_vars, {}, wrap_async=self._task.async_val))
-            return _explained(result)
+            return explained(result)
         first = self._call(task_vars, {"only_if_current": True})
         if first.pop("needs_build", False):
             job = WatchedJob(self, task_vars, partial(self._call, task_vars), NO_RESULT)
             first = job.run({}, arguments["timeout"] + GRACE_SECONDS)
         result.update(first)
-        return _explained(result)
+        return explained(result)
 
     def _is_watched(self, arguments: Result) -> bool:
         """Whether to watch a build. Check mode builds nothing, and Ansible itself waits for an async task."""

@@ -15,7 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.ar
     LIVEPATCH_FILE_INFO,
     no_pyelftools,
 )
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments, explained
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import open_source
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
@@ -31,7 +31,10 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = check_arguments(self, MODULE, LIVEPATCH_FILE_INFO)
+        try:
+            arguments = check_arguments(self, MODULE, LIVEPATCH_FILE_INFO)
+        except FindingError as error:
+            return {**result, **failure_of(error.finding)}
         if arguments["remote_src"]:
             fix_async_dir(self)
             result.update(
@@ -39,7 +42,7 @@ class ActionModule(ActionBase):
             )
         else:
             result.update(self._read(arguments["src"]))
-        return result
+        return explained(result)
 
     def _read(self, src: str) -> Result:
         try:

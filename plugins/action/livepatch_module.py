@@ -23,14 +23,14 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     failure_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, State
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, OnStall, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import pack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
     read_patch_file,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments, explained
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._job import WatchedJob
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import Source, open_source
@@ -44,8 +44,11 @@ MODULE = "openeuler.livepatch.livepatch_module"
 MOST_PACKED = 256 * 1024
 WORTH_PACKING = 16 * MOST_PACKED
 
-JOB_SECONDS = 7 * 86400
-"""How long a job may take. Ansible ends it then, in the middle of a change: it is longer than what options allow."""
+SLACK_SECONDS = 3600
+"""How much longer than what its options allow a job may take: the way back waits as well. Ansible ends it then."""
+
+WAITING_SECONDS = 7 * 86400
+"""How long a job may take with `on_stall: wait`."""
 
 NO_RESULT = Finding(
     reason="no_result",
@@ -80,9 +83,21 @@ def _warn(result: Result, warning: str) -> None:
     result["warnings"] = [*told, warning] if isinstance(told, list) else [warning]
 
 
+def _waits(arguments: Result) -> float:
+    """For how many seconds the options let a task wait."""
+    return float(arguments["timeout"] + arguments["retries"] * arguments["delay"] + arguments["watch"])
+
+
+def _seconds_of_job(arguments: Result) -> int:
+    if arguments["on_stall"] == OnStall.WAIT:
+        return WAITING_SECONDS
+    probe = arguments["probe"] or {"retries": 0, "timeout": 0}
+    return int(2 * _waits(arguments) + (probe["retries"] + 1) * (probe["timeout"] + 1)) + SLACK_SECONDS
+
+
 def _too_short(async_val: int, arguments: Result) -> str | None:
     """A warning if Ansible would end the job while it still waits, as it may."""
-    waits = arguments["timeout"] + arguments["retries"] * arguments["delay"] + arguments["watch"]
+    waits = _waits(arguments)
     if not async_val or async_val > waits:
         return None
     return (
@@ -105,14 +120,16 @@ class ActionModule(ActionBase):
     _supports_async = True
     _given: Result | None = None
     """The arguments for the module, if they are not those of the task alone."""
-    _is_watched = False
+    _job_seconds = 0
+    """How long a job may take that is watched; 0 for none."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
         try:
             arguments = check_arguments(self, MODULE, LIVEPATCH_MODULE)
             # Check mode waits for nothing, and Ansible itself waits for an async task.
-            self._is_watched = arguments["progress"] and not self._task.check_mode and not self._task.async_val
+            if arguments["progress"] and not self._task.check_mode and not self._task.async_val:
+                self._job_seconds = _seconds_of_job(arguments)
             if not arguments["src"] or arguments["remote_src"]:
                 result.update(self._run_without_file(task_vars))
             else:
@@ -121,11 +138,13 @@ class ActionModule(ActionBase):
             if warning:
                 _warn(result, warning)
         except FindingError as error:
-            result.update(failure_of(error.finding), reboot_required=False)
-        return result
+            result.update(failure_of(error.finding))
+        if result.get("failed"):
+            result.setdefault("reboot_required", False)
+        return explained(result)
 
     def _run_without_file(self, task_vars: dict[str, t.Any] | None) -> Result:
-        return self._run_job(task_vars, {}) if self._is_watched else self._run_module(task_vars)
+        return self._run_job(task_vars, {}) if self._job_seconds else self._run_module(task_vars)
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, arguments: Result) -> Result:
         with open_source(self, arguments["src"]) as source:
@@ -146,7 +165,7 @@ class ActionModule(ActionBase):
     def _run_with_source(self, task_vars: dict[str, t.Any] | None, path: str, read: Result) -> Result:
         if self._task.check_mode:
             return self._run_module(task_vars, read)
-        if self._is_watched:
+        if self._job_seconds:
             return self._run_job(task_vars, read, path)
         packed = _pack(path)
         if packed:
@@ -170,7 +189,7 @@ class ActionModule(ActionBase):
         packed = _pack(path) if path else None
         file = {"packed": packed} if packed else {"path": self._send(path)} if path else {}
         job = WatchedJob(self, task_vars, partial(self._run_module, task_vars), NO_RESULT)
-        result = job.run({**read, **file}, JOB_SECONDS)
+        result = job.run({**read, **file}, self._job_seconds)
         result.pop("directory_removed", None)  # Ansible removes the directory of a job on the host.
         return result
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._own_variables import set_by_host
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
@@ -31,7 +32,10 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = self.validate_argument_spec(**LIVEPATCH_RELEASE_INFO)[1]
+        try:
+            arguments = check_arguments(self, "livepatch_release_info", LIVEPATCH_RELEASE_INFO)
+        except FindingError as error:
+            return {**result, **failure_of(error.finding)}
         # The variables that name the release are those of this host.
         finding = set_by_host((task_vars or {}).get("ansible_facts"))
         if finding:

@@ -39,8 +39,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
-        arguments = check_arguments(self, MODULE, LIVEPATCH_UNPACK)
         try:
+            arguments = check_arguments(self, MODULE, LIVEPATCH_UNPACK)
             result.update(as_data(self._unpack(arguments["src"], arguments["dest"])))
         except ImportError:
             result.update(failure_of(no_pyelftools("to read src on the controller")))

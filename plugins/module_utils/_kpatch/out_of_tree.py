@@ -63,7 +63,7 @@ def make_ready(copy: str, kernel: str, origin: t.Collection[str]) -> None:
     `origin` has the paths of the files that belong to the source.
     """
     for path in origin:
-        if path == "Module.symvers" or path.endswith(NOT_SOURCE):
+        if path in ("Module.symvers", _PART) or path.endswith((*NOT_SOURCE, ".mod.c")):
             # The build writes there, and would write through a link.
             own_files.take_content(copy, path)
     makefile = next((name for name in _NAMES if name in origin), _NAMES[-1])

@@ -67,7 +67,7 @@ class ProgressFile(Reporter):
         self._stream = open(path, "w", encoding="utf-8")  # noqa: SIM115
         self._started = self._last = time.monotonic()
         self._stage = ""
-        self._write({"pid": os.getpid()})
+        self._write({"pid": os.getpid(), "began": _began(os.getpid())})
 
     def stage(self, title: str) -> None:
         self._stage = title
@@ -116,7 +116,7 @@ def watch(directory: str, job: t.Mapping[str, t.Any]) -> Plain:
     deadline = time.monotonic() + job["seconds"]
     while True:
         entries, end = _entries(path, job["offset"])
-        running = not any("end" in entry for entry in entries) and _is_alive(path)
+        running = not any("end" in entry for entry in entries) and _is_alive(path, has_begun=job["offset"] > 0)
         if entries or not running or time.monotonic() > deadline:
             break
         time.sleep(POLL_SECONDS)
@@ -135,14 +135,39 @@ def _entries(path: str, offset: int) -> tuple[list[Plain], int]:
     except OSError:
         return [], offset
     complete = content[: content.rfind(b"\n") + 1]
-    return [json.loads(line) for line in lines_of(complete)], offset + len(complete)
+    return [_entry(line) for line in lines_of(complete)], offset + len(complete)
 
 
-def _is_alive(path: str) -> bool:
-    """Whether the process of the job still runs; True if it has not written its first line yet."""
+def _entry(line: bytes) -> Plain:
+    """The entry in a line; empty if the line is damaged."""
     try:
-        with open(path, encoding="utf-8") as stream:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _is_alive(path: str, has_begun: bool) -> bool:
+    """Whether the process of the job still runs; True if it has not written its first line yet.
+
+    A file that was there is gone after a reboot, and the number of the process may be that of another one then.
+    """
+    try:
+        with open(path, "rb") as stream:
             first = stream.readline()
     except OSError:
+        return not has_begun
+    if not first.endswith(b"\n"):
         return True
-    return not first.endswith("\n") or os.path.exists("/proc/{}".format(json.loads(first)["pid"]))
+    entry = _entry(first)
+    began = _began(entry.get("pid"))
+    return began is not None and began == entry.get("began")
+
+
+def _began(pid: t.Any) -> str | None:
+    """When a process has begun, in the kernel's own count (field 22 of /proc/PID/stat, proc(5)); None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            return stream.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None

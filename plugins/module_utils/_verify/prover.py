@@ -55,6 +55,7 @@ class Prover:
         self._taint: int | None = None
         self._trouble = ""
         self._besides: tuple[str, ...] = ()
+        self._owners: dict[str, str] = {}
 
     @property
     def trouble(self) -> str:
@@ -128,7 +129,13 @@ class Prover:
         )
 
     def _whose(self, pid: str) -> str:
-        """Whose the task is: the kernel's are children of kthreadd, which is process 2; others have a user (proc(5)).
+        """Whose the task is. It is asked for once, when the line about it is read: another may get its number later."""
+        if pid not in self._owners:
+            self._owners[pid] = self._owner_of(pid)
+        return self._owners[pid]
+
+    def _owner_of(self, pid: str) -> str:
+        """The kernel's tasks are children of kthreadd, which is process 2; others have a user (proc(5)).
 
         The real user counts: anybody may run a program that is root by its file.
         """

@@ -246,11 +246,19 @@ def _pid_in(phrase: _Phrase, line: str) -> str | None:
     return found.groupdict().get("pid") if found else None
 
 
-def _hangs_in(module: str, trace: t.Sequence[str]) -> bool:
-    """Whether the trace of a hung task, which follows the line about it, has a frame of this module."""
-    frame = re.compile(rf"\s+(?:\? )?{_SYMBOL} \[{re.escape(module)}[\] ]", re.ASCII)
-    for line in trace:
-        if re.match(_HUNG_TASK, line, re.ASCII):
+_OF_A_TRACE = re.compile(r"\s|task:|Call [Tt]race:|Workqueue:|\"echo 0 >", re.ASCII)
+"""How lines begin between the one about a hung task and the end of its trace (sched_show_task() in kernel/sched)."""
+
+
+def _hangs_in(module: str, lines: t.Sequence[str]) -> bool:
+    """Whether the trace of a hung task, which the lines after the one about it begin with, has a frame of this module.
+
+    A frame is a whole line: the name of a process, with which others begin, may look like one.
+    """
+    symbol = r"[\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+"
+    frame = re.compile(rf"\s+(?:\? )?{symbol} \[{re.escape(module)}(?: [0-9a-f]+)?\](?: \([\w+-]*\))?\s*$", re.ASCII)
+    for line in lines:
+        if not _OF_A_TRACE.match(line) or "</TASK>" in line:
             break
         if module and frame.match(line):
             return True

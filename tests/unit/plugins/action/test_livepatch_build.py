@@ -62,7 +62,7 @@ def test_what_the_plugin_hands_over_is_no_option() -> None:
     """Neither for a task, which could then say what is in a file, nor in the list of those that there are."""
     action = Action({"patches": ["x"], "_handed_over": {"only_if_current": True}}, [])
     result = action.run()
-    assert (result["failed"], result["reason"], action.runs) == (True, "module_failed", [])
+    assert (result["failed"], result["reason"], action.runs) == (True, "bad_argument", [])
     assert "_handed_over. Supported parameters include: arch," in result["msg"]
     assert "_" not in {name.strip()[:1] for name in result["msg"].split("include:")[1].split(",")}
 

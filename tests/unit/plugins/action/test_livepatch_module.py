@@ -14,7 +14,7 @@ import typing as t
 from unittest.mock import MagicMock
 
 import pytest
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
@@ -163,10 +163,22 @@ class TestWatched:
         asks, does, looks = (run["_handed_over"] for run in action.runs)
         assert sorted(does) == ["file", "packed", "progress"]
         assert looks == {"progress": does["progress"], "offset": 0, "seconds": 10}
-        # Ansible ends a job after that time, in the middle of a change: watch alone may be a day.
-        assert action.jobs == [7 * 86400]
+        assert action.jobs == [2 * 70 + 1 + 3600]
         assert action.shown == ["[host1] waiting, 12 s"]
         assert (asks["file"], action._task.async_val) == (does["file"], 0)
+
+    @pytest.mark.parametrize(
+        ("options", "seconds"),
+        [
+            ({"watch": 86400}, 2 * (70 + 86400) + 1 + 3600),
+            ({"probe": {"path": "/x", "expect": "x", "retries": 9, "timeout": 100}}, 2 * 70 + 10 * 101 + 3600),
+            ({"on_stall": "wait"}, 7 * 86400),
+        ],
+    )
+    def test_ansible_does_not_end_the_job_while_it_waits(self, options: dict[str, t.Any], seconds: int) -> None:
+        action = Action({"src": PATCH_FILE, "progress": True, **options}, [NEEDED, STARTED, ENDED])
+        assert action.run() == {"changed": True}
+        assert action.jobs == [seconds]
 
     @pytest.mark.usefixtures("large")
     def test_a_large_file_is_sent_first(self) -> None:
@@ -191,7 +203,7 @@ class TestWatched:
         monkeypatch.setattr(_job.WatchedJob, "_status", lambda job, name, mode: {"finished": 0})
         monkeypatch.setattr(_job, "GRACE_SECONDS", 0)
         result = Action({"name": "x", "state": "absent", "progress": True}, [NEEDED, STARTED, ENDED]).run()
-        assert (result["failed"], result["reason"]) == (True, "no_result")
+        assert (result["failed"], result["reason"], result["reboot_required"]) == (True, "no_result", False)
         assert "rolls back what the job has left" in result["remedy"]
 
 
@@ -287,10 +299,17 @@ def test_the_digest_of_what_was_read_goes_with_the_task(
 def test_what_the_plugin_hands_over_is_no_option() -> None:
     """Neither for a task, which could then say what is in a file, nor in the list of those that there are."""
     action = Action({"name": "fix", "_handed_over": {"file": {}}}, [])
-    with pytest.raises(AnsibleActionFail, match="Unsupported parameters") as refused:
-        action.run()
-    assert action.runs == []
-    assert "_" not in {name.strip()[:1] for name in str(refused.value).split("include:")[1].split(",")}
+    result = action.run()
+    assert (result["reason"], result["reboot_required"], action.runs) == ("bad_argument", False, [])
+    assert "Unsupported parameters" in result["msg"]
+    assert "_" not in {name.strip()[:1] for name in result["cause"].split("include:")[1].split(",")}
+
+
+def test_a_failure_of_ansibles_own_is_explained_too() -> None:
+    failed = {"failed": True, "changed": False, "msg": "/usr/bin/python9: not found"}
+    result = Action({"name": "fix"}, [failed]).run()
+    assert (result["reason"], result["cause"]) == ("module_failed", "/usr/bin/python9: not found.")
+    assert result["remedy"] and result["reboot_required"] is False
 
 
 @pytest.mark.parametrize(

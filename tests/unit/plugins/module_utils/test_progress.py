@@ -98,6 +98,28 @@ def test_a_build_that_was_killed_is_over(tmp_path: pathlib.Path) -> None:
     assert news["entries"] == [{"pid": 999999999}]
 
 
+def test_a_job_whose_file_is_gone_is_over_after_a_reboot(tmp_path: pathlib.Path) -> None:
+    assert watch(tmp_path / "progress/nosuch", 7, 60) == {"entries": [], "offset": 7, "running": False}
+
+
+@pytest.mark.parametrize("began", [None, "1"])
+def test_another_process_with_the_number_of_the_job_is_not_it(tmp_path: pathlib.Path, began: str | None) -> None:
+    path = tmp_path / "progress/x"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"pid": os.getpid(), "began": began}) + "\n")
+    assert not watch(path, 0, 60)["running"]
+
+
+@pytest.mark.parametrize("line", ["{", "7", "\udcff"])
+def test_a_damaged_line_tells_nothing(tmp_path: pathlib.Path, line: str) -> None:
+    path = tmp_path / "progress/x"
+    reporter_of(str(tmp_path), "x").stage("building")
+    first, second = path.read_text().splitlines()
+    path.write_text(f"{first}\n{line}\n{second}\n", errors="surrogateescape")
+    news = watch(path, 0, 0)
+    assert (news["running"], news["entries"][1]) == (True, {})
+
+
 def test_a_build_that_has_not_begun_may_begin(tmp_path: pathlib.Path) -> None:
     assert watch(tmp_path / "progress/nosuch", 0, 0.2) == {"entries": [], "offset": 0, "running": True}
 

@@ -329,6 +329,21 @@ def test_a_program_that_a_user_lets_hang_takes_no_patch_out(
     )
 
 
+def test_whose_a_hung_program_is_does_not_change_with_its_number(tmp_path: pathlib.Path, enable: Enable) -> None:
+    """A user ends it, and waits until the number is that of a task of the kernel's."""
+
+    class Reused(Effective):
+        def sleep(self, seconds: float, waits_for: str) -> None:
+            super().sleep(seconds, waits_for)
+            (tmp_path / "proc/77/stat").write_text("77 (kworker/0:1) I 2 0 0\n", encoding="utf-8")
+
+    kernel = Reused(tmp_path, prints=["INFO: task migration/1:77 blocked for more than 122 seconds."])
+    (tmp_path / "proc/77").mkdir()
+    (tmp_path / "proc/77/stat").write_text("77 (migration/1) D 1 0\n", encoding="utf-8")
+    (tmp_path / "proc/77/status").write_text("Uid:\t1000\t1000\t1000\t1000\n", encoding="utf-8")
+    assert enable(kernel, Verification(watch=5))["state"] == "enabled"
+
+
 def test_trouble_from_before_the_change_is_not_blamed_on_it(tmp_path: pathlib.Path, enable: Enable) -> None:
     kernel = Effective(tmp_path)
     kernel.log.coming = ["BUG: kernel NULL pointer dereference, while another run was waited for"]

@@ -166,6 +166,12 @@ OTHERS = [" <TASK>", " __schedule+0x3f5/0xaf0", " request_wait_answer+0x13c/0x22
     [
         ([NAMED, *OTHERS], False),
         ([NAMED, " lp_fix+0x1/0x2 [lp_fix_2]"], False),
+        ([NAMED, *OTHERS, " 0x0 [lp_fix] [4711]: segfault at 0 ip 0 sp 0 error 4"], False),
+        ([NAMED, " 0x0 [lp_fix] invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"], False),
+        ([NAMED, " a+0x1/0x2 [lp_fix] invoked oom-killer: gfp_mask=0xcc0"], False),
+        ([NAMED, *OTHERS, " cmdline_proc_show+0x12/0x20 [lp_fix]"], False),
+        ([NAMED, "usb 1-1: new device", " cmdline_proc_show+0x12/0x20 [lp_fix]"], False),
+        ([NAMED, " cmdline_proc_show.constprop.0+0x12/0x20 [lp_fix] (O)"], True),
         ([NAMED, " <TASK>", " cmdline_proc_show+0x12/0x20 [lp_fix]"], True),
         ([NAMED, " <TASK>", " ? cmdline_proc_show+0x12/0x20 [lp_fix 0123456789abcdef]"], True),
         ([HANGS, " cmdline_proc_show+0x12/0x20 [lp_fix]"], True),
