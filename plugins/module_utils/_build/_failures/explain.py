@@ -79,7 +79,8 @@ _SCRIPTS_OWN = re.compile(r"error: klp-build: line \d+: '")
 
 _SIGN = re.compile(
     r"\b(?:ERROR|[Ee]rror|FAILED|fatal|undefined|unreconcilable|not selected|unable to patch|mismatch|not found"
-    r"|[Ff]ailed|cannot|can't|No such file|denied)\b|No space left|\*\*\*|\bKilled\b"
+    r"|[Ff]ailed|cannot|can't|No such file|denied|not recognized|truncated|Segmentation fault|Killed|\w+Error)\b"
+    r"|No space left|\*\*\*"
 )
 """What a line that tells of trouble has in it."""
 

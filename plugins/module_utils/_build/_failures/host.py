@@ -51,6 +51,24 @@ ROWS = (
     Row(
         reason="no_memory",
         has="Killed",
+        # How a shell says it of a program that make does not run, such as objtool, create-diff-object and pahole.
+        line=r"(?:\A|\S+: )line \d+: +\d+ Killed\b",
+        cause="The kernel of the build host killed a program of the build, as it does when memory runs out.",
+        remedy=_MEMORY,
+        rank=HOST,
+    ),
+    Row(
+        reason="no_memory",
+        has="Killed",
+        line=r"\AKilled\Z",
+        cause="The kernel of the build host killed pahole, as it does when memory runs out.",
+        remedy=_MEMORY,
+        rank=HOST,
+        then=r"FAILED:? load BTF from vmlinux",
+    ),
+    Row(
+        reason="no_memory",
+        has="Killed",
         line=r"(?:\A|: +(?:\d+ )?|\d )Killed\b",
         cause="The kernel of the build host killed a program of the build, as it does when memory runs out.",
         remedy=_MEMORY,
@@ -84,7 +102,7 @@ ROWS = (
     Row(
         reason="no_memory",
         has="memory exhausted",
-        line=r"(?P<program>[\w+.-]+): (?:fatal error: )?(?:virtual )?memory exhausted",
+        line=r"(?P<program>[\w+.-]+): (?:final link failed: |fatal error: )?(?:virtual )?memory exhausted",
         cause="The memory of the build host was used up ({program}).",
         remedy=_MEMORY,
         rank=HOST,
@@ -128,12 +146,21 @@ ROWS = (
         cause="The build host may not run {program}, which the build has made: its file system may be mounted noexec.",
         remedy="Name a cache_dir on a file system without noexec, or remount that one with exec.",
         rank=HOST,
-        then=r"\*\*\* \[.*Error 126",
+        # make 4.3 gives 127 where it starts the program without a shell.
+        then=r"\*\*\* \[.*Error 12[67]",
     ),
     Row(
         reason="noexec",
         has="Permission denied",
         line=r"(?:kpatch-build|klp-build): line \d+: (?P<program>[\w./+-]+): Permission denied",
+        cause="The build host may not run {program}: its file system may be mounted noexec.",
+        remedy="Name a cache_dir on a file system without noexec, or remount that one with exec.",
+        rank=HOST,
+    ),
+    Row(
+        reason="noexec",
+        has="failed to map segment from shared object",
+        line=r"(?P<program>[\w./+-]+): failed to map segment from shared object",
         cause="The build host may not run {program}: its file system may be mounted noexec.",
         remedy="Name a cache_dir on a file system without noexec, or remount that one with exec.",
         rank=HOST,

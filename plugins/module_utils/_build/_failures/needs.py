@@ -61,6 +61,13 @@ ROWS = (
     ),
     Row(
         reason="missing_program",
+        has="No such file or directory",
+        line=r"\benv: ['`\u2018]?(?P<program>[\w.+-]+)['\u2019]?: No such file or directory",
+        cause="The program {program} is not installed.",
+        remedy="Install {program} on the build host.",
+    ),
+    Row(
+        reason="missing_program",
         has="cannot execute",
         line=r"cannot execute ['`]?(?P<program>cc1plus|cc1|as|ld|collect2)",
         cause="The compiler is not complete: {program} is not installed.",
@@ -137,8 +144,8 @@ ROWS = (
     ),
     Row(
         reason="missing_python_module",
-        has="ModuleNotFoundError",
-        line=r"ModuleNotFoundError: No module named '(?P<module>[\w.]+)'",
+        has="No module named",
+        line=r"(?:ModuleNotFoundError|ImportError): No module named '?(?P<module>[\w.]+)'?",
         cause="A script of the build needs the Python module {module}.",
         remedy="Install it on the build host.",
     ),
@@ -185,6 +192,30 @@ ROWS = (
     ),
     Row(
         reason="btf",
+        has="Failed to encode BTF",
+        line=r"Failed to encode BTF",
+        cause="pahole cannot make the type information (BTF) of the kernel.",
+        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
+        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+    ),
+    Row(
+        reason="btf",
+        has="FAILED unresolved symbol",
+        line=r"FAILED unresolved symbol (?P<symbol>\S+)",
+        cause="The type information (BTF) that pahole made of vmlinux lacks {symbol}.",
+        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
+        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+    ),
+    Row(
+        reason="btf",
+        has="Segmentation fault",
+        line=r"\bline \d+: +\d+ Segmentation fault .*\bpahole\b",
+        cause="pahole crashed while it made the type information (BTF) of the kernel.",
+        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
+        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+    ),
+    Row(
+        reason="btf",
         has="pahole",
         line=r"\Apahole: (?P<why>.+)",
         cause="pahole cannot make the type information of the kernel ({why}).",
@@ -217,8 +248,15 @@ ROWS = (
     Row(
         reason="compiler_unfit",
         has="gcc/plugin versions",
-        line=r"incompatible gcc/plugin versions|cannot load plugin (?P<plugin>\S+)",
-        cause="The compiler's plugins in the tree are for another compiler {plugin}.",
+        line=r"incompatible gcc/plugin versions",
+        cause="The compiler's plugins in the tree are for another compiler.",
+        remedy="Install the compiler that the kernel was built with, and its plugin headers.",
+    ),
+    Row(
+        reason="compiler_unfit",
+        has="cannot load plugin",
+        line=r"cannot load plugin (?P<plugin>\S+)",
+        cause="The compiler cannot use its plugin {plugin} in the tree, which may be for another compiler.",
         remedy="Install the compiler that the kernel was built with, and its plugin headers.",
     ),
     Row(
@@ -262,6 +300,14 @@ ROWS = (
         line=r"No rule to make target '(?P<file>[^']+)', needed by '(?P<for>[^']+)'",
         cause="The source lacks {file}, which {for} needs.",
         remedy="Give the whole source that the kernel was built from; for a development package, install it anew.",
+    ),
+    Row(
+        reason="incomplete_source",
+        has="akefile:",
+        line=r"akefile:\d+: (?P<file>\S+): No such file or directory",
+        cause="The kernel's tree lacks {file}, which its makefiles include.",
+        remedy="Install the development package anew, with that of its common files, or give the whole source.",
+        then=r"\*\*\* No rule to make target",
     ),
     Row(
         reason="no_target",

@@ -800,6 +800,156 @@ LOGS = (
         "scripts/depmod.sh: Warning: 'make modules_install' requires depmod\n",
     ),
     Log(
+        "objtool killed for lack of memory",
+        KLP,
+        "no_memory",
+        "line 640: 12345 Killed",
+        "as it does when memory runs out",
+        DIFFING + '/srv/src/scripts/livepatch/klp-build: line 640: 12345 Killed                  "$OBJTOOL" klp diff\n'
+        "error: klp-build: objtool klp diff failed\n",
+    ),
+    Log(
+        "create-diff-object killed for lack of memory",
+        KPATCH,
+        "no_memory",
+        "line 1420: 12345 Killed",
+        "as it does when memory runs out",
+        COMPARING + "/usr/bin/kpatch-build: line 1420: 12345 Killed                  "
+        '"$TOOLSDIR"/create-diff-object\n' + COUNTED,
+    ),
+    Log(
+        "pahole killed for lack of memory, in bash",
+        KPATCH,
+        "no_memory",
+        "line 120:  4242 Killed",
+        "as it does when memory runs out",
+        ORIGINAL + FAILED,
+        "scripts/link-vmlinux.sh: line 120:  4242 Killed                  LLVM_OBJCOPY= pahole -J vmlinux\n"
+        "FAILED: load BTF from vmlinux: No data available\n"
+        "make[2]: *** [scripts/Makefile.vmlinux:35: vmlinux] Error 255\n",
+    ),
+    Log(
+        "pahole killed for lack of memory, in dash",
+        KPATCH,
+        "no_memory",
+        "Killed",
+        "killed pahole",
+        ORIGINAL + FAILED,
+        "  BTF     .btf.vmlinux.bin.o\nKilled\nFAILED: load BTF from vmlinux: Invalid argument\n"
+        "make[2]: *** [scripts/Makefile.vmlinux:35: vmlinux] Error 255\n",
+    ),
+    Log(
+        "pahole crashed",
+        KPATCH,
+        "btf",
+        "line 114:  3003 Segmentation fault",
+        "pahole crashed",
+        ORIGINAL + FAILED,
+        "scripts/link-vmlinux.sh: line 114:  3003 Segmentation fault      LLVM_OBJCOPY= pahole -J vmlinux\n"
+        "make[1]: *** [Makefile:1164: vmlinux] Error 139\n",
+    ),
+    Log(
+        "pahole does not know the debug information",
+        KPATCH,
+        "btf",
+        "Failed to encode BTF",
+        "pahole cannot make the type information",
+        ORIGINAL + FAILED,
+        "btf_encoder__encode: btf__new failed!\nFailed to encode BTF\n"
+        "make[2]: *** [scripts/Makefile.vmlinux:35: vmlinux] Error 1\n",
+    ),
+    Log(
+        "type information that lacks a function",
+        KPATCH,
+        "btf",
+        "FAILED unresolved symbol q_run",
+        "lacks q_run",
+        ORIGINAL + FAILED,
+        "  BTFIDS  vmlinux\nFAILED unresolved symbol q_run\n"
+        "make[2]: *** [scripts/Makefile.vmlinux:35: vmlinux] Error 255\n",
+    ),
+    Log(
+        "a program of the build that make itself may not start",
+        KPATCH,
+        "noexec",
+        "scripts/basic/fixdep: Permission denied",
+        "scripts/basic/fixdep",
+        ORIGINAL + FAILED,
+        "make[2]: scripts/basic/fixdep: Permission denied\n"
+        "make[2]: *** [scripts/Makefile.build:287: scripts/mod/empty.o] Error 127\n",
+    ),
+    Log(
+        "a plugin of the compiler on a file system without exec",
+        KPATCH,
+        "noexec",
+        "failed to map segment from shared object",
+        "noexec",
+        ORIGINAL + FAILED,
+        "cc1: error: cannot load plugin ./scripts/gcc-plugins/q.so: ./scripts/gcc-plugins/q.so: failed to map segment "
+        "from shared object\nmake[2]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\n",
+    ),
+    Log(
+        "a plugin of the compiler that it cannot use",
+        KPATCH,
+        "compiler_unfit",
+        "cannot load plugin ./scripts/gcc-plugins/q.so",
+        "./scripts/gcc-plugins/q.so",
+        ORIGINAL + FAILED,
+        "cc1: error: cannot load plugin ./scripts/gcc-plugins/q.so: undefined symbol: q_register\n"
+        "make[2]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\n",
+    ),
+    Log(
+        "a script's interpreter that is not installed",
+        KPATCH,
+        "missing_program",
+        "env: 'python3': No such file or directory",
+        "python3",
+        ORIGINAL + FAILED,
+        "/usr/bin/env: 'python3': No such file or directory\nmake[2]: *** [arch/x86/Makefile:9: q.h] Error 127\n",
+    ),
+    Log(
+        "a module of an old Python",
+        KPATCH,
+        "missing_python_module",
+        "ImportError: No module named yaml",
+        "yaml",
+        ORIGINAL + FAILED,
+        "Traceback (most recent call last):\nImportError: No module named yaml\n"
+        "make[2]: *** [tools/q/Makefile:9: q.h] Error 1\n",
+    ),
+    Log(
+        "an object that is cut off",
+        KPATCH,
+        "original_does_not_build",
+        "ld: fs/q.o: file not recognized: file truncated",
+        "file truncated",
+        ORIGINAL + FAILED,
+        "ld: fs/q.o: file not recognized: file truncated\n"
+        "make[2]: *** [scripts/Makefile.build:499: fs/built-in.a] Error 1\n",
+    ),
+    Log(
+        "a development package without its common files",
+        MAKE,
+        "incomplete_source",
+        "linux-headers-6.1.0-18-common/Makefile: No such file or directory",
+        "/usr/src/linux-headers-6.1.0-18-common/Makefile",
+        "make: Entering directory '/usr/src/linux-headers-6.1.0-18-amd64'\n"
+        "/usr/src/linux-headers-6.1.0-18-amd64/Makefile:1: /usr/src/linux-headers-6.1.0-18-common/Makefile: No such "
+        "file or directory\n"
+        "make: *** No rule to make target '/usr/src/linux-headers-6.1.0-18-common/Makefile'.  Stop.\n",
+    ),
+    Log(
+        "a program that is not needed, before what decides",
+        KPATCH,
+        "vmlinux_mismatch",
+        "couldn't find matching q.c local symbols",
+        "couldn't find matching q.c local symbols",
+        COMPARING + "/bin/sh: 1: depmod: not found\n"
+        "scripts/depmod.sh: Warning: 'make modules_install' requires depmod\n"
+        "create-diff-object: ERROR: q.o: find_local_syms: 180: couldn't find matching q.c local symbols in vmlinux "
+        "symbol table\n" + COUNTED,
+    ),
+    Log(
         "an old vmlinux beside new objects",
         KLP,
         "vmlinux_mismatch",
