@@ -45,7 +45,7 @@ MOST_PACKED = 256 * 1024
 WORTH_PACKING = 16 * MOST_PACKED
 
 SLACK_SECONDS = 3600
-"""How much longer than what its options allow a job may take: the way back waits as well. Ansible ends it then."""
+"""How much longer than what its options allow a job may take: rolling back waits as well. Ansible ends it then."""
 
 WAITING_SECONDS = 7 * 86400
 """How long a job may take with `on_stall: wait`."""
