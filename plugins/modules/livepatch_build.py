@@ -398,7 +398,7 @@ changed_functions:
       type: bool
       sample: false
 reason:
-  description: Stable key of why it failed. V(module_failed) where Ansible itself refuses the task, for example for an option that does not exist.
+  description: Stable key of why it failed. V(module_failed) where Ansible itself fails, for example since the build host has no Python.
   returned: failure
   type: str
   sample: compile_error

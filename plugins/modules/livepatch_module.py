@@ -231,12 +231,12 @@ options:
       - Checks whose refusals are to be warnings only; the findings say that they were ignored. The kernel may still refuse.
       - With O(boot=accepted) they are kept, and ignored at each boot as well. A later task without O(ignore) does not change that.
       - What is in quarantine is not loaded at boot even then, until O(state=absent) has forgotten it.
-      - V(wrong_architecture), V(wrong_vermagic), V(wrong_kernel), V(wrong_abi) and V(bad_relocation) are about the kernel that the file
-        was built for; V(signature) and V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
+      - V(wrong_architecture), V(wrong_vermagic), V(wrong_kernel), V(wrong_abi) and V(bad_relocation) are about the kernel that the file was built
+        for; V(signature) and V(modules_disabled) about what the kernel lets in; V(symbol_missing), V(symbol_ambiguous), V(sympos_missing) and
         V(function_too_short) about the functions; V(target_built_in), V(target_not_loaded) and V(dependency) about other modules;
-        V(module_in_use) about a patch that would be unloaded; V(no_way_back) about one that could not come back if the task fails;
-        V(kprobe), V(foreign_jump), V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(cpu_taken) about a
-        CPU that a task keeps for itself; V(quarantined) about a build that took this host down when it was loaded at boot; V(probe) about a probe that holds already.
+        V(module_in_use) about a patch that would be unloaded; V(no_way_back) about one that could not come back if the task fails; V(kprobe),
+        V(foreign_jump), V(ftrace_user) and V(ftrace_disabled) about who else is in the functions; V(cpu_taken) about a CPU that a task keeps for
+        itself; V(quarantined) about a build that took this host down when it was loaded at boot; V(probe) about a probe that holds already.
     type: list
     elements: str
     default: []
