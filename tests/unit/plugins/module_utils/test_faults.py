@@ -35,7 +35,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Function,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -422,6 +422,7 @@ def test_a_second_controller_waits_outside_whatever_becomes_of_the_directory(
             results: list[dict[str, t.Any]] = []
             with pytest.MonkeyPatch.context() as patched:
                 patched.setattr(host.kernel, "_call", after_another(host, first + call, second, cleans_up, results))
+                patched.setattr(lock, "POLL_SECONDS", 0.01)
                 result = host.run(**task)
             calls = len(host.kernel.calls) - first
             assert not any(other["changed"] for other in results)
