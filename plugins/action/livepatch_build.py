@@ -10,7 +10,10 @@ import typing as t
 from functools import partial
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import LIVEPATCH_BUILD
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.arguments import (
+    LIVEPATCH_BUILD,
+    method_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     Finding,
     FindingError,
@@ -59,7 +62,13 @@ class ActionModule(ActionBase):
 
     def _is_watched(self, arguments: Result) -> bool:
         """Whether to watch a build. Check mode builds nothing, and Ansible itself waits for an async task."""
-        return bool(arguments["progress"]) and not self._task.check_mode and not self._task.async_val
+        try:
+            method = method_of(arguments)
+        except FindingError:
+            return False  # The module refuses the task.
+        # A job's result has no stdout and stderr of its own, and make's are there where kbuild fails.
+        is_long = method != "kbuild"
+        return is_long and arguments["progress"] and not self._task.check_mode and not self._task.async_val
 
     def _call(self, task_vars: dict[str, t.Any] | None, job: Result, wrap_async: int | bool = False) -> Result:
         arguments = hand_over(self._task.args, job)

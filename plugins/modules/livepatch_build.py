@@ -171,7 +171,8 @@ options:
     default: 7200
   progress:
     description:
-      - Whether a build shows its stages, and a line about every ten seconds, on the controller.
+      - Whether a long build shows its stages, and a line about every ten seconds, on the controller.
+      - Not used with O(method=kbuild).
     type: bool
     default: true
   rebuild:

@@ -114,6 +114,10 @@ def test_one_round_trip_if_nothing_is_to_be_built() -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings"),
     [
+        ({"method": "kbuild", "sources": ["x"]}, {}),
+        ({"sources": ["x"]}, {}),
+        ({}, {}),
+        ({"patches": ["x"], "sources": ["y"]}, {}),
         ({"patches": ["x"], "progress": False}, {}),
         ({"patches": ["x"], "progress": "no"}, {}),
         ({"patches": ["x"]}, {"check_mode": True}),
@@ -134,11 +138,9 @@ def test_what_is_not_watched_runs_as_it_is(arguments: dict[str, t.Any], settings
         {"patches": ["x"]},
         {"patches": ["x"], "method": "auto"},
         {"patches": ["x"], "method": "kpatch"},
-        {"sources": ["x"]},
-        {"sources": ["x"], "method": "kbuild"},
     ],
 )
-def test_a_build_is_watched(arguments: dict[str, t.Any]) -> None:
+def test_a_build_of_source_patches_is_watched(arguments: dict[str, t.Any]) -> None:
     action = Action(arguments, [{"changed": False}])
     action.run()
     assert [run[0]["_handed_over"] for run in action.runs] == [{"only_if_current": True}]
