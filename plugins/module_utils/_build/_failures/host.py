@@ -14,6 +14,7 @@ _FREE = (
     "Free space for cache_dir and for the directory of temporary files, or name another one, then run the task again."
 )
 _MEMORY = "Give the build host more memory, or build with fewer jobs."
+_EXEC = "Name a cache_dir on a file system without noexec, or remount that one with exec."
 
 ROWS = (
     Row(
@@ -144,7 +145,7 @@ ROWS = (
         has="Permission denied",
         line=r"(?:\A|[: ])(?P<program>[\w./+-]+): (?:cannot execute: )?Permission denied",
         cause="The build host may not run {program}, which the build has made: its file system may be mounted noexec.",
-        remedy="Name a cache_dir on a file system without noexec, or remount that one with exec.",
+        remedy=_EXEC,
         rank=HOST,
         # make 4.3 gives 127 where it starts the program without a shell.
         then=r"\*\*\* \[.*Error 12[67]",
@@ -154,7 +155,7 @@ ROWS = (
         has="Permission denied",
         line=r"(?:kpatch-build|klp-build): line \d+: (?P<program>[\w./+-]+): Permission denied",
         cause="The build host may not run {program}: its file system may be mounted noexec.",
-        remedy="Name a cache_dir on a file system without noexec, or remount that one with exec.",
+        remedy=_EXEC,
         rank=HOST,
     ),
     Row(
@@ -162,7 +163,7 @@ ROWS = (
         has="failed to map segment from shared object",
         line=r"(?P<program>[\w./+-]+): failed to map segment from shared object",
         cause="The build host may not run {program}: its file system may be mounted noexec.",
-        remedy="Name a cache_dir on a file system without noexec, or remount that one with exec.",
+        remedy=_EXEC,
         rank=HOST,
     ),
     Row(

@@ -40,6 +40,11 @@ PACKAGES: t.Mapping[str, str] = {
 
 _HEADERS = "|".join(header.replace(".", r"\.") for header in PACKAGES)
 
+_PAHOLE = (
+    "Install the pahole (package dwarves) that the kernel was built with, or give a copy of the configuration without "
+    "CONFIG_DEBUG_INFO_BTF (config)."
+)
+
 _BEFORE_THE_PATCH = (Stage.UNKNOWN, Stage.TESTING, Stage.READING, Stage.ORIGINAL)
 
 ROWS = (
@@ -187,40 +192,35 @@ ROWS = (
         has="load BTF from vmlinux",
         line=r"FAILED:? load BTF from vmlinux: (?P<why>.+)",
         cause="The type information (BTF) that pahole made of vmlinux cannot be used ({why}).",
-        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
-        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+        remedy=_PAHOLE,
     ),
     Row(
         reason="btf",
         has="Failed to encode BTF",
         line=r"Failed to encode BTF",
         cause="pahole cannot make the type information (BTF) of the kernel.",
-        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
-        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+        remedy=_PAHOLE,
     ),
     Row(
         reason="btf",
         has="FAILED unresolved symbol",
         line=r"FAILED unresolved symbol (?P<symbol>\S+)",
         cause="The type information (BTF) that pahole made of vmlinux lacks {symbol}.",
-        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
-        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+        remedy=_PAHOLE,
     ),
     Row(
         reason="btf",
         has="Segmentation fault",
         line=r"\bline \d+: +\d+ Segmentation fault .*\bpahole\b",
         cause="pahole crashed while it made the type information (BTF) of the kernel.",
-        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
-        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+        remedy=_PAHOLE,
     ),
     Row(
         reason="btf",
         has="pahole",
         line=r"\Apahole: (?P<why>.+)",
         cause="pahole cannot make the type information of the kernel ({why}).",
-        remedy="Install the pahole (package dwarves) that the kernel was built with, or give a copy of the "
-        "configuration without CONFIG_DEBUG_INFO_BTF (config).",
+        remedy=_PAHOLE,
         then=r"\*\*\* \[.*Error",
     ),
     Row(
