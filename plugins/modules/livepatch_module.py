@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import types
+import typing as t
+
 DOCUMENTATION = r"""
 module: livepatch_module
 short_description: Load, enable, disable and unload a kernel live patch
@@ -996,27 +999,41 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.argume
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, FindingError, failure_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Task
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
-from ansible_collections.openeuler.livepatch.plugins.module_utils._store import watched
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import Module
+
+
+def _watched() -> types.ModuleType:
+    # Here and not above: few runs are watched, and each compiles what it imports.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._store import watched
+
+    return watched
+
+
+def _manage(task: Task, job: str | None) -> dict[str, t.Any]:
+    """The result of the task; a job of that identifier tells what it waits for."""
+    if not job:
+        return manage(task, Kernel())
+    reporter = _watched().reporter_of(Files(), job)
+    try:
+        return manage(task, Kernel(waits=reporter.goes_on))
+    finally:
+        reporter.end()
 
 
 def main() -> None:
     module = Module(supports_check_mode=True, **LIVEPATCH_MODULE)
     if "offset" in module.handed_over:
-        module.exit_json(**watched.news_of(Files(), module.handed_over))
+        module.exit_json(**_watched().news_of(Files(), module.handed_over))
     try:
         task = read_task(module.params, module.check_mode, module.handed_over)
     except ImportError:
         module.fail_json(reboot_required=False, **failure_of(no_pyelftools("to read src on the host")))
     except FindingError as error:
         module.fail_json(reboot_required=False, **failure_of(error.finding))
-    reporter = watched.reporter_of(Files(), module.handed_over.get("progress"))
-    try:
-        result = manage(task, Kernel(waits=reporter.goes_on))
-    finally:
-        reporter.end()
+    result = _manage(task, module.handed_over.get("progress"))
     for finding in result.get("findings", []):
         if finding["severity"] == WARN:
             module.warn("{cause} {remedy}".format(**finding))

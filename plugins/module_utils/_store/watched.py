@@ -16,10 +16,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durabl
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 
-def reporter_of(files: Files, identifier: str | None) -> progress.Reporter:
-    """The reporter of the job of this identifier; one that tells nobody without one, without root, or without room."""
-    if not identifier:
-        return progress.Reporter()
+def reporter_of(files: Files, identifier: str) -> progress.Reporter:
+    """The reporter of the job of this identifier; one that tells nobody without root, or without room."""
     try:
         make_directory(files, DIRECTORY)
     except OSError:

@@ -32,7 +32,7 @@ def fixture_kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> M
     kernel = ModelKernel(tmp_path / "root")
     kernel.add_file(FIX)
 
-    def watched(waits: t.Callable[[str], None]) -> ModelKernel:
+    def watched(waits: t.Callable[[str], None] = lambda what: None) -> ModelKernel:
         kernel.waits = waits
         return kernel
 
