@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import types
-import typing as t
-
 DOCUMENTATION = r"""
 module: livepatch_module
 short_description: Load, enable, disable and unload a kernel live patch
@@ -991,6 +988,9 @@ not_restored:
   elements: str
   sample: [livepatch_cmdline is enabled and should be not loaded]
 """
+
+import types
+import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.arguments import (
