@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     FindingError,
     failure_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import CONTAINED, OnStall, State
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
@@ -150,6 +151,10 @@ class ActionModule(ActionBase):
         with open_source(self, arguments["src"]) as source:
             file = self._read(source)
             vendor = source.vendor_for(file.machine, file.release)
+            if vendor and vendor.package:
+                # What the task says counts for more: the module takes that.
+                fix = fix_in({"id": vendor.package, "title": "", "severity": "", "cves": list(vendor.cves)})
+                file = with_changes(file, fix=fix)
             if vendor and vendor.kind == CUMULATIVE:
                 file = with_changes(file, sequence=vendor.sequence)
                 if arguments["state"] == State.ENABLED:

@@ -58,3 +58,32 @@ attributes:
     membership:
       - openeuler.livepatch.livepatch_src
 """
+
+    FIX = r"""
+options:
+  fix:
+    description:
+      - What the patch fixes, for people and for reports. Nothing is decided by it.
+      - M(openeuler.livepatch.livepatch_build) writes it into the manifest beside the patch file, also where that file
+        is built already. M(openeuler.livepatch.livepatch_module) takes it from there if the task does not say it.
+      - M(openeuler.livepatch.livepatch_module) notes it on the host, with the patch and with what the next boots load,
+        for M(openeuler.livepatch.livepatch_facts). Nothing is noted of patches that others have loaded.
+      - Another text than the one that is noted is a change. Without this option what is noted stays.
+      - A text has at most 1000 characters, on one line, and a fix at most 1000 CVEs.
+    type: dict
+    suboptions:
+      id:
+        description: What the fix is called.
+        type: str
+        required: true
+      title:
+        description: What it fixes, in a sentence.
+        type: str
+      severity:
+        description: How severe that is, in your words.
+        type: str
+      cves:
+        description: The CVEs that it fixes.
+        type: list
+        elements: str
+"""

@@ -285,6 +285,7 @@ ansible_facts:
               boot: trial
               owner: null
               source_patches: []
+              fix: {id: CVE-2026-0001, title: A missing check in the TCP stack, severity: important, cves: [CVE-2026-0001]}
               permanent: false
               reboot_required: false
               forced: false
@@ -461,6 +462,12 @@ ansible_facts:
                   type: list
                   elements: str
                   sample: []
+                fix:
+                  description:
+                    - What it fixes, as RV(openeuler.livepatch.livepatch_module#module:patch.fix). V(null) where nothing is noted.
+                  returned: always
+                  type: dict
+                  sample: {id: CVE-2026-0001, title: A missing check in the TCP stack, severity: important, cves: [CVE-2026-0001]}
             quarantined:
               description: Builds that took the host down when they were loaded at boot.
               returned: always
@@ -515,6 +522,11 @@ ansible_facts:
                   returned: always
                   type: str
                   sample: 4a5a9b0affb66c437abcd455d2738af879985fa9
+                fix:
+                  description: What it fixes, as RV(openeuler.livepatch.livepatch_module#module:patch.fix). V(null) where nothing is noted.
+                  returned: always
+                  type: dict
+                  sample: {id: CVE-2026-0001, title: A missing check in the TCP stack, severity: important, cves: [CVE-2026-0001]}
             unclean_ends:
               description:
                 - How many boots in a row have loaded patches and ended within an hour without a clean shutdown, before this one. A clean

@@ -220,6 +220,13 @@ file:
       type: list
       elements: str
       sample: [9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08]
+    fix:
+      description:
+        - What it fixes, as in the manifest of M(openeuler.livepatch.livepatch_build) beside the file.
+        - V(null) if there is no manifest, it is of another file, or does not say it.
+      returned: always
+      type: dict
+      sample: {id: CVE-2026-0001, title: A missing check in the TCP stack, severity: important, cves: [CVE-2026-0001]}
     kernel_build_id:
       description:
         - The build-id of the kernel that it was built for, as in the manifest of M(openeuler.livepatch.livepatch_build) beside the file.

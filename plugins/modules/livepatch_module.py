@@ -31,6 +31,7 @@ author:
 extends_documentation_fragment:
   - openeuler.livepatch._attributes
   - openeuler.livepatch._attributes.src_group
+  - openeuler.livepatch._attributes.fix
 attributes:
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
@@ -659,6 +660,32 @@ patch:
       type: list
       elements: str
       sample: [9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08]
+    fix:
+      description: What it fixes, as O(fix) was when it was noted. V(null) where nothing is noted.
+      returned: always
+      type: dict
+      contains:
+        id:
+          description: What the fix is called.
+          returned: always
+          type: str
+          sample: CVE-2026-0001
+        title:
+          description: What it fixes, in a sentence; empty if nobody has said it.
+          returned: always
+          type: str
+          sample: A missing check in the TCP stack
+        severity:
+          description: How severe that is; empty if nobody has said it.
+          returned: always
+          type: str
+          sample: important
+        cves:
+          description: The CVEs that it fixes.
+          returned: always
+          type: list
+          elements: str
+          sample: [CVE-2026-0001]
     permanent:
       description: Whether the module has no exit function, so that only a reboot removes it.
       returned: always

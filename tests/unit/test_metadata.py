@@ -64,20 +64,22 @@ GROUPS = load("meta/runtime.yml")["action_groups"]
 def fragments() -> dict[str, dict[str, t.Any]]:
     source = (ROOT / "plugins/doc_fragments/_attributes.py").read_text(encoding="utf-8")
     parts = re.findall(r'^    (\w+) = r"""\n(.*?)^"""', source, DOTTED)
-    return {name: yaml.safe_load(text)["attributes"] for name, text in parts}
+    return {name: yaml.safe_load(text) for name, text in parts}
 
 
 def options_of(module: str) -> set[str]:
     documentation = documentation_of(ROOT / f"plugins/modules/{module}.py")
     own = set(documentation["options"])
-    has_attributes = "ansible.builtin.files" in documentation["extends_documentation_fragment"]
-    return own | set(FILE_COMMON_ARGUMENTS) if has_attributes else own
+    named = documentation["extends_documentation_fragment"]
+    ours = [name.rpartition("_attributes")[2].lstrip(".").upper() or "DOCUMENTATION" for name in named]
+    own = own.union(*(fragments()[name]["options"] for name in ours if name in fragments()))
+    return own | set(FILE_COMMON_ARGUMENTS) if "ansible.builtin.files" in named else own
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_members_of_an_action_group_share_the_options_that_it_names(group: str) -> None:
     """A default of the group goes to all members, and a module refuses an option that it does not have."""
-    attribute = fragments()[group.removeprefix("livepatch_").upper() + "_GROUP"]["action_group"]
+    attribute = fragments()[group.removeprefix("livepatch_").upper() + "_GROUP"]["attributes"]["action_group"]
     shared = set.intersection(*(options_of(module) for module in GROUPS[group]))
     assert set(re.findall(r"O\((\w+)\)", " ".join(attribute["description"]))) == shared != set()
     assert attribute["membership"] == [f"openeuler.livepatch.{group}"]

@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     FindingError,
     bad_argument,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import FIX, fix_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.parameters import encode
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     NAME_RULE,
@@ -68,6 +69,7 @@ LIVEPATCH_MODULE: dict[str, t.Any] = {
             },
             "required_one_of": [MARKS],
         },
+        "fix": FIX,
         "timeout": {"type": "float", "default": 60},
         "retries": {"type": "int", "default": 10},
         "delay": {"type": "float", "default": 1},
@@ -130,6 +132,9 @@ def read_task(
     _check_combinations(params)
     if file and params["parameters"] is not None:
         file = replace(file, loaded_with=encode(file.parameters, params["parameters"], file.path))
+    fix = fix_of(params["fix"])
+    if file and fix:
+        file = replace(file, fix=fix)
     delivered = handed_over.get("path")
     return Task(
         wanted=Wanted(
@@ -143,6 +148,7 @@ def read_task(
             load_targets=params["load_targets"],
             boot=AtBoot(params["boot"]) if params["boot"] else None,
             builds=_builds(params["builds"]),
+            fix=fix or (file.fix if file else None),
         ),
         # A link is followed once, here: what it leads to later may be something else.
         file_path=os.path.realpath(params["src"]) if params["src"] and params["remote_src"] else delivered,

@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, trouble_refusal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.fix import with_fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import task_needs_reboot
@@ -119,7 +120,8 @@ class Assessment:
             plan, displaced = self._with_aftermath(snapshot, plan, displaced)
         names = [patch.name for patch in all_of(displaced)]
         context = BootContext(books, self.catalog.at_hand, names, time_now(), self.task.ignore)
-        return plan_boot(snapshot, wanted, plan, context)
+        plan = plan_boot(snapshot, wanted, plan, context)
+        return with_fix(snapshot, wanted, plan, self.catalog.stored, books.boot)
 
     def _with_aftermath(
         self, snapshot: Snapshot, plan: Plan, displaced: tuple[Displaced, ...]

@@ -132,7 +132,7 @@ def _not_noted(what: str, error: OSError, remedy: str) -> Finding:
 
 def accept(files: Files, plan: Plan, catalog: Catalog) -> None:
     """Accept the patch: last, so that the next boots load only a patch whose effect is proven. Raises StepFailed."""
-    if plan.acceptance is None or not plan.accepts:
+    if plan.acceptance is None or plan.forgets:
         return
     attempted = "; ".join(str(step) for step in plan.boot)
     try:

@@ -156,7 +156,12 @@ def describe_host(
             "accepted": describe_boot(books, snapshot),
             "quarantined": [asdict(entry) for entry in books.boot.quarantined],
             "lost": [
-                {"name": entry.name, "release": entry.release, "kernel_build_id": entry.kernel_build_id}
+                {
+                    "name": entry.name,
+                    "release": entry.release,
+                    "kernel_build_id": entry.kernel_build_id,
+                    "fix": entry.fix.to_dict() if entry.fix else None,
+                }
                 for entry in books.boot.lost(snapshot.kernel)
             ],
             "unclean_ends": books.unclean_ends,

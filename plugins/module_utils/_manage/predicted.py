@@ -32,4 +32,7 @@ def with_records(after: Snapshot, plan: Plan, books: Books, proves: bool) -> tup
             copies[file.name] = StoredCopy(copy_path(file.name, file.sha256), file.sha256, instance, file, forced=False)
         if proves and patch.name == plan.about and patch.name in copies:
             copies[patch.name] = replace(copies[patch.name], taint=after.taint)
+        copy = copies.get(patch.name)
+        if plan.fix and patch.name == plan.about and copy and copy.file:
+            copies[patch.name] = replace(copy, file=replace(copy.file, fix=plan.fix))
     return replace(after, patches=tuple(patches)), replace(books, copies=copies)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import Books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
     Snapshot,
@@ -49,6 +50,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     copy = books.copy_of(patch)
     data["stored_copy"] = copy.path or None if copy else None
     data["source_patches"] = list(copy.file.source_patches) if copy and copy.file else []
+    data["fix"] = copy.file.fix.to_dict() if copy and copy.file and copy.file.fix else None
     if patch.replace is None and copy and copy.file:
         # Older kernels show the flag of no patch, and none shows that of a disabled one (per_task).
         data["replace"] = copy.file.replace
@@ -101,14 +103,23 @@ def _diff_text(snapshot: Snapshot, books: Books) -> str:
         lines.append(f"  identity: {patch.identity}")
         if patch.identity.loaded_with:
             lines.append(f"  loaded_with: {patch.identity.loaded_with}")
+        copy = books.copy_of(patch)
+        if copy and copy.file and copy.file.fix:
+            lines.append(f"  fix: {_shown(copy.file.fix)}")
         above = snapshot.above(patch)
         for function in patch.functions:
             covered = f" (covered by {', '.join(other.name for other in above[function])})" if function in above else ""
             lines.append(f"  function: {function}{covered}")
     accepted = [
-        f"{entry.name} (sha256 {entry.sha256[:12]}{entry.loaded_with and f', loaded_with {entry.loaded_with}'})"
+        f"{entry.name} (sha256 {entry.sha256[:12]}{entry.loaded_with and f', loaded_with {entry.loaded_with}'}"
+        f"{f', fix {_shown(entry.fix)}' if entry.fix else ''})"
         for entry in books.boot.due(snapshot.kernel)
     ]
     if accepted:
         lines.append(f"accepted for the next boots: {', '.join(accepted)}")
     return "".join(line + "\n" for line in lines) or "none\n"
+
+
+def _shown(fix: Fix) -> str:
+    """All of a fix on one line: a change of any part of it is a change."""
+    return ", ".join(filter(None, [str(fix), fix.severity, fix.title]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix, fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 
@@ -74,6 +75,11 @@ class Accepted:
     def loaded_with(self) -> str:
         """The parameters that it is loaded with (see `PatchFile`)."""
         return self.patch_file.get("loaded_with") or ""
+
+    @property
+    def fix(self) -> Fix | None:
+        """What it fixes, as far as that is known."""
+        return fix_in(self.patch_file.get("fix"))
 
     @property
     def content(self) -> tuple[str, str, str]:
@@ -193,6 +199,16 @@ class Acceptance:
     def accepted_at(self, now: str, entry: Accepted) -> Acceptance:
         """The same, with this time of acceptance for an entry."""
         accepted = (replace(other, since=now) if other == entry else other for other in self.accepted)
+        return replace(self, accepted=tuple(accepted))
+
+    def with_fix(self, sha256: str, fix: Fix) -> Acceptance:
+        """The same, with what the file of this digest fixes."""
+        accepted = (
+            replace(entry, patch_file={**entry.patch_file, "fix": fix.to_dict()})
+            if entry.sha256 == sha256 and entry.fix != fix
+            else entry
+            for entry in self.accepted
+        )
         return replace(self, accepted=tuple(accepted))
 
     def without(self, name: str, restore: bool) -> Acceptance:

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import asdict, dataclass, field
 from dataclasses import replace as with_changes
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.parameters import Parameter
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Identity
@@ -98,6 +99,7 @@ class PatchFile:
     `enables_itself` says that loading the module also enables the patch, as on all per_task kernels. `long_symbols`
     says that it has symbols of a form that only new kernels of openEuler know.
     `sequence` are the numbers of a cumulative patch of the vendor's, which grow with each; None of any other.
+    `fix` is what it fixes, as its manifest or a task says; None where neither does.
     `parameters` are those that the module has. `loaded_with` is the text of those that it is loaded with, or was (see
     `_model.parameters`); None where nothing says it. Two files that differ in that alone are equal: the bytes are.
     """
@@ -127,6 +129,7 @@ class PatchFile:
     enables_itself: bool = False
     long_symbols: bool = False
     sequence: tuple[int, ...] | None = field(default=None, compare=False)
+    fix: Fix | None = field(default=None, compare=False)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -149,11 +152,12 @@ class PatchFile:
         return Identity(self.build_id, self.srcversion, self.sha256, self.loaded_with)
 
     def loaded_as(self, copy: PatchFile | None) -> PatchFile:
-        """The file with what it is loaded with: where nothing says it, what another file of the same build was."""
-        if self.loaded_with is not None:
-            return self
+        """The file with what it is loaded with and what it fixes: where nothing says it, as another file of the same
+        build."""
         is_same = copy is not None and copy.identity.compare_builds(self.identity) == "same"
-        return with_changes(self, loaded_with=(copy.loaded_with if copy and is_same else None) or "")
+        same = copy if is_same else None
+        loaded_with = (same.loaded_with if same else None) if self.loaded_with is None else self.loaded_with
+        return with_changes(self, loaded_with=loaded_with or "", fix=self.fix or (same.fix if same else None))
 
     def to_dict(self) -> dict[str, t.Any]:
         """Plain types only, for results and for the way from the controller to the host.
@@ -167,6 +171,7 @@ class PatchFile:
             del values["loaded_with"]
         if self.sequence is None:
             del values["sequence"]
+        values["fix"] = self.fix.to_dict() if self.fix else None
         if self.functions is not None:
             values["functions"] = [
                 dict(asdict(function), numbered=function not in self.unnumbered) for function in self.functions
@@ -175,12 +180,12 @@ class PatchFile:
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> PatchFile:
-        """The inverse of to_dict(). Raises TypeError or KeyError on anything else."""
+        """The inverse of to_dict(). Raises TypeError, KeyError or ValueError on anything else."""
         values = dict(data)
         functions, signature = values.pop("functions"), values.pop("signature")
         # Records of version 1.0 lack what has a default here.
         objects, states = values.pop("objects", None), values.pop("states", None)
-        sequence = values.pop("sequence", None)
+        sequence, fix = values.pop("sequence", None), values.pop("fix", None)
         return cls(
             depends=tuple(values.pop("depends")),
             functions=None if functions is None else tuple(sorted(map(_function, functions))),
@@ -191,6 +196,7 @@ class PatchFile:
             states=None if states is None else tuple(SystemState(**state) for state in states),
             made_for=tuple(TargetBuild(**target) for target in values.pop("made_for", ())),
             sequence=None if sequence is None else tuple(map(int, sequence)),
+            fix=None if fix is None else Fix.from_dict(fix),
             parameters=tuple(Parameter(**parameter) for parameter in values.pop("parameters", ())),
             **values,
         )

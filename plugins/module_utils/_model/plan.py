@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.word import Word
 
@@ -29,6 +30,7 @@ class Action(Word):
     UNLOAD_TARGET = "unload target"
     ACCEPT = "accept"
     FORGET = "forget"
+    NOTE_FIX = "note fix"
 
 
 Stored = t.Mapping[str, PatchFile]
@@ -81,6 +83,7 @@ class Step:
     is running; `unload` removes the module.
     `file` of a load is what will be loaded. `load target` loads another module, named by `patch`, by modprobe;
     `unload target` removes it again if the plan fails. `accept` and `forget` are about the next boot.
+    `note fix` writes down what the patch fixes.
     """
 
     action: Action
@@ -96,6 +99,8 @@ class Step:
             return f"accept {self.patch} for the next boots"
         if self.action == Action.FORGET:
             return f"forget {self.patch} at the next boots"
+        if self.action == Action.NOTE_FIX:
+            return f"note what {self.patch} fixes"
         loaded_with = f" with {self.file.loaded_with}" if self.file and self.file.loaded_with else ""
         return f"{self.action} {self.patch}{loaded_with}"
 
@@ -116,8 +121,9 @@ class Plan:
     """Steps, or refusals; never both. `notes` are what the user should know of a plan that is not refused.
 
     `intended` are the steps, also if they are refused, for whoever wants to know all that is against them.
-    `boot` is what is done about the next boot, after the steps and their proof, and `acceptance` what the host then
-    keeps for it; None if that does not change. `about` names the patch that is wanted, also where nothing is done with
+    `boot` is what is written down, for the next boot above all, after the steps and their proof, and `acceptance` what
+    the host then keeps for it; None if that does not change. `fix` is what the wanted patch fixes, None if the host has
+    noted that. `about` names the patch that is wanted, also where nothing is done with
     it: what it supersedes can only come back below it if it is moved. `replaced` are the patches that a load has
     disabled although the plan was not about them. `moves_aside` is where the damaged file with what is accepted goes.
     """
@@ -131,6 +137,7 @@ class Plan:
     about: str = ""
     replaced: tuple[str, ...] = ()
     moves_aside: str | None = None
+    fix: Fix | None = None
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -155,7 +162,7 @@ class Plan:
     @property
     def forgets(self) -> bool:
         """Whether what is kept for the next boots gets less: that is done before the steps."""
-        return self.acceptance is not None and not self.accepts
+        return self.acceptance is not None and any(step.action == Action.FORGET for step in self.boot)
 
     @property
     def names(self) -> tuple[str, ...]:

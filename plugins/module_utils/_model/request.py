@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.word import Word
@@ -70,7 +71,7 @@ class Wanted:
     `on_covered` says what to do where the order of patches on a function matters, `supersedes` which patches go
     when this one is enabled (names, or CONTAINED), `force_owner` that patches of other tools may be touched,
     `load_targets` that modules which the patch needs are loaded first, `boot` whether it is loaded again at boot
-    (None leaves that as it is).
+    (None leaves that as it is). `fix` is what the patch fixes, None if neither the task nor its file says it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Wanted:
     load_targets: bool = False
     boot: AtBoot | None = None
     builds: tuple[Build, ...] | None = None
+    fix: Fix | None = None
 
 
 ROLLBACK_SECONDS = 60.0

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import replace as with_changes
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
@@ -218,9 +219,12 @@ def _complete(patch_file: PatchFile, path: str) -> PatchFile:
     """Add what the manifest has and the file does not show.
 
     Modules of kpatch-build set the replace flag at run time only, hand-written ones may, and no module names its source
-    patches, or the build-id of its kernel.
+    patches, the build-id of its kernel, or what it fixes.
     """
     manifest = _manifest_of(path, patch_file.sha256)
+    fix = fix_in(manifest.get("fix"))
+    if fix:
+        patch_file = with_changes(patch_file, fix=fix)
     kernel_build_id = build_id_or_none(manifest.get("kernel_build_id"))
     if kernel_build_id:
         patch_file = with_changes(patch_file, kernel_build_id=kernel_build_id)

@@ -333,7 +333,7 @@ def _file_of(entry: Accepted) -> PatchFile | None:
     """What was read in the accepted file; None if another version wrote that in another way."""
     try:
         return PatchFile.from_dict(entry.patch_file)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 
@@ -354,6 +354,7 @@ def describe_boot(books: Books, snapshot: Snapshot) -> list[dict[str, t.Any]]:
             "since": entry.since,
             "flaw": books.boot_flaws.get(entry.sha256),
             "covered_by": list(covered[entry.name]),
+            "fix": entry.fix.to_dict() if entry.fix else None,
         }
         for entry in boot.loaded_at(snapshot.kernel)
     ]

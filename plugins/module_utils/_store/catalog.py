@@ -221,7 +221,8 @@ class Catalog:
                 forced = None if was is not None and stayed else False
                 is_proven = name not in self.unproven
                 came_back = _in_the_place_of(was, file) if comes_back and file in brought else None
-                copies.note(self._files(), loaded, file, self.displaced_by(name), is_proven, forced, came_back)
+                noted = replace(file, fix=plan.fix) if plan.fix and name == plan.about and rolled_back is None else file
+                copies.note(self._files(), loaded, noted, self.displaced_by(name), is_proven, forced, came_back)
                 return
         if name == plan.about and loaded.enabled and _does(Action.ENABLE, plan.steps, name):
             copies.note_enabled(self._files(), loaded)

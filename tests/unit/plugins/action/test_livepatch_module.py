@@ -425,6 +425,9 @@ class TestVendor:
         assert unpack(arguments["_handed_over"]["packed"], MAX_BYTES) == pathlib.Path(MODULE_OF_PACKAGES).read_bytes()
         assert arguments["_handed_over"]["file"]["path"] == f"{path}/vmlinux-0d9c1c9e.ko"
         assert arguments["_handed_over"]["file"]["sequence"] == (1, 6)
+        fix = {"id": result["vendor"]["package"], "title": "", "severity": "", "cves": result["vendor"]["cves"]}
+        assert fix["cves"]
+        assert arguments["_handed_over"]["file"]["fix"] == fix
         assert (result["changed"], result["vendor"]["sequence"]) == (True, [1, 6])
         assert result["warnings"] == [
             f"The signature of {path} is not proven: it has none. Make sure that it is from the vendor."

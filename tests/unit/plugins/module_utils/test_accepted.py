@@ -792,7 +792,7 @@ def test_it_is_accepted_for_the_build_of_the_kernel(host: Host) -> None:
     note_build_id(host.root, b"\xbb" * 20)
     (patch,) = host.kernel.patches
     assert boot_of(host.acceptance, host.kernel.snapshot(), patch.name) == "trial"
-    lost = {"name": "fix", "release": RELEASE, "kernel_build_id": "aa" * 20}
+    lost = {"name": "fix", "release": RELEASE, "kernel_build_id": "aa" * 20, "fix": None}
     assert (gather_boot(host)["accepted"], gather_boot(host)["lost"]) == ([], [lost])
     assert host.run("fix", content="1", boot=AtBoot.ACCEPTED)["changed"]
     assert [one.kernel.build_id for one in host.acceptance.accepted] == ["aa" * 20, "bb" * 20]
@@ -814,7 +814,7 @@ def test_facts(host: Host) -> None:
     elsewhere = dataclasses.replace(accepted("elsewhere"), release="1.0")
     boot_store.write(host.kernel.files(), dataclasses.replace(host.acceptance, accepted=(elsewhere,)))
     boot = gather_boot(host)
-    assert boot["lost"] == [{"name": "elsewhere", "release": "1.0", "kernel_build_id": None}]
+    assert boot["lost"] == [{"name": "elsewhere", "release": "1.0", "kernel_build_id": None, "fix": None}]
     assert boot["installed"]
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import signing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     PatchFile,
     Signature,
@@ -104,6 +105,21 @@ def test_what_a_file_was_made_from_is_in_its_own_manifest(
         manifest["sha256"] = read_patch_file(CMDLINE).sha256
     (tmp_path / "livepatch_cmdline.ko.json").write_text(json.dumps(manifest))
     assert read_patch_file(str(copy)).source_patches == expected
+
+
+FIX = {"id": "CVE-2026-0001", "title": "", "severity": "", "cves": []}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [(FIX, Fix("CVE-2026-0001")), ({**FIX, "title": "\x1b[2J"}, None), ({**FIX, "more": 1}, None), ("CVE", None)],
+)
+def test_what_it_fixes_is_in_its_own_manifest(tmp_path: pathlib.Path, said: t.Any, expected: Fix | None) -> None:
+    copy = tmp_path / "livepatch_cmdline.ko"
+    copy.write_bytes(content())
+    for sha256, found in ((read_patch_file(CMDLINE).sha256, expected), ("0" * 64, None)):
+        (tmp_path / "livepatch_cmdline.ko.json").write_text(json.dumps({"sha256": sha256, "fix": said}))
+        assert read_patch_file(str(copy)).fix == found
 
 
 @pytest.mark.parametrize(

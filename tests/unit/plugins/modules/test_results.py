@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Accepted,
     Quarantined,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State
@@ -43,7 +44,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 
 Plain = t.Dict[str, t.Any]
 
-FIX = patch_file("fix", signature=Signature("Us", "sha256", "00"))
+FIX = patch_file("fix", signature=Signature("Us", "sha256", "00"), fix=Fix("CVE-2026-0001"))
 BELOW = loaded(patch_file("below"))
 
 # Ansible documents these for all modules.
@@ -126,6 +127,9 @@ def test_what_is_documented_of_a_patch_that_is_covered() -> None:
     covered = described(loaded(FIX), loaded(patch_file("above")))["patches"][0]
     inner = documented(livepatch_module)["patch"]["contains"]
     assert covered["covered"]
+    # Nothing is noted of a patch that others have loaded.
+    assert covered["fix"] is None
+    del inner["fix"]["contains"]
     assert list(differences(inner, covered)) == []
 
 
