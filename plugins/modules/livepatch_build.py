@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - ansible.builtin.files
   - openeuler.livepatch._attributes
   - openeuler.livepatch._attributes.attributes_group
+  - openeuler.livepatch._attributes.fix
 attributes:
   safe_file_operations:
     description: Uses Ansible's strict file operation functions to ensure proper permissions and avoid data corruption.

@@ -12,6 +12,7 @@ import typing as t
 from types import MappingProxyType
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import bad_argument
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import FIX
 
 AUTO = "auto"
 
@@ -57,6 +58,7 @@ LIVEPATCH_BUILD: dict[str, t.Any] = {
         },
         "sources": {"type": "list", "elements": "path"},
         "name": {"type": "str"},
+        "fix": FIX,
         "dest": {"type": "path", "required": True},
         "kernel_release": {"type": "str"},
         "kernel_build": {"type": "path"},

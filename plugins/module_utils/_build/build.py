@@ -41,6 +41,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     FindingError,
     failure_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix, fix_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import no_pyelftools
@@ -78,14 +79,14 @@ def run_build(
         return watch(params["cache_dir"], job)
     try:
         check_numbers("livepatch_build", params)
-        method = method_of(params, conditions)
+        method, fix = method_of(params, conditions), fix_of(params["fix"])
     except FindingError as error:
         return failure_of(error.finding)
     signing.take_passphrase(params["env"])
     reporter = reporter_of(params["cache_dir"], job.get("progress"))
     task = BuildTask(params=params, check_mode=module.check_mode, run=_runner(module, reporter), reporter=reporter)
     try:
-        result = _run_build(module, builders[method](task), task.run, bool(job.get("only_if_current")))
+        result = _run_build(module, builders[method](task), task.run, bool(job.get("only_if_current")), fix)
     except BuildError as error:
         result = {**failure_of(error.finding), **error.details}
     except OSError as error:
@@ -144,8 +145,8 @@ def _too_long(command: t.Sequence[str], timeout: float, error: Exception) -> Fin
     )
 
 
-def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_current: bool) -> Plain:
-    params = module.params
+def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_current: bool, fix: Fix | None) -> Plain:
+    params, fixes = module.params, {"fix": fix.to_dict()} if fix else {}
     seal = signing.prepare(params["sign"], builder.release)
     if builder.forces_signatures and not seal:
         module.warn(f"The kernel {builder.release} loads signed modules only, and {builder.name} is not signed.")
@@ -166,7 +167,13 @@ def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_curren
             return dict(NEEDS_BUILD)
         for warning in builder.warnings:
             module.warn(warning)
-        manifest = {"inputs": inputs} if module.check_mode else _build(module, builder, inputs, seal, run)
+        said = {"inputs": inputs, **fixes}
+        manifest = said if module.check_mode else _build(module, builder, said, seal, run)
+    elif old and {**old, **fixes} != old:
+        changed, manifest = True, {**old, **fixes}
+        if not module.check_mode:
+            with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
+                module.atomic_move(_write_manifest(directory, manifest), manifest_path(builder.dest))
     if os.path.exists(builder.dest):
         file_args = module.load_file_common_arguments(params, path=builder.dest)
         changed = module.set_fs_attributes_if_different(file_args, changed)
@@ -191,7 +198,7 @@ def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: boo
         "release": builder.release,
         "kernel_build_id": manifest.get("kernel_build_id"),
         "manifest": manifest_path(builder.dest),
-        "patch_file": manifest.get("patch_file"),
+        "patch_file": {**manifest["patch_file"], "fix": manifest.get("fix")} if manifest.get("patch_file") else None,
         "duration": manifest.get("duration"),
         "changed_functions": manifest.get("changed_functions", []),
         "cpu_seconds": _cpu_seconds(new) if new is not old else None,
@@ -205,10 +212,16 @@ def _result(builder: Builder, old: Plain | None, new: Plain | None, changed: boo
     }
 
 
-def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing.Seal | None, run: Run) -> Plain:
-    """Build and sign, move the result into place, and then its manifest. Returns the manifest. Raises BuildError."""
+def _build(module: AnsibleModule, builder: Builder, said: Plain, seal: signing.Seal | None, run: Run) -> Plain:
+    """Build and sign, move the result into place, and then its manifest, which has what is `said` as well.
+
+    Returns the manifest. Raises BuildError.
+    """
+    inputs = said["inputs"]
     with tempfile.TemporaryDirectory(prefix="livepatch-", dir=module.tmpdir) as directory:
-        manifest = builder.build_into(directory, inputs)
+        manifest = {**said, **builder.build_into(directory, inputs)}
+        # The file does not say what it fixes: that stands in the manifest alone.
+        manifest["patch_file"].pop("fix", None)
         (result,) = [os.path.join(directory, name) for name in os.listdir(directory) if _is_result(name, builder.name)]
         if seal:
             signing.sign(result, seal, run)
@@ -221,14 +234,19 @@ def _build(module: AnsibleModule, builder: Builder, inputs: Plain, seal: signing
         # The builder learns more about its inputs while it builds, such as the headers.
         manifest["inputs"] = dict(manifest["inputs"], sign=inputs["sign"])
         os.makedirs(os.path.dirname(os.path.abspath(builder.dest)), exist_ok=True)
-        text = os.path.join(directory, "manifest.json")
-        with open(text, "w", encoding="utf-8") as stream:
-            json.dump(manifest, stream, indent=1, sort_keys=True)
+        text = _write_manifest(directory, manifest)
         module.atomic_move(result, builder.dest)
         module.atomic_move(text, manifest_path(builder.dest))
     for warning in manifest.get("warnings", ()):
         module.warn(warning)
     return manifest
+
+
+def _write_manifest(directory: str, manifest: Plain) -> str:
+    text = os.path.join(directory, "manifest.json")
+    with open(text, "w", encoding="utf-8") as stream:
+        json.dump(manifest, stream, indent=1, sort_keys=True)
+    return text
 
 
 def _cpu_seconds(manifest: Plain | None) -> Plain:

@@ -44,10 +44,11 @@ def is_built_from(dest: str, manifest: Plain | None, inputs: Plain) -> bool:
 
 
 def describe(manifest: Plain | None) -> str:
-    """What `--diff` shows of a build: the digests of all that goes into it."""
+    """What `--diff` shows of a build: what it fixes, and the digests of all that goes into it."""
     if manifest is None:
         return "none\n"
     lines = ["sha256: {}".format(manifest.get("sha256", "(not built yet)"))]
+    lines += [f"{key}: {value}" for key, value in _flat({"fix": manifest.get("fix") or {}})]
     lines += [f"{key}: {value}" for key, value in _flat(manifest["inputs"])]
     return "".join(line + "\n" for line in lines)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import typing as t
@@ -56,6 +57,7 @@ class StandIn:
             stream.write("a module")
         inputs = dict(inputs, last="me")
         manifest = {"format": MANIFEST_FORMAT, "made_by": "me", "inputs": inputs, "sha256": digest(path)}
+        manifest["patch_file"] = {"name": "fix", "fix": None}
         return {**manifest, "warnings": ["It lacks a trace point."]}
 
 
@@ -158,6 +160,39 @@ def test_the_driver_decides_and_the_builder_builds(build: RunBuild, tmp_path: Pa
     result, asked = build(patches=["/y.patch"])
     assert asked == ["inputs", "check", "build"]
     assert result["changed"]
+
+
+FIX = {"id": "CVE-2026-0001", "title": "A missing check", "severity": "", "cves": ["CVE-2026-0001"]}
+
+
+def test_what_it_fixes_stands_in_the_manifest_and_does_not_decide_what_is_built(
+    build: RunBuild, tmp_path: Path
+) -> None:
+    def manifest() -> Plain:
+        loaded: Plain = json.loads((tmp_path / "out/fix.ko.json").read_text())
+        return loaded
+
+    assert build(check_mode=True, fix=FIX)[0]["diff"]["after"].splitlines()[1] == "fix cves: ['CVE-2026-0001']"
+    result, _asked = build(fix=FIX)
+    assert (manifest()["fix"], manifest()["patch_file"]) == (FIX, {"name": "fix"})
+    assert result["patch_file"]["fix"] == FIX
+    assert build(fix=FIX)[0]["changed"] is False
+    assert build()[0]["changed"] is False
+    other = {**FIX, "severity": "important"}
+    for check_mode, noted in ((True, FIX), (False, other)):
+        result, asked = build(fix=other, check_mode=check_mode, rebuild="never")
+        assert (result["changed"], asked, manifest()["fix"]) == (True, ["inputs"], noted)
+        assert result["patch_file"]["fix"] == other
+        assert "fix severity: important" in result["diff"]["after"]
+        assert "fix severity: important" not in result["diff"]["before"]
+    assert (tmp_path / "out/fix.ko").read_text() == "a module"
+    assert build(patches=["/y.patch"])[0]["changed"]
+    assert "fix" not in manifest()
+
+
+def test_a_fix_that_cannot_be_told_is_refused_before_the_build(build: RunBuild) -> None:
+    result, asked = build(fix={"id": "a\x1b[2J"})
+    assert (result["failed"], result["reason"], asked) == (True, "bad_argument", [])
 
 
 def test_what_is_known_to_fail_is_told_in_check_mode_too(build: RunBuild, tmp_path: Path) -> None:
