@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import GRAVE, forbids_changes
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import (
@@ -81,7 +82,8 @@ class Host:
     `kernel` is its running kernel, `file` the path of its patch file in the release; each is empty if it is unknown.
     `kernel_build_id` is the build-id of the kernel, `build` has the marks of the file. `parameters` are what the patch
     is loaded with, None if the release does not say it.
-    `is_due` says that the patch is still to be applied or proven, `is_on_trial` that it has not passed its tests yet.
+    `is_due` says that the patch is still to be applied or proven, `is_on_trial` that it has not passed its tests yet,
+    `lacks_fix` that the host has not noted what the patch fixes.
     `flaw` is a sentence about why the patch was not effective before. `problem` is one about why the host has failed,
     `not_rolled_back` about why it could not be rolled back, `shortfall` about why it ends without the patch.
     `reboot_required` says that only a reboot finishes what livepatch_module was to do there, `is_untouchable` that the
@@ -95,6 +97,7 @@ class Host:
     file: str = ""
     is_due: bool = False
     is_on_trial: bool = False
+    lacks_fix: bool = False
     baseline: Baseline = NO_BASELINE
     problem: str = ""
     not_rolled_back: str = ""
@@ -122,6 +125,12 @@ class Host:
         return self.status is Status.HAS_FILE and self.is_due and self.is_on_trial
 
     @property
+    def is_to_be_noted(self) -> bool:
+        """Whether nothing is to be done there but to note what its patch fixes: no trial is needed for that."""
+        is_settled = self.status is Status.HAS_FILE and not (self.is_due or self.is_on_trial or self.problem)
+        return is_settled and self.lacks_fix
+
+    @property
     def is_to_be_tested(self) -> bool:
         return self.is_on_trial and not self.problem
 
@@ -141,7 +150,7 @@ class Host:
         return self.is_on_trial and self.status is not Status.NOT_ROLLED_BACK
 
 
-_DERIVED = ("is_to_be_marked", "is_to_be_applied", "is_to_be_tested", "is_acceptable", "is_decided")
+_DERIVED = ("is_to_be_marked", "is_to_be_applied", "is_to_be_noted", "is_to_be_tested", "is_acceptable", "is_decided")
 
 
 def host_data(host: Host) -> dict[str, t.Any]:
@@ -201,9 +210,11 @@ def check(host: Host, marked: Result, mark_read: Result, prediction: Result) -> 
             found = Status.UNREACHABLE if result.is_unreachable else status
             host = replace(host, status=found, problem=result.why)
             break
+    noting = str(Step(Action.NOTE_FIX, host.patch))
     host = replace(
         _with_reboot(host, prediction),
-        is_due=bool(prediction.content.get("actions")) or prediction.has_found(_NOT_PROVEN),
+        is_due=any(action != noting for action in prediction.actions) or prediction.has_found(_NOT_PROVEN),
+        lacks_fix=noting in prediction.actions,
         is_on_trial=bool(marked.inner("stat").get("exists")),
     )
     try:

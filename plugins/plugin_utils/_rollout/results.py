@@ -47,6 +47,12 @@ class Result:
         """Whether livepatch_module has found one of the reasons."""
         return any(str(finding.get("reason")) in reasons for finding in self.each("findings"))
 
+    @property
+    def actions(self) -> list[str]:
+        """What livepatch_module has done on a host, or would do. Whatever else a host may put there is one text."""
+        actions = self.content.get("actions") or []
+        return list(map(str, actions)) if isinstance(actions, (list, tuple)) else [str(actions)]
+
     def inner(self, key: str) -> Mapping[str, t.Any]:
         """The dictionary under this key; an empty one if there is none."""
         return mapping(self.content.get(key))
@@ -78,7 +84,7 @@ def found_data(result: Result) -> dict[str, t.Any]:
             {key: printable(str(finding.get(key) or ""), LONGEST_MESSAGE) for key in keys}
             for finding in result.each("findings")
         ],
-        "actions": [printable(str(action)) for action in actions] if isinstance(actions, (list, tuple)) else [],
+        "actions": list(map(printable, result.actions)) if isinstance(actions, (list, tuple)) else [],
     }
 
 

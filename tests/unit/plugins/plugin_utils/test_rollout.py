@@ -266,6 +266,28 @@ def test_what_is_to_be_done_with_a_host(
 
 
 @pytest.mark.parametrize(
+    ("actions", "is_due", "lacks_fix"),
+    [
+        ([], False, False),
+        (["note what fix_1 fixes"], False, True),
+        (["note what another fixes"], True, False),
+        (["enable fix_1", "note what fix_1 fixes"], True, True),
+        ("note what fix_1 fixes, and more", True, False),
+        (5, True, False),
+        ([{"a": 1}], True, False),
+    ],
+)
+def test_to_note_what_is_fixed_is_no_reason_for_a_trial(actions: t.Any, is_due: bool, lacks_fix: bool) -> None:
+    """What is live already could be reverted with the wave otherwise."""
+    predicted = result({**OK, "actions": actions})
+    checked = hosts.check(replace(READY, patch="fix_1"), result({}), result(SKIPPED), predicted)
+    assert (checked.is_due, checked.lacks_fix) == (is_due, lacks_fix)
+    assert checked.is_to_be_noted is (lacks_fix and not is_due)
+    assert not replace(checked, is_on_trial=True).is_to_be_noted
+    assert not replace(checked, problem="It broke.").is_to_be_noted
+
+
+@pytest.mark.parametrize(
     ("registered", "trial", "problem"),
     [
         (CHANGED, True, ""),
