@@ -13,6 +13,7 @@ cut, the second puts the patch that was accepted last into quarantine, the third
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import typing as t
 from dataclasses import dataclass, replace
@@ -42,12 +43,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.runni
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import seconds_since_boot, time_now
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import (
+    Files,
+    seconds_since_boot,
+    time_now,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 OFF = "livepatch=off"
 """With this word on the kernel's command line the program loads nothing."""
@@ -350,16 +354,32 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     healthy = commands.add_parser("healthy", help="note that the host has been up for long enough, if it has")
     healthy.add_argument("--after", type=float, default=HOUR, metavar="SECONDS", help="how long is enough")
     commands.add_parser("shutdown", help="note that the host shuts down in order, if it does")
+    listing = commands.add_parser("list", help="print the patches, what they fix, and what the next boot does")
+    listing.add_argument("--json", action="store_true", help="print it as data, with the keys of livepatch_facts")
     options = parser.parse_args(arguments)
     try:
         if options.command == "load":
             return Boot(Kernel, _say).load()
         if options.command == "healthy":
             return Boot(Kernel, _say).settle(options.after)
+        if options.command == "list":
+            return _list(options.json)
         return Boot(Kernel, _say).settle() if is_shutting_down() else 0
     except (OSError, lock.Locked) as error:
         _say(str(error))
         return 1
+
+
+def _list(as_json: bool) -> int:
+    """Print what is loaded and what it fixes. Returns 0 if the kernel tells that, else 1."""
+    # Here and not above: a boot does not need them.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import listing
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+
+    facts = gather(Files())
+    text = json.dumps(listing.listed(facts), indent=1) if as_json else "\n".join(listing.listing(facts))
+    sys.stdout.write(f"{text}\n")
+    return int(not listing.is_known(facts))
 
 
 def _say(text: str) -> None:
