@@ -7,9 +7,14 @@
 """Lets kpatch-build patch a module whose source is not in the kernel's tree.
 
 Its releases differ in what they take for the kernel's tree then. One of 2021 builds in the module's source, and links
-the patch there; later ones link it in the tree that `-s` names (upstream's change 1245). 0.9.10 applies the patch and
-builds in that tree as well, and wants the kernel's symbols in the Module.symvers there. So `-s` names the copy of the
-module's source, and a makefile in it hands on to the kernel's tree what is for that.
+the patch there; later ones link it in the tree that `-s` names (upstream's change 1245). 0.9.9 applies the patch and
+builds in that tree as well, and wants vmlinux in the Module.symvers there. So `-s` names the copy of the module's
+source, and a makefile in it hands on to the kernel's tree what is for that.
+
+0.9.9 reads the Module.symvers of the module's source and that of the kernel's tree as one, and create-diff-object ends
+where a name is in it twice (lookup_exported_symbol() in lookup.c). Both are the same file here. So it gets one line
+with vmlinux, for a name that no code has, and not the kernel's symbols: a symbol that create-diff-object does not find
+stays an ordinary one, which the kernel resolves when it loads the patch.
 """
 
 from __future__ import annotations
@@ -46,7 +51,8 @@ else
 in-the-module:
 \t+$(MAKE) -f {makefile} $(filter-out {goal},$(MAKECMDGOALS))
 \tgrep -qs vmlinux Module.symvers || {{ \\
-\t{{ cat Module.symvers 2>/dev/null; cat {kernel}/Module.symvers; }} > {part} && mv -fT {part} Module.symvers; }}
+\t{{ cat Module.symvers 2>/dev/null; printf '0x00000000\\tno_symbol\\tvmlinux\\tEXPORT_SYMBOL\\t\\n'; }} > {part} && \\
+\tmv -fT {part} Module.symvers; }}
 $(filter-out in-the-module,$(MAKECMDGOALS)): in-the-module ;
 endif
 """
