@@ -67,6 +67,13 @@ ansible_facts:
           returned: always
           type: str
           sample: "2026-11-25T07:33:31Z"
+        last_change:
+          description:
+            - When M(openeuler.livepatch.livepatch_module) or a boot has changed the live patches last, in UTC. V(null) if neither has since
+              the boot, or only root can read it.
+          returned: always
+          type: str
+          sample: "2026-11-25T07:31:02Z"
         unfinished_run:
           description:
             - The run of M(openeuler.livepatch.livepatch_module) that is changing the host, or was interrupted. V(null) if there is none.

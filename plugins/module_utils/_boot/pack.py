@@ -13,13 +13,13 @@ import typing as t
 import zipfile
 from importlib.util import find_spec
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import program
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import commands
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import VERSION_ENTRY
 
-PACKAGE = program.__name__.rsplit(".", 2)[0]
+PACKAGE = commands.__name__.rsplit(".", 2)[0]
 
-MAIN = f"from {program.__name__} import main\n\nraise SystemExit(main())\n"
+MAIN = f"from {commands.__name__} import main\n\nraise SystemExit(main())\n"
 
 PACKED = (1980, 1, 1, 0, 0, 0)
 """The date of each entry. It is fixed, so that the same sources make the same bytes."""
@@ -40,7 +40,7 @@ def pack() -> bytes:
 def _files() -> dict[str, str]:
     """The sources by their paths in the zip file: the program, all that it imports, and the packages around them."""
     files = {"__main__.py": MAIN, VERSION_ENTRY: VERSION}
-    coming = [program.__name__]
+    coming = [commands.__name__]
     while coming:
         name = coming.pop()
         path = name.replace(".", "/") + ".py"

@@ -12,13 +12,9 @@ cut, the second puts the patch that was accepted last into quarantine, the third
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import (
     Acceptance,
@@ -43,15 +39,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.runni
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, lock, state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import (
-    Files,
-    seconds_since_boot,
-    time_now,
-)
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import seconds_since_boot, time_now
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 OFF = "livepatch=off"
 """With this word on the kernel's command line the program loads nothing."""
@@ -74,8 +66,6 @@ LOCK_SECONDS = 30.0
 
 HOUR = 3600.0
 """How long a host is on trial after a boot that has loaded patches."""
-
-SYSTEMCTL_SECONDS = 10.0
 
 VMCORE = "/proc/vmcore"
 """There only in the kernel that saves the dump of a crashed one (kdump): it has little memory, and ends without an
@@ -333,55 +323,3 @@ class Boot:
         if before is None or before.loads or before.unclean_ends:
             boot_store.write_marker(self._files, Marker(self._boot_id, self._running.release, self._running.build_id))
         return 0
-
-
-def is_shutting_down() -> bool:
-    """Whether the system goes down in order, so that this is not a service manager that stops a unit by hand."""
-    try:
-        _status, printed = run(["systemctl", "is-system-running"], SYSTEMCTL_SECONDS)
-    except (OSError, TimedOut):
-        printed = ""
-    # Where nothing tells, that somebody has asked for the end is enough: a shutdown is why units are stopped.
-    return printed.strip() not in ("initializing", "starting", "running", "degraded", "maintenance")
-
-
-def main(arguments: t.Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name, and return the exit status."""
-    parser = argparse.ArgumentParser(prog="openeuler-livepatch", description="Loads accepted live patches at boot.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.required = True
-    commands.add_parser("load", help="load what is accepted for the running kernel")
-    healthy = commands.add_parser("healthy", help="note that the host has been up for long enough, if it has")
-    healthy.add_argument("--after", type=float, default=HOUR, metavar="SECONDS", help="how long is enough")
-    commands.add_parser("shutdown", help="note that the host shuts down in order, if it does")
-    listing = commands.add_parser("list", help="print the patches, what they fix, and what the next boot does")
-    listing.add_argument("--json", action="store_true", help="print it as data, with the keys of livepatch_facts")
-    options = parser.parse_args(arguments)
-    try:
-        if options.command == "load":
-            return Boot(Kernel, _say).load()
-        if options.command == "healthy":
-            return Boot(Kernel, _say).settle(options.after)
-        if options.command == "list":
-            return _list(options.json)
-        return Boot(Kernel, _say).settle() if is_shutting_down() else 0
-    except (OSError, lock.Locked) as error:
-        _say(str(error))
-        return 1
-
-
-def _list(as_json: bool) -> int:
-    """Print what is loaded and what it fixes. Returns 0 if the kernel tells that, else 1."""
-    # Here and not above: a boot does not need them.
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import listing
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
-
-    facts = gather(Files())
-    text = json.dumps(listing.listed(facts), indent=1) if as_json else "\n".join(listing.listing(facts))
-    sys.stdout.write(f"{text}\n")
-    return int(not listing.is_known(facts))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"openeuler-livepatch: {text}\n")
-    sys.stdout.flush()

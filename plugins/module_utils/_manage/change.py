@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.left_t
     is_left,
     reversed_result,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.metrics import metrics_after_change
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
     LeftBehind,
     Recovery,
@@ -101,6 +102,7 @@ def change(assessment: Assessment) -> Plain:
             result = with_notes(result, after=[not_accepted(task.wanted.name, error)])
     if result.get("failed"):
         result = _with_recovery(result, recovery)
+    result = with_notes(result, after=metrics_after_change(kernel))
     return with_notes(_with_steps(result, assessment, recovery.steps), before=recovery.notes)
 
 

@@ -59,7 +59,8 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
     following = _next_kernel(files) if next_kernel else None
     facts = describe_host(snapshot, books, stalling_tasks, report, unfinished, following)
-    return {"read_at": read_at, "distribution": distribution, **facts}
+    changed_at = known(journal.last_change(files))
+    return {"read_at": read_at, "last_change": changed_at, "distribution": distribution, **facts}
 
 
 def describe_unfinished(note: Reading[journal.Note]) -> Plain | None:

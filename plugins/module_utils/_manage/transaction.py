@@ -237,6 +237,7 @@ class Transaction:
         if not outcome.failure:
             result["changed"] = bool(outcome.forced) or any(step.action != Action.WAIT for step in done)
         if done or outcome.failure:
+            journal.note_change(self.kernel.files())
             steps = f"{'; '.join(result['actions']) or 'nothing'}:{_digests(self.plan, self.catalog)}"
             self.kernel.journal(f"{journal.who_am_i()}: {steps} {ending_of(outcome)}")
         return result

@@ -63,6 +63,7 @@ BOUNDS: dict[str, dict[str, Bounds]] = {
     "boot": {
         "livepatch_boot_healthy_after": DAY,
         "livepatch_boot_timeout": Bounds(1, 86400),
+        "livepatch_boot_metrics_every": Bounds(10, 86400),
     },
     "rollout": {
         "livepatch_rollout_max_fail_percentage": Bounds(0, 100),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import typing as t
 from dataclasses import asdict, dataclass
 from dataclasses import replace as with_changes
@@ -32,11 +33,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import DIRECTORY
+from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import time_now
 
 if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
 NOTE = f"{DIRECTORY}/run"
+
+CHANGED = f"{DIRECTORY}/changed"
+"""Says when a run has changed the host last, since it was booted."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,24 @@ def _note(data: object) -> Note:
         proven=note.get("proven") is True,
         forced=state.texts(note.get("forced") or []),
     )
+
+
+def note_change(files: Files) -> None:
+    """Note that the host has been changed now. Nothing depends on it."""
+    with contextlib.suppress(OSError):
+        state.write(files, CHANGED, {"at": time_now()})
+
+
+def last_change(files: Files) -> Reading[str]:
+    """When a run has changed the host last, in the format of `time_now`."""
+    return state.read(files, CHANGED, lambda data: moment(state.text(state.only(data, ("at",))["at"])))
+
+
+def moment(text: str) -> str:
+    """The same text. Raises ValueError if it is no time in the format of `time_now`."""
+    if not re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z", text):
+        raise ValueError("no time")
+    return text
 
 
 def keep_unknown(files: Files) -> str:

@@ -51,6 +51,26 @@ def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
         raise
 
 
+def publish(files: Files, path: str, content: bytes) -> None:
+    """Write a complete file that all may read into a directory that is there, or leave the old one. Raises OSError.
+
+    The directory may belong to somebody else: nothing that is there already is opened.
+    """
+    part = files.path(path) + ".part"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as stream:
+            os.fchmod(descriptor, 0o644)
+            stream.write(content)
+        os.replace(part, files.path(path))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
 def overwrite(files: Files, path: str, content: bytes) -> bool:
     """Write new content over the old one of the same length, on disk when this returns. Raises OSError.
 

@@ -20,9 +20,9 @@ import typing as t
 import zipfile
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import pack, program
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import commands, pack, program
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.commands import main as boot_main
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Boot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import main as boot_main
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage import manage
@@ -612,8 +612,8 @@ def test_on_a_disk_that_takes_no_marker_nothing_is_loaded(
     assert (machine.enabled, machine.marker.unclean_ends) == (["a"], 0)
     with monkeypatch.context() as patched:
         BrokenDisk(patched, number)
-        patched.setattr(program, "Kernel", lambda: machine.kernel)
-        patched.setattr(program, "is_shutting_down", lambda: True)
+        patched.setattr(commands, "Kernel", lambda: machine.kernel)
+        patched.setattr(commands, "is_shutting_down", lambda: True)
         assert boot_main(["shutdown"]) == 1
     assert os.strerror(number) in capsys.readouterr().out
     assert machine.marker.loads
@@ -1063,7 +1063,7 @@ def fixture_program(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machin
     """A machine whose kernel is the one that the program finds, after a boot that has loaded a patch."""
     machine.accept("a")
     machine.boot()
-    monkeypatch.setattr(program, "Kernel", lambda: machine.kernel)
+    monkeypatch.setattr(commands, "Kernel", lambda: machine.kernel)
     return machine
 
 

@@ -21,6 +21,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.mod
 
 RUN, VAR = "run/openeuler-livepatch", "var/lib/openeuler-livepatch"
 LOCK = f"{RUN}.lock"
+CHANGED = f"{RUN}/changed"
 
 
 class Host(ModelHost):
@@ -69,16 +70,16 @@ def test_a_loaded_patch_leaves_its_copy_and_its_record(host: Host, monkeypatch: 
     monkeypatch.setattr(host.kernel, "load", look_and_load)
     host.run("fix", file=file)
     assert meanwhile == [{LOCK, copy_of(file), f"{RUN}/run"}]
-    assert host.left == {LOCK, copy_of(file), f"{RUN}/fix.json"}
+    assert host.left == {LOCK, CHANGED, copy_of(file), f"{RUN}/fix.json"}
     host.run("fix", State.ABSENT)
-    assert host.left == {LOCK}
+    assert host.left == {LOCK, CHANGED}
 
 
 def test_an_accepted_patch_leaves_its_file_and_the_record_until_it_is_taken_out(host: Host) -> None:
     old, new = (patch_file(name, abi=host.kernel.abi) for name in ("old", "new"))
     host.run("old", file=old, boot=AtBoot.ACCEPTED)
     on_disk = {f"{VAR}/accepted", f"{VAR}/marker"}
-    assert host.left == {LOCK, copy_of(old), f"{RUN}/old.json", *on_disk, copy_of(old, VAR)}
+    assert host.left == {LOCK, CHANGED, copy_of(old), f"{RUN}/old.json", *on_disk, copy_of(old, VAR)}
     host.run("new", file=new, supersedes=("old",), boot=AtBoot.ACCEPTED)
     assert {copy_of(old, VAR), copy_of(new, VAR)} < host.left, "what is superseded can come back"
     host.run("new", State.ABSENT)

@@ -158,7 +158,7 @@ def described(*patches: t.Any, **changes: t.Any) -> Plain:
         describe_unfinished(NOTE),
         vars(NextKernel("6.12.48-amd64", "names")),
     )
-    return {"read_at": "now", "distribution": vars(Distribution("openeuler")), **facts}
+    return {"read_at": "now", "last_change": "now", "distribution": vars(Distribution("openeuler")), **facts}
 
 
 def test_livepatch_facts() -> None:
