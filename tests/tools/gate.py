@@ -34,11 +34,13 @@ from toolbox import (
     BROWSER_REQUIREMENTS,
     CACHE,
     CHECKOUT,
+    MONITORING_REQUIREMENTS,
     REQUIREMENTS,
     WORK,
     Argv,
     Stop,
     chromium,
+    promtool,
     run,
     tool_environ,
     tools,
@@ -170,6 +172,13 @@ def browser() -> None:
     python = venv("browser", BROWSER_REQUIREMENTS) / "bin" / "python"
     environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium())
     run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/browser"], cwd=staging.tree(), env=environ)
+
+
+def monitoring() -> None:
+    """The alerts and the dashboard of docs/monitoring, with promtool and Grafana's SDK."""
+    python = venv("monitoring", MONITORING_REQUIREMENTS) / "bin" / "python"
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_PROMTOOL=promtool())
+    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/monitoring"], cwd=staging.tree(), env=environ)
 
 
 def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
@@ -370,6 +379,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "lint": lint,
     "matrix": matrix,
     "molecule": molecule,
+    "monitoring": monitoring,
     "mutants": mutants,
     "plays": plays,
     "prepare": prepare,

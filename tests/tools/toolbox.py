@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -22,6 +23,7 @@ WORK = CACHE / "work" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "tools.txt"
 APT_GET = CHECKOUT / "tests" / "rig" / "apt_get.py"
 BROWSER_REQUIREMENTS = REQUIREMENTS.with_name("browser.txt")
+MONITORING_REQUIREMENTS = REQUIREMENTS.with_name("monitoring.txt")
 
 Argv = t.Sequence["str | Path"]
 Environ = t.Mapping[str, str]
@@ -117,6 +119,27 @@ def chromium() -> str:
         install_package("chromium", f"A browser is needed: install one of {', '.join(names)}.")
         found = shutil.which("chromium")
     return found or names[0]
+
+
+def promtool() -> Path:
+    """Return Prometheus' promtool, out of Debian's package if it is missing. To install that would start a server."""
+    found = shutil.which("promtool")
+    if found:
+        return Path(found)
+    path = CACHE / "promtool"
+    with lock("promtool"):
+        if not path.exists():
+            if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+                raise Stop("promtool is needed: install Prometheus' tools.")
+            print("    downloading the Debian package prometheus, for promtool (once)", flush=True)
+            become = [] if os.geteuid() == 0 else ["sudo"]
+            run([*become, sys.executable, "-B", APT_GET, "update"])
+            with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+                run([sys.executable, "-B", APT_GET, "download", "prometheus"], cwd=Path(folder))
+                (package,) = Path(folder).glob("*.deb")
+                run(["dpkg-deb", "-x", package, folder])
+                os.replace(Path(folder) / "usr/bin/promtool", path)
+    return path
 
 
 def tools() -> Path:
