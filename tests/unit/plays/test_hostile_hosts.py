@@ -73,6 +73,7 @@ PLAYBOOKS: dict[str, tuple[Data, tuple[str, ...]]] = {
     "report": ({"livepatch_release_file": "release.yml"}, ("livepatch-report",)),
     "boot": ({}, ()),
     "build": (BUILD, ()),
+    "kernels": ({"livepatch_kernels_dest": "kernels.yml"}, ("kernels.yml",)),
     "check_python": ({}, ()),
 }
 """Playbook -> the variables that it is given, and the folders that it writes."""
@@ -83,7 +84,11 @@ def test_every_playbook_is_tried() -> None:
     assert sorted(PLAYBOOKS) == sorted(path.stem for path in folder.glob("*.yml"))
 
 
-SAID = {"rollout": ("well: enabled",), "report": ("livepatch-report/livepatch.json", "not_applied: 1")}
+SAID = {
+    "rollout": ("well: enabled",),
+    "report": ("livepatch-report/livepatch.json", "not_applied: 1"),
+    "kernels": (f'"release": "{KERNEL}"', "Not listed: nothing: Its facts could not be read"),
+}
 """What a playbook says of the host that does not lie: the others do not keep it from its patch, or out of a report."""
 
 
@@ -281,10 +286,11 @@ def by_hand() -> Data:
     )
     told = "{{ read_livepatch_module | openeuler.livepatch.livepatch_options({}) }}"
     tasks.append({"set_fact": {"found": found}})
+    kernel = "{{ read_livepatch_facts | openeuler.livepatch.livepatch_kernels('answer', inventory_hostname) }}"
     tasks.append({"set_fact": {"bad": bad, "told": told}})
-    tasks.append(
-        {"debug": {"msg": ["{{ found | default('') }}", "{{ bad | default('') }}", "{{ told | default('') }}"]}}
-    )
+    tasks.append({"set_fact": {"kernel": kernel}})
+    shown = [f"{{{{ {name} | default('') }}}}" for name in ("found", "bad", "told", "kernel")]
+    tasks.append({"debug": {"msg": shown}})
     ignored = [{**task, "ignore_errors": True, "ignore_unreachable": True} for task in tasks]
     return {"hosts": "all:!controller", "gather_facts": False, "tasks": ignored}
 
