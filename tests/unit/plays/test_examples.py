@@ -2,11 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Molecule example, the playbook check_python and module_defaults, with this machine as the host."""
+"""The Molecule example, the playbook check_python and module_defaults, with this machine as the host.
+
+The example for several kernels has scripted hosts.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -14,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.openeuler.livepatch.tests.unit.plays.rollout_stand_in import DIGEST, Rollout
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples/role_testing/molecule/default"
@@ -134,3 +139,44 @@ def test_the_defaults_of_an_action_group_suit_all_its_members(run: Run, tmp_path
     done = run("play.yml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "boot.pyz").stat().st_mode & 0o777 == 0o640
+
+
+def release_for(rollout: Rollout, *kernels: str) -> Path:
+    """The folder of a release with a patch file for each of these kernels."""
+    folder = rollout.folder / "releases/CVE-2026-0001"
+    files = []
+    for kernel in kernels:
+        (folder / kernel).mkdir(parents=True)
+        (folder / kernel / "fix_1.ko").write_bytes(b"patch")
+        of_kernel = {"kernel_release": kernel, "machine": "x86_64", "path": f"{kernel}/fix_1.ko", "sha256": DIGEST}
+        files.append({**of_kernel, "parameters": {"verbose": True} if kernel == kernels[0] else None})
+    release = {**rollout.release, "files": files, "supersedes": ["contained"]}
+    (folder / "release.yml").write_text(yaml.safe_dump({"livepatch_release": release}), encoding="utf-8")
+    return folder
+
+
+def test_the_play_for_several_kernels_gives_each_host_its_file(tmp_path: Path) -> None:
+    rollout = Rollout(tmp_path)
+    folder = release_for(rollout, "6.6", "6.12")
+    (tmp_path / "releases/other").mkdir()
+    (tmp_path / "releases/other/fix_1.ko").write_bytes(b"of somebody else")
+    evil = "{{ lookup('ansible.builtin.pipe', 'touch ' ~ lookup('ansible.builtin.env', 'HIT') ~ 'rendered') }}"
+    rollout.host("a", release="6.6")
+    rollout.host("b", release="6.12")
+    rollout.host("other-kernel", release="6.7")
+    rollout.host("other-machine", machine="aarch64")
+    lies = ("../other", "6.6/../../other", "6.6/", evil, ["6.6"], None)
+    for place, lie in enumerate(lies):
+        rollout.host(f"lies-{place}", release=lie)
+    shutil.copy(ROOT / "examples/guides/several_kernels.yml", tmp_path)
+    output = rollout.play("several_kernels.yml", {}, returns=2)
+    given = {name: [task["src"] for task in rollout.tasks(name) if "src" in task] for name in rollout.hosts}
+    files = {"a": [f"{folder}/6.6/fix_1.ko"], "b": [f"{folder}/6.12/fix_1.ko"]}
+    assert {name: sources for name, sources in given.items() if sources} == files, output
+    assert rollout.tasks("a")[-1]["supersedes"] == ["contained"]
+    assert [rollout.tasks(name)[-1].get("parameters") for name in files] == [{"verbose": True}, None]
+    assert output.count("The release has no patch file for the kernel of this host, or several.") >= len(lies) + 2
+    assert list((tmp_path / "hits").iterdir()) == []
+    rollout.hosts = {name: rollout.hosts[name] for name in files}
+    assert "changed=0" in rollout.play("several_kernels.yml", {})
+    assert [patch["name"] for patch in rollout.state("a")["patches"]] == ["fix_1"]
