@@ -12,16 +12,21 @@ import typing as t
 from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally, largest_first
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.statuses import STATUSES
 
 MOST_KERNELS = 50
 """The most series of kernels. Hosts choose these names, so the rest is counted in one series."""
+
+MOST_HOSTS = 1000
+"""The most series of single hosts: each host and fix is one. A fleet without a fix would have all of them."""
 
 Sample = tuple[dict[str, str], int]
 
 
 def as_prometheus(fleet: Fleet) -> str:
-    """The metrics. All but those of kernels have the same series in each report of the same releases."""
+    """The metrics. All but those of kernels and hosts have the same series in each report of the same releases."""
     tally, by_fix = fleet.tally(), fleet.by_fix()
+    unprotected = _unprotected(fleet)
     times = fleet.read_times()
     read = (("oldest", times[:1]), ("newest", times[-1:]))
     metrics: list[tuple[str, str, list[Sample]]] = [
@@ -37,6 +42,16 @@ def as_prometheus(fleet: Fleet) -> str:
         ("fix_hosts", "Hosts by headline for a fix.", _by_status_of("fix", by_fix)),
         ("fix_protection", "Hosts by whether a fix protects them.", _by_protection("fix", by_fix)),
         ("cve_protection", "Hosts by whether they are protected from a CVE.", _by_protection("cve", fleet.by_cve())),
+        (
+            "unprotected_host",
+            f"A host that a fix is not known to protect, the worst status first; at most {MOST_HOSTS}.",
+            unprotected[:MOST_HOSTS],
+        ),
+        (
+            "unprotected_hosts_left_out",
+            "How many of these have no sample.",
+            [({}, max(0, len(unprotected) - MOST_HOSTS))] if fleet.releases else [],
+        ),
         ("kernel_hosts", "Hosts by running kernel.", _kernels(fleet.by_kernel())),
     ]
     lines = []
@@ -66,6 +81,14 @@ def _by_protection(kind: str, tallies: t.Mapping[str, Tally]) -> list[Sample]:
 def _protection(tally: Tally, **more: str) -> list[Sample]:
     counts = {"protected": tally.protected, "unprotected": tally.unprotected, "unknown": tally.unknown}
     return [({**more, "protection": protection}, count or 0) for protection, count in counts.items()]
+
+
+def _unprotected(fleet: Fleet) -> list[Sample]:
+    """A sample for each host and fix that does not protect it, as far as is known; the worst first."""
+    order = {status.key: place for place, status in enumerate(STATUSES)}
+    found = [(host.name, standing) for host in fleet.hosts for standing in host.standings if not standing.is_protected]
+    found.sort(key=lambda one: order[one[1].headline])
+    return [({"fix": standing.fix, "host": name, "status": standing.headline}, 1) for name, standing in found]
 
 
 def _kernels(tallies: t.Mapping[str, Tally]) -> list[Sample]:

@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import (
+    MOST_HOSTS,
     MOST_KERNELS,
     as_prometheus,
 )
@@ -182,6 +183,26 @@ def test_prometheus_has_no_more_series_than_it_says() -> None:
     assert len(kernels) == MOST_KERNELS + 1
     assert kernels['kernel="kernel-69"'] == 2
     assert kernels['kernel="other"'] == 20
+
+
+@of_each_fleet
+def test_prometheus_names_the_hosts_that_a_fix_does_not_protect(fleet: Fleet) -> None:
+    found = metrics(fleet)
+    pairs = [(host, standing) for host in fleet.hosts for standing in host.standings if not standing.is_protected]
+    named = found.get("livepatch_unprotected_host", {})
+    assert len(named) == min(len(pairs), MOST_HOSTS)
+    left_out = found.get("livepatch_unprotected_hosts_left_out", {None: 0})[None]
+    assert len(named) + left_out == len(pairs)
+    assert (left_out > 0) is (len(pairs) > MOST_HOSTS)
+    places = {f'status="{status.key}"': place for place, status in enumerate(statuses.STATUSES)}
+    order = [places[labels.rpartition(",")[2]] for labels in named]
+    assert order == sorted(order), "the worst are not left out"
+
+
+def test_prometheus_names_no_more_hosts_than_it_says() -> None:
+    found = metrics(synthetic.fleet(2000))
+    assert len(found["livepatch_unprotected_host"]) == MOST_HOSTS
+    assert found["livepatch_unprotected_hosts_left_out"][None] > 0
 
 
 def test_prometheus_has_one_series_for_kernels_of_one_name() -> None:
