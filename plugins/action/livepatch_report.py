@@ -11,7 +11,6 @@ import typing as t
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     Finding,
@@ -19,16 +18,16 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     failure_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.answers import answers_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json, summary_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._local_file import content_of, replace_file
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._local_file import content_of, diff_of, replace_file
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError, release_trouble
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import load_yaml, release_path
 
@@ -40,9 +39,6 @@ WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
     "csv": ("livepatch.csv", as_csv),
     "html": ("livepatch.html", as_html),
 }
-
-_NOT_READ = "It was not read: the play has not come to it, or does not have it."
-_LEFT = "It left the play before it was read: a task failed, or could not reach it."
 
 
 class ReportError(FindingError):
@@ -70,13 +66,7 @@ class ActionModule(ActionBase):
         now = _now(arguments["now"])
         _check_given(arguments["releases"], task_vars)
         releases = _releases(arguments["releases"])
-        everybody, hosts = task_vars["ansible_play_hosts_all"], arguments["hosts"]
-        if hosts is None:
-            hosts = everybody
-        answers = {host: _answer(task_vars["hostvars"], host, arguments["registered"]) for host in hosts}
-        if arguments["registered"]:
-            left = set(everybody).difference(task_vars["ansible_play_hosts"])
-            answers.update({host: _without_host(answers[host]) for host in left.intersection(hosts)})
+        answers = answers_of(task_vars, arguments["hosts"], arguments["registered"])
         fleet = fleet_of(answers, releases, now, arguments["max_age"])
         paths, diffs = {}, []
         for kind in dict.fromkeys(arguments["formats"]):
@@ -103,7 +93,7 @@ class ActionModule(ActionBase):
                 cause=f"{path} cannot be written: {error.strerror}.",
                 remedy="Give dest a directory that the user who runs Ansible may write to.",
             ) from error
-        return [_diff(path, old or b"", new)]
+        return [diff_of(path, old or b"", new)]
 
 
 def _now(text: str | None) -> datetime:
@@ -146,48 +136,3 @@ def _source(entry: t.Any) -> tuple[str, t.Any]:
         return path, load_yaml(path)
     except ReleaseError as error:
         raise ReportError(reason=error.reason, cause=error.cause, remedy=error.remedy) from error
-
-
-def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
-    """What is known from a host. The variables are raw: a text from a host must not be rendered as a template."""
-    variables = hostvars.raw_get(host)
-    if not isinstance(variables, Mapping):
-        raise ReportError(
-            reason="unknown_host",
-            cause=f"{host} is not in the inventory.",
-            remedy="Give hosts only names of the inventory.",
-        )
-    facts = (variables.get("ansible_facts") or {}).get("livepatch")
-    result = variables.get(registered) if registered else None
-    if registered and not isinstance(result, Mapping):
-        return Answer(facts, _NOT_READ)
-    if not isinstance(result, Mapping) or result.get("skipped"):
-        return Answer(facts)
-    message = str(result.get("msg") or "The reason is unknown.")
-    if result.get("unreachable"):
-        return Answer(facts, message, statuses.UNREACHABLE)
-    # "failed" is not set with failed_when: false, and facts are there even then: those of the interpreter's discovery.
-    found = result.get("ansible_facts")
-    if not isinstance(found, Mapping) or "ansible_livepatch" not in found:
-        return Answer(facts, f"Its facts could not be read: {message}", statuses.FAILED)
-    return Answer(facts, is_fresh=True)
-
-
-def _without_host(answer: Answer) -> Answer:
-    """The answer of a host that has left the play. A registered result may be of an earlier play."""
-    is_silent = answer.is_fresh or answer.problem in (None, _NOT_READ)
-    return Answer(answer.facts, _LEFT) if is_silent else answer
-
-
-def _diff(path: str, old: bytes, new: bytes) -> Result:
-    most = constants.MAX_FILE_SIZE_FOR_DIFF
-    if len(old) > most:
-        return {"dst_larger": most}
-    if len(new) > most:
-        return {"src_larger": most}
-    return {
-        "before_header": path,
-        "after_header": path,
-        "before": old.decode(errors="replace"),
-        "after": new.decode(),
-    }

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import typing as t
 
+from ansible import constants
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 
 
@@ -43,3 +45,18 @@ def _open_new(path: str, flags: int) -> int:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def diff_of(path: str, old: bytes, new: bytes) -> dict[str, t.Any]:
+    """What Ansible shows with `--diff` of a file whose content changes."""
+    most = constants.MAX_FILE_SIZE_FOR_DIFF
+    if len(old) > most:
+        return {"dst_larger": most}
+    if len(new) > most:
+        return {"src_larger": most}
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": old.decode(errors="replace"),
+        "after": new.decode(),
+    }

@@ -4,11 +4,12 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Texts that are harmless wherever they are put: as a part of a path, and in a file that Ansible may render."""
+"""Plain data, and texts that are harmless wherever they are put: in a path, and in a file that Ansible may render."""
 
 from __future__ import annotations
 
 import re
+import typing as t
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _SENTENCE = re.compile(r"[A-Za-z0-9 ._+,:;()/'-]*")
@@ -22,3 +23,17 @@ def is_name(text: str) -> bool:
 def is_sentence(text: str) -> bool:
     """Whether the text has only characters that no template can be made of."""
     return _SENTENCE.fullmatch(text) is not None
+
+
+def plain_data(value: t.Any) -> t.Any:
+    """The same value without subclasses of Ansible, which a dumper does not know."""
+    if isinstance(value, t.Mapping):
+        return {plain_data(key): plain_data(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return "".join(value)
+    if isinstance(value, (list, tuple)):
+        return [plain_data(item) for item in value]
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

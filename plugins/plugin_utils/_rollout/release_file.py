@@ -24,15 +24,14 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given
     not_given,
     refuse_variables,
 )
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._yaml_text import UNSAFE
 
 FILE_NAME = "release.yml"
-UNSAFE = "!unsafe"
-"""The tag of a text that Ansible does not render in a file of variables. Here no text is rendered."""
 _MODULE_NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain data."""
+    """Reads plain data. No text is rendered here, so that the tag for this says nothing."""
 
 
 def _text(loader: yaml.SafeLoader, node: yaml.Node) -> t.Any:

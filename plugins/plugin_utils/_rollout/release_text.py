@@ -10,34 +10,18 @@ from __future__ import annotations
 
 import typing as t
 
-import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import release_in
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import CONTAINED, FORMAT, kernel_name
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import is_sentence
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import plain_data
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import KEY, ReleaseError
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import UNSAFE, check_release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import check_release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.vendor_patch import CUMULATIVE
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._yaml_text import yaml_text
 
 _HEAD = """\
 # Made by the role openeuler.livepatch.build. The digests are checked before anything is rolled out.
 ---
 """
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes a text that could be a template as one that Ansible does not render, even if the file is given with -e."""
-
-    def ignore_aliases(self, data: t.Any) -> bool:
-        return True
-
-
-def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    if is_sentence(text):
-        return dumper.represent_str(text)
-    return dumper.represent_scalar(UNSAFE, text, style='"')
-
-
-_Dumper.add_representer(str, _represent)
 
 
 Shown = t.Mapping[str, t.Any]
@@ -62,9 +46,9 @@ def release_text(asked: t.Mapping[str, t.Any], files: t.Iterable[tuple[str, Show
         "fixed_in": asked["fixed_in"],
         "files": [_file(asked, release, shown) for release, shown in sorted(files, key=lambda file: file[0])],
     }
-    plain = _plain(data)
+    plain = plain_data(data)
     check_release(plain, "the release")
-    return _HEAD + yaml.dump({KEY: plain}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return _HEAD + yaml_text({KEY: plain})
 
 
 def asked_of_vendor(asked: Shown, patches: t.Sequence[Shown]) -> dict[str, t.Any]:
@@ -100,17 +84,3 @@ def _file(asked: t.Mapping[str, t.Any], release: str, shown: Shown) -> dict[str,
         "parameters": asked["parameters"] or None,
         **({"name": name} if name != kernel_name(asked["name"]) else {}),
     }
-
-
-def _plain(value: t.Any) -> t.Any:
-    """The same value without subclasses of Ansible, which a dumper does not know."""
-    if isinstance(value, t.Mapping):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, str):
-        return "".join(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    for kind in (bool, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
