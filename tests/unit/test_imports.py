@@ -51,6 +51,7 @@ FOR_CHANGES_ONLY = {
 }
 
 NEEDED_BY_ACTIONS = {
+    "livepatch_advisory": {"_model", "_observe", "_system"},
     "livepatch_build": {"_build", "_model", "_patch_file", "_system"},
     "livepatch_fetch": {"_model", "_patch_file", "_system"},
     "livepatch_file_info": {"_model", "_patch_file", "_system"},

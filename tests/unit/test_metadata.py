@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOTTED = re.MULTILINE | re.DOTALL
 PRIVATE = ("module_utils", "plugin_utils", "doc_fragments")
 RESULTS_DOCUMENTED = (
+    "livepatch_advisory",
     "livepatch_boot",
     "livepatch_build",
     "livepatch_facts",
@@ -104,8 +105,8 @@ def test_every_module_says_which_python_it_needs() -> None:
     floor = load("tests/config.yml")["modules"]["python_requires"].removeprefix(">=")
     for path in (ROOT / "plugins" / "modules").glob("*.py"):
         (python, *_others) = documentation_of(path)["requirements"]
-        # Reports are made, releases read, and packages unpacked on the controller: no part of them runs on a host.
-        is_here = path.stem in ("livepatch_release_info", "livepatch_report", "livepatch_unpack")
+        # These run on the controller alone: no part of them runs on a host.
+        is_here = path.stem.rpartition("livepatch_")[2] in ("advisory", "release_info", "report", "unpack")
         minimum = "3.10" if is_here else floor
         assert python.startswith(f"Python {minimum} or later on the "), path.name
 

@@ -29,6 +29,7 @@ from ansible_collections.openeuler.livepatch.tests.unit.plays.hostile_host impor
     with_engine_keys,
 )
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.signing_keys import make_key, signed
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.advisories import openeuler
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
@@ -62,6 +63,7 @@ def fixture_fleet(tmp_path: Path) -> Fleet:
     fleet = Fleet(tmp_path)
     (tmp_path / "work/release.yml").write_text(yaml.safe_dump({"livepatch_release": RELEASE}), encoding="utf-8")
     (tmp_path / "work/fix.patch").write_text("--- a\n", encoding="utf-8")
+    (tmp_path / "work/advisory.json").write_text(json.dumps(openeuler()), encoding="utf-8")
     return fleet
 
 
@@ -71,6 +73,7 @@ PLAYBOOKS: dict[str, tuple[Data, tuple[str, ...]]] = {
     "check_next_boot": ({"livepatch_release_file": "release.yml"}, ()),
     "rollback": ({"livepatch_release_file": "release.yml", "livepatch_max_fail_percentage": 100}, ()),
     "report": ({"livepatch_release_file": "release.yml"}, ("livepatch-report",)),
+    "advisory": ({"livepatch_advisory_source": "advisory.json"}, ("fix.yml",)),
     "boot": ({}, ()),
     "build": (BUILD, ()),
     "kernels": ({"livepatch_kernels_dest": "kernels.yml"}, ("kernels.yml",)),
@@ -88,6 +91,7 @@ SAID = {
     "rollout": ("well: enabled",),
     "report": ("livepatch-report/livepatch.json", "not_applied: 1"),
     "kernels": (f'"release": "{KERNEL}"', "Not listed: nothing: Its facts could not be read"),
+    "advisory": ("well: unknown. The advisory is for openEuler-22.03-LTS-SP4", "fix.yml: created."),
 }
 """What a playbook says of the host that does not lie: the others do not keep it from its patch, or out of a report."""
 
@@ -177,7 +181,9 @@ def test_no_task_on_the_controller_takes_omit() -> None:
     files = [*root.glob("roles/*/tasks/*.yml"), *root.glob("playbooks/*.yml")]
     for path in files:
         for task in re.split(r"\n *- name: ", path.read_text(encoding="utf-8")):
-            on_controller = re.search(r"delegate_to: localhost|livepatch_(report|fetch|release_info|unpack):", task)
+            on_controller = re.search(
+                r"delegate_to: localhost|livepatch_(advisory|report|fetch|release_info|unpack):", task
+            )
             assert not (on_controller and re.search(r"\bomit\b", task)), (path, task)
 
 
