@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import HOUR, Boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.programs import TimedOut, run
@@ -80,7 +81,7 @@ def _metrics(removes: bool) -> int:
         return 0
     directory = metrics.directory_of(Files())
     if directory is None:
-        _say(f"{metrics.SETTINGS} names no directory for metrics.")
+        _say(f"{boot_store.SETTINGS} names no directory for metrics.")
         return 1
     metrics.write_metrics(Kernel(), directory)
     return 0

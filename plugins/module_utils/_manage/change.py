@@ -21,7 +21,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.left_t
     is_left,
     reversed_result,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.metrics import metrics_after_change
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.recovery import (
     LeftBehind,
     Recovery,
@@ -42,6 +41,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import forbids_changes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 
 if t.TYPE_CHECKING:
@@ -102,8 +102,18 @@ def change(assessment: Assessment) -> Plain:
             result = with_notes(result, after=[not_accepted(task.wanted.name, error)])
     if result.get("failed"):
         result = _with_recovery(result, recovery)
-    result = with_notes(result, after=metrics_after_change(kernel))
+    result = with_notes(result, after=_write_metrics(kernel))
     return with_notes(_with_steps(result, assessment, recovery.steps), before=recovery.notes)
+
+
+def _write_metrics(kernel: KernelProtocol) -> list[Finding]:
+    """Write the metrics of the host, where they are wanted; what kept them from being written."""
+    if isinstance(kernel.files().inode(boot_store.SETTINGS), Absent):
+        return []
+    # Here and not above: few hosts write them.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.metrics import metrics_after_change
+
+    return metrics_after_change(kernel)
 
 
 def _with_steps(result: Plain, assessment: Assessment, steps: t.Collection[Step]) -> Plain:

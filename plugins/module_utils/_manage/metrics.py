@@ -32,9 +32,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel_protocol import KernelProtocol
     from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
-SETTINGS = "/etc/openeuler-livepatch.json"
-"""Says in `metrics_directory` where the file is wanted. The role `boot` writes it."""
-
 FILE_NAME = "openeuler-livepatch.prom"
 
 Labels = t.Dict[str, str]
@@ -43,9 +40,9 @@ Samples = t.List[t.Tuple[Labels, float]]
 
 def directory_of(files: Files) -> str | None:
     """The directory in which the file is wanted; None for none. Raises OSError if the settings cannot be read."""
-    found = state.read(files, SETTINGS, _directory)
+    found = state.read(files, boot_store.SETTINGS, _directory)
     if isinstance(found, Unreadable):
-        raise OSError(errno.EINVAL, f"it cannot be read ({found.reason})", SETTINGS)
+        raise OSError(errno.EINVAL, f"it cannot be read ({found.reason})", boot_store.SETTINGS)
     return None if isinstance(found, Absent) else found
 
 

@@ -53,6 +53,9 @@ VERSION_ENTRY = "VERSION"
 UNIT = "/etc/systemd/system/sysinit.target.wants/openeuler-livepatch.service"
 """The link that starts the unit at boot. The role `boot` installs it, and `PROGRAM`."""
 
+SETTINGS = "/etc/openeuler-livepatch.json"
+"""Says in `metrics_directory` where the metrics of the host are wanted. The role `boot` writes it."""
+
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 MARKER_BYTES = 512
