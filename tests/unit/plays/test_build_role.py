@@ -27,7 +27,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files 
 ROOT = Path(__file__).resolve().parents[3]
 # Not by its name: "ansible-test units" has no commands in its PATH.
 ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
-OWN = {"method", "name", "patches", "sources", "kernel_release", "dest"}
+OWN = {"fix", "method", "name", "patches", "sources", "kernel_release", "dest"}
 """The options that the role makes from the fix."""
 KERNEL = {"release": "6.6", "host": "localhost"}
 FIX = {
