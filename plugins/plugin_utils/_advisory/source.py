@@ -80,25 +80,27 @@ def _too_big(source: str) -> FindingError:
 def fetch(url: str) -> bytes:
     """What the server has at the URL. Raises FindingError."""
     _check_url(url, "livepatch_advisory_source")
-    done: list[bytes | BaseException] = []
+    done: list[bytes] = []
+    failed: list[Exception] = []
     deadline = time.monotonic() + MOST_SECONDS
 
     def get() -> None:
         try:
             done.append(_follow(url, deadline))
         except Exception as error:  # Whatever it is: a thread that ends with a traceback would print it.
-            done.append(error)
+            failed.append(error)
 
     # A server that sends a byte now and then makes no socket's timeout pass, and a thread can be left alone.
     thread = threading.Thread(target=get, daemon=True)
     thread.start()
     thread.join(MOST_SECONDS)
-    got = done[0] if done else None
-    if isinstance(got, bytes):
-        return got
-    if isinstance(got, FindingError):
-        raise got
-    raise _not_fetched(url, got) from got
+    if done:
+        return done[0]
+    for error in failed:
+        if isinstance(error, FindingError):
+            raise error
+        raise _not_fetched(url, error) from error
+    raise _not_fetched(url, None)
 
 
 def _not_fetched(url: str, error: BaseException | None) -> FindingError:
