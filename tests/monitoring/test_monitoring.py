@@ -18,15 +18,15 @@ import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.metrics import metrics_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
 from ansible_collections.openeuler.livepatch.tests.monitoring import dashboard
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RecordedFiles
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import files_of
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.synthetic_fleet import fleet
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 SHIPPED = ROOT / "docs/monitoring"
-RECORDED = ROOT / "tests/unit/plugins/module_utils/fixtures"
 FIX = {"id": "CVE-2026-0001", "title": "", "severity": "", "cves": []}
 PROMTOOL = os.environ["LIVEPATCH_PROMTOOL"]
 
@@ -42,8 +42,7 @@ def promtool(*arguments: str | pathlib.Path, given: str | None = None, folder: p
 
 
 def metrics_of_a_recorded_host(folder: pathlib.Path) -> str:
-    document = json.loads((RECORDED / "recorded_per_task.json").read_text(encoding="utf-8"))
-    facts = gather(RecordedFiles(str(folder), document))
+    facts = gather(files_of(PER_TASK, folder))
     facts["patches"][0]["fix"] = FIX
     facts["boot"]["lost"] = [{"name": "lp_lost", "fix": FIX}]
     return metrics_text(facts, "2026-11-25T07:33:31Z", "2026-11-25T07:31:02Z")

@@ -65,12 +65,12 @@ def _list(as_json: bool) -> int:
     """Print what is loaded and what it fixes. Returns 0 if the kernel tells that, else 1."""
     # Here and not above: a boot does not need them.
     from ansible_collections.openeuler.livepatch.plugins.module_utils._boot import listing
-    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather, is_known
 
     facts = gather(Files())
     text = json.dumps(listing.listed(facts), indent=1) if as_json else "\n".join(listing.listing(facts))
     sys.stdout.write(f"{text}\n")
-    return int(not listing.is_known(facts))
+    return int(not is_known(facts))
 
 
 def _metrics(removes: bool) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import is_known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import one_line
 
@@ -43,11 +44,6 @@ def listed(facts: Plain) -> Plain:
         "patches": [{key: patch[key] for key in _OF_PATCHES} for patch in facts["patches"]],
         "boot": {key: facts["boot"][key] for key in _OF_BOOT},
     }
-
-
-def is_known(facts: Plain) -> bool:
-    """Whether the facts tell which patches are loaded, enabled and live."""
-    return not (facts["undecided"] or facts["disagreements"])
 
 
 def listing(facts: Plain) -> t.Iterator[str]:

@@ -51,16 +51,24 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     stalling_tasks = with_held_by(read_stalling_tasks(files, moving.enabled), snapshot) if moving else ()
     books = read_books(files, snapshot, of_boot=True)
     unfinished = describe_unfinished(journal.read_note(files))
-    report = boot_store.read_report(files)
-    if report.get("of_store") and not books.boot_damage:
-        # A task has mended since what kept this boot from loading anything.
-        report = {}
+    report = boot_report(files, books)
     distribution = asdict(read_distribution(files, snapshot.release))
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
     following = _next_kernel(files) if next_kernel else None
     facts = describe_host(snapshot, books, stalling_tasks, report, unfinished, following)
     changed_at = known(journal.last_change(files))
     return {"read_at": read_at, "last_change": changed_at, "distribution": distribution, **facts}
+
+
+def boot_report(files: Files, books: Books) -> Plain:
+    """What the boot program reports of this boot; empty if a task has mended since what kept it from loading."""
+    report = boot_store.read_report(files)
+    return {} if report.get("of_store") and not books.boot_damage else report
+
+
+def is_known(facts: Plain) -> bool:
+    """Whether the facts tell which patches are loaded, enabled and live."""
+    return not (facts["undecided"] or facts["disagreements"])
 
 
 def describe_unfinished(note: Reading[journal.Note]) -> Plain | None:

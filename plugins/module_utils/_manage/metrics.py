@@ -11,12 +11,17 @@ from __future__ import annotations
 import errno
 import os
 import typing as t
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import describe_host
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import (
+    describe_host,
+    is_known,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result import Plain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.exposition import exposition, labels_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
     Absent,
@@ -34,8 +39,8 @@ if t.TYPE_CHECKING:
 
 FILE_NAME = "openeuler-livepatch.prom"
 
-Labels = t.Dict[str, str]
-Samples = t.List[t.Tuple[Labels, float]]
+Samples = t.List[t.Tuple[str, float]]
+"""The labels as they are written, and the value."""
 
 
 def directory_of(files: Files) -> str | None:
@@ -93,35 +98,30 @@ def metrics_text(facts: Plain, read_at: str, changed_at: str | None) -> str:
     What cannot be told has no sample: 0 would be an answer.
     """
     patches, boot = facts["patches"], facts["boot"]
-    is_known = not (facts["undecided"] or facts["disagreements"])
+    live = None if facts["functions"] is None else Counter(function["live"] for function in facts["functions"])
     failed = [result for result in boot["results"] if result["outcome"] != "enabled"]
     metrics: list[tuple[str, str, Samples]] = [
-        ("known", "Whether the kernel tells which patches are live.", [({}, is_known)]),
+        ("known", "Whether the kernel tells which patches are live.", [("", is_known(facts))]),
         ("patch_enabled", "Whether a loaded patch is enabled.", _of_patches(patches, _is_enabled)),
         (
             "patch_effective",
             "The part of a loaded patch's functions that is live, from 0 to 1.",
-            _of_patches(patches, lambda patch: _live_part(patch, facts["functions"])),
+            _of_patches(patches, lambda patch: _live_part(patch, live)),
         ),
         ("patch_in_transition", "Whether a transition of a loaded patch is running.", _of_patches(patches, _is_moving)),
         ("patch_accepted", "Whether boots load a loaded patch again.", _of_patches(patches, _is_accepted)),
-        ("boot_installed", "Whether something loads accepted patches at boot.", [({}, boot["installed"])]),
+        ("boot_installed", "Whether something loads accepted patches at boot.", [("", boot["installed"])]),
         ("boot_accepted", "A patch that boots of this kernel load.", _of_entries(boot["accepted"])),
         ("boot_lost", "A patch that is accepted for other kernels alone.", _of_entries(boot["lost"])),
-        ("boot_quarantined", "Builds that no boot loads, since the host went down.", [({}, len(boot["quarantined"]))]),
-        ("boot_failed", "Accepted patches that this boot has not loaded.", [({}, len(failed))]),
-        ("boot_loaded_nothing", "Whether something kept this boot from loading.", [({}, bool(boot["nothing"]))]),
-        ("boot_unclean_ends", "Boots in a row that ended without a clean shutdown.", [({}, boot["unclean_ends"])]),
-        ("reboot_required", "Whether only a reboot finishes what was begun.", [({}, bool(facts["reboot_required"]))]),
+        ("boot_quarantined", "Builds that no boot loads, since the host went down.", [("", len(boot["quarantined"]))]),
+        ("boot_failed", "Accepted patches that this boot has not loaded.", [("", len(failed))]),
+        ("boot_loaded_nothing", "Whether something kept this boot from loading.", [("", bool(boot["nothing"]))]),
+        ("boot_unclean_ends", "Boots in a row that ended without a clean shutdown.", [("", boot["unclean_ends"])]),
+        ("reboot_required", "Whether only a reboot finishes what was begun.", [("", bool(facts["reboot_required"]))]),
         ("last_change_timestamp_seconds", "When a task or a boot has changed the patches last.", _at(changed_at)),
         ("read_timestamp_seconds", "When this was read.", _at(read_at)),
     ]
-    lines = []
-    for name, text, samples in metrics:
-        if samples:
-            lines += [f"# HELP livepatch_{name} {text}", f"# TYPE livepatch_{name} gauge"]
-            lines += [f"livepatch_{name}{_labels(labels)} {float(value):.12g}" for labels, value in samples]
-    return "".join(f"{line}\n" for line in lines)
+    return exposition((name, text, dict(samples)) for name, text, samples in metrics)
 
 
 def _of_patches(patches: t.Iterable[Plain], value: t.Callable[[Plain], float | None]) -> Samples:
@@ -130,11 +130,11 @@ def _of_patches(patches: t.Iterable[Plain], value: t.Callable[[Plain], float | N
 
 
 def _of_entries(entries: t.Iterable[Plain]) -> Samples:
-    return [(labels, 1) for labels in {entry["name"]: _named(entry) for entry in entries}.values()]
+    return [(_named(entry), 1) for entry in {entry["name"]: entry for entry in entries}.values()]
 
 
-def _named(entry: Plain) -> Labels:
-    return {"patch": entry["name"], "fix": entry["fix"]["id"] if entry["fix"] else ""}
+def _named(entry: Plain) -> str:
+    return labels_text({"patch": entry["name"], "fix": entry["fix"]["id"] if entry["fix"] else ""})
 
 
 def _is_enabled(patch: Plain) -> float | None:
@@ -149,29 +149,21 @@ def _is_accepted(patch: Plain) -> float:
     return float(patch["boot"] == "accepted")
 
 
-def _live_part(patch: Plain, functions: t.Iterable[Plain] | None) -> float | None:
-    """The part of its functions whose code runs, and no other patch's; None where that is not known."""
-    if patch["enabled"] is None or functions is None:
+def _live_part(patch: Plain, live: t.Mapping[str, int] | None) -> float | None:
+    """The part of its functions whose code runs, and no other patch's; None where that is not known.
+
+    `live` is on how many functions each patch is live.
+    """
+    if patch["enabled"] is None or live is None:
         return None
     if not patch["enabled"] or patch["in_transition"]:
         return 0.0
     if patch["effective"] is None:
         return None
-    live = {(one["object"], one["name"], one["sympos"]) for one in functions if one["live"] == patch["name"]}
-    own = [(one["object"], one["name"], one["sympos"]) for one in patch["functions"]]
-    return sum(function in live for function in own) / len(own)
+    return live.get(patch["name"], 0) / len(patch["functions"])
 
 
 def _at(moment: str | None) -> Samples:
     if moment is None:
         return []
-    return [({}, int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()))]
-
-
-def _labels(labels: Labels) -> str:
-    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{inside}}}" if inside else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return [("", int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()))]

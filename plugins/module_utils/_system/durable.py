@@ -36,19 +36,7 @@ def write(files: Files, path: str, content: bytes, sync: bool = False) -> None:
     make_directory(files, os.path.dirname(path))
     part = files.path(path) + ".part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-            if sync:
-                stream.flush()
-                os.fsync(descriptor)
-        os.replace(part, files.path(path))
-        if sync:
-            sync_directory(os.path.dirname(part))
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise
+    _put(descriptor, part, files.path(path), content, sync)
 
 
 def publish(files: Files, path: str, content: bytes) -> None:
@@ -60,11 +48,22 @@ def publish(files: Files, path: str, content: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(part)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    _put(descriptor, part, files.path(path), content, mode=0o644)
+
+
+def _put(descriptor: int, part: str, place: str, content: bytes, sync: bool = False, mode: int | None = None) -> None:
+    """Write the part, which is open, and put it into its place; remove it if that fails. Raises OSError."""
     try:
         with open(descriptor, "wb") as stream:
-            os.fchmod(descriptor, 0o644)
+            if mode is not None:
+                os.fchmod(descriptor, mode)
             stream.write(content)
-        os.replace(part, files.path(path))
+            if sync:
+                stream.flush()
+                os.fsync(descriptor)
+        os.replace(part, place)
+        if sync:
+            sync_directory(os.path.dirname(part))
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(part)

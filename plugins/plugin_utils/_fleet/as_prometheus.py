@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.exposition import exposition, labels_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally, largest_first
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.statuses import STATUSES
 
@@ -54,12 +55,7 @@ def as_prometheus(fleet: Fleet) -> str:
         ),
         ("kernel_hosts", "Hosts by running kernel.", _kernels(fleet.by_kernel())),
     ]
-    lines = []
-    for name, text, samples in metrics:
-        if samples:
-            lines += [f"# HELP livepatch_{name} {text}", f"# TYPE livepatch_{name} gauge"]
-            lines += [f"livepatch_{name}{labels} {value}" for labels, value in _together(samples).items()]
-    return "\n".join(lines) + "\n"
+    return exposition((name, text, _together(samples)) for name, text, samples in metrics)
 
 
 def _at(moments: list[datetime]) -> list[Sample]:
@@ -106,15 +102,6 @@ def _together(samples: list[Sample]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for labels, value in samples:
-        written = _labels(labels)
+        written = labels_text(labels)
         found[written] = found.get(written, 0) + value
     return found
-
-
-def _labels(labels: dict[str, str]) -> str:
-    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{inside}}}" if inside else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

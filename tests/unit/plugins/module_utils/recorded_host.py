@@ -6,11 +6,17 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Reading
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.rig import record_tree
+
+_FIXTURES = pathlib.Path(__file__).parent / "fixtures"
+RECORDED = {PER_TASK: "recorded_per_task.json", STOP_MACHINE: "recorded_stop_machine_emulation.json"}
 
 _Value = t.TypeVar("_Value")
 
@@ -33,3 +39,8 @@ class RecordedFiles(Files):
 
     def inode(self, path: str) -> Reading[int]:
         return self._inodes.get(path) or super().inode(path)
+
+
+def files_of(abi: str, folder: pathlib.Path) -> RecordedFiles:
+    """The recorded host with this ABI, unpacked into the folder."""
+    return RecordedFiles(str(folder), json.loads((_FIXTURES / RECORDED[abi]).read_text(encoding="utf-8")))

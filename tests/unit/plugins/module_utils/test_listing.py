@@ -13,21 +13,19 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.listing import is_known, listed, listing
+from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.listing import listed, listing
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.pack import pack
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RecordedFiles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather, is_known
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RECORDED, files_of
 
-FIXTURES = pathlib.Path(__file__).parent / "fixtures"
-RECORDED = {PER_TASK: "recorded_per_task.json", STOP_MACHINE: "recorded_stop_machine_emulation.json"}
 FIX = {"id": "CVE-2026-0001", "title": "A missing check", "severity": "important", "cves": ["CVE-2026-0002"]}
 
 Plain = t.Dict[str, t.Any]
 
 
 def facts_of(abi: str, folder: pathlib.Path) -> Plain:
-    return gather(RecordedFiles(str(folder), json.loads((FIXTURES / RECORDED[abi]).read_text(encoding="utf-8"))))
+    return gather(files_of(abi, folder))
 
 
 @pytest.mark.parametrize("abi", RECORDED)

@@ -21,15 +21,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.manage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.metrics import FILE_NAME, metrics_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import patch_file
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RecordedFiles
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RECORDED, files_of
 
-FIXTURES = pathlib.Path(__file__).parent / "fixtures"
-RECORDED = {PER_TASK: "recorded_per_task.json", STOP_MACHINE: "recorded_stop_machine_emulation.json"}
 FIX = {"id": "CVE-2026-0001", "title": "", "severity": "", "cves": []}
 THEN, SINCE = "2026-11-25T07:33:31Z", "2026-11-25T07:31:02Z"
 
@@ -37,7 +35,7 @@ Plain = t.Dict[str, t.Any]
 
 
 def facts_of(abi: str, folder: pathlib.Path) -> Plain:
-    return gather(RecordedFiles(str(folder), json.loads((FIXTURES / RECORDED[abi]).read_text(encoding="utf-8"))))
+    return gather(files_of(abi, folder))
 
 
 def samples(text: str) -> dict[str, float]:
@@ -104,7 +102,7 @@ def test_the_live_part_of_a_patch(changes: Plain, functions: str | None, part: f
     one = {"object": "vmlinux", "name": "one", "sympos": 1}
     two = {**one, "name": "two"}
     patch = {"name": "a", "enabled": True, "in_transition": False, "effective": "partial", "functions": [one, two]}
-    live = None if functions else [{**one, "live": "a"}, {**two, "live": "b"}]
+    live = None if functions else {"a": 1, "b": 1}
     assert metrics._live_part({**patch, **changes}, live) == part
 
 

@@ -9,26 +9,21 @@ One is a Debian kernel. The other is the same kernel with the rig's emulation of
 
 from __future__ import annotations
 
-import json
 import pathlib
-import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.pack import pack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     PER_TASK,
-    STOP_MACHINE,
     Function,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.conditions import read_conditions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RecordedFiles
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.recorded_host import RECORDED, files_of
 
-FIXTURES = pathlib.Path(__file__).parent / "fixtures"
-RECORDED = {PER_TASK: "recorded_per_task.json", STOP_MACHINE: "recorded_stop_machine_emulation.json"}
 RELEASE = "6.12.118+deb13-cloud-amd64"
 # In the order in which they were enabled, with the function that each replaces.
 PATCHES = {
@@ -37,11 +32,6 @@ PATCHES = {
     "lp_boot_b": "version_proc_show",
     "lp_boot_trial": "uptime_proc_show",
 }
-
-
-def files_of(abi: str, folder: pathlib.Path) -> RecordedFiles:
-    document: dict[str, t.Any] = json.loads((FIXTURES / RECORDED[abi]).read_text(encoding="utf-8"))
-    return RecordedFiles(str(folder), document)
 
 
 @pytest.mark.parametrize("abi", RECORDED)
