@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.assessment import observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import (
+    boot_report,
     describe_host,
     is_known,
 )
@@ -61,7 +62,7 @@ def write_metrics(kernel: KernelProtocol, directory: str) -> None:
     read_at = time_now()
     snapshot, books = observe(kernel, of_boot=True)
     snapshot = replace(snapshot, unreadable=tuple(files.unreadable))
-    facts = describe_host(snapshot, books, (), boot_store.read_report(files), None)
+    facts = describe_host(snapshot, books, (), boot_report(files, books), None)
     text = metrics_text(facts, read_at, known(journal.last_change(files)))
     durable.publish(files, os.path.join(directory, FILE_NAME), text.encode())
 

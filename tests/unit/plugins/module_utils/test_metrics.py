@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.metric
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Task, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
+from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
@@ -176,6 +177,18 @@ def test_a_task_that_changes_nothing_writes_nothing_and_check_mode_neither(tmp_p
     enable(host)
     manage(Task(Wanted("fix", State.DISABLED), check_mode=True), host.kernel)
     assert os.listdir(host.collected) == []
+
+
+def test_what_a_task_has_mended_since_the_boot_is_not_told(tmp_path: pathlib.Path) -> None:
+    """As the facts have it: the file with what is accepted was damaged then, and is not now."""
+    host = Host(tmp_path)
+    report = {"boot_id": "", "nothing": "It is damaged.", "of_store": True, "results": []}
+    boot_store.write_report(host.kernel.files(), report)
+    enable(host)
+    assert host.written["livepatch_boot_loaded_nothing"] == 0
+    boot_store.write_report(host.kernel.files(), {**report, "of_store": False})
+    host.run("fix", State.DISABLED)
+    assert host.written["livepatch_boot_loaded_nothing"] == 1
 
 
 def test_without_a_directory_nothing_is_written(tmp_path: pathlib.Path) -> None:
