@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -24,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json, summary_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import MOST_VARIABLES
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
@@ -39,6 +41,9 @@ WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
     "csv": ("livepatch.csv", as_csv),
     "html": ("livepatch.html", as_html),
 }
+
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class ReportError(FindingError):
@@ -66,8 +71,9 @@ class ActionModule(ActionBase):
         now = _now(arguments["now"])
         _check_given(arguments["releases"], task_vars)
         releases = _releases(arguments["releases"])
-        answers = answers_of(task_vars, arguments["hosts"], arguments["registered"])
-        fleet = fleet_of(answers, releases, now, arguments["max_age"])
+        variables = _variables(arguments["host_variables"])
+        answers = answers_of(task_vars, arguments["hosts"], arguments["registered"], variables)
+        fleet = fleet_of(answers, releases, now, arguments["max_age"], variables)
         paths, diffs = {}, []
         for kind in dict.fromkeys(arguments["formats"]):
             name, write = WRITERS[kind]
@@ -107,6 +113,17 @@ def _now(text: str | None) -> datetime:
             cause=f"now is {text}, which is not a time.",
             remedy="Write it like 2026-11-25T07:33:31Z, in UTC.",
         ) from error
+
+
+def _variables(names: list[str]) -> list[str]:
+    """The names, each once: they become names of columns and labels. Raises ReportError."""
+    if len(set(names)) > MOST_VARIABLES or not all(VARIABLE.fullmatch(name) for name in names):
+        raise ReportError(
+            reason="bad_argument",
+            cause=f"host_variables is {', '.join(names)}.",
+            remedy=f"List at most {MOST_VARIABLES} names of variables: letters, digits and underscores.",
+        )
+    return list(dict.fromkeys(names))
 
 
 def _check_given(entries: list[t.Any], variables: Mapping[str, t.Any]) -> None:

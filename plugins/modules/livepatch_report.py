@@ -52,6 +52,15 @@ options:
       - The default is all hosts of the play, including those that have failed or could not be reached.
     type: list
     elements: str
+  host_variables:
+    description:
+      - Names of variables of the inventory, at most five, such as V(owner). The report shows their values beside the groups of each host,
+        as columns, as filters of the page and as labels of the metrics.
+      - A text, a number or a boolean is shown as it stands. It is not rendered as a template. Another value is not shown.
+      - A value that the host itself has answered with, as a fact of that name, is not shown.
+    type: list
+    elements: str
+    default: []
   releases:
     description:
       - The releases that the report compares the hosts with. Each entry is a dictionary with a release, or the path on the controller

@@ -121,8 +121,8 @@ def test_filters_find_what_the_report_counts(show):
     choose(page, "status", "has:on_trial")
     assert shown(page).startswith(f"{fleet.with_status()['on_trial']} of 200 hosts")
     choose(page, "status", "")
-    for place, (fix, tally) in enumerate(fleet.by_fix().items()):
-        choose(page, "fix", str(place))
+    for fix, tally in fleet.by_fix().items():
+        choose(page, "fix", fix)
         choose(page, "status", "is:protected")
         assert shown(page) == f"{tally.headlines['protected']} of 200 hosts (status protected, fix {fix})"
     page.get_by_role("button", name="Clear filters").click()
@@ -155,6 +155,75 @@ def test_numbers_of_the_summary_lead_to_the_hosts(show):
     row.get_by_role("button", name="no patch file").click()
     count = fleet.by_kernel()[kernel].headlines["no_patch_file"]
     assert shown(page) == f"{count} of 200 hosts (status no patch file, kernel {kernel})"
+
+
+def test_groups_and_variables_of_the_inventory(show):
+    fleet = fleet_with(200)
+    page = show(fleet)
+    tally = fleet.by_group()["production"]
+    row = page.get_by_role("table", name="Groups").get_by_role("row", name="production")
+    row.get_by_role("button", name="not applied").click()
+    assert shown(page) == f"{tally.headlines['not_applied']} of 200 hosts (status not applied, group production)"
+    choose(page, "status", "")
+    assert shown(page) == f"{tally.hosts} of 200 hosts (group production)"
+    choose(page, "variable-owner", "team 2")
+    both = [
+        host
+        for host in fleet.hosts
+        if "production" in host.labels.groups and "team 2" in host.labels.variables.values()
+    ]
+    assert shown(page) == f"{len(both)} of 200 hosts (group production, owner team 2)"
+    assert sorted(names(page)) == [host.name for host in both]
+    page.locator("#table").get_by_role("columnheader", name="owner").get_by_role("button").click()
+    page.get_by_role("button", name="Clear filters").click()
+    place = page.locator("#table thead th").all_text_contents().index("ownerowner")
+    owners = page.locator(f"#table tbody td:nth-child({place + 1})").all_text_contents()
+    assert owners == sorted(owners)
+    assert owners[0] == ""
+    page.locator(".open").last.click()
+    assert "groups: " in page.locator(".detail").text_content()
+
+
+def test_a_fleet_without_groups_has_no_column_for_them(show):
+    page = show(stacked_fleet())
+    assert page.locator("#by-group").is_hidden()
+    assert page.locator("#table thead th").count() == 6
+
+
+def test_a_view_is_sent_by_its_address(show):
+    page = show(fleet_with(200))
+    plain = page.url
+    choose(page, "status", "has:on_trial")
+    choose(page, "fix", "CVE-2026-0107")
+    choose(page, "group", "production")
+    choose(page, "variable-owner", "team 1")
+    page.get_by_role("searchbox").fill("web &%#=")
+    page.get_by_role("searchbox").fill("web")
+    page.locator("#table").get_by_role("columnheader", name="Host").get_by_role("button").click()
+    page.locator("#table").get_by_role("columnheader", name="Host").get_by_role("button").click()
+    page.wait_for_url("**#*sort=-host")
+    seen = (shown(page), names(page))
+    sent = page.url
+    page.goto(plain)
+    page.reload()
+    assert shown(page) == "200 of 200 hosts"
+    page.evaluate("(address) => { location.href = address; }", sent)
+    expect(page.locator(".shown")).to_have_text(seen[0])
+    assert names(page) == seen[1]
+    expect(page.get_by_role("searchbox")).to_have_value("web")
+    page.get_by_role("button", name="Clear filters").click()
+    page.wait_for_url("**#sort=-host")
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["#status=is:nothing&fix=CVE-1&kernel=x&group=<b>", "#sort=-why", "#hosts", "#text=", "#%=%&&==", "#status"],
+)
+def test_an_address_of_another_report_shows_all(show, fragment):
+    page = show(fleet_with(3))
+    page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
+    page.reload()
+    assert shown(page) == "3 of 3 hosts"
 
 
 def test_sorting(show):
@@ -268,7 +337,7 @@ def test_a_screen_reader_finds_its_way(show):
     levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))")
     assert levels[0] == 1
     assert set(levels[1:]) == {2}
-    for table in ("Fixes", "CVEs", "Kernels", "Hosts"):
+    for table in ("Fixes", "CVEs", "Kernels", "Groups", "Hosts"):
         found = page.get_by_role("table", name=table)
         assert found.get_by_role("columnheader").count() >= 6
         assert found.get_by_role("rowheader").count() >= 3
@@ -325,7 +394,7 @@ def test_print_has_all_filtered_hosts_and_no_controls(show):
 def test_without_javascript_the_summary_is_there(show):
     page = show(fleet_with(200), java_script_enabled=False)
     expect(page.locator(".answer")).to_contain_text("of 200 hosts are protected")
-    for table in ("Fixes", "CVEs", "Kernels"):
+    for table in ("Fixes", "CVEs", "Kernels", "Groups"):
         expect(page.get_by_role("table", name=table)).to_be_visible()
     expect(page.locator("noscript p")).to_contain_text("needs JavaScript")
     assert page.locator("noscript p").bounding_box()["height"] > 0
@@ -365,8 +434,8 @@ def test_hostile_names_are_text(show):
     assert sorted(names(page)) == sorted(HOSTILE)
     for button in page.locator(".open").all():
         button.click()
-    for place in range(len(HOSTILE)):
-        choose(page, "fix", str(place))
+    for name in HOSTILE:
+        choose(page, "fix", name)
     for name in HOSTILE:
         choose(page, "kernel", name)
         assert names(page) == [name]

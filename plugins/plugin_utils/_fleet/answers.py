@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import labels_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
 
@@ -21,23 +23,29 @@ _LEFT = "It left the play before it was read: a task failed, or could not reach 
 
 
 def answers_of(
-    task_vars: Mapping[str, t.Any], hosts: t.Sequence[str] | None, registered: str | None
+    task_vars: Mapping[str, t.Any],
+    hosts: t.Sequence[str] | None,
+    registered: str | None,
+    asked: t.Sequence[str] = (),
 ) -> dict[str, Answer]:
     """What is known from each of the hosts; without `hosts`, from all of the play. Raises FindingError.
 
-    `registered` names the variable that their task livepatch_facts was registered in.
+    `registered` names the variable that their task livepatch_facts was registered in, `asked` the variables of the
+    inventory that become labels of the hosts.
     """
     everybody = task_vars["ansible_play_hosts_all"]
-    hosts = everybody if hosts is None else hosts
-    answers = {host: _answer(task_vars["hostvars"], host, registered) for host in hosts}
+    answers = {}
+    for host in everybody if hosts is None else hosts:
+        variables = _variables_of(task_vars["hostvars"], host)
+        answers[host] = replace(_answer(variables, registered), labels=labels_of(variables, asked))
     if registered:
         left = set(everybody).difference(task_vars["ansible_play_hosts"])
-        answers.update({host: _without_host(answers[host]) for host in left.intersection(hosts)})
+        answers.update({host: _without_host(answers[host]) for host in left.intersection(answers)})
     return answers
 
 
-def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
-    """What is known from a host. The variables are raw: a text from a host must not be rendered as a template."""
+def _variables_of(hostvars: t.Any, host: str) -> Mapping[str, t.Any]:
+    """The variables of a host. They are raw: a text from a host must not be rendered as a template."""
     variables = hostvars.raw_get(host)
     if not isinstance(variables, Mapping):
         raise FindingError(
@@ -47,6 +55,10 @@ def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
                 remedy="Give hosts only names of the inventory.",
             )
         )
+    return variables
+
+
+def _answer(variables: Mapping[str, t.Any], registered: str | None) -> Answer:
     facts = (variables.get("ansible_facts") or {}).get("livepatch")
     result = variables.get(registered) if registered else None
     if registered and not isinstance(result, Mapping):
@@ -66,4 +78,4 @@ def _answer(hostvars: t.Any, host: str, registered: str | None) -> Answer:
 def _without_host(answer: Answer) -> Answer:
     """The answer of a host that has left the play. A registered result may be of an earlier play."""
     is_silent = answer.is_fresh or answer.problem in (None, _NOT_READ)
-    return Answer(answer.facts, _LEFT) if is_silent else answer
+    return Answer(answer.facts, _LEFT, labels=answer.labels) if is_silent else answer

@@ -22,6 +22,7 @@ LIVEPATCH_REPORT: dict[str, t.Any] = {
             "default": list(REPORT_FORMATS),
         },
         "hosts": {"type": "list", "elements": "str"},
+        "host_variables": {"type": "list", "elements": "str", "default": []},
         "releases": {"type": "list", "elements": "raw", "default": []},
         "registered": {"type": "str"},
         "max_age": {"type": "float", "default": 86400},

@@ -33,6 +33,7 @@ COLUMNS = (
     "fix_statuses",
     "fix_protected",
     "fix_why",
+    "groups",
 )
 _STARTS_A_FORMULA = "[=+@\uff1d\uff0b\uff0d\uff20-]"
 """The last four before the minus are the wide ones of Chinese and Japanese keyboards."""
@@ -46,10 +47,12 @@ def as_csv(fleet: Fleet) -> str:
     cves = {release.id: " ".join(release.cves) for release in fleet.releases}
     output = io.StringIO()
     writer = csv.writer(output)
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, *(f"variable_{name}" for name in fleet.variables)])
     for host in fleet.hosts:
         for standing in host.standings or (None,):
-            writer.writerow([_harmless(cell) for cell in (*_host(host), *_fix(standing, cves))])
+            labels = (" ".join(host.labels.groups), *map(host.labels.variables.get, fleet.variables))
+            cells = (*_host(host), *_fix(standing, cves), *labels)
+            writer.writerow([_harmless("" if cell is None else cell) for cell in cells])
     return output.getvalue()
 
 

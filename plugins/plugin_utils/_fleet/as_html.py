@@ -25,6 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model i
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.page_data import MARKS, page_data
 
 MOST_KERNELS = 100
+MOST_GROUPS = 100
 FOLDER = Path(__file__).parent
 
 
@@ -45,7 +46,7 @@ def as_html(fleet: Fleet) -> str:
         answer=_answer(fleet, tally),
         headlines=tally.headlines,
         others=_among_others(tally.headlines, fleet.with_status()),
-        tables=(_fixes(fleet), _cves(fleet), _kernels(fleet)),
+        tables=(_fixes(fleet), _cves(fleet), _kernels(fleet), _groups(fleet)),
         statuses=words.BY_KEY,
         marks=MARKS,
     )
@@ -120,7 +121,10 @@ def _bars(headlines: dict[str, int]) -> list[tuple[str, float, float]]:
 
 @dataclass(frozen=True)
 class _Row:
-    """A fix, a CVE or a kernel, and how many hosts have which status. `lacking` are the fixes without a file for it."""
+    """A fix, a CVE, a kernel or a group, and how many hosts have which status.
+
+    `lacking` are the fixes without a file for it.
+    """
 
     name: str
     tally: Tally
@@ -146,14 +150,14 @@ class _Row:
 class _Table:
     """A table of the summary. `first` is the heading of its first column.
 
-    `rest` are a label for the rows that are left out, and the number of their hosts.
+    `rest` are a label for the rows that are left out, and the number of their hosts if it can be told.
     """
 
     heading: str
     first: str
     rows: list[_Row]
     is_compared: bool = True
-    rest: tuple[str, int] | None = None
+    rest: tuple[str, int | None] | None = None
 
 
 def _fixes(fleet: Fleet) -> _Table:
@@ -175,6 +179,14 @@ def _kernels(fleet: Fleet) -> _Table:
     rest = [tally.hosts for _kernel, tally in tallies[MOST_KERNELS:]]
     left_out = (_count(len(rest), "more kernel"), sum(rest)) if rest else None
     return _Table("Kernels", "Kernel", rows, bool(fleet.releases), left_out)
+
+
+def _groups(fleet: Fleet) -> _Table:
+    tallies = largest_first(fleet.by_group())
+    rows = [_Row(group, tally) for group, tally in tallies[:MOST_GROUPS]]
+    # A host has several groups, so the hosts of those that are left out have no sum.
+    left_out = (_count(len(tallies) - len(rows), "more group"), None) if len(tallies) > len(rows) else None
+    return _Table("Groups", "Group", rows, bool(fleet.releases), left_out)
 
 
 def _lacking(fleet: Fleet, kernel: str) -> str:

@@ -31,7 +31,8 @@ def as_json(fleet: Fleet) -> str:
         "fixes": [_fix(release, tallies[release.id]) for release in fleet.releases],
         "cves": [{"cve": cve, **tally_of(tally)} for cve, tally in fleet.by_cve().items()],
         "kernels": [{"kernel": kernel, **tally_of(tally)} for kernel, tally in fleet.by_kernel().items()],
-        "hosts": [_host(host) for host in fleet.hosts],
+        "groups": [{"group": group, **tally_of(tally)} for group, tally in fleet.by_group().items()],
+        "hosts": [_host(host, fleet.variables) for host in fleet.hosts],
     }
     return json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
@@ -70,7 +71,7 @@ def _patch(patch: Patch) -> Plain:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(patch).items()}
 
 
-def _host(host: Host) -> Plain:
+def _host(host: Host, variables: tuple[str, ...]) -> Plain:
     facts = host.facts
     return {
         "name": host.name,
@@ -108,4 +109,6 @@ def _host(host: Host) -> Plain:
         if facts
         else [],
         "notes": list(host.notes),
+        "groups": list(host.labels.groups),
+        "variables": {name: host.labels.variables.get(name) for name in variables},
     }

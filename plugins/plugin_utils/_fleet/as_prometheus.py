@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
+import heapq
 import typing as t
 from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.exposition import exposition, labels_text
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally, largest_first
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.statuses import STATUSES
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally, largest_first
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.statuses import PLACE
 
 MOST_KERNELS = 50
 """The most series of kernels. Hosts choose these names, so the rest is counted in one series."""
@@ -21,13 +22,16 @@ MOST_KERNELS = 50
 MOST_HOSTS = 1000
 """The most series of single hosts: each host and fix is one. A fleet without a fix would have all of them."""
 
+MOST_GROUPS = 100
+"""The most groups of the inventory with series of their own, the largest first."""
+
 Sample = tuple[dict[str, str], int]
 
 
 def as_prometheus(fleet: Fleet) -> str:
     """The metrics. All but those of kernels and hosts have the same series in each report of the same releases."""
     tally, by_fix = fleet.tally(), fleet.by_fix()
-    unprotected = _unprotected(fleet)
+    left_out = sum(not standing.is_protected for host in fleet.hosts for standing in host.standings) - MOST_HOSTS
     times = fleet.read_times()
     read = (("oldest", times[:1]), ("newest", times[-1:]))
     metrics: list[tuple[str, str, list[Sample]]] = [
@@ -44,14 +48,19 @@ def as_prometheus(fleet: Fleet) -> str:
         ("fix_protection", "Hosts by whether a fix protects them.", _by_protection("fix", by_fix)),
         ("cve_protection", "Hosts by whether they are protected from a CVE.", _by_protection("cve", fleet.by_cve())),
         (
+            "group_protection",
+            f"Hosts of a group of the inventory by whether all fixes protect them; at most {MOST_GROUPS} groups.",
+            _by_protection("group", dict(largest_first(fleet.by_group())[:MOST_GROUPS])) if fleet.releases else [],
+        ),
+        (
             "unprotected_host",
             f"A host that a fix is not known to protect, the worst status first; at most {MOST_HOSTS}.",
-            unprotected[:MOST_HOSTS],
+            _unprotected(fleet),
         ),
         (
             "unprotected_hosts_left_out",
             "How many of these have no sample.",
-            [({}, max(0, len(unprotected) - MOST_HOSTS))] if fleet.releases else [],
+            [({}, max(0, left_out))] if fleet.releases else [],
         ),
         ("kernel_hosts", "Hosts by running kernel.", _kernels(fleet.by_kernel())),
     ]
@@ -81,10 +90,17 @@ def _protection(tally: Tally, **more: str) -> list[Sample]:
 
 def _unprotected(fleet: Fleet) -> list[Sample]:
     """A sample for each host and fix that does not protect it, as far as is known; the worst first."""
-    order = {status.key: place for place, status in enumerate(STATUSES)}
-    found = [(host.name, standing) for host in fleet.hosts for standing in host.standings if not standing.is_protected]
-    found.sort(key=lambda one: order[one[1].headline])
-    return [({"fix": standing.fix, "host": name, "status": standing.headline}, 1) for name, standing in found]
+    found = ((host, standing) for host in fleet.hosts for standing in host.standings if not standing.is_protected)
+    return [
+        ({"fix": standing.fix, "host": host.name, "status": standing.headline, **_labels(host, fleet.variables)}, 1)
+        for host, standing in heapq.nsmallest(MOST_HOSTS, found, key=lambda one: PLACE[one[1].headline])
+    ]
+
+
+def _labels(host: Host, variables: tuple[str, ...]) -> dict[str, str]:
+    """The labels that an alert is sent by: who owns the host."""
+    owners = {f"variable_{name}": host.labels.variables.get(name) or "" for name in variables}
+    return {"groups": ",".join(host.labels.groups), **owners}
 
 
 def _kernels(tallies: t.Mapping[str, Tally]) -> list[Sample]:

@@ -15,16 +15,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import drift
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import (
-    age_of,
-    cautions,
-    why_too_old,
-)
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, listed, read_facts
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import age_of, why_too_old
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, read_facts
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import NO_LABELS, Labels
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import StoredPatch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standings import (
+    Standing,
+    of_other_patches,
+    standing_of,
+    with_superseded,
+)
 
 
 @dataclass(frozen=True)
@@ -32,31 +33,14 @@ class Answer:
     """What is known from a host: its facts, read now or cached, and a problem if they could not be read now.
 
     `problem_kind` is `unreachable` or `failed`, and counts only with a `problem`. `is_fresh` says that the facts were
-    read for this report, whatever the clock of the host says.
+    read for this report, whatever the clock of the host says. `labels` are what the inventory says about the host.
     """
 
     facts: t.Any = None
     problem: str | None = None
     problem_kind: str = words.UNREACHABLE
     is_fresh: bool = False
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The statuses of a host for a fix, the worst first. `why` is a sentence on the first one, the headline."""
-
-    fix: str
-    statuses: tuple[str, ...]
-    why: str
-
-    @property
-    def headline(self) -> str:
-        return self.statuses[0]
-
-    @property
-    def is_protected(self) -> bool:
-        """Whether the host is known to be protected from what the fix is for."""
-        return _is_protected(self.statuses)
+    labels: Labels = NO_LABELS
 
 
 @dataclass(frozen=True)
@@ -74,6 +58,7 @@ class Host:
     standings: tuple[Standing, ...] = ()
     notes: tuple[str, ...] = ()
     headline: str = ""
+    labels: Labels = NO_LABELS
 
     @property
     def is_known(self) -> bool:
@@ -106,11 +91,15 @@ def largest_first(tallies: t.Mapping[str, Tally]) -> list[tuple[str, Tally]]:
 
 @dataclass(frozen=True)
 class Fleet:
-    """The content of the report, from which each format is written. `hosts` are in the order of their names."""
+    """The content of the report, from which each format is written. `hosts` are in the order of their names.
+
+    `variables` are the names of the variables that the labels of each host have.
+    """
 
     now: datetime
     releases: tuple[Release, ...]
     hosts: tuple[Host, ...]
+    variables: tuple[str, ...] = ()
 
     def tally(self) -> Tally:
         """All hosts by their headline."""
@@ -140,13 +129,18 @@ class Fleet:
 
     def by_kernel(self) -> dict[str, Tally]:
         """The hosts of each running kernel, without hosts whose kernel is not known."""
+        return self._by(lambda host: (host.facts.release,) if host.facts else ())
+
+    def by_group(self) -> dict[str, Tally]:
+        """The hosts of each group of the inventory. A host counts in each of its groups."""
+        return self._by(lambda host: host.labels.groups)
+
+    def _by(self, keys_of: t.Callable[[Host], Iterable[str]]) -> dict[str, Tally]:
         groups: dict[str, list[Host]] = {}
         for host in self.hosts:
-            if host.facts:
-                groups.setdefault(host.facts.release, []).append(host)
-        return {
-            kernel: _tally((host.headline, host.is_protected) for host in groups[kernel]) for kernel in sorted(groups)
-        }
+            for key in keys_of(host):
+                groups.setdefault(key, []).append(host)
+        return {key: _tally((host.headline, host.is_protected) for host in groups[key]) for key in sorted(groups)}
 
     def read_times(self) -> list[datetime]:
         """The known times at which facts were read, the oldest first."""
@@ -154,13 +148,22 @@ class Fleet:
 
 
 def fleet_of(
-    answers: t.Mapping[str, Answer], releases: tuple[Release, ...], now: datetime, max_age: float | None = None
+    answers: t.Mapping[str, Answer],
+    releases: tuple[Release, ...],
+    now: datetime,
+    max_age: float | None = None,
+    variables: Sequence[str] = (),
 ) -> Fleet:
     """The content of the report. Facts that are not valid make their host `failed`, and raise no error.
 
-    Facts that were read more than `max_age` seconds ago do not count; None lets all of them count.
+    Facts that were read more than `max_age` seconds ago do not count; None lets all of them count. `variables` are the
+    names of those that the labels of the answers have.
     """
-    return Fleet(now, releases, tuple(_host(name, answers[name], releases, now, max_age) for name in sorted(answers)))
+    hosts = (
+        replace(_host(name, answers[name], releases, now, max_age), labels=answers[name].labels)
+        for name in sorted(answers)
+    )
+    return Fleet(now, releases, tuple(hosts), tuple(variables))
 
 
 def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetime, max_age: float | None) -> Host:
@@ -206,8 +209,8 @@ def _unknown_host(host: Host, problem: str, kind: str, releases: tuple[Release, 
 
 def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: datetime) -> Host:
     releases = tuple(release.on(facts.release, facts.machine) for release in releases)
-    standings = _with_superseded(tuple(_standing(release, facts) for release in releases), releases)
-    others = _of_other_patches(facts, {release.name for release in releases}, bool(releases))
+    standings = with_superseded(tuple(standing_of(release, facts) for release in releases), releases)
+    others = of_other_patches(facts, {release.name for release in releases}, bool(releases))
     statuses = words.in_order({status for standing in standings for status in standing.statuses}.union(others))
     if standings:
         worst = min(standings, key=lambda standing: words.PLACE[standing.headline])
@@ -216,143 +219,6 @@ def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: dat
         headline, why = statuses[0], others[statuses[0]]
     age, notes = age_of(facts, now)
     return Host(name, statuses, why, facts, age, standings, (*notes, *facts.notes), headline)
-
-
-def _standing(release: Release, facts: Facts) -> Standing:
-    file = release.file_for(facts.release, facts.machine, facts.kernel_build_id)
-    patch = facts.patch(release.name)
-    has_fix = facts.runs_one_of(release.fixed_in)
-    found = {words.FIXED_IN: f"Kernel {facts.release} contains the fix."} if has_fix else {}
-    if patch and patch.enabled:
-        found.update(_effect(patch))
-        if patch.boot in (words.ACCEPTED, "trial"):
-            found[_at_boot(patch, facts)] = ""
-    else:
-        if not has_fix:
-            found.update(_absence(release, facts, file))
-        if patch and patch.in_transition:
-            found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
-    found.update(drift(release, facts, file, patch))
-    if facts.unfinished and facts.unfinished.concerns(release.name):
-        found[words.UNFINISHED] = facts.unfinished.why
-    found.update(cautions(patch))
-    if not words.UNPROTECTING.isdisjoint(found):
-        found.pop(words.PROTECTED, None)
-    found.update(_quarantine(release, facts, file, patch))
-    ordered = words.in_order(set(found))
-    return Standing(release.id, ordered, found[ordered[0]])
-
-
-def _at_boot(patch: Patch, facts: Facts) -> str:
-    """`accepted` if the next boot loads the patch: if something does that, and does not hold."""
-    return words.ACCEPTED if patch.boot == words.ACCEPTED and facts.is_loaded_at_boot(patch.name) else words.ON_TRIAL
-
-
-def _effect(patch: Patch) -> dict[str, str]:
-    """The status of an enabled patch, with a sentence."""
-    if patch.in_transition:
-        return {words.IN_TRANSITION: f"{patch.name} is being enabled."}
-    if patch.effective is None:
-        why = f"{patch.name} is enabled, and whether its functions are live cannot be told."
-        return {words.PARTLY_EFFECTIVE: why}
-    if patch.is_live:
-        return {words.PROTECTED: f"{patch.name} is enabled, and all of its functions {_are_live(patch.not_loaded)}."}
-    above = f"covered by {listed(patch.covered_by) or 'newer patches'}"
-    if patch.not_loaded or patch.unpatched:
-        others = f"not patched in {listed((*patch.not_loaded, *patch.unpatched))}"
-        above = f"{above} or {others}" if patch.covered_by else others
-    if patch.effective == "none":
-        return {words.NOT_EFFECTIVE: f"{patch.name} is enabled, but all of its functions are {above}."}
-    return {words.PARTLY_EFFECTIVE: f"{patch.name} is enabled, but some of its functions are {above}."}
-
-
-def _are_live(not_loaded: Sequence[str]) -> str:
-    return f"that are loaded are live (not loaded: {listed(not_loaded)})" if not_loaded else "are live"
-
-
-def _absence(release: Release, facts: Facts, file: File | None) -> dict[str, str]:
-    """Why the fix is missing, as a status with a sentence."""
-    if not facts.supported:
-        return {words.UNSUPPORTED: facts.why_unsupported or "The kernel does not support live patching."}
-    if file is None:
-        return {words.NO_PATCH_FILE: release.why_no_file(facts.release, facts.machine, facts.kernel_build_id)}
-    loaded = "loaded but not enabled" if facts.patch(release.name) else "not loaded"
-    return {words.NOT_APPLIED: f"{release.name} is {loaded}."}
-
-
-def _quarantine(release: Release, facts: Facts, file: File | None, patch: Patch | None) -> dict[str, str]:
-    for stored in facts.quarantined:
-        is_same_build = bool(file and file.sha256 and stored.sha256 == file.sha256)
-        is_loaded = bool(patch and patch.boot == words.QUARANTINED and stored.name == patch.name)
-        if is_same_build or is_loaded:
-            return _in_quarantine(stored)
-    return {}
-
-
-def _in_quarantine(stored: StoredPatch) -> dict[str, str]:
-    return {words.QUARANTINED: f"{stored.name} is in quarantine: {stored.reason}"}
-
-
-def _with_superseded(standings: tuple[Standing, ...], releases: tuple[Release, ...]) -> tuple[Standing, ...]:
-    """The standings, with `superseded` for a fix that is missing because an effective fix contains it."""
-    both = tuple(zip(releases, standings, strict=True))
-    serving = {release.id: release for release, standing in both if words.PROTECTED in standing.statuses}
-    instead: dict[str, str] = {}
-    is_growing = True
-    while is_growing:
-        is_growing = False
-        for release, standing in both:
-            if standing.is_protected or release.id in serving:
-                continue
-            successor = next((new for new in serving.values() if new.replaces(release)), None)
-            if successor:
-                serving[release.id] = release
-                instead[release.id] = successor.id
-                is_growing = True
-    return tuple(
-        replace(
-            standing,
-            statuses=words.in_order({words.SUPERSEDED, *({words.IN_TRANSITION} & set(standing.statuses))}),
-            why=f"{instead[standing.fix]} replaces this fix.",
-        )
-        if standing.fix in instead
-        else standing
-        for standing in standings
-    )
-
-
-def _of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: bool) -> dict[str, str]:
-    """The statuses from patches, loaded or in quarantine, that belong to no release of the report."""
-    found: dict[str, str] = {}
-    enabled = [patch for patch in facts.patches if patch.enabled]
-    for patch in facts.patches:
-        if patch.name in names_of_releases:
-            continue
-        if patch.enabled:
-            found.update({**_effect(patch), **cautions(patch), _at_boot(patch, facts): ""})
-        elif patch.in_transition:
-            found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
-    found.pop(words.PROTECTED, None)
-    if facts.unfinished and not names_of_releases.issuperset(facts.unfinished.patches or ("",)):
-        found[words.UNFINISHED] = facts.unfinished.why
-    for stored in facts.quarantined:
-        if stored.release == facts.release and stored.name not in names_of_releases:
-            found.update(_in_quarantine(stored))
-    if not facts.supported:
-        found[words.UNSUPPORTED] = facts.why_unsupported or "The kernel does not support live patching."
-    if not has_releases and words.in_order(set(found))[:1] in ((), (words.ON_TRIAL,), (words.ACCEPTED,)):
-        if enabled:
-            names = listed([patch.name for patch in enabled])
-            not_loaded = [target for patch in enabled for target in patch.not_loaded]
-            found[words.EFFECTIVE] = f"All functions of {names} {_are_live(not_loaded)}."
-        else:
-            found[words.NO_PATCHES] = "No patch is enabled."
-    return found
-
-
-def _is_protected(statuses: Iterable[str]) -> bool:
-    known = set(statuses)
-    return known.isdisjoint(words.NOTHING_KNOWN) and not known.isdisjoint(words.PROTECTING)
 
 
 def _of(standing: Standing) -> tuple[str, bool]:

@@ -29,7 +29,7 @@
   }
 
   function hostOf(row, id) {
-    const [name, headline, has, why, system, age, standings, patches, stacks, notes] = row;
+    const [name, headline, has, why, system, age, standings, patches, stacks, notes, labels] = row;
     const [kernel, machine, abi] = system === null ? ["", "", ""] : pool[system];
     const host = { id, name, headline, has, why: pool[why], kernel, machine, abi, age, notes: notes.map((place) => pool[place]) };
     host.standings = pool[standings].map(([of, reason]) => ({ headline: of[0], has: of, why: pool[reason] }));
@@ -37,9 +37,10 @@
       name: pool[title], enabled, moving, effective, boot, build,
     }));
     host.stacks = stacks === null ? [] : pool[stacks];
+    [host.groups, host.variables] = pool[labels];
     host.live = host.patches.filter((patch) => patch.enabled && ["full", "partial"].includes(patch.effective)).map((patch) => patch.name).join(", ");
     const words = has.map((place) => statuses[place].label);
-    host.text = [name, kernel, host.why, host.live, ...words, ...host.notes].join("\n").toLowerCase();
+    host.text = [name, kernel, host.why, host.live, ...words, ...host.notes, ...host.groups, ...host.variables].join("\n").toLowerCase();
     return host;
   }
 
@@ -47,19 +48,27 @@
   [...hosts].sort((left, right) => collator.compare(left.name, right.name)).forEach((host, rank) => { host.rank = rank; });
 
   const byText = (key) => (left, right) => collator.compare(key(left), key(right));
+  const anyGroups = hosts.some((host) => host.groups.length);
+  // "key" is the column's name in the address of the page.
   const columns = [
-    { title: "Host", compare: () => 0 },
-    { title: "Status", compare: (left, right) => standingOf(left).headline - standingOf(right).headline },
-    { title: "Why", kind: "optional why" },
-    { title: "Kernel", kind: "optional kernel", compare: byText((host) => host.kernel) },
-    { title: "Live patches", kind: "optional live-patches", compare: byText((host) => host.live) },
-    { title: "Age of facts", kind: "age", compare: (left, right) => (right.age ?? Infinity) - (left.age ?? Infinity) || 0 },
+    { key: "host", title: "Host", compare: () => 0 },
+    { key: "status", title: "Status", compare: (left, right) => standingOf(left).headline - standingOf(right).headline },
+    { title: "Why", kind: "optional why", cell: (host) => [standingOf(host).why] },
+    { key: "kernel", title: "Kernel", kind: "optional kernel", compare: byText((host) => host.kernel), cell: (host) => breakable(host.kernel) },
+    { key: "patches", title: "Live patches", kind: "optional live-patches", compare: byText((host) => host.live), cell: (host) => breakable(host.live) },
+    ...(anyGroups ? [{ key: "groups", title: "Groups", kind: "optional", compare: byText((host) => host.groups.join()), cell: (host) => breakable(host.groups.join(", ")) }] : []),
+    ...data.variables.map((name, place) => ({
+      key: `variable-${name}`, title: name, kind: "optional", compare: byText((host) => host.variables[place] ?? ""), cell: (host) => breakable(host.variables[place] ?? ""),
+    })),
+    { key: "age", title: "Age of facts", kind: "age", compare: (left, right) => (right.age ?? Infinity) - (left.age ?? Infinity) || 0, cell: (host) => [ageText(host.age)] },
   ];
-  const view = { text: "", status: "", fix: "", kernel: "", column: 1, backwards: false, page: 0 };
+  const AT_FIRST = { text: "", column: 1, backwards: false };
+  const view = { ...AT_FIRST, page: 0 };
+  const places = new Map(data.fixes.map((fix, place) => [fix, place]));
   const opened = new Set();
   let found = [];
 
-  const standingOf = (host) => (view.fix === "" ? host : host.standings[view.fix]);
+  const standingOf = (host) => (view.fix ? host.standings[places.get(view.fix)] : host);
   const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const count = (many, what) => `${number(many)} ${what}${many === 1 ? "" : "s"}`;
 
@@ -78,14 +87,8 @@
 
   function search() {
     const parts = view.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const [how, key] = view.status.split(":");
-    const status = view.status === "" ? null : statuses.findIndex((status) => status.key === key);
-    const matches = (host) => {
-      const standing = standingOf(host);
-      if (status !== null && (how === "is" ? standing.headline !== status : !standing.has.includes(status))) return false;
-      if (view.kernel !== "" && host.kernel !== view.kernel) return false;
-      return parts.every((part) => host.text.includes(part));
-    };
+    const chosen = filters.filter(({ key }) => view[key]).map(({ key, matching }) => matching(view[key]));
+    const matches = (host) => chosen.every((isWanted) => isWanted(host)) && parts.every((part) => host.text.includes(part));
     const compare = columns[view.column].compare;
     const sign = view.backwards ? -1 : 1;
     found = hosts.filter(matches).sort((left, right) => sign * (compare(left, right) || left.rank - right.rank));
@@ -127,6 +130,7 @@
   function update() {
     search();
     show();
+    remember();
   }
 
   function show() {
@@ -136,19 +140,15 @@
       if (place === view.column) heading.setAttribute("aria-sort", view.backwards ? "descending" : "ascending");
       else heading.removeAttribute("aria-sort");
     });
-    const filters = [
-      view.text && `text "${view.text}"`,
-      view.status && `status ${statusSelect.selectedOptions[0].textContent}`,
-      view.fix !== "" && `fix ${data.fixes[view.fix]}`,
-      view.kernel && `kernel ${view.kernel}`,
-    ].filter(Boolean);
-    shown.textContent = `${number(found.length)} of ${count(hosts.length, "host")}${filters.length ? ` (${filters.join(", ")})` : ""}`;
+    const told = filters.filter(({ key }) => view[key]).map(({ label, box }) => `${label.toLowerCase()} ${box.selectedOptions[0].textContent}`);
+    if (view.text) told.unshift(`text "${view.text}"`);
+    shown.textContent = `${number(found.length)} of ${count(hosts.length, "host")}${told.length ? ` (${told.join(", ")})` : ""}`;
     pageText.textContent = `Page ${number(view.page + 1)} of ${number(pages())}`;
     // Not "disabled", because a disabled button loses the focus.
     previous.setAttribute("aria-disabled", String(view.page === 0));
     next.setAttribute("aria-disabled", String(view.page + 1 >= pages()));
     pager.hidden = pages() === 1;
-    clear.hidden = filters.length === 0;
+    clear.hidden = told.length === 0;
   }
 
   function fill(chosen) {
@@ -170,10 +170,7 @@
         onclick: (event) => toggle(host, event.currentTarget),
       }, ...breakable(host.name))),
       element("td", null, element("span", { class: "badges" }, badge(standing.headline))),
-      element("td", { class: "optional why" }, standing.why),
-      element("td", { class: "optional kernel" }, ...breakable(host.kernel)),
-      element("td", { class: "optional live-patches" }, ...breakable(host.live)),
-      element("td", { class: "age" }, ageText(host.age)));
+      ...columns.filter(({ cell }) => cell).map(({ kind, cell }) => element("td", { class: kind }, ...cell(host))));
   }
 
   function toggle(host, button) {
@@ -199,6 +196,9 @@
       element("p", null, host.age === null ? kernel : `${kernel}. The facts are ${ageText(host.age)} old.`),
       element("p", null, element("span", { class: "badges" }, ...host.has.map(badge))),
     ];
+    const labels = [["groups", host.groups.join(", ")], ...data.variables.map((name, place) => [name, host.variables[place]])];
+    const known = labels.filter(([, value]) => value).map(([name, value]) => `${name}: ${value}`);
+    if (known.length) content.push(element("p", null, known.join("; ")));
     if (!host.standings.length) content.push(element("p", null, host.why));
     else content.push(...part("Fixes", element("ul", null, ...host.standings.map((standing, place) =>
       element("li", { class: "fix" }, badge(standing.headline), ` ${data.fixes[place]}. ${standing.why}`)))));
@@ -234,35 +234,81 @@
     return element("figure", { class: "stack" }, element("ol", null, ...layers, kernel), caption);
   }
 
-  function select(label, key, groups) {
-    const box = element("select", { id: `by-${key}` }, element("option", { value: "" }, "any"), ...groups);
-    box.addEventListener("change", () => { view[key] = box.value; view.page = 0; update(); });
-    return [box, element("label", null, label, box)];
-  }
-
   const option = ([value, text]) => element("option", { value }, text);
-  const kernels = [...new Set(hosts.map((host) => host.kernel).filter(Boolean))].sort(collator.compare);
+  const sorted = (values) => [...new Set(values.filter(Boolean))].sort(collator.compare);
+  const optionsOf = (values) => sorted(values).map((value) => option([value, value]));
   const isHeadline = new Set(hosts.flatMap((host) => [host.headline, ...host.standings.map((standing) => standing.headline)]));
   const isThere = new Set(hosts.flatMap((host) => host.has));
   const those = (how, has) => statuses.filter(({ place }) => has.has(place)).map(({ key, label }) => option([`${how}:${key}`, label]));
   const alsoThere = statuses.filter(({ place }) => isThere.has(place)).map(({ key, label }) => option([`has:${key}`, `${label}, among others`]));
+
+  function withStatus(chosen) {
+    const [how, key] = chosen.split(":");
+    const wanted = statuses.findIndex((status) => status.key === key);
+    return how === "is" ? (host) => standingOf(host).headline === wanted : (host) => standingOf(host).has.includes(wanted);
+  }
+
+  // "matching" makes a test of hosts from the value that is chosen. The fix decides which standing the others look at.
+  const filters = [
+    { key: "status", label: "Status", matching: withStatus, options: [
+      element("optgroup", { label: "Headline" }, ...those("is", isHeadline)),
+      element("optgroup", { label: "Any of its statuses" }, ...alsoThere),
+    ] },
+    { key: "fix", label: "Fix", matching: () => () => true, options: data.fixes.map((fix) => option([fix, fix])) },
+    { key: "kernel", label: "Kernel", matching: (kernel) => (host) => host.kernel === kernel, options: optionsOf(hosts.map((host) => host.kernel)) },
+    { key: "group", label: "Group", matching: (group) => (host) => host.groups.includes(group), options: optionsOf(hosts.flatMap((host) => host.groups)) },
+    ...data.variables.map((name, place) => ({
+      key: `variable-${name}`, label: name, matching: (value) => (host) => host.variables[place] === value,
+      options: optionsOf(hosts.map((host) => host.variables[place])),
+    })),
+  ];
+  for (const filter of filters) {
+    const { key, label, options } = filter;
+    AT_FIRST[key] = view[key] = "";
+    filter.box = element("select", { id: `by-${key}` }, element("option", { value: "" }, "any"), ...options);
+    filter.box.addEventListener("change", () => { view[key] = filter.box.value; view.page = 0; update(); });
+    filter.control = element("label", { hidden: !options.length }, label, filter.box);
+  }
   const input = element("input", { type: "search", id: "by-text", autocomplete: "off", spellcheck: "false" });
   input.addEventListener("input", () => { view.text = input.value.trim(); view.page = 0; update(); });
-  const [statusSelect, statusLabel] = select("Status", "status", [
-    element("optgroup", { label: "Headline" }, ...those("is", isHeadline)),
-    element("optgroup", { label: "Any of its statuses" }, ...alsoThere),
-  ]);
-  const [fixSelect, fixLabel] = select("Fix", "fix", data.fixes.map((fix, place) => option([place, fix])));
-  const [kernelSelect, kernelLabel] = select("Kernel", "kernel", kernels.map((kernel) => option([kernel, kernel])));
-  fixLabel.hidden = data.fixes.length === 0;
   const clear = element("button", { type: "button", onclick: () => { filterBy({}); input.focus(); } }, "Clear filters");
   const controls = element("form", { class: "controls", role: "search", "aria-label": "Filter the hosts", onsubmit: (event) => event.preventDefault() },
-    element("label", { class: "search" }, "Search in names, kernels, patches, reasons", input), statusLabel, fixLabel, kernelLabel, clear);
+    element("label", { class: "search" }, "Search in names, kernels, patches, reasons", input), ...filters.map(({ control }) => control), clear);
 
-  function filterBy({ text = "", status = "", fix = "", kernel = "" }) {
-    Object.assign(view, { text, status, fix, kernel, page: 0 });
-    [input.value, statusSelect.value, fixSelect.value, kernelSelect.value] = [text, status, fix, kernel];
+  // A value that no list has is "any": it may be from the address of another report.
+  function filterBy(wanted) {
+    Object.assign(view, { text: wanted.text ?? "", page: 0 });
+    input.value = view.text;
+    for (const { key, box } of filters) {
+      box.value = wanted[key] ?? "";
+      if (box.selectedIndex < 0) box.value = "";
+      view[key] = box.value;
+    }
     update();
+  }
+
+  // The address has what is looked at, so that it can be sent. Browsers refuse to change it too often.
+  let waiting = null;
+  function remember() {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const parts = new URLSearchParams();
+      for (const key of ["text", ...filters.map((filter) => filter.key)]) if (view[key]) parts.set(key, view[key]);
+      if (view.column !== AT_FIRST.column || view.backwards) parts.set("sort", `${view.backwards ? "-" : ""}${columns[view.column].key}`);
+      const fragment = parts.toString();
+      history.replaceState(null, "", location.href.split("#")[0] + (fragment && `#${fragment}`));
+    }, 200);
+  }
+
+  function recall() {
+    if (!location.hash.includes("=")) return false;
+    const parts = new URLSearchParams(location.hash.slice(1));
+    const sort = parts.get("sort") ?? "";
+    const column = columns.findIndex(({ key, compare }) => compare && key === sort.replace(/^-/, ""));
+    view.column = column < 0 ? AT_FIRST.column : column;
+    view.backwards = column >= 0 && sort.startsWith("-");
+    filterBy(Object.fromEntries(parts));
+    return true;
   }
 
   // A number of the summary becomes a button that shows the hosts it counts.
@@ -279,10 +325,8 @@
   }
 
   for (const item of document.querySelectorAll("[data-status]")) {
-    const { fix, kernel, cve } = item.closest("tr")?.dataset ?? {};
-    if (fix !== undefined) leadTo(item, { fix: String(data.fixes.indexOf(fix)) });
-    else if (kernel !== undefined) leadTo(item, { kernel });
-    else if (cve === undefined) leadTo(item, {});
+    const { fix, kernel, group, cve } = item.closest("tr")?.dataset ?? {};
+    if (cve === undefined) leadTo(item, { fix, kernel, group });
   }
 
   window.addEventListener("beforeprint", () => fill(found));
@@ -291,5 +335,6 @@
   const list = document.getElementById("list");
   list.append(controls, shown, table, pager);
   list.hidden = false;
-  update();
+  window.addEventListener("hashchange", recall);
+  if (!recall()) update();
 })();

@@ -22,10 +22,11 @@ MARKS = {words.GOOD: "✓", words.BAD: "✕", words.CAUTION: "!", words.UNKNOWN:
 def page_data(fleet: Fleet) -> dict[str, t.Any]:
     """Plain data for JSON. Each host is a list, and refers to shared values by their place in `pool`."""
     pool = _Pool()
-    hosts = [_host(host, pool) for host in fleet.hosts]
+    hosts = [_host(host, fleet.variables, pool) for host in fleet.hosts]
     return {
         "statuses": [[status.key, status.label, status.tone, MARKS[status.tone]] for status in words.STATUSES],
         "fixes": [release.id for release in fleet.releases],
+        "variables": list(fleet.variables),
         "hosts": hosts,
         "pool": pool.values,
     }
@@ -46,7 +47,7 @@ class _Pool:
         return self._places[key]
 
 
-def _host(host: Host, pool: _Pool) -> list[t.Any]:
+def _host(host: Host, variables: tuple[str, ...], pool: _Pool) -> list[t.Any]:
     """In the order that `hostOf` of the script expects."""
     facts = host.facts
     standings = [[_statuses(standing.statuses), pool.place(standing.why)] for standing in host.standings]
@@ -61,6 +62,7 @@ def _host(host: Host, pool: _Pool) -> list[t.Any]:
         pool.place(_patches(facts, pool)) if facts else None,
         pool.place(_stacks(facts, pool)) if facts else None,
         [pool.place(note) for note in host.notes],
+        pool.place([host.labels.groups, list(map(host.labels.variables.get, variables))]),
     ]
 
 

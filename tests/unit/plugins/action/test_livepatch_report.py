@@ -128,6 +128,31 @@ def test_formats_and_hosts_are_chosen(report: Report) -> None:
     assert result["summary"]["hosts"] == 1
 
 
+def test_labels_are_of_the_inventory_and_not_of_the_host(report: Report) -> None:
+    """A host cannot say who owns it: Ansible takes what it answers for variables, before those of the inventory."""
+    more = {"group_names": ["web", "ungrouped", "all"], "owner": "me", "rack": 7, "new": True, "tags": ["a"]}
+    inventory = {
+        "good": variables(FACTS, **more),
+        "sly": {**variables(FACTS, **more), "ansible_facts": {"livepatch": FACTS, "owner": "me"}},
+        "text": variables(FACTS, owner="{{ 7 * 7 }}\x1b[31m"),
+        "left": variables(FACTS, **more),
+    }
+    asked = ["owner", "rack", "new", "tags", "owner"]
+    report(inventory, host_variables=asked, registered="nothing", left=["left"])
+    found = {host["name"]: (host["groups"], host["variables"]) for host in report.json()["hosts"]}
+    shown = {"owner": "me", "rack": "7", "new": "true", "tags": None}
+    assert found["good"] == found["left"] == (["web"], shown)
+    assert found["sly"] == (["web"], {**shown, "owner": None})
+    assert found["text"] == ([], {"owner": "{{ 7 * 7 }}\ufffd[31m", "rack": None, "new": None, "tags": None})
+
+
+@pytest.mark.parametrize("names", [["a b"], ["x-y"], ["1a"], [""], ["\u00e9"], list("abcdef")])
+def test_only_names_of_variables_become_columns(report: Report, names: list[str]) -> None:
+    result = report(host_variables=names)
+    assert (result["failed"], result["reason"]) == (True, "bad_argument")
+    assert not report.folder.exists()
+
+
 def test_old_facts_count_if_they_were_just_read(report: Report) -> None:
     old = {**FACTS, "read_at": "2026-11-01T00:00:00Z"}
     read = {"ansible_facts": {"ansible_livepatch": old}}

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import random
 import typing as t
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import Labels
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
@@ -215,10 +217,13 @@ def answers(hosts: int, seed: int = 1) -> dict[str, Answer]:
             why = "The kernel is built without CONFIG_LIVEPATCH."
             answer = Answer(host_facts(facts["release"], [], [], supported=False, abi=None, why_unsupported=why))
         role = ("web", "db", "cache", "build")[place % 4]
-        found[f"{role}-{place // 4 + 1:04}.example.org"] = answer
+        stage = "staging" if place % 10 == 9 else "production"
+        owner = None if place % 7 == 6 else f"team {place % 3 + 1}"
+        labels = Labels((stage, role), {"owner": owner})
+        found[f"{role}-{place // 4 + 1:04}.example.org"] = replace(answer, labels=labels)
     return found
 
 
 def fleet(hosts: int, seed: int = 1, with_releases: bool = True) -> Fleet:
     sources = [(f"release {data['fix']['id']}", data) for data in releases()] if with_releases else []
-    return fleet_of(answers(hosts, seed), read_releases(sources), NOW)
+    return fleet_of(answers(hosts, seed), read_releases(sources), NOW, variables=["owner"])

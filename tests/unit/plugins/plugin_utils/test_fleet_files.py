@@ -14,6 +14,7 @@ import io
 import json
 import re
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,12 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import (
+    MOST_GROUPS,
     MOST_HOSTS,
     MOST_KERNELS,
     as_prometheus,
 )
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import Labels
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
@@ -44,7 +47,7 @@ HOSTILE = (
     "&lt;b&gt;",
     "{{ 7 * 7 }}",
 )
-SAMPLE = re.compile(r'(livepatch_[a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+)')
+SAMPLE = re.compile(r'(livepatch_[a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+)')
 
 
 def hostile_fleet() -> Fleet:
@@ -68,7 +71,11 @@ def hostile_fleet() -> Fleet:
         )
         for name in HOSTILE
     ]
-    return fleet_of(answers, read_releases(releases), synthetic.NOW)
+    labelled = {
+        name: replace(answer, labels=Labels(HOSTILE, {"owner": name, "place": None}))
+        for name, answer in answers.items()
+    }
+    return fleet_of(labelled, read_releases(releases), synthetic.NOW, variables=["owner", "place"])
 
 
 FLEETS = {
@@ -107,9 +114,9 @@ def test_the_guide_defines_the_statuses() -> None:
 @of_each_fleet
 def test_csv_has_a_line_for_each_host_and_fix(fleet: Fleet) -> None:
     lines = list(csv.reader(io.StringIO(as_csv(fleet))))
-    assert tuple(lines[0]) == COLUMNS
+    assert tuple(lines[0]) == (*COLUMNS, *(f"variable_{name}" for name in fleet.variables))
     assert len(lines) == 1 + len(fleet.hosts) * max(1, len(fleet.releases))
-    assert {len(line) for line in lines} == {len(COLUMNS)}
+    assert {len(line) for line in lines} == {len(lines[0])}
 
 
 @of_each_fleet
@@ -195,8 +202,35 @@ def test_prometheus_names_the_hosts_that_a_fix_does_not_protect(fleet: Fleet) ->
     assert len(named) + left_out == len(pairs)
     assert (left_out > 0) is (len(pairs) > MOST_HOSTS)
     places = {f'status="{status.key}"': place for place, status in enumerate(statuses.STATUSES)}
-    order = [places[labels.rpartition(",")[2]] for labels in named]
+    order = [places[found[0]] for labels in named if (found := re.findall(r'status="[a-z_]+"', labels))]
     assert order == sorted(order), "the worst are not left out"
+
+
+def test_prometheus_names_the_owner_of_a_host() -> None:
+    """An alert is sent to whom the labels name."""
+    fleet = synthetic.fleet(200)
+    named = metrics(fleet)["livepatch_unprotected_host"]
+    for host in fleet.hosts:
+        ours = [labels for labels in named if f'host="{host.name}"' in labels]
+        owner = host.labels.variables["owner"] or ""
+        for labels in ours:
+            assert f'groups="{",".join(host.labels.groups)}"' in labels
+            assert f'variable_owner="{owner}"' in labels
+    assert sum('variable_owner=""' in labels for labels in named) not in (0, len(named))
+
+
+def test_prometheus_counts_the_groups() -> None:
+    fleet = synthetic.fleet(200)
+    counted = metrics(fleet)["livepatch_group_protection"]
+    for group in ("production", "staging", "web"):
+        hosts = [host for host in fleet.hosts if group in host.labels.groups]
+        known = sum(host.is_protected is True for host in hosts)
+        assert counted[f'group="{group}",protection="protected"'] == known
+        total = sum(count for labels, count in counted.items() if f'group="{group}"' in labels)
+        assert total == len(hosts)
+    many = {f"h{at}": Answer(labels=Labels((f"g{at}",))) for at in range(MOST_GROUPS + 5)}
+    releases = read_releases([("a release", synthetic.release(0))])
+    assert len(metrics(fleet_of(many, releases, synthetic.NOW))["livepatch_group_protection"]) == 3 * MOST_GROUPS
 
 
 def test_prometheus_names_no_more_hosts_than_it_says() -> None:
