@@ -28,7 +28,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prom
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import MOST_VARIABLES
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable, time_of
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, read_releases
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import (
+    Release,
+    Source,
+    read_releases,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._local_file import content_of, diff_of, replace_file
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError, release_trouble
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import load_yaml, release_path
@@ -143,13 +147,13 @@ def _releases(entries: list[t.Any]) -> tuple[Release, ...]:
         ) from error
 
 
-def _source(entry: t.Any) -> tuple[str, t.Any]:
-    """A name for the release in messages, and its data."""
+def _source(entry: t.Any) -> Source:
+    """Where the release is from, and its data."""
     if isinstance(entry, Mapping):
         fix = entry.get("fix")
-        return f"the release {fix.get('id', '') if isinstance(fix, Mapping) else ''}".rstrip(), entry
+        return Source(f"the release {fix.get('id', '') if isinstance(fix, Mapping) else ''}".rstrip(), entry)
     path = release_path(str(entry))
     try:
-        return path, load_yaml(path)
+        return Source(path, load_yaml(path), path)
     except ReleaseError as error:
         raise ReportError(reason=error.reason, cause=error.cause, remedy=error.remedy) from error

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Source, read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -224,6 +224,54 @@ def test_an_address_of_another_report_shows_all(show, fragment):
     page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
     page.reload()
     assert shown(page) == "3 of 3 hosts"
+
+
+def released_fleet(answers, path="releases/CVE-2026-0001/release.yml"):
+    return fleet_of(answers, read_releases([Source("a release", synthetic.release(0), path)]), synthetic.NOW)
+
+
+ROLLOUT = (
+    "ansible-playbook openeuler.livepatch.rollout -e livepatch_release_file=releases/CVE-2026-0001/release.yml "
+    "-e livepatch_hosts="
+)
+
+
+def test_the_next_step_is_a_command_to_copy(show):
+    bare = Answer(synthetic.host_facts(synthetic.KERNELS[0], [], []))
+    page = show(released_fleet({"web-1": bare, "web-2": bare, "a b;c": bare, "silent": Answer()}))
+    assert page.locator("#list > div .step").count() == 0
+    choose(page, "status", "is:not_applied")
+    assert page.locator("#list > div .step").text_content() == "Next: Roll the release out to the host."
+    page.get_by_role("searchbox").fill("web")
+    assert page.locator("#list > div code").text_content() == f"{ROLLOUT}web-1,web-2"
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("button", name="web-2").click()
+    assert page.locator(".detail code").text_content() == f"{ROLLOUT}web-2"
+    page.get_by_role("button", name="a b;c").click()
+    assert page.locator(".detail code").count() == 1
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = page.locator(".detail").get_by_role("button", name="Copy")
+    button.click()
+    expect(page.locator(".detail .copy")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{ROLLOUT}web-2"
+    assert page.evaluate("getSelection().toString()") == f"{ROLLOUT}web-2"
+
+
+def test_a_patch_on_trial_is_to_be_accepted(show):
+    fine = synthetic.patch("CVE-2026-0001", synthetic.KERNELS[0], boot="trial")
+    page = show(released_fleet({"web-1": Answer(synthetic.host_facts(synthetic.KERNELS[0], [fine], []))}))
+    assert page.locator("#list > div code").text_content() == (
+        "ansible web-1 -b -m openeuler.livepatch.livepatch_module "
+        f"-a 'name={synthetic.patch_name('CVE-2026-0001')} state=enabled boot=accepted'"
+    )
+
+
+def test_no_command_names_too_many_hosts(show):
+    bare = Answer(synthetic.host_facts(synthetic.KERNELS[0], [], []))
+    for hosts, commands in ((100, 1), (101, 0)):
+        page = show(released_fleet({f"web-{at}": bare for at in range(hosts)}))
+        assert page.locator("#list > div .step").count() == 1
+        assert page.locator("#list > div code").count() == commands
 
 
 def test_sorting(show):

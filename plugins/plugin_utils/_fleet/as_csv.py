@@ -13,8 +13,9 @@ import io
 import re
 import typing as t
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Standing
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standings import Standing
 
 COLUMNS = (
     "host",

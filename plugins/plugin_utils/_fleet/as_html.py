@@ -22,6 +22,7 @@ from pathlib import Path
 import jinja2
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally, largest_first
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.page_data import MARKS, page_data
 
 MOST_KERNELS = 100
@@ -49,6 +50,7 @@ def as_html(fleet: Fleet) -> str:
         tables=(_fixes(fleet), _cves(fleet), _kernels(fleet), _groups(fleet)),
         statuses=words.BY_KEY,
         marks=MARKS,
+        steps=steps_of(None),
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Patch
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
 
@@ -33,6 +34,7 @@ def as_json(fleet: Fleet) -> str:
         "kernels": [{"kernel": kernel, **tally_of(tally)} for kernel, tally in fleet.by_kernel().items()],
         "groups": [{"group": group, **tally_of(tally)} for group, tally in fleet.by_group().items()],
         "hosts": [_host(host, fleet.variables) for host in fleet.hosts],
+        "next_steps": _next_steps(None),
     }
     return json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
@@ -63,8 +65,13 @@ def _fix(release: Release, tally: Tally) -> Plain:
         "cves": list(release.cves),
         "kernels": sorted({file.kernel_release for file in release.files}),
         "fixed_in": sorted(release.fixed_in),
+        "next_steps": _next_steps(release),
         **tally_of(tally),
     }
+
+
+def _next_steps(release: Release | None) -> Plain:
+    return {status: asdict(step) for status, step in steps_of(release).items()}
 
 
 def _patch(patch: Patch) -> Plain:

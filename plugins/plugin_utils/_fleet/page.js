@@ -85,6 +85,43 @@
     return element("span", { class: `badge ${tone}` }, element("span", { "aria-hidden": "true" }, mark), ` ${label}`);
   }
 
+  // A name that a shell or Ansible could take for more than a name gets no command.
+  const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+  const MOST_IN_A_COMMAND = 100;
+
+  function stepOf(standing, place) {
+    const steps = data.steps[place + 1];
+    const isProtecting = statuses[standing.headline].tone === "good";
+    const status = isProtecting ? standing.has.find((one) => statuses[one].key === "on_trial") : standing.headline;
+    return steps[status] ?? null;
+  }
+
+  function commandFor(command, names) {
+    const isSafe = names.length <= MOST_IN_A_COMMAND && names.every((name) => SAFE_NAME.test(name));
+    return command !== null && isSafe ? command.replaceAll("HOST", () => names.join(",")) : null;
+  }
+
+  function stepLine([text, command], names) {
+    const ready = commandFor(command, names);
+    if (ready === null) return element("p", { class: "step" }, "Next: ", text);
+    const code = element("code", null, ready);
+    const copy = element("button", { type: "button", class: "copy" }, "Copy");
+    copy.addEventListener("click", async () => {
+      getSelection().selectAllChildren(code);
+      // A page from a file or over plain http may not write there; what is selected can be copied all the same.
+      try { await navigator.clipboard.writeText(ready); copy.textContent = "Copied"; } catch { copy.textContent = "Selected"; }
+    });
+    return element("p", { class: "step" }, "Next: ", text, " ", code, " ", copy);
+  }
+
+  // Where all hosts that are shown stand alike, one command is for all of them.
+  function stepOfAll() {
+    const place = view.fix ? places.get(view.fix) : data.fixes.length === 1 ? 0 : -1;
+    if (!found.length || (!view.fix && data.fixes.length > 1)) return [];
+    const steps = [...new Set(found.map((host) => stepOf(place < 0 ? host : host.standings[place], place)))];
+    return steps.length === 1 && steps[0] ? [stepLine(steps[0], found.map((host) => host.name))] : [];
+  }
+
   function search() {
     const parts = view.text.toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = filters.filter(({ key }) => view[key]).map(({ key, matching }) => matching(view[key]));
@@ -103,6 +140,7 @@
   const table = element("table", { id: "table", "aria-labelledby": "hosts-heading" },
     element("thead", null, element("tr", null, ...headings)), body);
   const shown = element("p", { class: "shown", role: "status" });
+  const forAll = element("div");
   const pageText = element("span", { id: "page" });
   const previous = element("button", { type: "button", onclick: () => turn(-1) }, "Previous");
   const next = element("button", { type: "button", onclick: () => turn(1) }, "Next");
@@ -149,6 +187,7 @@
     next.setAttribute("aria-disabled", String(view.page + 1 >= pages()));
     pager.hidden = pages() === 1;
     clear.hidden = told.length === 0;
+    forAll.replaceChildren(...stepOfAll());
   }
 
   function fill(chosen) {
@@ -199,9 +238,13 @@
     const labels = [["groups", host.groups.join(", ")], ...data.variables.map((name, place) => [name, host.variables[place]])];
     const known = labels.filter(([, value]) => value).map(([name, value]) => `${name}: ${value}`);
     if (known.length) content.push(element("p", null, known.join("; ")));
-    if (!host.standings.length) content.push(element("p", null, host.why));
+    const next = (standing, place) => {
+      const step = stepOf(standing, place);
+      return step && stepLine(step, [host.name]);
+    };
+    if (!host.standings.length) content.push(element("p", null, host.why), ...[next(host, -1)].filter(Boolean));
     else content.push(...part("Fixes", element("ul", null, ...host.standings.map((standing, place) =>
-      element("li", { class: "fix" }, badge(standing.headline), ` ${data.fixes[place]}. ${standing.why}`)))));
+      element("li", { class: "fix" }, badge(standing.headline), ` ${data.fixes[place]}. ${standing.why}`, next(standing, place))))));
     if (host.patches.length) content.push(...part("Loaded patches", element("ul", null, ...host.patches.map(patchLine))));
     if (host.stacks.length) content.push(...part("Replaced functions", element("div", { class: "stacks" }, ...host.stacks.map(drawing))));
     if (host.notes.length) content.push(...part("Notes", element("ul", null, ...host.notes.map((note) => element("li", null, note)))));
@@ -333,7 +376,7 @@
   window.addEventListener("afterprint", show);
 
   const list = document.getElementById("list");
-  list.append(controls, shown, table, pager);
+  list.append(controls, shown, forAll, table, pager);
   list.hidden = false;
   window.addEventListener("hashchange", recall);
   if (!recall()) update();

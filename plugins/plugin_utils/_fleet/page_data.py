@@ -14,6 +14,8 @@ import typing as t
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
 
 # A badge has a mark, so that colour alone does not carry its meaning.
 MARKS = {words.GOOD: "✓", words.BAD: "✕", words.CAUTION: "!", words.UNKNOWN: "?", words.PLAIN: "·"}
@@ -27,9 +29,15 @@ def page_data(fleet: Fleet) -> dict[str, t.Any]:
         "statuses": [[status.key, status.label, status.tone, MARKS[status.tone]] for status in words.STATUSES],
         "fixes": [release.id for release in fleet.releases],
         "variables": list(fleet.variables),
+        "steps": [_steps(release) for release in (None, *fleet.releases)],
         "hosts": hosts,
         "pool": pool.values,
     }
+
+
+def _steps(release: Release | None) -> dict[int, tuple[str, str | None]]:
+    """By the place of the status: a sentence, and a command or None."""
+    return {words.PLACE[key]: (step.text, step.command) for key, step in steps_of(release).items()}
 
 
 class _Pool:

@@ -43,7 +43,10 @@ class File:
 
 @dataclass(frozen=True)
 class Release:
-    """A fix as it is rolled out: `id` is the fix, `name` its patch module, unless the file of a kernel has another."""
+    """A fix as it is rolled out: `id` is the fix, `name` its patch module, unless the file of a kernel has another.
+
+    `path` is where it was read from, as it was given; empty if it was given as data.
+    """
 
     id: str
     name: str
@@ -53,6 +56,7 @@ class Release:
     supersedes: tuple[str, ...] = ()
     fixed_in: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
+    path: str = ""
 
     def on(self, kernel_release: str, machine: str) -> Release:
         """The release as a host with this kernel sees it: `name` is the patch module there."""
@@ -97,11 +101,19 @@ class Release:
         return CONTAINED in self.supersedes and bool(other.cves) and set(other.cves) <= set(self.cves)
 
 
-def read_releases(sources: t.Iterable[tuple[str, t.Any]]) -> tuple[Release, ...]:
-    """The releases by their id, from pairs of where they are from and what is there. Raises DataError."""
+class Source(t.NamedTuple):
+    """Where a release is from, as a name in messages, what is there, and its `path` if it is a file."""
+
+    name: str
+    data: t.Any
+    path: str = ""
+
+
+def read_releases(sources: t.Iterable[Source | tuple[str, t.Any]]) -> tuple[Release, ...]:
+    """The releases by their id. Raises DataError."""
     releases: dict[str, Release] = {}
-    for source, data in sources:
-        release = read_release(data, source)
+    for source, data, path in (Source(*source) for source in sources):
+        release = replace(read_release(data, source), path=path)
         if release.id in releases:
             raise DataError(f"{source} is a second release with the id {release.id}.")
         releases[release.id] = release

@@ -30,7 +30,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prom
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import Labels
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import read_releases
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, Source, read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -109,6 +110,44 @@ def test_the_guide_defines_the_statuses() -> None:
     assert [key for key, _meaning in rows] == [status.key for status in statuses.STATUSES]
     for (key, meaning), status in zip(rows, statuses.STATUSES, strict=True):
         assert meaning.startswith(status.meaning), key
+
+
+def test_each_status_that_is_not_good_has_a_next_step() -> None:
+    steps = steps_of(None)
+    wanted = {status.key for status in statuses.STATUSES if status.tone not in (statuses.GOOD, statuses.PLAIN)}
+    assert set(steps) == {*wanted, statuses.ON_TRIAL}
+    assert {key: step.command for key, step in steps.items() if key in (statuses.NOT_APPLIED, statuses.ON_TRIAL)} == {
+        statuses.NOT_APPLIED: None,
+        statuses.ON_TRIAL: None,
+    }
+
+
+def release_at(path: str, **more: t.Any) -> Release:
+    (release,) = read_releases([Source("a release", synthetic.release(0, more), path)])
+    return release
+
+
+def test_the_next_step_names_the_release() -> None:
+    steps = steps_of(release_at("releases/CVE-2026-0001/release.yml"))
+    assert steps[statuses.NOT_APPLIED].command == (
+        "ansible-playbook openeuler.livepatch.rollout "
+        "-e livepatch_release_file=releases/CVE-2026-0001/release.yml -e livepatch_hosts=HOST"
+    )
+    name = synthetic.patch_name("CVE-2026-0001")
+    assert steps[statuses.ON_TRIAL].command == (
+        f"ansible HOST -b -m openeuler.livepatch.livepatch_module -a 'name={name} state=enabled boot=accepted'"
+    )
+
+
+@pytest.mark.parametrize("path", ["", "a b", "{{ x }}", "$(x)", "a'b", "a;b", "a\nb", "é", "/srv/HOST/release.yml"])
+def test_a_path_that_is_more_than_a_path_gets_no_command(path: str) -> None:
+    assert steps_of(release_at(path))[statuses.NOT_APPLIED].command is None
+
+
+def test_a_patch_with_another_name_on_each_kernel_gets_no_command() -> None:
+    files = [{"kernel_release": "6.6", "name": "livepatch_other"}]
+    assert steps_of(release_at("r.yml", files=files))[statuses.ON_TRIAL].command is None
+    assert steps_of(release_at("r.yml", name="a b"))[statuses.ON_TRIAL].command is None
 
 
 @of_each_fleet
@@ -202,7 +241,7 @@ def test_prometheus_names_the_hosts_that_a_fix_does_not_protect(fleet: Fleet) ->
     assert len(named) + left_out == len(pairs)
     assert (left_out > 0) is (len(pairs) > MOST_HOSTS)
     places = {f'status="{status.key}"': place for place, status in enumerate(statuses.STATUSES)}
-    order = [places[found[0]] for labels in named if (found := re.findall(r'status="[a-z_]+"', labels))]
+    order = [places[word[0]] for labels in named if (word := re.findall(r'status="[a-z_]+"', labels))]
     assert order == sorted(order), "the worst are not left out"
 
 
