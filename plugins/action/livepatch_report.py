@@ -23,8 +23,19 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.answers
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json, summary_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import (
+    as_history,
+    as_json,
+    summary_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.changes import with_earlier
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import (
+    Earlier,
+    Point,
+    read_earlier,
+    read_point,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import MOST_VARIABLES
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable, time_of
@@ -78,17 +89,39 @@ class ActionModule(ActionBase):
         variables = _variables(arguments["host_variables"])
         answers = answers_of(task_vars, arguments["hosts"], arguments["registered"], variables)
         fleet = fleet_of(answers, releases, now, arguments["max_age"], variables)
+        history = arguments["history"] and os.path.abspath(arguments["history"])
+        earlier = _earlier(arguments["previous"]) if arguments["previous"] else None
+        fleet = with_earlier(fleet, earlier, self._points(history) if history else None)
         paths, diffs = {}, []
         for kind in dict.fromkeys(arguments["formats"]):
             name, write = WRITERS[kind]
             paths[kind] = os.path.join(os.path.abspath(arguments["dest"]), name)
-            diffs += self._put(paths[kind], write(fleet))
+            diffs += self._put(paths[kind], write(fleet), "dest")
+        if history:
+            name = f"livepatch-{now.strftime('%Y%m%dT%H%M%SZ')}.json"
+            diffs += self._put(os.path.join(history, name), as_history(fleet), "history")
         result: Result = {"changed": bool(diffs), "paths": paths, "summary": summary_of(fleet)}
         if self._task.diff:
             result["diff"] = diffs
         return result
 
-    def _put(self, path: str, text: str) -> list[Result]:
+    def _points(self, history: str) -> list[Point]:
+        """The counts of the reports in the directory. A file that is none is left out, with a warning."""
+        points = []
+        try:
+            names = sorted(os.listdir(history))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable("history", history, error) from error
+        for path in (os.path.join(history, name) for name in names if name.endswith(".json")):
+            try:
+                points.append(read_point(_text_of(path, "history") or "", path))
+            except DataError as error:
+                self._display.warning(f"history: {printable(str(error))}")
+        return points
+
+    def _put(self, path: str, text: str, option: str) -> list[Result]:
         """Write the file unless it has this content already. Return the diff if it had not."""
         new = text.encode()
         try:
@@ -101,9 +134,41 @@ class ActionModule(ActionBase):
             raise ReportError(
                 reason="not_written",
                 cause=f"{path} cannot be written: {error.strerror}.",
-                remedy="Give dest a directory that the user who runs Ansible may write to.",
+                remedy=f"Give {option} a directory that the user who runs Ansible may write to.",
             ) from error
         return [diff_of(path, old or b"", new)]
+
+
+def _earlier(path: str) -> Earlier | None:
+    """The report before; None if there is no such file, as for the first report. Raises ReportError."""
+    try:
+        text = _text_of(path, "previous")
+        return None if text is None else read_earlier(text, path)
+    except DataError as error:
+        raise ReportError(
+            reason="bad_previous",
+            cause=str(error),
+            remedy="Give previous the livepatch.json of an earlier report.",
+        ) from error
+
+
+def _text_of(path: str, option: str) -> str | None:
+    """What is in the file; None if there is none. Raises ReportError, and DataError if it is no text."""
+    try:
+        content = content_of(path)
+        return None if content is None else content.decode()
+    except OSError as error:
+        raise _unreadable(option, path, error) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8.") from error
+
+
+def _unreadable(option: str, path: str, error: OSError) -> ReportError:
+    return ReportError(
+        reason="bad_previous",
+        cause=f"{path} cannot be read: {error.strerror}.",
+        remedy=f"Give {option} what the user who runs Ansible may read.",
+    )
 
 
 def _now(text: str | None) -> datetime:

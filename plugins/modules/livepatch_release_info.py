@@ -101,6 +101,11 @@ release:
       type: list
       elements: str
       sample: [6.6.0-40.0.0.46.oe2403.x86_64]
+    end_of_life:
+      description: The day from which it is not built for new kernels any more; V(null) if it has none.
+      returned: always
+      type: str
+      sample: "2027-06-30"
     files:
       description: The patch files.
       returned: always

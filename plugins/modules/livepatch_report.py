@@ -27,7 +27,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - The report contains the age of the facts. A second run makes no change only if O(now) is given.
+      - The report contains the age of the facts. A second run makes no change only if O(now) is given, and O(previous) is not the file that
+        it replaces.
 options:
   dest:
     description:
@@ -77,6 +78,18 @@ options:
       - A host that has left the play, or that the task has not read, is V(unreachable) in the report and counts as unknown. What is known
         of it is of before its failure. A task that was skipped reads nothing, and O(max_age) decides.
     type: str
+  previous:
+    description:
+      - The C(livepatch.json) of an earlier report, on the controller. The report then begins with what has changed since. It may be the file
+        that this report replaces.
+      - A file that is not there is no error, so that the first report needs none.
+    type: path
+  history:
+    description:
+      - A directory on the controller. The module adds the counts of this report to it, as a small file, and the page draws which share of
+        the hosts was protected in the reports that are there, at most the newest 400. A C(livepatch.json) of another report counts as well.
+      - A file that is no report is left out, with a warning.
+    type: path
   max_age:
     description:
       - How many seconds ago facts may have been read, by the clock of the host. A host whose facts are older, or of an unknown age, is
@@ -168,10 +181,45 @@ summary:
       returned: always
       type: dict
       sample: {unreachable: 5, no_patch_file: 4, not_applied: 20, protected: 191, accepted: 191}
+    changes:
+      description: What has changed since the report of O(previous); V(null) without it, or if that file is not there.
+      returned: always
+      type: dict
+      contains:
+        since:
+          description: The time of that report in UTC.
+          returned: always
+          type: str
+          sample: "2026-11-24T08:00:00Z"
+        gained:
+          description: How many times a fix now protects a host that it did not protect.
+          returned: always
+          type: int
+          sample: 12
+        lost:
+          description: How many times a fix no longer protects a host that it protected, and that is known.
+          returned: always
+          type: int
+          sample: 1
+        new_hosts:
+          description: The number of hosts that the earlier report does not have.
+          returned: always
+          type: int
+          sample: 0
+        gone_hosts:
+          description: The number of hosts that only the earlier report has.
+          returned: always
+          type: int
+          sample: 0
+        unknown_now:
+          description: The number of hosts that nothing is known about any more.
+          returned: always
+          type: int
+          sample: 2
 reason:
   description:
     - A stable key of why the report could not be made.
-    - One of V(bad_argument), V(bad_release), V(bad_time), V(no_such_release), V(not_written), V(unknown_host).
+    - One of V(bad_argument), V(bad_previous), V(bad_release), V(bad_time), V(no_such_release), V(not_written), V(unknown_host).
   returned: failure
   type: str
   sample: no_such_release

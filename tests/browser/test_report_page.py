@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import functools
 import statistics
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import as_json
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.changes import with_earlier
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import Point, read_earlier
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Source, read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
@@ -101,6 +106,13 @@ def test_filtering_is_fast(show, hosts):
     assert statistics.median(times) < MOST_MS_TO_FILTER, times
     expected = sum("cache" in host.name for host in fleet_with(hosts).hosts)
     assert shown(page).startswith(f"{number(expected)} of ")
+
+
+def test_changes_fit_a_narrow_screen(show):
+    page = show(fleet_with_a_past(), **NARROW)
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 @pytest.mark.parametrize("hosts", SIZES)
@@ -224,6 +236,42 @@ def test_an_address_of_another_report_shows_all(show, fragment):
     page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
     page.reload()
     assert shown(page) == "3 of 3 hosts"
+
+
+def fleet_with_a_past():
+    """200 hosts, the report before them, and some weeks."""
+    fleet = fleet_with(200)
+    seen = fleet_of({**synthetic.answers(150, seed=2), "gone-1": Answer()}, fleet.releases, synthetic.NOW)
+    seen = replace(seen, now=synthetic.NOW - timedelta(days=1))
+    points = [Point(synthetic.NOW - timedelta(days=day), 200, 150 - day * 4, 40 + day * 4, 10) for day in range(1, 31)]
+    return with_earlier(fleet, read_earlier(as_json(seen), "before"), points)
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_changes_and_coverage_are_there_without_javascript(show, has_script):
+    fleet = fleet_with_a_past()
+    page = show(fleet, java_script_enabled=has_script)
+    expect(page.get_by_role("heading", name="Since 2026-11-24 08:00 UTC")).to_be_visible()
+    changes = fleet.changes
+    for count, text in ((len(changes.lost), "lost the protection"), (len(changes.new_hosts), "new in the report")):
+        assert count
+        expect(page.locator(".change summary").filter(has_text=f"{count} {text}")).to_be_visible()
+    lost = page.locator(".change").first
+    assert not lost.get_by_role("listitem").first.is_visible()
+    lost.locator("summary").click()
+    assert lost.get_by_role("listitem").first.text_content() == ": ".join(changes.lost[0])
+    chart = page.get_by_role("img", name="Protected hosts: 15 % on 2026-10-26")
+    assert chart.bounding_box()["width"] > 600
+    assert chart.locator("polygon").count() == 3
+    assert page.get_by_role("table", name="Coverage").get_by_role("row").count() == 0
+    page.get_by_text("All 31 reports").click()
+    assert page.get_by_role("table", name="Coverage").get_by_role("row").count() == 32
+
+
+def test_a_report_without_a_past_has_neither_changes_nor_coverage(show):
+    page = show(fleet_with(3))
+    assert page.locator("#changes-heading, #coverage-heading").count() == 0
+    assert page.get_by_role("img").count() == 0
 
 
 def released_fleet(answers, path="releases/CVE-2026-0001/release.yml"):
@@ -395,7 +443,9 @@ def test_a_screen_reader_finds_its_way(show):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", [{}, NARROW], ids=["wide", "narrow"])
 def test_axe_finds_nothing(show, scheme, screen):
-    page = show(fleet_with(200), color_scheme=scheme, **screen)
+    page = show(fleet_with_a_past(), color_scheme=scheme, **screen)
+    for summary in page.locator("summary").all():
+        summary.click()
     page.get_by_role("searchbox").fill("livepatch_local")
     page.locator(".open").first.click()
     assert page.get_by_role("figure").count()

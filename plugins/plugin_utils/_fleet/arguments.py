@@ -25,6 +25,8 @@ LIVEPATCH_REPORT: dict[str, t.Any] = {
         "host_variables": {"type": "list", "elements": "str", "default": []},
         "releases": {"type": "list", "elements": "raw", "default": []},
         "registered": {"type": "str"},
+        "previous": {"type": "path"},
+        "history": {"type": "path"},
         "max_age": {"type": "float", "default": 86400},
         "now": {"type": "str"},
     },

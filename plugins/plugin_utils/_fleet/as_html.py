@@ -21,12 +21,16 @@ from pathlib import Path
 
 import jinja2
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.coverage import coverage_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import Changes
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Tally, largest_first
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.page_data import MARKS, page_data
 
+_UPDATE = "Update the kernel of these hosts, or roll out a release that is still built."
 MOST_KERNELS = 100
 MOST_GROUPS = 100
+MOST_CHANGES = 100
 FOLDER = Path(__file__).parent
 
 
@@ -47,6 +51,9 @@ def as_html(fleet: Fleet) -> str:
         answer=_answer(fleet, tally),
         headlines=tally.headlines,
         others=_among_others(tally.headlines, fleet.with_status()),
+        changes=_changes(fleet.changes) if fleet.changes else None,
+        coverage=coverage_of(fleet.history),
+        ended=_ended(fleet),
         tables=(_fixes(fleet), _cves(fleet), _kernels(fleet), _groups(fleet)),
         statuses=words.BY_KEY,
         marks=MARKS,
@@ -109,6 +116,33 @@ def _among_others(headlines: dict[str, int], with_status: dict[str, int]) -> dic
     }
 
 
+@dataclass(frozen=True)
+class _Changed:
+    """One kind of change: its tone, a sentence, the first names, and how many more there are."""
+
+    tone: str
+    text: str
+    names: list[str]
+    more: int
+
+
+def _changes(changes: Changes) -> tuple[str, list[_Changed]]:
+    """Since when, and each kind of change that there is, the worst first."""
+    kinds = (
+        (words.BAD, "lost the protection of a fix", [f"{host}: {fix}" for host, fix in changes.lost]),
+        (words.UNKNOWN, "no longer known", list(changes.unknown_now)),
+        (words.PLAIN, "no longer in the report", list(changes.gone_hosts)),
+        (words.PLAIN, "new in the report", list(changes.new_hosts)),
+        (words.GOOD, "gained the protection of a fix", [f"{host}: {fix}" for host, fix in changes.gained]),
+    )
+    found = [
+        _Changed(tone, f"{_number(len(names))} {text}", names[:MOST_CHANGES], max(0, len(names) - MOST_CHANGES))
+        for tone, text, names in kinds
+        if names
+    ]
+    return changes.since.strftime("%Y-%m-%d %H:%M"), found
+
+
 def _bars(headlines: dict[str, int]) -> list[tuple[str, float, float]]:
     """The counts as parts of a bar that is 1000 wide, good ones first: tone, start and width of each."""
     total = sum(headlines.values())
@@ -169,6 +203,31 @@ def _fixes(fleet: Fleet) -> _Table:
         for release in fleet.releases
     ]
     return _Table("Fixes", "Fix", rows)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A release that nobody should rely on for long: why, how many hosts have it, and what to do about these."""
+
+    name: str
+    why: str
+    enabled_on: int
+    step: str
+
+
+def _ended(fleet: Fleet) -> list[_Ended]:
+    """The releases that others supersede, and those that have reached their end of life."""
+    found = []
+    for release in fleet.releases:
+        successors = fleet.superseded_by(release)
+        why = [f"{', '.join(successors)} replaces it."] if successors else []
+        if fleet.has_ended(release):
+            why.append(f"End of life since {release.end_of_life}.")
+        if why:
+            hosts = fleet.enabled_on(release)
+            instead = f"Roll out {successors[0]} to these hosts." if successors else _UPDATE
+            found.append(_Ended(release.id, " ".join(why), hosts, instead if hosts else "Leave it out of the report."))
+    return found
 
 
 def _cves(fleet: Fleet) -> _Table:

@@ -12,6 +12,7 @@ import json
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import Changes
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Patch
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
@@ -29,14 +30,27 @@ def as_json(fleet: Fleet) -> str:
     data = {
         "format": FORMAT,
         "summary": summary_of(fleet),
-        "fixes": [_fix(release, tallies[release.id]) for release in fleet.releases],
+        "fixes": [_fix(fleet, release, tallies[release.id]) for release in fleet.releases],
         "cves": [{"cve": cve, **tally_of(tally)} for cve, tally in fleet.by_cve().items()],
         "kernels": [{"kernel": kernel, **tally_of(tally)} for kernel, tally in fleet.by_kernel().items()],
         "groups": [{"group": group, **tally_of(tally)} for group, tally in fleet.by_group().items()],
         "hosts": [_host(host, fleet.variables) for host in fleet.hosts],
         "next_steps": _next_steps(None),
+        "changes": _changes(fleet.changes) if fleet.changes else None,
+        "history": [
+            {
+                "generated_at": time_text(point.at),
+                **{key: getattr(point, key) for key in ("hosts", "protected", "unprotected", "unknown")},
+            }
+            for point in fleet.history
+        ],
     }
     return json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def as_history(fleet: Fleet) -> str:
+    """What is kept of the report for later ones: its counts."""
+    return json.dumps({"format": FORMAT, "summary": summary_of(fleet)}, indent=1, sort_keys=True) + "\n"
 
 
 def summary_of(fleet: Fleet) -> Plain:
@@ -47,7 +61,21 @@ def summary_of(fleet: Fleet) -> Plain:
         "oldest_facts": time_text(times[0]) if times else None,
         "newest_facts": time_text(times[-1]) if times else None,
         "with_status": fleet.with_status(),
+        "changes": _change_counts(fleet.changes) if fleet.changes else None,
         **tally_of(fleet.tally()),
+    }
+
+
+def _change_counts(changes: Changes) -> Plain:
+    found = {key: len(value) for key, value in asdict(changes).items() if key != "since"}
+    return {"since": time_text(changes.since), **found}
+
+
+def _changes(changes: Changes) -> Plain:
+    return {
+        "since": time_text(changes.since),
+        **{key: [{"host": host, "fix": fix} for host, fix in getattr(changes, key)] for key in ("gained", "lost")},
+        **{key: list(getattr(changes, key)) for key in ("new_hosts", "gone_hosts", "unknown_now")},
     }
 
 
@@ -56,7 +84,7 @@ def tally_of(tally: Tally) -> Plain:
     return asdict(tally)
 
 
-def _fix(release: Release, tally: Tally) -> Plain:
+def _fix(fleet: Fleet, release: Release, tally: Tally) -> Plain:
     return {
         "id": release.id,
         "name": release.name,
@@ -65,6 +93,9 @@ def _fix(release: Release, tally: Tally) -> Plain:
         "cves": list(release.cves),
         "kernels": sorted({file.kernel_release for file in release.files}),
         "fixed_in": sorted(release.fixed_in),
+        "end_of_life": release.end_of_life and release.end_of_life.isoformat(),
+        "superseded_by": fleet.superseded_by(release),
+        "enabled_on": fleet.enabled_on(release),
         "next_steps": _next_steps(release),
         **tally_of(tally),
     }

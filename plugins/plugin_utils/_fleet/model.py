@@ -16,6 +16,7 @@ from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import age_of, why_too_old
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import Changes, Point
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, read_facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import NO_LABELS, Labels
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable
@@ -93,13 +94,16 @@ def largest_first(tallies: t.Mapping[str, Tally]) -> list[tuple[str, Tally]]:
 class Fleet:
     """The content of the report, from which each format is written. `hosts` are in the order of their names.
 
-    `variables` are the names of the variables that the labels of each host have.
+    `variables` are the names of the variables that the labels of each host have. `changes` are those since the report
+    before, None if there is none. `history` are the counts of earlier reports and of this one, the oldest first.
     """
 
     now: datetime
     releases: tuple[Release, ...]
     hosts: tuple[Host, ...]
     variables: tuple[str, ...] = ()
+    changes: Changes | None = None
+    history: tuple[Point, ...] = ()
 
     def tally(self) -> Tally:
         """All hosts by their headline."""
@@ -141,6 +145,22 @@ class Fleet:
             for key in keys_of(host):
                 groups.setdefault(key, []).append(host)
         return {key: _tally((host.headline, host.is_protected) for host in groups[key]) for key in sorted(groups)}
+
+    def enabled_on(self, release: Release) -> int:
+        """How many hosts have its patch enabled, as far as is known."""
+        return sum(
+            bool((patch := host.facts.patch(release.on(host.facts.release, host.facts.machine).name)) and patch.enabled)
+            for host in self.hosts
+            if host.facts and host.is_known
+        )
+
+    def superseded_by(self, release: Release) -> list[str]:
+        """The fixes of the report that replace this one."""
+        return [other.id for other in self.releases if other is not release and other.replaces(release)]
+
+    def has_ended(self, release: Release) -> bool:
+        """Whether it has reached its end of life."""
+        return release.end_of_life is not None and release.end_of_life <= self.now.date()
 
     def read_times(self) -> list[datetime]:
         """The known times at which facts were read, the oldest first."""

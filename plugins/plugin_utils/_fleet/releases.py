@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader, printable
@@ -45,7 +46,8 @@ class File:
 class Release:
     """A fix as it is rolled out: `id` is the fix, `name` its patch module, unless the file of a kernel has another.
 
-    `path` is where it was read from, as it was given; empty if it was given as data.
+    `path` is where it was read from, as it was given; empty if it was given as data. `end_of_life` is the day from
+    which nobody builds it for new kernels, None if that is not known.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Release:
     fixed_in: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
     path: str = ""
+    end_of_life: date | None = None
 
     def on(self, kernel_release: str, machine: str) -> Release:
         """The release as a host with this kernel sees it: `name` is the patch module there."""
@@ -138,7 +141,29 @@ def read_release(data: t.Any, source: str) -> Release:
         supersedes=tuple(kernel_name(name) for name in release.texts("supersedes")),
         fixed_in=release.texts("fixed_in"),
         files=tuple(_read_file(file) for file in release.each("files")),
+        end_of_life=_read_day(release, "end_of_life"),
     )
+
+
+def _read_day(release: Reader, key: str) -> date | None:
+    """A day, which YAML makes of a text like 2027-06-30; None if there is none."""
+    value = release.value(key)
+    if value is None:
+        return None
+    # Ansible's own dates are of a subclass.
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return date(value.year, value.month, value.day)
+    text = release.text_or_none(key) if isinstance(value, str) else ""
+    if not text:
+        return _no_day(key) if value != "" else None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return _no_day(key)
+
+
+def _no_day(key: str) -> t.NoReturn:
+    raise DataError(f"{key} of the release is not a day such as 2027-06-30.")
 
 
 def _read_file(file: Reader) -> File:

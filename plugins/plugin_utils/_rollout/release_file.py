@@ -80,6 +80,7 @@ def release_data(release: Release) -> dict[str, t.Any]:
         "name": release.name,
         "supersedes": list(release.supersedes),
         "fixed_in": list(release.fixed_in),
+        "end_of_life": release.end_of_life and release.end_of_life.isoformat(),
         "files": [asdict(file) for file in release.files],
     }
 

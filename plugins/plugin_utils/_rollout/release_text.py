@@ -44,6 +44,7 @@ def release_text(asked: t.Mapping[str, t.Any], files: t.Iterable[tuple[str, Show
         "name": kernel_name(asked["name"]),
         "supersedes": asked["supersedes"],
         "fixed_in": asked["fixed_in"],
+        "end_of_life": str(asked["end_of_life"]) if asked.get("end_of_life") else None,
         "files": [_file(asked, release, shown) for release, shown in sorted(files, key=lambda file: file[0])],
     }
     plain = plain_data(data)

@@ -71,7 +71,13 @@ def test_a_release_from_a_file_its_folder_and_a_variable(
     assert found["directory"] == str(path.parent)
     unknown = dict.fromkeys(("kernel_build_id", "build_id", "srcversion", "parameters", "name"))
     files = [{**{key: value for key, value in FILE.items() if key != "abi"}, **unknown}]
-    assert found["release"] == {**RELEASE, "name": "fix_1", "supersedes": ["fix_0"], "files": files}
+    assert found["release"] == {
+        **RELEASE,
+        "name": "fix_1",
+        "supersedes": ["fix_0"],
+        "end_of_life": None,
+        "files": files,
+    }
     assert found["builds"] == [{"sha256": "00"}]
     assert read(file=str(path.parent)) == found
     monkeypatch.chdir(path.parent)

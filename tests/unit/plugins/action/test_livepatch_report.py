@@ -75,6 +75,13 @@ class Report:
 
 
 @pytest.fixture
+def display(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    found = MagicMock()
+    monkeypatch.setattr("ansible.plugins.action.display", found)
+    return found
+
+
+@pytest.fixture
 def report(tmp_path: pathlib.Path) -> Report:
     return Report(tmp_path / "report")
 
@@ -151,6 +158,53 @@ def test_only_names_of_variables_become_columns(report: Report, names: list[str]
     result = report(host_variables=names)
     assert (result["failed"], result["reason"]) == (True, "bad_argument")
     assert not report.folder.exists()
+
+
+EMPTY = ("gained", "lost", "new_hosts", "gone_hosts", "unknown_now")
+
+
+def test_the_report_before_may_be_the_one_that_is_replaced(report: Report) -> None:
+    previous = str(report.folder / "livepatch.json")
+    fixed = [synthetic.release(0)]
+    first = report({"good": variables(FACTS), "gone": variables(FACTS)}, releases=fixed, previous=previous)
+    assert first["summary"]["changes"] is None
+    bare = variables(synthetic.host_facts(synthetic.KERNELS[0], [], []))
+    later = {"good": bare, "new": variables(FACTS)}
+    second = report(later, releases=fixed, previous=previous, now="2026-11-25T09:00:00Z")
+    counts = {**dict.fromkeys(EMPTY, 0), "lost": 1, "new_hosts": 1, "gone_hosts": 1}
+    assert second["summary"]["changes"] == {"since": NOW, **counts}
+    assert report.json()["changes"]["lost"] == [{"host": "good", "fix": "CVE-2026-0001"}]
+    third = report(later, releases=fixed, previous=previous, now="2026-11-25T10:00:00Z")
+    assert third["summary"]["changes"] == {"since": "2026-11-25T09:00:00Z", **dict.fromkeys(EMPTY, 0)}
+
+
+def test_the_history_grows_by_each_report(report: Report, tmp_path: pathlib.Path) -> None:
+    history = tmp_path / "history"
+    times = ["2026-11-25T08:00:00Z", "2026-11-26T08:00:00Z", "2026-11-27T08:00:00Z"]
+    report(history=str(history), check_mode=True)
+    assert not history.exists()
+    for now in times:
+        report(history=str(history), now=now)
+    assert [point["generated_at"] for point in report.json()["history"]] == times
+    assert sorted(os.listdir(history)) == [f"livepatch-202611{day}T080000Z.json" for day in (25, 26, 27)]
+    assert report(history=str(history), now=times[-1])["changed"] is False
+    report(history=str(history), now=times[0])
+    assert [point["generated_at"] for point in report.json()["history"]] == times[:1]
+
+
+def test_what_is_no_report_is_left_out_of_the_history(
+    report: Report, tmp_path: pathlib.Path, display: MagicMock
+) -> None:
+    report(history=str(tmp_path), now="2026-11-24T08:00:00Z")
+    for place, text in enumerate(("{}", "[1]", "no\x1b[31m", '{"format": 1, "summary": {}}', "[" * 100000)):
+        (tmp_path / f"{place}.json").write_text(text, encoding="utf-8")
+    (tmp_path / "5.json").write_bytes(b"\xff")
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    assert report(history=str(tmp_path))["changed"] is True
+    assert len(report.json()["history"]) == 2
+    warnings = [call.args[0] for call in display.warning.call_args_list]
+    assert len(warnings) == 6
+    assert all(text.isprintable() for text in warnings)
 
 
 def test_old_facts_count_if_they_were_just_read(report: Report) -> None:
@@ -251,6 +305,10 @@ FAILURES = [
     ({"releases": [__file__]}, "bad_release"),
     ({"releases": [{"id": "\x1b[31m"}]}, "bad_release"),
     ({"now": "\x1b[31m"}, "bad_time"),
+    ({"previous": __file__}, "bad_previous"),
+    ({"previous": "/dev/null/livepatch.json"}, "bad_previous"),
+    ({"previous": "/"}, "bad_previous"),
+    ({"history": "/dev/null"}, "bad_previous"),
     ({"dest": "/dev/null/report"}, "not_written"),
     ({"dest": "/dev/null/report", "check_mode": True}, "not_written"),
 ]

@@ -31,6 +31,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prom
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import Labels
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer, Fleet, fleet_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release, Source, read_releases
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
@@ -79,12 +80,29 @@ def hostile_fleet() -> Fleet:
     return fleet_of(labelled, read_releases(releases), synthetic.NOW, variables=["owner", "place"])
 
 
+def ended_fleet() -> Fleet:
+    """The first fix is superseded and ended, the second has ended today, the third ends tomorrow."""
+    kernel = synthetic.KERNELS[0]
+    more: tuple[dict[str, t.Any], ...] = (
+        {"end_of_life": "2026-10-31"},
+        {"end_of_life": synthetic.NOW.date()},
+        {"end_of_life": "2026-11-26"},
+        {"supersedes": [synthetic.patch_name("CVE-2026-0001")]},
+    )
+    releases = read_releases([(f"r{at}", synthetic.release(at, extra)) for at, extra in enumerate(more)])
+    patches = [synthetic.patch("CVE-2026-0001", kernel), synthetic.patch("CVE-2026-0107", kernel, enabled=False)]
+    hosts = {name: Answer(synthetic.host_facts(kernel, patches, [])) for name in ("a", "b")}
+    hosts["c"] = Answer(synthetic.host_facts(kernel, patches, []), "silent")
+    return fleet_of(hosts, releases, synthetic.NOW)
+
+
 FLEETS = {
     "3": synthetic.fleet(3),
     "200": synthetic.fleet(200),
     "without releases": synthetic.fleet(50, with_releases=False),
     "without hosts": synthetic.fleet(0),
     "hostile": hostile_fleet(),
+    "ended": ended_fleet(),
 }
 of_each_fleet = pytest.mark.parametrize("fleet", FLEETS.values(), ids=FLEETS)
 
@@ -148,6 +166,32 @@ def test_a_patch_with_another_name_on_each_kernel_gets_no_command() -> None:
     files = [{"kernel_release": "6.6", "name": "livepatch_other"}]
     assert steps_of(release_at("r.yml", files=files))[statuses.ON_TRIAL].command is None
     assert steps_of(release_at("r.yml", name="a b"))[statuses.ON_TRIAL].command is None
+
+
+def test_releases_that_are_superseded_or_ended() -> None:
+    fleet = ended_fleet()
+    fixes = {fix["id"]: fix for fix in json.loads(as_json(fleet))["fixes"]}
+    assert {key: (fix["end_of_life"], fix["superseded_by"], fix["enabled_on"]) for key, fix in fixes.items()} == {
+        "CVE-2026-0001": ("2026-10-31", ["HOTFIX-17"], 2),
+        "CVE-2026-0107": ("2026-11-25", [], 0),
+        "CVE-2026-0212": ("2026-11-26", [], 0),
+        "HOTFIX-17": (None, [], 0),
+    }
+    section = as_html(fleet).partition("Superseded and ended releases")[2].partition("</section>")[0]
+    rows = re.findall("<tr><th scope=.row.*</tr>", section.replace("<wbr>", ""))
+    cells = [re.sub("<[^>]+>", "", row) for row in rows]
+    assert cells == [
+        "CVE-2026-0001HOTFIX-17 replaces it. End of life since 2026-10-31.2Roll out HOTFIX-17 to these hosts.",
+        "CVE-2026-0107End of life since 2026-11-25.0Leave it out of the report.",
+    ]
+    assert "Superseded and ended" not in as_html(synthetic.fleet(3))
+
+
+@pytest.mark.parametrize("value", ["soon", "2026-13-01", 2027, ["2027-01-01"], "2027-01-01T00:00:00", True])
+def test_an_end_of_life_is_a_day(value: t.Any) -> None:
+    with pytest.raises(DataError, match="not a day such as 2027-06-30"):
+        release_at("", end_of_life=value)
+    assert release_at("", end_of_life="").end_of_life is None
 
 
 @of_each_fleet

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ ASKED: dict[str, t.Any] = {
     "name": "my_fix",
     "supersedes": ["contained"],
     "fixed_in": ["6.7"],
+    "end_of_life": "2027-06-30",
     "parameters": {"verbose": True, "levels": [1, 2], "text": "a: 'b'"},
 }
 SHOWN = {"name": "my_fix", "vermagic": "6.6 SMP", "machine": "x86_64", "abi": "per_task", "sha256": "00"}
@@ -41,8 +43,14 @@ def test_the_release_is_one_that_is_read_again(tmp_path: Path) -> None:
     release = find_release(str(tmp_path), None).release
     assert (release.id, release.title, release.severity) == ("CVE-2026-0001", "A: 'check'", "low")
     assert release.cves == ("CVE-2026-0001",)
+    assert release.end_of_life == date(2027, 6, 30)
     assert (release.name, release.supersedes, release.fixed_in) == ("my_fix", ("contained",), ("6.7",))
     assert release.files == (File("6.6", "x86_64", "00", "6.6/my_fix.ko", parameters=ASKED["parameters"]),)
+
+
+def test_an_end_of_life_that_is_no_day_makes_no_release() -> None:
+    with pytest.raises(AnsibleFilterError, match="not a day such as 2027-06-30"):
+        livepatch_release({**ASKED, "end_of_life": "soon"}, [result()])
 
 
 def test_the_release_names_the_build_of_each_kernel(tmp_path: Path) -> None:
