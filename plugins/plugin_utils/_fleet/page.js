@@ -56,7 +56,7 @@
     { title: "Why", kind: "optional why", cell: (host) => [standingOf(host).why] },
     { key: "kernel", title: "Kernel", kind: "optional kernel", compare: byText((host) => host.kernel), cell: (host) => breakable(host.kernel) },
     { key: "patches", title: "Live patches", kind: "optional live-patches", compare: byText((host) => host.live), cell: (host) => breakable(host.live) },
-    ...(anyGroups ? [{ key: "groups", title: "Groups", kind: "optional", compare: byText((host) => host.groups.join()), cell: (host) => breakable(host.groups.join(", ")) }] : []),
+    ...(anyGroups ? [{ key: "groups", title: "Groups", kind: "optional groups", compare: byText((host) => host.groups.join()), cell: (host) => breakable(host.groups.join(", ")) }] : []),
     ...data.variables.map((name, place) => ({
       key: `variable-${name}`, title: name, kind: "optional", compare: byText((host) => host.variables[place] ?? ""), cell: (host) => breakable(host.variables[place] ?? ""),
     })),
