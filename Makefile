@@ -24,7 +24,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring molecule fuzz sources stand-in bench bench-kpatch bench-klp-build matrix mutants errors-page shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-report matrix mutants errors-page shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -95,6 +95,9 @@ bench-kpatch: ## measure livepatch_build beside bare kpatch-build (about 20 minu
 
 bench-klp-build: ## the same beside the kernel's own klp-build (about 40 minutes)
 	$(GATE) bench-klp-build
+
+bench-report: ## measure the report of up to 10 000 hosts and 1 000 fixes, beside 60 seconds and 1 GiB
+	$(GATE) bench-report
 
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix

@@ -21,7 +21,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.answers import answers_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import as_csv
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import (
+    MOST_ROWS,
+    as_csv,
+    is_too_long,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json import (
     as_history,
@@ -50,7 +54,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.relea
 
 Result = dict[str, t.Any]
 
-WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str]]] = {
+WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str | bytes]]] = {
     "json": ("livepatch.json", as_json),
     "prometheus": ("livepatch.prom", as_prometheus),
     "csv": ("livepatch.csv", as_csv),
@@ -87,16 +91,21 @@ class ActionModule(ActionBase):
         _check_given(arguments["releases"], task_vars)
         releases = _releases(arguments["releases"])
         variables = _variables(arguments["host_variables"])
+        earlier = _earlier(arguments["previous"]) if arguments["previous"] else None
         answers = answers_of(task_vars, arguments["hosts"], arguments["registered"], variables)
         fleet = fleet_of(answers, releases, now, arguments["max_age"], variables)
         history = arguments["history"] and os.path.abspath(arguments["history"])
-        earlier = _earlier(arguments["previous"]) if arguments["previous"] else None
         fleet = with_earlier(fleet, earlier, self._points(history) if history else None)
         paths, diffs = {}, []
         for kind in dict.fromkeys(arguments["formats"]):
             name, write = WRITERS[kind]
             paths[kind] = os.path.join(os.path.abspath(arguments["dest"]), name)
             diffs += self._put(paths[kind], write(fleet), "dest")
+        if "csv" in paths and is_too_long(fleet):
+            self._display.warning(
+                f"{paths['csv']} would have more rows than a spreadsheet can hold. Those of fixes that protect their "
+                f"host are left out, and what is more than {MOST_ROWS} rows."
+            )
         if history:
             name = f"livepatch-{now.strftime('%Y%m%dT%H%M%SZ')}.json"
             diffs += self._put(os.path.join(history, name), as_history(fleet), "history")
@@ -121,9 +130,9 @@ class ActionModule(ActionBase):
                 self._display.warning(f"history: {printable(str(error))}")
         return points
 
-    def _put(self, path: str, text: str, option: str) -> list[Result]:
+    def _put(self, path: str, content: str | bytes, option: str) -> list[Result]:
         """Write the file unless it has this content already. Return the diff if it had not."""
-        new = text.encode()
+        new = content if isinstance(content, bytes) else content.encode()
         try:
             old = content_of(path)
             if old == new:

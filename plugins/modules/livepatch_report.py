@@ -41,7 +41,8 @@ options:
       - The files to write.
       - V(json) writes C(livepatch.json), which C(docs/report.schema.json) describes.
       - V(prometheus) writes C(livepatch.prom) for the textfile collector of node_exporter.
-      - V(csv) writes C(livepatch.csv) with one row for each host and fix.
+      - V(csv) writes C(livepatch.csv) with one row for each host and fix. If these are more rows than a spreadsheet can hold (1048575),
+        those of fixes that protect their host are left out, then the last ones, with a warning.
       - V(html) writes C(livepatch.html), a page that needs no other file and no network.
     type: list
     elements: str

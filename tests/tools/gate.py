@@ -319,6 +319,11 @@ def bench_klp_build() -> None:
     rig("bench-klp-build", "run", "kernel-builder-7", "--", *measure, **SHIPPED_SETTINGS)
 
 
+def bench_report() -> None:
+    """Measure the report of up to 10 000 hosts and 1 000 fixes."""
+    python("tests/bench/report.py")
+
+
 def bench() -> None:
     """Measure the collection and a hand-written playbook."""
     rig("bench", "run", "builder", "vm1", "--", "python", "tests/bench/run.py", str(WORK / "bench"), **SHIPPED_SETTINGS)
@@ -363,6 +368,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "bench": bench,
     "bench-klp-build": bench_klp_build,
     "bench-kpatch": bench_kpatch,
+    "bench-report": bench_report,
     "browser": browser,
     "clean": clean,
     "collection": collection,

@@ -43,18 +43,50 @@ _FORMULA = re.compile(rf"(^|[;|\t\r\n])([\s\"]*)(?={_STARTS_A_FORMULA})")
 """Where one begins: in many countries a spreadsheet takes the semicolon, or else the tab, for the end of a cell."""
 
 
-def as_csv(fleet: Fleet) -> str:
-    """The rows as text. An apostrophe precedes each cell that a spreadsheet would take for a formula."""
-    cves = {release.id: " ".join(release.cves) for release in fleet.releases}
-    output = io.StringIO()
+MOST_ROWS = 1_048_575
+"""As many as a spreadsheet can hold, beside the heading."""
+
+
+def as_csv(fleet: Fleet) -> bytes:
+    """The rows, in UTF-8. An apostrophe precedes each cell that a spreadsheet would take for a formula.
+
+    If they are too many for a spreadsheet, those of fixes that protect their host are left out, and then the last ones.
+    """
+    content = io.BytesIO()
+    # A text of so many rows takes several times as much memory.
+    output = io.TextIOWrapper(content, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(output)
     writer.writerow([*COLUMNS, *(f"variable_{name}" for name in fleet.variables)])
+    cves = {release.id: " ".join(release.cves) for release in fleet.releases}
+    cells_of: dict[int, list[str]] = {}
+    for host, standings in _rows(fleet):
+        host_cells = list(map(_harmless, _host(host)))
+        labels = (" ".join(host.labels.groups), *map(host.labels.variables.get, fleet.variables))
+        label_cells = [_harmless("" if cell is None else cell) for cell in labels]
+        for standing in standings:
+            # Many hosts have the same.
+            if id(standing) not in cells_of:
+                cells_of[id(standing)] = list(map(_harmless, _fix(standing, cves)))
+            writer.writerow([*host_cells, *cells_of[id(standing)], *label_cells])
+    output.flush()
+    return content.getvalue()
+
+
+def is_too_long(fleet: Fleet) -> bool:
+    """Whether rows are left out."""
+    return len(fleet.hosts) * max(1, len(fleet.releases)) > MOST_ROWS
+
+
+def _rows(fleet: Fleet) -> t.Iterator[tuple[Host, t.Sequence[Standing | None]]]:
+    """The hosts, each with the standings that have a row."""
+    if not is_too_long(fleet):
+        yield from ((host, host.standings or (None,)) for host in fleet.hosts)
+        return
+    left = MOST_ROWS
     for host in fleet.hosts:
-        for standing in host.standings or (None,):
-            labels = (" ".join(host.labels.groups), *map(host.labels.variables.get, fleet.variables))
-            cells = (*_host(host), *_fix(standing, cves), *labels)
-            writer.writerow([_harmless("" if cell is None else cell) for cell in cells])
-    return output.getvalue()
+        standings = [standing for standing in host.standings if not standing.is_protected][:left]
+        left -= len(standings)
+        yield host, standings
 
 
 def _host(host: Host) -> tuple[t.Any, ...]:

@@ -219,12 +219,12 @@ def _ended(fleet: Fleet) -> list[_Ended]:
     """The releases that others supersede, and those that have reached their end of life."""
     found = []
     for release in fleet.releases:
-        successors = fleet.superseded_by(release)
+        successors = fleet.superseded_by.get(release.id, [])
         why = [f"{', '.join(successors)} replaces it."] if successors else []
         if fleet.has_ended(release):
             why.append(f"End of life since {release.end_of_life}.")
         if why:
-            hosts = fleet.enabled_on(release)
+            hosts = fleet.enabled_on[release.id]
             instead = f"Roll out {successors[0]} to these hosts." if successors else _UPDATE
             found.append(_Ended(release.id, " ".join(why), hosts, instead if hosts else "Leave it out of the report."))
     return found

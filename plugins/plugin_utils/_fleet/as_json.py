@@ -18,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model i
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standings import Standing
 
 FORMAT = 1
 
@@ -25,8 +26,10 @@ Plain = dict[str, t.Any]
 
 
 def as_json(fleet: Fleet) -> str:
-    """The whole report."""
+    """The whole report. A host is a line, and refers to its standings by their place: many hosts have the same."""
     tallies = fleet.by_fix()
+    standings = _Standings()
+    hosts = [_line(_host(host, fleet.variables, standings)) for host in fleet.hosts]
     data = {
         "format": FORMAT,
         "summary": summary_of(fleet),
@@ -34,7 +37,6 @@ def as_json(fleet: Fleet) -> str:
         "cves": [{"cve": cve, **tally_of(tally)} for cve, tally in fleet.by_cve().items()],
         "kernels": [{"kernel": kernel, **tally_of(tally)} for kernel, tally in fleet.by_kernel().items()],
         "groups": [{"group": group, **tally_of(tally)} for group, tally in fleet.by_group().items()],
-        "hosts": [_host(host, fleet.variables) for host in fleet.hosts],
         "next_steps": _next_steps(None),
         "changes": _changes(fleet.changes) if fleet.changes else None,
         "history": [
@@ -45,7 +47,13 @@ def as_json(fleet: Fleet) -> str:
             for point in fleet.history
         ],
     }
-    return json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    head = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True).removesuffix("\n}")
+    parts = [f'{head},\n "standings": [', ",\n".join(standings.lines), ' ],\n "hosts": [', ",\n".join(hosts), " ]\n}\n"]
+    return "\n".join(parts)
+
+
+def _line(data: Plain) -> str:
+    return json.dumps(data, ensure_ascii=False, sort_keys=True)
 
 
 def as_history(fleet: Fleet) -> str:
@@ -94,8 +102,8 @@ def _fix(fleet: Fleet, release: Release, tally: Tally) -> Plain:
         "kernels": sorted({file.kernel_release for file in release.files}),
         "fixed_in": sorted(release.fixed_in),
         "end_of_life": release.end_of_life and release.end_of_life.isoformat(),
-        "superseded_by": fleet.superseded_by(release),
-        "enabled_on": fleet.enabled_on(release),
+        "superseded_by": fleet.superseded_by.get(release.id, []),
+        "enabled_on": fleet.enabled_on[release.id],
         "next_steps": _next_steps(release),
         **tally_of(tally),
     }
@@ -106,10 +114,34 @@ def _next_steps(release: Release | None) -> Plain:
 
 
 def _patch(patch: Patch) -> Plain:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(patch).items()}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(patch).items()}
 
 
-def _host(host: Host, variables: tuple[str, ...]) -> Plain:
+class _Standings:
+    """The standings of all hosts, each once. Those that are equal are one object already."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._places: dict[int, int] = {}
+
+    def place(self, standing: Standing) -> int:
+        place = self._places.setdefault(id(standing), len(self.lines))
+        if place == len(self.lines):
+            self.lines.append(
+                _line(
+                    {
+                        "id": standing.fix,
+                        "headline": standing.headline,
+                        "statuses": list(standing.statuses),
+                        "protected": standing.is_protected,
+                        "why": standing.why,
+                    }
+                )
+            )
+        return place
+
+
+def _host(host: Host, variables: tuple[str, ...], standings: _Standings) -> Plain:
     facts = host.facts
     return {
         "name": host.name,
@@ -123,16 +155,7 @@ def _host(host: Host, variables: tuple[str, ...]) -> Plain:
         "kernel_build_id": facts.kernel_build_id if facts else None,
         "machine": facts.machine if facts else None,
         "abi": facts.abi if facts else None,
-        "fixes": [
-            {
-                "id": standing.fix,
-                "headline": standing.headline,
-                "statuses": list(standing.statuses),
-                "protected": standing.is_protected,
-                "why": standing.why,
-            }
-            for standing in host.standings
-        ],
+        "fixes": [standings.place(standing) for standing in host.standings],
         "patches": [_patch(patch) for patch in facts.patches] if facts else [],
         "functions": [
             {

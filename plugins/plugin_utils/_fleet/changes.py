@@ -36,7 +36,7 @@ def changes_since(earlier: Earlier, hosts: Iterable[Host]) -> Changes:
     for host in here.values():
         for standing in host.standings:
             pair = (host.name, standing.fix)
-            before = earlier.protected.get(pair)
+            before = earlier.was_protected(*pair)
             if before is False and standing.is_protected:
                 gained.append(pair)
             if before and not standing.is_protected and host.is_known:
@@ -45,8 +45,8 @@ def changes_since(earlier: Earlier, hosts: Iterable[Host]) -> Changes:
         since=earlier.at,
         gained=tuple(sorted(gained)),
         lost=tuple(sorted(lost)),
-        new_hosts=tuple(sorted(set(here).difference(earlier.hosts))),
-        gone_hosts=tuple(sorted(earlier.hosts.difference(here))),
+        new_hosts=tuple(sorted(here.keys() - earlier.hosts.keys())),
+        gone_hosts=tuple(sorted(earlier.hosts.keys() - here.keys())),
         unknown_now=tuple(sorted(name for name in earlier.known.intersection(here) if not here[name].is_known)),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,12 +39,23 @@ class Point:
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier report. `protected` says of each host and fix whether it was; `known` are the hosts that were read."""
+    """An earlier report. `known` are the hosts that were read.
+
+    `fixes` are the places of the fixes, `protected` whether each standing protects, and `hosts` the standings of a host
+    by their place there, in the order of the fixes.
+    """
 
     at: datetime
-    hosts: frozenset[str]
     known: frozenset[str]
-    protected: dict[Pair, bool]
+    fixes: dict[str, int]
+    protected: list[bool]
+    hosts: dict[str, array[int]]
+
+    def was_protected(self, host: str, fix: str) -> bool | None:
+        """Whether the fix protected the host; None if the report does not have both."""
+        if host not in self.hosts or fix not in self.fixes:
+            return None
+        return self.protected[self.hosts[host][self.fixes[fix]]]
 
 
 @dataclass(frozen=True)
@@ -65,15 +77,19 @@ class Changes:
 def read_earlier(text: str, source: str) -> Earlier:
     """The report in the text of a `livepatch.json`. Raises DataError."""
     report = _report(text, source)
-    hosts, known, protected = set(), set(), {}
+    fixes = {fix.text("id"): place for place, fix in enumerate(report.each("fixes"))}
+    protected = [standing.flag("protected") for standing in report.each("standings")]
+    hosts: dict[str, array[int]] = {}
+    known = set()
     for host in report.each("hosts"):
-        name = host.text("name")
-        hosts.add(name)
+        name, places = host.text("name"), host.numbers("fixes")
+        if len(places) != len(fixes) or not all(place < len(protected) for place in places):
+            raise DataError(f"{source} has a host whose fixes are not those of the report.")
+        # A list of so many numbers takes ten times as much memory.
+        hosts[name] = array("I", places)
         if host.text("headline") not in words.NOTHING_KNOWN:
             known.add(name)
-        for fix in host.each("fixes"):
-            protected[name, fix.text("id")] = fix.flag("protected")
-    return Earlier(_time(report), frozenset(hosts), frozenset(known), protected)
+    return Earlier(_time(report), frozenset(known), fixes, protected, hosts)
 
 
 def read_point(text: str, source: str) -> Point:

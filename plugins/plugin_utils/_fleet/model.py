@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import typing as t
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,17 +18,13 @@ from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import age_of, why_too_old
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.comparison import Comparison, successors_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import Changes, Point
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, read_facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.labels import NO_LABELS, Labels
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standings import (
-    Standing,
-    of_other_patches,
-    standing_of,
-    with_superseded,
-)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standings import Standing, of_other_patches
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Host:
     """A host in the report.
 
     `standings` has one entry for each release. `age` is the age of the facts in seconds, None if it is not known.
+    `enabled_fixes` are those whose patches are enabled.
     """
 
     name: str
@@ -60,12 +59,13 @@ class Host:
     notes: tuple[str, ...] = ()
     headline: str = ""
     labels: Labels = NO_LABELS
+    enabled_fixes: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
         return self.headline not in words.NOTHING_KNOWN
 
-    @property
+    @functools.cached_property
     def is_protected(self) -> bool | None:
         """Whether every fix protects the host; None without releases."""
         return all(standing.is_protected for standing in self.standings) if self.standings else None
@@ -115,10 +115,7 @@ class Fleet:
 
     def by_fix(self) -> dict[str, Tally]:
         """All hosts, for each fix."""
-        return {
-            release.id: _tally(_of(host.standings[place]) for host in self.hosts)
-            for place, release in enumerate(self.releases)
-        }
+        return {release.id: tally for release, tally in zip(self.releases, self._tallies, strict=True)}
 
     def by_cve(self) -> dict[str, Tally]:
         """All hosts, for each CVE. If several releases fix it, the release counts that protects a host best."""
@@ -127,9 +124,19 @@ class Fleet:
             for cve in release.cves:
                 places.setdefault(cve, []).append(place)
         return {
-            cve: _tally(_of(_best(host.standings[place] for place in places[cve])) for host in self.hosts)
-            for cve in sorted(places)
+            cve: _tally(_of(_best(host.standings[place] for place in several)) for host in self.hosts)
+            if len(several) > 1
+            else self._tallies[several[0]]
+            for cve, several in sorted(places.items())
         }
+
+    @functools.cached_property
+    def _tallies(self) -> list[Tally]:
+        """All hosts, for each release. Hosts share their standings, so each of these is looked at once."""
+        if not self.hosts:
+            return [_tally(()) for _release in self.releases]
+        columns = zip(*(host.standings for host in self.hosts), strict=True)
+        return [_tally_of_shared(column) for column in columns]
 
     def by_kernel(self) -> dict[str, Tally]:
         """The hosts of each running kernel, without hosts whose kernel is not known."""
@@ -146,17 +153,16 @@ class Fleet:
                 groups.setdefault(key, []).append(host)
         return {key: _tally((host.headline, host.is_protected) for host in groups[key]) for key in sorted(groups)}
 
-    def enabled_on(self, release: Release) -> int:
-        """How many hosts have its patch enabled, as far as is known."""
-        return sum(
-            bool((patch := host.facts.patch(release.on(host.facts.release, host.facts.machine).name)) and patch.enabled)
-            for host in self.hosts
-            if host.facts and host.is_known
-        )
+    @functools.cached_property
+    def enabled_on(self) -> Counter[str]:
+        """How many hosts have the patch of each fix enabled, as far as is known."""
+        return Counter(fix for host in self.hosts if host.is_known for fix in host.enabled_fixes)
 
-    def superseded_by(self, release: Release) -> list[str]:
-        """The fixes of the report that replace this one."""
-        return [other.id for other in self.releases if other is not release and other.replaces(release)]
+    @functools.cached_property
+    def superseded_by(self) -> dict[str, list[str]]:
+        """The fixes of the report that replace a fix, for those that have any."""
+        found = successors_of(self.releases)
+        return {self.releases[old].id: [self.releases[new].id for new in several] for old, several in found.items()}
 
     def has_ended(self, release: Release) -> bool:
         """Whether it has reached its end of life."""
@@ -179,14 +185,15 @@ def fleet_of(
     Facts that were read more than `max_age` seconds ago do not count; None lets all of them count. `variables` are the
     names of those that the labels of the answers have.
     """
+    comparison = Comparison(releases)
     hosts = (
-        replace(_host(name, answers[name], releases, now, max_age), labels=answers[name].labels)
+        replace(_host(name, answers[name], comparison, now, max_age), labels=answers[name].labels)
         for name in sorted(answers)
     )
     return Fleet(now, releases, tuple(hosts), tuple(variables))
 
 
-def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetime, max_age: float | None) -> Host:
+def _host(name: str, answer: Answer, comparison: Comparison, now: datetime, max_age: float | None) -> Host:
     problem, kind, facts = answer.problem, answer.problem_kind, None
     if answer.facts is not None:
         try:
@@ -202,43 +209,57 @@ def _host(name: str, answer: Answer, releases: tuple[Release, ...], now: datetim
     if facts and facts.doubt:
         host = Host(printable(name), (), "", facts, notes=facts.notes)
     else:
-        host = _known_host(printable(name), facts, releases, now) if facts else Host(printable(name), (), "")
+        host = _known_host(printable(name), facts, comparison, now) if facts else Host(printable(name), (), "")
     if problem is None:
         return host
-    return _unknown_host(host, printable(problem), kind, releases)
+    return _unknown_host(host, printable(problem), kind, comparison)
 
 
-def _unknown_host(host: Host, problem: str, kind: str, releases: tuple[Release, ...]) -> Host:
+def _unknown_host(host: Host, problem: str, kind: str, comparison: Comparison) -> Host:
     """The host with what was known about it earlier, which does not count."""
-    standings = host.standings or tuple(Standing(release.id, (), "") for release in releases)
+    standings = host.standings or tuple(Standing(release.id, (), "") for release in comparison.releases)
     return replace(
         host,
         statuses=words.in_order({kind, *host.statuses}),
         headline=kind,
         why=problem,
         standings=tuple(
-            replace(
-                standing,
-                statuses=words.in_order({kind, *standing.statuses}),
-                why=f"Last known: {standing.why}" if standing.why else problem,
+            comparison.share(
+                replace(
+                    standing,
+                    statuses=words.in_order({kind, *standing.statuses}),
+                    why=f"Last known: {standing.why}" if standing.why else problem,
+                )
             )
             for standing in standings
         ),
     )
 
 
-def _known_host(name: str, facts: Facts, releases: tuple[Release, ...], now: datetime) -> Host:
-    releases = tuple(release.on(facts.release, facts.machine) for release in releases)
-    standings = with_superseded(tuple(standing_of(release, facts) for release in releases), releases)
-    others = of_other_patches(facts, {release.name for release in releases}, bool(releases))
-    statuses = words.in_order({status for standing in standings for status in standing.statuses}.union(others))
+def _known_host(name: str, facts: Facts, comparison: Comparison, now: datetime) -> Host:
+    standings = comparison.standings_of(facts)
+    others = of_other_patches(facts, comparison.names_on(facts), bool(comparison.releases))
+    statuses = words.in_order(set().union(others, *{standing.statuses for standing in standings}))
     if standings:
-        worst = min(standings, key=lambda standing: words.PLACE[standing.headline])
+        worst = min(standings, key=_place)
         headline, why = worst.headline, f"{worst.fix}: {worst.why}"
     else:
         headline, why = statuses[0], others[statuses[0]]
     age, notes = age_of(facts, now)
-    return Host(name, statuses, why, facts, age, standings, (*notes, *facts.notes), headline)
+    return Host(
+        name,
+        statuses,
+        why,
+        facts,
+        age,
+        standings,
+        (*notes, *facts.notes),
+        headline,
+        enabled_fixes=comparison.enabled_on(facts),
+    )
+
+
+_place = operator.attrgetter("place")
 
 
 def _of(standing: Standing) -> tuple[str, bool]:
@@ -249,20 +270,32 @@ def _best(standings: Iterable[Standing]) -> Standing:
     return max(standings, key=lambda standing: (standing.is_protected, words.PLACE[standing.headline]))
 
 
+def _tally_of_shared(standings: Sequence[Standing]) -> Tally:
+    distinct = {id(standing): standing for standing in standings}
+    return _tally_of({place: _of(standing) for place, standing in distinct.items()}, Counter(map(id, standings)))
+
+
 def _tally(hosts: Iterable[tuple[str, bool | None]]) -> Tally:
-    pairs = list(hosts)
-    unknown = sum(headline in words.NOTHING_KNOWN for headline, _protected in pairs)
-    protected = sum(protected is True for _headline, protected in pairs)
-    is_compared = all(protected is not None for _headline, protected in pairs)
+    counts = Counter(hosts)
+    return _tally_of({pair: pair for pair in counts}, counts)
+
+
+def _tally_of(pairs: t.Mapping[t.Any, tuple[str, bool | None]], counts: t.Mapping[t.Any, int]) -> Tally:
+    """The hosts by what stands under their key: their headline, and whether they are protected."""
+    headlines: Counter[str] = Counter()
+    by_protection: Counter[bool | None] = Counter()
+    for key, (headline, is_protected) in pairs.items():
+        headlines[headline] += counts[key]
+        by_protection[is_protected] += counts[key]
+    hosts, unknown = headlines.total(), sum(headlines[status] for status in words.NOTHING_KNOWN)
+    is_compared = not by_protection[None]
     return Tally(
-        hosts=len(pairs),
-        protected=protected if is_compared else None,
-        unprotected=len(pairs) - unknown - protected if is_compared else None,
+        hosts=hosts,
+        protected=by_protection[True] if is_compared else None,
+        unprotected=hosts - unknown - by_protection[True] if is_compared else None,
         unknown=unknown,
         headlines={
-            status: count
-            for status, count in _counted(headline for headline, _protected in pairs).items()
-            if status not in words.NEVER_HEADLINE
+            status.key: headlines[status.key] for status in words.STATUSES if status.key not in words.NEVER_HEADLINE
         },
     )
 

@@ -29,10 +29,13 @@
   }
 
   function hostOf(row, id) {
-    const [name, headline, has, why, system, age, standings, patches, stacks, notes, labels] = row;
+    const [name, headline, has, why, system, age, alike, different, patches, stacks, notes, labels] = row;
     const [kernel, machine, abi] = system === null ? ["", "", ""] : pool[system];
     const host = { id, name, headline, has, why: pool[why], kernel, machine, abi, age, notes: notes.map((place) => pool[place]) };
-    host.standings = pool[standings].map(([of, reason]) => ({ headline: of[0], has: of, why: pool[reason] }));
+    // A host stands as the first one with its kernel, but for some fixes: "different" has the fix and the standing in turns.
+    host.alike = data.alike[alike];
+    host.different = new Map();
+    for (let at = 0; at < different.length; at += 2) host.different.set(different[at], different[at + 1]);
     host.patches = (patches === null ? [] : pool[patches]).map(([title, enabled, moving, effective, boot, build]) => ({
       name: pool[title], enabled, moving, effective, boot, build,
     }));
@@ -44,7 +47,9 @@
     return host;
   }
 
+  const standings = data.standings.map(([has, why]) => ({ headline: has[0], has, why: pool[why] }));
   const hosts = data.hosts.map(hostOf);
+  const standingWith = (host, fix) => standings[host.different.get(fix) ?? host.alike[fix]];
   [...hosts].sort((left, right) => collator.compare(left.name, right.name)).forEach((host, rank) => { host.rank = rank; });
 
   const byText = (key) => (left, right) => collator.compare(key(left), key(right));
@@ -68,7 +73,7 @@
   const opened = new Set();
   let found = [];
 
-  const standingOf = (host) => (view.fix ? host.standings[places.get(view.fix)] : host);
+  const standingOf = (host) => (view.fix ? standingWith(host, places.get(view.fix)) : host);
   const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const count = (many, what) => `${number(many)} ${what}${many === 1 ? "" : "s"}`;
 
@@ -118,7 +123,7 @@
   function stepOfAll() {
     const place = view.fix ? places.get(view.fix) : data.fixes.length === 1 ? 0 : -1;
     if (!found.length || (!view.fix && data.fixes.length > 1)) return [];
-    const steps = [...new Set(found.map((host) => stepOf(place < 0 ? host : host.standings[place], place)))];
+    const steps = [...new Set(found.map((host) => stepOf(place < 0 ? host : standingWith(host, place), place)))];
     return steps.length === 1 && steps[0] ? [stepLine(steps[0], found.map((host) => host.name))] : [];
   }
 
@@ -242,9 +247,11 @@
       const step = stepOf(standing, place);
       return step && stepLine(step, [host.name]);
     };
-    if (!host.standings.length) content.push(element("p", null, host.why), ...[next(host, -1)].filter(Boolean));
-    else content.push(...part("Fixes", element("ul", null, ...host.standings.map((standing, place) =>
-      element("li", { class: "fix" }, badge(standing.headline), ` ${data.fixes[place]}. ${standing.why}`, next(standing, place))))));
+    if (!data.fixes.length) content.push(element("p", null, host.why), ...[next(host, -1)].filter(Boolean));
+    else content.push(...part("Fixes", element("ul", null, ...data.fixes.map((fix, place) => {
+      const standing = standingWith(host, place);
+      return element("li", { class: "fix" }, badge(standing.headline), ` ${fix}. ${standing.why}`, next(standing, place));
+    }))));
     if (host.patches.length) content.push(...part("Loaded patches", element("ul", null, ...host.patches.map(patchLine))));
     if (host.stacks.length) content.push(...part("Replaced functions", element("div", { class: "stacks" }, ...host.stacks.map(drawing))));
     if (host.notes.length) content.push(...part("Notes", element("ul", null, ...host.notes.map((note) => element("li", null, note)))));
@@ -280,7 +287,7 @@
   const option = ([value, text]) => element("option", { value }, text);
   const sorted = (values) => [...new Set(values.filter(Boolean))].sort(collator.compare);
   const optionsOf = (values) => sorted(values).map((value) => option([value, value]));
-  const isHeadline = new Set(hosts.flatMap((host) => [host.headline, ...host.standings.map((standing) => standing.headline)]));
+  const isHeadline = new Set([...hosts, ...standings].map(({ headline }) => headline));
   const isThere = new Set(hosts.flatMap((host) => host.has));
   const those = (how, has) => statuses.filter(({ place }) => has.has(place)).map(({ key, label }) => option([`${how}:${key}`, label]));
   const alsoThere = statuses.filter(({ place }) => isThere.has(place)).map(({ key, label }) => option([`has:${key}`, `${label}, among others`]));

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import typing as t
+from collections.abc import Sequence
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standings import Standing
 
 # A badge has a mark, so that colour alone does not carry its meaning.
 MARKS = {words.GOOD: "✓", words.BAD: "✕", words.CAUTION: "!", words.UNKNOWN: "?", words.PLAIN: "·"}
@@ -23,14 +25,16 @@ MARKS = {words.GOOD: "✓", words.BAD: "✕", words.CAUTION: "!", words.UNKNOWN:
 
 def page_data(fleet: Fleet) -> dict[str, t.Any]:
     """Plain data for JSON. Each host is a list, and refers to shared values by their place in `pool`."""
-    pool = _Pool()
-    hosts = [_host(host, fleet.variables, pool) for host in fleet.hosts]
+    pool, alike = _Pool(), _Alike()
+    hosts = [_host(host, fleet.variables, pool, alike) for host in fleet.hosts]
     return {
         "statuses": [[status.key, status.label, status.tone, MARKS[status.tone]] for status in words.STATUSES],
         "fixes": [release.id for release in fleet.releases],
         "variables": list(fleet.variables),
         "steps": [_steps(release) for release in (None, *fleet.releases)],
         "hosts": hosts,
+        "standings": [[_statuses(standing.statuses), pool.place(standing.why)] for standing in alike.distinct],
+        "alike": alike.first,
         "pool": pool.values,
     }
 
@@ -55,10 +59,41 @@ class _Pool:
         return self._places[key]
 
 
-def _host(host: Host, variables: tuple[str, ...], pool: _Pool) -> list[t.Any]:
+class _Alike:
+    """How hosts stand with all fixes. Most hosts differ in a few from the first one with their kernel.
+
+    `distinct` are all standings, and `first` those of the first hosts, by their place in `distinct`.
+    """
+
+    def __init__(self) -> None:
+        self.distinct: list[Standing] = []
+        self.first: list[list[int]] = []
+        self._places: dict[int, int] = {}
+        self._kernels: dict[str, tuple[int, Sequence[Standing]]] = {}
+
+    def place(self, host: Host) -> tuple[int, list[int]]:
+        """The place of the first host's standings, and what differs: the fix and the standing, in turns."""
+        kernel = host.facts.release if host.facts and host.is_known else host.why
+        if kernel not in self._kernels:
+            self._kernels[kernel] = (len(self.first), host.standings)
+            self.first.append(list(map(self._place_of, host.standings)))
+        place, first = self._kernels[kernel]
+        if first is host.standings:
+            return place, []
+        both = enumerate(zip(host.standings, first, strict=True))
+        different = ((fix, one) for fix, (one, other) in both if one is not other)
+        return place, [number for fix, standing in different for number in (fix, self._place_of(standing))]
+
+    def _place_of(self, standing: Standing) -> int:
+        place = self._places.setdefault(id(standing), len(self.distinct))
+        if place == len(self.distinct):
+            self.distinct.append(standing)
+        return place
+
+
+def _host(host: Host, variables: tuple[str, ...], pool: _Pool, alike: _Alike) -> list[t.Any]:
     """In the order that `hostOf` of the script expects."""
     facts = host.facts
-    standings = [[_statuses(standing.statuses), pool.place(standing.why)] for standing in host.standings]
     return [
         host.name,
         words.PLACE[host.headline],
@@ -66,7 +101,7 @@ def _host(host: Host, variables: tuple[str, ...], pool: _Pool) -> list[t.Any]:
         pool.place(host.why),
         pool.place([facts.release, facts.machine, facts.abi]) if facts else None,
         host.age,
-        pool.place(standings),
+        *alike.place(host),
         pool.place(_patches(facts, pool)) if facts else None,
         pool.place(_stacks(facts, pool)) if facts else None,
         [pool.place(note) for note in host.notes],

@@ -84,6 +84,12 @@ class Reader:
             raise DataError(f"{key} in {self._what} is not a number.")
         return int(value)
 
+    def numbers(self, key: str) -> list[int]:
+        values = self._list(key)
+        if not all(isinstance(value, int) and value >= 0 for value in values):
+            raise DataError(f"{key} in {self._what} has entries that are not numbers.")
+        return list(values)
+
     def texts(self, key: str) -> tuple[str, ...]:
         values = self._list(key)
         if not all(isinstance(value, str) for value in values):

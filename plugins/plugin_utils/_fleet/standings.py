@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import functools
+import typing as t
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import drift
@@ -27,11 +29,16 @@ class Standing:
     statuses: tuple[str, ...]
     why: str
 
-    @property
+    @functools.cached_property
     def headline(self) -> str:
         return self.statuses[0]
 
-    @property
+    @functools.cached_property
+    def place(self) -> int:
+        """The place of the headline among the statuses, of which the worst is first."""
+        return words.PLACE[self.headline]
+
+    @functools.cached_property
     def is_protected(self) -> bool:
         """Whether the host is known to be protected from what the fix is for."""
         return _is_protected(self.statuses)
@@ -112,35 +119,7 @@ def _in_quarantine(stored: StoredPatch) -> dict[str, str]:
     return {words.QUARANTINED: f"{stored.name} is in quarantine: {stored.reason}"}
 
 
-def with_superseded(standings: tuple[Standing, ...], releases: tuple[Release, ...]) -> tuple[Standing, ...]:
-    """The standings, with `superseded` for a fix that is missing because an effective fix contains it."""
-    both = tuple(zip(releases, standings, strict=True))
-    serving = {release.id: release for release, standing in both if words.PROTECTED in standing.statuses}
-    instead: dict[str, str] = {}
-    is_growing = True
-    while is_growing:
-        is_growing = False
-        for release, standing in both:
-            if standing.is_protected or release.id in serving:
-                continue
-            successor = next((new for new in serving.values() if new.replaces(release)), None)
-            if successor:
-                serving[release.id] = release
-                instead[release.id] = successor.id
-                is_growing = True
-    return tuple(
-        replace(
-            standing,
-            statuses=words.in_order({words.SUPERSEDED, *({words.IN_TRANSITION} & set(standing.statuses))}),
-            why=f"{instead[standing.fix]} replaces this fix.",
-        )
-        if standing.fix in instead
-        else standing
-        for standing in standings
-    )
-
-
-def of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: bool) -> dict[str, str]:
+def of_other_patches(facts: Facts, names_of_releases: t.Collection[str], has_releases: bool) -> dict[str, str]:
     """The statuses from patches, loaded or in quarantine, that belong to no release of the report."""
     found: dict[str, str] = {}
     enabled = [patch for patch in facts.patches if patch.enabled]
@@ -152,7 +131,7 @@ def of_other_patches(facts: Facts, names_of_releases: set[str], has_releases: bo
         elif patch.in_transition:
             found[words.IN_TRANSITION] = f"{patch.name} is being disabled."
     found.pop(words.PROTECTED, None)
-    if facts.unfinished and not names_of_releases.issuperset(facts.unfinished.patches or ("",)):
+    if facts.unfinished and not all(name in names_of_releases for name in facts.unfinished.patches or ("",)):
         found[words.UNFINISHED] = facts.unfinished.why
     for stored in facts.quarantined:
         if stored.release == facts.release and stored.name not in names_of_releases:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_report import ActionModule
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_report
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import as_csv, statuses
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import synthetic_fleet as synthetic
 
 NOW = "2026-11-25T08:00:00Z"
@@ -158,6 +158,17 @@ def test_only_names_of_variables_become_columns(report: Report, names: list[str]
     result = report(host_variables=names)
     assert (result["failed"], result["reason"]) == (True, "bad_argument")
     assert not report.folder.exists()
+
+
+def test_a_csv_that_is_too_long_is_told(report: Report, display: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    report()
+    assert not display.warning.called
+    monkeypatch.setattr(as_csv, "MOST_ROWS", 1)
+    report(formats=["json"])
+    assert not display.warning.called
+    report()
+    (told,) = (call.args[0] for call in display.warning.call_args_list)
+    assert "livepatch.csv would have more rows than a spreadsheet can hold." in told
 
 
 EMPTY = ("gained", "lost", "new_hosts", "gone_hosts", "unknown_now")

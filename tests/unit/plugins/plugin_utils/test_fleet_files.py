@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import as_csv as as_csv_module
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import COLUMNS, as_csv
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_html import as_html
@@ -87,7 +88,10 @@ def ended_fleet() -> Fleet:
         {"end_of_life": "2026-10-31"},
         {"end_of_life": synthetic.NOW.date()},
         {"end_of_life": "2026-11-26"},
-        {"supersedes": [synthetic.patch_name("CVE-2026-0001")]},
+        {
+            "supersedes": ["contained", synthetic.patch_name("CVE-2026-0001")],
+            "fix": {"id": "HOTFIX-17", "cves": ["CVE-2026-0107"]},
+        },
     )
     releases = read_releases([(f"r{at}", synthetic.release(at, extra)) for at, extra in enumerate(more)])
     patches = [synthetic.patch("CVE-2026-0001", kernel), synthetic.patch("CVE-2026-0107", kernel, enabled=False)]
@@ -140,6 +144,10 @@ def test_each_status_that_is_not_good_has_a_next_step() -> None:
     }
 
 
+def csv_text(fleet: Fleet) -> str:
+    return as_csv(fleet).decode()
+
+
 def release_at(path: str, **more: t.Any) -> Release:
     (release,) = read_releases([Source("a release", synthetic.release(0, more), path)])
     return release
@@ -173,7 +181,7 @@ def test_releases_that_are_superseded_or_ended() -> None:
     fixes = {fix["id"]: fix for fix in json.loads(as_json(fleet))["fixes"]}
     assert {key: (fix["end_of_life"], fix["superseded_by"], fix["enabled_on"]) for key, fix in fixes.items()} == {
         "CVE-2026-0001": ("2026-10-31", ["HOTFIX-17"], 2),
-        "CVE-2026-0107": ("2026-11-25", [], 0),
+        "CVE-2026-0107": ("2026-11-25", ["HOTFIX-17"], 0),
         "CVE-2026-0212": ("2026-11-26", [], 0),
         "HOTFIX-17": (None, [], 0),
     }
@@ -182,7 +190,7 @@ def test_releases_that_are_superseded_or_ended() -> None:
     cells = [re.sub("<[^>]+>", "", row) for row in rows]
     assert cells == [
         "CVE-2026-0001HOTFIX-17 replaces it. End of life since 2026-10-31.2Roll out HOTFIX-17 to these hosts.",
-        "CVE-2026-0107End of life since 2026-11-25.0Leave it out of the report.",
+        "CVE-2026-0107HOTFIX-17 replaces it. End of life since 2026-11-25.0Leave it out of the report.",
     ]
     assert "Superseded and ended" not in as_html(synthetic.fleet(3))
 
@@ -196,24 +204,37 @@ def test_an_end_of_life_is_a_day(value: t.Any) -> None:
 
 @of_each_fleet
 def test_csv_has_a_line_for_each_host_and_fix(fleet: Fleet) -> None:
-    lines = list(csv.reader(io.StringIO(as_csv(fleet))))
+    lines = list(csv.reader(io.StringIO(csv_text(fleet))))
     assert tuple(lines[0]) == (*COLUMNS, *(f"variable_{name}" for name in fleet.variables))
     assert len(lines) == 1 + len(fleet.hosts) * max(1, len(fleet.releases))
     assert {len(line) for line in lines} == {len(lines[0])}
 
 
+def test_csv_is_not_longer_than_a_spreadsheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = synthetic.fleet(200)
+    unprotected = [
+        (host.name, standing.fix) for host in fleet.hosts for standing in host.standings if not standing.is_protected
+    ]
+    for most, expected in ((800, 800), (799, len(unprotected)), (30, 30)):
+        monkeypatch.setattr(as_csv_module, "MOST_ROWS", most)
+        lines = list(csv.DictReader(io.StringIO(csv_text(fleet))))
+        assert len(lines) == expected
+        if most < 800:
+            assert [(line["host"], line["fix"]) for line in lines] == unprotected[:most]
+
+
 @of_each_fleet
 def test_no_cell_of_csv_is_a_formula(fleet: Fleet) -> None:
-    for line in csv.reader(io.StringIO(as_csv(fleet))):
+    for line in csv.reader(io.StringIO(csv_text(fleet))):
         assert not [cell for cell in line if cell.strip()[:1] in ("=", "+", "-", "@")]
     for delimiter in (";", "\t"):
-        for line in csv.reader(io.StringIO(as_csv(fleet)), delimiter=delimiter):
+        for line in csv.reader(io.StringIO(csv_text(fleet)), delimiter=delimiter):
             assert not [cell for cell in line if cell.strip(' "')[:1] in ("=", "+", "-", "@")]
 
 
 def test_csv_keeps_what_is_harmless() -> None:
     fleet = fleet_of({"a=1": Answer(), "=1": Answer()}, (), synthetic.NOW)
-    assert [line[0] for line in csv.reader(io.StringIO(as_csv(fleet)))][1:] == ["'=1", "a=1"]
+    assert [line[0] for line in csv.reader(io.StringIO(csv_text(fleet)))][1:] == ["'=1", "a=1"]
 
 
 @pytest.mark.parametrize(
@@ -223,9 +244,9 @@ def test_no_cell_is_a_formula_where_the_semicolon_ends_it(name: str) -> None:
     """As in most of Europe; a spreadsheet may take tabs, too."""
     fleet = fleet_of({name: Answer()}, (), synthetic.NOW)
     for delimiter in (",", ";", "\t", "|"):
-        for line in csv.reader(io.StringIO(as_csv(fleet)), delimiter=delimiter):
+        for line in csv.reader(io.StringIO(csv_text(fleet)), delimiter=delimiter):
             assert not [cell for cell in line if cell.strip(' "')[:1] in tuple("=+-@\uff1d")]
-    assert as_csv(fleet_of({"a=b;c-d": Answer()}, (), synthetic.NOW)).splitlines()[1].startswith("a=b;c-d,")
+    assert csv_text(fleet_of({"a=b;c-d": Answer()}, (), synthetic.NOW)).splitlines()[1].startswith("a=b;c-d,")
 
 
 def metrics(fleet: Fleet) -> dict[str, t.Any]:
