@@ -148,7 +148,7 @@ class ActionModule(ActionBase):
         return self._run_job(task_vars, {}) if self._job_seconds else self._run_module(task_vars)
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, arguments: Result) -> Result:
-        with open_source(self, arguments["src"]) as source:
+        with open_source(self, arguments["src"], arguments["checksum"]) as source:
             file = self._read(source)
             vendor = source.vendor_for(file.machine, file.release)
             if vendor and vendor.package:

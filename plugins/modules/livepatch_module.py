@@ -55,11 +55,18 @@ options:
       - With O(remote_src=true), path on the host.
       - On the controller it may also be an RPM package of a kernel hot patch of openEuler, or a directory that such a package installs,
         as M(openeuler.livepatch.livepatch_file_info) has it. The module in it is sent to the host, and nothing else.
+      - It may also be an https URL of such a file or package, with O(checksum). The controller downloads it once in a run, by Ansible's own
+        fetching, with its proxies and certificates. A user or password belongs into the netrc file.
       - Keep the manifest of M(openeuler.livepatch.livepatch_build), C(NAME.ko.json), beside C(NAME.ko). It tells whether a file of
         C(kpatch-build) or C(klp-build) replaces other patches, which the file does not show.
       - Not needed to disable or unload a patch, nor to enable again one that this module has loaded. While a patch is loaded
         a copy of its file is kept on the host, in C(/run/openeuler-livepatch).
     type: path
+  checksum:
+    description:
+      - The digest of the file that O(src) names on the controller or at a URL, as V(sha256:DIGEST). The task fails if it has another.
+      - Not for O(remote_src=true).
+    type: str
   remote_src:
     description: Whether O(src) is on the host already.
     type: bool
@@ -412,6 +419,11 @@ EXAMPLES = r"""
 - name: Enable a cumulative hot patch of openEuler, and unload its predecessors
   openeuler.livepatch.livepatch_module:
     src: patch-kernel-5.10.0-60.18.0.50.oe2203-ACC-1-6.x86_64.rpm
+
+- name: Enable a fix that a server has
+  openeuler.livepatch.livepatch_module:
+    src: https://fixes.example.com/CVE-2026-0001/livepatch_cmdline.ko
+    checksum: sha256:1f0e5a3c59be0d4d5b3d5ac4d1d5d2d9c1a9e6c1f1f9f6a5b6f1a3e7c9d0b842
 
 - name: Enable a second fix, whose file does not show that it was built without the replace flag
   openeuler.livepatch.livepatch_module:

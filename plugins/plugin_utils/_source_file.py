@@ -25,6 +25,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.ar
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PACKAGE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._download import is_url
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._downloaded import check_digest, download_patch
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.cpio import File
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.package import read_package
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.payload import MOST_UNPACKED
@@ -59,12 +61,14 @@ class Source:
 
 
 @contextlib.contextmanager
-def open_source(action: ActionBase, src: str) -> t.Iterator[Source]:
+def open_source(action: ActionBase, src: str, checksum: str | None = None) -> t.Iterator[Source]:
     """The patch file that `src` names, or the one in a package or directory; unpacked for as long as this is open.
 
-    Raises FindingError.
+    What a URL names is downloaded, and needs a checksum. Raises FindingError.
     """
-    path = find_source_file(action, src)
+    path = download_patch(src, checksum) if is_url(src) else find_source_file(action, src)
+    if checksum and not is_url(src):
+        check_digest(path, src, checksum)
     with contextlib.ExitStack() as opened:
         try:
             source = _take_out(opened, path, src)

@@ -332,6 +332,21 @@ def test_a_bad_file_does_not_reach_the_host(tmp_path: pathlib.Path) -> None:
     assert action.runs == []
 
 
+def test_a_file_with_another_checksum_does_not_reach_the_host() -> None:
+    digest = hashlib.sha256(pathlib.Path(PATCH_FILE).read_bytes()).hexdigest()
+    assert Action({"src": PATCH_FILE, "checksum": f"sha256:{digest}"}, [{"changed": True}]).run()["changed"]
+    action = Action({"src": PATCH_FILE, "checksum": f"sha256:{'0' * 64}"}, [])
+    result = action.run()
+    assert (result["failed"], result["reason"], action.runs) == (True, "bad_checksum", [])
+
+
+def test_a_url_is_not_looked_for_among_the_files() -> None:
+    action = Action({"src": "https://fixes.example.com/x.ko"}, [])
+    result = action.run()
+    assert (result["reason"], action.runs) == ("bad_argument", [])
+    assert "checksum is missing" in result["msg"]
+
+
 def test_a_file_that_is_not_found_does_not_reach_the_host() -> None:
     class Lost(Action):
         def _find_needle(self, dirname: str, needle: str) -> str:

@@ -52,6 +52,7 @@ def task(**arguments: t.Any) -> Task:
             "An entry of builds has no mark. Give it one of sha256, build_id, srcversion",
             {"builds": [{"sha256": "00"}]},
         ),
+        ({"checksum": "sha256:00"}, "checksum goes with a src on the controller only", {"checksum": None}),
         ({"on_stall": "force"}, "needs i_accept_inconsistency", {"i_accept_inconsistency": True}),
         (
             {"probe": {"argv": ["true"], "expect": "a("}},
