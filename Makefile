@@ -24,7 +24,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-report matrix mutants errors-page shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-report matrix mutants errors-page pictures shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -69,7 +69,7 @@ collection: ## build the collection's artifact and install it (not into your hom
 galaxy: ## galaxy-importer and ansible-builder on the artifact
 	$(GATE) galaxy
 
-browser: ## the report's page in a headless Chromium (Debian's, installed if it is missing)
+browser: ## the report's page and the documentation in a headless Chromium (Debian's, installed if it is missing)
 	$(GATE) browser
 
 monitoring: ## the alerts and the dashboard, with promtool (Debian's, downloaded if it is missing)
@@ -107,6 +107,9 @@ mutants: ## change what decides about a host, and see that unit tests notice (ho
 
 errors-page: ## write the page about the kernel's errors and the list of checks from their tables
 	$(GATE) errors-page
+
+pictures: ## take the pictures of the guides anew, with a headless Chromium
+	$(GATE) pictures
 
 shell: ## log in to a VM
 	$(GATE) shell

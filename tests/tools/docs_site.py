@@ -4,23 +4,24 @@
 
 """Makes the documentation as HTML: the guides, and the pages that antsibull-docs writes for plugins and roles.
 
-Every warning is an error. This uses no network: it writes the inventory for sphinx.ext.intersphinx of the few pages of
-Ansible's documentation that ours link to.
+The first page and the configuration of Sphinx are in docs/site. Every warning is an error. This uses no network: it
+writes the inventory for sphinx.ext.intersphinx of the few pages of Ansible's documentation that ours link to.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import zlib
 from pathlib import Path
 
 import staging
-from toolbox import WORK, run, tool_environ, tools
+from toolbox import WORK, Stop, run, tool_environ, tools
 
 COLLECTION = "openeuler.livepatch"
 SITE = WORK / "docs"
-ANSIBLE = "https://docs.ansible.com/projects/ansible/devel/"
+PLUGINS = ".. _plugin_index_for_openeuler.livepatch:"
 # The labels that antsibull-docs links to, and their pages in Ansible's documentation.
 ANSIBLE_LABELS = {
     "action_plugins": "plugins/action.html",
@@ -30,6 +31,7 @@ ANSIBLE_LABELS = {
 BUILTIN = re.compile(r"<(ansible_collections\.ansible\.builtin\.(\w+))>")
 
 
+@functools.cache
 def site() -> Path:
     """Make all pages anew and return the first one."""
     staging.tree()
@@ -39,11 +41,22 @@ def site() -> Path:
     environ = tool_environ(ANSIBLE_COLLECTIONS_PATH=staging.COLLECTIONS)
     options = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--no-add-antsibull-docs-version"]
     run([tools() / "bin" / "antsibull-docs", "collection", *options, "--dest-dir", rst, COLLECTION], env=environ)
-    inventory = SITE / "ansible.inv"
-    inventory.write_bytes(ansible_inventory(rst))
-    (SITE / "conf.py").write_text(configuration(inventory), encoding="utf-8")
+    (rst / "reference.rst").write_text(reference((rst / "index.rst").read_text(encoding="utf-8")), encoding="utf-8")
+    shutil.copytree(staging.tree() / "docs" / "docsite" / "rst" / "images", rst / "docsite" / "images")
+    shutil.copytree(staging.tree() / "docs" / "site", SITE, dirs_exist_ok=True)
+    (SITE / "index.rst").replace(rst / "index.rst")
+    (SITE / "ansible.inv").write_bytes(ansible_inventory(rst))
     run([tools() / "bin" / "sphinx-build", "-q", "-W", "--keep-going", "-c", SITE, rst, html], env=environ)
     return html / "index.html"
+
+
+def reference(index: str) -> str:
+    """The page that lists plugins and roles, of the first page that antsibull-docs writes, which also lists guides."""
+    _before, label, plugins = index.partition(PLUGINS)
+    if not label:
+        raise Stop(f"The first page of antsibull-docs has no {PLUGINS}")
+    title = "Modules, roles and filters"
+    return f".. _plugins_in_{COLLECTION}:\n\n{title}\n{'=' * len(title)}\n\n{label}{plugins}"
 
 
 def ansible_inventory(rst: Path) -> bytes:
@@ -56,21 +69,3 @@ def ansible_inventory(rst: Path) -> bytes:
     head += "# The remainder of this file is compressed using zlib.\n"
     lines = [f"{label} std:label -1 {page} {label}\n" for label, page in sorted(labels.items())]
     return head.encode() + zlib.compress("".join(lines).encode())
-
-
-def configuration(inventory: Path) -> str:
-    """Return the configuration of Sphinx, as Python."""
-    settings: dict[str, object] = {
-        "project": COLLECTION,
-        "extensions": ["sphinx.ext.intersphinx", "sphinx_antsibull_ext"],
-        "default_role": "any",
-        "highlight_language": "YAML+Jinja",
-        "html_copy_source": False,
-        "html_show_copyright": False,
-        "html_theme": "alabaster",
-        "html_theme_options": {"page_width": "1100px", "sidebar_width": "240px"},
-        "intersphinx_mapping": {"ansible": (ANSIBLE, str(inventory))},
-        "nitpicky": True,
-        "pygments_style": "ansible",
-    }
-    return "".join(f"{name} = {value!r}\n" for name, value in settings.items())

@@ -168,10 +168,20 @@ def galaxy_checks() -> None:
 
 
 def browser() -> None:
-    """The report's page in a headless Chromium, with 3, 200 and 5 000 hosts."""
+    """The report's page, with 3, 200 and 5 000 hosts, and the documentation's pages in a headless Chromium."""
+    site = docs_site.site().parent
     python = venv("browser", BROWSER_REQUIREMENTS) / "bin" / "python"
-    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium())
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium(), LIVEPATCH_SITE=str(site))
     run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/browser"], cwd=staging.tree(), env=environ)
+
+
+def pictures() -> None:
+    """Take the pictures of the guides anew, and write them into the checkout."""
+    python = venv("browser", BROWSER_REQUIREMENTS) / "bin" / "python"
+    images = CHECKOUT / "docs" / "docsite" / "rst" / "images"
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium(), LIVEPATCH_PICTURES=str(images))
+    tests = ["tests/browser/test_pictures.py", "--deselect=tests/browser/test_pictures.py::test_each_picture"]
+    run([python, "-m", "pytest", "-p", "no:cacheprovider", *tests], cwd=staging.tree(), env=environ)
 
 
 def monitoring() -> None:
@@ -387,6 +397,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "molecule": molecule,
     "monitoring": monitoring,
     "mutants": mutants,
+    "pictures": pictures,
     "plays": plays,
     "prepare": prepare,
     "sanity": sanity,

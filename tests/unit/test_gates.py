@@ -15,7 +15,17 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = re.compile(r"^([a-z-]+):(.*?) ## .*\n(?:\t(.*))?", re.MULTILINE)
 STAGES_OF = re.compile(r"\$\(GATE\) (.*)")
-NO_TEST = {"bench", "bench-klp-build", "bench-kpatch", "bench-report", "clean", "distclean", "errors-page", "shell"}
+NO_TEST = {
+    "bench",
+    "bench-klp-build",
+    "bench-kpatch",
+    "bench-report",
+    "clean",
+    "distclean",
+    "errors-page",
+    "pictures",
+    "shell",
+}
 """What measures, writes, looks or cleans up."""
 MADE_WHEN_NEEDED = {"arm64", "kernel-7", "prepare", "test-kernel"}
 NEEDS_IMAGE = {"openeuler"}
