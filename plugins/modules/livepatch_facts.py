@@ -228,6 +228,53 @@ ansible_facts:
               returned: always
               type: str
               sample: BOOT_IMAGE in /proc/cmdline names 6.1.0-17-amd64, which is installed too.
+            package:
+              description:
+                - The package that the kernel of RV(ansible_facts.ansible_livepatch.release) is from, by the database of C(rpm) or C(dpkg).
+                - V(null) if it is from no package, if there is no package manager, or if the database cannot be read;
+                  RV(ansible_facts.ansible_livepatch.unreadable) then has the program that was asked.
+              returned: always
+              type: dict
+              contains:
+                manager:
+                  description: V(rpm) or V(dpkg).
+                  returned: always
+                  type: str
+                  sample: rpm
+                name:
+                  description: Its name.
+                  returned: always
+                  type: str
+                  sample: kernel
+                epoch:
+                  description: Its epoch; V(0) if it has none.
+                  returned: always
+                  type: int
+                  sample: 0
+                version:
+                  description: Its version, without epoch and release.
+                  returned: always
+                  type: str
+                  sample: 5.10.0
+                release:
+                  description: Its release, with C(dpkg) the revision of Debian; V(null) if it has none.
+                  returned: always
+                  type: str
+                  sample: 216.0.0.115.oe2203sp4
+                arch:
+                  description: Its architecture, as the package manager names it.
+                  returned: always
+                  type: str
+                  sample: x86_64
+                purl:
+                  description:
+                    - Its package URL. The namespace is RV(ansible_facts.ansible_livepatch.distribution.id), but V(redhat) for RHEL and
+                      V(opensuse) for all of openSUSE. The qualifier C(distro) is that ID and
+                      RV(ansible_facts.ansible_livepatch.distribution.version).
+                    - V(null) if nothing tells the distribution.
+                  returned: always
+                  type: str
+                  sample: pkg:rpm/openeuler/kernel@5.10.0-216.0.0.115.oe2203sp4?arch=x86_64&distro=openeuler-22.03
         machine:
           description: The host's architecture.
           returned: always
@@ -644,7 +691,7 @@ LIVEPATCH_FACTS = {"next_kernel": {"type": "bool", "default": False}}
 
 def main() -> None:
     module = AnsibleModule(argument_spec=LIVEPATCH_FACTS, supports_check_mode=True)
-    facts = gather(Files(), module.params["next_kernel"])
+    facts = gather(Files(), module.params["next_kernel"], kernel_package=True)
     module.exit_json(changed=False, ansible_facts={"ansible_livepatch": facts})
 
 

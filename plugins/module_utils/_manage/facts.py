@@ -31,7 +31,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import with_held_by
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import is_older
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import read_distribution
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import (
+    Distribution,
+    read_distribution,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
@@ -43,8 +46,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files, time_now
 
 
-def gather(files: Files, next_kernel: bool = False) -> Plain:
-    """Read a host and describe it, with the moment in UTC. `next_kernel` asks which kernel boots next as well."""
+def gather(files: Files, next_kernel: bool = False, kernel_package: bool = False) -> Plain:
+    """Read a host and describe it, with the moment in UTC.
+
+    `next_kernel` asks which kernel boots next as well, `kernel_package` which package the running one is from. Both run
+    programs.
+    """
     read_at = time_now()
     snapshot = read_snapshot(files)
     moving = snapshot.in_transition
@@ -52,12 +59,13 @@ def gather(files: Files, next_kernel: bool = False) -> Plain:
     books = read_books(files, snapshot, of_boot=True)
     unfinished = describe_unfinished(journal.read_note(files))
     report = boot_report(files, books)
-    distribution = asdict(read_distribution(files, snapshot.release))
+    distribution = read_distribution(files, snapshot.release)
+    package = _kernel_package(files, snapshot.release, distribution) if kernel_package else None
     snapshot = replace(books.identify(snapshot), unreadable=tuple(files.unreadable))
     following = _next_kernel(files) if next_kernel else None
-    facts = describe_host(snapshot, books, stalling_tasks, report, unfinished, following)
+    facts = describe_host(snapshot, books, stalling_tasks, report, unfinished, following, package)
     changed_at = known(journal.last_change(files))
-    return {"read_at": read_at, "last_change": changed_at, "distribution": distribution, **facts}
+    return {"read_at": read_at, "last_change": changed_at, "distribution": asdict(distribution), **facts}
 
 
 def boot_report(files: Files, books: Books) -> Plain:
@@ -86,6 +94,16 @@ def _next_kernel(files: Files) -> Plain:
     from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.next_kernel import read_next_kernel
 
     return asdict(read_next_kernel(files))
+
+
+def _kernel_package(files: Files, release: str, of: Distribution) -> Plain | None:
+    # Here and not above: only livepatch_facts asks for it.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kernel_package import (
+        read_kernel_package,
+    )
+
+    package = known(read_kernel_package(files, release, of.like))
+    return {**package.to_dict(), "purl": package.purl(of.id, of.version)} if package else None
 
 
 def _describe_kernel(snapshot: Snapshot) -> Plain:
@@ -123,6 +141,7 @@ def describe_host(
     boot_report: Plain,
     unfinished: Plain | None,
     next_kernel: Plain | None = None,
+    kernel_package: Plain | None = None,
 ) -> Plain:
     """All facts about a host."""
     moving = snapshot.in_transition
@@ -136,7 +155,7 @@ def describe_host(
         "kprobes_isolated": snapshot.kprobes_isolated,
         "release": snapshot.release,
         "machine": snapshot.machine,
-        "kernel": _describe_kernel(snapshot),
+        "kernel": {**_describe_kernel(snapshot), "package": kernel_package},
         "config_path": snapshot.config_path,
         "config_contradiction": snapshot.config_contradiction,
         "config": {

@@ -186,6 +186,7 @@ def test_facts_tell_both_names(host: Host) -> None:
         "evidence": "the installed kernel whose name it begins with",
         "is_certain": False,
         "contradiction": None,
+        "package": None,
     }
 
 

@@ -26,6 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Quarantined,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.package import RPM, Package
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import Signature
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Patience, State
@@ -157,6 +158,7 @@ def described(*patches: t.Any, **changes: t.Any) -> Plain:
         boot_report,
         describe_unfinished(NOTE),
         vars(NextKernel("6.12.48-amd64", "names")),
+        {**Package(RPM, "kernel", "5.10.0", "x86_64", "216.0.0.115.oe2203sp4").to_dict(), "purl": "pkg:rpm/kernel"},
     )
     return {"read_at": "now", "last_change": "now", "distribution": vars(Distribution("openeuler")), **facts}
 
