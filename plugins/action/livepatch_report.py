@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import typing as t
@@ -21,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.answers import answers_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.arguments import LIVEPATCH_REPORT
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csaf import as_csaf
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_csv import (
     MOST_ROWS,
     as_csv,
@@ -32,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_json
     as_json,
     summary_of,
 )
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_openvex import as_openvex
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.as_prometheus import as_prometheus
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.changes import with_earlier
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import (
@@ -48,6 +51,7 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.release
     Source,
     read_releases,
 )
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.vex import Statements, publisher_of, state
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._local_file import content_of, diff_of, replace_file
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError, release_trouble
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import load_yaml, release_path
@@ -60,6 +64,12 @@ WRITERS: dict[str, tuple[str, t.Callable[[Fleet], str | bytes]]] = {
     "csv": ("livepatch.csv", as_csv),
     "html": ("livepatch.html", as_html),
 }
+
+STATING: dict[str, tuple[str, t.Callable[[Statements], str]]] = {
+    "openvex": ("livepatch.openvex.json", as_openvex),
+    "csaf": ("livepatch.csaf.json", as_csaf),
+}
+"""The formats that are a publisher's statements."""
 
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -97,10 +107,9 @@ class ActionModule(ActionBase):
         history = arguments["history"] and os.path.abspath(arguments["history"])
         fleet = with_earlier(fleet, earlier, self._points(history) if history else None)
         paths, diffs = {}, []
-        for kind in dict.fromkeys(arguments["formats"]):
-            name, write = WRITERS[kind]
+        for kind, (name, write) in _writers(fleet, arguments).items():
             paths[kind] = os.path.join(os.path.abspath(arguments["dest"]), name)
-            diffs += self._put(paths[kind], write(fleet), "dest")
+            diffs += self._put(paths[kind], write(), "dest")
         if "csv" in paths and is_too_long(fleet):
             self._display.warning(
                 f"{paths['csv']} would have more rows than a spreadsheet can hold. Those of fixes that protect their "
@@ -146,6 +155,17 @@ class ActionModule(ActionBase):
                 remedy=f"Give {option} a directory that the user who runs Ansible may write to.",
             ) from error
         return [diff_of(path, old or b"", new)]
+
+
+def _writers(fleet: Fleet, arguments: dict[str, t.Any]) -> dict[str, tuple[str, t.Callable[[], str | bytes]]]:
+    """The name of the file of each format, and what writes its text. Raises FindingError before anything is written."""
+    kinds = dict.fromkeys(arguments["formats"])
+    found = {kind: (WRITERS[kind][0], functools.partial(WRITERS[kind][1], fleet)) for kind in kinds if kind in WRITERS}
+    if STATING.keys().isdisjoint(kinds):
+        return found
+    stated = state(fleet, publisher_of(arguments["publisher"]), arguments["product"] == "package")
+    stating = {kind: (STATING[kind][0], functools.partial(STATING[kind][1], stated)) for kind in kinds if kind in STATING}
+    return {**found, **stating}
 
 
 def _earlier(path: str) -> Earlier | None:

@@ -44,9 +44,11 @@ options:
       - V(csv) writes C(livepatch.csv) with one row for each host and fix. If these are more rows than a spreadsheet can hold (1048575),
         those of fixes that protect their host are left out, then the last ones, with a warning.
       - V(html) writes C(livepatch.html), a page that needs no other file and no network.
+      - V(openvex) writes C(livepatch.openvex.json), a document of OpenVEX 0.2.0, and V(csaf) writes C(livepatch.csaf.json), a document of
+        CSAF 2.0 in the profile VEX. They state how each host stands with each CVE, and need O(releases) and O(publisher).
     type: list
     elements: str
-    choices: [json, prometheus, csv, html]
+    choices: [json, prometheus, csv, html, openvex, csaf]
     default: [json, prometheus, csv, html]
   hosts:
     description:
@@ -98,6 +100,28 @@ options:
       - Facts that O(registered) shows to be read in this run count, whatever the clock of the host says. From V(1) to V(604800).
     type: float
     default: 86400
+  product:
+    description:
+      - What the formats V(openvex) and V(csaf) make statements of.
+      - With V(host) the product is the host, and the package of its kernel a component of it.
+      - With V(package) the product is the package of the kernel, as scanners of a host look for it. That holds for one host alone, since
+        other hosts may have the same package without its live patches. So O(hosts) must name one host then, and the document must only be
+        used for scans of that host.
+    type: str
+    choices: [host, package]
+    default: host
+  publisher:
+    description: Who makes the statements of the formats V(openvex) and V(csaf). Both formats need it.
+    type: dict
+    suboptions:
+      name:
+        description: The name of the organization that operates the hosts.
+        type: str
+        required: true
+      namespace:
+        description: A URI of its own, such as V(https://www.example.com). Only V(csaf) contains it.
+        type: str
+        required: true
   now:
     description: The time of the report in UTC, as V(2026-11-25T07:33:31Z). The default is the current time.
     type: str
@@ -118,6 +142,17 @@ EXAMPLES = r"""
     registered: livepatch_read
   run_once: true
   register: report
+
+- name: State the same for scanners
+  openeuler.livepatch.livepatch_report:
+    dest: statements
+    formats: [openvex, csaf]
+    releases: [releases/CVE-2026-0001]
+    registered: livepatch_read
+    publisher:
+      name: Example Operations
+      namespace: https://operations.example.com
+  run_once: true
 
 - name: Check that every host that was reached is protected
   ansible.builtin.assert:

@@ -36,6 +36,7 @@ from toolbox import (
     CHECKOUT,
     MONITORING_REQUIREMENTS,
     REQUIREMENTS,
+    VEX_REQUIREMENTS,
     WORK,
     Argv,
     Stop,
@@ -189,6 +190,13 @@ def monitoring() -> None:
     python = venv("monitoring", MONITORING_REQUIREMENTS) / "bin" / "python"
     environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_PROMTOOL=promtool())
     run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/monitoring"], cwd=staging.tree(), env=environ)
+
+
+def vex() -> None:
+    """The report as OpenVEX and CSAF, with libraries that hold their schemas and rules."""
+    python = venv("vex", VEX_REQUIREMENTS) / "bin" / "python"
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
+    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/vex"], cwd=staging.tree(), env=environ)
 
 
 def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
@@ -406,6 +414,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "stand-in": stand_in,
     "test-kernel": test_kernel,
     "unit": unit,
+    "vex": vex,
 }
 KERNELS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "arm64": ((), {"arm64"}),

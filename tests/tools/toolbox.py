@@ -24,6 +24,7 @@ REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "tools.txt"
 APT_GET = CHECKOUT / "tests" / "rig" / "apt_get.py"
 BROWSER_REQUIREMENTS = REQUIREMENTS.with_name("browser.txt")
 MONITORING_REQUIREMENTS = REQUIREMENTS.with_name("monitoring.txt")
+VEX_REQUIREMENTS = REQUIREMENTS.with_name("vex.txt")
 
 Argv = t.Sequence["str | Path"]
 Environ = t.Mapping[str, str]

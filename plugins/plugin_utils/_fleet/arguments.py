@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 
 REPORT_FORMATS = ("json", "prometheus", "csv", "html")
+VEX_FORMATS = ("openvex", "csaf")
+"""Those that state how hosts stand with vulnerabilities: a publisher is needed, and releases."""
 
 LIVEPATCH_REPORT: dict[str, t.Any] = {
     "argument_spec": {
@@ -18,11 +20,19 @@ LIVEPATCH_REPORT: dict[str, t.Any] = {
         "formats": {
             "type": "list",
             "elements": "str",
-            "choices": list(REPORT_FORMATS),
+            "choices": [*REPORT_FORMATS, *VEX_FORMATS],
             "default": list(REPORT_FORMATS),
         },
         "hosts": {"type": "list", "elements": "str"},
         "host_variables": {"type": "list", "elements": "str", "default": []},
+        "product": {"type": "str", "choices": ["host", "package"], "default": "host"},
+        "publisher": {
+            "type": "dict",
+            "options": {
+                "name": {"type": "str", "required": True},
+                "namespace": {"type": "str", "required": True},
+            },
+        },
         "releases": {"type": "list", "elements": "raw", "default": []},
         "registered": {"type": "str"},
         "previous": {"type": "path"},

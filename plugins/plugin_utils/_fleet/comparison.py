@@ -168,4 +168,5 @@ def _superseded(standing: Standing, successor: str) -> Standing:
         standing,
         statuses=words.in_order({words.SUPERSEDED, *({words.IN_TRANSITION} & set(standing.statuses))}),
         why=f"{successor} replaces this fix.",
+        replaced_by=successor,
     )

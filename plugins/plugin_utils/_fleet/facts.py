@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import Reader, time_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.package import DPKG, RPM, Package
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader, time_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import (
     StoredPatch,
     read_accepted,
@@ -89,6 +90,7 @@ class Facts:
     `has_boot_program` says whether the boot program is installed.
     `old_boot_program` is the version of one that is older than the collection, `nothing` a sentence on why this boot
     has loaded nothing; each is None otherwise.
+    `kernel_purl` is the purl of the package that the kernel is from, None if it is of none, or that is not certain.
     """
 
     release: str
@@ -109,6 +111,7 @@ class Facts:
     is_release_certain: bool = True
     old_boot_program: str | None = None
     nothing: str | None = None
+    kernel_purl: str | None = None
 
     def accepted_as(self, name: str) -> StoredPatch | None:
         """What the next boot loads under this name, or None."""
@@ -162,6 +165,7 @@ def read_facts(data: t.Any) -> Facts:
         old_boot_program=_version(boot) if boot.flag("outdated", False) else None,
         nothing=boot.text_or_none("nothing"),
         is_release_certain=is_release_certain(facts),
+        kernel_purl=_kernel_purl(facts) if is_release_certain(facts) else None,
     )
 
 
@@ -174,6 +178,24 @@ def is_release_certain(facts: Reader) -> bool:
     """Whether the release of the running kernel is no guess. Older facts only say what tells it."""
     kernel = facts.inner("kernel")
     return kernel.flag("is_certain", not kernel.has("evidence"))
+
+
+def _kernel_purl(facts: Reader) -> str | None:
+    """The purl of the kernel's package, without `distro`, which scanners write each in their own way.
+
+    They take a purl with another value for that of another package.
+    """
+    kernel = facts.inner("kernel")
+    if not kernel.has("package"):
+        return None
+    package = kernel.inner("package")
+    texts = {key: package.text(key) for key in ("name", "version", "arch")}
+    manager, release = package.choice("manager", (RPM, DPKG)), package.text_or_none("release")
+    try:
+        found = Package(manager, release=release, epoch=package.number("epoch", 0), **texts)
+    except ValueError as error:
+        raise DataError(f"the package of the kernel has {error}.") from error
+    return found.purl(facts.inner("distribution").text_or_none("id"))
 
 
 def _kernel_notes(facts: Reader) -> t.Iterator[str]:

@@ -23,11 +23,15 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored 
 
 @dataclass(frozen=True)
 class Standing:
-    """The statuses of a host for a fix, the worst first. `why` is a sentence on the first one, the headline."""
+    """The statuses of a host for a fix, the worst first. `why` is a sentence on the first one, the headline.
+
+    `replaced_by` is the fix that protects the host instead, empty if none does.
+    """
 
     fix: str
     statuses: tuple[str, ...]
     why: str
+    replaced_by: str = ""
 
     @functools.cached_property
     def headline(self) -> str:

@@ -78,12 +78,14 @@ def honest(module: str) -> Data:
     """The answer of a host that does not lie, with a value in each place that the collection reads."""
     build_id, text = "ab" * 20, base64.b64encode(b'Fix\nbefore {"disabled": false, "trouble": []}\n').decode()
     finding = {"reason": "unproven", "severity": "warn", "cause": "It is so.", "remedy": "Do it."}
+    package = {"manager": "rpm", "name": "kernel", "epoch": 0, "version": "6.6.0", "release": "1", "arch": "x86_64"}
     patch = {"name": NAME, "enabled": True, "effective": "full", "in_transition": False, "identity": {"sha256": "00"}}
     stored = {"name": NAME, "release": KERNEL, "sha256": "00", "why": "x", "kernel_build_id": build_id}
     known: dict[str, Data] = {
         "livepatch_facts": facts_of(
             patches=[patch],
-            kernel={"build_id": build_id, "is_certain": True},
+            kernel={"build_id": build_id, "is_certain": True, "package": package},
+            distribution={"id": "openeuler", "version": "22.03"},
             transition={"patch": NAME, "stalling_tasks": [{"command": "x", "pid": 1}]},
             unfinished_run={"who": "x", "since": "y", "what": "z", "patches": ["other"]},
             boot={"installed": True, "accepted": [stored], "lost": [stored], "next_kernel": {"release": KERNEL}},

@@ -22,6 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_re
 
 COLLECTION = Path(__file__).resolve().parents[3]
 FILES = {"livepatch.csv", "livepatch.html", "livepatch.json", "livepatch.prom"}
+STATEMENTS = {"livepatch.csaf.json", "livepatch.openvex.json"}
 # Not by its name: "ansible-test units" has no commands in its PATH.
 ANSIBLE_PLAYBOOK = "from ansible.cli.playbook import main; main()"
 RELEASE: dict[str, t.Any] = {
@@ -138,6 +139,33 @@ def test_the_playbook_of_the_role(play: Play) -> None:
     assert set(os.listdir(play.folder / "report")) == FILES
 
 
+def test_the_role_states_who_the_publisher_is(play: Play) -> None:
+    write_release(play)
+    variables = {
+        "livepatch_become": False,
+        "livepatch_release_file": "releases/CVE-2026-0001",
+        "livepatch_report_formats": ["openvex", "csaf"],
+        "livepatch_report_publisher": {"name": "Operations", "namespace": "https://ops.example.org"},
+    }
+    play("openeuler.livepatch.report", "dead", "here", arguments=["-e", json.dumps(variables)])
+    folder = play.folder / "livepatch-report"
+    assert set(os.listdir(folder)) == STATEMENTS
+    document = json.loads((folder / "livepatch.csaf.json").read_text(encoding="utf-8"))["document"]
+    assert document["publisher"]["namespace"] == "https://ops.example.org"
+
+
+def test_a_document_for_the_scans_of_each_host(play: Play) -> None:
+    write_release(play)
+    shutil.copy(COLLECTION / "examples/guides/vex.yml", play.folder)
+    play("vex.yml", "dead", "here", arguments=["-e", "ansible_become=false"])
+    found = {}
+    for host in ("0-dead", "1-here"):
+        assert set(os.listdir(play.folder / "statements" / host)) == STATEMENTS
+        text = (play.folder / "statements" / host / "livepatch.openvex.json").read_text(encoding="utf-8")
+        found[host] = [statement["status"] for statement in json.loads(text)["statements"]]
+    assert found == {"0-dead": ["under_investigation"], "1-here": ["fixed"]}
+
+
 def test_the_examples_of_the_module(play: Play) -> None:
     tasks = yaml.safe_load(livepatch_report.EXAMPLES)
     playbook = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
@@ -145,3 +173,6 @@ def test_the_examples_of_the_module(play: Play) -> None:
     write_release(play)
     play("examples.yml", "dead", "here")
     assert set(os.listdir(play.folder / "report")) == FILES
+    assert set(os.listdir(play.folder / "statements")) == STATEMENTS
+    openvex = json.loads((play.folder / "statements" / "livepatch.openvex.json").read_text(encoding="utf-8"))
+    assert [statement["status"] for statement in openvex["statements"]] == ["fixed", "under_investigation"]

@@ -128,6 +128,42 @@ def test_a_large_diff_is_left_out(report: Report) -> None:
     assert [list(entry) for entry in report(diff=True, formats=["json"])["diff"]] == [["dst_larger"]]
 
 
+PUBLISHER = {"name": "Operations", "namespace": "https://ops.example.org"}
+
+
+def test_the_formats_that_state_how_hosts_stand(report: Report) -> None:
+    arguments: dict[str, t.Any] = {
+        "formats": ["csaf", "openvex"],
+        "releases": [synthetic.release(0)],
+        "publisher": PUBLISHER,
+    }
+    paths = report(**arguments)["paths"]
+    assert set(os.listdir(report.folder)) == {"livepatch.csaf.json", "livepatch.openvex.json"}
+    found = {kind: json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for kind, path in paths.items()}
+    assert (found["openvex"]["author"], found["csaf"]["document"]["category"]) == ("Operations", "csaf_vex")
+    assert report(**arguments)["changed"] is False
+
+
+@pytest.mark.parametrize("left_out", ["publisher", "releases"])
+def test_nothing_is_written_if_there_is_nobody_or_nothing_to_state(report: Report, left_out: str) -> None:
+    arguments: dict[str, t.Any] = {"releases": [synthetic.release(0)], "publisher": PUBLISHER}
+    del arguments[left_out]
+    result = report(formats=["json", "openvex"], **arguments)
+    assert (result["failed"], result["reason"]) == (True, "bad_argument")
+    assert not report.folder.exists()
+
+
+def test_the_package_is_the_product_of_one_host_alone(report: Report) -> None:
+    arguments: dict[str, t.Any] = {
+        "formats": ["openvex"],
+        "releases": [synthetic.release(0)],
+        "publisher": PUBLISHER,
+        "product": "package",
+    }
+    assert report(**arguments)["reason"] == "bad_argument"
+    assert report(hosts=["good"], **arguments)["changed"] is True
+
+
 def test_formats_and_hosts_are_chosen(report: Report) -> None:
     result = report(formats=["csv", "csv"], hosts=["silent"])
     assert list(result["paths"]) == ["csv"]

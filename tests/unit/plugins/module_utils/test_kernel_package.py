@@ -116,6 +116,10 @@ def test_of_two_managers_the_one_counts_that_knows_the_kernel(host: Host) -> Non
     host.program(DPKG_PROGRAM, ("--search", 1, "", "dpkg-query: no path found matching pattern /boot/vmlinuz-x\n"))
     host.program(RPM_PROGRAM, ("-qf", 0, PRINTED, ""))
     assert host.read(EULER, DEBIAN) == KERNEL
+    assert len(host.asked()) == 2
+    # The manager of its distribution is asked first, and the other one not if that knows it.
+    assert host.read(EULER, OPENEULER) == KERNEL
+    assert len(host.asked()) == 3
     host.program(RPM_PROGRAM, ("-qf", 1, UNOWNED, ""))
     assert host.read(EULER, None) == Absent()
     assert host.files.unreadable == []

@@ -119,6 +119,7 @@ def naive_standings(releases: t.Sequence[Release], facts: Facts) -> list[Standin
                         {statuses.SUPERSEDED, *({statuses.IN_TRANSITION} & set(found[place].statuses))}
                     ),
                     why=f"{found[successors[0]].fix} replaces this fix.",
+                    replaced_by=found[successors[0]].fix,
                 )
                 is_growing = True
     return found
