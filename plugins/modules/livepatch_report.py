@@ -111,17 +111,15 @@ options:
     choices: [host, package]
     default: host
   publisher:
-    description: Who makes the statements of the formats V(openvex) and V(csaf). Both formats need it.
+    description: Who makes the statements of the formats V(openvex) and V(csaf). Both formats need both suboptions.
     type: dict
     suboptions:
       name:
         description: The name of the organization that operates the hosts.
         type: str
-        required: true
       namespace:
         description: A URI of its own, such as V(https://www.example.com). Only V(csaf) contains it.
         type: str
-        required: true
   now:
     description: The time of the report in UTC, as V(2026-11-25T07:33:31Z). The default is the current time.
     type: str

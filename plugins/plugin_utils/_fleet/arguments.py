@@ -29,8 +29,8 @@ LIVEPATCH_REPORT: dict[str, t.Any] = {
         "publisher": {
             "type": "dict",
             "options": {
-                "name": {"type": "str", "required": True},
-                "namespace": {"type": "str", "required": True},
+                "name": {"type": "str"},
+                "namespace": {"type": "str"},
             },
         },
         "releases": {"type": "list", "elements": "raw", "default": []},
