@@ -71,6 +71,7 @@ STATING: dict[str, tuple[str, t.Callable[[Statements], str]]] = {
 }
 """The formats that are a publisher's statements."""
 
+Writer = tuple[str, t.Callable[[], "str | bytes"]]
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -157,15 +158,21 @@ class ActionModule(ActionBase):
         return [diff_of(path, old or b"", new)]
 
 
-def _writers(fleet: Fleet, arguments: dict[str, t.Any]) -> dict[str, tuple[str, t.Callable[[], str | bytes]]]:
+def _writers(fleet: Fleet, arguments: dict[str, t.Any]) -> dict[str, Writer]:
     """The name of the file of each format, and what writes its text. Raises FindingError before anything is written."""
     kinds = dict.fromkeys(arguments["formats"])
-    found = {kind: (WRITERS[kind][0], functools.partial(WRITERS[kind][1], fleet)) for kind in kinds if kind in WRITERS}
-    if STATING.keys().isdisjoint(kinds):
-        return found
-    stated = state(fleet, publisher_of(arguments["publisher"]), arguments["product"] == "package")
-    stating = {kind: (STATING[kind][0], functools.partial(STATING[kind][1], stated)) for kind in kinds if kind in STATING}
-    return {**found, **stating}
+    found: dict[str, Writer] = {}
+    stated = None
+    if not STATING.keys().isdisjoint(kinds):
+        stated = state(fleet, publisher_of(arguments["publisher"]), arguments["product"] == "package")
+    for kind in kinds:
+        if stated and kind in STATING:
+            name, write_stated = STATING[kind]
+            found[kind] = (name, functools.partial(write_stated, stated))
+        else:
+            name, write = WRITERS[kind]
+            found[kind] = (name, functools.partial(write, fleet))
+    return found
 
 
 def _earlier(path: str) -> Earlier | None:

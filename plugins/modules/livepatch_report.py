@@ -45,7 +45,8 @@ options:
         those of fixes that protect their host are left out, then the last ones, with a warning.
       - V(html) writes C(livepatch.html), a page that needs no other file and no network.
       - V(openvex) writes C(livepatch.openvex.json), a document of OpenVEX 0.2.0, and V(csaf) writes C(livepatch.csaf.json), a document of
-        CSAF 2.0 in the profile VEX. They state how each host stands with each CVE, and need O(releases) and O(publisher).
+        CSAF 2.0 in the profile VEX. They state how each host stands with each CVE, and need O(releases) and O(publisher). A document has
+        at most 500000 statements of one CVE and one host; more are refused.
     type: list
     elements: str
     choices: [json, prometheus, csv, html, openvex, csaf]

@@ -44,7 +44,7 @@ STATUSES = (FIXED, NOT_AFFECTED, UNDER_INVESTIGATION, AFFECTED)
 JUSTIFICATION = "inline_mitigations_already_exist"
 
 MOST_STATEMENTS = 500_000
-"""Of one vulnerability and one host. Each has some 300 bytes, and CSAF has readers in mind that end at 50 MiB."""
+"""Of one vulnerability and one host. Each has 200 to 300 bytes, so nobody who reads these documents takes more."""
 
 _OTHER_KERNEL = "or boot a kernel that contains the fix"
 
@@ -173,8 +173,8 @@ def _check(vulnerabilities: int, hosts: int, of_package: bool) -> None:
         )
     if vulnerabilities * hosts > MOST_STATEMENTS:
         raise bad_argument(
-            f"A document of openvex or csaf has at most {MOST_STATEMENTS} statements of one vulnerability and one host, "
-            f"and the report has {vulnerabilities} vulnerabilities and {hosts} hosts.",
+            f"The report has {vulnerabilities} vulnerabilities and {hosts} hosts, and a document of these formats has "
+            f"at most {MOST_STATEMENTS} statements of one of each.",
             "Make these formats in several reports, each of some of the hosts.",
         )
 

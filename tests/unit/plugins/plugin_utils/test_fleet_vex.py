@@ -10,6 +10,7 @@ import json
 import typing as t
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import MagicMock
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
@@ -200,6 +201,14 @@ def test_what_is_said_of_a_host_does_not_depend_on_the_others() -> None:
         name: {host_name: said for found in alone for host_name, said in found[name].items()} for name in together
     }
     assert {status for said in together.values() for status, _says in said.values()} == {*vex.STATUSES}
+
+
+def test_standings_that_hosts_share_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = MagicMock(return_value=(vex.AFFECTED, "x"))
+    monkeypatch.setattr(vex, "_claim", asked)
+    answers = {f"host-{number}": Answer(host() if number else None) for number in range(50)}
+    stated(answers, *synthetic.releases())
+    assert asked.call_count == 2 * len(synthetic.releases())
 
 
 def test_a_fix_without_cves_is_its_id() -> None:
