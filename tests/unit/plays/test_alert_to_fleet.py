@@ -138,6 +138,12 @@ def test_the_commands_of_the_guide_fix_the_fleet(tmp_path: Path, monkeypatch: py
     report: dict[str, t.Any] = json.loads((tmp_path / "livepatch-report/livepatch.json").read_text(encoding="utf-8"))
     headlines = {"db1": "fixed_in", "web1": "protected", "web2": "protected"}
     assert {host["name"]: host["headline"] for host in report["hosts"]} == headlines
+    (tmp_path / "statements.yml").write_text(block("statements.yml"), encoding="utf-8")
+    next_is("report")
+    (tmp_path / "livepatch-report/livepatch.csaf.json").read_text(encoding="utf-8")
+    stated = json.loads((tmp_path / "livepatch-report/livepatch.openvex.json").read_text(encoding="utf-8"))
+    on_trial = {status_of(stated, name) for name in ("web1", "web2")}
+    assert (on_trial, status_of(stated, "db1")) == ({"affected"}, "fixed")
     next_is("rollout")
     assert [story.state(name)["accepted"] for name in ("web1", "web2", "db1")] == [True, True, False]
     next_is("check_next_boot", returns=2)
@@ -146,9 +152,24 @@ def test_the_commands_of_the_guide_fix_the_fleet(tmp_path: Path, monkeypatch: py
     assert list(steps) == []
 
 
+def block(name: str) -> str:
+    """The content that the guide has for a file."""
+    (found,) = re.findall(rf"^    # {name}\n((?:    .*\n)+)", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.sub(r"^    ", "", found, flags=re.MULTILINE)
+
+
+def status_of(stated: dict[str, t.Any], name: str) -> str:
+    """What a document of OpenVEX says of a host."""
+    (status,) = {
+        statement["status"]
+        for statement in stated["statements"]
+        if any(product["@id"] == f"pkg:generic/{name}" for product in statement["products"])
+    }
+    return status
+
+
 def complete(fix: Path, kernels: dict[str, t.Any]) -> None:
     """Add to the file what the guide has the reader add, and the kernel that lacks the fix."""
-    (block,) = re.findall(r"^    # fix\.yml\n((?:    .*\n)+)", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
     listed = [kernel for kernel in kernels["livepatch_build_kernels"] if kernel["release"] == OLD]
-    added = re.sub(r"^    ", "", block, flags=re.MULTILINE) + yaml.safe_dump({"livepatch_build_kernels": listed})
+    added = block("fix.yml") + yaml.safe_dump({"livepatch_build_kernels": listed})
     fix.write_text(fix.read_text(encoding="utf-8") + added, encoding="utf-8")
