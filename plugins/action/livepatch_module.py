@@ -33,8 +33,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.re
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.hand_over import hand_over
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments, explained
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._async import fix_async_dir
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._download import is_url
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._job import WatchedJob
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import Source, open_source
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file import Source, open_checked
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.signature import caution
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.vendor_patch import CUMULATIVE
@@ -96,6 +97,11 @@ def _seconds_of_job(arguments: Result) -> int:
     return int(2 * _waits(arguments) + (probe["retries"] + 1) * (probe["timeout"] + 1)) + SLACK_SECONDS
 
 
+def _unexpanded(given: t.Any, expanded: str | None) -> str | None:
+    """The option `src`: Ansible puts the values of environment variables into paths, and a URL is none."""
+    return given if isinstance(given, str) and is_url(given) else expanded
+
+
 def _too_short(async_val: int, arguments: Result) -> str | None:
     """A warning if Ansible would end the job while it still waits, as it may."""
     waits = _waits(arguments)
@@ -128,6 +134,7 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         try:
             arguments = check_arguments(self, MODULE, LIVEPATCH_MODULE)
+            arguments["src"] = _unexpanded(self._task.args.get("src"), arguments["src"])
             # Check mode waits for nothing, and Ansible itself waits for an async task.
             if arguments["progress"] and not self._task.check_mode and not self._task.async_val:
                 self._job_seconds = _seconds_of_job(arguments)
@@ -148,7 +155,7 @@ class ActionModule(ActionBase):
         return self._run_job(task_vars, {}) if self._job_seconds else self._run_module(task_vars)
 
     def _run_with_file(self, task_vars: dict[str, t.Any] | None, arguments: Result) -> Result:
-        with open_source(self, arguments["src"], arguments["checksum"]) as source:
+        with open_checked(self, arguments["src"], arguments["checksum"]) as source:
             file = self._read(source)
             vendor = source.vendor_for(file.machine, file.release)
             if vendor and vendor.package:

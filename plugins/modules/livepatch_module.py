@@ -56,7 +56,8 @@ options:
       - On the controller it may also be an RPM package of a kernel hot patch of openEuler, or a directory that such a package installs,
         as M(openeuler.livepatch.livepatch_file_info) has it. The module in it is sent to the host, and nothing else.
       - It may also be an https URL of such a file or package, with O(checksum). The controller downloads it once in a run, by Ansible's own
-        fetching, with its proxies and certificates. A user or password belongs into the netrc file.
+        fetching, with its proxies and certificates. A user or password belongs into the netrc file, since Ansible shows the URL. The
+        manifest is not downloaded; O(fix) and O(replace) can say what it would.
       - Keep the manifest of M(openeuler.livepatch.livepatch_build), C(NAME.ko.json), beside C(NAME.ko). It tells whether a file of
         C(kpatch-build) or C(klp-build) replaces other patches, which the file does not show.
       - Not needed to disable or unload a patch, nor to enable again one that this module has loaded. While a patch is loaded

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import threading
 import time
@@ -53,7 +54,7 @@ def is_url(text: str) -> bool:
 
 def download(url: str, limits: Limits) -> bytes:
     """What the server has at the https URL. Raises FindingError."""
-    _check_url(url, limits.option)
+    check_url(url, limits.option)
     done: list[bytes] = []
     failed: list[Exception] = []
     deadline = time.monotonic() + limits.seconds
@@ -80,6 +81,8 @@ def download(url: str, limits: Limits) -> bytes:
 def _not_fetched(url: str, error: BaseException | None, limits: Limits) -> FindingError:
     if error is None or isinstance(error, TimeoutError):
         why = f"it took more than {limits.seconds} seconds"
+    elif isinstance(error, http.client.IncompleteRead):
+        why = "the connection ended before the end of the file"
     elif isinstance(error, urllib.error.HTTPError):
         why = f"the server answers with the status {error.code}"
     else:
@@ -88,7 +91,7 @@ def _not_fetched(url: str, error: BaseException | None, limits: Limits) -> Findi
     return FindingError(Finding(reason="not_fetched", seen=seen, remedy=limits.by_hand))
 
 
-def _check_url(url: str, what: str) -> None:
+def check_url(url: str, what: str) -> None:
     """Raise FindingError for a URL that is not fetched."""
     try:
         parts = urlsplit(url)
@@ -112,7 +115,14 @@ def _follow(url: str, deadline: float, limits: Limits) -> bytes:
     for _hop in range(MOST_REDIRECTS + 1):
         try:
             # Compressed, a small answer could be a large document.
-            response = urls.open_url(here, timeout=_left(deadline), follow_redirects="none", decompress=False)
+            response = urls.open_url(
+                here,
+                timeout=_left(deadline),
+                follow_redirects="none",
+                decompress=False,
+                # What the netrc file has for another host is not for whoever leads there.
+                use_netrc=urlsplit(here).netloc == urlsplit(url).netloc,
+            )
         except urllib.error.HTTPError as error:
             place = error.headers.get("Location") if error.code in _REDIRECTS else None
             error.close()
@@ -134,7 +144,7 @@ def _follow(url: str, deadline: float, limits: Limits) -> bytes:
 
 def _check_redirect(url: str, place: str, limits: Limits) -> None:
     try:
-        _check_url(place, "It")
+        check_url(place, "It")
     except FindingError as error:
         seen = f"{printable(url)} leads to {printable(place)}, which is not an https URL without a user."
         raise FindingError(Finding(reason="not_fetched", seen=seen, remedy=limits.by_hand)) from error
@@ -148,6 +158,9 @@ def _content(response: t.Any, url: str, deadline: float, limits: Limits) -> byte
         if len(content) > limits.most_bytes:
             raise limits.too_big(url)
         _left(deadline)
+    # read1() ends in the middle as it does at the end.
+    if getattr(response, "length", None):
+        raise http.client.IncompleteRead(bytes(content[:0]), response.length)
     return bytes(content)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, bad_argument
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.arguments import (
     VAULT_HEADER,
     no_such_file,
@@ -26,7 +26,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.ar
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import PACKAGE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.durable import open_regular
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._download import is_url
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._downloaded import check_digest, download_patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._downloaded import (
+    checked_copy,
+    download_patch,
+    shown_url,
+)
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.cpio import File
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.package import read_package
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.payload import MOST_UNPACKED
@@ -61,14 +66,32 @@ class Source:
 
 
 @contextlib.contextmanager
-def open_source(action: ActionBase, src: str, checksum: str | None = None) -> t.Iterator[Source]:
+def open_source(action: ActionBase, src: str) -> t.Iterator[Source]:
     """The patch file that `src` names, or the one in a package or directory; unpacked for as long as this is open.
 
-    What a URL names is downloaded, and needs a checksum. Raises FindingError.
+    Raises FindingError.
     """
-    path = download_patch(src, checksum) if is_url(src) else find_source_file(action, src)
-    if checksum and not is_url(src):
-        check_digest(path, src, checksum)
+    if is_url(src):
+        raise bad_argument(f"src is {printable(src)}, and this module takes no URL.", "Download it, and give its path.")
+    with _opened(find_source_file(action, src), src) as source:
+        yield source
+
+
+@contextlib.contextmanager
+def open_checked(action: ActionBase, src: str, checksum: str | None) -> t.Iterator[Source]:
+    """The same, where `src` may be a URL, and where what is used has this checksum. Raises FindingError."""
+    if is_url(src):
+        path, src = download_patch(src, checksum), shown_url(src)
+    else:
+        path = find_source_file(action, src)
+        if checksum is not None:
+            path = checked_copy(path, src, checksum)
+    with _opened(path, src) as source:
+        yield source
+
+
+@contextlib.contextmanager
+def _opened(path: str, src: str) -> t.Iterator[Source]:
     with contextlib.ExitStack() as opened:
         try:
             source = _take_out(opened, path, src)

@@ -166,7 +166,7 @@ def read_task(
 def _check_combinations(params: t.Mapping[str, t.Any]) -> None:
     if params["supersedes"] and params["state"] != State.ENABLED:
         raise bad_argument("supersedes goes with state: enabled only.", "Set state: enabled, or leave it out.")
-    if params["checksum"] and (params["remote_src"] or not params["src"]):
+    if params["checksum"] is not None and (params["remote_src"] or not params["src"]):
         raise bad_argument("checksum goes with a src on the controller only.", "Leave it out.")
     if params["builds"] is not None and params["state"] != State.REVERTED:
         raise bad_argument("builds goes with state: reverted only.", "Set state: reverted, or leave it out.")
