@@ -117,7 +117,7 @@ class ActionModule(ActionBase):
                 f"host are left out, and what is more than {MOST_ROWS} rows."
             )
         if history:
-            name = f"livepatch-{now.strftime('%Y%m%dT%H%M%SZ')}.json"
+            name = f"livepatch-{now.year:04}{now.strftime('%m%dT%H%M%SZ')}.json"
             diffs += self._put(os.path.join(history, name), as_history(fleet), "history")
         result: Result = {"changed": bool(diffs), "paths": paths, "summary": summary_of(fleet)}
         if self._task.diff:
@@ -136,7 +136,7 @@ class ActionModule(ActionBase):
         for path in (os.path.join(history, name) for name in names if name.endswith(".json")):
             try:
                 points.append(read_point(_text_of(path, "history") or "", path))
-            except DataError as error:
+            except (DataError, ReportError) as error:
                 self._display.warning(f"history: {printable(str(error))}")
         return points
 

@@ -46,7 +46,8 @@ def answers_of(
 
 def _variables_of(hostvars: t.Any, host: str) -> Mapping[str, t.Any]:
     """The variables of a host. They are raw: a text from a host must not be rendered as a template."""
-    variables = hostvars.raw_get(host)
+    # Asked for a host that is not there, some versions of Ansible fail, and others answer with an undefined value.
+    variables = hostvars.raw_get(host) if host in hostvars else None
     if not isinstance(variables, Mapping):
         raise FindingError(
             Finding(

@@ -96,14 +96,13 @@ def read_point(text: str, source: str) -> Point:
     """The counts of a report, of which only the summary is read. Raises DataError."""
     report = _report(text, source)
     summary = report.inner("summary")
-    compared = summary.has("protected")
-    return Point(
-        _time(report),
-        summary.number("hosts"),
-        summary.number("protected") if compared else None,
-        summary.number("unprotected") if compared else None,
-        summary.number("unknown"),
-    )
+    hosts, unknown = summary.number("hosts"), summary.number("unknown")
+    if not summary.has("protected"):
+        return Point(_time(report), hosts, None, None, unknown)
+    protected, unprotected = summary.number("protected"), summary.number("unprotected")
+    if hosts < 0 or min(protected, unprotected, unknown) < 0 or protected + unprotected + unknown > hosts:
+        raise DataError(f"{source} counts more hosts than it has.")
+    return Point(_time(report), hosts, protected, unprotected, unknown)
 
 
 def over_time(points: Iterable[Point], now: Point) -> tuple[Point, ...]:

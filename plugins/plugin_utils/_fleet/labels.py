@@ -33,7 +33,7 @@ def labels_of(variables: Mapping[str, t.Any], asked: Sequence[str]) -> Labels:
     """The labels of a host, from all variables that Ansible has of it. Nothing is rendered."""
     groups = variables.get("group_names") or ()
     return Labels(
-        tuple(sorted(printable(group) for group in groups if group not in _OF_ANSIBLE)),
+        tuple(sorted({printable(group) for group in groups if group not in _OF_ANSIBLE})),
         {name: _shown(variables, name) for name in asked},
     )
 
@@ -41,9 +41,13 @@ def labels_of(variables: Mapping[str, t.Any], asked: Sequence[str]) -> Labels:
 def _shown(variables: Mapping[str, t.Any], name: str) -> str | None:
     """The value as a text; None for one of several values, and for one that the host itself has answered with."""
     value = variables.get(name)
-    # Ansible makes variables of what a host answers, and these have precedence over the inventory.
-    if name in (variables.get("ansible_facts") or {}):
+    # Ansible makes variables of what a host answers, and these have precedence over the inventory. It has taken the
+    # prefix off the names of facts, so that a fact may be that of either variable.
+    if not {name, name.removeprefix("ansible_")}.isdisjoint(variables.get("ansible_facts") or {}):
         return None
     if isinstance(value, bool):
         return str(value).lower()
-    return printable(str(value)) if isinstance(value, (str, int, float)) else None
+    try:
+        return printable(str(value)) if isinstance(value, (str, int, float)) else None
+    except ValueError:  # Python makes no text of a number with thousands of digits.
+        return None

@@ -45,14 +45,17 @@ _STEPS = {
     words.NOT_APPLIED: Step("Roll the release out to the host."),
     words.NOT_EFFECTIVE: Step("Look at which patches cover its functions.", _FACTS),
     words.PARTLY_EFFECTIVE: Step("Look at which of its functions are covered or not patched.", _FACTS),
-    words.DRIFTED: Step("Roll the release out to the host, which loads its build."),
+    words.DRIFTED: Step(
+        "Roll the release out to the host with livepatch_rollout_reload=true, which loads its build. If the next boot "
+        "loads another build, add livepatch_rollout_accept=true. If there is no file for the kernel, build one first."
+    ),
     words.IN_TRANSITION: Step("Wait for the transition. The facts name the tasks that stall it.", _FACTS),
     words.UNFINISHED: Step("Wait for the run. If it was interrupted, run it again, which recovers the host first."),
     words.TROUBLE_SINCE: Step("Read the log of the kernel.", _KERNEL_LOG),
     words.FORCED: Step("Plan a reboot of the host, which ends it."),
     words.ON_TRIAL: Step("Accept the patch, so that the next boot loads it."),
 }
-_ROLLED_OUT = (words.NOT_APPLIED, words.DRIFTED, words.UNFINISHED)
+_ROLLED_OUT = (words.NOT_APPLIED, words.UNFINISHED)
 
 
 def steps_of(release: Release | None) -> dict[str, Step]:
@@ -64,6 +67,8 @@ def steps_of(release: Release | None) -> dict[str, Step]:
             f"-e livepatch_hosts={HOST}"
         )
         steps.update({key: Step(steps[key].text, rollout) for key in _ROLLED_OUT})
+        # Without it a rollout refuses a host that has loaded another build.
+        steps[words.DRIFTED] = Step(steps[words.DRIFTED].text, f"{rollout} -e livepatch_rollout_reload=true")
     has_one_name = release and not any(file.name for file in release.files)
     if release and has_one_name and _is_safe(release.name, _SAFE_NAME):
         accept = (

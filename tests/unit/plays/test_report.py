@@ -166,6 +166,14 @@ def test_a_document_for_the_scans_of_each_host(play: Play) -> None:
     assert found == {"0-dead": ["under_investigation"], "1-here": ["fixed"]}
 
 
+def test_a_host_that_is_not_in_the_inventory_is_told(play: Play) -> None:
+    task = {"openeuler.livepatch.livepatch_report": {"dest": "report", "hosts": ["nosuch"]}, "register": "made"}
+    said = {"ansible.builtin.assert": {"that": "made.reason == 'unknown_host' and 'nosuch is not in' in made.cause"}}
+    tasks = [{**task, "ignore_errors": True}, said]
+    (play.folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    play("play.yml", "here")
+
+
 def test_the_examples_of_the_module(play: Play) -> None:
     tasks = yaml.safe_load(livepatch_report.EXAMPLES)
     playbook = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]

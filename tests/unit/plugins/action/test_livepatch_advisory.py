@@ -34,8 +34,12 @@ class HostVars:
     def __init__(self, hosts: t.Mapping[str, t.Any]) -> None:
         self.hosts = hosts
 
+    def __contains__(self, host: str) -> bool:
+        return host in self.hosts
+
     def raw_get(self, host: str) -> t.Any:
-        return self.hosts.get(host)
+        # As ansible-core 2.19: asked for another host, it fails with an error of its own.
+        return self.hosts[host]
 
 
 class Task:

@@ -29,8 +29,12 @@ class HostVars:
     def __init__(self, **hosts: t.Any) -> None:
         self.hosts = hosts
 
+    def __contains__(self, host: str) -> bool:
+        return host in self.hosts
+
     def raw_get(self, host: str) -> t.Any:
-        return self.hosts.get(host)
+        # As ansible-core 2.19: asked for another host, it fails with an error of its own.
+        return self.hosts[host]
 
 
 def variables(facts: dict[str, t.Any] | None = None, **more: t.Any) -> dict[str, t.Any]:
@@ -177,16 +181,21 @@ def test_labels_are_of_the_inventory_and_not_of_the_host(report: Report) -> None
     inventory = {
         "good": variables(FACTS, **more),
         "sly": {**variables(FACTS, **more), "ansible_facts": {"livepatch": FACTS, "owner": "me"}},
+        "prefixed": {**variables(FACTS, ansible_owner="me"), "ansible_facts": {"livepatch": FACTS, "owner": "me"}},
+        "huge": variables(FACTS, rack=10**5000, group_names=["g" * 600 + "1", "g" * 600 + "2"]),
         "text": variables(FACTS, owner="{{ 7 * 7 }}\x1b[31m"),
         "left": variables(FACTS, **more),
     }
-    asked = ["owner", "rack", "new", "tags", "owner"]
+    asked = ["owner", "rack", "new", "tags", "owner", "ansible_owner"]
     report(inventory, host_variables=asked, registered="nothing", left=["left"])
     found = {host["name"]: (host["groups"], host["variables"]) for host in report.json()["hosts"]}
-    shown = {"owner": "me", "rack": "7", "new": "true", "tags": None}
+    shown = {"owner": "me", "rack": "7", "new": "true", "tags": None, "ansible_owner": None}
     assert found["good"] == found["left"] == (["web"], shown)
     assert found["sly"] == (["web"], {**shown, "owner": None})
-    assert found["text"] == ([], {"owner": "{{ 7 * 7 }}\ufffd[31m", "rack": None, "new": None, "tags": None})
+    nothing = dict.fromkeys(shown)
+    assert found["text"] == ([], {**nothing, "owner": "{{ 7 * 7 }}\ufffd[31m"})
+    assert found["prefixed"] == ([], nothing)
+    assert (len(found["huge"][0]), found["huge"][1]) == (1, nothing)
 
 
 @pytest.mark.parametrize("names", [["a b"], ["x-y"], ["1a"], [""], ["\u00e9"], list("abcdef")])
@@ -246,11 +255,16 @@ def test_what_is_no_report_is_left_out_of_the_history(
     for place, text in enumerate(("{}", "[1]", "no\x1b[31m", '{"format": 1, "summary": {}}', "[" * 100000)):
         (tmp_path / f"{place}.json").write_text(text, encoding="utf-8")
     (tmp_path / "5.json").write_bytes(b"\xff")
+    (tmp_path / "directory.json").mkdir()
+    os.mkfifo(tmp_path / "fifo.json")
+    (tmp_path / "circle.json").symlink_to("circle.json")
+    counts = {"hosts": 1, "protected": 2, "unprotected": 0, "unknown": 0, "generated_at": "2026-11-23T08:00:00Z"}
+    (tmp_path / "many.json").write_text(json.dumps({"format": 1, "summary": counts}), encoding="utf-8")
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     assert report(history=str(tmp_path))["changed"] is True
     assert len(report.json()["history"]) == 2
     warnings = [call.args[0] for call in display.warning.call_args_list]
-    assert len(warnings) == 6
+    assert len(warnings) == 10
     assert all(text.isprintable() for text in warnings)
 
 

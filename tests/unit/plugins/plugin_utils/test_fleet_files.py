@@ -170,6 +170,12 @@ def test_a_path_that_is_more_than_a_path_gets_no_command(path: str) -> None:
     assert steps_of(release_at(path))[statuses.NOT_APPLIED].command is None
 
 
+def test_a_host_with_another_build_gets_a_rollout_that_takes_it() -> None:
+    (found,) = read_releases([Source("a release", synthetic.release(0), "releases/x/release.yml")])
+    command = steps_of(found)["drifted"].command
+    assert command and command.endswith("-e livepatch_hosts=HOST -e livepatch_rollout_reload=true")
+
+
 def test_a_patch_with_another_name_on_each_kernel_gets_no_command() -> None:
     files = [{"kernel_release": "6.6", "name": "livepatch_other"}]
     assert steps_of(release_at("r.yml", files=files))[statuses.ON_TRIAL].command is None
