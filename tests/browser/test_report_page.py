@@ -122,6 +122,14 @@ def test_it_fits_a_narrow_screen(show, hosts):
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_a_host_shows_and_is_found_by_what_its_patches_fix(show):
+    page = show(fleet_with(3))
+    page.get_by_role("searchbox").fill("cve-2026-0001")
+    page.locator(".open").first.click()
+    line = page.locator(".detail li").filter(has_text="SHA-256").filter(has_text="livepatch_cve_2026_0001")
+    assert "fixes CVE-2026-0001" in line.text_content()
+
+
 def test_filters_find_what_the_report_counts(show):
     fleet = fleet_with(200)
     page = show(fleet)

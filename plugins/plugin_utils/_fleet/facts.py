@@ -13,8 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix, fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.package import DPKG, RPM, Package
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader, time_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import (
+    DataError,
+    Reader,
+    printable,
+    time_of,
+)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import (
     StoredPatch,
     read_accepted,
@@ -30,7 +36,8 @@ class Patch:
     `trial`. `covered_by` are the enabled patches above it. `sha256`, `build_id` and `srcversion` tell its build, each
     None if it is not known. `forced` says whether it was enabled by force, `trouble_since` which trouble the kernel has
     had since it was proven; None if that is not known. `not_loaded` are the modules among its objects that are not
-    loaded, `unpatched` its other objects that the kernel does not patch.
+    loaded, `unpatched` its other objects that the kernel does not patch. `fixes` are the CVEs that the host has noted
+    with it, or the id of the fix if it has none: somebody's word, which protects nobody.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Patch:
     srcversion: str | None = None
     not_loaded: tuple[str, ...] = ()
     unpatched: tuple[str, ...] = ()
+    fixes: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -259,7 +267,12 @@ def _patch(patch: Reader) -> Patch:
         srcversion=identity.text_or_none("srcversion"),
         not_loaded=tuple(name for name, is_loaded in unpatched if not is_loaded),
         unpatched=tuple(name for name, is_loaded in unpatched if is_loaded),
+        fixes=_fixes(fix_in(patch.value("fix"))),
     )
+
+
+def _fixes(fix: Fix | None) -> tuple[str, ...]:
+    return tuple(map(printable, fix.cves or (fix.id,))) if fix else ()
 
 
 def is_live(patch: Reader) -> bool:

@@ -36,14 +36,15 @@
     host.alike = data.alike[alike];
     host.different = new Map();
     for (let at = 0; at < different.length; at += 2) host.different.set(different[at], different[at + 1]);
-    host.patches = (patches === null ? [] : pool[patches]).map(([title, enabled, moving, effective, boot, build]) => ({
-      name: pool[title], enabled, moving, effective, boot, build,
+    host.patches = (patches === null ? [] : pool[patches]).map(([title, enabled, moving, effective, boot, build, fixes]) => ({
+      name: pool[title], enabled, moving, effective, boot, build, fixes: pool[fixes],
     }));
     host.stacks = stacks === null ? [] : pool[stacks];
     [host.groups, host.variables] = pool[labels];
     host.live = host.patches.filter((patch) => patch.enabled && ["full", "partial"].includes(patch.effective)).map((patch) => patch.name).join(", ");
     const words = has.map((place) => statuses[place].label);
-    host.text = [name, kernel, host.why, host.live, ...words, ...host.notes, ...host.groups, ...host.variables].join("\n").toLowerCase();
+    const noted = host.patches.map((patch) => patch.fixes);
+    host.text = [name, kernel, host.why, host.live, ...noted, ...words, ...host.notes, ...host.groups, ...host.variables].join("\n").toLowerCase();
     return host;
   }
 
@@ -263,7 +264,7 @@
     const boot = { accepted: "accepted", quarantined: "in quarantine", trial: "on trial" }[patch.boot];
     const states = [
       patch.enabled ? "enabled" : "not enabled", patch.moving && "in transition", patch.enabled && effect, patch.enabled && boot,
-      patch.build && `SHA-256 ${patch.build}…`,
+      patch.fixes && `fixes ${patch.fixes}`, patch.build && `SHA-256 ${patch.build}…`,
     ];
     return element("li", null, element("strong", null, patch.name), `: ${states.filter(Boolean).join(", ")}`);
   }

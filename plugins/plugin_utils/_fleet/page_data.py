@@ -122,6 +122,7 @@ def _patches(facts: Facts, pool: _Pool) -> list[list[t.Any]]:
             "full" if patch.is_live else patch.effective,
             patch.boot,
             (patch.sha256 or "")[:12],
+            pool.place(", ".join(patch.fixes)),
         ]
         for patch in facts.patches
     ]

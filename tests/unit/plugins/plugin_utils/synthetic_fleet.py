@@ -89,6 +89,7 @@ def patch(fix: str, kernel: str, **more: t.Any) -> Plain:
         "covered": [],
         "boot": "accepted",
         "identity": {"sha256": digest(fix, kernel), "build_id": None, "srcversion": None},
+        "fix": {"id": fix, "title": "", "severity": "", "cves": [fix] if fix.startswith("CVE") else []},
         **more,
     }
 

@@ -277,6 +277,30 @@ def test_patches_of_no_release_are_statuses_and_no_headline() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fix", "expected"),
+    [
+        (
+            {"id": "fix-1", "title": "", "severity": "", "cves": ["CVE-2026-1", "CVE-2026-2"]},
+            ["CVE-2026-1", "CVE-2026-2"],
+        ),
+        ({"id": "fix-1", "title": "", "severity": "", "cves": []}, ["fix-1"]),
+        ({"id": "fix\x1b[2J-1", "title": "", "severity": "", "cves": []}, None),
+        (None, []),
+        ("CVE-2026-1", []),
+        ({"id": ["x"]}, []),
+    ],
+)
+def test_what_a_host_has_noted_is_shown_and_protects_nobody(fix: t.Any, expected: list[str] | None) -> None:
+    releases = read_releases([("here", release(cves=["CVE-2026-1"]))])
+    fleet = fleet_of({"host": Answer(facts({**patch("other"), "fix": fix}))}, releases, synthetic.NOW)
+    (host,) = json.loads(as_json(fleet))["hosts"]
+    (shown,) = host["patches"]
+    assert expected is None or shown["fixes"] == expected
+    assert "\x1b" not in json.dumps(shown)
+    assert (host["headline"], host["protected"]) == ("not_applied", False)
+
+
+@pytest.mark.parametrize(
     ("data", "expected"),
     [
         (facts(), ["no_patches"]),
