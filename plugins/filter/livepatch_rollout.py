@@ -132,6 +132,7 @@ def conclude(
     surveys: Sequence[Data],
     gone: Sequence[str],
     is_check_mode: bool,
+    release_file: str,
 ) -> Data:
     """The end of the wave. `known` are all hosts of the rollout, an empty dictionary for each that has not begun."""
     batch, fix = tuple(_hosts(of_wave)), release["fix"]["id"]
@@ -148,6 +149,7 @@ def conclude(
         needless=frozenset(_needless(surveys)),
         stops_on_empty_wave=on_empty_wave == "stop",
         is_check_mode=is_check_mode,
+        release_file=release_file,
     )
     return outcome.outcome_data(outcome.conclude(rollout, waves.read_wave(wave)), rollout)
 

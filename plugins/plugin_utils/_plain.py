@@ -13,6 +13,7 @@ import typing as t
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _SENTENCE = re.compile(r"[A-Za-z0-9 ._+,:;()/'-]*")
+_BEGINS_A_TEMPLATE = re.compile(r"\{(?=[{%#])")
 
 
 def is_name(text: str) -> bool:
@@ -23,6 +24,11 @@ def is_name(text: str) -> bool:
 def is_sentence(text: str) -> bool:
     """Whether the text has only characters that no template can be made of."""
     return _SENTENCE.fullmatch(text) is not None
+
+
+def without_templates(text: str) -> str:
+    """The text, in which no template begins any more: a space follows the braces that would begin one."""
+    return _BEGINS_A_TEMPLATE.sub("{ ", text)
 
 
 def plain_data(value: t.Any) -> t.Any:

@@ -21,7 +21,7 @@ PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 EXPRESSIONS = {"changed_when", "failed_when", "that", "until", "when"}
 """Keywords and options whose texts are expressions without braces."""
-RESULTS = {"livepatch_rollout_reboot_required", "livepatch_rollout_summary"}
+RESULTS = {"livepatch_report_summary", "livepatch_rollout_reboot_required", "livepatch_rollout_summary"}
 """What a role sets for plays."""
 TYPES = {"bool", "dict", "float", "int", "list", "path", "str"}
 SECTION = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import without_templates
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Host, Status
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.waves import Wave, lines, stop_sentence
 
@@ -89,7 +90,8 @@ class Rollout:
 
     `names` are all its hosts in the order of the inventory, `earlier` those that waves before this one have ended
     with, `gone` the names of hosts that have left the play before their wave, and `needless` those that the release
-    is known to have no file for. `limit` is the percentage of hosts that may fail, as it was given.
+    is known to have no file for. `limit` is the percentage of hosts that may fail, as it was given. `release_file` is
+    the path of the release, empty if it is in no file.
     """
 
     fix: str
@@ -101,6 +103,7 @@ class Rollout:
     needless: frozenset[str] = frozenset()
     stops_on_empty_wave: bool = True
     is_check_mode: bool = False
+    release_file: str = ""
 
     @property
     def begun(self) -> dict[str, Host]:
@@ -153,15 +156,18 @@ def conclude(rollout: Rollout, wave: Wave) -> Outcome:
 
 
 def outcome_data(outcome: Outcome, rollout: Rollout) -> dict[str, t.Any]:
-    """The outcome as plain data: `summary` is for set_stats, `file` the same with all hosts."""
+    """The outcome as plain data: `summary` is for set_stats, `file` the same with all hosts.
+
+    A workflow hands statistics to the next job as variables, whose texts Ansible would render.
+    """
     of_earlier_waves = _of_earlier_waves(rollout)
     # Only check mode goes on after a wave that stops the rollout.
     stopped = outcome.stop or (of_earlier_waves if rollout.is_check_mode else "")
-    summary = {
-        "fix": rollout.fix,
+    texts = {"fix": rollout.fix, "release_file": rollout.release_file, "stopped": stopped}
+    rest = {
         "is_check_mode": rollout.is_check_mode,
         "is_finished": outcome.is_last and not stopped,
-        "stopped": stopped,
+        "reboot_required": any(host.reboot_required for host in (*rollout.earlier, *outcome.hosts)),
         "totals": dict(outcome.totals),
     }
     return {
@@ -170,8 +176,8 @@ def outcome_data(outcome: Outcome, rollout: Rollout) -> dict[str, t.Any]:
         "lines": list(outcome.lines),
         "shortfalls": {host.name: host.shortfall for host in outcome.hosts},
         "of_earlier_waves": of_earlier_waves,
-        "summary": summary,
-        "file": {**summary, "hosts": list(outcome.every_host)},
+        "summary": {**{key: without_templates(text) for key, text in texts.items()}, **rest},
+        "file": {**texts, **rest, "hosts": list(outcome.every_host)},
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,8 @@ class Play:
                 "ANSIBLE_HOME": str(self.path / "home"),
                 "ANSIBLE_CACHE_PLUGIN": "jsonfile",
                 "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.path / "cache"),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_SHOW_CUSTOM_STATS": "1",
             },
             capture_output=True,
             text=True,
@@ -103,6 +106,35 @@ def test_one_report_of_all_hosts_also_if_the_first_is_unreachable(play: Play) ->
     }
     assert hosts["1-here"]["age_seconds"] < 600
     assert hosts["2-no-python"]["why"].startswith("Its facts could not be read: The module")
+
+
+def summary_in(output: str) -> dict[str, t.Any]:
+    """What set_stats got."""
+    (found,) = re.findall(r"\tRUN: (\{.*\})", output[output.index("CUSTOM STATS") :])
+    return json.loads(found)["livepatch_report_summary"]
+
+
+def test_what_the_next_job_of_a_workflow_gets(play: Play) -> None:
+    write_release(play)
+    folder = play.folder / "releases" / RELEASE["fix"]["id"]
+    given = {"livepatch_become": False, "livepatch_release_file": f"releases/{RELEASE['fix']['id']}"}
+    arguments = ["-e", json.dumps(given)]
+    counts = {"hosts": 2, "protected": 1, "unprotected": 0, "unknown": 1}
+    playbook = "openeuler.livepatch.report"
+    checked = summary_in(play(playbook, "dead", "here", arguments=[*arguments, "--check"]))
+    assert checked.pop("statuses")["fixed_in"] == 1
+    assert checked == {"is_check_mode": True, "release_file": str(folder), "json": "", **counts}
+    made = summary_in(play(playbook, "dead", "here", arguments=arguments))
+    assert made["statuses"] == checked_statuses(play.folder / "livepatch-report" / "livepatch.json")
+    written = {"is_check_mode": False, "json": str(play.folder / "livepatch-report" / "livepatch.json")}
+    assert {name: made[name] for name in checked} == {**checked, **written}
+    several = {"livepatch_become": False, "livepatch_report_formats": ["csv"]}
+    bare = summary_in(play(playbook, "here", arguments=["-e", json.dumps(several)]))
+    assert (bare["json"], bare["release_file"], bare["protected"], bare["unprotected"]) == ("", "", None, None)
+
+
+def checked_statuses(path: Path) -> dict[str, int]:
+    return json.loads(path.read_text(encoding="utf-8"))["summary"]["with_status"]
 
 
 def test_a_report_if_no_host_is_reachable(play: Play) -> None:

@@ -102,7 +102,9 @@ def test_a_rollout_stops_and_goes_on_where_it_stopped(rollout: Rollout) -> None:
     # Its last wave is one of hosts without a file, which stops nothing.
     assert totals(output) == counts(patched=4, already=3, fixed=1, no_patch_file=2)
     assert recap(output, "failed") == []
-    assert json.loads((rollout.folder / "summary.json").read_text(encoding="utf-8"))["is_finished"] is True
+    finished = json.loads((rollout.folder / "summary.json").read_text(encoding="utf-8"))
+    assert finished["is_finished"] is True and finished["reboot_required"] is False
+    assert finished["release_file"] == str(rollout.folder / "release.yml")
 
 
 def test_all_hosts_of_a_wave_refuse(rollout: Rollout) -> None:

@@ -59,6 +59,7 @@ END: dict[str, t.Any] = {
     "surveys": [{}, {"name": "x", "is_needless": True}],
     "gone": [],
     "is_check_mode": False,
+    "release_file": "",
 }
 
 

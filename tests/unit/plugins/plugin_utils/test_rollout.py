@@ -712,6 +712,29 @@ def test_the_summary_names_every_host_in_its_order() -> None:
     assert (data["summary"]["is_finished"], data["summary"]["stopped"]) == (False, "")
 
 
+def test_the_next_job_of_a_workflow_gets_no_template() -> None:
+    """It gets the summary as a variable, in which Ansible would render what begins a template."""
+    fix, file = "{{ 1 + 1 }} {% if x %} {# x #} {{{ {x}", "/srv/{{{% x"
+    given = replace(a_rollout("r", "p"), fix=fix, release_file=file)
+    data = outcome.outcome_data(outcome.conclude(given, FAILS), given)
+    assert (data["file"]["fix"], data["file"]["release_file"]) == (fix, file)
+    assert data["summary"]["fix"] == "{ { 1 + 1 }} { % if x %} { # x #} { { { {x}"
+    assert data["summary"]["release_file"] == "/srv/{ { { % x"
+    assert data["summary"]["stopped"].startswith("The rollout of { { 1 + 1 }} { % if x %}")
+
+
+def test_the_summary_says_whether_any_host_needs_a_reboot() -> None:
+    for place in range(3):
+        given = a_rollout("pp", "p")
+        every = [*given.batch, *given.earlier]
+        every[place] = replace(every[place], reboot_required=True)
+        given = replace(given, batch=tuple(every[:2]), earlier=tuple(every[2:]))
+        data = outcome.outcome_data(outcome.conclude(given, PASSES), given)
+        assert data["summary"]["reboot_required"] is data["file"]["reboot_required"] is True
+    given = a_rollout("pp", "p")
+    assert outcome.outcome_data(outcome.conclude(given, PASSES), given)["summary"]["reboot_required"] is False
+
+
 BUILDS = Release(
     id="Fix 1",
     name="fix_1",
