@@ -24,7 +24,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring vex molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-report matrix mutants errors-page pictures shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-report matrix mutants errors-page pictures shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -35,8 +35,8 @@ demo: ## live-patch a real kernel in a VM, step by step
 demo-kpatch: ## the same with kpatch-build and a kernel built for it (the first run takes 20 minutes)
 	$(GATE) demo-kpatch
 
-test: ## the twelve targets from lint to molecule; this is what CI runs
-	$(GATE) lint coverage plays sanity docs-lint docs collection galaxy browser monitoring vex molecule
+test: ## the thirteen targets from lint to molecule; this is what CI runs
+	$(GATE) lint coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule
 
 full: test ## everything of "make test", and then what takes longer (some hours)
 	$(GATE) fuzz sources matrix mutants demo demo-kpatch stand-in
@@ -77,6 +77,9 @@ monitoring: ## the alerts and the dashboard, with promtool (Debian's, downloaded
 
 vex: ## the report as OpenVEX and CSAF, with libraries that hold their schemas
 	$(GATE) vex
+
+eda: ## the rulebook for Event-Driven Ansible, with ansible-rulebook (needs Java: Debian's, installed if it is missing)
+	$(GATE) eda
 
 molecule: ## tests on VMs with real kernels; SCENARIOS="a b" names scenarios (openeuler needs an image)
 	$(GATE) molecule

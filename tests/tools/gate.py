@@ -34,6 +34,7 @@ from toolbox import (
     BROWSER_REQUIREMENTS,
     CACHE,
     CHECKOUT,
+    EDA_REQUIREMENTS,
     MONITORING_REQUIREMENTS,
     REQUIREMENTS,
     VEX_REQUIREMENTS,
@@ -41,6 +42,7 @@ from toolbox import (
     Argv,
     Stop,
     chromium,
+    need_java,
     promtool,
     run,
     tool_environ,
@@ -197,6 +199,12 @@ def vex() -> None:
     python = venv("vex", VEX_REQUIREMENTS) / "bin" / "python"
     environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
     run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/vex"], cwd=staging.tree(), env=environ)
+def eda() -> None:
+    """The rulebook for Event-Driven Ansible, run by ansible-rulebook."""
+    need_java()
+    python = venv("eda", EDA_REQUIREMENTS) / "bin" / "python"
+    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
+    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/eda"], cwd=staging.tree(), env=environ)
 
 
 def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
@@ -396,6 +404,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "distclean": distclean,
     "docs": docs,
     "docs-lint": docs_lint,
+    "eda": eda,
     "errors-page": errors_page,
     "fuzz": fuzz,
     "galaxy": galaxy_checks,

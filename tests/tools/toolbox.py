@@ -23,6 +23,7 @@ WORK = CACHE / "work" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "tools.txt"
 APT_GET = CHECKOUT / "tests" / "rig" / "apt_get.py"
 BROWSER_REQUIREMENTS = REQUIREMENTS.with_name("browser.txt")
+EDA_REQUIREMENTS = REQUIREMENTS.with_name("eda.txt")
 MONITORING_REQUIREMENTS = REQUIREMENTS.with_name("monitoring.txt")
 VEX_REQUIREMENTS = REQUIREMENTS.with_name("vex.txt")
 
@@ -120,6 +121,12 @@ def chromium() -> str:
         install_package("chromium", f"A browser is needed: install one of {', '.join(names)}.")
         found = shutil.which("chromium")
     return found or names[0]
+
+
+def need_java() -> None:
+    """Install a Java runtime if it is missing."""
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        install_package("default-jre-headless", "A Java runtime is needed, of version 17 or later: install one.")
 
 
 def promtool() -> Path:

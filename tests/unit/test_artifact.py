@@ -57,6 +57,7 @@ def test_it_has_what_a_user_can_use_and_nothing_else(content: Content) -> None:
         "changelogs",
         "docs",
         "examples",
+        "extensions",
         "meta",
         "playbooks",
         "plugins",
@@ -64,6 +65,7 @@ def test_it_has_what_a_user_can_use_and_nothing_else(content: Content) -> None:
         "tests",
     }
     assert [name for name in content if name.startswith("tests/")] == ["tests/config.yml"]
+    assert [name for name in content if name.startswith("extensions/")] == ["extensions/eda/rulebooks/fix_lost.yml"]
 
 
 def test_it_has_no_source_patch_and_no_playbook_that_needs_one(content: Content) -> None:

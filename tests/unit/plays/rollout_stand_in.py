@@ -131,8 +131,11 @@ class Rollout:
         (self.folder / "release.yml").write_text(content, encoding="utf-8")
         return {"livepatch_release_file": "release.yml"}
 
-    def play(self, playbook: str, variables: dict[str, t.Any], *options: str, returns: int = 0) -> str:
-        """What a playbook prints, one of the collection or, with its suffix, one in the folder."""
+    def play(self, playbook: str, variables: dict[str, t.Any], *options: str, returns: int | None = 0) -> str:
+        """What a playbook prints, one of the collection or, with its suffix, one in the folder.
+
+        Where `returns` is None it must fail, and its errors are there as well.
+        """
         # Whatever runs on the controller must not become anybody: here it could not.
         everywhere = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}
         inventory = {"all": {"hosts": self.hosts, "vars": everywhere}}
@@ -151,20 +154,28 @@ class Rollout:
         done = subprocess.run(
             [*command, "--inventory=inventory.yml", *[f"--extra-vars={option}" for option in every], *flags],
             cwd=self.folder,
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(self.folder),
-                "ANSIBLE_HOME": str(self.folder / "home"),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_PIPELINING": "1",
-                "ANSIBLE_SHOW_CUSTOM_STATS": "1",
-                "DIGEST": DIGEST,
-                "STATES": str(self.folder / "states"),
-                "HIT": str(self.folder / "hits") + os.sep,
-            },
+            env=self.environ(),
             capture_output=True,
             text=True,
             check=False,
         )
+        if returns is None:
+            assert done.returncode, done.stdout
+            return done.stdout + " ".join(done.stderr.split())
         assert done.returncode == returns, done.stdout + done.stderr
         return done.stdout
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """The environment in which Ansible finds the scripted hosts."""
+        return {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(self.folder),
+            "ANSIBLE_HOME": str(self.folder / "home"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+            "DIGEST": DIGEST,
+            "STATES": str(self.folder / "states"),
+            "HIT": str(self.folder / "hits") + os.sep,
+            **more,
+        }

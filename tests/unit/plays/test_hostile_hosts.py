@@ -81,10 +81,13 @@ PLAYBOOKS: dict[str, tuple[Data, tuple[str, ...]]] = {
 }
 """Playbook -> the variables that it is given, and the folders that it writes."""
 
+OF_ONE_HOST = {"alert"}
+"""The playbooks that ask one host alone: test_alert.py has lies for them."""
+
 
 def test_every_playbook_is_tried() -> None:
     folder = Path(__file__).resolve().parents[3] / "playbooks"
-    assert sorted(PLAYBOOKS) == sorted(path.stem for path in folder.glob("*.yml"))
+    assert sorted({*PLAYBOOKS, *OF_ONE_HOST}) == sorted(path.stem for path in folder.glob("*.yml"))
 
 
 SAID = {
