@@ -20,6 +20,7 @@ OLDEST_PYTHON = (3, 11)
 FOLDER = WORK / "galaxy"
 EE_DEFINITION = Path("meta", "execution-environment.yml")
 EE_PYTHON = Path("meta", "ee-requirements.txt")
+AWX_DEFINITION = Path("examples", "awx", "execution-environment.yml")
 IMPORTER = {
     "GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP": str(FOLDER / "tmp"),
     "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
@@ -57,6 +58,8 @@ def execution_environment(environment: Path) -> None:
     builder = environment / "bin" / "ansible-builder"
     print("    ansible-builder create, introspect", flush=True)
     capture([builder, "create", "--file", definition / EE_DEFINITION.name, "--context", FOLDER / "context"])
+    shown = [builder, "create", "--file", CHECKOUT / AWX_DEFINITION, "--context", FOLDER / "awx"]
+    capture(shown)
     found = capture([builder, "introspect", staging.INSTALLED])
     text = (CHECKOUT / EE_PYTHON).read_text(encoding="utf-8")
     wanted = [line for line in text.splitlines() if line and not line.startswith("#")]
@@ -65,10 +68,11 @@ def execution_environment(environment: Path) -> None:
         raise Stop(f"ansible-builder does not find {', '.join(missing) or 'anything'} in the collection:\n{found}")
 
 
-def importer(environment: Path) -> None:
-    """Check that galaxy-importer accepts the artifact without a warning."""
-    path = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
+def importer(environment: Path, path: str = "") -> None:
+    """Check that galaxy-importer accepts the artifact without a warning. It runs the ansible-doc that `path` has."""
+    path = path or f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environ = {**tool_environ(PATH=path, VIRTUAL_ENV=environment), **IMPORTER}
+    FOLDER.mkdir(parents=True, exist_ok=True)
     command: Argv = [environment / "bin" / "python", "-m", "galaxy_importer.main", staging.built_artifact()]
     print("    galaxy-importer", flush=True)
     said = capture(command, cwd=FOLDER, env=environ)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import docs_site
 import galaxy
+import package_set
 import serving
 import staging
 from matrix import CORES, matrix
@@ -205,6 +206,16 @@ def eda() -> None:
     python = venv("eda", EDA_REQUIREMENTS) / "bin" / "python"
     environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
     run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/eda"], cwd=staging.tree(), env=environ)
+
+
+def ee() -> None:
+    """Unit tests, galaxy-importer and the scenario default with exactly the execution environment's package set."""
+    environment = package_set.make()
+    package_set.unit_tests(environment)
+    of_galaxy = venv("galaxy", galaxy.REQUIREMENTS, galaxy.python())
+    galaxy.importer(of_galaxy, package_set.first_in_path(environment, of_galaxy)["PATH"])
+    # Molecule is not in the set. The ansible-playbook that it starts is.
+    test_scenario("default", **package_set.first_in_path(environment, tools()))
 
 
 def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
@@ -405,6 +416,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "docs": docs,
     "docs-lint": docs_lint,
     "eda": eda,
+    "ee": ee,
     "errors-page": errors_page,
     "fuzz": fuzz,
     "galaxy": galaxy_checks,
@@ -435,6 +447,7 @@ KERNELS: dict[str, tuple[tuple[str, ...], set[str]]] = {
 ON_MACHINES = (
     "bench",
     "demo",
+    "ee",
     "molecule",
     "stand-in",
     *(user for users, _scenarios in KERNELS.values() for user in users),
