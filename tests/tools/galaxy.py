@@ -58,8 +58,7 @@ def execution_environment(environment: Path) -> None:
     builder = environment / "bin" / "ansible-builder"
     print("    ansible-builder create, introspect", flush=True)
     capture([builder, "create", "--file", definition / EE_DEFINITION.name, "--context", FOLDER / "context"])
-    shown = [builder, "create", "--file", CHECKOUT / AWX_DEFINITION, "--context", FOLDER / "awx"]
-    capture(shown)
+    capture([builder, "create", "--file", CHECKOUT / AWX_DEFINITION, "--context", FOLDER / "awx"])
     found = capture([builder, "introspect", staging.INSTALLED])
     text = (CHECKOUT / EE_PYTHON).read_text(encoding="utf-8")
     wanted = [line for line in text.splitlines() if line and not line.startswith("#")]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import galaxy
 import staging
-from toolbox import CHECKOUT, WORK, Stop, capture, run, tool_environ, venv
+from toolbox import CHECKOUT, WORK, Argv, Stop, capture, run, tool_environ, venv
 
 FOLDER = WORK / "ee"
 TEST_REQUIREMENTS = CHECKOUT / "tests" / "requirements" / "in_ee.txt"
@@ -65,7 +65,7 @@ def unit_tests(environment: Path) -> None:
         raise Stop(f"{TEST_REQUIREMENTS.name} brings {', '.join(masked)}: a set without it would not be noticed.")
     report = FOLDER / "units.xml"
     named = os.environ.get("TESTS", "").split() or ["--numprocesses=auto", "--dist=worksteal", "tests/unit"]
-    command = [environment / "bin" / "python", "-c", RUN_PYTEST, tests, f"--junit-xml={report}", *named]
+    command: Argv = [environment / "bin" / "python", "-c", RUN_PYTEST, tests, f"--junit-xml={report}", *named]
     environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, **first_in_path(environment))
     run(command, cwd=staging.tree(), env=environ)
     skipped = report.read_text(encoding="utf-8").count(NOT_INSTALLED)
