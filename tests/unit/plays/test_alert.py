@@ -36,7 +36,10 @@ def test_the_host_gets_the_release_and_nobody_else(rollout: Rollout) -> None:
     assert [(host["name"], host["patches"]) for host in report["hosts"]] == [("web1", [])]
 
 
-@pytest.mark.parametrize("name", ["all", "ungrouped", "web*", "web1,web2", "@states/web1", "~web", "localhost"])
+@pytest.mark.parametrize(
+    "name",
+    ["all", "ungrouped", "web*", "web1,web2", "@states/web1", "~web", "localhost", "web1:web2", "--extra", "web1\n"],
+)
 def test_a_name_that_no_host_has_reaches_nobody(rollout: Rollout, name: str) -> None:
     output = rollout.play("alert", {"livepatch_alert_host": name, **rollout.write_release()}, returns=None)
     assert "livepatch_alert_host does not name a host of the inventory." in output
