@@ -24,7 +24,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-report matrix ee mutants errors-page pictures shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-report matrix ee-image ee mutants errors-page pictures shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -39,7 +39,7 @@ test: ## the thirteen targets from lint to molecule; this is what CI runs
 	$(GATE) lint coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule
 
 full: test ## everything of "make test", and then what takes longer (some hours)
-	$(GATE) fuzz sources matrix ee mutants demo demo-kpatch stand-in
+	$(GATE) fuzz sources matrix ee-image ee mutants demo demo-kpatch stand-in
 	for name in $(LONGER); do (export SCENARIOS=$$name; $(GATE) molecule) || exit; done
 
 lint: ## ruff, mypy, yamllint, ansible-lint, changelog and licence checks
@@ -107,6 +107,9 @@ bench-report: ## measure the report of up to 10 000 hosts and 1 000 fixes, besid
 
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix
+
+ee-image: ## build the execution environment's image and run a job in it (as root; buildah: Debian's, installed if it is missing)
+	$(GATE) ee-image
 
 ee: ## unit tests, galaxy-importer and the scenario default in the package set of the execution environment
 	$(GATE) ee

@@ -23,6 +23,7 @@ import typing as t
 from pathlib import Path
 
 import docs_site
+import ee_image
 import galaxy
 import package_set
 import serving
@@ -216,6 +217,15 @@ def ee() -> None:
     galaxy.importer(of_galaxy, package_set.first_in_path(environment, of_galaxy)["PATH"])
     # Molecule is not in the set. The ansible-playbook that it starts is.
     test_scenario("default", **package_set.first_in_path(environment, tools()))
+
+
+def image() -> None:
+    """The execution environment's image, built by buildah in a chroot, and a job that ansible-runner runs in it."""
+    reason = ee_image.hindrance()
+    if reason:
+        print(f"    not run: the image of the execution environment, because {reason}", flush=True)
+        return
+    ee_image.check()
 
 
 def rig(instance: str, *arguments: str | Path, **environ: str) -> None:
@@ -417,6 +427,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "docs-lint": docs_lint,
     "eda": eda,
     "ee": ee,
+    "ee-image": image,
     "errors-page": errors_page,
     "fuzz": fuzz,
     "galaxy": galaxy_checks,
@@ -452,7 +463,7 @@ ON_MACHINES = (
     "stand-in",
     *(user for users, _scenarios in KERNELS.values() for user in users),
 )
-NEED_ARTIFACT = ("galaxy", *ON_MACHINES)
+NEED_ARTIFACT = ("ee-image", "galaxy", *ON_MACHINES)
 NEED_RIG = ("sources", *KERNELS, *ON_MACHINES, "shell")
 
 
