@@ -201,6 +201,8 @@ def vex() -> None:
     python = venv("vex", VEX_REQUIREMENTS) / "bin" / "python"
     environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
     run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/vex"], cwd=staging.tree(), env=environ)
+
+
 def eda() -> None:
     """The rulebook for Event-Driven Ansible, run by ansible-rulebook."""
     need_java()
