@@ -126,7 +126,8 @@ def test_a_connection_that_ends_early_is_no_other_file(server: Server) -> None:
 
 @pytest.mark.parametrize("content", [CONTENT, CONTENT + b"!"])
 def test_processes_that_want_the_same_file_ask_once(server: Server, content: bytes) -> None:
-    url, seen = server.document("/x.ko", content), []
+    url = server.document("/x.ko", content)
+    seen: list[bytes | str] = []
     server.pause = 0.5
 
     def want() -> None:
