@@ -169,6 +169,11 @@ def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
     rc, out, err = run([*command, "--dry-run"])
     if _is_applied(directory, patch, rc, out):
         return Trial(patch.path, already_applied=True)
+    if rc == 0 and parse_fuzz(out):
+        # kpatch-build calls it so. Where the patch fits with fuzz, and backwards as well, patch takes it for applied.
+        skips, _out, _err = run(["patch", "-N", "-p1", "--batch", "--dry-run", "-d", directory, "-i", patch.path])
+        if skips:
+            return Trial(patch.path, says="it fits only with fuzz, and patch would skip it as one that is applied")
     if rc == 0:
         whole = _hunks_by_file(directory, patch)
         rc, out, err = run([*command, "--no-backup-if-mismatch", "-r", "-"])

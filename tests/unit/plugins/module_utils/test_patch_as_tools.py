@@ -20,7 +20,7 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed for this P
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_checks, source_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_header import name_in, names_of_git
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import run
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 needs_patch = pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed")
@@ -245,6 +245,7 @@ def edited(lines: t.Sequence[str], edits: t.Iterable[tuple[int, str]]) -> list[s
 @needs_git
 @settings(max_examples=FEW, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(before=LINES, edits=EDITS, moved=EDITS, moves=st.booleans(), style=st.sampled_from(STYLES))
+@example(before=["a", "a", "b"], edits=[(0, "")], moved=[(0, ""), (1, "")], moves=True, style=STYLES[0])
 def test_small_patches_as_the_real_programs_have_them(
     tmp_path: pathlib.Path,
     before: list[str],
