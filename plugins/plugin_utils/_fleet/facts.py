@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix, fix_in
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.package import DPKG, RPM, Package
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import (
     DataError,
@@ -267,11 +268,20 @@ def _patch(patch: Reader) -> Patch:
         srcversion=identity.text_or_none("srcversion"),
         not_loaded=tuple(name for name, is_loaded in unpatched if not is_loaded),
         unpatched=tuple(name for name, is_loaded in unpatched if is_loaded),
-        fixes=_fixes(fix_in(patch.value("fix"))),
+        fixes=_fixes(patch.value("fix")),
     )
 
 
-def _fixes(fix: Fix | None) -> tuple[str, ...]:
+def _fixes(noted: t.Any) -> tuple[str, ...]:
+    try:
+        return _fixes_of(noted["id"], noted["title"], noted["severity"], tuple(noted["cves"]))
+    except (KeyError, TypeError):  # None, or what is no fix.
+        return ()
+
+
+@functools.lru_cache(maxsize=1024)  # Thousands of hosts have noted the same few.
+def _fixes_of(id: t.Any, title: t.Any, severity: t.Any, cves: tuple[t.Any, ...]) -> tuple[str, ...]:
+    fix = fix_in({"id": id, "title": title, "severity": severity, "cves": list(cves)})
     return tuple(map(printable, fix.cves or (fix.id,))) if fix else ()
 
 
