@@ -28,6 +28,12 @@ attributes:
 seealso:
   - module: openeuler.livepatch.livepatch_module
 options:
+  kernel_package:
+    description:
+      - Whether to find out which package the running kernel is from, RV(ansible_facts.ansible_livepatch.kernel.package).
+      - This runs C(rpm) or C(dpkg-query), which takes some tens of milliseconds, and seconds where their database is not in memory.
+    type: bool
+    default: false
   next_kernel:
     description:
       - Whether to find out which kernel the host boots next, RV(ansible_facts.ansible_livepatch.boot.next_kernel).
@@ -231,7 +237,7 @@ ansible_facts:
             package:
               description:
                 - The package that the kernel of RV(ansible_facts.ansible_livepatch.release) is from, by the database of C(rpm) or C(dpkg).
-                - V(null) if it is from no package, if there is no package manager, or if the database cannot be read;
+                - V(null) without O(kernel_package=true), if it is from no package, if there is no package manager, or if the database cannot be read;
                   RV(ansible_facts.ansible_livepatch.unreadable) then has the program that was asked.
               returned: always
               type: dict
@@ -686,12 +692,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 
-LIVEPATCH_FACTS = {"next_kernel": {"type": "bool", "default": False}}
+LIVEPATCH_FACTS = {
+    "next_kernel": {"type": "bool", "default": False},
+    "kernel_package": {"type": "bool", "default": False},
+}
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=LIVEPATCH_FACTS, supports_check_mode=True)
-    facts = gather(Files(), module.params["next_kernel"], kernel_package=True)
+    facts = gather(Files(), module.params["next_kernel"], module.params["kernel_package"])
     module.exit_json(changed=False, ansible_facts={"ansible_livepatch": facts})
 
 

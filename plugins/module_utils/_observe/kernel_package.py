@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 RPM_PROGRAM, DPKG_PROGRAM = "/usr/bin/rpm", "/usr/bin/dpkg-query"
 
 ASK_SECONDS = 20.0
-"""For each of at most four questions. A database on a slow disk answers within a second."""
+"""For each of at most five questions. A database on a slow disk answers within a second."""
 
 MOST_OUTPUT = 1 << 16
 
@@ -97,7 +97,9 @@ def _ask_rpm(program: str, path: str) -> Package | None:
     """The package that owns the file; None if none does."""
     asked = "%{NAME}\t%{EPOCHNUM}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\n"
     status, lines, errors = _run(program, "-qf", "--qf", asked, path)
-    if status and all(_NOT_OWNED.match(line) for line in lines + errors):
+    said = lines + errors
+    # A program that a signal ends may have said nothing.
+    if status and said and all(map(_NOT_OWNED.match, said)):
         return None
     name, epoch, version, release, arch = _fields(status, lines, 5)
     return Package(RPM, name, version, arch, release, int(epoch))
@@ -109,7 +111,9 @@ def _ask_dpkg(program: str, path: str) -> Package | None:
     if status == 1 and not lines and all(_NOT_FOUND.match(line) for line in errors):
         return None
     owners = [match[1] for match in map(_OWNER.match, lines) if match]
-    if status or len(owners) != 1:
+    # Where something has diverted the file, it is not that of the package.
+    is_diverted = any(path in line for line in lines if not _OWNER.match(line))
+    if status or len(owners) != 1 or is_diverted:
         raise _NotUnderstood
     status, lines, _errors = _run(
         program, "--show", "--showformat=${Package}\t${Version}\t${Architecture}\n", owners[0]

@@ -26,8 +26,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.package
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import LOOK, REBOOT
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.comparison import successors_of
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standings import Standing
 
 TOOL = "openeuler.livepatch"
@@ -45,6 +48,9 @@ JUSTIFICATION = "inline_mitigations_already_exist"
 
 MOST_STATEMENTS = 500_000
 """Of one vulnerability and one host. Each has 200 to 300 bytes, so nobody who reads these documents takes more."""
+
+MOST_AGE_SECONDS = 3600
+"""Of facts: a statement says what is so at the time of the document."""
 
 _OTHER_KERNEL = "or boot a kernel that contains the fix"
 
@@ -64,7 +70,11 @@ REMEDIES: Mapping[str, str] = {
 }
 """What to do on a host that is affected, by the status that makes it so."""
 
-_CVE = re.compile(r"CVE-\d{4}-\d{4,19}\Z")
+_ACCEPT_AGAIN = (
+    "Accept the patch of {fix} again (boot: accepted): the next boot may not load it, or may load others above."
+)
+
+_CVE = re.compile(r"CVE-\d{4}-\d{4,19}\Z", re.ASCII)
 _NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+\Z")
 _ID_SPACE = uuid.UUID("5c1f3a52-2f0e-5d0c-9a53-0c8c2f3f6a27")
 """Made up once, for the ids of these documents alone."""
@@ -154,6 +164,12 @@ def state(fleet: Fleet, publisher: Publisher, of_package: bool = False) -> State
     for place, release in enumerate(fleet.releases):
         for name in release.cves or (release.id,):
             fixes.setdefault(name, []).append(place)
+    successors = successors_of(fleet.releases)
+    # Where a fix was replaced by a better one of the same vulnerability, only that counts: the first was not enough.
+    fixes = {
+        name: [place for place in places if not set(places).intersection(successors.get(place, ()))] or places
+        for name, places in fixes.items()
+    }
     _check(len(fixes), len(fleet.hosts), of_package)
     subjects, claims = _subjects(fleet.hosts, of_package), _Claims(fleet)
     found = (_vulnerability(name, fixes[name], subjects, claims) for name in sorted(fixes))
@@ -230,15 +246,29 @@ class _Claims:
         standing = serving = host.standings[place]
         # The fix that protects the host instead of this one.
         while serving.replaced_by and serving.headline == words.SUPERSEDED:
-            serving = host.standings[self._places[serving.replaced_by]]
+            place = self._places[serving.replaced_by]
+            serving = host.standings[place]
         key = id(standing), id(serving)
         if key not in self._known:
             self._known[key] = _claim(standing, serving)
-        return self._known[key]
+        claim = self._known[key]
+        if claim[0] == UNDER_INVESTIGATION:
+            return claim
+        if host.age is None or host.age > MOST_AGE_SECONDS:
+            return UNDER_INVESTIGATION, "The facts of the host are not of the last hour, or that cannot be told."
+        if claim[0] == NOT_AFFECTED and host.facts and _may_not_come_back(host.facts, self.fleet.releases[place]):
+            return AFFECTED, _ACCEPT_AGAIN.format(fix=serving.fix)
+        return claim
 
     def title(self, places: Sequence[int]) -> str:
         """The first title of these releases; empty if they have none."""
         return next((title for title in (self.fleet.releases[place].title for place in places) if title), "")
+
+
+def _may_not_come_back(facts: Facts, release: Release) -> bool:
+    """Whether something is known against the next boot of this kernel making the accepted patch live."""
+    stored = facts.accepted_as(release.on(facts.release, facts.machine).name)
+    return bool(facts.nothing or (stored and (stored.flaw or stored.covered_by)))
 
 
 def _claim(standing: Standing, serving: Standing) -> _Claim:
@@ -252,4 +282,4 @@ def _claim(standing: Standing, serving: Standing) -> _Claim:
     if words.ACCEPTED not in serving.statuses:
         return AFFECTED, REMEDIES[words.ON_TRIAL].format(fix=serving.fix)
     instead = f", which replaces {fix}," if serving.fix != fix else ""
-    return NOT_AFFECTED, f"The live patch of {serving.fix}{instead} is live, and the next boot loads it."
+    return NOT_AFFECTED, f"The live patch of {serving.fix}{instead} is live, and the next boot of this kernel loads it."

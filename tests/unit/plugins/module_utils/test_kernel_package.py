@@ -142,6 +142,7 @@ def test_a_host_without_package_manager_or_image(host: Host) -> None:
     ("status", "output", "errors"),
     [
         (0, "", ""),
+        (137, "", ""),
         (1, PRINTED, ""),
         (1, UNOWNED, "error: cannot open Packages index using sqlite\n"),
         (0, PRINTED + PRINTED.replace("kernel", "kernel-mine"), ""),
@@ -168,6 +169,10 @@ def test_what_else_rpm_prints_is_no_package(host: Host, status: int, output: str
         ((1, "", "dpkg-query: no path found matching pattern /x\nmore\n"), (0, "", "")),
         ((0, f"one, two: /boot/vmlinuz-{AMD64}\n", ""), (0, "one\t1-1\tamd64\n", "")),
         ((0, f"one: /boot/vmlinuz-{AMD64}\ntwo: /boot/vmlinuz-{AMD64}\n", ""), (0, "one\t1-1\tamd64\n", "")),
+        (
+            (0, f"local diversion from: /boot/vmlinuz-{AMD64}\none: /boot/vmlinuz-{AMD64}\n", ""),
+            (0, "one\t1-1\tamd64\n", ""),
+        ),
         ((0, f"--help: /boot/vmlinuz-{AMD64}\n", ""), (0, "one\t1-1\tamd64\n", "")),
         ((0, f"one: /boot/vmlinuz-{AMD64}\n", ""), (1, "", "dpkg-query: no packages found matching one\n")),
         ((0, f"one: /boot/vmlinuz-{AMD64}\n", ""), (0, "one\t\tamd64\n", "")),

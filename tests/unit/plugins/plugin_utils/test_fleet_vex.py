@@ -78,7 +78,7 @@ def one(facts: t.Any, *releases: Plain, **answer: t.Any) -> tuple[str, str]:
 
 
 def test_what_is_live_and_accepted_does_not_affect() -> None:
-    says = "The live patch of CVE-2026-0001 is live, and the next boot loads it."
+    says = "The live patch of CVE-2026-0001 is live, and the next boot of this kernel loads it."
     assert one(host(LIVE)) == (vex.NOT_AFFECTED, says)
 
 
@@ -162,7 +162,8 @@ NEWER = synthetic.release(1, {"supersedes": [synthetic.patch_name(FIX)]})
 
 def test_a_fix_that_is_replaced_counts_as_the_one_that_replaces_it() -> None:
     both = (synthetic.release(0), NEWER)
-    says = "The live patch of CVE-2026-0107, which replaces CVE-2026-0001, is live, and the next boot loads it."
+    patch = "The live patch of CVE-2026-0107, which replaces CVE-2026-0001,"
+    says = f"{patch} is live, and the next boot of this kernel loads it."
     assert one(newer("accepted"), *both) == (vex.NOT_AFFECTED, says)
     status, says = one(newer("trial"), *both)
     assert (status, "Accept the patch of CVE-2026-0107" in says) == (vex.AFFECTED, True)
@@ -172,7 +173,7 @@ def test_of_several_fixes_for_a_cve_the_best_counts() -> None:
     second = synthetic.release(1, {"fix": {"id": "again", "title": "", "severity": "", "cves": [FIX]}})
     facts = host(synthetic.patch("CVE-2026-0107", KERNEL))
     assert stated({"web": Answer(facts)}, synthetic.release(0), second) == {
-        FIX: {"web": (vex.NOT_AFFECTED, "The live patch of again is live, and the next boot loads it.")}
+        FIX: {"web": (vex.NOT_AFFECTED, "The live patch of again is live, and the next boot of this kernel loads it.")}
     }
 
 
@@ -187,7 +188,8 @@ def test_what_replaces_a_fix_may_be_replaced_itself() -> None:
     found = stated(chain("accepted", "trial"), synthetic.release(0), NEWER, newest)
     # Hosts that share the standing of a fix may differ in the one that replaces it.
     for fix in ("CVE-2026-0001", "CVE-2026-0107"):
-        says = f"The live patch of CVE-2026-0212, which replaces {fix}, is live, and the next boot loads it."
+        patch = f"The live patch of CVE-2026-0212, which replaces {fix},"
+        says = f"{patch} is live, and the next boot of this kernel loads it."
         assert found[fix]["host-0"] == (vex.NOT_AFFECTED, says)
         assert found[fix]["host-1"] == (vex.AFFECTED, vex.REMEDIES["on_trial"].format(fix="CVE-2026-0212"))
 
@@ -303,7 +305,7 @@ def test_openvex() -> None:
         ],
         "status": "not_affected",
         "justification": "inline_mitigations_already_exist",
-        "status_notes": "The live patch of CVE-2026-0001 is live, and the next boot loads it.",
+        "status_notes": "The live patch of CVE-2026-0001 is live, and the next boot of this kernel loads it.",
     }
     assert by_status["affected"]["action_statement"].startswith("Roll out CVE-2026-0001")
     assert "justification" not in by_status["affected"]
@@ -427,3 +429,31 @@ def test_there_must_not_be_too_much_to_state(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(vex, "MOST_STATEMENTS", 3)
     with pytest.raises(FindingError, match="2 vulnerabilities and 2 hosts"):
         state(of, US)
+
+
+def test_facts_of_more_than_an_hour_claim_nothing() -> None:
+    for read_at, expected in (
+        ("2026-11-25T07:01:00Z", "not_affected"),
+        ("2026-11-25T06:59:00Z", "under_investigation"),
+    ):
+        assert one({**host(LIVE), "read_at": read_at}, synthetic.release(0))[0] == expected
+
+
+@pytest.mark.parametrize(
+    "boot",
+    [
+        {"accepted": [{"name": LIVE["name"], "release": KERNEL, "covered_by": ["other"]}]},
+        {"nothing": "livepatch=off is on the kernel's command line."},
+    ],
+)
+def test_what_the_next_boot_may_not_make_live_affects(boot: Plain) -> None:
+    status, says = one(host(LIVE, boot={**NO_BOOT, **boot}), synthetic.release(0))
+    assert (status, says[:17]) == ("affected", "Accept the patch ")
+
+
+def test_a_second_fix_of_a_cve_that_replaces_the_first_counts_alone() -> None:
+    again = synthetic.release(1, {"supersedes": [synthetic.patch_name(FIX)]})
+    again = {**again, "fix": {**again["fix"], "cves": [FIX]}}
+    both = fleet({"web": Answer(host(LIVE))}, synthetic.release(0), again)
+    (found,) = [each for each in vulnerabilities_of(both) if each.name == FIX]
+    assert [statement.status for statement in found.statements] == ["affected"]
