@@ -126,7 +126,9 @@ def hostile(hit: pathlib.Path) -> dict[str, Data]:
         "-x",
         "--extra",
         "web2:web1",
+        "web2:9100",
         "web2:9100:web1",
+        "web2" + "x" * 300,
         "web2\nweb1",
         "web2:9100\n",
         "web2 ",
@@ -140,12 +142,12 @@ def hostile(hit: pathlib.Path) -> dict[str, Data]:
     }
 
 
-@pytest.fixture(name="answered", scope="module")
-def fixture_answered(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Answered]:
-    """All alerts are posted to one run of the rulebook. web3 comes last: what was to run before has run then."""
-    folder = tmp_path_factory.mktemp("eda")
+Posts = t.Callable[[int], dict[str, int]]
+
+
+def run_rulebook(folder: pathlib.Path, posts: Posts, runs: int, **more: t.Any) -> Answered:
+    """One run of the rulebook with these variables, which gets the posts, until so many playbooks have ended."""
     rollout, port = stand_in(folder), free_port()
-    command = f"{{{{ lookup('pipe', 'touch {folder / 'hits' / 'annotation'}') }}}}"
     variables = {
         "livepatch_eda_address": "127.0.0.1",
         "livepatch_eda_port": port,
@@ -153,6 +155,9 @@ def fixture_answered(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Ans
         "livepatch_eda_fix": FIX,
         "livepatch_eda_release_file": str(folder / rollout.write_release()["livepatch_release_file"]),
         "livepatch_eda_report_directory": str(folder / "report"),
+        "livepatch_eda_accept": True,
+        "livepatch_eda_trials": False,
+        **more,
     }
     (folder / "variables.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
     environ = rollout.environ(PATH=f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
@@ -164,10 +169,27 @@ def fixture_answered(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Ans
         )
     try:
         wait_until(lambda: listens(port), process, "it listens")
-        statuses = {
+        statuses = posts(port)
+        wait_until(lambda: printed.read_text(encoding="utf-8").count("PLAY RECAP") == runs, process, "all is answered")
+        return Answered(printed.read_text(encoding="utf-8"), rollout, statuses)
+    finally:
+        process.terminate()
+        process.wait(60)
+        print(printed.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(name="answered", scope="module")
+def fixture_answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    """All alerts are posted to one run of the rulebook. web3 comes last: what was to run before has run then."""
+    folder = tmp_path_factory.mktemp("eda")
+    command = f"{{{{ lookup('pipe', 'touch {folder / 'hits' / 'annotation'}') }}}}"
+
+    def posts(port: int) -> dict[str, int]:
+        return {
             "no token": post(port, message(alert("web2")), token="guessed"),
             "resolved": post(port, message(alert("web2", status="resolved"))),
             "another alert": post(port, message(alert("web2", alertname="LivepatchOnTrial"))),
+            "a lost trial": post(port, message(alert("web2", alertname="LivepatchTrialLost"))),
             "another fix": post(port, message(alert("web2", fix="Fix 2"))),
             "no alerts": post(port, {"labels": alert("web2")["labels"], "status": "firing"}),
             "a text": post(port, {"alerts": "web2"}),
@@ -177,24 +199,30 @@ def fixture_answered(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Ans
                 port,
                 message(
                     alert("web2", status="resolved"),
-                    alert("web1:9100", more={"annotations": {"summary": command}}, patch=command),
+                    alert("web1", more={"annotations": {"summary": command}}, patch=command),
                 ),
             ),
-            "repeated": post(port, message(alert("web1:9100"))),
-            "a lost trial": post(port, message(alert("web3:9100", alertname="LivepatchTrialLost"))),
+            "repeated": post(port, message(alert("web1"))),
+            "another loss": post(port, message(alert("web3"))),
         }
-        wait_until(lambda: printed.read_text(encoding="utf-8").count("PLAY RECAP") == 2, process, "web3 is answered")
-        yield Answered(printed.read_text(encoding="utf-8"), rollout, statuses)
-    finally:
-        process.terminate()
-        process.wait(60)
-        print(printed.read_text(encoding="utf-8"))
+
+    return run_rulebook(folder, posts, runs=2)
+
+
+def test_a_lost_trial_is_answered_if_that_is_asked_for(tmp_path: pathlib.Path) -> None:
+    lost = message(alert("web2", alertname="LivepatchTrialLost"))
+    answered = run_rulebook(
+        tmp_path, lambda port: {"lost": post(port, lost)}, 1, livepatch_eda_trials=True, livepatch_eda_accept=False
+    )
+    assert [patch["enabled"] for patch in answered.rollout.state("web2")["patches"]] == [True]
+    assert answered.rollout.state("web2")["accepted"] is False
 
 
 def test_the_host_that_has_lost_the_fix_gets_it_back(answered: Answered) -> None:
     for host in ("web1", "web3"):
         (patch,) = answered.rollout.state(host)["patches"]
         assert (patch["name"], patch["enabled"]) == ("fix_1", True), host
+        assert answered.rollout.state(host)["accepted"] is True
     report = json.loads((answered.rollout.folder / "report/livepatch.json").read_text(encoding="utf-8"))
     assert [host["name"] for host in report["hosts"]] == ["web3"]
     # It was reported as it was found, before the rollout.
@@ -219,7 +247,9 @@ def test_no_other_alert_runs_anything(answered: Answered) -> None:
 def test_names_of_groups_alone_reach_the_playbook_which_refuses_them(answered: Answered) -> None:
     """The rulebook has no inventory. It refuses all that cannot be a name."""
     assert answered.output.count("action.run_playbook - ERROR") == 3
-    assert "livepatch_alert_host does not name a host of the inventory." in " ".join(answered.output.split())
+    assert "livepatch_alert_host does not name a host of the inventory, and nothing else." in " ".join(
+        answered.output.split()
+    )
 
 
 def test_no_text_of_an_alert_is_rendered(answered: Answered) -> None:

@@ -55,3 +55,16 @@ def test_the_last_job_fails_after_a_rollout_that_has_stopped(rollout: Rollout) -
     after_rollout = job(rollout, "rollout", job(rollout, "before", {}), returns=2)
     assert after_rollout["livepatch_rollout_summary"]["reboot_required"] is True
     job(rollout, "after", after_rollout, returns=2)
+
+
+def test_the_last_job_fails_after_a_rollout_that_has_told_nothing(rollout: Rollout) -> None:
+    """As one with wrong numbers, without a credential, or that was cancelled."""
+    rollout.host("web1")
+    job(rollout, "after", job(rollout, "before", {}), returns=2)
+
+
+def test_canaries_that_nobody_is_stop_the_rollout(rollout: Rollout) -> None:
+    rollout.host("web1")
+    output = rollout.play("rollout.yml", {"livepatch_canary": "web9", **rollout.write_release()}, returns=2)
+    assert "livepatch_canary names no host of the inventory." in output
+    assert rollout.state("web1")["patches"] == []
