@@ -42,8 +42,8 @@ OPENEULER = {"id": "openeuler", "name": "openEuler", "version": "22.03", "like":
 LIVE, IN_KERNEL = synthetic.patch(FIX, KERNEL), synthetic.KERNELS[4]
 
 
-def host(*patches: Plain, kernel: str = KERNEL, package: t.Any = PACKAGE, **more: t.Any) -> Plain:
-    told = {"package": package, "is_certain": True}
+def host(*patches: Plain, kernel: str = KERNEL, **more: t.Any) -> Plain:
+    told = {"package": more.pop("package", PACKAGE), "is_certain": True}
     more = {"distribution": OPENEULER, **more}
     return {**synthetic.host_facts(kernel, list(patches), [], **more), "kernel": told}
 
