@@ -18,10 +18,12 @@ import os
 import re
 import shlex
 import typing as t
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
 from ansible_collections.openeuler.livepatch.tests.unit.plays import rollout_stand_in
 from ansible_collections.openeuler.livepatch.tests.unit.plays.rollout_stand_in import Rollout
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils import advisories
@@ -84,7 +86,10 @@ class Story(Rollout):
         (folder / "advisory.json").write_text(json.dumps(advisories.openeuler()), encoding="utf-8")
         (folder / "0001-tcp-check.patch").write_text("--- a\n+++ b\n", encoding="utf-8")
         for name, release in (("web1", OLD), ("web2", OLD), ("db1", FIXED)):
-            self.host(name, **advisories.on_openeuler(release), trouble=[])
+            # Statements for scanners are made of facts of the last hour alone.
+            self.host(
+                name, **advisories.on_openeuler(release), trouble=[], read_at=time_text(datetime.now(timezone.utc))
+            )
 
     def type(self, command: list[str], returns: int = 0) -> str:
         """Run a command of the guide."""
