@@ -421,11 +421,6 @@ EXAMPLES = r"""
   openeuler.livepatch.livepatch_module:
     src: patch-kernel-5.10.0-60.18.0.50.oe2203-ACC-1-6.x86_64.rpm
 
-- name: Enable a fix that a server has
-  openeuler.livepatch.livepatch_module:
-    src: https://fixes.example.com/CVE-2026-0001/livepatch_cmdline.ko
-    checksum: sha256:1f0e5a3c59be0d4d5b3d5ac4d1d5d2d9c1a9e6c1f1f9f6a5b6f1a3e7c9d0b842
-
 - name: Enable a second fix, whose file does not show that it was built without the replace flag
   openeuler.livepatch.livepatch_module:
     src: livepatch_version.ko
