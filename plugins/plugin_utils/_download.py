@@ -36,15 +36,21 @@ _CHUNK = 1 << 16
 class Limits:
     """How much a download may take, and what messages say.
 
-    `option` names what gave the URL, `too_big` makes the error for a URL that has more than `most_bytes`, and `by_hand`
-    is the remedy where nothing can be fetched.
+    `option` names what gave the URL, `by_hand` is the remedy where nothing can be fetched. `reason_of_size` and
+    `remedy_of_size` are those where there are more than `most_bytes`.
     """
 
     option: str
     seconds: int
     most_bytes: int
-    too_big: t.Callable[[str], FindingError]
     by_hand: str
+    reason_of_size: str
+    remedy_of_size: str
+
+    def too_big(self, source: str) -> FindingError:
+        """The error for a source that has more than `most_bytes`."""
+        seen = f"{printable(source)} has more than {self.most_bytes >> 20} MiB."
+        return FindingError(Finding(reason=self.reason_of_size, seen=seen, remedy=self.remedy_of_size))
 
 
 def is_url(text: str) -> bool:
@@ -160,7 +166,7 @@ def _content(response: t.Any, url: str, deadline: float, limits: Limits) -> byte
         _left(deadline)
     # read1() ends in the middle as it does at the end.
     if getattr(response, "length", None):
-        raise http.client.IncompleteRead(bytes(content[:0]), response.length)
+        raise http.client.IncompleteRead(b"", response.length)
     return bytes(content)
 
 

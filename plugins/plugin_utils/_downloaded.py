@@ -167,20 +167,11 @@ def _compare(what: str, found: str, wanted: str) -> None:
         )
 
 
-def _too_big(url: str) -> FindingError:
-    return FindingError(
-        Finding(
-            reason="too_big",
-            seen=f"{printable(url)} has more than {MOST_BYTES >> 20} MiB.",
-            remedy="Give the URL of a patch file: none is as large.",
-        )
-    )
-
-
 _LIMITS = Limits(
     option="src",
     seconds=MOST_SECONDS,
     most_bytes=MOST_BYTES,
-    too_big=_too_big,
     by_hand="Download the file, and give its path.",
+    reason_of_size="too_big",
+    remedy_of_size="Give the URL of a patch file: none is as large.",
 )

@@ -25,8 +25,9 @@ def _limits() -> Limits:
         option="livepatch_advisory_source",
         seconds=MOST_SECONDS,
         most_bytes=MOST_BYTES,
-        too_big=_too_big,
         by_hand="Download the document, look at it, and give its path.",
+        reason_of_size="advisory_too_big",
+        remedy_of_size="Give the advisory of a kernel: no vendor's is as large.",
     )
 
 
@@ -58,15 +59,5 @@ def _read_file(path: str) -> bytes:
             )
         ) from error
     if len(content) > MOST_BYTES:
-        raise _too_big(path)
+        raise _limits().too_big(path)
     return content
-
-
-def _too_big(source: str) -> FindingError:
-    return FindingError(
-        Finding(
-            reason="advisory_too_big",
-            seen=f"{printable(source)} has more than {MOST_BYTES >> 20} MiB.",
-            remedy="Give the advisory of a kernel: no vendor's is as large.",
-        )
-    )
