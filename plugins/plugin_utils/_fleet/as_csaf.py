@@ -8,13 +8,11 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import vex
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.json_text import Plain, line, with_lists
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
-
-Plain = dict[str, t.Any]
 
 _GROUPS = {
     vex.FIXED: "fixed",
@@ -29,10 +27,8 @@ def as_csaf(stated: vex.Statements) -> str:
     """The document. A vulnerability is a line."""
     ids = {product.purl: _product_id(product) for product in stated.products}
     data = {"document": _document(stated), "product_tree": _product_tree(stated.products)}
-    head = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True).removesuffix("\n}")
-    vulnerabilities = (_vulnerability(vulnerability, ids) for vulnerability in stated.vulnerabilities)
-    lines = [json.dumps(vulnerability, ensure_ascii=False, sort_keys=True) for vulnerability in vulnerabilities]
-    return "\n".join([f'{head},\n "vulnerabilities": [', ",\n".join(lines), " ]\n}\n"])
+    lines = [line(_vulnerability(vulnerability, ids)) for vulnerability in stated.vulnerabilities]
+    return with_lists(data, {"vulnerabilities": lines})
 
 
 def _document(stated: vex.Statements) -> Plain:

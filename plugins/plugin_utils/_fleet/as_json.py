@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import json
-import typing as t
 from dataclasses import asdict
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.earlier import Changes
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.json_text import Plain, line, with_lists
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host, Tally
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.next_steps import steps_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
@@ -22,14 +22,12 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.standin
 
 FORMAT = 1
 
-Plain = dict[str, t.Any]
-
 
 def as_json(fleet: Fleet) -> str:
     """The whole report. A host is a line, and refers to its standings by their place: many hosts have the same."""
     tallies = fleet.by_fix()
     standings = _Standings()
-    hosts = [_line(_host(host, fleet.variables, standings)) for host in fleet.hosts]
+    hosts = [line(_host(host, fleet.variables, standings)) for host in fleet.hosts]
     data = {
         "format": FORMAT,
         "summary": summary_of(fleet),
@@ -47,13 +45,7 @@ def as_json(fleet: Fleet) -> str:
             for point in fleet.history
         ],
     }
-    head = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True).removesuffix("\n}")
-    parts = [f'{head},\n "standings": [', ",\n".join(standings.lines), ' ],\n "hosts": [', ",\n".join(hosts), " ]\n}\n"]
-    return "\n".join(parts)
-
-
-def _line(data: Plain) -> str:
-    return json.dumps(data, ensure_ascii=False, sort_keys=True)
+    return with_lists(data, {"standings": standings.lines, "hosts": hosts})
 
 
 def as_history(fleet: Fleet) -> str:
@@ -128,7 +120,7 @@ class _Standings:
         place = self._places.setdefault(id(standing), len(self.lines))
         if place == len(self.lines):
             self.lines.append(
-                _line(
+                line(
                     {
                         "id": standing.fix,
                         "headline": standing.headline,

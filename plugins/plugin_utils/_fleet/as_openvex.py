@@ -12,9 +12,8 @@ import json
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import vex
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.json_text import Plain
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import time_text
-
-Plain = dict[str, t.Any]
 
 
 def as_openvex(stated: vex.Statements) -> str:

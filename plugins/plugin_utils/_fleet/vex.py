@@ -26,7 +26,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.package
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import LOOK, REBOOT
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.comparison import successors_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Fleet, Host
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
@@ -164,16 +163,23 @@ def state(fleet: Fleet, publisher: Publisher, of_package: bool = False) -> State
     for place, release in enumerate(fleet.releases):
         for name in release.cves or (release.id,):
             fixes.setdefault(name, []).append(place)
-    successors = successors_of(fleet.releases)
-    # Where a fix was replaced by a better one of the same vulnerability, only that counts: the first was not enough.
-    fixes = {
-        name: [place for place in places if not set(places).intersection(successors.get(place, ()))] or places
-        for name, places in fixes.items()
-    }
     _check(len(fixes), len(fleet.hosts), of_package)
     subjects, claims = _subjects(fleet.hosts, of_package), _Claims(fleet)
-    found = (_vulnerability(name, fixes[name], subjects, claims) for name in sorted(fixes))
+    found = (_vulnerability(name, _deciding(fleet, fixes[name]), subjects, claims) for name in sorted(fixes))
     return Statements(fleet.now, publisher, tuple(product for product, _hosts in subjects), tuple(found))
+
+
+def _deciding(fleet: Fleet, places: list[int]) -> list[int]:
+    """Of several fixes of a vulnerability those that no other one replaces: the replaced one was not enough.
+
+    All of them, where they replace each other.
+    """
+    ids = {fleet.releases[place].id for place in places}
+    return [place for place in places if ids.isdisjoint(_replacing(fleet, place))] or places
+
+
+def _replacing(fleet: Fleet, place: int) -> list[str]:
+    return fleet.superseded_by.get(fleet.releases[place].id, [])
 
 
 def _check(vulnerabilities: int, hosts: int, of_package: bool) -> None:
@@ -267,8 +273,8 @@ class _Claims:
 
 def _may_not_come_back(facts: Facts, release: Release) -> bool:
     """Whether something is known against the next boot of this kernel making the accepted patch live."""
-    stored = facts.accepted_as(release.on(facts.release, facts.machine).name)
-    return bool(facts.nothing or (stored and (stored.flaw or stored.covered_by)))
+    doubted = {stored.name for stored in facts.accepted if stored.flaw or stored.covered_by}
+    return bool(facts.nothing) or (bool(doubted) and release.on(facts.release, facts.machine).name in doubted)
 
 
 def _claim(standing: Standing, serving: Standing) -> _Claim:
