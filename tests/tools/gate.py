@@ -172,43 +172,41 @@ def galaxy_checks() -> None:
     galaxy.check()
 
 
+def run_pytest(name: str, requirements: Path, *tests: str, **environ: str) -> None:
+    """Run tests of the staged tree in a virtual environment of their own."""
+    python = venv(name, requirements) / "bin" / "python"
+    settings = tool_environ(PYTHONPATH=staging.COLLECTIONS, **environ)
+    run([python, "-m", "pytest", "-p", "no:cacheprovider", *tests], cwd=staging.tree(), env=settings)
+
+
 def browser() -> None:
     """The report's page, with 3, 200 and 5 000 hosts, and the documentation's pages in a headless Chromium."""
-    site = docs_site.site().parent
-    python = venv("browser", BROWSER_REQUIREMENTS) / "bin" / "python"
-    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium(), LIVEPATCH_SITE=str(site))
-    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/browser"], cwd=staging.tree(), env=environ)
+    found = {"LIVEPATCH_BROWSER": chromium(), "LIVEPATCH_SITE": str(docs_site.site().parent)}
+    run_pytest("browser", BROWSER_REQUIREMENTS, "tests/browser", **found)
 
 
 def pictures() -> None:
     """Take the pictures of the guides anew, and write them into the checkout."""
-    python = venv("browser", BROWSER_REQUIREMENTS) / "bin" / "python"
     images = CHECKOUT / "docs" / "docsite" / "rst" / "images"
-    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_BROWSER=chromium(), LIVEPATCH_PICTURES=str(images))
+    found = {"LIVEPATCH_BROWSER": chromium(), "LIVEPATCH_PICTURES": str(images)}
     tests = ["tests/browser/test_pictures.py", "--deselect=tests/browser/test_pictures.py::test_each_picture"]
-    run([python, "-m", "pytest", "-p", "no:cacheprovider", *tests], cwd=staging.tree(), env=environ)
+    run_pytest("browser", BROWSER_REQUIREMENTS, *tests, **found)
 
 
 def monitoring() -> None:
     """The alerts and the dashboard of docs/monitoring, with promtool and Grafana's SDK."""
-    python = venv("monitoring", MONITORING_REQUIREMENTS) / "bin" / "python"
-    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, LIVEPATCH_PROMTOOL=promtool())
-    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/monitoring"], cwd=staging.tree(), env=environ)
+    run_pytest("monitoring", MONITORING_REQUIREMENTS, "tests/monitoring", LIVEPATCH_PROMTOOL=str(promtool()))
 
 
 def vex() -> None:
     """The report as OpenVEX and CSAF, with libraries that hold their schemas and rules."""
-    python = venv("vex", VEX_REQUIREMENTS) / "bin" / "python"
-    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/vex"], cwd=staging.tree(), env=environ)
+    run_pytest("vex", VEX_REQUIREMENTS, "tests/vex")
 
 
 def eda() -> None:
     """The rulebook for Event-Driven Ansible, run by ansible-rulebook."""
     need_java()
-    python = venv("eda", EDA_REQUIREMENTS) / "bin" / "python"
-    environ = tool_environ(PYTHONPATH=staging.COLLECTIONS)
-    run([python, "-m", "pytest", "-p", "no:cacheprovider", "tests/eda"], cwd=staging.tree(), env=environ)
+    run_pytest("eda", EDA_REQUIREMENTS, "tests/eda")
 
 
 def ee() -> None:
