@@ -12,12 +12,13 @@ import typing as t
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import (
     Finding,
     FindingError,
     failure_of,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES, MAX_MANIFEST
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_MANIFEST
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._certified import check_signature
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fetched import (
@@ -47,7 +48,7 @@ class ActionModule(ActionBase):
 
     def _fetch(self, arguments: Result, task_vars: dict[str, t.Any] | None) -> Result:
         asked = read_asked(arguments)
-        file = self._read(arguments["src"], MAX_BYTES, task_vars)
+        file = self._read(arguments["src"], PATCH_FILE_MAX, task_vars)
         manifest = self._read(f"{arguments['src']}.json", MAX_MANIFEST, task_vars)
         with tempfile.TemporaryDirectory(prefix="livepatch-", dir=constants.DEFAULT_LOCAL_TMP) as folder:
             found = read_fetched(asked, file, manifest, folder)

@@ -45,10 +45,15 @@ FOR_CHANGES_ONLY = {
     "_kpatch",
     "_observe.conditions",
     "_patch_file.elf",
+    "_patch_file.reader",
+    "_plan.revert",
     "_plan.rollback",
     "_preflight",
+    "_system.cpus",
+    "_system.programs",
     "_verify",
 }
+PLANNING = {"_apply", "_manage.assessment", "_patch_file", "_plan.boot", "_plan.change", "_plan.plan"}
 
 NEEDED_BY_ACTIONS = {
     "livepatch_advisory": {"_model", "_observe", "_system"},
@@ -101,7 +106,7 @@ def test_a_run_that_changes_nothing_imports_nothing_for_changes() -> None:
 def test_facts_import_neither_plans_nor_kernel_calls() -> None:
     names = imported(FACTS)
     assert "_observe.host" in names
-    assert under(names, FOR_CHANGES_ONLY | {"_apply", "_plan.change", "_plan.plan", "_manage.assessment"}) == set()
+    assert under(names, FOR_CHANGES_ONLY | PLANNING) == set()
 
 
 @pytest.fixture(scope="module", name="imported_by")

@@ -24,7 +24,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.abi i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.running_kernel import read_running_kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
-from ansible_collections.openeuler.livepatch.plugins.module_utils._system import cpus, programs
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.kmsg import KernelLog
 
@@ -78,6 +77,8 @@ class Kernel:
 
     def load_target(self, name: str, seconds: float) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""
+        from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
+
         modprobe = known(self.files().text("/proc/sys/kernel/modprobe")) or "/sbin/modprobe"
         release, marks = read_running_kernel(self.files())
         # modprobe goes by what uname -r shows.
@@ -133,6 +134,8 @@ class Kernel:
 
     def ask_cpus(self) -> CpuAnswers:
         """What the online CPUs answer to the question whether they schedule."""
+        from ansible_collections.openeuler.livepatch.plugins.module_utils._system import cpus
+
         return cpus.ask(self.files())
 
     def journal(self, line: str) -> None:

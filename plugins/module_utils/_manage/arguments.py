@@ -42,9 +42,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import (
-    read_patch_file,
-)
 
 MARKS = ("sha256", "build_id", "srcversion")
 """What tells a build, in an entry of `builds`."""
@@ -206,7 +203,12 @@ def _probe(params: t.Mapping[str, t.Any]) -> Probe | None:
 def _patch_file(params: t.Mapping[str, t.Any], handed_over: t.Mapping[str, t.Any]) -> PatchFile | None:
     if "file" in handed_over:
         return _with_flag(PatchFile.from_dict(handed_over["file"]), params["replace"])
-    return _with_flag(read_patch_file(params["src"]), params["replace"]) if params["src"] else None
+    if not params["src"]:
+        return None
+    # Here and not above: a file on the controller is read there.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
+
+    return _with_flag(read_patch_file(params["src"]), params["replace"])
 
 
 def _with_flag(file: PatchFile, said: bool | None) -> PatchFile:

@@ -27,13 +27,13 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, boot_of, plan_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import BootContext, plan_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import cautions, trouble_refusal
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.fix import with_fix
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.next_boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import task_needs_reboot
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.books import read_books
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.catalog import Catalog
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.copies import Digests
@@ -112,6 +112,9 @@ class Assessment:
         elif wanted.state == State.REVERTED:
             at_hand = self.catalog.displaced_at_hand(wanted.name)
             came_back = self.catalog.came_back.get(wanted.name)
+            # Here and not above: few tasks revert.
+            from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
+
             plan = plan_revert(snapshot, wanted, self.catalog.stored, at_hand, came_back)
         else:
             plan = make_plan(snapshot, wanted, self.catalog.stored)
@@ -155,6 +158,8 @@ class Assessment:
         wanted = self.task.wanted
         if wanted.state == State.REVERTED or (wanted.state == State.ABSENT and not self.task.check_mode):
             return False
+        from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.revert import plan_revert
+
         return bool(
             plan_revert(
                 before if wanted.state == State.ABSENT else after,

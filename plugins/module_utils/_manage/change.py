@@ -40,7 +40,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import AS_BEFORE
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import forbids_changes
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.next_boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies, journal, lock
 

@@ -37,8 +37,8 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distr
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.host import read_snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.transition import read_stalling_tasks
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import runs_mixed
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.next_boot import describe_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import host_needs_reboot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import journal

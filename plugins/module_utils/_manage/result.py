@@ -19,12 +19,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
     StallingTask,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.caution import (
     is_forced,
     runs_mixed,
     trouble_since,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.next_boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.reboot import stays_until_reboot
 
 Plain = t.Dict[str, t.Any]

@@ -30,6 +30,9 @@ class Bounds:
         return self.least <= number <= self.most
 
 
+PATCH_FILE_MAX = 256 * 1024**2
+"""How many bytes a patch file may have: it is read as a whole, and the largest ones have some megabytes."""
+
 PARAMETERS_MAX = 4096
 """How many characters the parameters of a module may have together. The kernel sets no bound below its memory's."""
 

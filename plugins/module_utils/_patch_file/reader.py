@@ -13,6 +13,7 @@ import os
 import typing as t
 from dataclasses import replace as with_changes
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
@@ -34,8 +35,6 @@ COMPRESSED = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd
 
 PACKAGE = b"\xed\xab\xee\xdb"
 """How an RPM package begins."""
-
-MAX_BYTES = 256 * 1024**2
 
 MAX_MANIFEST = 64 * 1024**2
 """How many bytes of a manifest are read; none of livepatch_build is longer."""
@@ -118,7 +117,7 @@ def too_much(path: str, error: Exception) -> PatchFileError:
 
 
 def _check_size(path: str, size: int) -> None:
-    if size > MAX_BYTES:
+    if size > PATCH_FILE_MAX:
         raise PatchFileError(
             Finding(
                 reason="too_big",

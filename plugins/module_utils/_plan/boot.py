@@ -23,10 +23,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     Stored,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.named import relation_to_named
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.next_boot import covered_at_boot, file_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
 
 
@@ -279,7 +280,7 @@ def _may_go(entry: Accepted, snapshot: Snapshot, wanted: Wanted) -> bool:
     loaded = snapshot.patch(wanted.name)
     if loaded:
         return loaded.identity.compare(entry.identity) != "different"
-    return relation_to_named(entry.identity, wanted, _file_of(entry)) == "same"
+    return relation_to_named(entry.identity, wanted, file_of(entry)) == "same"
 
 
 def _refuse(plan: Plan, finding: Finding) -> Plan:
@@ -289,72 +290,3 @@ def _refuse(plan: Plan, finding: Finding) -> Plan:
 def _warn(plan: Plan, *, reason: str, seen: str, remedy: str, why: str = "") -> Plan:
     note = Finding(reason=reason, seen=seen, remedy=remedy, why=why, severity=WARN)
     return replace(plan, notes=(*plan.notes, note))
-
-
-NOTHING = "none"
-
-
-def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
-    """Whether the next boots load the patch of this name: `accepted`, `quarantined`, `trial` or `none`.
-
-    A loaded patch that is not accepted is on trial, as is a different build than the accepted one. `none` stands for a
-    patch that is neither loaded nor accepted.
-    """
-    entry = next((entry for entry in boot.due(snapshot.kernel) if entry.name == name), None)
-    loaded = snapshot.patch(name)
-    if entry is None and loaded is None:
-        return NOTHING
-    if entry is None or (loaded and loaded.identity.compare(entry.identity) == "different"):
-        return AtBoot.TRIAL
-    return "quarantined" if boot.quarantine_of(entry.sha256) else AtBoot.ACCEPTED
-
-
-def covered_at_boot(boot: Acceptance, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
-    """By the name of each patch that the next boot loads, those that cover it then, or may: what they replace is
-    unknown."""
-    read = [(entry.name, _replaces(entry, snapshot)) for entry in boot.loaded_at(snapshot.kernel)]
-    return {
-        name: tuple(later for later, others in read[place:] if _may_share(functions, others))
-        for place, (name, functions) in enumerate(read, 1)
-    }
-
-
-def _replaces(entry: Accepted, snapshot: Snapshot) -> frozenset[Function] | None:
-    """The functions that an accepted patch replaces; None if its file does not show them, and the kernel neither."""
-    file = _file_of(entry)
-    functions = file.functions if file else None
-    patch = snapshot.patch(entry.name)
-    if functions is None and patch and patch.identity.compare_builds(entry.identity) == "same":
-        functions = patch.functions or None
-    return None if functions is None else frozenset(functions)
-
-
-def _file_of(entry: Accepted) -> PatchFile | None:
-    """What was read in the accepted file; None if another version wrote that in another way."""
-    try:
-        return PatchFile.from_dict(entry.patch_file)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _may_share(one: frozenset[Function] | None, other: frozenset[Function] | None) -> bool:
-    return one is None or other is None or not one.isdisjoint(other)
-
-
-def describe_boot(books: Books, snapshot: Snapshot) -> list[dict[str, t.Any]]:
-    """The patches that a boot of the running kernel loads, in order, in plain types."""
-    boot = books.boot
-    covered = covered_at_boot(boot, snapshot)
-    return [
-        {
-            "name": entry.name,
-            "sha256": entry.sha256,
-            "release": entry.release,
-            "kernel_build_id": entry.kernel_build_id,
-            "since": entry.since,
-            "flaw": books.boot_flaws.get(entry.sha256),
-            "covered_by": list(covered[entry.name]),
-            "fix": entry.fix.to_dict() if entry.fix else None,
-        }
-        for entry in boot.loaded_at(snapshot.kernel)
-    ]

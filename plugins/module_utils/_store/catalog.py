@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import (
@@ -23,7 +24,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 
 if t.TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Catalog:
         Raises FileChanged if it is not the file that was inspected any more, and OSError.
         """
         packed = self.packed.pop(file, None)
-        source = unpack(packed, MAX_BYTES) if packed else self.paths[file]
+        source = unpack(packed, PATCH_FILE_MAX) if packed else self.paths[file]
         self.paths[file] = copies.store(self._files(), file.name, source, file.sha256)
         return self.paths[file]
 

@@ -22,6 +22,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books import StoredCopy
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.displaced import all_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -33,7 +34,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
     known,
     known_or,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import state
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system import durable
 
@@ -163,13 +163,13 @@ _NOT_REGULAR = (errno.ELOOP, errno.EISDIR, errno.EINVAL)
 
 
 def _read_regular(path: str) -> bytes:
-    """The content of a regular file, at most `MAX_BYTES` + 1. Raises FileChanged if it is anything else; OSError.
+    """The content of a regular file, at most `PATCH_FILE_MAX` + 1. Raises FileChanged if it is anything else; OSError.
 
     In the directory of the user's file somebody else may put a link, or a pipe that never ends, in its place.
     """
     try:
         with durable.open_regular(path, os.O_NOFOLLOW) as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(PATCH_FILE_MAX + 1)
     except OSError as error:
         if error.errno in _NOT_REGULAR:
             raise FileChanged(path) from error

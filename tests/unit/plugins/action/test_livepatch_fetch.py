@@ -18,7 +18,7 @@ import yaml
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_fetch
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_fetch import ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.signing import trailer
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_fetch as documented
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fetched import LIVEPATCH_FETCH
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.signing_keys import make_key, signed
@@ -143,8 +143,8 @@ def test_another_file_than_was_asked_for_is_not_written(case: str, tmp_path: Pat
 
 
 def test_a_file_that_is_too_big_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MAX_BYTES == 256 * 1024**2
-    monkeypatch.setattr(livepatch_fetch, "MAX_BYTES", len(FILE) - 1)
+    assert PATCH_FILE_MAX == 256 * 1024**2
+    monkeypatch.setattr(livepatch_fetch, "PATCH_FILE_MAX", len(FILE) - 1)
     assert Action(tmp_path / "new").run()["reason"] == "too_big"
     assert list(tmp_path.iterdir()) == []
 

@@ -17,8 +17,9 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
-from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import MAX_BYTES, read_patch_file
+from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils import _job
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.rpm_writer import KERNEL, Rpm
 
@@ -85,7 +86,7 @@ def test_a_small_file_travels_with_the_module(async_val: int) -> None:
     assert action.run()["changed"] is True
     assert action.sent == []
     (arguments,) = action.runs
-    assert unpack(arguments["_handed_over"]["packed"], MAX_BYTES) == pathlib.Path(PATCH_FILE).read_bytes()
+    assert unpack(arguments["_handed_over"]["packed"], PATCH_FILE_MAX) == pathlib.Path(PATCH_FILE).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -437,7 +438,9 @@ class TestVendor:
         action = Action({"src": path}, [{"changed": True}])
         result = action.run()
         (arguments,) = action.runs
-        assert unpack(arguments["_handed_over"]["packed"], MAX_BYTES) == pathlib.Path(MODULE_OF_PACKAGES).read_bytes()
+        assert (
+            unpack(arguments["_handed_over"]["packed"], PATCH_FILE_MAX) == pathlib.Path(MODULE_OF_PACKAGES).read_bytes()
+        )
         assert arguments["_handed_over"]["file"]["path"] == f"{path}/vmlinux-0d9c1c9e.ko"
         assert arguments["_handed_over"]["file"]["sequence"] == (1, 6)
         fix = {"id": result["vendor"]["package"], "title": "", "severity": "", "cves": result["vendor"]["cves"]}

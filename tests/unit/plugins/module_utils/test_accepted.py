@@ -38,7 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request
     Wanted,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import boot_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.next_boot import boot_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import copies
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files

@@ -26,7 +26,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     STOP_MACHINE,
     Function,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.boot import covered_at_boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.next_boot import covered_at_boot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
