@@ -11,6 +11,7 @@ asks for it. A change whose progress is shown runs as a job.
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 from dataclasses import replace as with_changes
 from functools import partial
@@ -127,6 +128,8 @@ class ActionModule(ActionBase):
     _supports_async = True
     _given: Result | None = None
     """The arguments for the module, if they are not those of the task alone."""
+    _round_trips = 0
+    _seconds_of_trips = 0.0
     _job_seconds = 0
     """How long a job may take that is watched; 0 for none."""
 
@@ -149,7 +152,21 @@ class ActionModule(ActionBase):
             result.update(failure_of(error.finding))
         if result.get("failed"):
             result.setdefault("reboot_required", False)
+        if self._display.verbosity:
+            self._add_trips(result)
         return explained(result)
+
+    def _add_trips(self, result: Result) -> None:
+        """Add to the seconds of the host what the controller sees of them."""
+        # Here and not above: few tasks are timed.
+        from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.timed_kernel import PARTS
+
+        on_host = result.get("seconds")
+        if not isinstance(on_host, dict):
+            return
+        parts = {part: on_host[part] for part in PARTS if isinstance(on_host.get(part), float)}
+        connecting = max(0.0, self._seconds_of_trips - sum(parts.values()))
+        result["seconds"] = {"round_trips": self._round_trips, "connecting": round(connecting, 3), **parts}
 
     def _run_without_file(self, task_vars: dict[str, t.Any] | None) -> Result:
         return self._run_job(task_vars, {}) if self._job_seconds else self._run_module(task_vars)
@@ -224,12 +241,13 @@ class ActionModule(ActionBase):
     ) -> Result:
         fix_async_dir(self)
         arguments = hand_over(self._given or self._task.args, handed_over or {})
-        return t.cast(
-            Result,
-            self._execute_module(
-                module_name=MODULE,
-                module_args=arguments,
-                task_vars=task_vars,
-                wrap_async=as_job or self._task.async_val,
-            ),
+        started = time.monotonic()
+        result = self._execute_module(
+            module_name=MODULE,
+            module_args=arguments,
+            task_vars=task_vars,
+            wrap_async=as_job or self._task.async_val,
         )
+        self._round_trips += 1
+        self._seconds_of_trips += time.monotonic() - started
+        return t.cast(Result, result)

@@ -468,6 +468,52 @@ name:
   returned: unless the arguments or the file are wrong
   type: str
   sample: livepatch_cmdline
+seconds:
+  description: Where the time of the task went, in seconds.
+  returned: with C(-v) or more, unless the arguments or the file are wrong
+  type: dict
+  contains:
+    round_trips:
+      description: How often the task went to the host.
+      returned: always
+      type: int
+      sample: 1
+    connecting:
+      description: What the task took on the controller and on the way. Ansible makes the module for the first host of a play, and sends it.
+      returned: always
+      type: float
+      sample: 0.41
+    starting:
+      description: What Python took on the host to start, to receive the module and to import it, in the last round trip.
+      returned: always
+      type: float
+      sample: 0.12
+    reading:
+      description: What it took to read what the kernel shows, in the last round trip.
+      returned: always
+      type: float
+      sample: 0.01
+    checking:
+      description: What it took to read what speaks against the change, and to ask the CPUs, in the last round trip.
+      returned: always
+      type: float
+      sample: 0.05
+    changing:
+      description: What the kernel took to load, unload, enable and disable patches, in the last round trip.
+      returned: always
+      type: float
+      sample: 0.02
+    waiting:
+      description: What was waited on purpose, as for a transition, in the last round trip.
+      returned: always
+      type: float
+      sample: 0.5
+    deciding:
+      description: All else on the host in the last round trip, as planning, proofs, and the copies that the collection keeps there.
+      returned: always
+      type: float
+      sample: 0.03
+  sample: {round_trips: 1, connecting: 0.41, starting: 0.12, reading: 0.01, checking: 0.05, changing: 0.02, waiting: 0.5, deciding: 0.03}
 reboot_required:
   description:
     - Whether only a reboot finishes the job. In check mode, whether only a reboot would.
@@ -1047,15 +1093,26 @@ def _watched() -> types.ModuleType:
     return watched
 
 
-def _manage(task: Task, job: str | None) -> dict[str, t.Any]:
+def _manage(task: Task, job: str | None, is_timed: bool) -> dict[str, t.Any]:
     """The result of the task; a job of that identifier tells what it waits for."""
     if not job:
-        return manage(task, Kernel())
+        return _with_seconds(task, Kernel(), is_timed)
     reporter = _watched().reporter_of(Files(), job)
     try:
-        return manage(task, Kernel(waits=reporter.goes_on))
+        return _with_seconds(task, Kernel(waits=reporter.goes_on), is_timed)
     finally:
         reporter.end()
+
+
+def _with_seconds(task: Task, kernel: Kernel, is_timed: bool) -> dict[str, t.Any]:
+    if not is_timed:
+        return manage(task, kernel)
+    # Here and not above: few runs are timed.
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.timed_kernel import TimedKernel
+
+    timed = TimedKernel(kernel)
+    result = manage(task, t.cast(Kernel, timed))
+    return {**result, "seconds": timed.seconds()}
 
 
 def main() -> None:
@@ -1068,7 +1125,7 @@ def main() -> None:
         module.fail_json(reboot_required=False, **failure_of(no_pyelftools("to read src on the host")))
     except FindingError as error:
         module.fail_json(reboot_required=False, **failure_of(error.finding))
-    result = _manage(task, module.handed_over.get("progress"))
+    result = _manage(task, module.handed_over.get("progress"), is_timed=module._verbosity > 0)
     for finding in result.get("findings", []):
         if finding["severity"] == WARN:
             module.warn("{cause} {remedy}".format(**finding))

@@ -10,6 +10,7 @@ import hashlib
 import os
 import pathlib
 import sys
+import time
 import typing as t
 from unittest.mock import MagicMock
 
@@ -44,7 +45,7 @@ class Action(ActionModule):
         self.runs: list[dict[str, t.Any]] = []
         self.jobs: list[int] = []
         self.shown: list[str] = []
-        self._display = MagicMock(display=self.shown.append)
+        self._display = MagicMock(display=self.shown.append, verbosity=0)
         self.sent: list[tuple[str, str]] = []
 
     def _find_needle(self, dirname: str, needle: str) -> str:
@@ -491,3 +492,24 @@ class TestVendor:
         action = Action({"src": package(architecture="aarch64")}, [])
         result = action.run()
         assert (result["reason"], result["reboot_required"], action.runs) == ("other_architecture", False, [])
+
+
+ON_HOST = {"starting": 0.1, "reading": 0.02, "checking": 0.0, "changing": 0.0, "waiting": 0.5, "deciding": 0.01}
+
+
+def test_with_v_the_task_tells_where_its_time_went(large: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 10.75, 20.0, 21.5])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    action = Action(
+        {"src": PATCH_FILE}, [{"changed": False, "needs_file": True}, {"changed": True, "seconds": ON_HOST}]
+    )
+    action._display.verbosity = 1
+    assert action.run()["seconds"] == {"round_trips": 2, "connecting": 1.62, **ON_HOST}
+
+
+@pytest.mark.parametrize("told", ["x", [1.0], {"reading": "long", "waiting": None, "more": 1.0}])
+def test_a_host_may_tell_nonsense_of_its_time(told: t.Any) -> None:
+    action = Action({"src": PATCH_FILE}, [{"changed": True, "seconds": told}])
+    action._display.verbosity = 1
+    seconds = action.run()["seconds"]
+    assert seconds == told if not isinstance(told, dict) else sorted(seconds) == ["connecting", "round_trips"]

@@ -151,3 +151,22 @@ def test_without_pyelftools_on_the_host_it_is_named(call: Call, monkeypatch: pyt
     monkeypatch.setattr(livepatch_module, "read_task", read_task)
     result = call(livepatch_module, src="/fix.ko", remote_src=True)
     assert (result["reason"], result["reboot_required"]) == ("no_pyelftools", False)
+
+
+def test_with_v_the_module_tells_where_its_time_went(
+    call: Call, kernel: ModelKernel, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = kernel.load
+
+    def slow_load(*arguments: t.Any) -> None:
+        time.sleep(0.2)
+        load(*arguments)
+
+    monkeypatch.setattr(kernel, "load", slow_load)
+    result = call(livepatch_module, name="fix", _ansible_verbosity=1, **inspected(tmp_path))
+    seconds = result["seconds"]
+    assert list(seconds) == ["starting", "reading", "checking", "changing", "waiting", "deciding"]
+    assert seconds["changing"] >= 0.2 > seconds["reading"] >= 0
+    # Python's start was long ago.
+    assert seconds["starting"] > 0.2
+    assert "seconds" not in call(livepatch_module, name="fix", **inspected(tmp_path))

@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 import yaml
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.timed_kernel import PARTS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import Result
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import (
     describe_host,
@@ -86,7 +87,10 @@ FAILED = (
     "when a step failed, or a stalled transition was left running",
 )
 # The action plugins add these: the modules do not know them.
-ON_THE_CONTROLLER = ("if O(src) is a package or directory of the vendor's",)
+ON_THE_CONTROLLER = (
+    "if O(src) is a package or directory of the vendor's",
+    "with C(-v) or more, unless the arguments or the file are wrong",
+)
 
 
 def results(tmp_path: pathlib.Path) -> dict[str, Plain]:
@@ -110,6 +114,11 @@ def test_livepatch_module(tmp_path: pathlib.Path, kind: str, words: tuple[str, .
 def test_there_is_no_other_time() -> None:
     values = documented(livepatch_module)
     assert set(when(values, *SUCCESS, *FAILED, *ON_THE_CONTROLLER)) == set(values)
+
+
+def test_what_is_documented_of_the_time() -> None:
+    values = documented(livepatch_module)["seconds"]
+    assert set(values["contains"]) == set(values["sample"]) == {"round_trips", "connecting", *PARTS}
 
 
 def test_what_is_documented_of_the_file(tmp_path: pathlib.Path) -> None:
