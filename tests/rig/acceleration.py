@@ -20,6 +20,9 @@ KVM = ["-accel", "kvm", "-cpu", "host", "-machine", "q35"]
 # its own breakpoints too late and panics ("Oops: int3") while it patches itself, which is what these tests are about.
 EMULATION = ["-accel", "tcg,thread=single", "-cpu", "max", "-machine", "q35"]
 
+# One instruction takes a nanosecond of the guest's time: so its clocks count instructions.
+COUNTING = ["-accel", "tcg,thread=single", "-icount", "shift=0", "-cpu", "max", "-machine", "q35"]
+
 # A machine for arm64 is emulated everywhere. Later processors have instructions that take QEMU longer.
 ARM64 = ["-accel", "tcg,thread=single", "-cpu", "cortex-a72", "-machine", "virt"]
 

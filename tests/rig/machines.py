@@ -99,6 +99,11 @@ class Machine:
         return guests.named(self.name) == guests.ARM64
 
     @property
+    def is_counted(self) -> bool:
+        """Whether its clocks count the instructions of its only CPU, whatever else this machine does."""
+        return self.name.startswith("counted")
+
+    @property
     def test_kernel(self) -> Kernel | None:
         """The rig's own kernel that it builds for or runs; None for the distribution's."""
         if self.is_builder:
@@ -181,11 +186,12 @@ def start_vm(vm: Machine, parts: Parts, port: int, more: str = "") -> None:
     if vm.is_arm64:
         qemu, terminal, options = "qemu-system-aarch64", "ttyAMA0", acceleration.ARM64
     else:
-        qemu, terminal, options = "qemu-system-x86_64", "ttyS0", acceleration.options(parts.keys.kernel)
+        qemu, terminal = "qemu-system-x86_64", "ttyS0"
+        options = acceleration.COUNTING if vm.is_counted else acceleration.options(parts.keys.kernel)
     # The kernel has NVMe built in, virtio-blk only as a module: so no initrd is needed.
     append = f"root=/dev/nvme0n1 rw console={terminal} net.ifnames=0 systemd.hostname={vm.name} {more}".rstrip()
     argv = [qemu, "-name", vm.name, *options]
-    argv += ["-smp", "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
+    argv += ["-smp", "1" if vm.is_counted else "2", "-m", "1024", "-no-user-config", "-nodefaults", "-display", "none"]
     argv += ["-kernel", str(parts.system.kernel), "-append", append]
     # What the guest has synced must be on the disk when its power is cut, so no cache=unsafe.
     argv += [

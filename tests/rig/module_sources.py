@@ -24,6 +24,7 @@ from fetched import Fetched
 
 CHECKOUT = HERE.parents[1]
 SCRIPTS = HERE / "kernel_headers"
+SOURCES = ("molecule/*/files/*.c", "examples/*/*.c", "tests/bench/*.c")
 SHOW_PATCH = "molecule/stop_machine/files/show_patch.c"
 FLAGS = re.compile(r"^  \w+: \[(-D[^]]*)\]$", re.MULTILINE)
 VALUES = {"-DFIRST", "-DTEXT", "-DTEXT2"}
@@ -74,7 +75,7 @@ def modules(abi: str) -> Iterator[Module]:
         if not NOT_IN[abi].intersection(macro(flag) for flag in flags):
             words = [macro(flag).removeprefix("-D").lower() for flag in flags if macro(flag) not in VALUES]
             yield Module("_".join(["show", *words]), CHECKOUT / SHOW_PATCH, (*flags, *FLAG_OF[abi]))
-    for path in sorted([*CHECKOUT.glob("molecule/*/files/*.c"), *CHECKOUT.glob("examples/*/*.c")]):
+    for path in sorted(path for places in SOURCES for path in CHECKOUT.glob(places)):
         if path != CHECKOUT / SHOW_PATCH:
             yield Module(path.stem, path, (*OWN_FLAGS.get(path.stem, ()), *FLAG_OF[abi]))
 

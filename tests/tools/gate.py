@@ -366,6 +366,12 @@ def bench_klp_build() -> None:
     rig("bench-klp-build", "run", "kernel-builder-7", "--", *measure, **SHIPPED_SETTINGS)
 
 
+def bench_overhead() -> None:
+    """Measure what a live patch costs its callers, and what its change costs, in instructions."""
+    measure = ["python", "tests/bench/overhead.py", str(WORK / "bench-overhead")]
+    rig("bench-overhead", "run", "builder", "counted1", "vm1", "--", *measure, **SHIPPED_SETTINGS)
+
+
 def bench_report() -> None:
     """Measure the report of up to 10 000 hosts and 1 000 fixes."""
     python("tests/bench/report.py")
@@ -415,6 +421,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "bench": bench,
     "bench-klp-build": bench_klp_build,
     "bench-kpatch": bench_kpatch,
+    "bench-overhead": bench_overhead,
     "bench-report": bench_report,
     "browser": browser,
     "clean": clean,
@@ -457,6 +464,7 @@ KERNELS: dict[str, tuple[tuple[str, ...], set[str]]] = {
 
 ON_MACHINES = (
     "bench",
+    "bench-overhead",
     "demo",
     "ee",
     "molecule",

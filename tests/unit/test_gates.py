@@ -19,6 +19,7 @@ NO_TEST = {
     "bench",
     "bench-klp-build",
     "bench-kpatch",
+    "bench-overhead",
     "bench-report",
     "clean",
     "distclean",

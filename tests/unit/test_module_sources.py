@@ -26,7 +26,7 @@ def _sources(monkeypatch: pytest.MonkeyPatch) -> t.Any:
 
 
 def test_each_source_of_a_scenario_and_an_example_is_compiled_for_both_abis(sources: t.Any) -> None:
-    every = {*ROOT.glob("molecule/*/files/*.c"), *ROOT.glob("examples/*/*.c")}
+    every = {*ROOT.glob("molecule/*/files/*.c"), *ROOT.glob("examples/*/*.c"), *ROOT.glob("tests/bench/*.c")}
     for abi in ("per_task", "stop_machine", "emulated"):
         assert {module.source for module in sources.modules(abi)} == every
     names = [module.name for module in sources.modules("stop_machine")]

@@ -70,6 +70,7 @@ def test_the_name_tells_the_kernel_and_the_group(
     [
         ("vm1", "qemu-system-x86_64", "console=ttyS0"),
         ("bullseye1", "qemu-system-x86_64", "console=ttyS0"),
+        ("counted1", "qemu-system-x86_64", "console=ttyS0"),
         ("arm64-1", "qemu-system-aarch64", "console=ttyAMA0"),
     ],
 )
@@ -88,7 +89,9 @@ def test_qemu_gets_the_machine_its_console_and_its_disk(
     assert argv[0] == program
     assert argv[argv.index("-kernel") + 1] == str(system.kernel)
     assert console in argv[argv.index("-append") + 1].split()
-    assert ("kvm" in argv) == (name != "arm64-1")
+    assert ("kvm" in argv) == (name not in ("arm64-1", "counted1"))
+    counts = ("-icount" in argv, argv[argv.index("-smp") + 1])
+    assert counts == ((True, "1") if name == "counted1" else (False, "2"))
 
 
 @pytest.mark.parametrize(
