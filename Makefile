@@ -17,7 +17,9 @@ FOLDERS ?=
 MINUTES ?=
 SEED ?=
 KERNEL_TREES ?=
-export SCENARIOS CORES TESTS FOLDERS MINUTES SEED KERNEL_TREES
+KEEP ?=
+ROUNDS ?=
+export SCENARIOS CORES TESTS FOLDERS MINUTES SEED KERNEL_TREES KEEP ROUNDS
 
 OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10 or later, or name one: make PYTHON=python3.12"
 GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
@@ -93,7 +95,7 @@ sources: ## compile the tests' kernel modules for Linux 5.10, 6.12 and 7.3; KERN
 stand-in: ## the scenario openeuler, with a stand-in for an openEuler image (slow without KVM)
 	$(GATE) stand-in
 
-bench: ## measure the collection beside a hand-written playbook
+bench: ## measure the collection beside a ping and a hand-written playbook; KEEP=1 keeps the figures, ROUNDS=1 is short
 	$(GATE) bench
 
 bench-kpatch: ## measure livepatch_build beside bare kpatch-build (about 20 minutes)

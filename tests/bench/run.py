@@ -2,25 +2,36 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measure the collection beside a hand-written playbook, on one VM, in turns; run by "make bench" inside the rig."""
+"""Measure the collection beside a hand-written playbook, on one VM, in turns; run by "make bench" inside the rig.
+
+The figures are compared with those that were kept, which KEEP=1 replaces. ROUNDS=1 is short, to see that it works.
+"""
 
 from __future__ import annotations
 
+import datetime
+import os
 import statistics
 import subprocess
 import sys
 import time
+import typing as t
 from pathlib import Path
+
+import figures
+from figures import AD_HOC, Figures
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 5
 
-# What is wanted of the medians: unchanged against a ping, enabling against the hand-written playbook.
-UNCHANGED_LIMIT = 1.5
-ENABLING_LIMIT = 0.35
+QUIET = 0.25
+"""How many processors may be busy with other work, the VM that waits among it, for figures that are kept."""
+
+RESET = "reset"
+Argv = list[str]
 
 
-def timed(argv: list[str]) -> float:
+def timed(argv: Argv) -> float:
     """Return the seconds that a command took. It must succeed."""
     started = time.monotonic()
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -29,49 +40,122 @@ def timed(argv: list[str]) -> float:
     return time.monotonic() - started
 
 
-def playbook(name: str, work: str) -> list[str]:
-    return ["ansible-playbook", str(HERE / name), "-e", f"patch_file={work}/livepatch_cmdline.ko"]
+def commands(work: str) -> dict[str, Argv]:
+    """What is measured, and how it is started."""
+    patch = f"{work}/livepatch_cmdline.ko"
+    playbooks = {
+        "ping": "ping.yml",
+        "facts": "facts.yml",
+        "by hand, enabling": "by_hand.yml",
+        "by hand, unchanged": "by_hand.yml",
+        "collection, enabling": "collection.yml",
+        "collection, unchanged": "collection.yml",
+        RESET: "reset.yml",
+    }
+    change = ["openeuler.livepatch.livepatch_module", "-a", f"src={patch} state=enabled"]
+    modules = {
+        "ping": ["ansible.builtin.ping"],
+        "facts": ["openeuler.livepatch.livepatch_facts"],
+        "collection, enabling": change,
+        "collection, unchanged": change,
+    }
+    play, ask = ["ansible-playbook", "-e", f"patch_file={patch}"], ["ansible", "vms", "-m"]
+    return {
+        **{name: [*play, str(HERE / file)] for name, file in playbooks.items()},
+        **{f"{name}{AD_HOC}": [*ask, *module] for name, module in modules.items()},
+    }
 
 
-def measure(work: str) -> dict[str, list[float]]:
+def order(how: str) -> tuple[str, ...]:
+    """One round. Facts are read while the patch is enabled."""
+    names = ("ping", "collection, enabling", "collection, unchanged", "facts")
+    return (*(f"{name}{how}" for name in names), RESET)
+
+
+BY_HAND = ("by hand, enabling", "by hand, unchanged", RESET)
+ROUND = (*order(AD_HOC), *BY_HAND, *order(""))
+
+
+def measure(work: str, rounds: int) -> dict[str, list[float]]:
     """Seconds of each thing, in turns, so that a change of the machine's speed meets them all."""
-    by_hand, collection, reset = (playbook(name, work) for name in ("by_hand.yml", "collection.yml", "reset.yml"))
-    ping = ["ansible", "vms", "-m", "ping"]
+    argv = commands(work)
     seconds: dict[str, list[float]] = {}
-    timed(ping)
-    for number in range(ROUNDS):
-        for name, argv in (
-            ("ping", ping),
-            ("by hand, enabling", by_hand),
-            ("by hand, unchanged", by_hand),
-            ("", reset),
-            ("collection, enabling", collection),
-            ("collection, unchanged", collection),
-            ("", reset),
-        ):
-            took = timed(argv)
-            if name:
+    timed(argv[RESET])
+    for number in range(rounds):
+        for name in ROUND:
+            took = timed(argv[name])
+            if name != RESET:
                 seconds.setdefault(name, []).append(took)
-        print(f"bench: round {number + 1} of {ROUNDS} done", flush=True)
+        print(f"bench: round {number + 1} of {rounds} done", flush=True)
     return seconds
 
 
-def report(seconds: dict[str, list[float]]) -> None:
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    print(f"\n{'seconds, of ' + str(ROUNDS) + ' rounds':24}{'median':>8}{'least':>8}{'most':>8}")
+def busy_processors(seconds: float = 5.0) -> float:
+    """How many processors of this machine were busy while this waited."""
+
+    def idle_and_all() -> tuple[int, int]:
+        with open("/proc/stat", encoding="ascii") as stream:
+            ticks = [int(field) for field in stream.readline().split()[1:9]]
+        return ticks[3] + ticks[4], sum(ticks)
+
+    idle, together = idle_and_all()
+    time.sleep(seconds)
+    idle_then, together_then = idle_and_all()
+    return (os.cpu_count() or 1) * (1 - (idle_then - idle) / (together_then - together))
+
+
+def machine() -> str:
+    """What the figures are taken on, in words."""
+    argv = ["ansible", "vms", "-m", "ansible.builtin.command", "-a", "systemd-detect-virt"]
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()[-1]
+    count = os.cpu_count() or 1
+    emulator = {"qemu": "QEMU without KVM", "kvm": "QEMU with KVM"}.get(printed, printed)
+    return f"{figures.WORDS.get(count, str(count))} {'core' if count == 1 else 'cores'}, {emulator}"
+
+
+def check_fit(busy: float, rounds: int) -> None:
+    """End the run if its figures are not fit to be kept."""
+    if busy > QUIET or rounds < ROUNDS:
+        sys.exit(f"bench: nothing is kept of {rounds} rounds, with {busy:.1f} processors busy with other work.")
+
+
+def show(seconds: t.Mapping[str, list[float]], now: Figures) -> None:
+    print(f"\n{'seconds':30}{'median':>8}{'least':>8}{'most':>8}")
     for name, values in seconds.items():
-        print(f"{name:24}{median[name]:8.2f}{min(values):8.2f}{max(values):8.2f}")
-    unchanged = median["collection, unchanged"] / median["ping"]
-    enabling = median["collection, enabling"] / median["by hand, enabling"]
-    print(f"\nunchanged: {unchanged:.2f} of a ping (wanted: at most {UNCHANGED_LIMIT})")
-    print(f"enabling:  {enabling:.2f} of the hand-written playbook (wanted: at most {ENABLING_LIMIT})")
+        print(f"{name:30}{now.medians[name]:8.2f}{min(values):8.2f}{max(values):8.2f}")
+    print(f"\n{now.machine}; {now.load}")
+    print("\n" + "\n".join(figures.against_what_is_wanted(now)))
 
 
 def main() -> None:
     work = sys.argv[1]
+    keeps, rounds = bool(os.environ.get("KEEP")), int(os.environ.get("ROUNDS") or ROUNDS)
     print("bench: build the patch", flush=True)
     timed(["ansible-playbook", str(HERE.parents[1] / "examples" / "demo.yml"), "-e", f"work={work}", "-l", "builders"])
-    report(measure(work))
+    busy = busy_processors()
+    if keeps:
+        check_fit(busy, rounds)
+    seconds = measure(work, rounds)
+    busy = max(busy, busy_processors())
+    now = Figures(
+        date=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        machine=machine(),
+        load=f"{busy:.1f} processors busy with other work",
+        rounds=rounds,
+        medians={name: statistics.median(values) for name, values in seconds.items()},
+    )
+    show(seconds, now)
+    kept = figures.read()
+    grown = figures.grown(kept, now)
+    print(f"\nbeside the figures that were kept on {kept.date}:", *grown or ["nothing has grown by more than a tenth."])
+    for ratio in figures.not_compared(kept):
+        print(f"not compared, since the kept figures do not have it: {ratio}")
+    if keeps:
+        check_fit(busy, rounds)
+        figures.keep(now)
+        print("bench: the figures are kept, in tests/bench/figures.yml and README.md")
+    elif grown:
+        sys.exit(f"bench: {len(grown)} of the ratios have grown by more than a tenth")
 
 
 if __name__ == "__main__":
