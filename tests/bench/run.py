@@ -5,12 +5,14 @@
 """Measure the collection beside a hand-written playbook, on one VM, in turns; run by "make bench" inside the rig.
 
 The figures are compared with those that were kept, which KEEP=1 replaces. ROUNDS=1 is short, to see that it works.
+Afterwards each thing is run again with clocks inside, which tell where its time goes.
 """
 
 from __future__ import annotations
 
 import datetime
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,21 +22,25 @@ from pathlib import Path
 
 import figures
 from figures import AD_HOC, Figures
+from split import Split, middle, read_split, to_lines
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 5
+ROUNDS_WITH_CLOCKS = 3
 
 QUIET = 0.25
 """How many processors may be busy with other work, the VM that waits among it, for figures that are kept."""
 
 RESET = "reset"
+WITH_CLOCKS = {"ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection"), "ANSIBLE_TRANSPORT": "recorded_ssh"}
+
 Argv = list[str]
 
 
-def timed(argv: Argv) -> float:
+def timed(argv: Argv, **environment: str) -> float:
     """Return the seconds that a command took. It must succeed."""
     started = time.monotonic()
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     if done.returncode:
         sys.exit(f"bench: {' '.join(argv)} failed:\n{done.stdout}{done.stderr}")
     return time.monotonic() - started
@@ -74,6 +80,7 @@ def order(how: str) -> tuple[str, ...]:
 
 BY_HAND = ("by hand, enabling", "by hand, unchanged", RESET)
 ROUND = (*order(AD_HOC), *BY_HAND, *order(""))
+ROUND_WITH_CLOCKS = (*BY_HAND, *order(""))
 
 
 def measure(work: str, rounds: int) -> dict[str, list[float]]:
@@ -88,6 +95,23 @@ def measure(work: str, rounds: int) -> dict[str, list[float]]:
                 seconds.setdefault(name, []).append(took)
         print(f"bench: round {number + 1} of {rounds} done", flush=True)
     return seconds
+
+
+def measure_with_clocks(work: str, rounds: int) -> dict[str, Split]:
+    """Where the time of each thing goes."""
+    argv = commands(work)
+    folder = Path(work) / "calls"
+    splits: dict[str, list[Split]] = {}
+    for number in range(rounds):
+        for name in ROUND_WITH_CLOCKS:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            took = timed(argv[name], LIVEPATCH_BENCH_CALLS=str(folder), **WITH_CLOCKS)
+            if name != RESET:
+                splits.setdefault(name, []).append(read_split(took, folder))
+        print(f"bench: round {number + 1} of {rounds} with clocks done", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    return {name: middle(found) for name, found in splits.items()}
 
 
 def busy_processors(seconds: float = 5.0) -> float:
@@ -119,12 +143,14 @@ def check_fit(busy: float, rounds: int) -> None:
         sys.exit(f"bench: nothing is kept of {rounds} rounds, with {busy:.1f} processors busy with other work.")
 
 
-def show(seconds: t.Mapping[str, list[float]], now: Figures) -> None:
-    print(f"\n{'seconds':30}{'median':>8}{'least':>8}{'most':>8}")
+def show(seconds: t.Mapping[str, list[float]], now: Figures, clocks: t.Mapping[str, Split]) -> None:
+    print(f"\n{'seconds':30}{'median':>8}{'least':>8}{'most':>8}{'with clocks':>14}")
     for name, values in seconds.items():
-        print(f"{name:30}{now.medians[name]:8.2f}{min(values):8.2f}{max(values):8.2f}")
+        with_clocks = f"{clocks[name].whole:14.2f}" if name in clocks else ""
+        print(f"{name:30}{now.medians[name]:8.2f}{min(values):8.2f}{max(values):8.2f}{with_clocks}")
     print(f"\n{now.machine}; {now.load}")
     print("\n" + "\n".join(figures.against_what_is_wanted(now)))
+    print("\nWhere the time goes, of the playbooks:\n" + "\n".join(to_lines(clocks)), flush=True)
 
 
 def main() -> None:
@@ -137,6 +163,7 @@ def main() -> None:
         check_fit(busy, rounds)
     seconds = measure(work, rounds)
     busy = max(busy, busy_processors())
+    clocks = measure_with_clocks(work, min(rounds, ROUNDS_WITH_CLOCKS))
     now = Figures(
         date=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         machine=machine(),
@@ -144,12 +171,14 @@ def main() -> None:
         rounds=rounds,
         medians={name: statistics.median(values) for name, values in seconds.items()},
     )
-    show(seconds, now)
+    show(seconds, now, clocks)
     kept = figures.read()
     grown = figures.grown(kept, now)
-    print(f"\nbeside the figures that were kept on {kept.date}:", *grown or ["nothing has grown by more than a tenth."])
-    for ratio in figures.not_compared(kept):
-        print(f"not compared, since the kept figures do not have it: {ratio}")
+    print(f"\nBeside the figures that were kept on {kept.date}:")
+    print("\n".join(grown or ["Nothing has grown by more than a tenth."]))
+    if figures.not_compared(kept):
+        print("Not compared, since these do not have them:", *figures.not_compared(kept), sep="\n  ")
+    sys.stdout.flush()
     if keeps:
         check_fit(busy, rounds)
         figures.keep(now)

@@ -127,6 +127,7 @@ def test_each_ratio_is_of_things_that_are_measured(run: t.Any) -> None:
     named = {name for ratio in figures.RATIOS for name in (ratio.thing, ratio.of)}
     measured = {*run.ROUND} - {run.RESET}
     assert named == measured == set(run.commands("/work")) - {run.RESET}
+    assert {*run.ROUND_WITH_CLOCKS} == {name for name in run.ROUND if not name.endswith(figures.AD_HOC)}
 
 
 def test_a_thing_is_measured_against_one_that_is_started_alike(run: t.Any) -> None:
@@ -145,16 +146,17 @@ def test_each_playbook_of_the_bench_is_there_and_has_one_task_unless_by_hand(run
 
 def test_a_round_enables_what_is_not_loaded_and_ends_as_it_began(run: t.Any) -> None:
     """`enabling` follows a reset, `unchanged` what has enabled the patch, and facts are read while it is enabled."""
-    is_enabled = False
-    for name in run.ROUND:
-        if "enabling" in name:
-            assert not is_enabled
-            is_enabled = True
-        elif "unchanged" in name or "facts" in name:
-            assert is_enabled
-        elif name == run.RESET:
-            is_enabled = False
-    assert not is_enabled
+    for sequence in (run.ROUND, run.ROUND_WITH_CLOCKS):
+        is_enabled = False
+        for name in sequence:
+            if "enabling" in name:
+                assert not is_enabled
+                is_enabled = True
+            elif "unchanged" in name or "facts" in name:
+                assert is_enabled
+            elif name == run.RESET:
+                is_enabled = False
+        assert not is_enabled
 
 
 def test_figures_of_a_busy_machine_or_of_few_rounds_are_not_kept(run: t.Any) -> None:
