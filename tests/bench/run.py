@@ -93,7 +93,7 @@ def measure(work: str, rounds: int) -> dict[str, list[float]]:
             took = timed(argv[name])
             if name != RESET:
                 seconds.setdefault(name, []).append(took)
-        print(f"bench: round {number + 1} of {rounds} done", flush=True)
+                print(f"bench: round {number + 1} of {rounds}: {name} {took:.2f} s", flush=True)
     return seconds
 
 
@@ -109,7 +109,7 @@ def measure_with_clocks(work: str, rounds: int) -> dict[str, Split]:
             took = timed(argv[name], LIVEPATCH_BENCH_CALLS=str(folder), **WITH_CLOCKS)
             if name != RESET:
                 splits.setdefault(name, []).append(read_split(took, folder))
-        print(f"bench: round {number + 1} of {rounds} with clocks done", flush=True)
+                print(f"bench: round {number + 1} of {rounds} with clocks: {name} {took:.2f} s", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     return {name: middle(found) for name, found in splits.items()}
 
