@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.added import added_functions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import StepFailed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
@@ -17,7 +18,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Function,
     Snapshot,
-    added_functions,
 )
 
 if t.TYPE_CHECKING:

@@ -27,9 +27,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     Snapshot,
     StallingTask,
-    troubles,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.stalling import with_held_by
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import troubles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import is_older
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import (
     Distribution,
@@ -120,11 +120,11 @@ def _describe_kernel(snapshot: Snapshot) -> Plain:
 
 def _describe_functions(snapshot: Snapshot) -> t.Iterator[Plain]:
     """Each replaced function with its stack, without the patches that only end what others do with it."""
-    added = {patch.name: patch.no_ops for patch in snapshot.patches}
+    added = {patch.name: patch.no_op_set for patch in snapshot.patches}
     for function, patches in sorted(snapshot.stacks().items(), key=lambda item: item[0]):
         stack = [patch.name for patch in patches if function not in added[patch.name]]
         top = patches[-1]
-        is_live = top.name in stack and snapshot.is_patched(top, function.object)
+        is_live = function not in added[top.name] and snapshot.is_patched(top, function.object)
         yield {
             "object": function.object,
             "name": function.name,

@@ -54,7 +54,7 @@ def describe_patch(patch: LoadedPatch, snapshot: Snapshot, books: Books) -> Plai
     if patch.replace is None and copy and copy.file:
         # Older kernels show the flag of no patch, and none shows that of a disabled one (per_task).
         data["replace"] = copy.file.replace
-    added = patch.no_ops
+    added = patch.no_op_set
     functions = [function for function in patch.functions if function not in added]
     added_objects = {function.object for function in added}.difference(function.object for function in functions)
     data["functions"] = [asdict(function) for function in functions]

@@ -12,6 +12,7 @@ Nothing here reads or changes anything; see `_observe` for the reading.
 
 from __future__ import annotations
 
+import bisect
 import typing as t
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_
     KernelId,
     KernelMarks,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.once import once
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Unreadable, known
 
 PER_TASK = "per_task"
@@ -171,9 +173,24 @@ class LoadedPatch:
         """The other tool that manages the patch, or None."""
         return self.owner if self.owner != UNKNOWN_OWNER else None
 
+    @once
+    def function_set(self) -> frozenset[Function]:
+        """Its functions, to look one up."""
+        return frozenset(self.functions)
+
+    @once
+    def no_op_set(self) -> frozenset[Function]:
+        """Its no-ops, to look one up."""
+        return frozenset(self.no_ops)
+
+    @once
+    def patched_by_object(self) -> t.Mapping[str, bool | None]:
+        """What the kernel tells of each object."""
+        return {entry.name: entry.patched for entry in reversed(self.objects)}
+
     def shares(self, functions: t.Iterable[Function]) -> bool:
-        """Whether the patch replaces one of these functions as well."""
-        return not set(self.functions).isdisjoint(functions)
+        """Whether the patch replaces one of these functions as well. Of two sets the smaller one is gone through."""
+        return not self.function_set.isdisjoint(functions)
 
 
 @dataclass(frozen=True)
@@ -196,18 +213,6 @@ class StallingTask:
         thread = "" if self.tid == self.pid else f", thread {self.tid}"
         frame = self.held_by or (self.stack[0] if self.stack else "")
         return f"{self.command} ({kind}pid {self.pid}{thread}){f' in {frame}' if frame else ''}"
-
-
-TROUBLE_TAINTS = {4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup"}
-"""Bits of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst)."""
-
-SERIOUS_TAINTS = 1 << 5 | 1 << 7 | 1 << 14
-"""A bad page, an oops, a soft lockup: what a live patch does if it does harm, and what seldom comes from elsewhere."""
-
-
-def troubles(taint: int | None) -> list[str]:
-    """The trouble that a kernel with this taint has had since it booted."""
-    return [text for bit, text in TROUBLE_TAINTS.items() if (taint or 0) >> bit & 1]
 
 
 @dataclass(frozen=True)
@@ -283,7 +288,21 @@ class Snapshot:
 
     def patch(self, name: str) -> LoadedPatch | None:
         """The loaded patch of this name, or None."""
-        return next((patch for patch in self.patches if patch.name == name), None)
+        places = self._named.get(name)
+        return self.patches[places[0]] if places else None
+
+    @once
+    def _named(self) -> t.Mapping[str, list[int]]:
+        """Name -> the places of the patches that have it."""
+        places: dict[str, list[int]] = {}
+        for place, patch in enumerate(self.patches):
+            places.setdefault(patch.name, []).append(place)
+        return places
+
+    def place_of(self, patch: LoadedPatch) -> int | None:
+        """The place of this very patch in the kernel's order; None if the snapshot has another one, or none."""
+        places = self._named.get(patch.name, ())
+        return next((place for place in places if self.patches[place] == patch), None)
 
     @property
     def in_transition(self) -> LoadedPatch | None:
@@ -299,34 +318,41 @@ class Snapshot:
         A patch that is being disabled is still there: a task that has not yet switched runs it (klp_ftrace_handler in
         kernel/livepatch/patch.c).
         """
-        known: t.Mapping[Function, tuple[LoadedPatch, ...]] | None = self.__dict__.get("_stacks")
-        if known is None:
-            stacks: dict[Function, list[LoadedPatch]] = {}
-            for patch in self.patches:
-                for function in patch.functions if patch.enabled or patch.in_transition else ():
-                    stacks.setdefault(function, []).append(patch)
-            known = {function: tuple(stack) for function, stack in stacks.items()}
-            # It is asked for once for each patch. It is no field: what is equal or replaced does not depend on it.
-            object.__setattr__(self, "_stacks", known)
-        return known
+        return self._stacks
+
+    @once
+    def _stacks(self) -> t.Mapping[Function, tuple[LoadedPatch, ...]]:
+        return {function: tuple(self.patches[at] for at in places) for function, places in self._stacked.items()}
+
+    @once
+    def _stacked(self) -> t.Mapping[Function, list[int]]:
+        """The function stacks, of the places of the patches: these are in order."""
+        stacks: dict[Function, list[int]] = {}
+        for place, patch in enumerate(self.patches):
+            for function in patch.functions if patch.enabled or patch.in_transition else ():
+                stacks.setdefault(function, []).append(place)
+        return stacks
 
     def above(self, patch: LoadedPatch) -> dict[Function, tuple[LoadedPatch, ...]]:
         """The patches that cover this one, for each of its functions that is covered."""
-        stacks = self.stacks()
-        covered = {}
+        place = self.place_of(patch)
+        covered: dict[Function, tuple[LoadedPatch, ...]] = {}
+        if place is None or not (patch.enabled or patch.in_transition):
+            return covered
         for function in patch.functions:
-            stack = stacks.get(function, ())
-            if patch in stack and stack[-1] != patch:
-                covered[function] = stack[stack.index(patch) + 1 :]
+            places = self._stacked[function]
+            if places[-1] != place:
+                covered[function] = self._stacks[function][bisect.bisect_left(places, place) + 1 :]
         return covered
 
     def covering(self, patch: LoadedPatch) -> set[LoadedPatch]:
         """The patches that cover this one on some function."""
-        return {above for stack in self.above(patch).values() for above in stack}
+        # The hash of a patch is that of all its functions.
+        return set({id(above): above for stack in self.above(patch).values() for above in stack}.values())
 
     def is_patched(self, patch: LoadedPatch, name: str) -> bool:
         """Whether this object of an enabled patch is patched now. Where the kernel does not tell, a loaded one is."""
-        shown = next((entry.patched for entry in patch.objects if entry.name == name), None)
+        shown = patch.patched_by_object.get(name)
         return self.has_object(name) if shown is None else shown
 
     def has_object(self, name: str) -> bool:
@@ -354,20 +380,6 @@ class Snapshot:
         """Whether nothing of the patch would be lost without it: it is disabled, or others cover all its functions."""
         covered = self.above(patch)
         return not patch.enabled or (bool(covered) and len(covered) == len(patch.functions))
-
-
-def added_functions(
-    patch: LoadedPatch, shown: t.Iterable[Function] | None, others: t.Sequence[LoadedPatch]
-) -> list[Function]:
-    """What the kernel has added to a registered patch: to one with the replace flag, the functions of all others.
-
-    `shown` are those that its file shows. Where that is not known, whatever the others have may have been added, if
-    the patch has all of it.
-    """
-    if shown is not None:
-        return sorted(set(patch.functions).difference(shown))
-    theirs = sorted({function for other in others for function in other.functions})
-    return theirs if set(patch.functions).issuperset(theirs) else []
 
 
 def users_of(patch: LoadedPatch) -> str:

@@ -12,6 +12,12 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CPU_STUCK
 
+TROUBLE_TAINTS = {4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup"}
+"""Bits of /proc/sys/kernel/tainted (Documentation/admin-guide/tainted-kernels.rst)."""
+
+SERIOUS_TAINTS = 1 << 5 | 1 << 7 | 1 << 14
+"""A bad page, an oops, a soft lockup: what a live patch does if it does harm, and what seldom comes from elsewhere."""
+
 KERNEL_TROUBLE = "kernel_trouble"
 
 SOFT_LOCKUP = "a soft lockup"
@@ -41,3 +47,8 @@ def forbids_changes(result: t.Mapping[str, t.Any]) -> bool:
     reasons = [finding.get("reason") for finding in findings or () if isinstance(finding, dict)]
     is_told = result.get("reason") in (KERNEL_TROUBLE, CPU_STUCK) or (CPU_STUCK in reasons)
     return bool(result.get("failed")) and result.get("reboot_required") is True and is_told
+
+
+def troubles(taint: int | None) -> list[str]:
+    """The trouble that a kernel with this taint has had since it booted."""
+    return [text for bit, text in TROUBLE_TAINTS.items() if (taint or 0) >> bit & 1]

@@ -107,7 +107,7 @@ class _Sources:
         self.files = files
         self.undecided: list[Unreadable] = []
         self.disagreements: list[str] = []
-        self.registered: list[str] = []
+        self.registered: dict[str, None] = {}
 
     def known_or(self, reading: Reading[_Value], default: _Value) -> _Value:
         if isinstance(reading, Unreadable):
@@ -124,7 +124,7 @@ def _read_once(files: Files) -> Snapshot:
     abi, evidence, why, contradiction = detect_abi(files, config_path, config, registered)
     sources = _Sources(files)
     modules = _read_modules(sources, listed, has_modules=abi is not None)
-    sources.registered = sources.known_or(registered, [])
+    sources.registered = dict.fromkeys(sources.known_or(registered, []))
     patches = _read_patches(sources, modules, read_owners(files, release))
     stacking_enforced = None
     if abi == STOP_MACHINE:
@@ -198,11 +198,11 @@ def _order_by_state_file(sources: _Sources, patches: list[LoadedPatch]) -> list[
         elif entry.enabled is not None and entry.enabled != patch.enabled:
             sysfs = "enabled" if patch.enabled else "disabled"
             sources.disagreements.append(f"{STATE_FILE} shows {entry.name} as {entry.state}, sysfs as {sysfs}.")
-    listed = [entry.name for entry in state.entries]
+    listed = {entry.name: place for place, entry in enumerate(state.entries)}
     if not isinstance(text, Unreadable):
         missing = [name for name in sources.registered if name in by_name and name not in listed]
         sources.disagreements += [f"{STATE_FILE} does not list the loaded patch {name}." for name in missing]
-    return sorted(patches, key=lambda patch: listed.index(patch.name) if patch.name in listed else -1)
+    return sorted(patches, key=lambda patch: listed.get(patch.name, -1))
 
 
 def _order_by_stack_order(sources: _Sources, patches: list[LoadedPatch]) -> list[LoadedPatch]:

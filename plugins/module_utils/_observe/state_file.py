@@ -36,6 +36,7 @@ def parse(text: str) -> State:
     """Parse the table. Tabs and blanks separate its columns; a long name makes its line longer."""
     entries: list[Entry] = []
     problems: list[str] = []
+    names: set[str] = set()
     for line in lines_of(text):
         if not line.strip() or re.match(r"-{3,}\s*\Z", line) or line.split() == ["Index", "Patch", "State"]:
             continue
@@ -43,8 +44,9 @@ def parse(text: str) -> State:
         if len(fields) != 3 or not fields[0].isdecimal() or fields[2] not in STATES:
             problems.append(f"the line {line[:80]!r} is not understood.")
             continue
-        if any(entry.name == fields[1] for entry in entries):
+        if fields[1] in names:
             problems.append(f"{fields[1]} is listed twice.")
             continue
+        names.add(fields[1])
         entries.append(Entry(fields[1], fields[2], STATES[fields[2]]))
     return State(tuple(entries), tuple(problems))

@@ -14,12 +14,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.books i
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    SERIOUS_TAINTS,
     LoadedPatch,
     Snapshot,
+)
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import (
+    KERNEL_TROUBLE,
+    SERIOUS_TAINTS,
+    reboot_remedy,
     troubles,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import KERNEL_TROUBLE, reboot_remedy
 
 
 def trouble_since(copy: StoredCopy | None, taint: int | None) -> list[str] | None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.added import added_functions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import (
     HAND_WRITTEN,
@@ -17,7 +18,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_f
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
-    added_functions,
     names_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.change import ChangeSet

@@ -11,12 +11,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.added import added_functions
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
     Snapshot,
-    added_functions,
     names_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of

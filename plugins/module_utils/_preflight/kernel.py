@@ -11,7 +11,8 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot, troubles
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import troubles
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.irreversible import FTRACE_ENABLED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check

@@ -17,15 +17,13 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
-    SERIOUS_TAINTS,
-    TROUBLE_TAINTS,
-)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import (
     HARD_LOCKUP,
     HUNG_THREAD,
     PANIC,
     RCU_STALL,
+    SERIOUS_TAINTS,
+    TROUBLE_TAINTS,
     WORKQUEUE_LOCKUP,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.trouble import SOFT_LOCKUP as A_SOFT_LOCKUP
@@ -218,7 +216,7 @@ def find(
             continue
         pid = _pid_in(phrase, line)
         owner = whose(pid) if pid else KERNEL
-        if owner not in (KERNEL, ROOT) and not _hangs_in(module, lines[place + 1 :]):
+        if owner not in (KERNEL, ROOT) and not _hangs_in(module, (lines[at] for at in range(place + 1, len(lines)))):
             besides.append(line)
             continue
         first = place if first is None else first
@@ -250,7 +248,7 @@ _OF_A_TRACE = re.compile(r"\s|task:|Call [Tt]race:|Workqueue:|\"echo 0 >", re.AS
 """How lines begin between the one about a hung task and the end of its trace (sched_show_task() in kernel/sched)."""
 
 
-def _hangs_in(module: str, lines: t.Sequence[str]) -> bool:
+def _hangs_in(module: str, lines: t.Iterable[str]) -> bool:
     """Whether the trace of a hung task, which the lines after the one about it begin with, has a frame of this module.
 
     A frame is a whole line: the name of a process, with which others begin, may look like one.
