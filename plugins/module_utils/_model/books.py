@@ -90,7 +90,7 @@ class Books:
         """Whether this collection has loaded the patch, or loads this build of it at the boots of this kernel."""
         if self.copy_of(patch) or patch.name in self.unrecorded:
             return True
-        accepted = (entry for entry in self.boot.due(kernel) if entry.name == patch.name)
+        accepted = self.boot.due_as(patch.name, kernel)
         return any(patch.identity.compare_builds(entry.identity) == "same" for entry in accepted)
 
     def identify(self, snapshot: Snapshot) -> Snapshot:

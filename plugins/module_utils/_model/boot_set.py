@@ -8,10 +8,12 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix, fix_in
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.once import once
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Identity
 
 NEWEST_GOES = 2
@@ -110,6 +112,14 @@ class Damaged:
     aside: str | None = None
 
 
+class _Of(t.NamedTuple):
+    """What is accepted for one kernel."""
+
+    due: tuple[Accepted, ...]
+    ambiguous: tuple[Accepted, ...]
+    by_name: t.Mapping[str, list[Accepted]]
+
+
 @dataclass(frozen=True)
 class Acceptance:
     """What a host keeps over a reboot. `accepted` is in the order of loading."""
@@ -119,14 +129,31 @@ class Acceptance:
 
     def due(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What a boot of this kernel is to load, quarantined or not. Nothing of what is ambiguous."""
-        ambiguous = {entry.name for entry in self.ambiguous(kernel)}
-        return tuple(entry for entry in self._candidates(kernel) if entry.name not in ambiguous)
+        return self._of(kernel).due
+
+    def due_as(self, name: str, kernel: KernelId) -> t.Sequence[Accepted]:
+        """What of this name a boot of this kernel is to load."""
+        return self._of(kernel).by_name.get(name, ())
 
     def ambiguous(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What is accepted in different files for several builds of a kernel of which the build is not known."""
-        candidates = self._candidates(kernel)
-        names = [name for name, *_rest in {entry.content for entry in candidates}]
-        return tuple(entry for entry in candidates if names.count(entry.name) > 1)
+        return self._of(kernel).ambiguous
+
+    @once
+    def _by_kernel(self) -> dict[KernelId, _Of]:
+        return {}
+
+    def _of(self, kernel: KernelId) -> _Of:
+        if kernel not in self._by_kernel:
+            candidates = self._candidates(kernel)
+            contents = Counter(name for name, *_rest in {entry.content for entry in candidates})
+            due = tuple(entry for entry in candidates if contents[entry.name] == 1)
+            by_name: dict[str, list[Accepted]] = {}
+            for entry in due:
+                by_name.setdefault(entry.name, []).append(entry)
+            ambiguous = tuple(entry for entry in candidates if contents[entry.name] > 1)
+            self._by_kernel[kernel] = _Of(due, ambiguous, by_name)
+        return self._by_kernel[kernel]
 
     def _candidates(self, kernel: KernelId) -> list[Accepted]:
         return [entry for entry in self.accepted if entry.kernel.may_be(kernel) and entry.superseded_by is None]
@@ -158,7 +185,11 @@ class Acceptance:
 
     def quarantine_of(self, sha256: str | None) -> Quarantined | None:
         """The quarantine of this content, if it is in one."""
-        return next((entry for entry in self.quarantined if entry.sha256 == sha256), None)
+        return self._quarantined_by_digest.get(sha256)
+
+    @once
+    def _quarantined_by_digest(self) -> t.Mapping[str | None, Quarantined]:
+        return {entry.sha256: entry for entry in reversed(self.quarantined)}
 
     def lost(self, kernel: KernelId) -> tuple[Accepted, ...]:
         """What other kernels have accepted and this one has not, or may not have."""
@@ -179,7 +210,7 @@ class Acceptance:
         """
         is_known = any(entry == new for entry in self.accepted)
         due = [entry for entry in self._candidates(new.kernel) if entry.content != new.content]
-        gone = {entry.name for entry in due if entry.name in (*supersedes, new.name)}
+        gone = {entry.name for entry in due}.intersection((*supersedes, new.name))
         kept = []
         for entry in self.accepted:
             is_same = entry.content == new.content and not entry.superseders
@@ -189,7 +220,9 @@ class Acceptance:
                 kept.append(entry.below((*entry.superseders, new.name)))
             elif is_known or not is_same:
                 kept.append(entry)
-        kept = _without(kept, [entry for entry in kept if _comes_again(entry, new) or _is_repeated(entry, kept)])
+        superseded = _superseded_by_content(kept)
+        again = [entry for entry in kept if _comes_again(entry, new) or _is_repeated(entry, superseded)]
+        kept = _without(kept, again)
         kept = [entry for entry in kept if len(entry.superseders) <= MOST_STEPS_BACK]
         if not is_known:
             number = 1 + max((entry.number for entry in self.accepted), default=0)
@@ -231,10 +264,11 @@ class Acceptance:
     def _in_the_way(self, going: t.Sequence[Accepted]) -> list[Accepted]:
         """What these have superseded, and boots load again meanwhile, in this file or another one of its name."""
         back = [other for entry in going for other in self.superseded_by(entry)]
-        due = [entry for entry in self.accepted if not entry.superseders and entry not in going]
-        return [
-            entry for entry in back if any(entry.name == one.name and entry.kernel.may_be(one.kernel) for one in due)
-        ]
+        due: dict[str, list[Accepted]] = {}
+        for entry in self.accepted:
+            if not entry.superseders and entry not in going:
+                due.setdefault(entry.name, []).append(entry)
+        return [entry for entry in back if any(entry.kernel.may_be(one.kernel) for one in due.get(entry.name, ()))]
 
 
 def _is_below(entry: Accepted, other: Accepted) -> bool:
@@ -271,19 +305,31 @@ def _comes_again(entry: Accepted, new: Accepted) -> bool:
     )
 
 
-def _is_repeated(entry: Accepted, entries: t.Sequence[Accepted]) -> bool:
+_ByContent = t.Dict[t.Tuple[str, str, str], t.List[Accepted]]
+
+
+def _superseded_by_content(entries: t.Iterable[Accepted]) -> _ByContent:
+    found: _ByContent = {}
+    for entry in entries:
+        if entry.superseders:
+            found.setdefault(entry.content, []).append(entry)
+    return found
+
+
+def _is_repeated(entry: Accepted, superseded: _ByContent) -> bool:
     """Whether the same build was superseded once more since."""
-    return any(other.superseders and other.content == entry.content and _is_below(entry, other) for other in entries)
+    return any(_is_below(entry, other) for other in superseded.get(entry.content, ()))
 
 
 def _in_order(accepted: list[Accepted], kernel: KernelId, order: t.Sequence[str]) -> tuple[Accepted, ...]:
     """Bring those that the kernel has into its order; all others stay in their places."""
+    wanted = {name: at for at, name in reversed(list(enumerate(order)))}
     places = [
         place
         for place, entry in enumerate(accepted)
-        if entry.kernel.may_be(kernel) and entry.superseded_by is None and entry.name in order
+        if entry.kernel.may_be(kernel) and entry.superseded_by is None and entry.name in wanted
     ]
-    moved = sorted((accepted[place] for place in places), key=lambda entry: order.index(entry.name))
+    moved = sorted((accepted[place] for place in places), key=lambda entry: wanted[entry.name])
     for place, entry in zip(places, moved):
         accepted[place] = entry
     return tuple(accepted)

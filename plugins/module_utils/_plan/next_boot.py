@@ -24,7 +24,7 @@ def boot_of(boot: Acceptance, snapshot: Snapshot, name: str) -> str:
     A loaded patch that is not accepted is on trial, as is a different build than the accepted one. `none` stands for a
     patch that is neither loaded nor accepted.
     """
-    entry = next((entry for entry in boot.due(snapshot.kernel) if entry.name == name), None)
+    entry = next(iter(boot.due_as(name, snapshot.kernel)), None)
     loaded = snapshot.patch(name)
     if entry is None and loaded is None:
         return NOTHING
@@ -37,10 +37,22 @@ def covered_at_boot(boot: Acceptance, snapshot: Snapshot) -> dict[str, tuple[str
     """By the name of each patch that the next boot loads, those that cover it then, or may: what they replace is
     unknown."""
     read = [(entry.name, _replaces(entry, snapshot)) for entry in boot.loaded_at(snapshot.kernel)]
-    return {
-        name: tuple(later for later, others in read[place:] if _may_share(functions, others))
-        for place, (name, functions) in enumerate(read, 1)
-    }
+    later: list[str] = []
+    unknown: list[int] = []
+    on_function: dict[Function, list[int]] = {}
+    covered = []
+    # From the last one on, so that what comes later is known; places count from there.
+    for place, (name, functions) in enumerate(reversed(read)):
+        if functions is None:
+            above: t.Iterable[int] = range(place)
+            unknown.append(place)
+        else:
+            above = {at for function in functions for at in on_function.get(function, ())}.union(unknown)
+            for function in functions:
+                on_function.setdefault(function, []).append(place)
+        covered.append((name, tuple(later[at] for at in sorted(above, reverse=True))))
+        later.append(name)
+    return dict(reversed(covered))
 
 
 def _replaces(entry: Accepted, snapshot: Snapshot) -> frozenset[Function] | None:
@@ -59,10 +71,6 @@ def file_of(entry: Accepted) -> PatchFile | None:
         return PatchFile.from_dict(entry.patch_file)
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _may_share(one: frozenset[Function] | None, other: frozenset[Function] | None) -> bool:
-    return one is None or other is None or not one.isdisjoint(other)
 
 
 def describe_boot(books: Books, snapshot: Snapshot) -> list[dict[str, t.Any]]:
