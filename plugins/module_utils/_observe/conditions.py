@@ -24,7 +24,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
     Name,
     Symbol,
     find_symbols,
-    has_symbols,
+    shown_modules,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.keyring import (
     Key,
@@ -120,7 +120,7 @@ class Conditions:
 def read_conditions(files: Files, release: str, name: str, functions: t.Iterable[Function]) -> Conditions:
     """Read the conditions for a patch of this name that replaces these functions."""
     names = {(function.object, function.name) for function in functions}
-    modules = {owner for owner, _name in names if owner != "vmlinux"}
+    modules = {owner for owner, _name in names}.difference(["vmlinux"])
     readings, are_steady = _while_modules_stay(files, lambda: known(files.bytes(KALLSYMS)))
     kallsyms = readings[-1]
     built_in = _built_in(files, release)
@@ -130,7 +130,7 @@ def read_conditions(files: Files, release: str, name: str, functions: t.Iterable
     probed = names.intersection((probe.object, probe.function) for probe in kprobes or ())
     return Conditions(
         symbols=None if kallsyms is None else find_symbols(kallsyms, names),
-        moving=frozenset(module for module in modules if not (are_steady and has_symbols(kallsyms or b"", module))),
+        moving=frozenset(modules.difference(shown_modules(kallsyms or b"") if modules and are_steady else ())),
         kprobes=kprobes,
         traced=_traced(files),
         # The list has some 60,000 functions, which the kernel looks up one by one.

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import bisect
-import io
 import re
 import typing as t
 from dataclasses import dataclass, replace
@@ -34,10 +33,22 @@ class Symbol:
 
 
 def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
-    """Name -> its symbols, in the order in which the kernel counts them. `kallsyms` is the text of /proc/kallsyms."""
-    modules = _Modules(kallsyms)
-    found = {name: tuple(_symbols(kallsyms, *name, modules)) for name in names}
-    called = _names_at(kallsyms, {symbol.address for symbols in found.values() for symbol in symbols if symbol.address})
+    """Name -> its symbols, in the order in which the kernel counts them. `kallsyms` is the text of /proc/kallsyms.
+
+    The text may have 10 MB: it is gone through for all names together.
+    """
+    found: dict[Name, list[Symbol]] = {name: [] for name in names}
+    wanted = {name.encode() + _owner(module): (module, name) for module, name in found}
+    # What is behind the last end of a line is no whole one.
+    lines = kallsyms.split(b"\n")[:-1]
+    sizes = _Sizes(lines, {module for module, _name in found if module != "vmlinux"})
+    for at, line in enumerate(lines):
+        _before, blank, tail = line.rpartition(b" ")
+        if tail in wanted and blank:
+            address = _address(line)
+            if address is not None:
+                found[wanted[tail]].append(Symbol(address or None, sizes.of(wanted[tail][0], at, address)))
+    called = _names_at(lines, {symbol.address for symbols in found.values() for symbol in symbols if symbol.address})
     return {
         (owner, name): tuple(
             replace(symbol, aliases=frozenset(called.get((owner, symbol.address), ())).difference([name]))
@@ -47,17 +58,22 @@ def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[S
     }
 
 
-def has_symbols(kallsyms: bytes, module: str) -> bool:
-    """Whether the text shows any symbol of a module: it shows some of each that is loaded."""
-    return b"\t[%s]\n" % module.encode() in kallsyms
+def shown_modules(kallsyms: bytes) -> set[str]:
+    """The modules of which the text shows any symbol: it shows some of each that is loaded."""
+    return {name.decode("utf-8", "replace") for name in set(re.findall(rb"\t\[([^\]\n]*)\]\n", kallsyms))}
 
 
-def _names_at(kallsyms: bytes, addresses: t.Iterable[int]) -> dict[tuple[str, int | None], set[str]]:
-    """(Object, address) -> the names for it. One pass finds all of them: the text may have 10 MB."""
-    width = kallsyms.find(b" ")
+def _owner(module: str) -> bytes:
+    """What a line of the text has behind a name."""
+    return b"" if module == "vmlinux" else b"\t[" + module.encode() + b"]"
+
+
+def _names_at(lines: t.Sequence[bytes], addresses: t.Iterable[int]) -> dict[tuple[str, int | None], set[str]]:
+    """(Object, address) -> the names for it."""
+    width = lines[0].find(b" ") if lines else 0
     starts = {b"%0*x" % (width, address): address for address in addresses}
     names: dict[tuple[str, int | None], set[str]] = {}
-    for line in io.BytesIO(kallsyms) if starts else ():
+    for line in lines if starts else ():
         fields = line.decode("utf-8", "replace").split() if line[:width] in starts else []
         if len(fields) > 2:
             key = (fields[3].strip("[]") if len(fields) > 3 else "vmlinux", starts[line[:width]])
@@ -80,37 +96,28 @@ def names_of(symbols: Symbols, function: Function) -> frozenset[str]:
     return frozenset([function.name]).union(symbol.aliases if symbol else ())
 
 
-def is_same(symbols: Symbols, function: Function, other: Function) -> bool:
-    """Whether two patches mean the same function, perhaps by two names of it."""
-    mine, theirs = symbol_of(symbols, function), symbol_of(symbols, other)
-    at_one_address = mine and theirs and mine.address is not None and mine.address == theirs.address
-    return function == other or (function.object == other.object and bool(at_one_address))
+class Meant:
+    """Functions that patches mean, by what tells that others mean the same: perhaps by another name of it."""
+
+    def __init__(self, symbols: Symbols, functions: t.Iterable[Function]) -> None:
+        self._symbols = symbols
+        self._by_name: dict[Name, set[t.Any]] = {}
+        for function in functions:
+            symbol = symbol_of(symbols, function)
+            for name in names_of(symbols, function):
+                place = (symbol and symbol.address) or function
+                self._by_name.setdefault((function.object, name), set()).add(place)
+
+    def with_a_name_of(self, function: Function) -> int:
+        """How many of them a kernel may show under a name of this one. Aliases of one function count once."""
+        names = names_of(self._symbols, function)
+        return len(set().union(*(self._by_name.get((function.object, name), ()) for name in names)))
 
 
-def with_a_name_of(symbols: Symbols, function: Function, others: t.Iterable[Function]) -> int:
-    """How many of `others` a kernel may show under a name of `function`. Aliases of one function count once."""
-    names = names_of(symbols, function)
-    places: set[t.Any] = set()
-    for other in others:
-        if other.object == function.object and names_of(symbols, other) & names:
-            symbol = symbol_of(symbols, other)
-            places.add((symbol and symbol.address) or other)
-    return len(places)
-
-
-def _symbols(kallsyms: bytes, object_name: str, name: str, modules: _Modules) -> t.Iterator[Symbol]:
-    owner = b"" if object_name == "vmlinux" else b"\t[" + object_name.encode() + b"]"
-    needle = b" " + name.encode() + owner + b"\n"
-    end = kallsyms.find(needle)
-    while end >= 0:
-        start = kallsyms.rfind(b"\n", 0, end) + 1
-        address = _address(kallsyms[start:end])
-        if address is not None:
-            size = None
-            if address:
-                size = modules.size(owner, address) if owner else _size(kallsyms, end, address)
-            yield Symbol(address or None, size)
-        end = kallsyms.find(needle, end + 1)
+def marks_of(symbols: Symbols, function: Function) -> list[t.Any]:
+    """What tells the function that a patch means: two mean the same, perhaps by two names, if they share a mark."""
+    symbol = symbol_of(symbols, function)
+    return [function, *([(function.object, symbol.address)] if symbol and symbol.address is not None else [])]
 
 
 def _address(line: bytes) -> int | None:
@@ -121,36 +128,44 @@ def _address(line: bytes) -> int | None:
 MANY_ALIASES = 1000
 
 
-def _size(kallsyms: bytes, at: int, address: int) -> int | None:
-    """The bytes up to the next symbol of vmlinux: they are sorted by address (kernel/kallsyms.c, get_symbol_pos)."""
-    for _alias in range(MANY_ALIASES):
-        start = kallsyms.find(b"\n", at) + 1
-        if not start:
+class _Sizes:
+    """How many bytes there are from a symbol up to the next one of its object."""
+
+    def __init__(self, lines: t.Sequence[bytes], modules: t.Iterable[str]) -> None:
+        self._lines = lines
+        self._of_vmlinux: dict[int, int] = {}
+        # The symbols of modules are not sorted (kernel/module/kallsyms.c).
+        self._of_modules: dict[bytes, list[int]] = {_owner(module): [] for module in modules}
+        for line in lines if self._of_modules else ():
+            addresses = self._of_modules.get(line[line.rfind(b"\t") :]) if line.endswith(b"]") else None
+            address = _address(line) if addresses is not None else None
+            if addresses is not None and address is not None:
+                addresses.append(address)
+        for addresses in self._of_modules.values():
+            addresses.sort()
+
+    def of(self, module: str, at: int, address: int) -> int | None:
+        """The size of the symbol in this line, which has this address; None if that is hidden, or nothing follows."""
+        if not address:
             return None
-        at = kallsyms.find(b"\n", start)
-        following = _address(kallsyms[start : at if at >= 0 else len(kallsyms)])
-        if following is None or following < address or at < 0:
-            return None
-        if following > address:
-            return following - address
-    return None
-
-
-class _Modules:
-    """The addresses of the symbols of modules: they are not sorted (kernel/module/kallsyms.c). Each is read once."""
-
-    def __init__(self, kallsyms: bytes) -> None:
-        self._kallsyms = kallsyms
-        self._addresses: dict[bytes, list[int]] = {}
-
-    def size(self, owner: bytes, address: int) -> int | None:
-        """The bytes up to the next symbol of the module that the end of its lines names."""
-        if owner not in self._addresses:
-            lines = re.findall(rb"^([0-9a-f]{8,16}) .*" + re.escape(owner) + rb"$", self._kallsyms, re.M)
-            self._addresses[owner] = sorted(int(digits, 16) for digits in lines)
-        addresses = self._addresses[owner]
+        if module == "vmlinux":
+            if address not in self._of_vmlinux:
+                return self._in_vmlinux(at, address)
+            return self._of_vmlinux[address]
+        addresses = self._of_modules[_owner(module)]
         behind = bisect.bisect_right(addresses, address)
         return addresses[behind] - address if behind < len(addresses) else None
+
+    def _in_vmlinux(self, at: int, address: int) -> int | None:
+        """The symbols of vmlinux are sorted by address (kernel/kallsyms.c, get_symbol_pos)."""
+        for line in self._lines[at + 1 : at + 1 + MANY_ALIASES]:
+            following = _address(line)
+            if following is None or following < address:
+                return None
+            if following > address:
+                self._of_vmlinux[address] = following - address
+                return following - address
+        return None
 
 
 KALLSYMS = "/proc/kallsyms"

@@ -51,10 +51,19 @@ class Traced:
     text: str = ""
 
 
-def entries_of(symbols: Symbols, traced: t.Iterable[Traced], function: Function) -> list[Traced]:
-    """The entries that may be of this function. They show no position, so those of its namesakes are included."""
-    names = names_of(symbols, function)
-    return [entry for entry in traced if entry.object == function.object and entry.function in names]
+class Entries:
+    """The entries of functions in which ftrace calls a user, to find those of one."""
+
+    def __init__(self, symbols: Symbols, traced: t.Sequence[Traced]) -> None:
+        self._symbols, self._traced = symbols, traced
+        self._places: dict[Name, list[int]] = {}
+        for place, entry in enumerate(traced):
+            self._places.setdefault((entry.object, entry.function), []).append(place)
+
+    def of(self, function: Function) -> list[Traced]:
+        """Those that may be of this function. They show no position, so those of its namesakes are included."""
+        names = [(function.object, name) for name in names_of(self._symbols, function)]
+        return [self._traced[place] for place in sorted(at for name in names for at in self._places.get(name, ()))]
 
 
 # kernel/kprobes.c, report_probe(): address, kind, symbol, module, flags. Without flags a line ends with blanks, which

@@ -15,6 +15,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import NOT_ASKED, CpuAnswers
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.jumps import NOT_LOOKED_FOR, Jumps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.once import once
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
@@ -34,16 +35,20 @@ class Circumstances:
     cpus: CpuAnswers = NOT_ASKED
     jumps: Jumps = NOT_LOOKED_FOR
 
-    @property
+    @once
     def files(self) -> tuple[PatchFile, ...]:
         """The files that steps load."""
         return tuple(dict.fromkeys(step.file for step in self.steps if step.action == Action.LOAD and step.file))
 
     def file_of(self, patch: str) -> PatchFile | None:
         """The file that is loaded for this patch, or None."""
-        return next((file for file in self.files if file.name == patch), None)
+        return self._file_by_name.get(patch)
 
-    @property
+    @once
+    def _file_by_name(self) -> t.Mapping[str, PatchFile]:
+        return {file.name: file for file in reversed(self.files)}
+
+    @once
     def functions(self) -> tuple[Function, ...]:
         """Every function whose stack of patches changes."""
         # Loading a patch only registers it on stop_machine kernels: they look at the functions when it is enabled.

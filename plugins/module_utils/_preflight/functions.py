@@ -22,7 +22,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
     KALLSYMS,
     Symbol,
-    is_same,
+    marks_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
@@ -189,17 +189,21 @@ def stacks(circumstances: Circumstances) -> t.Iterator[Finding]:
     known = circumstances.conditions.symbols or {}
     before = circumstances.snapshot
     after = predict(before, Plan(circumstances.steps))
+    was, then = _Ranks(before), _Ranks(after)
+    enabled = [patch for patch in before.patches if patch.enabled]
+    on_mark: dict[t.Any, list[int]] = {}
+    for place, patch in enumerate(enabled):
+        for mark in (mark for function in patch.functions for mark in marks_of(known, function)):
+            on_mark.setdefault(mark, []).append(place)
     for name, functions in _coming_up(circumstances):
-        others = [patch for patch in before.patches if patch.enabled and patch.name != name]
         for function in functions:
-            here = [patch for patch in others if any(is_same(known, theirs, function) for theirs in patch.functions)]
+            places = {place for mark in marks_of(known, function) for place in on_mark.get(mark, ())}
+            here = [enabled[place] for place in sorted(places) if enabled[place].name != name]
             # What was above another patch and does not come below it changes nothing for that one.
-            told = [
-                patch for patch in here if not _is_above(before, name, patch.name) or _is_above(after, patch.name, name)
-            ]
+            told = [patch for patch in here if not was.is_above(name, patch.name) or then.is_above(patch.name, name)]
             new = after.patch(name)
             if told and new and new.enabled:
-                stays_hidden = all(_is_above(after, patch.name, name) for patch in told)
+                stays_hidden = all(then.is_above(patch.name, name) for patch in told)
                 owners = sorted({patch.tool for patch in told if patch.tool})
                 unnoticed = f" {' and '.join(owners)} will not notice." if owners else ""
                 yield Finding(
@@ -208,27 +212,35 @@ def stacks(circumstances: Circumstances) -> t.Iterator[Finding]:
                     remedy="Nothing needs to be done."
                     if stays_hidden
                     else f"Nothing needs to be done, if {name} contains the earlier fix, or is that itself.",
-                    why=_what_happens(after, name, told) + unnoticed,
+                    why=_what_happens(then, name, told) + unnoticed,
                     severity=WARN if owners else INFO,
                 )
 
 
-def _what_happens(after: Snapshot, name: str, others: t.Sequence[LoadedPatch]) -> str:
+def _what_happens(then: _Ranks, name: str, others: t.Sequence[LoadedPatch]) -> str:
     """Where a patch that is enabled comes to stand with others on a function, in sentences."""
-    staying = [other for other in others if any(now.enabled and now.name == other.name for now in after.patches)]
-    below = [other for other in staying if _is_above(after, name, other.name)]
-    above = [other for other in staying if other not in below]
-    gone = [other for other in others if other not in staying]
+    below = [other for other in others if then.is_above(name, other.name)]
+    above = [other for other in others if then.is_enabled(other.name) and not then.is_above(name, other.name)]
+    gone = [other for other in others if not then.is_enabled(other.name)]
     sentences = [f"{name} comes above {names_of(below)}."] if below else []
     sentences += [f"{name} takes the place of {names_of(gone)}."] if gone else []
     sentences += [f"{name} comes below {names_of(above)}."] if above else []
     return " ".join(sentences)
 
 
-def _is_above(snapshot: Snapshot, upper: str, lower: str) -> bool:
-    """Whether both patches are enabled, and the first one comes after the other in the kernel's order."""
-    names = [patch.name for patch in snapshot.patches if patch.enabled]
-    return upper in names and lower in names[: names.index(upper)]
+class _Ranks:
+    """The enabled patches of a host in the kernel's order."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        enabled = [patch.name for patch in snapshot.patches if patch.enabled]
+        self._ranks = {name: rank for rank, name in reversed(list(enumerate(enabled)))}
+
+    def is_enabled(self, name: str) -> bool:
+        return name in self._ranks
+
+    def is_above(self, upper: str, lower: str) -> bool:
+        """Whether both patches are enabled, and the first one comes after the other."""
+        return self.is_enabled(upper) and self.is_enabled(lower) and self._ranks[lower] < self._ranks[upper]
 
 
 def _coming_up(circumstances: Circumstances) -> t.Iterator[tuple[str, tuple[Function, ...]]]:

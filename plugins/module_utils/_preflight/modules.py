@@ -103,8 +103,9 @@ def _not_installed(seen: str) -> Finding:
 
 @check("target_build")
 def target_builds(circumstances: Circumstances) -> t.Iterator[Finding]:
+    builds = {id(file): {build.name: build for build in reversed(file.made_for)} for file in circumstances.files}
     for file, target in _targets(circumstances):
-        made_for = next((build for build in file.made_for if build.name == target), None)
+        made_for = builds[id(file)].get(target)
         seen = (
             _is_other_build(circumstances, made_for)
             if made_for

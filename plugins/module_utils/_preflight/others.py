@@ -7,23 +7,25 @@
 
 from __future__ import annotations
 
+import bisect
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, REFUSE, WARN, Finding
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, Snapshot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
+    Meant,
+    Name,
     Symbol,
     Symbols,
     symbol_of,
-    with_a_name_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
     ENABLED_FUNCTIONS,
     KPROBES,
     TRACEFS,
+    Entries,
     Kprobe,
     Traced,
-    entries_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Circumstances, check
@@ -55,12 +57,12 @@ def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
                 severity=WARN if overwrites else INFO,
             )
         return
+    # ftrace calls all its users at the start of a function, also where live patching then leads away from it.
+    counting = _Probes([probe for probe in probes if overwrites or not probe.by_ftrace])
     for function in circumstances.functions:
-        symbol = symbol_of(circumstances.conditions.symbols or {}, function)
-        # ftrace calls all its users at the start of a function, also where live patching then leads away from it.
-        inside = [p for p in probes if (overwrites or not p.by_ftrace) and _is_in(p, function, symbol)]
+        inside = counting.inside(function, symbol_of(circumstances.conditions.symbols or {}, function))
         beside = [probe for probe in inside if _is_left_alone(circumstances, probe, function)]
-        in_the_way = [probe for probe in inside if probe not in beside]
+        in_the_way = [probe for probe in inside if not _is_left_alone(circumstances, probe, function)]
         if beside:
             yield Finding(
                 reason="kprobe",
@@ -98,11 +100,27 @@ def _isolates(circumstances: Circumstances) -> bool:
     return bool(host.kprobes_isolated) and isolates_reliably(host.release)
 
 
-def _is_in(probe: Kprobe, function: Function, symbol: Symbol | None) -> bool:
-    """Whether the probe is inside the function: by address, as for the kernel, or by name if those are hidden."""
-    if probe.address is None or symbol is None or symbol.address is None or symbol.size is None:
-        return (probe.object, probe.function) == (function.object, function.name)
-    return symbol.address <= probe.address < symbol.address + symbol.size
+class _Probes:
+    """Kprobes, to find those in a function."""
+
+    def __init__(self, probes: t.Sequence[Kprobe]) -> None:
+        self._probes = probes
+        self._named: dict[Name, list[int]] = {}
+        for place, probe in enumerate(probes):
+            self._named.setdefault((probe.object, probe.function), []).append(place)
+        shown = sorted((probe.address, place) for place, probe in enumerate(probes) if probe.address is not None)
+        self._addresses = [address for address, _place in shown]
+        self._at = [place for _address, place in shown]
+
+    def inside(self, function: Function, symbol: Symbol | None) -> list[Kprobe]:
+        """Those inside the function: by address, as for the kernel, or by name if those are hidden."""
+        places = self._named.get((function.object, function.name), [])
+        if symbol is not None and symbol.address is not None and symbol.size is not None:
+            first = bisect.bisect_left(self._addresses, symbol.address)
+            behind = bisect.bisect_left(self._addresses, symbol.address + symbol.size)
+            hidden = [place for place in places if self._probes[place].address is None]
+            places = sorted([*hidden, *self._at[first:behind]])
+        return [self._probes[place] for place in places]
 
 
 @check("ftrace_user")
@@ -122,8 +140,12 @@ def ftrace_users(circumstances: Circumstances) -> t.Iterator[Finding]:
             )
         return
     known = circumstances.conditions.symbols or {}
+    shown = Entries(known, traced)
+    # While the transition that disables a patch is running, ftrace goes on to call live patching.
+    hooked = [patch for patch in circumstances.snapshot.patches if patch.enabled or patch.in_transition]
+    live = Meant(known, {function for patch in hooked for function in patch.functions})
     for function in circumstances.functions:
-        entries = entries_of(known, traced, function)
+        entries = shown.of(function)
         if entries and isolated:
             yield _users_before_the_patch(known, function, entries)
         elif entries and overwrites:
@@ -134,7 +156,7 @@ def ftrace_users(circumstances: Circumstances) -> t.Iterator[Finding]:
                 why="The kernel overwrites what ftrace put there; ftrace then fails on the whole host until a reboot.",
             )
         elif entries:
-            yield from _users_beside_patches(circumstances.snapshot, known, function, entries)
+            yield from _users_beside_patches(live.with_a_name_of(function), known, function, entries)
 
 
 def _users_before_the_patch(known: Symbols, function: Function, entries: t.Sequence[Traced]) -> Finding:
@@ -156,12 +178,9 @@ def _users_before_the_patch(known: Symbols, function: Function, entries: t.Seque
 
 
 def _users_beside_patches(
-    snapshot: Snapshot, known: Symbols, function: Function, entries: t.Sequence[Traced]
+    live: int, known: Symbols, function: Function, entries: t.Sequence[Traced]
 ) -> t.Iterator[Finding]:
-    """The users of ftrace beside live patching, which uses it on per_task kernels."""
-    # While the transition that disables a patch is running, ftrace goes on to call live patching.
-    hooked = [patch for patch in snapshot.patches if patch.enabled or patch.in_transition]
-    live = with_a_name_of(known, function, {theirs for patch in hooked for theirs in patch.functions})
+    """The users of ftrace beside live patching, which uses it on per_task kernels for so many as may be this one."""
     others = sum(entry.users for entry in entries) - live
     described = _described(known, function, entries)
     if sum(entry.ip_modify for entry in entries) > live:

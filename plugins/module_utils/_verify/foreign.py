@@ -12,6 +12,7 @@ stop_machine kernel would overwrite each other.
 
 from __future__ import annotations
 
+import bisect
 import os
 import re
 import typing as t
@@ -89,11 +90,13 @@ def _is_natural(function: Function, owner: str | None) -> bool:
 
 def _owners(kallsyms: bytes, addresses: t.Collection[int]) -> dict[int, str | None]:
     """Address -> the object whose code it is: `vmlinux`, a module, or None."""
-    nearest: dict[int, tuple[int, str | None]] = dict.fromkeys(addresses, (-1, None))
-    for match in re.finditer(rb"^([0-9a-f]{16}) . \S+(?:\t\[(\S+)\])?$", kallsyms, re.M):
-        symbol = int(match.group(1), 16)
-        for address, (before, _owner) in nearest.items():
-            if before < symbol <= address:
-                owner = match.group(2)
-                nearest[address] = (symbol, owner.decode("utf-8", "replace") if owner else "vmlinux")
-    return {address: owner if address - symbol < FURTHEST else None for address, (symbol, owner) in nearest.items()}
+    owners: dict[int, bytes] = {}
+    for digits, owner in re.findall(rb"^([0-9a-f]{16}) . \S+(?:\t\[(\S+)\])?$", kallsyms, re.M):
+        owners.setdefault(int(digits, 16), owner)
+    symbols = sorted(owners)
+    found: dict[int, str | None] = {}
+    for address in addresses:
+        behind = bisect.bisect_right(symbols, address)
+        is_near = behind > 0 and address - symbols[behind - 1] < FURTHEST
+        found[address] = (owners[symbols[behind - 1]].decode("utf-8", "replace") or "vmlinux") if is_near else None
+    return found

@@ -18,15 +18,15 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kallsyms import (
     KALLSYMS,
+    Meant,
     Symbols,
     find_symbols,
     symbol_of,
-    with_a_name_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.tracers import (
     ENABLED_FUNCTIONS,
     TRACEFS,
-    entries_of,
+    Entries,
     read_traced,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
@@ -70,11 +70,12 @@ def _without_hook(files: Files, snapshot: Snapshot, functions: list[Function]) -
     kallsyms = known_or(files.bytes(KALLSYMS), b"")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in replaced})
     clauses: dict[Function, str] = {}
+    meant, shown = Meant(symbols, replaced), Entries(symbols, traced)
     unnamed = []
     for function in functions:
         # An entry shows no position: each of the patched functions of this name must have one.
-        wanted = with_a_name_of(symbols, function, replaced)
-        entries = entries_of(symbols, traced, function)
+        wanted = meant.with_a_name_of(function)
+        entries = shown.of(function)
         hooks = [entry for entry in entries if entry.ip_modify]
         named = [entry for entry in hooks if entry.users > 1 or FTRACE_HANDLER in entry.text]
         # Only a trampoline or CALL_OPS is named; some architectures have neither (kernel/trace/ftrace.c, t_show).
@@ -104,12 +105,13 @@ def _without_jump(files: Files, snapshot: Snapshot, patch: str, functions: list[
         raise CannotTell(f"{KALLSYMS} cannot be read")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in functions})
     clauses: dict[Function, str] = {}
+    own = _addresses_of(kallsyms, patch)
     strange = []
     try:
         with open(files.path(KCORE), "rb", buffering=0) as core:
             for function in functions:
                 entry = entry_of(core, snapshot.machine, symbols, function)
-                if entry.target is not None and not _belongs_to(kallsyms, entry.target, patch):
+                if entry.target is not None and entry.target not in own:
                     clauses[function] = f"{function} jumps to {entry.target:#x}, which is no function of {patch}"
                 elif entry.target is None and _has_no_jump(entry, snapshot.kprobes_isolated):
                     clauses[function] = f"{function} does not begin with a jump"
@@ -143,8 +145,11 @@ def entry_of(core: t.BinaryIO, machine: str, symbols: Symbols, function: Functio
     return read_entry(machine, symbol.address, code)
 
 
-def _belongs_to(kallsyms: bytes, address: int, module: str) -> bool:
-    return re.search(rb"^%016x . \S+\t\[%s\]$" % (address, module.encode()), kallsyms, re.M) is not None
+def _addresses_of(kallsyms: bytes, module: str) -> set[int]:
+    """The addresses of the symbols of a module."""
+    owner = b"\t[%s]" % module.encode()
+    lines = [line for line in kallsyms.split(b"\n") if line.endswith(owner)]
+    return {int(line[:16], 16) for line in lines if re.match(rb"[0-9a-f]{16} . \S+\t[^\t]+\Z", line)}
 
 
 def read_memory(core: t.BinaryIO, address: int, size: int) -> bytes:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import cProfile
 import pathlib
 import pstats
-import re
 import typing as t
 
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
-from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import kallsyms
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.shown_kernel import ShownKernel
 
@@ -39,23 +37,6 @@ def calls_of(work: t.Callable[[], object]) -> int:
     profile = cProfile.Profile()
     profile.runcall(work)
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
-
-
-def test_the_sizes_of_a_modules_functions_grow_with_the_functions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text of /proc/kallsyms is read once for a module, and not for each of its functions."""
-    lines = [f"{0xFFFFFFFFC0000000 + 64 * number:016x} t f{number}\t[drv]\n" for number in range(MANY)]
-    text = "".join(reversed(lines)).encode()
-    read: list[str] = []
-    findall = re.findall
-
-    def noting(pattern: t.Any, *arguments: t.Any) -> list[t.Any]:
-        read.append(pattern)
-        return findall(pattern, *arguments)
-
-    monkeypatch.setattr(re, "findall", noting)
-    symbols = kallsyms.find_symbols(text, [("drv", f"f{number}") for number in range(MANY)])
-    assert [entry.size for (entry,) in symbols.values()] == [*[64] * (MANY - 1), None]
-    assert len(read) == 1
 
 
 @pytest.mark.parametrize("is_stacked", [False, True])
