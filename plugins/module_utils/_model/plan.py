@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_set import Acceptance
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.fix import Fix
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.once import once
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.word import Word
 
@@ -149,7 +150,7 @@ class Plan:
         """Whether something would change: waiting for a transition that is already running is no change."""
         return any(step.action != Action.WAIT for step in self.all_steps)
 
-    @property
+    @once
     def loads(self) -> tuple[PatchFile, ...]:
         """The files that steps load."""
         return tuple(step.file for step in self.steps if step.action == Action.LOAD and step.file)
@@ -164,12 +165,30 @@ class Plan:
         """Whether what is kept for the next boots gets less: that is done before the steps."""
         return self.acceptance is not None and any(step.action == Action.FORGET for step in self.boot)
 
-    @property
+    @once
     def names(self) -> tuple[str, ...]:
         """The patches that something is done with, in the order of the steps."""
         others = (Action.WAIT, Action.LOAD_TARGET, Action.UNLOAD_TARGET)
         names = (step.patch for step in self.steps if step.action not in others)
         return tuple(dict.fromkeys((*names, *self.replaced)))
+
+    @once
+    def name_set(self) -> frozenset[str]:
+        """The same, to look one up."""
+        return frozenset(self.names)
+
+    @once
+    def loads_by_name(self) -> t.Mapping[str, list[PatchFile]]:
+        """The files that steps load, by the names of their patches."""
+        files: dict[str, list[PatchFile]] = {}
+        for file in self.loads:
+            files.setdefault(file.name, []).append(file)
+        return files
+
+    @once
+    def last_actions(self) -> t.Mapping[str, Action]:
+        """What the last step does with each patch, apart from waiting."""
+        return {step.patch: step.action for step in self.steps if step.action != Action.WAIT}
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -178,6 +197,7 @@ class Plan:
 
     def without(self, names: t.Collection[str]) -> Plan:
         """The plan without these patches, or modules that are loaded first."""
+        names = frozenset(names)
         steps = tuple(step for step in self.steps if step.patch not in names)
         replaced = tuple(name for name in self.replaced if name not in names)
         return replace(self, steps=steps, about="" if self.about in names else self.about, replaced=replaced)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.once import once
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
@@ -80,12 +81,44 @@ class ChangeSet:
     lifted: tuple[LoadedPatch, ...] = ()
     overtaken: tuple[LoadedPatch, ...] = ()
 
-    @property
+    @once
     def functions(self) -> tuple[Function, ...]:
         """The functions that the wanted patch replaces: those of its file, else those that the kernel shows."""
         if self.file and self.file.functions is not None:
             return self.file.functions
         return self.loaded.functions if self.loaded else ()
+
+    @once
+    def function_set(self) -> frozenset[Function]:
+        """The same, to look one up."""
+        return frozenset(self.functions)
+
+    @once
+    def named(self) -> frozenset[str]:
+        """What the task names in supersedes."""
+        return frozenset(self.wanted.supersedes)
+
+    def supersedes(self, patch: LoadedPatch) -> bool:
+        """Whether this patch of the host is superseded."""
+        return patch.name in self._superseded
+
+    def lowers(self, patch: LoadedPatch) -> bool:
+        return patch.name in self._lowered
+
+    def lifts(self, patch: LoadedPatch) -> bool:
+        return patch.name in self._lifted
+
+    @once
+    def _superseded(self) -> frozenset[str]:
+        return frozenset(patch.name for patch in self.superseded)
+
+    @once
+    def _lowered(self) -> frozenset[str]:
+        return frozenset(patch.name for patch in self.lowered)
+
+    @once
+    def _lifted(self) -> frozenset[str]:
+        return frozenset(patch.name for patch in self.lifted)
 
     @property
     def is_known(self) -> bool:
@@ -128,7 +161,7 @@ class ChangeSet:
         # Kernels before 6.11 do not show the flag.
         return bool(self.file and self.file.replace if loaded.replace is None else loaded.replace)
 
-    @property
+    @once
     def lowers_first(self) -> bool:
         """Whether superseded patches are disabled first: with CONFIG_LIVEPATCH_STACK not below an enabled patch.
 
@@ -142,13 +175,18 @@ class ChangeSet:
 
     def is_before(self, patch: LoadedPatch, other: LoadedPatch) -> bool:
         """Whether a patch comes before another one in the kernel's order."""
-        return self.snapshot.patches.index(patch) < self.snapshot.patches.index(other)
+        return self._place(patch) < self._place(other)
+
+    def _place(self, patch: LoadedPatch) -> int:
+        place = self.snapshot.place_of(patch)
+        assert place is not None
+        return place
 
     def behind(self) -> list[LoadedPatch]:
         """With CONFIG_LIVEPATCH_STACK: the enabled patches behind the first lowered one in the kernel's list."""
-        patches = list(self.snapshot.patches)
-        first = min((patches.index(patch) for patch in self.lowered), default=len(patches))
-        return [patch for patch in patches[first:] if patch.enabled and patch not in self.lowered]
+        patches = self.snapshot.patches
+        first = min(map(self._place, self.lowered), default=len(patches))
+        return [patch for patch in patches[first:] if patch.enabled and not self.lowers(patch)]
 
     @property
     def behind_by_order(self) -> bool:
@@ -198,10 +236,7 @@ def _superseded(change: ChangeSet) -> tuple[LoadedPatch, ...]:
         if patch.name != change.wanted.name
         # The kernel never lets such a module go, and its patch has no effect.
         and not patch.pinned
-        and (
-            patch.name in change.wanted.supersedes
-            or (CONTAINED in change.wanted.supersedes and _contains(change, patch))
-        )
+        and (patch.name in change.named or (CONTAINED in change.named and _contains(change, patch)))
     )
 
 
@@ -211,7 +246,7 @@ def _contains(change: ChangeSet, patch: LoadedPatch) -> bool:
     comes_above = is_raised or (moves.out and moves.in_) or (moves.down and moves.up)
     return bool(
         patch.functions
-        and set(change.functions).issuperset(patch.functions)
+        and change.function_set.issuperset(patch.functions)
         and (comes_above or not _is_above_mine(change, patch))
     )
 
@@ -229,14 +264,14 @@ def _overtaken(change: ChangeSet) -> tuple[LoadedPatch, ...]:
     if loaded is None or not asked:
         return ()
     if not (loaded.enabled or change.moves.back):
-        return tuple(patch for patch in _newer(change, loaded) if patch not in change.superseded)
+        return tuple(patch for patch in _newer(change, loaded) if not change.supersedes(patch))
     return tuple(
         patch
         for patch in change.snapshot.patches
         if patch.enabled
-        and patch not in change.superseded
+        and not change.supersedes(patch)
         and change.is_before(loaded, patch)
-        and patch.shares(change.functions)
+        and patch.shares(change.function_set)
     )
 
 
@@ -253,7 +288,7 @@ def _lowered(change: ChangeSet) -> tuple[LoadedPatch, ...]:
     return tuple(
         patch
         for patch in change.snapshot.patches
-        if patch.enabled and (patch in change.superseded or (change.moves.down and patch == change.loaded))
+        if patch.enabled and (change.supersedes(patch) or (change.moves.down and patch == change.loaded))
     )
 
 
@@ -276,7 +311,7 @@ def _uncovering(change: ChangeSet) -> list[LoadedPatch]:
 def _above(change: ChangeSet, patch: LoadedPatch) -> t.Iterator[LoadedPatch]:
     """The patches that cover this one, without those that are lowered and the one that supersedes it."""
     for above in change.snapshot.covering(patch):
-        if above not in change.lowered and above.name != change.wanted.name:
+        if not change.lowers(above) and above.name != change.wanted.name:
             yield above
 
 
@@ -290,21 +325,22 @@ def _newer(change: ChangeSet, loaded: LoadedPatch) -> list[LoadedPatch]:
         for patch in change.snapshot.patches
         if patch.enabled
         and patch.load_index > loaded.load_index
-        and patch not in change.lowered
-        and (patch.shares(change.functions) or not change.is_known)
+        and not change.lowers(patch)
+        and (patch.shares(change.function_set) or not change.is_known)
     ]
 
 
 def _lifted(change: ChangeSet) -> tuple[LoadedPatch, ...]:
     if not change.involved:
         return ()
-    moved = [*_uncovering(change), *change.involved]
+    involved = {patch.name for patch in change.involved}
+    moved = involved.union(patch.name for patch in _uncovering(change))
     lifted: list[LoadedPatch] = []
+    below: set[Function] = set()
     for patch in change.snapshot.patches:
-        if not patch.enabled or patch in change.lowered:
-            continue
-        below = [other for other in moved if change.is_before(other, patch)]
-        if patch in change.involved or any(patch.shares(other.functions) for other in below):
+        if patch.enabled and not change.lowers(patch) and (patch.name in involved or patch.shares(below)):
             lifted.append(patch)
-            moved.append(patch)
+            moved.add(patch.name)
+        if patch.name in moved:
+            below.update(patch.functions)
     return tuple(lifted)

@@ -58,14 +58,14 @@ def _enabled_beside(change: ChangeSet) -> t.Iterator[tuple[LoadedPatch, _Numbers
         return
     for patch in change.snapshot.patches:
         # Cumulative patches of different things share no function, and are numbered apart.
-        concerns = patch.shares(change.functions) or not change.is_known
+        concerns = patch.shares(change.function_set) or not change.is_known
         if patch.enabled and patch.name != change.wanted.name and concerns:
             copy = change.copies.get(patch.name)
             yield patch, copy.sequence if copy else None
 
 
 def _has_more(change: ChangeSet, patch: LoadedPatch) -> bool:
-    return bool(change.is_known and set(patch.functions) > set(change.functions))
+    return bool(change.is_known and patch.function_set > change.function_set)
 
 
 def _finding(change: ChangeSet, patch: LoadedPatch, why: str) -> Finding:

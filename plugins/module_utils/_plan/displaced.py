@@ -25,7 +25,7 @@ History = t.Mapping[str, t.Tuple[Displaced, ...]]
 
 def _gone_patches(before: Snapshot, plan: Plan, after: Snapshot) -> list[LoadedPatch]:
     """The patches of the plan that are not loaded afterwards, or of which a different build is."""
-    return [patch for patch in before.patches if patch.name in plan.names and is_gone(patch, after, plan)]
+    return [patch for patch in before.patches if patch.name in plan.name_set and is_gone(patch, after, plan)]
 
 
 def displaced_after(
@@ -41,7 +41,8 @@ def displaced_after(
     gone = _gone_patches(before, plan, after)
     if wanted.state == State.REVERTED:
         return _of_what_is_back(wanted.name, before, gone, history)
-    gone = [patch for patch in before.patches if patch.name in going or patch in gone]
+    leaving = {patch.name for patch in gone}.union(going)
+    gone = [patch for patch in before.patches if patch.name in leaving]
     if wanted.state not in (State.ENABLED, State.PRESENT) or not gone:
         return {}
     names = {patch.name for patch in gone}
@@ -59,7 +60,7 @@ def _of_what_is_back(
     name: str, before: Snapshot, gone: t.Sequence[LoadedPatch], history: History
 ) -> dict[str, tuple[Displaced, ...]]:
     """What each patch that is brought back had displaced. One that was loaded all the time has its own history."""
-    stays = {patch.name for patch in before.patches if patch not in gone}
+    stays = {patch.name for patch in before.patches}.difference(patch.name for patch in gone)
     return {
         displaced.name: (history.get(displaced.name) if displaced.name in stays else None) or displaced.displaced
         for displaced in history.get(name, ())
@@ -83,7 +84,8 @@ def _displaced(
 
 
 def _coverers(snapshot: Snapshot, patch: LoadedPatch, except_of: t.Collection[str]) -> tuple[str, ...]:
-    return tuple(sorted({above.name for above in snapshot.covering(patch)}.difference(except_of)))
+    names = {above.name for stack in snapshot.above(patch).values() for above in stack}
+    return tuple(sorted(names.difference(except_of)))
 
 
 def with_forgotten(plan: Plan, wanted: Wanted, displaced: t.Sequence[Displaced], history: History) -> Plan:

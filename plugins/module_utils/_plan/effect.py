@@ -77,7 +77,7 @@ def _note_contained(change: ChangeSet) -> t.Iterator[Finding]:
     others = [
         patch.name
         for patch in change.snapshot.patches
-        if patch.functions and patch.name != change.wanted.name and patch not in change.superseded
+        if patch.functions and patch.name != change.wanted.name and not change.supersedes(patch)
     ]
     if others:
         yield Finding(

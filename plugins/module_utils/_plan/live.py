@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import typing as t
+from collections import Counter
 from dataclasses import replace
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import INFO, WARN, Finding, Tells
@@ -17,6 +18,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import State, Wanted
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function, LoadedPatch, Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.walk import Walk
 
 Live = t.Dict[Function, t.Sequence[LoadedPatch]]
 """The enabled patches on each function that has one, oldest first: the last is live."""
@@ -80,11 +82,17 @@ def _notes_between(plan: Plan, before: Snapshot, staying: t.AbstractSet[Function
         return []
     bare: dict[Function, Step] = {}
     ends: dict[str, list[Function]] = {}
+    walk = Walk(before)
+    count = Counter(function for patch in before.patches for function in _made_live_by(patch))
     for step in plan.steps:
-        before = predict(before, Plan((step,)))
-        live = _live(before)
-        for function in sorted(staying):
-            if function not in live:
+        changed: set[Function] = set()
+        for was, now in walk.take(step):
+            gone, come = _made_live_by(was), _made_live_by(now)
+            count.subtract(gone)
+            count.update(come)
+            changed.update(gone, come)
+        for function in sorted(changed & staying):
+            if not count[function]:
                 bare.setdefault(function, step)
             elif function in bare:
                 ends.setdefault(f"{bare.pop(function)} to {step}", []).append(function)
@@ -102,6 +110,13 @@ def _notes_between(plan: Plan, before: Snapshot, staying: t.AbstractSet[Function
     ]
 
 
+def _made_live_by(patch: LoadedPatch | None) -> list[Function]:
+    """The functions of an enabled patch, of which the newest is live, without those that only end what others do."""
+    if patch is None or not patch.enabled:
+        return []
+    return [function for function in patch.functions if function not in patch.no_op_set]
+
+
 def _leading_waits(plan: Plan) -> tuple[Step, ...]:
     """The waits for what is running already: what that replaces goes whatever the task does."""
     return tuple(itertools.takewhile(lambda step: step.action == Action.WAIT, plan.steps))
@@ -109,7 +124,7 @@ def _leading_waits(plan: Plan) -> tuple[Step, ...]:
 
 def _live(snapshot: Snapshot) -> Live:
     stacks = {
-        function: [patch for patch in stack if patch.enabled and function not in patch.no_ops]
+        function: [patch for patch in stack if patch.enabled and function not in patch.no_op_set]
         for function, stack in snapshot.stacks().items()
     }
     return {function: stack for function, stack in stacks.items() if stack}

@@ -34,7 +34,7 @@ def _with_room_made(change: ChangeSet) -> list[Step]:
         # If the kernel does not take the new patch, nothing else was touched.
         steps += _in(change)
     for patch in reversed(change.snapshot.patches):
-        if patch in change.lowered or patch in change.lifted:
+        if change.lowers(patch) or change.lifts(patch):
             steps += _lower(change, patch)
     steps += [Step(Action.UNLOAD, patch.name) for patch in reversed(change.superseded)]
     steps += _out(change)
@@ -66,7 +66,7 @@ def _settle(change: ChangeSet) -> list[Step]:
 
 
 def _lower(change: ChangeSet, patch: LoadedPatch) -> list[Step]:
-    if change.disables_others and patch in change.superseded and not change.lowers_first:
+    if change.disables_others and change.supersedes(patch) and not change.lowers_first:
         return []
     return change.abi.disable(patch.name)
 

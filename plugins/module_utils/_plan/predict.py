@@ -11,97 +11,22 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
     LoadedPatch,
-    PatchedObject,
     Snapshot,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.walk import Walk
 
 
 def predict(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """The snapshot that the plan leads to."""
+    if not plan.steps:
+        return snapshot
+    walk = Walk(snapshot)
     for step in plan.steps:
-        snapshot = replace(snapshot, patches=tuple(_after_step(snapshot, step)), modules=_modules_after(snapshot, step))
-    return snapshot
-
-
-def _modules_after(snapshot: Snapshot, step: Step) -> frozenset[str]:
-    if step.action in (Action.LOAD, Action.LOAD_TARGET):
-        return snapshot.modules.union([step.patch])
-    return snapshot.modules.difference([step.patch]) if step.action == Action.UNLOAD else snapshot.modules
-
-
-def _after_step(snapshot: Snapshot, step: Step) -> list[LoadedPatch]:
-    patches = list(snapshot.patches)
-    patch = snapshot.patch(step.patch)
-    if step.action == Action.LOAD and step.file:
-        return _after_load(snapshot, step.patch, step.file)
-    if step.action == Action.LOAD_TARGET:
-        return [_with_target(patch, step.patch) for patch in patches]
-    if patch is None:
-        return patches
-    place = patches.index(patch)
-    if step.action == Action.UNLOAD:
-        del patches[place]
-    elif step.action == Action.DISABLE:
-        patches[place] = replace(patch, enabled=False)
-    elif step.action == Action.WAIT:
-        if patch.replace and patch.enabled and patch.in_transition:
-            # klp_unpatch_replaced_patches() in kernel/livepatch/core.c
-            patches = [replace(_dropped(other), enabled=False) for other in patches]
-        patches[place] = replace(_without_no_ops(patch) if patch.enabled else _dropped(patch), in_transition=False)
-    elif step.action == Action.ENABLE:
-        patches[place] = replace(patch, enabled=True)
-        if abi_of(snapshot).enabling_moves_last:
-            patches.append(patches.pop(place))
-    return patches
-
-
-def _after_load(snapshot: Snapshot, name: str, file: PatchFile) -> list[LoadedPatch]:
-    by_kernel = abi_of(snapshot).loading_enables
-    patches = list(snapshot.patches)
-    if by_kernel and file.replace:
-        patches = [replace(_dropped(patch), enabled=False) for patch in patches]
-    newest = max((patch.load_index for patch in patches), default=0)
-    loaded = LoadedPatch(
-        name=name,
-        enabled=by_kernel or file.enables_itself,
-        replace=file.replace,
-        functions=file.functions or (),
-        identity=file.identity,
-        load_index=newest + 1,
-        objects=_objects_of(file),
-    )
-    return [*patches, loaded]
-
-
-def _objects_of(file: PatchFile) -> tuple[PatchedObject, ...]:
-    """The objects of a file. Which of them are patched follows from the modules."""
-    names = {function.object for function in file.functions or ()} if file.objects is None else file.objects
-    return tuple(map(PatchedObject, sorted(names)))
-
-
-def _dropped(patch: LoadedPatch) -> LoadedPatch:
-    """A disabled patch of a per_task kernel, of which sysfs shows nothing."""
-    return replace(patch, functions=(), objects=(), replace=None, no_ops=())
-
-
-def _without_no_ops(patch: LoadedPatch) -> LoadedPatch:
-    """A patch whose transition has ended: what it has replaced is gone, and so is what ended that."""
-    functions = tuple(function for function in patch.functions if function not in patch.no_ops)
-    added = {function.object for function in patch.no_ops}.difference(function.object for function in functions)
-    objects = tuple(entry for entry in patch.objects if entry.name not in added)
-    return replace(patch, functions=functions, objects=objects, no_ops=())
-
-
-def _with_target(patch: LoadedPatch, name: str) -> LoadedPatch:
-    """A patch after a module is loaded: the modules tell then whether that is patched."""
-    return replace(
-        patch, objects=tuple(replace(entry, patched=None) if entry.name == name else entry for entry in patch.objects)
-    )
+        walk.take(step)
+    return walk.snapshot()
 
 
 def concerned(plan: Plan, *snapshots: Snapshot) -> frozenset[str]:

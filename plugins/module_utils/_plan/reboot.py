@@ -42,7 +42,7 @@ def task_needs_reboot(findings: t.Iterable[Finding], plan: Plan, found: Snapshot
     `found` is the host, before a change or after it, `goal` what it should be: what the plan leads to, or after a
     failure what it was before.
     """
-    names = (plan.about, *plan.names)
+    names = plan.name_set.union([plan.about])
     stays = any(
         stays_until_reboot(patch, snapshot)
         for snapshot in (found, goal)

@@ -118,7 +118,7 @@ def _blocking(change: ChangeSet) -> list[LoadedPatch]:
     return [
         patch
         for patch in patches[:place]
-        if not patch.enabled and patch not in change.superseded and patch.name != change.wanted.name
+        if not patch.enabled and not change.supersedes(patch) and patch.name != change.wanted.name
     ]
 
 
@@ -134,7 +134,7 @@ def _refuse_unstack(change: ChangeSet) -> list[Finding]:
             )
         ]
     comes_back = change.moves.in_ and change.loaded is not None and not change.overtaken
-    if change.keeps_stacking and comes_back and any(above.shares(change.functions) for above in change.lifted):
+    if change.keeps_stacking and comes_back and any(above.shares(change.function_set) for above in change.lifted):
         return [
             Finding(
                 reason="stacking",
@@ -276,9 +276,9 @@ def _instead_of_unloading(change: ChangeSet, patch: LoadedPatch) -> str:
     """What can be done about a patch whose module stays, as a sentence."""
     if patch == change.loaded and change.moves.in_:
         return "Build the patch under another name."
-    if patch in change.lifted:
+    if change.lifts(patch):
         return f"Set on_covered: allow, which leaves {patch.name} as it is."
-    leave = f"Leave {patch.name} out of supersedes. " if patch in change.superseded else ""
+    leave = f"Leave {patch.name} out of supersedes. " if change.supersedes(patch) else ""
     return leave + (f"The effect of {patch.name} ends with state: disabled." if patch.enabled else "It has no effect.")
 
 
@@ -332,12 +332,12 @@ def notes_of(change: ChangeSet, steps: list[Step]) -> t.Iterator[Finding]:
 def _could_be_lost(change: ChangeSet, patch: LoadedPatch) -> bool:
     """Whether the change unloads the patch, and the host has no file of it to load again."""
     is_exchanged = patch == change.loaded and change.moves.out and change.moves.in_
-    return patch.enabled and patch.name not in change.copies and (is_exchanged or patch in change.superseded)
+    return patch.enabled and patch.name not in change.copies and (is_exchanged or change.supersedes(patch))
 
 
 def _functions_text(functions: t.Iterable[Function], patches: t.Iterable[LoadedPatch]) -> str:
-    shared = [function for function in functions if any(patch.shares([function]) for patch in patches)]
-    return ", ".join(str(function) for function in shared)
+    theirs = {function for patch in patches for function in patch.functions}
+    return ", ".join(str(function) for function in functions if function in theirs)
 
 
 def _blocked(name: str, blocking: list[LoadedPatch]) -> Finding:

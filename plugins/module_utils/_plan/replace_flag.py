@@ -29,7 +29,7 @@ def refuse_load_by_flag(change: ChangeSet, file: PatchFile) -> list[Finding]:
     staying = [
         patch
         for patch in change.snapshot.patches
-        if patch.enabled and patch.name != change.wanted.name and patch not in change.superseded
+        if patch.enabled and patch.name != change.wanted.name and not change.supersedes(patch)
     ]
     if change.abi.loading_enables and staying and file.replace is not False:
         refusals.append(_replaces_others(change.wanted, file, staying))

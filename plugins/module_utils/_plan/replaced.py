@@ -25,7 +25,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi impo
 def with_replaced(plan: Plan, before: Snapshot, found: Snapshot) -> Plan:
     """The plan, which is also about those patches from before it that its loads have disabled, or may have."""
     # Rolling back unloads those patches of a plan that were not there before: not those of somebody else.
-    names = [name for name in replaced_by(plan, before, found) if name not in plan.names and before.patch(name)]
+    names = [name for name in replaced_by(plan, before, found) if name not in plan.name_set and before.patch(name)]
     return replace(plan, replaced=(*plan.replaced, *names)) if names else plan
 
 
@@ -75,7 +75,7 @@ def will_disable(plan: Plan, goal: Snapshot, found: Snapshot, name: str, later: 
     """The finding that a patch which the plan has loaded right now is about to disable others, which are enabled in its
     goal. Those that are loaded `later` are not in its way.
     """
-    loaded, staying = found.patch(name), to_stay(goal, name, later)
+    loaded, staying = found.patch(name), frozenset(to_stay(goal, name, later))
     names = [patch.name for patch in found.patches if patch.name in staying]
     evidence = _evidence_of_flag(loaded, plan) if loaded and names else ""
     return _replaces_others(plan, f"Loading {name} disables {', '.join(names)}: {evidence}.") if evidence else None
@@ -112,15 +112,15 @@ def _replaces_others(plan: Plan, seen: str) -> Finding:
 
 def lost_by_load(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> list[str]:
     """The patches that a load of the plan may have disabled, and that are not to go by the plan."""
-    staying = [patch.name for patch in goal.patches if patch.enabled]
-    return [name for name in replaced_by(plan, before, found) if name not in plan.names or name in staying]
+    staying = {patch.name for patch in goal.patches if patch.enabled}
+    return [name for name in replaced_by(plan, before, found) if name not in plan.name_set or name in staying]
 
 
 def names_of_suspects(plan: Plan, goal: Snapshot, before: Snapshot, found: Snapshot) -> str:
     """The loads of the plan that may have disabled others, where the kernel does not show their replace flag."""
     names = lost_by_load(plan, goal, before, found)
     is_by_other = any(
-        patch.enabled and patch.replace and patch.name not in plan.names and before.patch(patch.name) is None
+        patch.enabled and patch.replace and patch.name not in plan.name_set and before.patch(patch.name) is None
         for patch in found.patches
     )
     return names_of(_shown_loads(plan, found)) if names and not is_by_other else ""

@@ -116,7 +116,7 @@ def _in_front(now: Snapshot, plan: Plan, stored: Stored) -> list[str]:
 
     None if one of them belongs to another tool, or cannot be loaded again.
     """
-    down = [patch for patch in now.patches if not patch.enabled and patch.name not in plan.names]
+    down = [patch for patch in now.patches if not patch.enabled and patch.name not in plan.name_set]
     can_move = all(patch.name in stored and not (patch.owner or patch.permanent or patch.users) for patch in down)
     return [patch.name for patch in down] if can_move else []
 
@@ -144,12 +144,8 @@ def lost_after(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[
     """The functions on which a patch was live before, and none is after these steps."""
     after = predict(now, Plan(tuple(steps)))
     # The file of a patch that comes back may not show its functions; the kernel has shown them.
-    back = [
-        was
-        for was in before.patches
-        for patch in after.patches
-        if patch.enabled and patch.name == was.name and was.identity.compare(patch.identity) != "different"
-    ]
+    pairs = [(was, after.patch(was.name)) for was in before.patches]
+    back = [was for was, now in pairs if now and now.enabled and was.identity.compare(now.identity) != "different"]
     return fixed(before).difference(fixed(after), *(patch.functions for patch in back))
 
 
@@ -177,42 +173,59 @@ def bring_again(
     lost_before = lost.difference(fixed(start))
     missing = [patch for patch in before.patches if patch.enabled and patch.shares(lost_before)]
     steps: list[Step] = []
-    names: list[str] = []
+    names: set[str] = set()
+    highest = _highest(before, now, plan)
     for patch in [
         *taken,
-        *(patch for patch in missing if patch.name in tried or _may_come_above(patch, before, now, plan, stored)),
+        *(p for p in missing if p.name in tried or _may_come_above(p, before, highest, plan, stored, now)),
     ]:
         file, there = _file_of(patch, before, plan, stored), now.patch(patch.name)
         is_held = patch.name in held and there is not None
         is_due = patch.name not in names and patch.name not in brought
         if file and is_due and not is_held and not (there and there.enabled):
             abi = abi_of(now)
-            names.append(patch.name)
+            names.add(patch.name)
             steps += abi.enable_again(patch.name, file) if there else abi.load(patch.name, file)
             steps += [] if there or abi.loading_enables else abi.enable(patch.name)
     if steps and abi_of(now).stacking is not False:
         # With CONFIG_LIVEPATCH_STACK what could not be enabled is in the way.
-        down = [patch.name for patch in now.patches if not patch.enabled and patch.name in plan.names]
+        down = [patch.name for patch in now.patches if not patch.enabled and patch.name in plan.name_set]
         steps = [*(Step(Action.UNLOAD, name) for name in down if name not in names), *steps]
     staying = [patch.name for patch in taken if patch.name in names and is_new(patch, before, plan)]
     return steps, Rollback(staying=tuple(staying), needed=tuple(lost.intersection(fixed(start))))
 
 
-def _may_come_above(patch: LoadedPatch, before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> bool:
+def _highest(before: Snapshot, now: Snapshot, plan: Plan) -> dict[Function, int]:
+    """The highest place before, for each function, of the patches that are enabled on it now and are not the plan's.
+
+    What somebody else has loaded since comes behind all.
+    """
+    new = frozenset(new_patches(plan, before))
+    places = {patch.name: place for place, patch in enumerate(before.patches)}
+    highest: dict[Function, int] = {}
+    for patch in now.patches:
+        if patch.enabled and patch.name not in new:
+            place = places.get(patch.name, len(places))
+            highest.update((function, max(place, highest.get(function, 0))) for function in patch.functions)
+    return highest
+
+
+def _may_come_above(
+    patch: LoadedPatch, before: Snapshot, highest: t.Mapping[Function, int], plan: Plan, stored: Stored, now: Snapshot
+) -> bool:
     """Whether a patch of the plan, loaded again, disables nothing and covers nothing but what was below it, or is new.
 
     What is new is of the plan itself: what somebody else has loaded is not covered.
     """
     file = stored.get(patch.name)
-    if file is None or patch.name not in plan.names or (abi_of(now).loading_enables and file.replace is not False):
+    if file is None or patch.name not in plan.name_set or (abi_of(now).loading_enables and file.replace is not False):
         return False
-    below = [other.name for other in before.patches[: before.patches.index(patch)]]
-    above = [other for other in now.patches if other.enabled and other.name not in (*below, *new_patches(plan, before))]
-    return not any(other.shares(patch.functions) for other in above)
+    place = before.patches.index(patch)
+    return all(highest.get(function, -1) < place for function in patch.functions)
 
 
 def _file_of(patch: LoadedPatch, before: Snapshot, plan: Plan, stored: Stored) -> PatchFile | None:
     """The file that a patch was loaded from, before the plan or by it."""
     if not is_new(patch, before, plan):
         return stored.get(patch.name)
-    return next((file for file in plan.loads if file.name == patch.name), None)
+    return next(iter(plan.loads_by_name.get(patch.name, ())), None)

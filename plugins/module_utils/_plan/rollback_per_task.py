@@ -14,16 +14,18 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    Function,
     LoadedPatch,
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
+    Again,
+    Below,
     is_above_any,
     is_as_before,
     is_different_build,
     is_gone,
-    is_under,
     may_replace,
     movable_of,
     new_patches,
@@ -57,7 +59,7 @@ def settling(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored) -> lis
         if moving.enabled and moving.name in stored and per_task_steps(before, up, plan, stored):
             # It may be stalled, and more is to be done: going down it is not in the way, and it is loaded again.
             should_be_up = False
-    if moving.name not in plan.names or moving.enabled == should_be_up:
+    if moving.name not in plan.name_set or moving.enabled == should_be_up:
         return [wait]
     return [Step(Action.ENABLE if should_be_up else Action.DISABLE, moving.name), wait]
 
@@ -74,13 +76,13 @@ def per_task_steps(
     a moment. A new patch that is disabled is unloaded last: a failure there must not keep other patches from coming
     back.
     """
-    rising = [patch.name for patch in _rising(before, now, plan, stored, moved)]
+    rising = {patch.name for patch in _rising(before, now, plan, stored, moved)}
     may_stay = not any(_clashes(name, rising, now, plan, stored) for name in plan.names)
     first: list[Step] = []
     last: list[Step] = []
     for patch in reversed(now.patches):
         was = before.patch(patch.name)
-        if patch.name not in plan.names and patch.name not in rising:
+        if patch.name not in plan.name_set and patch.name not in rising:
             continue
         goes_out = was is None or patch.name in rising or is_different_build(patch, was, plan)
         is_new = may_stay and patch.name not in rising and not (was and was.enabled)
@@ -91,12 +93,13 @@ def per_task_steps(
             steps.append(Step(Action.UNLOAD, patch.name))
     lowered = {step.patch for step in (*first, *last)}
     staying = [patch for patch in now.patches if patch.enabled and patch.name not in lowered]
+    covered = {function for patch in staying for function in patch.functions}
     loads: list[Step] = []
     for patch in before.patches:
-        comes_back = not patch.enabled and patch.name in plan.names and is_gone(patch, now, plan)
+        comes_back = not patch.enabled and patch.name in plan.name_set and is_gone(patch, now, plan)
         if patch.name in rising:
             loads += [Step(Action.LOAD, patch.name, stored[patch.name]), Step(Action.WAIT, patch.name)]
-        elif comes_back and _is_harmless(stored.get(patch.name), staying):
+        elif comes_back and _is_harmless(stored.get(patch.name), covered):
             last += [Step(Action.LOAD, patch.name, stored[patch.name]), Step(Action.WAIT, patch.name)]
             last += [Step(Action.DISABLE, patch.name), Step(Action.WAIT, patch.name)]
     new = [Step(Action.UNLOAD, name) for name in reversed(new_patches(plan, before)) if now.patch(name)]
@@ -108,17 +111,17 @@ def _clashes(name: str, rising: t.Iterable[str], now: Snapshot, plan: Plan, stor
     patch = now.patch(name)
     if patch is None or not patch.enabled:
         return False
-    file = next((file for file in plan.loads if file.name == name), None)
-    return any(clash(stored[other], file) for other in rising)
+    file = next(iter(plan.loads_by_name.get(name, ())), None)
+    return bool(file and file.states) and any(clash(stored[other], file) for other in rising)
 
 
-def _is_harmless(file: PatchFile | None, staying: t.Iterable[LoadedPatch]) -> bool:
-    """Whether loading a disabled patch again, which enables it for a moment, disables and covers no other patch."""
+def _is_harmless(file: PatchFile | None, covered: t.AbstractSet[Function]) -> bool:
+    """Whether loading a disabled patch again, which enables it for a moment, disables and covers no other patch.
+
+    `covered` are the functions of those that stay.
+    """
     return (
-        file is not None
-        and file.replace is False
-        and file.functions is not None
-        and not any(patch.shares(file.functions) for patch in staying)
+        file is not None and file.replace is False and file.functions is not None and covered.isdisjoint(file.functions)
     )
 
 
@@ -133,30 +136,24 @@ def _rising(
     stuck = stuck_in(before, now)
     above = above if all(name in stored and name not in stuck for name in above) else []
     names = (*plan.names, plan.about, *above, *moved)
-    movable = [name for name in movable_of(names, strangers, before, now, plan) if name in stored]
-    staying = [
-        patch for patch in were_up if patch.name not in movable and is_as_before(now.patch(patch.name), patch, plan)
-    ]
-    staying += strangers
+    movable = movable_of(names, strangers, before, now, plan).intersection(stored)
+    as_before = {patch.name for patch in were_up if is_as_before(now.patch(patch.name), patch, plan)}
+    staying = [patch for patch in were_up if patch.name not in movable and patch.name in as_before]
+    below, again = Below([*staying, *strangers], before), Again(were_up, stored)
     for patch in were_up:
         can_move = patch.name in movable
         is_raised = patch.name == plan.about and is_above_any(patch.name, above, now)
-        if is_as_before(now.patch(patch.name), patch, plan) and not (can_move and is_raised):
-            if can_move and any(is_under(lower, patch, were_up, stored) for lower in rising):
-                rising.append(patch)
-        elif can_move and not stays_out(patch, staying, before, plan):
+        if patch.name in as_before and not (can_move and is_raised):
+            rises = can_move and again.is_under(patch)
+        else:
+            rises = can_move and not stays_out(patch, below, before, plan)
+        if rises:
             rising.append(patch)
+            again.add(patch)
     # What would disable patches that cannot be brought back above it stays out.
+    lying = as_before.difference(patch.name for patch in rising)
+    last = max((place for place, patch in enumerate(were_up) if patch.name in lying), default=0)
+    free = {patch.name for patch in were_up[last:]}
     return [
-        patch
-        for patch in rising
-        if not may_replace(patch, were_up, stored)
-        or (
-            not strangers
-            and all(
-                upper in rising
-                for upper in were_up[were_up.index(patch) + 1 :]
-                if is_as_before(now.patch(upper.name), upper, plan)
-            )
-        )
+        patch for patch in rising if not may_replace(patch, were_up, stored) or (not strangers and patch.name in free)
     ]

@@ -25,7 +25,7 @@ def is_different_build(now: LoadedPatch, before: LoadedPatch, plan: Plan) -> boo
     if relation != "unknown":
         return relation == "different"
     return now.is_loaded_anew(before) and any(
-        file.name == now.name and file.identity.compare(before.identity) != "same" for file in plan.loads
+        file.identity.compare(before.identity) != "same" for file in plan.loads_by_name.get(now.name, ())
     )
 
 
@@ -51,7 +51,7 @@ def without_pinned(plan: Plan, before: Snapshot, now: Snapshot, pinned: t.Collec
     `pinned` are such patches, beside those that the kernel shows to be. What the plan has enabled stays then: without
     it neither would be.
     """
-    held = [patch.name for patch in now.patches if patch.pinned or patch.name in pinned]
+    held = {patch.name for patch in now.patches if patch.pinned}.union(pinned)
     lost = [patch.name for patch in before.patches if patch.enabled and patch.name in held]
     new = [patch.name for patch in now.patches if patch.enabled and before.patch(patch.name) is None]
     return plan.without([*lost, *new]) if lost else plan
@@ -61,21 +61,64 @@ def new_patches(plan: Plan, before: Snapshot) -> list[str]:
     return [name for name in plan.names if before.patch(name) is None]
 
 
-def stays_out(patch: LoadedPatch, below: t.Iterable[LoadedPatch], before: Snapshot, plan: Plan) -> bool:
+class Below:
+    """Patches of two snapshots above which another one of the first may come."""
+
+    def __init__(self, patches: t.Iterable[LoadedPatch], before: Snapshot) -> None:
+        self._before = before
+        self._new: set[Function] = set()
+        self._highest: dict[Function, int] = {}
+        for patch in patches:
+            self.add(patch)
+
+    def add(self, patch: LoadedPatch) -> None:
+        self._new.update(patch.functions if self._before.patch(patch.name) is None else ())
+        place = self._before.place_of(patch)
+        if place is not None and (patch.enabled or patch.in_transition):
+            self._highest.update((each, max(place, self._highest.get(each, 0))) for each in patch.functions)
+
+    def has_newer_than(self, patch: LoadedPatch) -> bool:
+        """Whether one of them that was not loaded before is on a function of this patch."""
+        return patch.shares(self._new)
+
+    def covered(self, patch: LoadedPatch) -> bool:
+        """Whether one of them covered this patch before."""
+        place = self._before.place_of(patch)
+        is_on_stack = place is not None and (patch.enabled or patch.in_transition)
+        return is_on_stack and any(self._highest.get(each, -1) > (place or 0) for each in patch.functions)
+
+
+class Again:
+    """Patches that are loaded again, so far: what was above one of them has to be loaded after it."""
+
+    def __init__(self, were_up: t.Sequence[LoadedPatch], stored: Stored) -> None:
+        self._were_up, self._stored = were_up, stored
+        self._functions: set[Function] = set()
+        self._may_replace = False
+
+    def add(self, patch: LoadedPatch) -> None:
+        self._functions.update(patch.functions)
+        self._may_replace = self._may_replace or may_replace(patch, self._were_up, self._stored)
+
+    def is_under(self, upper: LoadedPatch) -> bool:
+        """Whether loading one of them changes what is live, unless this one is loaded after it."""
+        return self._may_replace or upper.shares(self._functions)
+
+
+def stays_out(patch: LoadedPatch, below: Below, before: Snapshot, plan: Plan) -> bool:
     """Whether loading the patch again would put its older code above the newer code of one of these.
 
     A patch that was not loaded before is newer. One that covered the patch counts as newer only if nothing of the patch
     was live, or the plan was to unload or disable it: otherwise functions that it alone had patched would be lost.
     """
-    if any(before.patch(lower.name) is None and lower.shares(patch.functions) for lower in below):
+    if below.has_newer_than(patch):
         return True
     is_no_loss = before.is_covered(patch) or _is_to_go(patch, plan)
-    return is_no_loss and not before.covering(patch).isdisjoint(below)
+    return is_no_loss and below.covered(patch)
 
 
 def _is_to_go(patch: LoadedPatch, plan: Plan) -> bool:
-    actions = [step.action for step in plan.steps if step.patch == patch.name and step.action != Action.WAIT]
-    return actions[-1:] in ([Action.UNLOAD], [Action.DISABLE])
+    return plan.last_actions.get(patch.name) in (Action.UNLOAD, Action.DISABLE)
 
 
 def overtaken(before: Snapshot, plan: Plan) -> list[str]:
@@ -84,25 +127,21 @@ def overtaken(before: Snapshot, plan: Plan) -> list[str]:
     None if one of them belongs to another tool.
     """
     raised = before.patch(plan.about)
-    if raised is None or not raised.enabled or raised.name not in plan.names or _is_to_go(raised, plan):
+    if raised is None or not raised.enabled or raised.name not in plan.name_set or _is_to_go(raised, plan):
         return []
-    moved = [raised]
+    moved: list[LoadedPatch] = []
+    functions = set(raised.functions)
     for patch in before.patches[before.patches.index(raised) + 1 :]:
-        if patch.enabled and any(patch.shares(lower.functions) for lower in moved):
+        if patch.enabled and patch.shares(functions):
             moved.append(patch)
-    names = [patch.name for patch in moved[1:]]
-    return [] if any(patch.owner for patch in moved[1:]) else names
-
-
-def is_under(lower: LoadedPatch, upper: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
-    """Whether loading the lower patch again changes what is live, unless the upper one is loaded after it."""
-    return upper.shares(lower.functions) or may_replace(lower, were_up, stored)
+            functions.update(patch.functions)
+    return [] if any(patch.owner for patch in moved) else [patch.name for patch in moved]
 
 
 def may_replace(patch: LoadedPatch, were_up: t.Sequence[LoadedPatch], stored: Stored) -> bool:
     """Whether loading the patch may disable all others. It did not before if a patch below it was enabled."""
     replaces = patch.replace if patch.replace is not None else stored[patch.name].replace
-    return were_up.index(patch) == 0 if replaces is None else replaces
+    return were_up[0] == patch if replaces is None else replaces
 
 
 def is_above_any(name: str, others: t.Collection[str], now: Snapshot) -> bool:
@@ -116,7 +155,7 @@ def strangers_in(now: Snapshot, before: Snapshot, plan: Plan) -> list[LoadedPatc
     return [
         patch
         for patch in now.patches
-        if patch.enabled and before.patch(patch.name) is None and patch.name not in plan.names
+        if patch.enabled and before.patch(patch.name) is None and patch.name not in plan.name_set
     ]
 
 
@@ -136,19 +175,18 @@ def stuck_in(before: Snapshot, now: Snapshot) -> set[str]:
 
 def movable_of(
     names: t.Iterable[str], strangers: list[LoadedPatch], before: Snapshot, now: Snapshot, plan: Plan
-) -> list[str]:
+) -> set[str]:
     """These patches, without those that could not be enabled again: in use, or marked by force.
 
     Those as before that would come above somebody else's new patch are left out as well.
     """
     newer = {function for patch in strangers for function in patch.functions}
-    below = [
+    below = {
         patch.name
         for patch in before.patches
         if patch.shares(newer) and is_as_before(now.patch(patch.name), patch, plan)
-    ]
-    stuck = stuck_in(before, now)
-    return [name for name in names if name not in below and name not in stuck]
+    }
+    return set(names).difference(below, stuck_in(before, now))
 
 
 def covers_to_move(
@@ -158,17 +196,19 @@ def covers_to_move(
 
     None if one of them belongs to another tool, or cannot be loaded again.
     """
-    missing = [
-        patch
+    missing = {
+        patch.name
         for patch in before.patches
         if patch.enabled and patch.shares(lost) and not is_as_before(now.patch(patch.name), patch, plan)
-    ]
+    }
     were_up = [patch for patch in before.patches if patch.enabled]
     moved: list[LoadedPatch] = []
-    for place, patch in enumerate(were_up):
-        below = [other for other in were_up[:place] if other.name in stored and (other in missing or other in moved)]
-        if patch not in missing and any(is_under(lower, patch, were_up, stored) for lower in below):
-            moved.append(patch)
+    again = Again(were_up, stored)
+    for patch in were_up:
+        is_moved = patch.name not in missing and again.is_under(patch)
+        moved += [patch] if is_moved else []
+        if patch.name in stored and (is_moved or patch.name in missing):
+            again.add(patch)
     stuck = stuck_in(before, now)
     can_move = all(
         patch.name in stored and not (patch.owner or patch.permanent or patch.name in stuck) for patch in moved

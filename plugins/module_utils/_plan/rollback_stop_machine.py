@@ -16,6 +16,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import (
+    Below,
     is_as_before,
     is_gone,
     movable_of,
@@ -34,8 +35,9 @@ def stop_machine_steps(
     Where the kernel's list may decide (CONFIG_LIVEPATCH_STACK), what is new is the last of it and goes first. `moved`
     are patches that come above what comes back although the plan is not about them.
     """
-    changed = [patch for patch in before.patches if patch.name in plan.names]
-    is_covering = any(upper.name == plan.about for patch in changed for upper in before.covering(patch))
+    changed = [patch for patch in before.patches if patch.name in plan.name_set]
+    about = before.patch(plan.about)
+    is_covering = any(map(Below([about] if about else [], before).covered, changed))
     strangers = strangers_in(now, before, plan)
     above = overtaken(before, plan)
     is_free = now.stacking_enforced is False
@@ -49,21 +51,24 @@ def stop_machine_steps(
     gone = _gone(changed, again, before, now, plan)
     were_up = [patch for patch in before.patches if patch.enabled and patch.name in movable]
     are_up = [patch.name for patch in now.patches if patch.enabled and patch.name in movable]
-    in_place = _in_place([patch.name for patch in were_up], are_up, gone)
+    going = frozenset(gone)
+    in_place = frozenset(_in_place([patch.name for patch in were_up], are_up, going))
     lowered = [name for name in reversed(are_up) if name not in in_place]
-    lost = [name for name in gone if name not in stored]
-    rising = [patch for patch in were_up if patch.name not in (*in_place, *lost)]
+    lost = going.difference(stored)
+    rising = [patch for patch in were_up if not (patch.name in in_place or patch.name in lost)]
     if now.stacking_enforced or again:
         # The kernel's list decides, and what is loaded again is its last.
-        places = {patch.name: place for place, patch in enumerate(now.patches) if patch.name not in gone}
+        places = {patch.name: place for place, patch in enumerate(now.patches) if patch.name not in going}
         rising.sort(key=lambda patch: places.get(patch.name, len(now.patches)))
-    staying = [patch for patch in before.patches if patch.enabled and patch not in rising]
-    below = [patch for patch in staying if is_as_before(now.patch(patch.name), patch, plan)] + strangers
-    enabled: list[str] = []
+    rises = {patch.name for patch in rising}
+    staying = [patch for patch in before.patches if patch.enabled and patch.name not in rises]
+    staying = [patch for patch in staying if is_as_before(now.patch(patch.name), patch, plan)]
+    below = Below([*staying, *strangers], before)
+    enabled: dict[str, None] = {}
     for patch in rising:
         if not stays_out(patch, below, before, plan):
-            enabled.append(patch.name)
-        below.append(patch)
+            enabled[patch.name] = None
+        below.add(patch)
     loads: list[Step] = []
     for name in gone:
         loads += [Step(Action.UNLOAD, name)] if now.patch(name) else []
@@ -77,9 +82,9 @@ def stop_machine_steps(
     if not is_free:
         down = [Step(Action.DISABLE, name) for name in lowered]
         return [*down, *new, *loads, *(Step(Action.ENABLE, name) for name in enabled)]
-    first = [Step(Action.DISABLE, name) for name in lowered if name in gone]
-    last = [Step(Action.DISABLE, name) for name in lowered if name not in (*gone, *enabled)]
-    return [*first, *loads, *_raise(enabled, [name for name in lowered if name not in gone]), *last, *new]
+    first = [Step(Action.DISABLE, name) for name in lowered if name in going]
+    last = [Step(Action.DISABLE, name) for name in lowered if not (name in going or name in enabled)]
+    return [*first, *loads, *_raise(enabled, frozenset(lowered).difference(going)), *last, *new]
 
 
 def _gone(
@@ -110,10 +115,10 @@ def _behind(moved: t.Sequence[str], now: Snapshot) -> list[str]:
 
     None if one of them belongs to another tool: the kernel does not disable the others then.
     """
-    names = [patch.name for patch in now.patches]
-    are_up = [patch.name for patch in now.patches if patch.enabled]
-    first = min((names.index(name) for name in moved if name in are_up), default=len(names))
-    behind = [patch for patch in now.patches[first:] if patch.enabled and patch.name not in moved]
+    names = frozenset(moved)
+    up = (place for place, patch in enumerate(now.patches) if patch.enabled and patch.name in names)
+    behind = [patch for patch in now.patches[min(up, default=len(now.patches)) :] if patch.enabled]
+    behind = [patch for patch in behind if patch.name not in names]
     return [patch.name for patch in behind if not patch.owner]
 
 

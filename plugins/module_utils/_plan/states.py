@@ -16,10 +16,10 @@ import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Plan, Step, Stored
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Action, Step, Stored
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Snapshot
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.abi import abi_of
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.walk import Walk
 
 
 def clash(file: PatchFile | None, earlier: PatchFile | None) -> str | None:
@@ -47,15 +47,17 @@ def refuse_states(snapshot: Snapshot, steps: t.Iterable[Step], stored: Stored) -
     refusals: list[Finding] = []
     if not abi_of(snapshot).loading_enables:
         return refusals
-    files = dict(stored)
+    files = {name: file for name, file in stored.items() if file.states}
+    walk = Walk(snapshot)
     for step in steps:
         if step.action == Action.LOAD and step.file:
-            for patch in snapshot.patches:
-                unknown = clash(step.file, files.get(patch.name)) if patch.enabled or patch.in_transition else None
+            for patch in walk.among(files):
+                unknown = clash(step.file, files[patch.name]) if patch.enabled or patch.in_transition else None
                 if unknown:
                     refusals.append(_incompatible(step.file, unknown, patch.name))
-            files[step.patch] = step.file
-        snapshot = predict(snapshot, Plan((step,)))
+            files.pop(step.patch, None)
+            files.update({step.patch: step.file} if step.file.states else {})
+        walk.take(step)
     return refusals
 
 

@@ -30,7 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
     Snapshot,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import deviations, predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import stays_out
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import Below, stays_out
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     content_of,
     loaded,
@@ -170,9 +170,10 @@ def test_rolling_back_does_not_give_up_what_is_not_loaded() -> None:
     high = loaded(patch_file("high", functions=(IN_XFS,)))
     host = snapshot(low, high)
     assert host.effect(low) == "none"
-    assert not stays_out(low, [high], host, Plan())
+    assert not stays_out(low, Below([high], host), host, Plan())
     contained = dataclasses.replace(low, functions=(IN_XFS,))
-    assert stays_out(contained, [high], snapshot(contained, high), Plan())
+    both = snapshot(contained, high)
+    assert stays_out(contained, Below([high], both), both, Plan())
 
 
 # ---- no-op functions ----
