@@ -72,7 +72,7 @@ def _words(sentence: str) -> str:
 def lines(pattern: str) -> list[str]:
     """Return the lines that a pattern matches, with names in place of its groups and without optional parts."""
     plain = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"<\1>", pattern)
-    plain = re.sub(r"\(\?m\)\^|\(\?:[^()]*\)\?", "", plain)
+    plain = re.sub(r"\(\?m\)\^|\(\?:[^()]*\)\?|\(\?<![^()]*\)", "", plain)
     return [re.sub(r"\\(.)", r"\1", line) for line in re.split(r"\(\?:\.\*\\n\)\{0,200\}\?|\\n", plain) if line]
 
 

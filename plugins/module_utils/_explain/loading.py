@@ -23,7 +23,7 @@ _SYMBOL_VERSION_LINE = r"disagrees about version of symbol (?P<symbol>\S+)"
 
 _BTF_LINE = r"failed to validate module \[(?P<module>\S+)\] BTF"
 
-_TOO_SHORT_LINE = r"(?:func )?(?P<symbol>\S+) size less than limit"
+_TOO_SHORT_LINE = r"(?<!\S)(?:func )?(?P<symbol>\S+) size less than limit"
 
 _NOT_TRACEABLE = Finding(
     reason="not_traceable",

@@ -26,7 +26,7 @@ _ARRAY_LENGTH = Finding(
 )
 
 # kernel/params.c, parse_args(), and param_array() for the two lines on arguments.
-_INVALID_LINE = r"(?P<value>[^`\n]*)' invalid for parameter `(?P<parameter>[^']+)'"
+_INVALID_LINE = r"(?<![^`\n])(?P<value>[^`\n]*)' invalid for parameter `(?P<parameter>[^']+)'"
 
 _UNKNOWN_RELOCATION = Finding(
     reason="bad_relocation",
@@ -48,13 +48,21 @@ _NAMESPACE = Finding(
 )
 
 ROWS: tuple[Row, ...] = (
-    Row(number=errno.EINVAL, log=r"(?P<parameter>\S+): can only take (?P<count>\S+) arguments", finding=_ARRAY_LENGTH),
-    Row(number=errno.EINVAL, log=r"(?P<parameter>\S+): needs at least (?P<count>\S+) arguments", finding=_ARRAY_LENGTH),
+    Row(
+        number=errno.EINVAL,
+        log=r"(?<!\S)(?P<parameter>\S+): can only take (?P<count>\S+) arguments",
+        finding=_ARRAY_LENGTH,
+    ),
+    Row(
+        number=errno.EINVAL,
+        log=r"(?<!\S)(?P<parameter>\S+): needs at least (?P<count>\S+) arguments",
+        finding=_ARRAY_LENGTH,
+    ),
     Row(number=errno.EINVAL, log=_INVALID_LINE, finding=_BAD_PARAMETER),
     Row(number=errno.ERANGE, log=_INVALID_LINE, finding=_BAD_PARAMETER),
     Row(
         number=errno.ENOSPC,
-        log=r"(?P<value>[^`\n]*)' too large for parameter `(?P<parameter>[^']+)'",
+        log=r"(?<![^`\n])(?P<value>[^`\n]*)' too large for parameter `(?P<parameter>[^']+)'",
         finding=_BAD_PARAMETER,
     ),
     # kernel/params.c, param_check_unsafe(): module_param_hw() and security_locked_down().

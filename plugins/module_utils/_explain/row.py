@@ -19,7 +19,8 @@ class Row:
 
     Without `operation` it is any, without `number` any errno, without `abi` both ABIs, without `log` no line is
     needed. What the pattern captures is filled into the finding. The page shows the pattern as text, so that there is
-    a row for each wording.
+    a row for each wording. A pattern that begins with any text says what may not be before it: else each place of a
+    long line would be tried anew.
     """
 
     finding: Finding
