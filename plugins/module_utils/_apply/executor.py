@@ -218,7 +218,7 @@ class Executor:
             failures += more
         tried = [*(step.patch for step, _why in failures), *(step.patch for step in done)]
         now, again = self._bring_again(before, start, plan, stored, tried, done, failures)
-        is_back = [patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, plan)]
+        is_back = {patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, plan)}
         failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
         return [*failed_as_well, *rollback.why_staying, *again]
 

@@ -110,6 +110,11 @@ class Step:
         return {"action": self.action.value, "patch": self.patch, "file": self.file.to_dict() if self.file else None}
 
 
+def pairs_of(steps: t.Iterable[Step]) -> frozenset[tuple[Action, str]]:
+    """What steps do, each with its patch."""
+    return frozenset((step.action, step.patch) for step in steps)
+
+
 REVERTED_ALREADY = "reverted_already"
 """The reason of the note of a plan that an earlier revert has done what is wanted."""
 
@@ -184,6 +189,11 @@ class Plan:
         for file in self.loads:
             files.setdefault(file.name, []).append(file)
         return files
+
+    @once
+    def pairs(self) -> frozenset[tuple[Action, str]]:
+        """What the steps do, each with its patch."""
+        return pairs_of(self.steps)
 
     @once
     def last_actions(self) -> t.Mapping[str, Action]:

@@ -36,7 +36,7 @@ def with_held_by(tasks: t.Iterable[StallingTask], snapshot: Snapshot) -> tuple[S
     patches = {moving.name}
     if moving.enabled:
         names = {(function.object, function.name) for function in moving.functions}
-        patches = {patch.name for patch in snapshot.patches if patch != moving and patch.shares(moving.functions)}
+        patches = {patch.name for patch in snapshot.patches if patch != moving and patch.shares(moving.function_set)}
     return tuple(replace(task, held_by=_holding_frame(task.stack, names, patches)) for task in tasks)
 
 

@@ -20,6 +20,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan im
     Displaced,
     Plan,
     Step,
+    pairs_of,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import known
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import LoadedPatch, Snapshot
@@ -171,10 +172,11 @@ class Catalog:
             *(step.patch for step in rolled_back or () if step.patch in self.stored),
         ]
         back = plan.about if reverts and rolled_back is None else None
+        pairs_back = None if rolled_back is None else pairs_of(rolled_back)
         notes = []
         for name in dict.fromkeys(changed):
             try:
-                self._update_one(name, plan, before.patch(name), after.patch(name), rolled_back, name == back)
+                self._update_one(name, plan, before.patch(name), after.patch(name), pairs_back, name == back)
             except OSError as error:
                 self._unrecorded.add(name)
                 notes.append(
@@ -202,17 +204,17 @@ class Catalog:
         plan: Plan,
         was: LoadedPatch | None,
         loaded: LoadedPatch | None,
-        rolled_back: t.Collection[Step] | None,
+        rolled_back: t.Container[tuple[Action, str]] | None,
         comes_back: bool,
     ) -> None:
         if loaded is None:
             return
         # Where the kernel shows neither build-id nor srcversion, this tells which of two builds is loaded.
         stayed = was is None or was.instance in (None, loaded.instance)
-        is_back = rolled_back is not None and _does(Action.LOAD, rolled_back, name)
-        is_by_other = not (stayed or is_back or _does(Action.LOAD, plan.steps, name))
+        is_back = rolled_back is not None and (Action.LOAD, name) in rolled_back
+        is_by_other = not (stayed or is_back or (Action.LOAD, name) in plan.pairs)
         is_the_earlier = rolled_back is not None and (stayed or is_back)
-        brought = [file for file in plan.loads if file.name == name]
+        brought = plan.loads_by_name.get(name, [])
         earlier = [self.stored[name]] if name in self.stored else []
         files = [*earlier, *brought] if is_the_earlier else [*brought, *earlier]
         for file in [] if is_by_other else files:
@@ -224,14 +226,10 @@ class Catalog:
                 noted = replace(file, fix=plan.fix) if plan.fix and name == plan.about and rolled_back is None else file
                 copies.note(self._files(), loaded, noted, self.displaced_by(name), is_proven, forced, came_back)
                 return
-        if name == plan.about and loaded.enabled and _does(Action.ENABLE, plan.steps, name):
+        if name == plan.about and loaded.enabled and (Action.ENABLE, name) in plan.pairs:
             copies.note_enabled(self._files(), loaded)
 
 
 def _in_the_place_of(was: LoadedPatch | None, file: PatchFile) -> CameBack:
     is_same = was is not None and was.identity.compare_builds(file.identity) == "same"
     return CameBack.PARAMETERS if is_same else CameBack.BUILD
-
-
-def _does(action: Action, steps: t.Iterable[Step], name: str) -> bool:
-    return any((step.action, step.patch) == (action, name) for step in steps)
