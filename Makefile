@@ -26,7 +26,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-kpatch bench-klp-build bench-overhead bench-report matrix ee-image ee mutants errors-page pictures shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-kpatch bench-growth bench-klp-build bench-overhead bench-report matrix ee-image ee mutants errors-page pictures shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -106,6 +106,9 @@ bench-klp-build: ## the same beside the kernel's own klp-build (about 40 minutes
 
 bench-overhead: ## measure what a patched function costs by jump and by ftrace, and what a change costs (about 10 minutes)
 	$(GATE) bench-overhead
+
+bench-growth: ## measure what grows with a host's patches, symbols and log, at 10 to 10 000 of them
+	$(GATE) bench-growth
 
 bench-report: ## measure the report of up to 10 000 hosts and 1 000 fixes, beside 60 seconds and 1 GiB
 	$(GATE) bench-report

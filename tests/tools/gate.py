@@ -372,6 +372,11 @@ def bench_overhead() -> None:
     rig("bench-overhead", "run", "builder", "counted1", "vm1", "--", *measure, **SHIPPED_SETTINGS)
 
 
+def bench_growth() -> None:
+    """Measure what grows with the patches of a host, in CPU seconds."""
+    python("tests/bench/growth.py")
+
+
 def bench_report() -> None:
     """Measure the report of up to 10 000 hosts and 1 000 fixes."""
     python("tests/bench/report.py")
@@ -419,6 +424,7 @@ ONE_SCENARIO = "scenario"
 STAGES: dict[str, t.Callable[[], None]] = {
     "arm64": arm64,
     "bench": bench,
+    "bench-growth": bench_growth,
     "bench-klp-build": bench_klp_build,
     "bench-kpatch": bench_kpatch,
     "bench-overhead": bench_overhead,

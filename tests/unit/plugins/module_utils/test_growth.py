@@ -2,50 +2,127 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What grows with the patches of a host grows in proportion. Calls are counted, not seconds."""
+"""What grows with the patches of a host, its symbols and its log grows in proportion. Not seconds are counted, but the
+interpreter's operations, the bytes that are looked at, and the lines that are copied.
+"""
 
 from __future__ import annotations
 
-import cProfile
 import pathlib
-import pstats
+import sys
+import types
 import typing as t
+from dataclasses import dataclass, field, replace
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.facts import gather
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import Function
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import loaded, patch_file
-from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.shown_kernel import ShownKernel
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.once import once
+from ansible_collections.openeuler.livepatch.plugins.module_utils._observe import kallsyms
+from ansible_collections.openeuler.livepatch.plugins.module_utils._verify import trouble
+from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import many_patches as many
 
-FEW, MANY = 50, 400
-SLACK = 1.3
-
-
-def kernel_with(root: pathlib.Path, count: int, functions: int) -> ShownKernel:
-    """A per_task kernel with this many patches, which are enabled, on this many functions in turn."""
-    root.mkdir()
-    on = [Function("vmlinux", f"f{number % functions}") for number in range(count)]
-    patches = [
-        loaded(patch_file(f"p{number}", functions=(function,)), load_index=number + 1)
-        for number, function in enumerate(on)
-    ]
-    return ShownKernel(root, *patches)
+FEW, MANY = 60, 120
+MOST = 2.2
+"""Twice as many patches take at most so many times the operations."""
 
 
-def calls_of(work: t.Callable[[], object]) -> int:
-    """How many calls of functions this makes."""
-    profile = cProfile.Profile()
-    profile.runcall(work)
-    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+def operations_of(work: t.Callable[[], object]) -> int:
+    """How many operations of the interpreter this takes."""
+    count = 0
+
+    def trace(frame: types.FrameType, event: str, _argument: object) -> t.Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    # Python 3.12 traces operations only after some frame has asked for it.
+    sys._getframe().f_trace_opcodes = True
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
 
 
-@pytest.mark.parametrize("is_stacked", [False, True])
-def test_facts_grow_with_the_patches(tmp_path: pathlib.Path, is_stacked: bool) -> None:
-    """Ten patches on each function, or one."""
-    counts = {}
+@pytest.mark.parametrize("name", many.BY_PATCHES)
+def test_operations_grow_with_the_patches(tmp_path: pathlib.Path, name: str) -> None:
+    counts = []
     for count in (FEW, MANY):
-        kernel = kernel_with(tmp_path / str(count), count, count // 10 if is_stacked else count)
-        files = kernel.files()
-        assert len(gather(files)["patches"]) == count
-        counts[count] = calls_of(lambda files=files: gather(files))  # type: ignore[misc]
-    assert counts[MANY] < SLACK * counts[FEW] * MANY / FEW
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        work = many.BY_PATCHES[name](count, folder)
+        # What is imported or compiled the first time does not count.
+        work()
+        counts.append(operations_of(work))
+    few, most = counts
+    assert few > 10 * FEW, "there was something to do"
+    assert most <= MOST * few
+
+
+@dataclass(frozen=True)
+class Value:
+    number: int
+    asked: list[int] = field(default_factory=list, compare=False)
+
+    @once
+    def twice(self) -> int:
+        self.asked.append(self.number)
+        return 2 * self.number
+
+
+def test_what_follows_from_a_value_is_worked_out_once_and_is_no_part_of_it() -> None:
+    value = Value(4)
+    assert (value.twice, value.twice, value.asked) == (8, 8, [4])
+    assert value == Value(4)
+    assert replace(value, number=5).twice == 10
+
+
+class LookedAt(bytes):
+    """A text that notes how many bytes of it are looked at when something is looked for, or it is split."""
+
+    seen = 0
+
+    def find(self, *arguments: t.Any) -> int:
+        found = super().find(*arguments)
+        start = arguments[1] if len(arguments) > 1 else 0
+        self.seen += (found if found >= 0 else len(self)) - start
+        return found
+
+    def split(self, *arguments: t.Any) -> list[bytes]:
+        self.seen += len(self)
+        return super().split(*arguments)
+
+
+@pytest.mark.parametrize("modules", [0, 10])
+def test_the_symbols_are_looked_through_once_for_all_functions(modules: int) -> None:
+    in_all = 1_000
+    text = LookedAt(many.kallsyms_of(in_all, modules))
+    seen = []
+    for count in (10, in_all):
+        text.seen = 0
+        found = kallsyms.find_symbols(text, many.names_in(count, in_all, modules))
+        assert [len(symbols) for symbols in found.values()] == [1] * count
+        seen.append(text.seen)
+    few, most = seen
+    assert 0 < most <= MOST * max(few, len(text))
+
+
+class Copied(t.List[str]):
+    """Lines of a log that note how many of them are copied."""
+
+    copied = 0
+
+    def __getitem__(self, at: t.Any) -> t.Any:
+        found = super().__getitem__(at)
+        self.copied += len(found) if isinstance(at, slice) else 0
+        return found
+
+
+def test_the_lines_behind_a_hung_task_are_not_copied() -> None:
+    counts = trouble.Counts(0, 0, 0)
+    lines = Copied(["INFO: task a:1 blocked for more than 120 seconds.", "Call Trace:"] * MANY)
+    found = trouble.find(lines, counts, counts, whose=lambda pid: trouble.USER)
+    assert len(found.besides) == MANY
+    assert lines.copied <= len(lines)
