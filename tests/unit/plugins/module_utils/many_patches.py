@@ -157,7 +157,7 @@ LOGS: dict[str, t.Callable[[int], str]] = {
     "open quotes": lambda number: "symbol '" if number == 0 else "symbol position object for function",
     "lockdown": lambda number: "Lockdown: a: " * 6,
     "instructions": lambda number: "patch instruction restore instruction " * 3,
-    "long words": lambda number: "a:b" * 300,
+    "words of 900 characters": lambda number: "a:b" * 300,
     "blanks": lambda number: " " * 90,
     "digits": lambda number: f"a:{'1' * 80}",
 }
