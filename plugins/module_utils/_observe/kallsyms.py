@@ -32,23 +32,23 @@ class Symbol:
     aliases: frozenset[str] = frozenset()
 
 
+FEW = 16
+"""So many texts are looked for one after the other. More are looked for in one pass, which takes as long as this."""
+
+
 def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[Symbol, ...]]:
     """Name -> its symbols, in the order in which the kernel counts them. `kallsyms` is the text of /proc/kallsyms.
 
-    The text may have 10 MB: it is gone through for all names together.
+    The text may have 10 MB: many names are looked for together.
     """
     found: dict[Name, list[Symbol]] = {name: [] for name in names}
-    wanted = {name.encode() + _owner(module): (module, name) for module, name in found}
-    # What is behind the last end of a line is no whole one.
-    lines = kallsyms.split(b"\n")[:-1]
-    sizes = _Sizes(lines, {module for module, _name in found if module != "vmlinux"})
-    for at, line in enumerate(lines):
-        _before, blank, tail = line.rpartition(b" ")
-        if tail in wanted and blank:
-            address = _address(line)
-            if address is not None:
-                found[wanted[tail]].append(Symbol(address or None, sizes.of(wanted[tail][0], at, address)))
-    called = _names_at(lines, {symbol.address for symbols in found.values() for symbol in symbols if symbol.address})
+    wanted = {b" " + name.encode() + _owner(module): (module, name) for module, name in found}
+    sizes = _Sizes(kallsyms, {module for module, _name in found if module != "vmlinux"})
+    for start, end, tail in _lines_that_end(kallsyms, wanted):
+        address = _address(kallsyms[start:end])
+        if address is not None:
+            found[wanted[tail]].append(Symbol(address or None, sizes.of(wanted[tail][0], end, address)))
+    called = _names_at(kallsyms, {symbol.address for symbols in found.values() for symbol in symbols if symbol.address})
     return {
         (owner, name): tuple(
             replace(symbol, aliases=frozenset(called.get((owner, symbol.address), ())).difference([name]))
@@ -56,6 +56,41 @@ def find_symbols(kallsyms: bytes, names: t.Iterable[Name]) -> dict[Name, tuple[S
         )
         for (owner, name), symbols in found.items()
     }
+
+
+def _lines_that_end(kallsyms: bytes, tails: t.Collection[bytes]) -> t.Iterator[tuple[int, int, bytes]]:
+    """The lines that end so: where each starts and where its tail does, and the tail, which begins with a blank."""
+    if len(tails) <= FEW:
+        for tail in tails:
+            for end in _places(kallsyms, tail + b"\n"):
+                yield kallsyms.rfind(b"\n", 0, end) + 1, end, tail
+        return
+    start = 0
+    # What is behind the last end of a line is no whole one.
+    for line in kallsyms.split(b"\n")[:-1]:
+        tail = line[line.rfind(b" ") :]
+        if tail in tails:
+            yield start, start + len(line) - len(tail), tail
+        start += len(line) + 1
+
+
+def _lines_that_begin(kallsyms: bytes, heads: t.Collection[bytes], width: int) -> t.Iterator[bytes]:
+    """The lines that begin so. Each head has this width."""
+    if len(heads) > FEW:
+        yield from (line for line in kallsyms.split(b"\n") if line[:width] in heads)
+        return
+    for head in heads:
+        first = [0] if kallsyms.startswith(head) else []
+        for start in [*first, *(place + 1 for place in _places(kallsyms, b"\n" + head))]:
+            end = kallsyms.find(b"\n", start)
+            yield kallsyms[start : end if end >= 0 else len(kallsyms)]
+
+
+def _places(kallsyms: bytes, needle: bytes) -> t.Iterator[int]:
+    place = kallsyms.find(needle)
+    while place >= 0:
+        yield place
+        place = kallsyms.find(needle, place + 1)
 
 
 def shown_modules(kallsyms: bytes) -> set[str]:
@@ -68,13 +103,14 @@ def _owner(module: str) -> bytes:
     return b"" if module == "vmlinux" else b"\t[" + module.encode() + b"]"
 
 
-def _names_at(lines: t.Sequence[bytes], addresses: t.Iterable[int]) -> dict[tuple[str, int | None], set[str]]:
+def _names_at(kallsyms: bytes, addresses: t.Iterable[int]) -> dict[tuple[str, int | None], set[str]]:
     """(Object, address) -> the names for it."""
-    width = lines[0].find(b" ") if lines else 0
-    starts = {b"%0*x" % (width, address): address for address in addresses}
+    width = kallsyms.find(b" ")
+    heads = ((b"%0*x" % (width, address), address) for address in addresses)
+    starts = {head: address for head, address in heads if len(head) == width}
     names: dict[tuple[str, int | None], set[str]] = {}
-    for line in lines if starts else ():
-        fields = line.decode("utf-8", "replace").split() if line[:width] in starts else []
+    for line in _lines_that_begin(kallsyms, starts, width):
+        fields = line.decode("utf-8", "replace").split()
         if len(fields) > 2:
             key = (fields[3].strip("[]") if len(fields) > 3 else "vmlinux", starts[line[:width]])
             names.setdefault(key, set()).add(fields[2])
@@ -131,12 +167,11 @@ MANY_ALIASES = 1000
 class _Sizes:
     """How many bytes there are from a symbol up to the next one of its object."""
 
-    def __init__(self, lines: t.Sequence[bytes], modules: t.Iterable[str]) -> None:
-        self._lines = lines
-        self._of_vmlinux: dict[int, int] = {}
+    def __init__(self, kallsyms: bytes, modules: t.Iterable[str]) -> None:
+        self._kallsyms = kallsyms
         # The symbols of modules are not sorted (kernel/module/kallsyms.c).
         self._of_modules: dict[bytes, list[int]] = {_owner(module): [] for module in modules}
-        for line in lines if self._of_modules else ():
+        for line in kallsyms.split(b"\n") if self._of_modules else ():
             addresses = self._of_modules.get(line[line.rfind(b"\t") :]) if line.endswith(b"]") else None
             address = _address(line) if addresses is not None else None
             if addresses is not None and address is not None:
@@ -145,25 +180,27 @@ class _Sizes:
             addresses.sort()
 
     def of(self, module: str, at: int, address: int) -> int | None:
-        """The size of the symbol in this line, which has this address; None if that is hidden, or nothing follows."""
+        """The size of the symbol at this place, which has this address; None if that is hidden, or nothing follows."""
         if not address:
             return None
         if module == "vmlinux":
-            if address not in self._of_vmlinux:
-                return self._in_vmlinux(at, address)
-            return self._of_vmlinux[address]
+            return self._in_vmlinux(at, address)
         addresses = self._of_modules[_owner(module)]
         behind = bisect.bisect_right(addresses, address)
         return addresses[behind] - address if behind < len(addresses) else None
 
     def _in_vmlinux(self, at: int, address: int) -> int | None:
         """The symbols of vmlinux are sorted by address (kernel/kallsyms.c, get_symbol_pos)."""
-        for line in self._lines[at + 1 : at + 1 + MANY_ALIASES]:
-            following = _address(line)
-            if following is None or following < address:
+        kallsyms = self._kallsyms
+        for _alias in range(MANY_ALIASES):
+            start = kallsyms.find(b"\n", at) + 1
+            if not start:
+                return None
+            at = kallsyms.find(b"\n", start)
+            following = _address(kallsyms[start : at if at >= 0 else len(kallsyms)])
+            if following is None or following < address or at < 0:
                 return None
             if following > address:
-                self._of_vmlinux[address] = following - address
                 return following - address
         return None
 
