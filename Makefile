@@ -16,17 +16,18 @@ TESTS ?=
 FOLDERS ?=
 MINUTES ?=
 SEED ?=
+SIZES ?=
 KERNEL_TREES ?=
 KEEP ?=
 ROUNDS ?=
-export SCENARIOS CORES TESTS FOLDERS MINUTES SEED KERNEL_TREES KEEP ROUNDS
+export SCENARIOS CORES TESTS FOLDERS MINUTES SEED SIZES KERNEL_TREES KEEP ROUNDS
 
 OLD_PYTHON = "make: $(PYTHON) is missing or older than 3.10: install Python 3.10 or later, or name one: make PYTHON=python3.12"
 GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { echo $(OLD_PYTHON) >&2; exit 1; }; \
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-kpatch bench-growth bench-klp-build bench-overhead bench-report matrix ee-image ee mutants errors-page pictures shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-fleet bench-kpatch bench-growth bench-klp-build bench-overhead bench-report matrix ee-image ee mutants errors-page pictures shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -112,6 +113,9 @@ bench-growth: ## measure what grows with a host's patches, symbols and log, at 1
 
 bench-report: ## measure the report of up to 10 000 hosts and 1 000 fixes, beside 60 seconds and 1 GiB
 	$(GATE) bench-report
+
+bench-fleet: ## measure what facts, report and rollout of fleets cost the controller, beside pings; SIZES="10 5000" names sizes
+	$(GATE) bench-fleet
 
 matrix: ## sanity and unit tests on other versions; CORES="2.16 2.21" names the ansible-cores
 	$(GATE) matrix

@@ -382,6 +382,11 @@ def bench_report() -> None:
     python("tests/bench/report.py")
 
 
+def bench_fleet() -> None:
+    """Measure what facts, report and rollout of scripted hosts cost the controller, beside pings."""
+    python("tests/bench/fleet.py", *os.environ.get("SIZES", "").split())
+
+
 def bench() -> None:
     """Measure the collection, a ping and a hand-written playbook, and compare that with the figures that were kept."""
     rig("bench", "run", "builder", "vm1", "--", "python", "tests/bench/run.py", str(WORK / "bench"), **SHIPPED_SETTINGS)
@@ -424,6 +429,7 @@ ONE_SCENARIO = "scenario"
 STAGES: dict[str, t.Callable[[], None]] = {
     "arm64": arm64,
     "bench": bench,
+    "bench-fleet": bench_fleet,
     "bench-growth": bench_growth,
     "bench-klp-build": bench_klp_build,
     "bench-kpatch": bench_kpatch,

@@ -17,6 +17,7 @@ TARGET = re.compile(r"^([a-z-]+):(.*?) ## .*\n(?:\t(.*))?", re.MULTILINE)
 STAGES_OF = re.compile(r"\$\(GATE\) (.*)")
 NO_TEST = {
     "bench",
+    "bench-fleet",
     "bench-growth",
     "bench-klp-build",
     "bench-kpatch",
