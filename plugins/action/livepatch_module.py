@@ -10,6 +10,7 @@ asks for it. A change whose progress is shown runs as a job.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import typing as t
@@ -40,6 +41,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._source_file i
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.signature import caution
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._vendor.vendor_patch import CUMULATIVE
+
+# read_patch_file imports this as well. The process that starts the workers loads this plugin, so that each of them need
+# not import pyelftools anew. That it is missing is said where a file is read.
+with contextlib.suppress(ImportError):
+    from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file import module as _elf  # noqa: F401
 
 MODULE = "openeuler.livepatch.livepatch_module"
 # The length of a file as text. At 100 Mbit/s it takes 0.02 s. A second run of the module takes some 0.3 s: so this

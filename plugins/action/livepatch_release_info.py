@@ -12,6 +12,10 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError, failure_of
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._arguments import check_arguments
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._own_variables import set_by_host
+
+# The filter livepatch_rollout needs it. The process that starts the workers loads an action, and no filter: what is
+# imported here is compiled once, and not by each worker.
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout import steps as _steps  # noqa: F401
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_file import (
     find_release,

@@ -9,18 +9,22 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils import _kernels
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 
 def answer(read: t.Any, name: str) -> dict[str, t.Any]:
     """The kernel of the host whose facts were read."""
+    # Here and not above: where one filter is used, each worker compiles all filters of the collection.
+    from ansible_collections.openeuler.livepatch.plugins.plugin_utils import _kernels
+    from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import read_result
+
     return asdict(_kernels.answer_of(name, read_result(read)))
 
 
 def listed(names: t.Sequence[str], noted: t.Sequence[t.Any]) -> t.Mapping[str, t.Any]:
     """The list of the kernels of these hosts, from what was noted for each of them."""
+    from ansible_collections.openeuler.livepatch.plugins.plugin_utils import _kernels  # As above.
+
     return _kernels.list_of(names, noted)
 
 

@@ -9,11 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_text import (
-    asked_of_vendor,
-    release_text,
-)
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 
@@ -22,6 +17,13 @@ def livepatch_release(asked: dict[str, t.Any], results: list[dict[str, t.Any]], 
 
     If its kind is "vendor", they are the patches that livepatch_unpack has found.
     """
+    # Here and not above: where one filter is used, each worker compiles all filters of the collection.
+    from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.given import ReleaseError
+    from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.release_text import (
+        asked_of_vendor,
+        release_text,
+    )
+
     if kind == "vendor":
         files = [(result["kernel"], result["file"]) for result in results]
         asked = asked_of_vendor(asked, results)

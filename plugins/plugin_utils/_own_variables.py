@@ -14,8 +14,7 @@ from collections.abc import Mapping
 
 from ansible import constants
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import listed
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import printable
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import listed, printable
 
 # Those of Ansible that a fact takes the place of say which host it is. Those of Jinja are what templates call.
 _NOT_FOR_HOSTS = re.compile(

@@ -21,9 +21,8 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._advisory.kern
 )
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._advisory.products import Product
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._advisory.versions import NEEDED, Compare
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import listed
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.model import Answer
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, printable
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, listed, printable
 
 AFFECTED = "affected"
 NEEDS_LIVE_PATCH = "needs_live_patch"

@@ -11,7 +11,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, listed
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import listed
 
 SKEW_SECONDS = 300
 """The report has a note on a host whose clock is further ahead than this."""

@@ -19,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.package
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import (
     DataError,
     Reader,
+    listed,
     printable,
     time_of,
 )
@@ -347,12 +348,6 @@ def _other_notes(facts: Reader) -> t.Iterator[str]:
     unreadable = _unreadable(facts, "unreadable")
     if unreadable:
         yield f"These files could not be read: {listed(unreadable)}."
-
-
-def listed(texts: Sequence[str], most: int = 5) -> str:
-    """The first texts, separated by commas, and how many more there are."""
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
 
 
 def _accepted_notes(accepted: Sequence[StoredPatch], patches: Sequence[Patch]) -> t.Iterator[str]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import NO_BUILD, build_of, flaw_of
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, listed
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import listed
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import Release
 
 ACCEPT = "Accept it (boot: accepted) before the reboot."

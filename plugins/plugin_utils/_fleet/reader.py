@@ -30,6 +30,12 @@ def printable(text: str, most: int = LONGEST_TEXT) -> str:
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
+def listed(texts: Sequence[str], most: int = 5) -> str:
+    """The first texts, separated by commas, and how many more there are."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
 def time_of(value: t.Any) -> datetime:
     """The time of a text like `2026-11-25T07:33:31Z`, in UTC. Raises ValueError.
 

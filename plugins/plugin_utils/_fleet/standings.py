@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet import statuses as words
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.builds import drift
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.caution import cautions
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch, listed
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import Facts, Patch
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import listed
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.releases import File, Release
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.stored import StoredPatch
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.openeuler.livepatch.plugins.filter import livepatch_rollout
 from ansible_collections.openeuler.livepatch.plugins.filter.livepatch_rollout import FilterModule
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.steps import STEPS
 
 rollout = FilterModule().filters()["livepatch_rollout"]
 FILE = {"kernel_release": "6.6", "machine": "x86_64", "path": "6.6/a.ko", "sha256": "00"}
@@ -30,7 +31,7 @@ def fixture_host() -> dict[str, t.Any]:
 def test_the_documentation_names_every_step() -> None:
     sidecar = Path(livepatch_rollout.__file__).with_suffix(".yml")
     options = yaml.safe_load(sidecar.read_text(encoding="utf-8"))["DOCUMENTATION"]["options"]
-    assert options["step"]["choices"] == list(livepatch_rollout.STEPS)
+    assert options["step"]["choices"] == list(STEPS)
 
 
 def test_a_host_from_its_facts_to_its_end(host: dict[str, t.Any]) -> None:
