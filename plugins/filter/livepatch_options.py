@@ -13,12 +13,15 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._own_variables
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._untrusted import as_data
 
 
-def livepatch_options(options: dict[str, t.Any], facts: t.Any) -> dict[str, t.Any]:
-    """The options, to be kept before a host is asked. Raises AnsibleFilterError if facts of the host set some."""
+def livepatch_options(options: t.Any, facts: t.Any) -> t.Any:
+    """The options, or one of them, to be kept before a host is asked.
+
+    Raises AnsibleFilterError if facts of the host set some.
+    """
     finding = set_by_host(facts)
     if finding:
         raise AnsibleFilterError(f"{finding.reason}: {finding}")
-    return t.cast(dict[str, t.Any], as_data(options))
+    return as_data(options)
 
 
 class FilterModule:

@@ -88,10 +88,10 @@ def test_the_default_is_within_them(owner: str, option: str) -> None:
 
 @pytest.mark.parametrize("role", ["boot", "report", "rollout"])
 def test_the_role_checks_each_of_its_variables(role: str) -> None:
-    """`tasks/main.yml` begins with that, or includes what does."""
+    """`tasks/main.yml` begins with that, or imports what does."""
     tasks = load(ROOT / f"roles/{role}/tasks/main.yml")
-    if "ansible.builtin.include_tasks" in tasks[0]:
-        tasks = load(ROOT / f"roles/{role}/tasks" / tasks[0]["ansible.builtin.include_tasks"])
+    if "ansible.builtin.import_tasks" in tasks[0]:
+        tasks = load(ROOT / f"roles/{role}/tasks" / tasks[0]["ansible.builtin.import_tasks"])
     text = json.dumps(tasks[0])
     for variable in {option.split(".")[0] for option in BOUNDS[role]}:
         assert re.search(rf"\b{variable}['\"]: (\"\{{\{{ )?{variable}\b", text), variable
