@@ -53,7 +53,8 @@ def test_it_selects(expression: str, selected: object) -> None:
 def test_functions_take_ansibles_own_types() -> None:
     data = collections.OrderedDict({Text("names"): (Text("b"), Text("a")), "numbers": [Number(1), Number(2)]})
     assert query(data, Text("sort(names)")) == ["a", "b"]
-    assert query(data, "names[0]").__class__ is str
+    # ansible-core before 2.19 marks what is not to be rendered, by a type of its own.
+    assert query(data, "names[0]").__class__ is as_data("").__class__
     assert query(data, "sum(numbers)") == 3
     assert query([True, None, 1.5], "[]") == [True, 1.5]
 
