@@ -179,7 +179,8 @@ class ChangeSet:
 
     def _place(self, patch: LoadedPatch) -> int:
         place = self.snapshot.place_of(patch)
-        assert place is not None
+        if place is None:
+            raise ValueError(f"{patch.name} is not in the snapshot.")
         return place
 
     def behind(self) -> list[LoadedPatch]:

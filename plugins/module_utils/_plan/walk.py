@@ -61,8 +61,7 @@ class Walk:
         return self._take(step.action, places[0]) if places else []
 
     def _take(self, action: str, place: int) -> list[Changed]:
-        patch = self._patches[place]
-        assert patch is not None
+        patch = self._at(place)
         if action == Action.UNLOAD:
             self._remove(place)
             return [(patch, None)]
@@ -113,10 +112,15 @@ class Walk:
         self._patches.append(patch)
 
     def _remove(self, place: int) -> None:
-        patch = self._patches[place]
-        assert patch is not None
+        patch = self._at(place)
         self._places[patch.name].remove(place)
         self._patches[place] = None
+
+    def _at(self, place: int) -> LoadedPatch:
+        patch = self._patches[place]
+        if patch is None:
+            raise ValueError(f"The patch in place {place} has gone.")
+        return patch
 
     def _change(self, place: int, patch: LoadedPatch) -> Changed:
         was, self._patches[place] = self._patches[place], patch

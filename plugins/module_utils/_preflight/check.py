@@ -46,7 +46,7 @@ class Circumstances:
 
     @once
     def _file_by_name(self) -> t.Mapping[str, PatchFile]:
-        return {file.name: file for file in reversed(self.files)}
+        return {file.name: file for file in self.files[::-1]}
 
     @once
     def functions(self) -> tuple[Function, ...]:
