@@ -7,8 +7,9 @@
 Run by "make bench-kpatch" and "make bench-klp-build". Both build the same patches from the same source, one after the
 other: the bare tool in a tree of its own that it keeps warm, the module with an empty cache. What is measured is what
 getrusage says of all processes of a build, one job at a time: CPU seconds then hardly depend on what else the machine
-does. Both modules are compared afterwards, without debug information: that has the names of the trees. So are those of
-ten more patches, each to another file: the module compiles less than the bare tool does, and must make the same of it.
+does. Both modules are compared afterwards, without debug information, which has the names of the trees, and without the
+build id, which the linker makes of that as well. So are those of ten more patches, each to another file: the module
+compiles less than the bare tool does, and must make the same of it.
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ def ours(method: str, patch: str) -> tuple[float, float]:
 
 COMPARE = """
 cd /srv/compared
-for place in out ours; do objcopy --strip-debug "/srv/$place/$1.ko" "$place.ko"; done
+for place in out ours; do
+  objcopy --strip-debug --remove-section=.note.gnu.build-id "/srv/$place/$1.ko" "$place.ko"
+done
 if cmp -s out.ko ours.ko; then echo the same bytes; else echo OTHER BYTES; fi
 """
 

@@ -101,7 +101,8 @@ def test_the_first_kernels_that_isolate_looked_for_the_wrong_entries(release: st
 
 def test_a_function_that_ftrace_cannot_trace_is_patched_at_its_entry() -> None:
     """It has nothing at the entry that the kernel could keep. What is not known is not taken for room."""
-    for traceable in (frozenset[t.Any](), None):
+    untraceable: tuple[frozenset[t.Any] | None, ...] = (frozenset(), None)
+    for traceable in untraceable:
         observed = dataclasses.replace(FINE, kprobes=(probe(0),), traceable=traceable)
         file = patch_file(abi=STOP_MACHINE, functions=(FUNCTION,))
         before = snapshot(abi=STOP_MACHINE, stacking_enforced=False, kprobes_isolated=True)
