@@ -190,6 +190,10 @@ class Plan:
             files.setdefault(file.name, []).append(file)
         return files
 
+    def file_of(self, patch: str) -> PatchFile | None:
+        """The first file that the steps load for this patch, or None."""
+        return next(iter(self.loads_by_name.get(patch, ())), None)
+
     @once
     def pairs(self) -> frozenset[tuple[Action, str]]:
         """What the steps do, each with its patch."""

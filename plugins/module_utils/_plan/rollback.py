@@ -228,4 +228,4 @@ def _file_of(patch: LoadedPatch, before: Snapshot, plan: Plan, stored: Stored) -
     """The file that a patch was loaded from, before the plan or by it."""
     if not is_new(patch, before, plan):
         return stored.get(patch.name)
-    return next(iter(plan.loads_by_name.get(patch.name, ())), None)
+    return plan.file_of(patch.name)

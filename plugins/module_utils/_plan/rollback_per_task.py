@@ -111,7 +111,7 @@ def _clashes(name: str, rising: t.Iterable[str], now: Snapshot, plan: Plan, stor
     patch = now.patch(name)
     if patch is None or not patch.enabled:
         return False
-    file = next(iter(plan.loads_by_name.get(name, ())), None)
+    file = plan.file_of(name)
     return bool(file and file.states) and any(clash(stored[other], file) for other in rising)
 
 
