@@ -77,6 +77,7 @@ class Kernel:
 
     def load_target(self, name: str, seconds: float) -> None:
         """Load another module with its dependencies, by the program that the kernel itself would call."""
+        # Here and not above: few patches need a module that is not loaded.
         from ansible_collections.openeuler.livepatch.plugins.module_utils._system import programs
 
         modprobe = known(self.files().text("/proc/sys/kernel/modprobe")) or "/sbin/modprobe"
@@ -134,6 +135,7 @@ class Kernel:
 
     def ask_cpus(self) -> CpuAnswers:
         """What the online CPUs answer to the question whether they schedule."""
+        # Here and not above: only a change asks them.
         from ansible_collections.openeuler.livepatch.plugins.module_utils._system import cpus
 
         return cpus.ask(self.files())

@@ -98,6 +98,12 @@ def shown_modules(kallsyms: bytes) -> set[str]:
     return {name.decode("utf-8", "replace") for name in set(re.findall(rb"\t\[([^\]\n]*)\]\n", kallsyms))}
 
 
+def addresses_of(kallsyms: bytes, module: str) -> set[int]:
+    """The addresses of all symbols of a module. `kallsyms` is the text of /proc/kallsyms."""
+    lines = [line for line in kallsyms.split(b"\n") if line.endswith(_owner(module))]
+    return {int(line[:16], 16) for line in lines if re.match(rb"[0-9a-f]{16} . \S+\t[^\t]+\Z", line)}
+
+
 def _owner(module: str) -> bytes:
     """What a line of the text has behind a name."""
     return b"" if module == "vmlinux" else b"\t[" + module.encode() + b"]"

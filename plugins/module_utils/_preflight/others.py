@@ -62,7 +62,7 @@ def kprobes(circumstances: Circumstances) -> t.Iterator[Finding]:
     for function in circumstances.functions:
         inside = counting.inside(function, symbol_of(circumstances.conditions.symbols or {}, function))
         beside = [probe for probe in inside if _is_left_alone(circumstances, probe, function)]
-        in_the_way = [probe for probe in inside if not _is_left_alone(circumstances, probe, function)]
+        in_the_way = [probe for probe in inside if probe not in beside]
         if beside:
             yield Finding(
                 reason="kprobe",

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import typing as t
 
@@ -20,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.kalls
     KALLSYMS,
     Meant,
     Symbols,
+    addresses_of,
     find_symbols,
     symbol_of,
 )
@@ -105,7 +105,7 @@ def _without_jump(files: Files, snapshot: Snapshot, patch: str, functions: list[
         raise CannotTell(f"{KALLSYMS} cannot be read")
     symbols = find_symbols(kallsyms, {(function.object, function.name) for function in functions})
     clauses: dict[Function, str] = {}
-    own = _addresses_of(kallsyms, patch)
+    own = addresses_of(kallsyms, patch)
     strange = []
     try:
         with open(files.path(KCORE), "rb", buffering=0) as core:
@@ -143,13 +143,6 @@ def entry_of(core: t.BinaryIO, machine: str, symbols: Symbols, function: Functio
     if len(code) < LENGTHS[machine]:
         raise CannotTell(f"{KCORE} ends within {function}")
     return read_entry(machine, symbol.address, code)
-
-
-def _addresses_of(kallsyms: bytes, module: str) -> set[int]:
-    """The addresses of the symbols of a module."""
-    owner = b"\t[%s]" % module.encode()
-    lines = [line for line in kallsyms.split(b"\n") if line.endswith(owner)]
-    return {int(line[:16], 16) for line in lines if re.match(rb"[0-9a-f]{16} . \S+\t[^\t]+\Z", line)}
 
 
 def read_memory(core: t.BinaryIO, address: int, size: int) -> bytes:
