@@ -45,24 +45,50 @@ Index = t.Dict[str, File]
 """Path below the tree -> file."""
 
 
-def scan(tree: str, with_objects: bool = False) -> t.Iterator[tuple[str, os.stat_result]]:
-    """Every source file and symbolic link below a tree, in no particular order. `with_objects` adds what is built."""
+def walk(tree: str, left_out: t.Container[str] = ()) -> t.Iterator[tuple[str, os.DirEntry[str]]]:
+    """What is below a tree, but for the paths `left_out`, in no particular order: its path there, and its entry.
+
+    An entry can be asked for its status up to the next one. No link is followed.
+    """
     pending = [""]
     while pending:
         folder = pending.pop()
-        with os.scandir(os.path.join(tree, folder)) as entries:
-            for entry in entries:
-                path = folder + entry.name
-                if path == ".git":
-                    # Also a file or a link that leads to the user's repository, in which git would write.
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if with_objects or path not in NOT_SOURCE_AT_TOP:
+        # From its folder, the kernel finds each of 90 000 files faster than by its path.
+        descriptor = os.open(os.path.join(tree, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    path = folder + entry.name
+                    if path in left_out:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
                         pending.append(path + "/")
-                    continue
-                is_file = entry.is_file(follow_symlinks=False) or entry.is_symlink()
-                if is_file and (with_objects or _is_source(path)):
-                    yield path, entry.stat(follow_symlinks=False)
+                    yield path, entry
+        finally:
+            os.close(descriptor)
+
+
+def scan(tree: str, with_objects: bool = False) -> t.Iterator[tuple[str, os.stat_result]]:
+    """Every source file and symbolic link below a tree, in no particular order. `with_objects` adds what is built."""
+    # .git may also be a file or a link that leads to the user's repository, in which git would write.
+    for path, entry in walk(tree, (".git",) if with_objects else NOT_SOURCE_AT_TOP):
+        if _is_file_or_link(entry) and (with_objects or _is_source(path)):
+            yield path, entry.stat(follow_symlinks=False)
+
+
+def folders_and_unchanged(tree: str, index: Index) -> tuple[set[str], set[str]]:
+    """The folders below a tree, and the paths of the index whose files have the size and the times that it says."""
+    folders, unchanged = {""}, set()
+    for path, entry in walk(tree):
+        if entry.is_dir(follow_symlinks=False):
+            folders.add(path)
+        elif path in index and _is_file_or_link(entry) and index[path].is_that_of(entry.stat(follow_symlinks=False)):
+            unchanged.add(path)
+    return folders, unchanged
+
+
+def _is_file_or_link(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False) or entry.is_symlink()
 
 
 def _is_source(path: str) -> bool:

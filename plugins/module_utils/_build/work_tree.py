@@ -133,12 +133,14 @@ class WorkTree:
         for path in have.keys() - content.keys():
             with contextlib.suppress(OSError):
                 own_files.remove(self.source, path)
+        folders, unchanged = source_index.folders_and_unchanged(self.source, have)
         # A run that ended early may have left a link, as the source had it then, in the place of a folder.
-        for folder in {os.path.dirname(path) for path in content}:
+        for folder in {os.path.dirname(path) for path in content} - folders:
             own_files.make_folder(self.source, folder)
         copied = {}
         for path, file in content.items():
-            copied[path] = self._bring(origin, path, file, have)
+            is_equal = path in unchanged and have[path].sha256 == file.sha256
+            copied[path] = have[path] if is_equal else self._bring(origin, path, file, have)
         if copied != have:
             source_index.store(self._index, copied)
         self._write_state(dict(state, added=list(added)))
@@ -147,11 +149,9 @@ class WorkTree:
     def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:
         """Make a file of the copy equal to `wanted`, and return its entry for the index. Raises BuildError."""
         target, have = os.path.join(self.source, path), index.get(path)
-        if have and have.sha256 == wanted.sha256:
-            if source_index.is_unchanged(target, have):
-                return have
-            if _is_file_or_link(target) and source_index.file_digest(target) == wanted.sha256:
-                return _file_now(target, wanted.sha256)
+        is_in_index = have is not None and have.sha256 == wanted.sha256
+        if is_in_index and _is_file_or_link(target) and source_index.file_digest(target) == wanted.sha256:
+            return _file_now(target, wanted.sha256)
         original = os.path.join(origin, path)
         with contextlib.suppress(FileNotFoundError):
             _copy(origin, path, target, keep_time=not index)

@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_index import walk
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import WorkTree
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.out_of_tree import DEFAULT_GOAL
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch.request import Build
@@ -54,20 +55,19 @@ def _objects_of(source: str, paths: t.Sequence[str]) -> tuple[str, ...]:
     bases = {os.path.basename(path).encode() for path in wanted}
     objects: list[str] = []
     seen: set[str] = set()
-    for folder, _folders, files in os.walk(source):
-        for name in files:
-            if not (name.startswith(".") and name.endswith(".o.cmd")):
-                continue
-            with open(os.path.join(folder, name), "rb") as stream:
-                text = stream.read()
-            if not any(base in text for base in bases):
-                continue
-            # A source that another one includes may be written with "..".
-            found = wanted.intersection(os.path.normpath(os.fsdecode(word)) for word in text.split())
-            if found:
-                path = os.path.relpath(os.path.join(folder, name[1 : -len(".cmd")]), source)
-                if b" -DMODULE " in text or path.startswith(("scripts/", "tools/")):
-                    return ()
-                objects.append(path)
-                seen.update(found)
+    for command, entry in walk(source):
+        if not (entry.name.startswith(".") and entry.name.endswith(".o.cmd")):
+            continue
+        with open(os.path.join(source, command), "rb") as stream:
+            text = stream.read()
+        if not any(base in text for base in bases):
+            continue
+        # A source that another one includes may be written with "..".
+        found = wanted.intersection(os.path.normpath(os.fsdecode(word)) for word in text.split())
+        if found:
+            path = os.path.join(os.path.dirname(command), entry.name[1 : -len(".cmd")])
+            if b" -DMODULE " in text or path.startswith(("scripts/", "tools/")):
+                return ()
+            objects.append(path)
+            seen.update(found)
     return tuple(sorted(objects)) if seen == wanted else ()
