@@ -134,7 +134,7 @@ options:
     default: 0
   env:
     description:
-      - Further environment variables for the build. Not used with O(method=kbuild).
+      - Further environment variables for the build. With O(method=kbuild), only E(KBUILD_SIGN_PIN) for O(sign) is used.
       - C(klp-build) sets C(KCFLAGS) itself, so that it has no effect there.
       - Their values are in no manifest, result or log. A value of less than four characters is hidden behind the name of its variable
         only. The manifest has a digest of each, from which a short value can be guessed in a day.
@@ -187,7 +187,9 @@ options:
   sign:
     description:
       - Sign the module with the kernel's C(sign-file) where it is installed, else with C(openssl).
-      - The passphrase of the key, or the PIN of its token, is in the variable E(KBUILD_SIGN_PIN) of the task's C(environment), or of O(env).
+      - The passphrase of the key, or the PIN of its token, is in the variable E(KBUILD_SIGN_PIN) of O(env), which no result and no log shows.
+      - In the task's C(environment) it would be in the process list of the build host, in the log of C(sudo), and in what C(-vvv) prints.
+      - A file that nobody needs is signed before a build, so that a key, certificate or passphrase that does not serve ends it early.
     type: dict
     suboptions:
       key:

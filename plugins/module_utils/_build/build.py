@@ -153,14 +153,14 @@ def _run_build(module: AnsibleModule, builder: Builder, run: Run, only_if_curren
     old = read_manifest(manifest_path(builder.dest))
     if only_if_current and old is None and params["rebuild"] != "never":
         builder.check()
-        signing.check(seal)
+        signing.check(seal, run)
         return dict(NEEDS_BUILD)
     inputs = dict(builder.inputs(old), sign=seal.inputs() if seal else None)
     changed = params["rebuild"] == "always" or not is_built_from(builder.dest, old, inputs)
     manifest = old
     if changed:
         builder.check()
-        signing.check(seal)
+        signing.check(seal, run)
         if params["rebuild"] == "never":
             raise BuildError(_outdated(builder.dest))
         if only_if_current:

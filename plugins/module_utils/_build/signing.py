@@ -32,6 +32,8 @@ PKEY_ID_PKCS7 = 2
 TOKEN = "pkcs11:"
 """How the name of a key in a token begins (RFC 7512)."""
 
+_PIN_IN_NAME = re.compile(rf"\A{TOKEN}.*\bpin-value=", re.S)
+
 _ENCRYPTED = re.compile(rb"^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED", re.M)
 
 
@@ -50,8 +52,7 @@ _CAUSES = (
         "wrong_passphrase",
         r"CKR_PIN|PIN (?:is )?(?:incorrect|invalid|locked)|Login failed|login to token failed",
         "The token does not take the PIN.",
-        f"Give the PIN of the token in the variable {PASSPHRASE} of the task's environment; a token is locked after a "
-        "few wrong ones.",
+        f"Give the PIN of the token in the variable {PASSPHRASE} of env; a token is locked after a few wrong ones.",
     ),
     _Cause(
         "no_pkcs11",
@@ -72,13 +73,13 @@ _CAUSES = (
         "wrong_passphrase",
         r"bad decrypt|maybe wrong password|pkcs12 cipherfinal error|bad password read",
         "The passphrase does not open the key.",
-        f"Give the passphrase of the key in the variable {PASSPHRASE} of the task's environment.",
+        f"Give the passphrase of the key in the variable {PASSPHRASE} of env.",
     ),
     _Cause(
         "no_passphrase",
         r"unable to get passphrase|interrupted or cancelled|problems getting password|while reading strings",
         "The key has a passphrase, and the task gives none.",
-        f"Give it in the variable {PASSPHRASE} of the task's environment.",
+        f"Give it in the variable {PASSPHRASE} of env.",
     ),
     _Cause(
         "key_mismatch",
@@ -128,13 +129,21 @@ class Seal:
 def take_passphrase(env: t.Mapping[str, t.Any] | None) -> None:
     """Let the programs that sign have a passphrase that is among the variables of the build."""
     if env and PASSPHRASE in env:
-        os.environ.setdefault(PASSPHRASE, str(env[PASSPHRASE]))
+        os.environ[PASSPHRASE] = str(env[PASSPHRASE])
 
 
 def prepare(options: Plain | None, release: str) -> Seal | None:
     """The `Seal` from the option `sign`; None without it. Raises BuildError if a file is missing."""
     if not options:
         return None
+    if _PIN_IN_NAME.search(options["key"]):
+        raise BuildError(
+            Finding(
+                reason="bad_key",
+                seen="sign.key has the PIN of the token in it, and whoever lists processes would see it.",
+                remedy=f"Leave pin-value out, and give the PIN in the variable {PASSPHRASE} of env.",
+            )
+        )
     for option in ("key", "cert"):
         is_token = option == "key" and options[option].startswith(TOKEN)
         if not is_token and not os.path.isfile(options[option]):
@@ -148,11 +157,21 @@ def prepare(options: Plain | None, release: str) -> Seal | None:
     )
 
 
-def check(seal: Seal | None) -> None:
-    """Raise BuildError before a long build for what is known to make its signing fail."""
-    if seal and _ENCRYPTED.search(read_bytes(seal.key) or b"") and not os.environ.get(PASSPHRASE):
+def check(seal: Seal | None, run: Run) -> None:
+    """Sign a file that nobody needs: what keeps a module from being signed ends a task before its long build.
+
+    Raises BuildError.
+    """
+    if not seal:
+        return
+    if _ENCRYPTED.search(read_bytes(seal.key) or b"") and not os.environ.get(PASSPHRASE):
         cause = next(cause for cause in _CAUSES if cause.reason == "no_passphrase")
         raise BuildError(Finding(reason=cause.reason, seen=cause.seen, remedy=cause.remedy))
+    with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
+        path = os.path.join(directory, "trial")
+        with open(path, "wb") as stream:
+            stream.write(b"\0")
+        sign(path, seal, run)
 
 
 def sign(path: str, seal: Seal, run: Run) -> None:

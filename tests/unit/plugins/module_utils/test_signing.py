@@ -168,12 +168,28 @@ def test_a_passphrase_that_is_not_given_fails_before_the_build(
 ) -> None:
     pathlib.Path(seal.key).write_text(begin, encoding="ascii")
     monkeypatch.delenv("KBUILD_SIGN_PIN", raising=False)
+    programs = Programs()
     with pytest.raises(BuildError) as failed:
-        signing.check(seal)
-    assert failed.value.finding.reason == "no_passphrase"
+        signing.check(seal, programs)
+    assert (failed.value.finding.reason, programs.calls) == ("no_passphrase", [])
     monkeypatch.setenv("KBUILD_SIGN_PIN", "secret")
-    signing.check(seal)
-    signing.check(None)
+    signing.check(seal, programs)
+    signing.check(None, programs)
+    assert len(programs.calls) == 1
+
+
+@pytest.mark.parametrize(("reason", "err"), FAILURES)
+def test_what_keeps_a_module_from_being_signed_fails_before_the_build(seal: Seal, reason: str, err: str) -> None:
+    with pytest.raises(BuildError) as failed:
+        signing.check(seal, Programs(1, err))
+    assert failed.value.finding.reason == reason
+
+
+def test_a_key_whose_name_has_the_pin_is_refused(seal: Seal) -> None:
+    wanted = {"key": f"{TOKEN};type=private?pin-value=4711", "cert": seal.cert, "hash": "sha512"}
+    with pytest.raises(BuildError) as failed:
+        signing.prepare(wanted, "6.6.0-nosuch")
+    assert (failed.value.finding.reason, "4711" in str(failed.value)) == ("bad_key", False)
 
 
 def really(command: list[str]) -> tuple[int, str, str]:
