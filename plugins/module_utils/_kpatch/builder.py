@@ -269,9 +269,11 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
         ) from error
     finally:
         log.read()
-        # What it shows is in the log that is kept, without values of the environment.
-        with contextlib.suppress(OSError):
-            os.unlink(log.path)
+        # What the log shows is in the one that is kept, without values of the environment. kpatch-build writes down all
+        # variables (save_env), and leaves that file where it is killed, or debugged.
+        for path in (log.path, os.path.join(tree.kpatch, "tmp", "kpatch-build.env")):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
     printed = hide(printed)
     if rc != 0:
         kept = keep_log(build.request.cache_dir, build.name, printed + log.text)

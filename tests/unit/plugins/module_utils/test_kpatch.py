@@ -829,6 +829,9 @@ say("x.o: changed function: " + os.environ["TOKEN"])
 with open(log, "a") as stream:
     stream.write("+ login " + os.environ["TOKEN"] + chr(10))
     stream.write("fs/x.c:1:1: error: " + os.environ["TOKEN"] + chr(10))
+# save_env of kpatch-build 0.9.9; its cleanup removes the folder, but not if it debugs or is killed.
+with open(os.path.join(os.environ["CACHEDIR"], "tmp", "kpatch-build.env"), "w") as stream:
+    stream.write("".join(name + "=" + value + chr(10) for name, value in os.environ.items()))
 """
 
 
