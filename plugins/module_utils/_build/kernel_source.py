@@ -26,6 +26,9 @@ _BANNER = b"Linux version "
 
 _PLAIN_LINE = re.compile(rb'CONFIG_\w+=(?:[ymn]|-?[0-9]+|0x[0-9A-Fa-f]+|"(?:[^"\\$`]|\\["\\])*")\Z')
 
+_OF_TOOLS = re.compile(r"CONFIG_(?:AS|CC|LD|LLD|RUSTC|HAVE|TOOLS)_|CONFIG_\w+_VERSION\Z")
+"""The options that tell the versions and the abilities of compiler, assembler and linker."""
+
 _NOT_PRINTABLE = re.compile(rb"[^ -~]")
 """Kconfig writes none of them; tools do not agree on which of them end a line or a word."""
 
@@ -80,6 +83,26 @@ def read_config(path: str) -> Config | None:
         version=version.group(1).decode("ascii", "replace") if version else None,
         odd_line=odd_line,
     )
+
+
+def changed_options(config: Config, source: str) -> list[str]:
+    """The options that make has set otherwise in a tree than the configuration does: Kconfig drops silently what it
+    finds no tool for, and types may then have another layout than those of the kernel (kernel: init/Kconfig).
+
+    Texts are not compared, since make's file quotes them in another way, and neither is what tells of tools.
+    """
+    made = read_config(os.path.join(source, "include/config/auto.conf"))
+    before, after = _numbers_of(config), _numbers_of(made) if made else _numbers_of(config)
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _numbers_of(config: Config) -> dict[str, str]:
+    """The options that are set, but for texts and what tells of tools."""
+    return {
+        name: value
+        for name, value in config.options.items()
+        if value != "n" and not value.startswith('"') and not _OF_TOOLS.match(name)
+    }
 
 
 def _option(line: bytes) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ import resource
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, changed_options
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
     SourcePatch,
     read_source_patch,
@@ -91,6 +92,23 @@ def refuse_other_patches(patches: t.Iterable[SourcePatch]) -> None:
                     remedy="Run the task again.",
                 )
             )
+
+
+MOST_OPTIONS = 10
+
+
+def doubts_of_options(config: Config, source: str) -> list[str]:
+    """A warning if the build has configured the kernel otherwise than it is."""
+    changed = changed_options(config, source)
+    if not changed:
+        return []
+    more = f" and {len(changed) - MOST_OPTIONS} more" if len(changed) > MOST_OPTIONS else ""
+    doubt = (
+        f"make has set other options than {config.path}: {', '.join(changed[:MOST_OPTIONS])}{more}. The module may "
+        "take the kernel's structures for others than they are. Install what the build host lacks, such as pahole or "
+        "rustc, in the versions of the kernel's distribution, and build again."
+    )
+    return [doubt]
 
 
 def cpu_seconds() -> float:

@@ -51,9 +51,11 @@ def check_refused(config: Config, options: t.Iterable[str], builder: str) -> t.I
             )
 
 
-def check_programs(names: t.Iterable[str]) -> t.Iterator[Finding]:
-    """Whether these programs are installed."""
-    for name in names:
+def check_programs(names: t.Iterable[str], config: Config) -> t.Iterator[Finding]:
+    """Whether these programs are installed, and those that a kernel of this configuration is not built without."""
+    # Without pahole, Kconfig drops BTF and says nothing: struct module is then another one (include/linux/module.h).
+    needs_pahole = config.options.get("CONFIG_DEBUG_INFO_BTF") == "y"
+    for name in (*names, *(("pahole",) if needs_pahole else ())):
         if shutil.which(name) is None:
             yield Finding(
                 reason="missing_program",

@@ -149,7 +149,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         *source_checks.check_version(kernel, config, request.source, version, local),
         *checks.check_suffix(named.suffix),
         *_check_compiler(request, config, vmlinux, compiler, compiler_program, run),
-        *source_checks.check_programs(checks.PROGRAMS),
+        *source_checks.check_programs(checks.PROGRAMS, config),
         *checks.check_bash(run),
         *(checks.check_headers("clang" if config.uses_clang else "gcc", run) if compiler else ()),
         *source_checks.check_patches(request.source, known, run),

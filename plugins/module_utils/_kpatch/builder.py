@@ -34,6 +34,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_b
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.printed import changed_functions, failed_build
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.running import (
     cpu_seconds,
+    doubts_of_options,
     environment,
     keep_log,
     lock_of,
@@ -176,6 +177,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         "made_for": patch_file.to_dict()["made_for"],
         "patch_file": patch_file.to_dict(),
         "changed_functions": changed_functions(done.printed),
+        "warnings": doubts_of_options(build.config, tree.source),
         "duration": round(time.monotonic() - started, 1),
         "cpu_seconds": done.cpu_seconds,
         "log_sha256": digest_of(done.printed + done.log),

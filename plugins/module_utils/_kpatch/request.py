@@ -214,7 +214,7 @@ def _look(
     )
     if not request.skip_compiler_check or compiler is None:
         problems += source_checks.check_compiler(vmlinux, compiler, compiler_program)
-    problems += source_checks.check_programs(checks.PROGRAMS)
+    problems += source_checks.check_programs(checks.PROGRAMS, config)
     problems += source_checks.check_patches(request.source, patches, run)
     problems += check_room(request.cache_dir, request.dest)
     return named or AS_IT_IS, problems

@@ -50,6 +50,20 @@ def test_configuration(tmp_path: pathlib.Path) -> None:
     assert kernel_source.read_config(str(tmp_path / "nosuch")) is None
 
 
+def test_what_kconfig_has_dropped_or_added_is_told(tmp_path: pathlib.Path) -> None:
+    """make's own file of the options has them in another order, and texts without quotes."""
+    text = CONFIG + "CONFIG_DEBUG_INFO_BTF=y\nCONFIG_PAHOLE_VERSION=130\nCONFIG_CC_HAS_X=y\nCONFIG_N=n\n"
+    config = read(tmp_path, text)
+    assert kernel_source.changed_options(config, str(tmp_path)) == []
+    made = tmp_path / "include/config/auto.conf"
+    made.parent.mkdir(parents=True)
+    kept = [line for line in CONFIG.splitlines() if not line.startswith("#")]
+    made.write_text("\n".join([*reversed(kept), "CONFIG_TEXT=a text", "CONFIG_NEW=m", ""]))
+    assert kernel_source.changed_options(config, str(tmp_path)) == ["CONFIG_DEBUG_INFO_BTF", "CONFIG_NEW"]
+    made.write_text(made.read_text().replace("CPUS=64", "CPUS=32").replace("NEW=m", "DEBUG_INFO_BTF=y"))
+    assert kernel_source.changed_options(config, str(tmp_path)) == ["CONFIG_NR_CPUS"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

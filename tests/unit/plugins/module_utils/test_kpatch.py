@@ -229,6 +229,29 @@ def test_problems_are_found_before_the_build(
     assert checks(place.prepare(**changes)) == expected
 
 
+def test_a_kernel_with_btf_is_not_built_without_pahole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kconfig would drop the option, and struct module would be another one."""
+    place.config.write_text(STOP_MACHINE_CONFIG + "CONFIG_DEBUG_INFO_BTF=y\n")
+    found = {"pahole": None}
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, *rest, **more: found.get(name, which(name, *rest, **more)))
+    assert checks(place.prepare()) == ["missing_program"]
+    found["pahole"] = "/usr/bin/pahole"
+    assert checks(place.prepare()) == []
+
+
+def test_options_that_make_has_changed_are_a_warning(place: Place) -> None:
+    place.config.write_text(STOP_MACHINE_CONFIG + "".join(f"CONFIG_X{number}=y\n" for number in range(12)))
+    made = place.source / "include/config/auto.conf"
+    made.parent.mkdir(parents=True)
+    made.write_text(STOP_MACHINE_CONFIG)
+    (warning,) = place.build()["warnings"]
+    assert "CONFIG_X0, CONFIG_X1, " in warning
+    assert " and 2 more." in warning
+    made.write_text(place.config.read_text())
+    assert place.build()["warnings"] == []
+
+
 def test_upstreams_tool_is_refused_for_stop_machine_kernels(place: Place) -> None:
     place.install(version=UPSTREAM_VERSIONS["0.9.7"])
     build = place.prepare()
