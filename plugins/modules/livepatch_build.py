@@ -231,8 +231,8 @@ options:
     description:
       - Release of the kernel to build for, as RV(ignore:ansible_facts.livepatch.release) of M(openeuler.livepatch.livepatch_facts) has it.
         Default is the build host's own kernel.
-      - With O(method=kpatch) only the defaults of O(src_dir), O(vmlinux) and O(config) use it, and a vmlinux that does not tell
-        its release.
+      - With O(method=kpatch) the defaults of O(src_dir), O(vmlinux) and O(config) use it, and a vmlinux that does not tell
+        its release. One that tells another release is refused.
       - With O(method=klp_build) O(src_dir) and O(config) must be of this release, unless there is a O(vmlinux) that tells its own.
       - A tree in O(kernel_build) must be of this release.
     type: str
@@ -485,7 +485,7 @@ log:
     - Other programs leave no log. With O(method=kbuild), RV(stdout) and RV(stderr) are all that make printed.
   returned: failure, if klp-build or kpatch-build was called
   type: str
-  sample: /var/cache/livepatch_build/logs/livepatch-0001-test.log
+  sample: /var/cache/livepatch_build/logs/livepatch-0001-test-6.6.0-72.0.0.76.oe2403.x86_64.log
 stage:
   description: How far the build had come. Until V(building the original source) is over, no patch is to blame.
   returned: when klp-build, kpatch-build or make failed

@@ -47,31 +47,48 @@ class _Tree:
 
 def prune(cache_dir: str, own: str, max_age_days: float, max_size_gib: float) -> list[Plain]:
     """Remove old trees but `own`, and return what was removed: `path`, `size` in bytes, `unused_days` and `why`."""
-    folder = os.path.join(cache_dir, TREES)
-    _finish(folder)
-    paths = [path for path in _entries(folder, _TREE.match) if path != own]
-    trees = sorted(_trees(paths), key=lambda tree: tree.used)
+    _finish(os.path.join(cache_dir, TREES))
+    trees, now = _trees(cache_dir, own, note=_note_size), time.time()
+    return [
+        {"path": tree.path, "size": tree.size, "unused_days": round((now - tree.used) / DAY_SECONDS, 1), "why": why}
+        for tree, why in _old_ones(trees, own, max_age_days, max_size_gib, remove=_remove)
+    ]
+
+
+def prunable(cache_dir: str, own: str, max_age_days: float, max_size_gib: float) -> int:
+    """How many bytes `prune` would free. Writes nothing."""
+    trees = _trees(cache_dir, own, note=lambda *_size: None)
+    return sum(tree.size for tree, _why in _old_ones(trees, own, max_age_days, max_size_gib, remove=lambda _path: True))
+
+
+def _old_ones(
+    trees: list[_Tree], own: str, max_age_days: float, max_size_gib: float, remove: t.Callable[[str], bool]
+) -> t.Iterator[tuple[_Tree, str]]:
+    """The trees that `remove` has removed, the oldest first, and why."""
     now, together = time.time(), sum(tree.size for tree in trees)
     together += _known_size(own, None) or (_size(own) if trees else 0)
-    removed: list[Plain] = []
-    for tree in trees:
-        days = (now - tree.used) / DAY_SECONDS
-        why = "age" if days > max_age_days else "size" if together > max_size_gib * GIB else ""
-        if why and _remove(tree.path):
+    for tree in sorted(trees, key=lambda tree: tree.used):
+        is_old = (now - tree.used) / DAY_SECONDS > max_age_days
+        why = "age" if is_old else "size" if together > max_size_gib * GIB else ""
+        if why and remove(tree.path):
             together -= tree.size
-            removed.append({"path": tree.path, "size": tree.size, "unused_days": round(days, 1), "why": why})
-    return removed
+            yield tree, why
 
 
-def _trees(paths: t.Iterable[str]) -> t.Iterator[_Tree]:
-    for path in paths:
+def _trees(cache_dir: str, own: str, note: t.Callable[[str, int, int], None]) -> list[_Tree]:
+    """All trees but `own`. `note` gets path, time of the last use and size of each that had to be measured."""
+    trees = []
+    for path in _entries(os.path.join(cache_dir, TREES), _TREE.match):
+        if path == own:
+            continue
         with contextlib.suppress(OSError):
             used = os.stat(os.path.join(path, LOCK))
             size = _known_size(path, used.st_mtime_ns)
             if size is None:
                 size = _size(path)
-                _note_size(path, used.st_mtime_ns, size)
-            yield _Tree(path, used.st_mtime, size)
+                note(path, used.st_mtime_ns, size)
+            trees.append(_Tree(path, used.st_mtime, size))
+    return trees
 
 
 def _known_size(path: str, used: int | None) -> int | None:

@@ -33,7 +33,8 @@ def read_manifest(path: str) -> Plain | None:
         return None
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         return None
-    return manifest if isinstance(manifest.get("inputs"), dict) else None
+    parts = (manifest.get("inputs"), manifest.get("patch_file") or {}, manifest.get("fix") or {})
+    return manifest if all(isinstance(part, dict) for part in parts) else None
 
 
 def is_built_from(dest: str, manifest: Plain | None, inputs: Plain) -> bool:

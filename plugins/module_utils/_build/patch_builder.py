@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import typing as t
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildTask, missing
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.cache import prune
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.cache import prunable, prune
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
+    check_room,
     no_source,
     no_vmlinux,
     refused,
@@ -136,10 +138,11 @@ def with_release(vmlinux: Vmlinux, release: str | None) -> Vmlinux:
     return vmlinux
 
 
-def refuse_if_problems(build: PatchBuild) -> None:
-    """Raise BuildError with every problem that was found."""
-    if build.problems:
-        raise refused(build.problems)
+def refuse_if_problems(build: PatchBuild, more: t.Iterable[Finding] = ()) -> None:
+    """Raise BuildError with every problem that was found, and with more of them."""
+    problems = [*build.problems, *more]
+    if problems:
+        raise refused(problems)
 
 
 def origin(request: PatchRequest, keep: bool) -> Index:
@@ -179,7 +182,12 @@ class PatchBuilder:
         self.warnings: t.Sequence[str] = [str(doubt) for doubt in build.doubts]
 
     def check(self) -> None:
-        refuse_if_problems(self._build)
+        refuse_if_problems(self._build, self._room())
+
+    def _room(self) -> t.Iterator[Finding]:
+        request, own = self._request, self._tree_of()
+        freed = partial(prunable, request.cache_dir, own.path, request.cache_max_age, request.cache_max_size)
+        return check_room(request.cache_dir, not os.path.isdir(own.source), freed)
 
     def inputs(self, manifest: Plain | None) -> Plain:
         return self._inputs_of(self._source())

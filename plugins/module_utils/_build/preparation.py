@@ -123,22 +123,8 @@ def _existing(folder: str) -> str:
     return folder
 
 
-def _check_owner(cache_dir: str) -> t.Iterator[Finding]:
-    """Whether others may write where sources and objects are kept: what is built next is made of them."""
-    existing = _existing(cache_dir)
-    status = os.stat(existing)
-    # In a folder such as /tmp, a new one is this user's.
-    is_private = not status.st_mode & stat.S_IWOTH or (existing != cache_dir and status.st_mode & stat.S_ISVTX)
-    if status.st_uid not in (0, os.geteuid()) or not is_private:
-        yield Finding(
-            reason="not_private",
-            seen=f"Other users may write in {existing}, and the cache in it decides what is built.",
-            remedy="Give a cache_dir of this user's own.",
-        )
-
-
-def check_room(cache_dir: str, dest: str) -> t.Iterator[Finding]:
-    """Whether there is room for the copy of the source and the objects, where only this user may write."""
+def check_places(cache_dir: str, dest: str) -> t.Iterator[Finding]:
+    """Whether the cache and the result can be written, and only this user may write where sources and objects are."""
     folders = {"cache_dir": cache_dir, "dest": os.path.dirname(os.path.abspath(dest))}
     for option, folder in folders.items():
         existing = _existing(folder)
@@ -148,11 +134,35 @@ def check_room(cache_dir: str, dest: str) -> t.Iterator[Finding]:
                 seen=f"{option} {folder} cannot be written.",
                 remedy=f"Run as root, or give another {option}.",
             )
-    yield from _check_owner(cache_dir)
-    has_trees = os.path.isdir(os.path.join(cache_dir, "trees"))
-    wanted = FREE_FOR_A_BUILD if has_trees else FREE_FOR_A_TREE
+    existing = _existing(cache_dir)
+    if os.path.isdir(existing) and not _is_private(existing, is_new=existing != cache_dir):
+        yield Finding(
+            reason="not_private",
+            seen=f"Other users may write in {existing}, and the cache in it decides what is built.",
+            remedy="Give a cache_dir of this user's own.",
+        )
+
+
+def _is_private(folder: str, is_new: bool) -> bool:
+    """Whether only this user and root may write in a folder, or in a new one below it, of which builds are made.
+
+    The group may be root's or, as many distributions have it, the user's own, which has the same number.
+    """
+    link, status = os.lstat(folder), os.stat(folder)
+    others = stat.S_IWOTH | (0 if status.st_gid in (0, status.st_uid) else stat.S_IWGRP)
+    # In a folder such as /tmp, a new one is this user's.
+    may_others = bool(status.st_mode & others) and not (is_new and status.st_mode & stat.S_ISVTX)
+    return not may_others and {link.st_uid, status.st_uid} <= {0, os.geteuid()}
+
+
+def check_room(cache_dir: str, is_first: bool, freed: t.Callable[[], int]) -> t.Iterator[Finding]:
+    """Whether there is room for the objects and, if this build is the first of its tree, for the copy of the source.
+
+    `freed` tells how many bytes go before the build.
+    """
+    wanted = FREE_FOR_A_TREE if is_first else FREE_FOR_A_BUILD
     free = shutil.disk_usage(_existing(cache_dir)).free
-    if free < wanted:
+    if free < wanted and free + freed() < wanted:
         yield Finding(
             reason="disk_full",
             seen=f"The build needs {wanted / GIB:.1f} GiB in {cache_dir}, and {free / GIB:.1f} GiB are free.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import typing as t
 
@@ -117,10 +118,14 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def keep_log(cache_dir: str, name: str, text: str) -> str | None:
-    """Write the log of a failed build, and return its path; None if that cannot be written, such as on a full disk."""
+def keep_log(cache_dir: str, name: str, release: str, text: str) -> str | None:
+    """Write the log of a failed build of a module for a kernel, and return its path.
+
+    None if it cannot be written, such as on a full disk.
+    """
     folder = os.path.join(cache_dir, "logs")
-    path = os.path.join(folder, name + ".log")
+    kernel = re.sub(r"[^A-Za-z0-9._+~-]", "-", release)
+    path = os.path.join(folder, f"{name}-{kernel}.log")
     try:
         os.makedirs(folder, exist_ok=True)
         with open(path, "w", encoding="utf-8", errors="replace", opener=_open_own) as stream:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import typing as t
@@ -99,8 +100,11 @@ def check_version(kernel: Kernel, config: Config, source: str, version: str | No
         )
 
 
-def check_banner(vmlinux: Vmlinux, package: str) -> t.Iterator[Finding]:
-    """Whether the file is the vmlinux of a kernel, and its release is known. `package` is what has one."""
+def check_banner(vmlinux: Vmlinux, package: str, wanted: str | None) -> t.Iterator[Finding]:
+    """Whether the file is the vmlinux of a kernel, and its release is known, and the one that the task wants.
+
+    `package` is what has one.
+    """
     if vmlinux.release is None and vmlinux.is_debug_only:
         yield Finding(
             reason="no_release",
@@ -113,6 +117,36 @@ def check_banner(vmlinux: Vmlinux, package: str) -> t.Iterator[Finding]:
             seen=f"{vmlinux.path} is not the vmlinux of a kernel.",
             remedy=f"Install {package}, and give its vmlinux.",
         )
+    elif wanted not in (None, vmlinux.release):
+        yield Finding(
+            reason="wrong_release",
+            seen=f"{vmlinux.path} is of {vmlinux.release}, and the task builds for {clean(wanted or '')}.",
+            remedy="Give the vmlinux of that kernel, or correct kernel_release.",
+        )
+
+
+_CERTIFICATES = (
+    *("CONFIG_SYSTEM_TRUSTED_KEYS", "CONFIG_SYSTEM_REVOCATION_KEYS", "CONFIG_SYSTEM_BLACKLIST_HASH_LIST"),
+    "CONFIG_MODULE_SIG_KEY",
+)
+"""The options that name files which are built into the kernel (kernel: certs/Kconfig)."""
+
+_MADE = "certs/signing_key.pem"
+"""The key that make generates if it is not there."""
+
+
+def check_certificates(config: Config, source: str) -> t.Iterator[Finding]:
+    """Whether the source has the certificates that the configuration builds into the kernel."""
+    for name in _CERTIFICATES:
+        for path in config.options.get(name, "").strip('"').split():
+            is_a_file = path != _MADE and not path.startswith("pkcs11:")
+            if is_a_file and not os.path.isfile(os.path.join(source, path)):
+                yield Finding(
+                    reason="certificates",
+                    seen=f"{config.path} builds {clean(path)} into the kernel ({name}), and {source} has no such file.",
+                    remedy=f'Give a copy of the configuration with {name} set to "" (config). No function depends on '
+                    "it.",
+                )
 
 
 def no_compiler(program: str) -> t.Iterator[Finding]:

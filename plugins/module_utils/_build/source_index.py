@@ -135,6 +135,8 @@ def load(path: str) -> Index:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
             for line in stream:
                 sha256, size, mtime, ctime, name = line.rstrip("\n").split(" ", 4)
+                if not name or name.startswith("/") or ".." in name.split("/"):
+                    return {}
                 index[name] = File(sha256, int(size), int(mtime), int(ctime))
     except (OSError, ValueError):
         return {}

@@ -75,9 +75,14 @@ class WorkTree:
     def _read_state(self) -> dict[str, t.Any]:
         try:
             state = json.loads(read_text(self._state) or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return state if isinstance(state, dict) else {}
+
+    def _added(self) -> list[str]:
+        """The files that the patches of the last build have added."""
+        added = self._read_state().get("added")
+        return [path for path in added if isinstance(path, str)] if isinstance(added, list) else []
 
     def _write_state(self, state: dict[str, t.Any]) -> None:
         part = self._state + ".part"
@@ -91,8 +96,7 @@ class WorkTree:
         deadline = time.monotonic() + seconds
         told = False
         while True:
-            os.makedirs(self.path, exist_ok=True)
-            with open(os.path.join(self.path, LOCK), "a+", encoding="utf-8") as lock:
+            with self._open_lock() as lock:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
@@ -115,14 +119,21 @@ class WorkTree:
                 return
             time.sleep(0.2)
 
+    def _open_lock(self) -> t.TextIO:
+        path = os.path.join(self.path, LOCK)
+        while True:
+            os.makedirs(self.path, exist_ok=True)
+            # Another build may remove the tree as an old one at this moment.
+            with contextlib.suppress(FileNotFoundError):
+                return open(path, "a+", encoding="utf-8", errors="replace")
+
     def prepare(self, origin: str, content: Index, config: bytes, added: t.Sequence[str]) -> None:
         """Make the copy equal to its origin, whose index is `content`. `added` has the files that the patches add.
 
         This finds and corrects, by size and times, what an interrupted build has left. Raises BuildError if the origin
         has changed since.
         """
-        state = self._read_state()
-        for path in state.get("added", []):
+        for path in self._added():
             if path not in content:
                 with contextlib.suppress(OSError):
                     own_files.remove(self.source, path)
@@ -143,7 +154,7 @@ class WorkTree:
             copied[path] = have[path] if is_equal else self._bring(origin, path, file, have)
         if copied != have:
             source_index.store(self._index, copied)
-        self._write_state(dict(state, added=list(added)))
+        self._write_state(dict(self._read_state(), added=list(added)))
         own_files.write(self.source, ".config", config)
 
     def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:

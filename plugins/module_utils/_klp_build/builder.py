@@ -154,7 +154,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         try:
             patch_file = _take_result(build, tree, directory)
         except FindingError as error:
-            log = keep_log(build.request.cache_dir, build.name, done.printed)
+            log = keep_log(build.request.cache_dir, build.name, build.release, done.printed)
             raise BuildError(error.finding, cmd=done.command, rc=0, log=log) from error
     build_id = build.vmlinux.build_id if build.vmlinux else None
     return {
@@ -257,13 +257,13 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
     try:
         rc, printed = run_long([*_ALL_LINES, *command], environ, left, on_line, on_tick, EVERY_SECONDS, tree.source)
     except TimedOut as error:
-        log = keep_log(build.request.cache_dir, build.name, "".join(f"{line}\n" for line in last))
+        log = keep_log(build.request.cache_dir, build.name, build.release, "".join(f"{line}\n" for line in last))
         raise took_too_long("klp-build", build.request.timeout, cmd=command, log=log) from error
     printed = hide(printed)
     if 0 <= rc < 128:
         tree.note_running(False)
     if rc != 0 or not says_success(printed) or not os.path.isfile(_result(build, tree)):
-        log = keep_log(build.request.cache_dir, build.name, printed)
+        log = keep_log(build.request.cache_dir, build.name, build.release, printed)
         raise failed_build(Failed("klp-build", rc, printed, log_path=log), command)
     return _Done(command, printed, round(cpu_seconds() - cpu, 1))
 

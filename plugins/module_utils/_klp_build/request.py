@@ -28,7 +28,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_b
     with_release,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
-    check_room,
+    check_places,
     compiler_ident,
     first_file,
     local_versions,
@@ -145,15 +145,16 @@ def prepare_build(request: Request, run: Run) -> Build:
         *checks.check_options(request.arch, request.oot_module),
         *checks.check_config(config),
         *checks.check_source(request.source),
-        *(source_checks.check_banner(vmlinux, debug_package_here(request.release)) if vmlinux else ()),
+        *_check_vmlinux(request, vmlinux),
         *source_checks.check_version(kernel, config, request.source, version, local),
         *checks.check_suffix(named.suffix),
+        *source_checks.check_certificates(config, request.source),
         *_check_compiler(request, config, vmlinux, compiler, compiler_program, run),
         *source_checks.check_programs(checks.PROGRAMS, config),
         *checks.check_bash(run),
         *(checks.check_headers("clang" if config.uses_clang else "gcc", run) if compiler else ()),
         *source_checks.check_patches(request.source, known, run),
-        *check_room(request.cache_dir, request.dest),
+        *check_places(request.cache_dir, request.dest),
     ]
     return Build(
         request=request,
@@ -167,6 +168,11 @@ def prepare_build(request: Request, run: Run) -> Build:
         named=named,
         found=tuple(found),
     )
+
+
+def _check_vmlinux(request: Request, vmlinux: Vmlinux | None) -> t.Iterator[Finding]:
+    if vmlinux is not None:
+        yield from source_checks.check_banner(vmlinux, debug_package_here(request.release), request.kernel_release)
 
 
 def _check_compiler(

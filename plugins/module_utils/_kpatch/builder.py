@@ -159,7 +159,7 @@ def build_module(build: Build, content: Index, inputs: Plain, directory: str, re
         try:
             patch_file = _take_result(build, tree, directory)
         except FindingError as error:
-            log = keep_log(build.request.cache_dir, build.name, done.printed + done.log)
+            log = keep_log(build.request.cache_dir, build.name, build.release, done.printed + done.log)
             raise BuildError(error.finding, cmd=done.command, rc=0, log=log) from error
     return {
         "format": MANIFEST_FORMAT,
@@ -267,7 +267,7 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
             "kpatch-build",
             build.request.timeout,
             cmd=command,
-            log=keep_log(build.request.cache_dir, build.name, log.text),
+            log=keep_log(build.request.cache_dir, build.name, build.release, log.text),
         ) from error
     finally:
         log.read()
@@ -278,7 +278,7 @@ def _run(build: Build, tree: WorkTree, targets: tuple[str, ...], started: float,
                 os.unlink(path)
     printed = hide(printed)
     if rc != 0:
-        kept = keep_log(build.request.cache_dir, build.name, printed + log.text)
+        kept = keep_log(build.request.cache_dir, build.name, build.release, printed + log.text)
         raise failed_build(Failed("kpatch-build", rc, printed, log.text, kept), command)
     return _Done(
         command=command,

@@ -61,15 +61,15 @@ def check_config(config: Config) -> t.Iterator[Finding]:
     yield from check_refused(config, REFUSED_OPTIONS, "kpatch-build")
 
 
-def check_debug_info(vmlinux: Vmlinux, package: str) -> t.Iterator[Finding]:
-    """Whether the file is the vmlinux of a kernel, and has debug information. `package` is what has one."""
+def check_debug_info(vmlinux: Vmlinux, package: str, wanted: str | None) -> t.Iterator[Finding]:
+    """Whether the file is the vmlinux of the wanted kernel, and has debug information. `package` is what has one."""
     if not vmlinux.has_debug_info:
         yield Finding(
             reason="no_debug_info",
             seen=f"{vmlinux.path} has no debug information.",
             remedy=f"Install {package}, and give its vmlinux.",
         )
-    yield from check_banner(vmlinux, package)
+    yield from check_banner(vmlinux, package, wanted)
 
 
 def check_tool(

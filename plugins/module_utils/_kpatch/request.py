@@ -33,7 +33,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_b
     with_release,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.preparation import (
-    check_room,
+    check_places,
     compiler_ident,
     first_file,
     local_versions,
@@ -199,7 +199,8 @@ def _look(
 ) -> tuple[ReleaseName, list[Finding]]:
     """How the kernel's release is made, and every problem."""
     problems = list(checks.check_config(config))
-    problems += checks.check_debug_info(vmlinux, debug_package_here(vmlinux.release or request.release))
+    package = debug_package_here(vmlinux.release or request.release)
+    problems += checks.check_debug_info(vmlinux, package, request.kernel_release)
     named: ReleaseName | None = None
     if not request.oot_module:
         version = kernel_source.source_version(request.source)
@@ -209,6 +210,7 @@ def _look(
         named = name_release(vmlinux.release, config, version, local)
         script = read_text(os.path.join(request.source, "scripts/setlocalversion"))
         problems += checks.check_tool_for_kernel(tool, config, version, script)
+        problems += source_checks.check_certificates(config, request.source)
     problems += checks.check_tool(
         tool, config.abi, vmlinux.release or "", request.replace, request.skip_compiler_check, request.arch
     )
@@ -216,5 +218,5 @@ def _look(
         problems += source_checks.check_compiler(vmlinux, compiler, compiler_program)
     problems += source_checks.check_programs(checks.PROGRAMS, config)
     problems += source_checks.check_patches(request.source, patches, run)
-    problems += check_room(request.cache_dir, request.dest)
+    problems += check_places(request.cache_dir, request.dest)
     return named or AS_IT_IS, problems

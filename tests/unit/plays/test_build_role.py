@@ -81,6 +81,15 @@ def test_an_option_that_is_not_known_is_refused(tmp_path: Path) -> None:
     assert "livepatch_build_options has cflag, hots, which this role does not take" in done.stdout
 
 
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    """They go into one folder of the build host, and the second one would be built in the place of the first."""
+    files = {"livepatch_build_sources": [], "livepatch_build_patches": ["a/0001.patch", "b/0001.patch", "b/0002.patch"]}
+    variables = {**FIX, **files, "livepatch_become": False, "livepatch_build_kernels": [{"release": "6.6"}]}
+    done = play(tmp_path, "openeuler.livepatch.build", variables)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Two of the files 0001.patch, 0001.patch, 0002.patch have the same name" in done.stdout
+
+
 def shown(folder: Path, text: str, *variables: dict[str, t.Any]) -> list[t.Any]:
     """What a text with templates in it is with the variables of the role and each of these."""
     plays = [

@@ -59,6 +59,13 @@ def test_one_s_own_tree_stays_even_if_it_alone_is_too_large(tmp_path: pathlib.Pa
     assert own.exists()
 
 
+def test_what_would_go_is_known_before(tmp_path: pathlib.Path) -> None:
+    own, old = tree(tmp_path, "0", 99), tree(tmp_path, "2", 31)
+    freed = cache.prunable(str(tmp_path), str(own), 30, 40)
+    assert (old.exists(), (old / "size").exists()) == (True, False)
+    assert [entry["size"] for entry in cache.prune(str(tmp_path), str(own), 30, 40)] == [freed]
+
+
 def test_a_tree_in_use_stays(tmp_path: pathlib.Path) -> None:
     used = tree(tmp_path, "1", 99)
     with open(used / "lock", "a", encoding="utf-8") as lock:
@@ -121,3 +128,34 @@ def test_who_waits_for_a_tree_that_goes_makes_it_anew(tmp_path: pathlib.Path) ->
         assert pathlib.Path(work.path, "lock").read_text() == "me"
         assert cache.prune(str(tmp_path), str(tmp_path / "own"), 30, 0) == []
     assert told == ["another build"]
+
+
+def test_a_lock_that_somebody_else_has_written_is_shown_as_far_as_it_is_text(tmp_path: pathlib.Path) -> None:
+    work = WorkTree(str(tree(tmp_path, "1", 0)))
+    told: list[str] = []
+    with open(os.path.join(work.path, "lock"), "wb", buffering=0) as holder:
+        holder.write(b"a build \xff")
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with work.locked("me", told.append, 0) as mine:
+            assert not mine
+    assert told == ["a build \N{REPLACEMENT CHARACTER}"]
+
+
+def test_a_tree_that_goes_before_its_lock_is_opened_is_made_anew(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trees").mkdir()
+    work = WorkTree(str(tmp_path / "trees" / ("1" * 16)))
+    made = os.makedirs
+    times: list[str] = []
+
+    def make_and_lose(path: str, **more: t.Any) -> None:
+        made(path, **more)
+        times.append(path)
+        if len(times) == 1:
+            os.rmdir(path)
+
+    monkeypatch.setattr(os, "makedirs", make_and_lose)
+    with work.locked("me", lambda _who: None, 0) as mine:
+        assert mine
+    assert times == [work.path, work.path]

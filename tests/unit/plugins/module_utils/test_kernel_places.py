@@ -160,7 +160,7 @@ def test_the_package_with_debug_information(distribution: Distribution, package:
 
 def test_a_vmlinux_of_no_kernel_is_remedied_by_its_package() -> None:
     nothing = Vmlinux("/v", None, "id", None, None, False)
-    found = list(checks.check_debug_info(nothing, "kernel-debuginfo-6.6"))
+    found = list(checks.check_debug_info(nothing, "kernel-debuginfo-6.6", None))
     assert [(finding.reason, "kernel-debuginfo-6.6" in finding.remedy) for finding in found] == [
         ("no_debug_info", True),
         ("bad_vmlinux", True),

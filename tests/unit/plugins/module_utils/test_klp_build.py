@@ -383,7 +383,8 @@ def test_what_may_be_wrong_is_no_problem(place: Place) -> None:
 def test_a_vmlinux_tells_release_build_and_compiler(place: Place) -> None:
     vmlinux = place.path / "vmlinux"
     vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, COMPILER))
-    manifest = place.build(vmlinux=str(vmlinux), kernel_release="another")
+    manifest = place.build(vmlinux=str(vmlinux), kernel_release=None)
+    assert reasons(place.prepare(vmlinux=str(vmlinux), kernel_release="another")) == ["wrong_release"]
     assert manifest["kernel_build_id"] == manifest["patch_file"]["kernel_build_id"] == "01" * 20
     vmlinux.write_bytes(tiny_elf.vmlinux(RELEASE, "GCC: another"))
     assert reasons(place.prepare(vmlinux=str(vmlinux))) == ["compiler_mismatch"]

@@ -503,13 +503,22 @@ def test_a_place_that_cannot_be_written_is_named_by_its_option(place: Place, opt
 
 
 def test_a_first_build_needs_more_room_than_the_next(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one of a tree: what other kernels have in the cache is of no use to it, unless it is old and goes."""
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=1 << 30))
-    build = place.prepare()
-    assert checks(build) == ["disk_full"]
-    assert "and 1.0 GiB are free" in messages(build)
-    (place.cache / "trees").mkdir(parents=True)
-    assert checks(place.prepare()) == []
+    given = {"src_dir": str(place.source), "vmlinux": str(place.vmlinux), "kpatch_build": str(place.tool)}
+    given["kernel_release"] = RELEASE
+    old = place.old_tree()
+    (old / "source").mkdir()
+    with pytest.raises(BuildError, match=r"needs 4\.0 GiB .* and 1\.0 GiB are free") as failed:
+        builder.prepare(place.task(**given)).check()
+    assert failed.value.finding.reason == "disk_full"
+    assert not (old / "size").exists()
+    (old / "size").write_text(f"0 {3 << 30}")
+    builder.prepare(place.task(**given)).check()
+    (old / "size").write_text("0 0")
+    os.makedirs(builder.tree_of(place.prepare()).source)
+    builder.prepare(place.task(**given)).check()
 
 
 def test_a_source_that_is_not_there_is_told_with_all_else_that_is_missing(place: Place) -> None:
@@ -840,10 +849,66 @@ def test_a_cache_in_which_others_may_write_is_refused(place: Place, mode: int, e
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to somebody else")
-def test_a_cache_of_another_user_is_refused(place: Place) -> None:
-    place.cache.mkdir(mode=0o755)
-    os.chown(place.cache, 12345, 12345)
-    assert checks(place.prepare()) == ["not_private"]
+@pytest.mark.parametrize(
+    ("mode", "user", "group", "expected"),
+    [
+        (0o755, 12345, 12345, ["not_private"]),
+        (0o755, 0, 12345, []),
+        (0o775, 0, 12345, ["not_private"]),
+        (0o770, 0, 12345, ["not_private"]),
+        (0o775, 0, 0, []),
+    ],
+)
+def test_a_cache_of_another_user_or_group_is_refused(
+    place: Place, mode: int, user: int, group: int, expected: list[str]
+) -> None:
+    place.cache.mkdir()
+    place.cache.chmod(mode)
+    os.chown(place.cache, user, group)
+    assert checks(place.prepare()) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to somebody else")
+def test_a_cache_behind_a_link_of_another_user_is_refused(place: Place) -> None:
+    place.cache.mkdir()
+    link = place.path / "link"
+    link.symlink_to(place.cache)
+    assert checks(place.prepare(cache_dir=str(link))) == []
+    os.lchown(link, 12345, 12345)
+    assert checks(place.prepare(cache_dir=str(link))) == ["not_private"]
+    place.cache.rmdir()
+    assert checks(place.prepare(cache_dir=str(link))) == ["not_writable"]
+
+
+def test_another_kernel_than_the_one_of_the_task_is_refused(place: Place) -> None:
+    build = place.prepare(kernel_release="6.6.0-1.oe2403.x86_64")
+    assert checks(build) == ["wrong_release"]
+    assert f"is of {RELEASE}, and the task builds for 6.6.0-1.oe2403.x86_64" in messages(build)
+    assert checks(place.prepare(kernel_release=RELEASE)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", []),
+        ("certs/signing_key.pem", []),
+        ("pkcs11:token=kernel", []),
+        ("kernel/x.c", []),
+        ("debian/certs/debian-uefi-certs.pem", ["certificates"]),
+        ("/nosuch.pem kernel/nosuch.pem", ["certificates", "certificates"]),
+    ],
+)
+def test_certificates_that_the_source_lacks(place: Place, value: str, expected: list[str]) -> None:
+    place.config.write_text(STOP_MACHINE_CONFIG + f'CONFIG_MODULE_SIG_KEY="{value}"\n')
+    assert checks(place.prepare()) == expected
+
+
+@pytest.mark.parametrize("state", ['{"added": 5}', '{"added": null}', '{"added": [5, "kernel/x.c"]}', "[" * 100000])
+def test_a_state_that_nobody_can_have_written(place: Place, state: str) -> None:
+    place.build()
+    (tree_of(place) / "state.json").write_text(state)
+    place.build()
+    assert (tree_of(place) / "source/kernel/x.c").exists()
 
 
 SAYS_ALL = """
@@ -884,7 +949,7 @@ def test_a_link_in_the_place_of_a_log_is_not_followed(place: Place) -> None:
     (place.cache / "logs").mkdir(parents=True)
     mine = place.path / "mine"
     mine.write_text("mine")
-    (place.cache / "logs/livepatch-0001-test.log").symlink_to(mine)
+    (place.cache / f"logs/livepatch-0001-test-{RELEASE}.log").symlink_to(mine)
     with pytest.raises(BuildError) as failure:
         place.build()
     assert failure.value.details["log"] is None

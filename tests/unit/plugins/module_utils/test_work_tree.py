@@ -11,6 +11,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_index
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import BuildError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.work_tree import WorkTree, origin_content
 from ansible_collections.openeuler.livepatch.plugins.module_utils._kpatch import out_of_tree
@@ -228,3 +229,13 @@ def test_the_copy_does_not_lead_git_into_the_users_repository(place: Place, is_l
         (place.module / ".git").write_text(f"gitdir: {place.kernel}\n")
     assert place.prepare() == ["Kbuild"]
     assert not os.path.lexists(place.copy / ".git")
+
+
+@pytest.mark.parametrize("name", ["", "..", "../out", "a/../../b", "/etc/passwd"])
+def test_an_index_that_leads_out_of_the_tree_is_none(tmp_path: pathlib.Path, name: str) -> None:
+    """What the index has and the source has not is removed."""
+    path = tmp_path / "index"
+    path.write_text(f"{'0' * 64} 1 2 3 fs/x.c\n")
+    assert list(source_index.load(str(path))) == ["fs/x.c"]
+    path.write_text(path.read_text() + f"{'0' * 64} 1 2 3 {name}\n")
+    assert source_index.load(str(path)) == {}

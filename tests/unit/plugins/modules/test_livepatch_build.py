@@ -148,6 +148,15 @@ def test_what_is_current_is_not_built_again(host: BuildHost) -> None:
     assert result["diff"]["before"] == result["diff"]["after"]
 
 
+@pytest.mark.parametrize("key", ["inputs", "patch_file", "fix"])
+@pytest.mark.parametrize("value", [[1], "text", 5])
+def test_a_manifest_that_nobody_can_have_written_is_none(host: BuildHost, key: str, value: object) -> None:
+    host.build()
+    host.dest.with_name(f"{host.dest.name}.json").write_text(json.dumps({**host.manifest, key: value}))
+    assert host.build()["changed"]
+    assert isinstance(host.manifest["patch_file"], dict)
+
+
 @pytest.mark.parametrize("what", ["source", "header", "configuration", "flags", "result", "manifest"])
 def test_whatever_decides_the_result_is_a_reason_to_build(host: BuildHost, what: str) -> None:
     host.build()
