@@ -487,7 +487,7 @@ log:
   type: str
   sample: /var/cache/livepatch_build/logs/livepatch-0001-test-6.6.0-72.0.0.76.oe2403.x86_64.log
 stage:
-  description: How far the build had come. Until V(building the original source) is over, no patch is to blame.
+  description: How far the build had come. Between V(testing the patches) and the end of V(building the original source), no patch is to blame.
   returned: when klp-build, kpatch-build or make failed
   type: str
   sample: building the patched source

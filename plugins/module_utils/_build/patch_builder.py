@@ -75,10 +75,12 @@ class PatchRequest:
         """What a task needs and is not there. `vmlinux` is None where none is needed or named."""
         wanted = [(path, "patches") for path in self.patches] + [(self.config_path, "config")]
         wanted += [(vmlinux, "vmlinux")] if vmlinux and not self.searched else []
-        problems = [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
+        # The source comes first: without it, nothing is in its usual place.
+        problems = [] if os.path.isdir(self.source) else [no_source(self.source, self.release)]
+        problems += [missing(path, option) for path, option in wanted if not os.path.isfile(path)]
         if vmlinux and self.searched and not os.path.isfile(vmlinux):
             problems.append(no_vmlinux(self.searched, self.release))
-        return problems if os.path.isdir(self.source) else [*problems, no_source(self.source, self.release)]
+        return problems
 
 
 def options_of(params: Plain) -> Plain:

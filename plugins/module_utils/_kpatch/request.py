@@ -18,7 +18,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build import 
     source_patch,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import (
-    BuildError,
     Run,
     missing,
     result_path,
@@ -125,18 +124,18 @@ def prepare_build(request: Request, run: Run) -> Build:
     symbols = f"{request.kernel_tree}/Module.symvers"
     if request.kernel_tree and not os.path.isfile(symbols):
         absent.append(missing(f"{symbols}, which a built tree of the kernel or its headers has,", "src_dir"))
-    if absent:
-        raise refused(absent)
     tool_path = find_tool(request.kpatch_build)
     if tool_path is None:
-        here = os.uname().nodename
-        raise BuildError(
+        absent.append(
             Finding(
                 reason="no_kpatch_build",
-                seen=f"There is no kpatch-build in {request.kpatch_build or 'PATH'} on the build host {here}.",
+                seen=f"There is no kpatch-build in {request.kpatch_build or 'PATH'} on the build host "
+                f"{os.uname().nodename}.",
                 remedy="Install kpatch-build (package kpatch or kpatch-build), or name it with kpatch_build.",
             ),
         )
+    if absent or tool_path is None:
+        raise refused(absent)
     tool = read_tool(tool_path, run)
     patches = [source_patch.read_source_patch(path) for path in request.patches]
     name = name_of(request.name, request.patches)

@@ -523,10 +523,10 @@ def test_a_first_build_needs_more_room_than_the_next(place: Place, monkeypatch: 
 
 def test_a_source_that_is_not_there_is_told_with_all_else_that_is_missing(place: Place) -> None:
     with pytest.raises(BuildError) as failure:
-        place.prepare(source=f"{place.path}/nosuch", vmlinux="/nosuch")
+        place.prepare(source=f"{place.path}/nosuch", vmlinux="/nosuch", kpatch_build="/nosuch")
     found = [problem["reason"] for problem in failure.value.details["problems"]]
-    assert found == ["no_such_file", "no_such_file", "no_source"]
-    assert str(failure.value).count(f" on the build host {os.uname().nodename}") == 3
+    assert found == ["no_source", "no_such_file", "no_such_file", "no_kpatch_build"]
+    assert str(failure.value).count(f" on the build host {os.uname().nodename}") == 4
 
 
 # ---- where kpatch-build is ----
