@@ -245,5 +245,5 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
 def check_patches(source: str, patches: t.Sequence[SourcePatch], run: Run) -> t.Iterator[Finding]:
     """Whether the patches change only what can be live-patched, and apply to this source."""
     yield from check_paths(patches)
-    if shutil.which("patch") is not None:
-        yield from check_trials(*try_patches(source, patches, run))
+    tried = try_patches(source, patches, run)
+    yield from check_trials(tried.trials, tried.in_init)

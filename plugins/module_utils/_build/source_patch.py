@@ -17,6 +17,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.combined import (
+    Changes,
+    Content,
+    changed_lines,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_bytes
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.hunks import (
     HUNK,
@@ -125,23 +130,50 @@ class Trial:
         return not (self.failures or self.already_applied or self.missing or self.says)
 
 
-def try_patches(
-    tree: str, patches: t.Sequence[SourcePatch], run: Run
-) -> tuple[list[Trial], list[tuple[str, str, str]]]:
-    """Apply the patches in their order to copies of the files, up to the first that does not apply.
+class Tried(t.NamedTuple):
+    """How each patch applies, up to the first that does not, and what they change.
 
-    Returns how each applies, and (patch, file, function) for each changed function marked __init or __exit.
+    `in_init` are (patch, file, function) for each changed function marked __init or __exit. `changes` are those of all
+    patches together; there are none unless all apply.
     """
-    trials, in_init = [], []
+
+    trials: list[Trial]
+    in_init: list[tuple[str, str, str]]
+    changes: Changes
+
+    @property
+    def all_apply(self) -> bool:
+        return bool(self.trials) and all(trial.applies for trial in self.trials)
+
+
+def try_patches(tree: str, patches: t.Sequence[SourcePatch], run: Run) -> Tried:
+    """Apply the patches in their order to copies of the files. Nothing is tried where patch is not installed."""
+    trials: list[Trial] = []
+    in_init: list[tuple[str, str, str]] = []
+    if shutil.which("patch") is None:
+        return Tried(trials, in_init, {})
+    first: dict[str, bytes | None] = {}
+    last: dict[str, bytes | None] = {}
     with tempfile.TemporaryDirectory(prefix="livepatch-") as directory:
         _copy_files(tree, directory, patches)
         for patch in patches:
+            before = _contents(directory, patch)
             trial = _try(directory, patch, run)
             trials.append(trial)
             if not trial.applies:
-                break
-            in_init.extend(_changes_in_init(directory, patch))
-    return trials, in_init
+                return Tried(trials, in_init, {})
+            after = _contents(directory, patch)
+            in_init.extend(_changes_in_init(patch, before, after))
+            first = {**before, **first}
+            last.update(after)
+    changes = {name: Content(first[name], last[name]) for name in last if first[name] != last[name]}
+    return Tried(trials, in_init, changes)
+
+
+def _contents(directory: str, patch: SourcePatch) -> dict[str, bytes | None]:
+    """The content of each file that a patch names; None for one that is not there."""
+    names = (name for change in patch.changes for name in change.names if _inside(name))
+    return {name: read_bytes(os.path.join(directory, name)) for name in names}
 
 
 def _copy_files(tree: str, directory: str, patches: t.Sequence[SourcePatch]) -> None:
@@ -255,12 +287,18 @@ def _hunks(output: str, pattern: str) -> t.Iterator[tuple[str, t.Match[str]]]:
 _FUNCTION_START = re.compile(r"^[A-Za-z_][\w\s*]*?\b(?P<name>\w+)\s*\(")
 
 
-def _changes_in_init(directory: str, patch: SourcePatch) -> list[tuple[str, str, str]]:
+def _changes_in_init(
+    patch: SourcePatch, before: t.Mapping[str, bytes | None], after: t.Mapping[str, bytes | None]
+) -> list[tuple[str, str, str]]:
     """The functions marked __init or __exit in whose bodies the patch changes a line."""
     found = []
-    for name, numbers in _changed_lines(patch).items():
-        lines = _lines(os.path.join(directory, name)) if _inside(name) and name.endswith(".c") else None
-        for function, first, last in init_functions(lines or ()):
+    old_names = {change.new: change.old for change in patch.changes if change.new and change.old}
+    for name, content in after.items():
+        if content is None or content == before[name] or not name.endswith(".c"):
+            continue
+        old = before[name] if before[name] is not None else before.get(old_names.get(name, name))
+        numbers = changed_lines(Content(old, content))
+        for function, first, last in init_functions(lines_of(content.decode("utf-8", "surrogateescape"))):
             if any(first <= number <= last for number in numbers):
                 found.append((patch.path, name, function))
     return found
@@ -281,13 +319,3 @@ def init_functions(lines: t.Iterable[str]) -> list[tuple[str, int, int]]:
         elif not start:
             head = "" if line.endswith(";") or line.startswith("#") else (head + " " + line).strip()
     return functions
-
-
-def _changed_lines(patch: SourcePatch) -> dict[str, list[int]]:
-    """File -> the numbers of the lines of the patched file that the patch adds, or before which it removes lines."""
-    changed: dict[str, list[int]] = {}
-    lines = _lines(patch.path) or []
-    for hunk in read_hunks(lines):
-        name = below_tree(name_in(lines[hunk.header][len("+++ ") :])) or ""
-        changed.setdefault(name, []).extend(hunk.changed)
-    return changed

@@ -175,9 +175,11 @@ def test_a_name_that_is_not_plain_is_refused(tmp_path: pathlib.Path, path: str) 
 
 
 def test_a_patch_that_applies(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    trials, in_init = source_patch.try_patches(str(tree), [read(tmp_path, PATCH)], run)
-    assert [trial.applies for trial in trials] == [True]
-    assert in_init == []
+    tried = source_patch.try_patches(str(tree), [read(tmp_path, PATCH)], run)
+    assert [trial.applies for trial in tried.trials] == [True]
+    assert tried.in_init == []
+    changed = FILE.replace("return 2;", "return 22;")
+    assert tried.changes == {"kernel/x.c": (FILE.encode(), changed.encode())}
     assert (tree / "kernel/x.c").read_text() == FILE
 
 
@@ -232,8 +234,22 @@ def test_changes_of_discarded_functions(
     diff = run(
         ["diff", "-u", "--label=a/kernel/x.c", "--label=b/kernel/x.c", str(tree / "kernel/x.c"), str(tmp_path / "b")]
     )[1]
-    _trials, in_init = source_patch.try_patches(str(tree), [read(tmp_path, diff)], run)
-    assert [function for _patch, _path, function in in_init] == ([found] if found else [])
+    tried = source_patch.try_patches(str(tree), [read(tmp_path, diff)], run)
+    assert [function for _patch, _path, function in tried.in_init] == ([found] if found else [])
+
+
+def test_a_line_counts_where_the_patch_lands(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The patch is of an older source, where used() stood where this one has start_it(), which is discarded."""
+    older = PATCH.replace("@@ -8,5 +8,5 @@", "@@ -2,5 +2,5 @@")
+    tried = source_patch.try_patches(str(tree), [read(tmp_path, older)], run)
+    assert (tried.all_apply, tried.in_init) == (True, [])
+
+
+def test_an_indented_change_of_a_discarded_function(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    text = "--- a/kernel/x.c\n+++ b/kernel/x.c\n@@ -5,3 +5,3 @@\n {\n-\treturn 1;\n+\treturn 11;\n }\n"
+    indented = "".join(f"  {line}\n" for line in text.split("\n")[:-1])
+    tried = source_patch.try_patches(str(tree), [read(tmp_path, indented)], run)
+    assert [function for _patch, _path, function in tried.in_init] == ["start_it"]
 
 
 def test_rejects() -> None:
