@@ -14,7 +14,6 @@ import shutil
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config, Vmlinux
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import (
     base_of,
@@ -24,7 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
     SourcePatch,
     Trial,
-    try_patches,
+    Tried,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import WARN, Finding
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
@@ -242,8 +241,7 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
         )
 
 
-def check_patches(source: str, patches: t.Sequence[SourcePatch], run: Run) -> t.Iterator[Finding]:
-    """Whether the patches change only what can be live-patched, and apply to this source."""
+def check_patches(patches: t.Sequence[SourcePatch], tried: Tried) -> t.Iterator[Finding]:
+    """Whether the patches change only what can be live-patched, and apply to the source that they were tried on."""
     yield from check_paths(patches)
-    tried = try_patches(source, patches, run)
     yield from check_trials(tried.trials, tried.in_init)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -27,8 +28,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build import 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import Failed
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage, announced_stage
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Builder, BuildError, BuildTask
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.combined import combined_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.command import run_long
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest_of, read_bytes
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import Plain, digest_of
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.environment import MAKE_VARIABLES, inherited
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.manifest import MANIFEST_FORMAT
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_builder import PatchBuilder
@@ -55,7 +57,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.req
     prepare_build,
     read_request,
 )
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile, module_name
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
@@ -133,6 +135,8 @@ def tree_of(build: Build) -> WorkTree:
 
 def build_module(build: Build, content: Index, inputs: Plain, directory: str, reporter: Reporter) -> Plain:
     """Build into an empty directory, and return the manifest of NAME.ko there. Raises BuildError."""
+    refuse_other_patches(build.patches)
+    _refuse_other_source(build, content)
     tree = tree_of(build)
     started = time.monotonic()
     with lock_of(tree, build.name, reporter, build.request.timeout):
@@ -195,25 +199,39 @@ def _result(build: Build, tree: WorkTree) -> str:
     return os.path.join(tree.out, build.name + ".ko")
 
 
-def _command(build: Build, tree: WorkTree, patches: t.Sequence[str], is_warm: bool) -> list[str]:
+def _command(build: Build, tree: WorkTree, patch: str, is_warm: bool) -> list[str]:
     """The command. It never starts behind step 2: what is left there may be of another patch."""
     command = [os.path.join(tree.source, SCRIPT), *(("-S", "2") if is_warm else ("-T",))]
     command += ["-j", str(build.request.jobs or os.cpu_count() or 1), "-o", _result(build, tree), *_flags(build)]
-    return [*command, *["-d"] * min(1, build.request.debug), *patches]
+    return [*command, *["-d"] * min(1, build.request.debug), patch]
 
 
-def _copy_patches(build: Build, tree: WorkTree) -> list[str]:
-    """Copies of the patches under names that a shell takes as they are. Raises FindingError if one has changed."""
+def _write_patch(build: Build, tree: WorkTree) -> str:
+    """Write what all patches change as one patch, under a name that a shell takes as it is, and return its path.
+
+    klp-build applies each patch by itself to the original source, and reads names by the beginnings of lines: a patch
+    that builds on another one, or has more than plain hunks in it, would fail after the original is built.
+    """
     folder = os.path.join(tree.path, "patches")
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, mode=0o700)
-    copies = []
-    for number, patch in enumerate(build.patches, 1):
-        copies.append(os.path.join(folder, f"{number:04}.patch"))
-        with open(copies[-1], "wb") as stream:
-            stream.write(read_bytes(patch.path) or b"")
-    refuse_other_patches(with_changes(patch, path=copy) for patch, copy in zip(build.patches, copies))
-    return copies
+    path = os.path.join(folder, "0001.patch")
+    with open(path, "wb") as stream:
+        stream.write(combined_patch(build.tried.changes))
+    return path
+
+
+def _refuse_other_source(build: Build, content: Index) -> None:
+    """Raise FindingError if a file has changed since the patches were tried on it."""
+    for name, change in build.tried.changes.items():
+        if name in content and content[name].sha256 != hashlib.sha256(change.before or b"").hexdigest():
+            raise FindingError(
+                Finding(
+                    reason="inputs_changed",
+                    seen=f"{os.path.join(build.request.source, name)} changed before the build.",
+                    remedy="Run the task again when nothing changes the source.",
+                )
+            )
 
 
 @dataclass(frozen=True)
@@ -248,7 +266,7 @@ def _run(build: Build, tree: WorkTree, is_warm: bool, started: float, reporter: 
         if stages[-1] == Stage.ORIGINAL:
             reporter.tick(count_objects(tree.source), tree.objects)
 
-    command = _command(build, tree, _copy_patches(build, tree), is_warm)
+    command = _command(build, tree, _write_patch(build, tree), is_warm)
     decides = _environment_that_decides(build, dict(build.request.env))
     environ = environment(build.named.suffix, tree.path, decides)
     left = build.request.timeout - (time.monotonic() - started)

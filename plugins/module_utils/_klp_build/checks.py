@@ -14,6 +14,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.builder import Run
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.combined import Changes, combined_patch
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.content import read_text
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import check_plain, check_refused
@@ -107,6 +108,39 @@ def check_options(arch: str | None, oot_module: str | None) -> t.Iterator[Findin
             seen="klp-build patches the modules of the kernel's own source only, and the task gives oot_module.",
             remedy="Set method: kpatch, or leave oot_module out.",
         )
+
+
+def check_changes(changes: Changes) -> t.Iterator[Finding]:
+    """Whether klp-build reads the one patch of all changes as patch(1) does, and loses nothing of it."""
+    contents = changes.values()
+    for what, is_lacking in (
+        ("add files", all(content.before is None for content in contents)),
+        ("remove files", all(content.after is None for content in contents)),
+    ):
+        if changes and is_lacking:
+            yield Finding(
+                reason="empty_patch",
+                seen=f"The patches only {what}, and klp-build takes such patches for empty.",
+                remedy="Give the patch that changes the code around them as well.",
+            )
+    for name, content in sorted(changes.items()):
+        if not content.has_other_lines or b"\0" in (content.before or b"") + (content.after or b""):
+            yield Finding(
+                reason="unsupported_path",
+                seen=f"The patches change {clean(name)}, which is empty or no text, and klp-build loses that.",
+                remedy="Leave the file as it is, or give it a line of text.",
+            )
+        if any(line.startswith(_LIKE_NAMES) for line in lines_of(combined_patch({name: content}))[2:]):
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"The patches change a line of {clean(name)} that begins with '-- ' or '++ ', and klp-build takes "
+                "what follows for the name of a file.",
+                remedy="Leave that line as it is.",
+            )
+
+
+_LIKE_NAMES = (b"--- ", b"+++ ")
+"""How the lines begin that klp-build takes names from, wherever they stand (kernel: get_patch_input_files)."""
 
 
 def check_compiler_of_config(config: Config, program: str, run: Run) -> t.Iterator[Finding]:

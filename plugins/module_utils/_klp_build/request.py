@@ -39,7 +39,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.prepara
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release_name import AS_IT_IS, name_release
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
+    Tried,
     read_source_patch,
+    try_patches,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words import (
     PATH,
@@ -91,11 +93,15 @@ def read_request(params: Plain) -> Request:
 
 @dataclass(frozen=True)
 class Build(PatchBuild):
-    """A request, and what `prepare_build` has read for it. `version` is the source's."""
+    """A request, and what `prepare_build` has read for it. `version` is the source's.
+
+    `tried` has what the patches make of the source: klp-build gets that instead of the patches.
+    """
 
     request: Request
     vmlinux: Vmlinux | None
     version: str
+    tried: Tried
 
     @property
     def kernel(self) -> Kernel:
@@ -141,6 +147,7 @@ def prepare_build(request: Request, run: Run) -> Build:
     kernel = _kernel(request, vmlinux)
     local = local_versions(request.source)
     named = name_release(kernel.release, config, version, local) or AS_IT_IS
+    tried = try_patches(request.source, known, run)
     found = [
         *checks.check_options(request.arch, request.oot_module),
         *checks.check_config(config),
@@ -153,7 +160,8 @@ def prepare_build(request: Request, run: Run) -> Build:
         *source_checks.check_programs(checks.PROGRAMS, config),
         *checks.check_bash(run),
         *(checks.check_headers("clang" if config.uses_clang else "gcc", run) if compiler else ()),
-        *source_checks.check_patches(request.source, known, run),
+        *source_checks.check_patches(known, tried),
+        *checks.check_changes(tried.changes),
         *check_places(request.cache_dir, request.dest),
     ]
     return Build(
@@ -165,6 +173,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         vmlinux=vmlinux,
         compiler=compiler,
         version=version or "",
+        tried=tried,
         named=named,
         found=tuple(found),
     )

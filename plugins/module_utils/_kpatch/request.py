@@ -46,7 +46,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.release
     name_release,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_checks import Kernel
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import SourcePatch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.source_patch import (
+    SourcePatch,
+    try_patches,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.words import (
     ARCHITECTURE,
     PATH,
@@ -216,6 +219,6 @@ def _look(
     if not request.skip_compiler_check or compiler is None:
         problems += source_checks.check_compiler(vmlinux, compiler, compiler_program)
     problems += source_checks.check_programs(checks.PROGRAMS, config)
-    problems += source_checks.check_patches(request.source, patches, run)
+    problems += source_checks.check_patches(patches, try_patches(request.source, patches, run))
     problems += check_places(request.cache_dir, request.dest)
     return named or AS_IT_IS, problems

@@ -46,6 +46,22 @@ CONFIG_KALLSYMS_ALL=y
 """
 
 
+ONE_PATCH = PATCH[PATCH.index("--- ") :].replace("\t2026-01-01", "").replace("\t2026-01-02", "")
+# diff prints three lines around a change, and names no function where klp-build does not ask for it.
+ONE_PATCH = (
+    ONE_PATCH.replace("@@ -8,5 +8,5 @@ start_it(void)", "@@ -8,7 +8,7 @@") + " \n static int __exit end_it(void)\n"
+)
+
+HUNK = PATCH[PATCH.index("@@ ") :]
+GIT = "diff --git a/kernel/x.c b/kernel/x.c\nindex 1234567..89abcde 100644\n--- a/kernel/x.c\n+++ b/kernel/x.c\n"
+NEW = "--- /dev/null\n+++ b/kernel/{0}\n@@ -0,0 +1 @@\n+int n;\n"
+GONE = "--- a/kernel/gone.h\n+++ /dev/null\n@@ -1 +0,0 @@\n-int gone;\n"
+CONTEXT = (
+    "*** a/kernel/x.c\n--- b/kernel/x.c\n***************\n*** 9,12 ****\n  int used(void)\n  {\n! \treturn 2;\n  }\n"
+    "--- 9,12 ----\n  int used(void)\n  {\n! \treturn 22;\n  }\n"
+)
+
+
 class Place(PatchPlace):
     """A kernel's source with klp-build, and what belongs to it, in a directory."""
 
@@ -138,7 +154,7 @@ def test_the_first_build_and_its_manifest(place: Place) -> None:
     assert call["arguments"][:2] == ["-T", "-j"]
     assert call["arguments"][4].endswith("/out/livepatch-fix.ko")
     assert os.path.basename(call["arguments"][-1]) == "0001.patch"
-    assert pathlib.Path(call["arguments"][-1]).read_text() == PATCH
+    assert pathlib.Path(call["arguments"][-1]).read_text() == ONE_PATCH
     assert call["folder"] != str(place.source)
     assert call["config"] == CONFIG
     assert call["environ"]["LOCALVERSION"] == ""
@@ -162,6 +178,96 @@ def test_the_first_build_and_its_manifest(place: Place) -> None:
     assert reporter.lines[0] == "vmlinux.o: changed function: cmdline_proc_show"
     assert not (place.source / "klp-tmp").exists()
     assert (place.source / "scripts/setlocalversion").read_text() == "as it was"
+
+
+def given(place: Place, *texts: str) -> tuple[str, ...]:
+    """Patches with these texts."""
+    paths = [place.path / f"{number}.patch" for number in range(len(texts))]
+    for path, text in zip(paths, texts):
+        path.write_bytes(text.encode())
+    return tuple(map(str, paths))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (GIT + HUNK,),
+        ((GIT + HUNK).replace("\n", "\r\n"),),
+        (f"--- a/kernel/x.c.orig\n+++ b/kernel/x.c\n{HUNK}",),
+        ("".join(f"  {line}\n" for line in (GIT + HUNK).split("\n")[:-1]),),
+        (CONTEXT,),
+        (f"Subject: x\n\nThis was:\n--- a/fs/gone.c\n+++ b/fs/gone.c\nas said.\n\n{GIT}{HUNK}",),
+        (GIT + HUNK.replace("return 22", "return 7"), GIT + HUNK.replace("return 2;", "return 7;")),
+    ],
+)
+def test_klp_build_gets_one_plain_patch_of_all(place: Place, texts: tuple[str, ...]) -> None:
+    """klp-build takes names from the beginnings of lines, and applies each patch alone to the original source."""
+    place.build(patches=given(place, *texts))
+    (call,) = place.called()
+    assert [pathlib.Path(name).name for name in call["arguments"][5:]] == ["0001.patch"]
+    assert pathlib.Path(call["arguments"][-1]).read_text() == ONE_PATCH
+
+
+def test_a_series_whose_first_patch_adds_a_file(place: Place) -> None:
+    place.build(
+        patches=given(
+            place,
+            NEW.format("n.h"),
+            GIT + HUNK,
+            GIT + HUNK.replace("-\treturn 2;", "-\treturn 22;").replace("+\treturn 22;", "+\treturn 7;"),
+        )
+    )
+    text = pathlib.Path(place.called()[0]["arguments"][-1]).read_text()
+    assert text == NEW.format("n.h") + ONE_PATCH.replace("return 22", "return 7")
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason", "says"),
+    [
+        ((NEW.format("n.h"), NEW.format("m.h")), "empty_patch", "The patches only add files"),
+        ((GONE,), "empty_patch", "The patches only remove files"),
+        ((NEW.format("n.h"), GONE), None, ""),
+        (
+            (GIT + HUNK, "diff --git a/kernel/e.h b/kernel/e.h\nnew file mode 100644\nindex 0000000..e69de29\n"),
+            "unsupported_path",
+            "kernel/e.h, which is empty",
+        ),
+        (
+            ("--- a/kernel/gone.h\n+++ b/kernel/gone.h\n@@ -1 +1,2 @@\n int gone;\n+\0\n",),
+            "unsupported_path",
+            "kernel/gone.h, which is empty or no text",
+        ),
+        (
+            ("--- a/kernel/gone.h\n+++ b/kernel/gone.h\n@@ -1 +1,2 @@\n int gone;\n+++ x;\n",),
+            "does_not_apply",
+            "begins with '-- ' or '++ '",
+        ),
+        (
+            ("--- a/kernel/sql.c\n+++ b/kernel/sql.c\n@@ -1,2 +1 @@\n--- y;\n int z;\n",),
+            "does_not_apply",
+            "kernel/sql.c that begins",
+        ),
+    ],
+)
+def test_what_klp_build_does_not_read_is_refused_before(
+    place: Place, texts: tuple[str, ...], reason: str | None, says: str
+) -> None:
+    (place.source / "kernel/gone.h").write_text("int gone;\n")
+    (place.source / "kernel/sql.c").write_text("-- y;\nint z;\n")
+    build = place.prepare(patches=given(place, *texts))
+    assert reasons(build) == ([reason] if reason else [])
+    assert says in "".join(problem.cause for problem in build.problems)
+
+
+def test_a_source_that_changes_before_the_build_is_no_other_source(place: Place) -> None:
+    build = place.prepare()
+    (place.source / "kernel/x.c").write_text("/* new */\n" + FILE)
+    content = origin(build.request, keep=False)
+    (place.path / "made").mkdir()
+    with pytest.raises(FindingError) as caught:
+        builder.build_module(build, content, builder.inputs(build, content), str(place.path / "made"), Reporter())
+    assert caught.value.finding.reason == "inputs_changed"
+    assert place.called() == []
 
 
 def test_the_next_patch_starts_at_the_second_step(place: Place) -> None:
