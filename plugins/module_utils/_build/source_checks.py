@@ -174,11 +174,15 @@ def check_paths(patches: t.Sequence[SourcePatch]) -> t.Iterator[Finding]:
         for path in patch.paths:
             what = _unsupported(path)
             if what:
-                yield Finding(
-                    reason="unsupported_path",
-                    seen=f"{patch.path} changes {clean(path)}: {what} cannot be live-patched.",
-                    remedy="Patch a function that calls it instead.",
-                )
+                yield _unsupported_path(f"{patch.path} changes", path, what)
+
+
+def _unsupported_path(who_changes: str, path: str, what: str) -> Finding:
+    return Finding(
+        reason="unsupported_path",
+        seen=f"{who_changes} {clean(path)}: {what} cannot be live-patched.",
+        remedy="Patch a function that calls it instead.",
+    )
 
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._+,@=~-]+(?:/[A-Za-z0-9._+,@=~-]+)*\Z")
@@ -245,3 +249,18 @@ def check_patches(patches: t.Sequence[SourcePatch], tried: Tried) -> t.Iterator[
     """Whether the patches change only what can be live-patched, and apply to the source that they were tried on."""
     yield from check_paths(patches)
     yield from check_trials(tried.trials, tried.in_init)
+    yield from _check_changes(patches, tried)
+
+
+def _check_changes(patches: t.Sequence[SourcePatch], tried: Tried) -> t.Iterator[Finding]:
+    """Whether the patches together change a line, and none of a file that is moved and cannot be patched."""
+    if tried.all_apply and not any(content.has_other_lines for content in tried.changes.values()):
+        yield Finding(
+            reason="no_change",
+            seen="The patches change no line of any file.",
+            remedy="Check that they are the right ones; modes and empty files need no live patch.",
+        )
+    for path in sorted(tried.changes.keys() - {path for patch in patches for path in patch.paths}):
+        what = _unsupported(path)
+        if what:
+            yield _unsupported_path("The patches change", path, what)

@@ -44,8 +44,8 @@ def tree_with(path: pathlib.Path, files: dict[str, str]) -> pathlib.Path:
     return path / "tree"
 
 
-def read(path: pathlib.Path, text: str) -> source_patch.SourcePatch:
-    file = path / "fix.patch"
+def read(path: pathlib.Path, text: str, name: str = "fix.patch") -> source_patch.SourcePatch:
+    file = path / name
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     found = source_patch.read_source_patch(str(file))
     assert found is not None
@@ -206,6 +206,36 @@ def test_code_that_is_like_it_elsewhere_does_not_decide(
     text = "int x;\n" * above + TWINS.format("one", one) + TWINS.format("two", two)
     trial = tried(tmp_path, {"fs/k.c": text}, FIX)
     assert (trial.already_applied, trial.applies) == (applied, not applied)
+
+
+BACK = HUNK.replace("return 1", "return X").replace("return 2", "return 1").replace("return X", "return 2")
+NOTHING = {
+    "a mode": ["diff --git a/fs/a.c b/fs/a.c\nold mode 100644\nnew mode 100755\n"],
+    "an empty file": ["diff --git a/fs/e.h b/fs/e.h\nnew file mode 100644\nindex 0000000..e69de29\n"],
+    "there and back": [GIT + HUNK, GIT + BACK],
+}
+
+
+def found_in(path: pathlib.Path, files: dict[str, str], *texts: str) -> list[tuple[str, str]]:
+    patches = [read(path, text, f"{number}.patch") for number, text in enumerate(texts)]
+    tried = source_patch.try_patches(str(tree_with(path, files)), patches, run)
+    return [(finding.reason, finding.seen) for finding in source_checks.check_patches(patches, tried)]
+
+
+@needs_patch
+@pytest.mark.parametrize("name", NOTHING)
+def test_patches_that_change_no_line_are_refused(tmp_path: pathlib.Path, name: str) -> None:
+    """A builder would compile the whole kernel to find that nothing has changed."""
+    found = found_in(tmp_path, {"fs/a.c": A_C}, *NOTHING[name])
+    assert found == [("no_change", "The patches change no line of any file.")]
+    assert found_in(tmp_path, {"fs/a.c": A_C}, GIT + HUNK) == []
+
+
+@needs_patch
+def test_the_old_name_of_a_file_counts(tmp_path: pathlib.Path) -> None:
+    text = RENAME.replace("fs/a.c", "lib/a.c") + f"--- a/lib/a.c\n+++ b/fs/b.c\n{HUNK}"
+    (found,) = found_in(tmp_path, {"lib/a.c": A_C}, text)
+    assert found == ("unsupported_path", "The patches change lib/a.c: code in lib/ cannot be live-patched.")
 
 
 @needs_patch
