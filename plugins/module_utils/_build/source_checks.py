@@ -245,11 +245,22 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
         )
 
 
-def check_patches(patches: t.Sequence[SourcePatch], tried: Tried) -> t.Iterator[Finding]:
+def check_patches(patches: t.Sequence[SourcePatch], tried: Tried, config: Config) -> t.Iterator[Finding]:
     """Whether the patches change only what can be live-patched, and apply to the source that they were tried on."""
     yield from check_paths(patches)
-    yield from check_trials(tried.trials, tried.in_init)
+    in_init = [found for found in tried.in_init if not _is_of_another_architecture(found[1], config)]
+    yield from check_trials(tried.trials, in_init)
     yield from _check_changes(patches, tried)
+
+
+_OPTIONS = {"powerpc": "CONFIG_PPC", "sh": "CONFIG_SUPERH", "sw_64": "CONFIG_SW64", "um": "CONFIG_UML"}
+"""Folder of an architecture -> the option that its kernels have, where that is not the name in capital letters."""
+
+
+def _is_of_another_architecture(path: str, config: Config) -> bool:
+    """Whether the file is not compiled, since it is of another architecture than the kernel."""
+    folder = re.match(r"arch/([^/]+)/", path)
+    return folder is not None and _OPTIONS.get(folder[1], f"CONFIG_{folder[1].upper()}") not in config.options
 
 
 def _check_changes(patches: t.Sequence[SourcePatch], tried: Tried) -> t.Iterator[Finding]:

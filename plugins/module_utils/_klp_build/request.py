@@ -160,7 +160,7 @@ def prepare_build(request: Request, run: Run) -> Build:
         *source_checks.check_programs(checks.PROGRAMS, config),
         *checks.check_bash(run),
         *(checks.check_headers("clang" if config.uses_clang else "gcc", run) if compiler else ()),
-        *source_checks.check_patches(known, tried),
+        *source_checks.check_patches(known, tried, config),
         *checks.check_changes(tried.changes),
         *check_places(request.cache_dir, request.dest),
     ]

@@ -219,6 +219,6 @@ def _look(
     if not request.skip_compiler_check or compiler is None:
         problems += source_checks.check_compiler(vmlinux, compiler, compiler_program)
     problems += source_checks.check_programs(checks.PROGRAMS, config)
-    problems += source_checks.check_patches(patches, try_patches(request.source, patches, run))
+    problems += source_checks.check_patches(patches, try_patches(request.source, patches, run), config)
     problems += check_places(request.cache_dir, request.dest)
     return named or AS_IT_IS, problems

@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import tempfile
 import typing as t
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed for this Python")
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build import source_checks, source_patch
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build.kernel_source import Config
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_header import name_in, names_of_git
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.test_source_patch import run
 from hypothesis import HealthCheck, example, given, settings
@@ -26,6 +28,7 @@ from hypothesis import strategies as st
 needs_patch = pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed")
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
+CONFIG = Config("", b"", "", {"CONFIG_X86": "y"}, None, None)
 A_C = "int a(void)\n{\n\treturn 1;\n}\n"
 HUNK = "@@ -1,4 +1,4 @@\n int a(void)\n {\n-\treturn 1;\n+\treturn 2;\n }\n"
 
@@ -219,7 +222,7 @@ NOTHING = {
 def found_in(path: pathlib.Path, files: dict[str, str], *texts: str) -> list[tuple[str, str]]:
     patches = [read(path, text, f"{number}.patch") for number, text in enumerate(texts)]
     tried = source_patch.try_patches(str(tree_with(path, files)), patches, run)
-    return [(finding.reason, finding.seen) for finding in source_checks.check_patches(patches, tried)]
+    return [(finding.reason, finding.seen) for finding in source_checks.check_patches(patches, tried, CONFIG)]
 
 
 @needs_patch
@@ -229,6 +232,30 @@ def test_patches_that_change_no_line_are_refused(tmp_path: pathlib.Path, name: s
     found = found_in(tmp_path, {"fs/a.c": A_C}, *NOTHING[name])
     assert found == [("no_change", "The patches change no line of any file.")]
     assert found_in(tmp_path, {"fs/a.c": A_C}, GIT + HUNK) == []
+
+
+@needs_patch
+@pytest.mark.parametrize(
+    ("folder", "options", "expected"),
+    [
+        ("fs", ["CONFIG_X86"], ["init_section"]),
+        ("arch/x86/kernel", ["CONFIG_X86"], ["init_section"]),
+        ("arch/arm64/kernel", ["CONFIG_X86"], []),
+        ("arch/arm64/kernel", ["CONFIG_ARM64"], ["init_section"]),
+        ("arch/powerpc/mm", ["CONFIG_PPC"], ["init_section"]),
+        ("arch/powerpc/mm", ["CONFIG_ARM64"], []),
+    ],
+)
+def test_discarded_code_of_another_architecture_is_not_compiled(
+    tmp_path: pathlib.Path, folder: str, options: list[str], expected: list[str]
+) -> None:
+    """A fix of all architectures changes their start as well."""
+    text = (GIT + HUNK).replace("fs/a.c", f"{folder}/a.c").replace("int a", "int __init a")
+    patches = [read(tmp_path, text)]
+    tree = tree_with(tmp_path, {f"{folder}/a.c": A_C.replace("int a", "int __init a")})
+    tried = source_patch.try_patches(str(tree), patches, run)
+    config = replace(CONFIG, options=dict.fromkeys(options, "y"))
+    assert [finding.reason for finding in source_checks.check_patches(patches, tried, config)] == expected
 
 
 @needs_patch
