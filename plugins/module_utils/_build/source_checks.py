@@ -223,6 +223,13 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
                 seen=f"{trial.patch}: hunk {hunk} does not apply to {clean(path)} at line {line}.",
                 remedy="Correct the patch or src_dir.",
             )
+        if trial.elsewhere:
+            yield Finding(
+                reason="does_not_apply",
+                seen=f"All lines that {trial.patch} would make stand in its files already, but not in its place: from "
+                f"line {' and '.join(map(str, trial.elsewhere))} on.",
+                remedy="Look whether that is the same fix, or the code of another function.",
+            )
         for path, line, fuzz in trial.fuzzy:
             yield Finding(
                 reason="fuzzy_patch",

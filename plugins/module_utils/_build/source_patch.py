@@ -28,8 +28,9 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.hunks i
     Hunk,
     consume,
     count,
+    places_in_order,
     read_hunks,
-    stand_in_order,
+    results_in_order,
     stands_at,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_header import (
@@ -115,7 +116,8 @@ def _is_signature(lines: t.Sequence[str], index: int) -> bool:
 class Trial:
     """How one patch applies: `failures` are (file, number of the hunk, its line); `says` is any other trouble.
 
-    `fuzzy` are (file, line, fuzz) of hunks that patch(1) takes though lines around them differ.
+    `fuzzy` are (file, line, fuzz) of hunks that patch(1) takes though lines around them differ. `elsewhere` are the
+    lines where the result of a patch that does not apply stands already, but in other functions.
     """
 
     patch: str
@@ -124,6 +126,7 @@ class Trial:
     missing: tuple[str, ...] = ()
     says: str = ""
     fuzzy: tuple[tuple[str, int, int], ...] = ()
+    elsewhere: tuple[int, ...] = ()
 
     @property
     def applies(self) -> bool:
@@ -213,28 +216,38 @@ def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
         return Trial(patch.path, fuzzy=() if _all_stand(whole) else parse_fuzz(out))
     missing = tuple(change.path for change in patch.changes if change.old and not _is_there(directory, change))
     failures = () if missing else parse_rejects(out)
-    return Trial(patch.path, failures, missing=missing, says="" if missing or failures else _last_line(err or out))
+    says = "" if missing or failures else _last_line(err or out)
+    elsewhere = _stands_elsewhere(directory, patch) if failures else ()
+    return Trial(patch.path, failures, missing=missing, says=says, elsewhere=elsewhere)
 
 
 def _is_applied(directory: str, patch: SourcePatch, rc: int, out: str) -> bool:
     """Whether the patch is in the source already. `rc` and `out` tell how it applies.
 
     Code that is like it may stand elsewhere: where the patch itself fits exactly, it is not applied; where it only fits
-    elsewhere, it is if all of its result stands, line for line, where the patch has it.
+    elsewhere, it is if all of its result stands, line for line, where the patch has it. Where it fits nowhere, it is if
+    its result stands in the functions that it is about.
     """
     if rc == 0 and not _ELSEWHERE.search(out):
         return False
     hunks = _hunks_by_file(directory, patch)
     return bool(hunks) and all(
         all(stands_at(lines, hunk.new, hunk.new_start) for hunk in of_file)
-        or (rc != 0 and stand_in_order(lines, [hunk.new for hunk in of_file]))
+        or (rc != 0 and results_in_order(lines, of_file) is not None)
         for lines, of_file in hunks
     )
 
 
+def _stands_elsewhere(directory: str, patch: SourcePatch) -> tuple[int, ...]:
+    """The first lines of what the patch makes of its files, where all of it stands somewhere in them."""
+    hunks = _hunks_by_file(directory, patch)
+    places = [places_in_order(lines, [hunk.new for hunk in of_file]) for lines, of_file in hunks]
+    return tuple(found[0] for found in places if found) if all(places) else ()
+
+
 def _all_stand(hunks: t.Iterable[tuple[list[str], list[Hunk]]]) -> bool:
     """Whether all lines that the patch is for are in the files: patch(1) wants fuzz also where a hunk ends early."""
-    return all(stand_in_order(lines, [hunk.old for hunk in of_file]) for lines, of_file in hunks)
+    return all(places_in_order(lines, [hunk.old for hunk in of_file]) is not None for lines, of_file in hunks)
 
 
 _ELSEWHERE = re.compile(r"^Hunk #\d+ succeeded at \d+ ", re.M)

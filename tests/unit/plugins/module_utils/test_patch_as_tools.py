@@ -265,6 +265,55 @@ def test_the_old_name_of_a_file_counts(tmp_path: pathlib.Path) -> None:
     assert found == ("unsupported_path", "The patches change lib/a.c: code in lib/ cannot be live-patched.")
 
 
+KEY = (
+    "static int {0}_key(struct ctx *c)\n{{\n\tint err;\n\n\terr = prepare(c);\n\tif (err)\n\t\treturn {1};\n{2}"
+    "\tmemcpy(c->out, c->buf, c->len);\n\treturn 0;\n}}\n"
+)
+LENGTH = "\tif (c->len > MAX)\n\t\treturn -EINVAL;\n"
+KEY_FIX = (
+    "--- a/fs/k.c\n+++ b/fs/k.c\n@@ -3,8 +3,10 @@{0}\n \tint err;\n \n \terr = prepare(c);\n \tif (err)\n"
+    " \t\treturn err;\n+\tif (c->len > MAX)\n+\t\treturn -EINVAL;\n \tmemcpy(c->out, c->buf, c->len);\n"
+    " \treturn 0;\n }}\n"
+)
+
+
+@needs_patch
+@pytest.mark.parametrize(
+    ("function", "between", "applied"),
+    [
+        (" static int get_key(struct ctx *c)", 60, False),
+        (" static int get_key(struct ctx *c)", 0, False),
+        (" static int set_key(struct ctx *c)", 60, True),
+        (" static int set_key(struct", 60, True),
+        ("", 60, False),
+        ("", 0, True),
+        (" out:", 60, False),
+    ],
+)
+def test_the_fix_of_another_function_is_not_this_one(
+    tmp_path: pathlib.Path, function: str, between: int, applied: bool
+) -> None:
+    """get_key() is another one here than in the patch, and lacks the check that set_key() has had for years."""
+    text = KEY.format("get", "-EIO", "") + "int filler;\n" * between + KEY.format("set", "err", LENGTH)
+    trial = tried(tmp_path, {"fs/k.c": text}, KEY_FIX.format(function))
+    assert (trial.already_applied, trial.applies) == (applied, False)
+    assert trial.elsewhere == (() if applied else (13 + between,))
+    findings = [finding for finding in source_checks.check_trials([trial], ()) if "already" in finding.seen]
+    assert [finding.reason for finding in findings] == ["already_applied" if applied else "does_not_apply"]
+    assert applied or f"from line {13 + between} on" in findings[0].seen
+
+
+@needs_patch
+def test_a_fix_that_has_moved_with_its_function_is_applied(tmp_path: pathlib.Path) -> None:
+    head = "@@ -1,4 +1,4 @@ static int elsewhere(void)\n"
+    text = "int filler;\n" * 90 + A_C.replace("1", "2")
+    trial = tried(tmp_path, {"fs/a.c": text}, GIT + head + HUNK.partition("\n")[2])
+    assert trial.already_applied
+    label = "static int f(void)\n{\n" + "\tx();\n" * 40 + "out:\n\ty();\n\tz({0});\n\treturn 0;\n}\n"
+    fix = "@@ -3,4 +3,4 @@ static int f(void)\n \ty();\n-\tz(1);\n+\tz(2);\n \treturn 0;\n }\n"
+    assert tried(tmp_path, {"fs/a.c": label.replace("{0}", "2")}, GIT + fix).already_applied
+
+
 @needs_patch
 def test_fuzz_is_told(tmp_path: pathlib.Path) -> None:
     moved = A_C.replace("int a(void)", "long a(void)")
