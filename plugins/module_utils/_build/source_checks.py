@@ -226,8 +226,8 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
         if trial.elsewhere:
             yield Finding(
                 reason="does_not_apply",
-                seen=f"All lines that {trial.patch} would make stand in its files already, but not in its place: from "
-                f"line {' and '.join(map(str, trial.elsewhere))} on.",
+                seen=f"What {trial.patch} would make of its files stands in them already, but elsewhere: from line "
+                f"{' and '.join(map(str, trial.elsewhere))} on.",
                 remedy="Look whether that is the same fix, or the code of another function.",
             )
         for path, line, fuzz in trial.fuzzy:
@@ -241,7 +241,7 @@ def check_trials(trials: t.Sequence[Trial], in_init: t.Sequence[tuple[str, str, 
         if trial.says:
             yield Finding(
                 reason="does_not_apply",
-                seen=f"{trial.patch} does not apply: {trial.says}.",
+                seen=f"{trial.patch} does not apply: {clean(trial.says)}.",
                 remedy="Correct the patch.",
             )
     for patch, path, function in in_init:

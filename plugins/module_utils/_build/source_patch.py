@@ -161,7 +161,7 @@ def try_patches(tree: str, patches: t.Sequence[SourcePatch], run: Run) -> Tried:
         _copy_files(tree, directory, patches)
         for patch in patches:
             before = _contents(directory, patch)
-            trial = _try(directory, patch, run)
+            trial = _refused_by_links(tree, patch) or _try(directory, patch, run)
             trials.append(trial)
             if not trial.applies:
                 return Tried(trials, in_init, {})
@@ -193,6 +193,20 @@ def _inside(path: str) -> bool:
     return not os.path.isabs(path) and ".." not in path.split("/")
 
 
+def _refused_by_links(tree: str, patch: SourcePatch) -> Trial | None:
+    """How a patch does not apply if one of its files is a symbolic link, or behind one that leads out of the tree.
+
+    patch(1) changes none of these. What the patches are tried on are copies, in which there are no links.
+    """
+    root = os.path.join(os.path.realpath(tree), "")
+    for name in (name for change in patch.changes for name in (change.old, change.new) if name and _inside(name)):
+        path = os.path.join(tree, name)
+        folder = os.path.join(os.path.realpath(os.path.dirname(path)), "")
+        if os.path.islink(path) or not folder.startswith(root):
+            return Trial(patch.path, says=f"patch does not change {name}, which is a symbolic link or behind one")
+    return None
+
+
 def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
     outside = tuple(name for change in patch.changes for name in change.names if not _inside(name))
     if outside:
@@ -200,13 +214,17 @@ def _try(directory: str, patch: SourcePatch, run: Run) -> Trial:
     if not patch.changes:
         return Trial(patch.path, says="it changes no file")
     # With --batch instead of --force, patch would reverse a patch that is applied already, and succeed.
-    command = ["patch", "-p1", "--force", "-d", directory, "-i", patch.path]
+    # patch goes to the directory before it opens the patch.
+    path = os.path.abspath(patch.path)
+    command = ["patch", "-p1", "--force", "-d", directory, "-i", path]
     rc, out, err = run([*command, "--dry-run"])
+    if rc == 0 and _OTHER_VERSION.search(out):
+        return Trial(patch.path, says="its line Prereq: names another version of the file, and patch would ask")
     if _is_applied(directory, patch, rc, out):
         return Trial(patch.path, already_applied=True)
     if rc == 0 and parse_fuzz(out):
         # kpatch-build calls it so. Where the patch fits with fuzz, and backwards as well, patch takes it for applied.
-        skips, _out, _err = run(["patch", "-N", "-p1", "--batch", "--dry-run", "-d", directory, "-i", patch.path])
+        skips, _out, _err = run(["patch", "-N", "-p1", "--batch", "--dry-run", "-d", directory, "-i", path])
         if skips:
             return Trial(patch.path, says="it fits only with fuzz, and patch would skip it as one that is applied")
     if rc == 0:
@@ -249,6 +267,8 @@ def _all_stand(hunks: t.Iterable[tuple[list[str], list[Hunk]]]) -> bool:
     """Whether all lines that the patch is for are in the files: patch(1) wants fuzz also where a hunk ends early."""
     return all(places_in_order(lines, [hunk.old for hunk in of_file]) is not None for lines, of_file in hunks)
 
+
+_OTHER_VERSION = re.compile(r"^Warning: this file doesn't appear to be the .* version", re.M)
 
 _ELSEWHERE = re.compile(r"^Hunk #\d+ succeeded at \d+ ", re.M)
 

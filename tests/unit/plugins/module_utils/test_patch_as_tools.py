@@ -323,6 +323,65 @@ def test_fuzz_is_told(tmp_path: pathlib.Path) -> None:
     assert (doubt.reason, doubt.severity) == ("fuzzy_patch", "warn")
 
 
+NEW_FILE = "--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+int z;\n"
+
+
+@needs_patch
+@pytest.mark.parametrize(
+    ("link", "to", "text", "applies"),
+    [
+        ("fs/l.c", "a.c", (GIT + HUNK).replace("fs/a.c", "fs/l.c"), False),
+        ("out", "{path}", NEW_FILE.format("out/z.c"), False),
+        ("out", "../outside", NEW_FILE.format("out/z.c"), False),
+        ("in", "fs", (GIT + HUNK).replace("fs/a.c", "in/a.c"), True),
+        ("fs/l.c", "a.c", GIT + HUNK, True),
+    ],
+)
+def test_patch_does_not_change_through_links(
+    tmp_path: pathlib.Path, link: str, to: str, text: str, applies: bool
+) -> None:
+    (tmp_path / "outside").mkdir()
+    tree = tree_with(tmp_path, {"fs/a.c": A_C})
+    (tree / link).symlink_to(to.format(path=tmp_path / "outside"))
+    (trial,) = source_patch.try_patches(str(tree), [read(tmp_path, text)], run).trials
+    assert trial.applies is applies
+    assert applies or "is a symbolic link or behind one" in trial.says
+    # A dry run does not find all of it.
+    command = ["patch", "-N", "-p1", "--batch", "-d", str(tree)]
+    assert (subprocess.run(command, check=False, input=text.encode(), capture_output=True).returncode == 0) is applies
+
+
+@needs_patch
+def test_a_tree_may_be_behind_a_link(tmp_path: pathlib.Path) -> None:
+    tree_with(tmp_path, {"fs/a.c": A_C})
+    (tmp_path / "linux").symlink_to("tree")
+    assert source_patch.try_patches(str(tmp_path / "linux"), [read(tmp_path, GIT + HUNK)], run).all_apply
+
+
+@needs_patch
+def test_a_version_that_the_patch_asks_for(tmp_path: pathlib.Path) -> None:
+    text = f"Prereq: 1.2\n--- a/fs/a.c\n+++ b/fs/a.c\n{HUNK}"
+    files = {"fs/a.c": A_C}
+    assert not patch_takes(tmp_path, files, text)
+    assert "Prereq" in tried(tmp_path, files, text).says
+    files = {"fs/a.c": A_C + "/* 1.2 */\n"}
+    assert patch_takes(tmp_path, files, text)
+    assert tried(tmp_path, files, text).applies
+
+
+@needs_patch
+@pytest.mark.parametrize("files", [{"fs/a.c": A_C}, {"fs/a.c": A_C.replace("int a", "long a")}])
+def test_a_patch_by_its_name_in_this_folder(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+) -> None:
+    """patch goes to another folder before it opens the patch; with fuzz it is asked once more."""
+    read(tmp_path, GIT + HUNK)
+    monkeypatch.chdir(tmp_path)
+    patch = source_patch.read_source_patch("fix.patch")
+    assert patch is not None
+    assert source_patch.try_patches(str(tree_with(tmp_path, files)), [patch], run).all_apply
+
+
 @needs_patch
 def test_a_patch_whose_words_are_not_for_patch(tmp_path: pathlib.Path) -> None:
     binary = "diff --git a/fs/a.c b/fs/a.c\nindex 1..2 100644\nGIT binary patch\nliteral 1\nIcmZQz\n\n"
