@@ -190,7 +190,7 @@ def _copy_files(tree: str, directory: str, patches: t.Sequence[SourcePatch]) -> 
 
 
 def _inside(path: str) -> bool:
-    return not os.path.isabs(path) and ".." not in path.split("/")
+    return not os.path.isabs(path) and ".." not in path.split("/") and "\0" not in path
 
 
 def _refused_by_links(tree: str, patch: SourcePatch) -> Trial | None:

@@ -206,7 +206,7 @@ def test_a_missing_file_is_named(tree: pathlib.Path, tmp_path: pathlib.Path) -> 
     assert trial.missing == ("kernel/nosuch.c",)
 
 
-@pytest.mark.parametrize("path", ["a/../../outside.c", "a//etc/passwd"])
+@pytest.mark.parametrize("path", ["a/../../outside.c", "a//etc/passwd", "a/kernel/\0x.c"])
 def test_nothing_outside_is_touched(tree: pathlib.Path, tmp_path: pathlib.Path, path: str) -> None:
     outside = tmp_path / "outside.c"
     outside.write_text(FILE)
