@@ -209,7 +209,8 @@ options:
         default: sha512
   sources:
     description:
-      - The C(.c) and C(.h) files of a hand-written module on the build host. A directory stands for those in it.
+      - The C(.c) and C(.h) files of a hand-written module on the build host. A directory stands for those in it,
+        but for C(*.mod.c), which C(make) writes.
       - The module compiles them in one directory, so no two may have the same name.
       - Their names have letters, digits and the signs C(.), C(_), C(+) and C(-) only, since C(make) would run others.
       - Required with O(method=kbuild).

@@ -181,13 +181,12 @@ def prepare_build(
 
 
 def _expand(sources: t.Sequence[str]) -> list[str]:
-    """The files, with each directory replaced by the .c and .h files in it."""
+    """The files, with each directory replaced by the .c and .h files in it, but for those that make has written."""
     files: list[str] = []
     for source in sources:
         if os.path.isdir(source):
-            files.extend(
-                os.path.join(source, name) for name in sorted(os.listdir(source)) if name.endswith((".c", ".h"))
-            )
+            names = sorted(name for name in os.listdir(source) if name.endswith((".c", ".h")))
+            files.extend(os.path.join(source, name) for name in names if not name.endswith(".mod.c"))
         else:
             files.append(source)
     return files

@@ -119,6 +119,17 @@ def test_a_directory_stands_for_its_sources(tree: pathlib.Path, tmp_path: pathli
     assert [path.rsplit("/", 1)[1] for path in build.sources] == ["a.c", "b.c", "c.h"]
 
 
+def test_a_directory_in_which_make_has_run_stands_for_its_sources(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """modpost writes NAME.mod.c beside the sources, and make links it into the module by itself."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for name in ("fix.c", "fix.mod.c", "fix.o", "fix.mod", ".fix.ko.cmd"):
+        (sources / name).write_text("")
+    for given in (None, "livepatch-fix"):
+        build = prepare(tree, [sources], f"{tmp_path}/new/", name=given)
+        assert [path.rsplit("/", 1)[1] for path in build.sources] == ["fix.c"]
+
+
 @pytest.mark.parametrize(
     ("names", "more", "reason"),
     [
