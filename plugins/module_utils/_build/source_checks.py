@@ -181,16 +181,18 @@ def _unsupported_path(who_changes: str, path: str, what: str) -> Finding:
     return Finding(
         reason="unsupported_path",
         seen=f"{who_changes} {clean(path)}: {what} cannot be live-patched.",
-        remedy="Patch a function that calls it instead.",
+        remedy="Leave the file out of the patch." if what == _ODD_NAME else "Patch a function that calls it instead.",
     )
 
+
+_ODD_NAME = "a file of such a name"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._+,@=~-]+(?:/[A-Za-z0-9._+,@=~-]+)*\Z")
 
 
 def _unsupported(path: str) -> str | None:
     if not _PLAIN_NAME.match(path) or ".." in path.split("/"):
-        return "a file of such a name"
+        return _ODD_NAME
     if path.startswith("lib/"):
         return "code in lib/"
     if path.endswith(".S"):

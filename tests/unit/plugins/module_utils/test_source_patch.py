@@ -171,6 +171,7 @@ def test_a_name_that_is_not_plain_is_refused(tmp_path: pathlib.Path, path: str) 
     patch = read(tmp_path, f"--- /dev/null\n+++ {path}\n@@ -0,0 +1 @@\n+int x;\n")
     (problem,) = source_checks.check_paths([patch])
     assert problem.reason == "unsupported_path"
+    assert problem.remedy == "Leave the file out of the patch."
     assert clean(problem.cause) == problem.cause
 
 
