@@ -83,10 +83,10 @@ def refuse_other_release(patch_file: PatchFile, release: str, whose: str) -> Non
 
 
 def refuse_other_patches(patches: t.Iterable[SourcePatch]) -> None:
-    """Raise FindingError if a source patch has changed since `prepare` read it."""
+    """Raise BuildError if a source patch has changed since `prepare` read it."""
     for patch in patches:
         if read_source_patch(patch.path) != patch:
-            raise FindingError(
+            raise BuildError(
                 Finding(
                     reason="inputs_changed",
                     seen=f"{patch.path} changed during the build.",

@@ -222,10 +222,10 @@ def _write_patch(build: Build, tree: WorkTree) -> str:
 
 
 def _refuse_other_source(build: Build, content: Index) -> None:
-    """Raise FindingError if a file has changed since the patches were tried on it."""
+    """Raise BuildError if a file has changed since the patches were tried on it."""
     for name, change in build.tried.changes.items():
         if name in content and content[name].sha256 != hashlib.sha256(change.before or b"").hexdigest():
-            raise FindingError(
+            raise BuildError(
                 Finding(
                     reason="inputs_changed",
                     seen=f"{os.path.join(build.request.source, name)} changed before the build.",

@@ -21,7 +21,6 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build.patch_b
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import builder
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build import request as requests_of_it
 from ansible_collections.openeuler.livepatch.plugins.module_utils._klp_build.request import Build, Request
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import FindingError
 from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.distribution import Distribution
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.progress import Reporter
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils import klp_build_stand_in, tiny_elf
@@ -264,7 +263,7 @@ def test_a_source_that_changes_before_the_build_is_no_other_source(place: Place)
     (place.source / "kernel/x.c").write_text("/* new */\n" + FILE)
     content = origin(build.request, keep=False)
     (place.path / "made").mkdir()
-    with pytest.raises(FindingError) as caught:
+    with pytest.raises(BuildError) as caught:
         builder.build_module(build, content, builder.inputs(build, content), str(place.path / "made"), Reporter())
     assert caught.value.finding.reason == "inputs_changed"
     assert place.called() == []
@@ -394,7 +393,7 @@ def test_a_patch_that_changes_before_the_build_is_no_other_patch(place: Place) -
     place.patch.write_text(PATCH.replace("22", "23"))
     content = origin(build.request, keep=False)
     (place.path / "made").mkdir()
-    with pytest.raises(FindingError) as caught:
+    with pytest.raises(BuildError) as caught:
         builder.build_module(build, content, builder.inputs(build, content), str(place.path / "made"), Reporter())
     assert caught.value.finding.reason == "inputs_changed"
     assert place.called() == []
