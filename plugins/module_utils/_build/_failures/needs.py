@@ -45,6 +45,8 @@ _PAHOLE = (
     "CONFIG_DEBUG_INFO_BTF (config)."
 )
 
+_UNDEFINED = r"(?m)^ERROR: .*undefined!"
+
 _BEFORE_THE_PATCH = (Stage.UNKNOWN, Stage.TESTING, Stage.READING, Stage.ORIGINAL)
 
 ROWS = (
@@ -318,11 +320,20 @@ ROWS = (
     ),
     Row(
         reason="no_symvers",
-        has='Module.symvers" is missing',
-        line=r'Symbol version dump "(?P<file>[^"]*Module\.symvers)" is missing',
+        has=" is missing.",
+        # The first form is that of kernels before 6.0.
+        line=r'WARNING: (?:Symbol version dump ")?(?P<file>[^"\s]*Module\.symvers)"? is missing\.',
         cause="The kernel's tree has no {file}, so no symbol of the kernel is known.",
         remedy="Use a tree in which the kernel was built, or install the development package.",
-        then=r"undefined!",
+        then=_UNDEFINED,
+    ),
+    Row(
+        reason="no_symvers",
+        has=" is missing.",
+        line=r'WARNING: (?:Symbol version dump ")?(?P<file>vmlinux\.(?:o|symvers))"? is missing\.',
+        cause="The kernel's tree has no {file}, so its modules know no symbol of the kernel.",
+        remedy="Name vmlinux in targets before the module, or leave targets out.",
+        then=_UNDEFINED,
     ),
     Row(
         reason="no_symvers",

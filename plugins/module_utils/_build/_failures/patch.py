@@ -13,6 +13,10 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failur
 
 _FUNCTIONS_ONLY = "Change the patch so that only functions change."
 
+_UNDEFINED = r"""(?:modpost: )?(?:"(?P<symbols>[^"]+)" \[[^\]]+\]|\S+: symbol '(?P<other>[^']+)') undefined!"""
+"""How modpost says it up to Linux 6, of 4.19 without its name, and in Linux 7.3."""
+
+# Source: also scripts/mod/modpost.c of Linux 4.19 to 7.3, where the newest names the module before what it says.
 ROWS = (
     Row(
         reason="already_applied",
@@ -205,23 +209,24 @@ ROWS = (
     Row(
         reason="namespace",
         has=" from namespace ",
-        line=r"modpost: (?P<says>module (?P<module>\S+) uses symbol (?P<symbol>\S+) from namespace "
-        r"(?P<namespace>[^\s,]+), but does not import it)",
+        line=r"ERROR: modpost: (?P<says>(?:\S+: )?module (?:\S+ )?uses symbol '?(?P<symbol>[^\s']+)'? from namespace "
+        r"'?(?P<namespace>[^\s',]+)'?, but does not import it)",
         cause="The module uses {symbol} of the namespace {namespace} without importing it: {says}.",
         remedy="Add MODULE_IMPORT_NS of {namespace} to {work}.",
     ),
     Row(
         reason="gpl_only",
         has="GPL-only symbol",
-        line=r"modpost: GPL-incompatible module (?P<module>\S+) uses GPL-only symbol '(?P<symbol>[^']+)'",
-        cause="The module {module} uses {symbol}, which the kernel offers to modules under the GPL only.",
+        line=r"modpost: (?:(?P<module>\S+): )?GPL-incompatible module (?:(?P<other>\S+) )?uses GPL-only symbol "
+        r"'(?P<symbol>[^']+)'",
+        cause="The module {module}{other} uses {symbol}, which the kernel offers to modules under the GPL only.",
         remedy='Give {work} MODULE_LICENSE("GPL"), if that is its license, or do without the symbol.',
     ),
     Row(
         reason="no_license",
         has="MODULE_LICENSE()",
-        line=r"modpost: missing MODULE_LICENSE\(\) in (?P<file>\S+)",
-        cause="{file} does not say under which license the module is.",
+        line=r"ERROR: modpost: (?:(?P<module>\S+): )?missing MODULE_LICENSE\(\)(?: in (?P<file>\S+))?",
+        cause="{file}{module} does not say under which license the module is.",
         remedy='Add MODULE_LICENSE("GPL") to {work}.',
     ),
     Row(
@@ -234,16 +239,16 @@ ROWS = (
     Row(
         reason="undefined_symbol",
         has="undefined!",
-        line=r'(?:ERROR|WARNING): modpost: "(?P<symbols>[^"]+)" \[[^\]]+\] undefined!',
-        cause="The kernel does not export {symbols}, and {work} does not define it.",
+        line=rf"ERROR: {_UNDEFINED}",
+        cause="The kernel does not export {symbols}{other}, and {work} does not define it.",
         remedy="Correct {work}: a hand-written module can use exported symbols only, kpatch-build reaches others too.",
         stages=(Stage.SOURCE,),
     ),
     Row(
         reason="undefined_symbol",
         has="undefined!",
-        line=r'ERROR: modpost: "(?P<symbols>[^"]+)" \[[^\]]+\] undefined!',
-        cause="The patch uses {symbols}, which neither the kernel nor the patch defines.",
+        line=rf"ERROR: {_UNDEFINED}",
+        cause="The patch uses {symbols}{other}, which neither the kernel nor the patch defines.",
         remedy="Correct {work}.",
     ),
     Row(

@@ -30,7 +30,16 @@ KLP_PATCHED = KLP_ORIGINAL + "Copying original object files\nFixing patch(es)\nB
 COPIED = KLP_PATCHED + "Copying patched object files\n"
 CHECKSUMS = COPIED + "Generating original checksums\nGenerating patched checksums\n"
 DIFFING = CHECKSUMS + "Diffing objects\n"
+KLP_MODULE = DIFFING + "vmlinux.o: changed function: q_run\nBuilding patch module: lp.ko\n"
 NOISE = 'error: klp-build: line 739: \'( cd "$ORIG_DIR" && "$OBJTOOL" klp diff error: no memory )\'\n'
+
+MISSING_SYMVERS = (
+    "         Modules may not have dependencies or modversions.\n"
+    "         You may get many unresolved symbol errors.\n"
+    "         You can set KBUILD_MODPOST_WARN=1 to turn errors into warning\n"
+    "         if you want to proceed at your own risk.\n"
+)
+"""What follows in kernels from 6.0 on, after the line with the file."""
 
 APPLIED = "checking file fs/q.c\npatching file fs/q.c\n"
 """How kpatch-build's log begins, and how the build of the patched source begins in it."""
@@ -1408,6 +1417,110 @@ LOGS = (
         "error: klp-build: no changes detected",
         "no function",
         COPIED + "error: klp-build: no changes detected\n",
+    ),
+    # ---- modpost of Linux 7.3 names the module first ----
+    Log(
+        "a namespace, for klp-build",
+        KLP,
+        "namespace",
+        "module uses symbol 'buf_export' from namespace 'BUF_NS', but does not import it",
+        "The module uses buf_export of the namespace BUF_NS",
+        KLP_MODULE + "ERROR: modpost: /srv/src/klp-tmp/5-kmod/lp.ko: module uses symbol 'buf_export' from namespace "
+        "'BUF_NS', but does not import it.\nmake[2]: *** [scripts/Makefile.modpost:146: Module.symvers] Error 1\n",
+    ),
+    Log(
+        "what modpost only warns of, before an error",
+        MAKE,
+        "compile_error",
+        "/tmp/x/lp.mod.c:4:16: error: 'nothing' undeclared",
+        "lp.mod.c:4",
+        "WARNING: modpost: /tmp/x/lp.ko: module uses symbol 'buf_export' from namespace 'BUF_NS', but does not import "
+        "it.\nWARNING: modpost: /tmp/x/lp.ko: symbol 'hidden' undefined!\n"
+        "/tmp/x/lp.mod.c:4:16: error: 'nothing' undeclared here (not in a function)\n"
+        "make[2]: *** [scripts/Makefile.modfinal:22: /tmp/x/lp.mod.o] Error 1\n",
+    ),
+    Log(
+        "a symbol for the GPL only, in words of 7.3",
+        MAKE,
+        "gpl_only",
+        "GPL-incompatible module uses GPL-only symbol 'klp_enable_patch'",
+        "The module lp.ko uses klp_enable_patch",
+        "ERROR: modpost: lp.ko: GPL-incompatible module uses GPL-only symbol 'klp_enable_patch'\n"
+        "make[2]: *** [scripts/Makefile.modpost:146: Module.symvers] Error 1\n",
+    ),
+    Log(
+        "no license, in words of 7.3",
+        MAKE,
+        "no_license",
+        "/tmp/x/lp.ko: missing MODULE_LICENSE()",
+        "/tmp/x/lp.ko does not say under which license",
+        "ERROR: modpost: /tmp/x/lp.ko: missing MODULE_LICENSE()\n"
+        "make[2]: *** [scripts/Makefile.modpost:146: /tmp/x/Module.symvers] Error 1\n",
+    ),
+    Log(
+        "no license, which a kernel of 4.19 only warns of, before an error",
+        MAKE,
+        "undefined_symbol",
+        '"hidden" [/tmp/x/lp.ko] undefined!',
+        "does not export hidden",
+        "WARNING: modpost: missing MODULE_LICENSE() in /tmp/x/lp.o\nsee include/linux/module.h for more information\n"
+        'ERROR: "hidden" [/tmp/x/lp.ko] undefined!\n'
+        "make[1]: *** [scripts/Makefile.modpost:94: __modpost] Error 1\n",
+    ),
+    Log(
+        "a symbol that is not exported, in words of 7.3",
+        MAKE,
+        "undefined_symbol",
+        "/tmp/x/lp.ko: symbol 'hidden' undefined!",
+        "does not export hidden",
+        "ERROR: modpost: /tmp/x/lp.ko: symbol 'hidden' undefined!\n"
+        "make[2]: *** [scripts/Makefile.modpost:146: /tmp/x/Module.symvers] Error 1\n",
+    ),
+    Log(
+        "a symbol that nobody defines, for klp-build",
+        KLP,
+        "undefined_symbol",
+        "lp.ko: symbol 'q_new' undefined!",
+        "uses q_new",
+        KLP_MODULE + "ERROR: modpost: /srv/src/klp-tmp/5-kmod/lp.ko: symbol 'q_new' undefined!\n"
+        "make[2]: *** [scripts/Makefile.modpost:146: /srv/src/klp-tmp/5-kmod/Module.symvers] Error 1\n",
+    ),
+    Log(
+        "symbols that a patched module misses are told later, and no error",
+        KLP,
+        "compile_error",
+        "fs/z.c:1:1: error: nope",
+        "fs/z.c:1",
+        KLP_PATCHED + "WARNING: modpost: fs/q.ko: symbol 'q_new' undefined!\nfs/z.c:1:1: error: nope\n"
+        "make[2]: *** [scripts/Makefile.build:243: fs/z.o] Error 1\nerror: klp-build: patched kernel build failed\n",
+    ),
+    Log(
+        "a tree of 6.12 without symbol versions",
+        MAKE,
+        "no_symvers",
+        "WARNING: Module.symvers is missing.",
+        "has no Module.symvers",
+        "WARNING: Module.symvers is missing.\n" + MISSING_SYMVERS + 'ERROR: modpost: "seq_printf" [lp.ko] undefined!\n'
+        "make[2]: *** [scripts/Makefile.modpost:145: Module.symvers] Error 1\n",
+    ),
+    Log(
+        "a tree of 7.3 without symbol versions",
+        MAKE,
+        "no_symvers",
+        "WARNING: /usr/src/linux/Module.symvers is missing.",
+        "has no /usr/src/linux/Module.symvers",
+        "WARNING: /usr/src/linux/Module.symvers is missing.\n" + MISSING_SYMVERS + "ERROR: modpost: lp.ko: symbol "
+        "'seq_printf' undefined!\nmake[2]: *** [scripts/Makefile.modpost:146: Module.symvers] Error 1\n",
+    ),
+    Log(
+        "one module is built where the kernel is not",
+        KPATCH,
+        "no_symvers",
+        "WARNING: vmlinux.o is missing.",
+        "has no vmlinux.o",
+        ORIGINAL + FAILED,
+        "WARNING: vmlinux.o is missing.\n" + MISSING_SYMVERS + 'ERROR: modpost: "_printk" [drivers/q/q.ko] undefined!\n'
+        "make[1]: *** [scripts/Makefile.modpost:145: modules-only.symvers] Error 1\n",
     ),
     # ---- further words for the same ----
     Log(
