@@ -13,6 +13,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import host, needs, patch, tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.blame import ORIGINAL, blame
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.patch import COMPILER
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import (
     ANNOUNCED,
@@ -38,23 +40,7 @@ MOST_FOLLOWING = 8
 
 MOST_AT_THE_END = 1 << 16
 
-COMPILER = Row(
-    reason="compile_error",
-    has="error: ",
-    line=r"\A(?P<file>[^\s:][^:]*):(?P<number>\d+):(?:\d+:)? (?:fatal )?error: (?P<message>.*)",
-    cause="The compiler says: {file}:{number}: {message}.",
-    remedy="Correct {work}.",
-    stages=(Stage.UNKNOWN, Stage.PATCHED, Stage.MODULE, Stage.SOURCE),
-)
-_COMPILER_OF_THE_ORIGINAL = COMPILER._replace(
-    reason="original_does_not_build",
-    cause="The kernel's own source does not compile, without the patch: {file}:{number}: {message}.",
-    remedy="Install the compiler that the kernel was built with, and give the source and the configuration of exactly "
-    "this kernel.",
-    stages=(Stage.TESTING, Stage.READING, Stage.ORIGINAL),
-)
-
-ROWS = (*host.ROWS, *needs.ROWS, *tool.ROWS, *patch.ROWS, _COMPILER_OF_THE_ORIGINAL, COMPILER)
+ROWS = (*host.ROWS, *needs.ROWS, *tool.ROWS, *patch.ROWS)
 """All causes. Of several that fit the same line, the first one counts."""
 
 _BY_WORD: dict[str, list[tuple[int, Row]]] = {}
@@ -145,11 +131,12 @@ def explain_failure(failed: Failed) -> Explained:
         decisive = _first_telling(parts, lines)
         finding = _unknown(failed, stage, decisive)
     else:
-        row, decisive = ROWS[hit.row], hit.line
+        row, decisive = blame(ROWS[hit.row], stage), hit.line
+        found = {**hit.found, "decisive": decisive}
         finding = Finding(
-            reason=row.reason, seen=_filled(row.cause, hit.found, failed), remedy=_filled(row.remedy, hit.found, failed)
+            reason=row.reason, seen=_filled(row.cause, found, failed), remedy=_filled(row.remedy, found, failed)
         )
-    errors = _errors(parts) if finding.reason in (COMPILER.reason, _COMPILER_OF_THE_ORIGINAL.reason) else []
+    errors = _errors(parts) if finding.reason in (COMPILER.reason, ORIGINAL.reason) else []
     if finding.reason == COMPILER.reason and len(errors) > 1:
         more = f"{finding.seen.rstrip('.')} (and {len(errors) - 1} more)."
         finding = Finding(reason=finding.reason, seen=more, remedy=finding.remedy)
@@ -329,7 +316,7 @@ def _unknown(failed: Failed, stage: Stage, line: str) -> Finding:
     log = f"Read {failed.log_path}" if failed.log_path else "Read what it printed"
     if stage == Stage.ORIGINAL:
         return Finding(
-            reason=_COMPILER_OF_THE_ORIGINAL.reason,
+            reason=ORIGINAL.reason,
             seen=f"{failed.program} ended with {failed.rc}{where}: {line.rstrip('.')}.",
             remedy=f"{log}, and correct the build host: no patch was applied yet.",
         )

@@ -344,14 +344,6 @@ ROWS = (
     ),
     Row(
         reason="original_does_not_build",
-        has="undefined reference to",
-        line=r"undefined reference to ['`](?P<symbol>[^']+)'",
-        cause="The kernel's own source does not link: {symbol} is defined nowhere.",
-        remedy="Give the source and the configuration that the kernel was built from, and its compiler.",
-        stages=(Stage.ORIGINAL,),
-    ),
-    Row(
-        reason="original_does_not_build",
         has="error: objtool:",
         line=r"(?P<what>\S+: error: objtool: .+)",
         cause="objtool refuses what the compiler made of the kernel's own source: {what}.",

@@ -16,6 +16,15 @@ _FUNCTIONS_ONLY = "Change the patch so that only functions change."
 _UNDEFINED = r"""(?:modpost: )?(?:"(?P<symbols>[^"]+)" \[[^\]]+\]|\S+: symbol '(?P<other>[^']+)') undefined!"""
 """How modpost says it up to Linux 6, of 4.19 without its name, and in Linux 7.3."""
 
+COMPILER = Row(
+    reason="compile_error",
+    has="error: ",
+    line=r"\A(?P<file>[^\s:][^:]*):(?P<number>\d+):(?:\d+:)? (?:fatal )?error: (?P<message>.*)",
+    cause="The compiler says: {file}:{number}: {message}.",
+    remedy="Correct {work}.",
+    stages=(Stage.UNKNOWN, Stage.ORIGINAL, Stage.PATCHED, Stage.MODULE, Stage.SOURCE),
+)
+
 # Source: also scripts/mod/modpost.c of Linux 4.19 to 7.3, where the newest names the module before what it says.
 ROWS = (
     Row(
@@ -311,4 +320,5 @@ ROWS = (
         remedy=_FUNCTIONS_ONLY,
         rank=SUMMARY,
     ),
+    COMPILER,
 )

@@ -632,6 +632,28 @@ LOGS = (
         "  Q-GEN   fs/q.h\nq-gen: error: table is upside down\nmake[2]: *** [fs/Makefile:3: fs/q.h] Error 3\n"
         "make[1]: *** [Makefile:1936: fs] Error 2\n",
     ),
+    Log(
+        "a program of the kernel of 4.19 does not link with a compiler of later years",
+        KPATCH,
+        "original_does_not_build",
+        "multiple definition of `yylloc'",
+        "multiple definition of `yylloc'",
+        ORIGINAL + FAILED,
+        "  HOSTLD  scripts/dtc/dtc\n/usr/bin/ld: scripts/dtc/dtc-parser.tab.o:(.bss+0x10): multiple definition of "
+        "`yylloc'; scripts/dtc/dtc-lexer.lex.o:(.bss+0x0): first defined here\n"
+        "collect2: error: ld returned 1 exit status\n"
+        "make[1]: *** [scripts/Makefile.host:99: scripts/dtc/dtc] Error 1\n",
+    ),
+    Log(
+        "the kernel's own module misses a symbol",
+        KLP,
+        "original_does_not_build",
+        "drivers/q/q.ko: symbol 'q_thunk' undefined!",
+        "symbol 'q_thunk' undefined!",
+        KLP_ORIGINAL + "ERROR: modpost: drivers/q/q.ko: symbol 'q_thunk' undefined!\n"
+        "make[2]: *** [scripts/Makefile.modpost:146: Module.symvers] Error 1\n"
+        "error: klp-build: original kernel build failed\n",
+    ),
     # ---- the kernel and the tool ----
     Log(
         "a tool before setlocalversion changed",

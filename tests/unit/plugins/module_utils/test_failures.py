@@ -10,7 +10,13 @@ import re
 import time
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import explain, host, needs, tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import (
+    explain,
+    host,
+    needs,
+    patch,
+    tool,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.explain import (
     MOST_LINES,
     Explained,
@@ -68,6 +74,18 @@ def test_there_are_logs_of_every_row() -> None:
 def test_the_patch_is_not_blamed_for_the_build_host(log: Log) -> None:
     assert "orrect the patch" not in explained(log).finding.remedy
     assert "hange the patch" not in explained(log).finding.remedy
+
+
+OF_THE_PATCH = {row.reason for row in patch.ROWS}
+
+
+@pytest.mark.parametrize("log", [log for log in LOGS if log.reason in OF_THE_PATCH], ids=name_of)
+def test_no_patch_is_to_blame_while_the_original_source_is_built(log: Log) -> None:
+    """Whatever the line is: no patch is applied then."""
+    failed = Failed(log.builder, 1, log.printed, log.log, "/cache/logs/lp.log", stage=Stage.ORIGINAL)
+    finding = explain_failure(failed).finding
+    assert finding.reason not in OF_THE_PATCH, finding
+    assert "patch" not in finding.remedy.replace("no patch was applied", ""), finding
 
 
 def test_the_version_of_kpatch_is_told_in_one_way() -> None:
