@@ -38,7 +38,7 @@ END_BUILDS = "\n.. The list of builds ends here.\n"
 BUILDS = {
     "The build host, or what it was given, has to be corrected:": (*host.ROWS, blame.ORIGINAL, *needs.ROWS),
     "The tool does not fit the kernel, or the kernel the tool:": tool.ROWS,
-    "The patch, or the hand-written module, has to be corrected:": patch.ROWS,
+    "The patch, or the hand-written module, has to be corrected:": (blame.PATCHED, *patch.ROWS),
 }
 """Who can act -> the rows of the causes."""
 

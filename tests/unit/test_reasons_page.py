@@ -12,7 +12,7 @@ import types
 from pathlib import Path
 
 import pytest
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import explain
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import blame, explain
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import IGNORABLE, REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def test_the_page_names_every_reason_and_says_which_can_be_ignored(written: str)
 def test_the_page_names_every_reason_of_a_failed_build(reasons_page: types.ModuleType, written: str) -> None:
     _before, _begin, rest = written.partition(reasons_page.BEGIN_BUILDS)
     listed = re.findall(r"^\* ``(\w+)``: ", rest.partition(reasons_page.END_BUILDS)[0], re.M)
-    assert set(listed) == {row.reason for row in explain.ROWS}
+    assert set(listed) == {row.reason for row in (*explain.ROWS, blame.ORIGINAL, blame.PATCHED)}
     assert not re.search(r"[{}]", rest.partition(reasons_page.END_BUILDS)[0])
 
 

@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Who can correct what a line tells: the same line has another cause before the patch is applied."""
+"""Who can correct what a line tells: a line has another cause before the patch is applied than after."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ ORIGINAL = Row(
 )
 
 
+PATCHED = Row(
+    reason="patched_does_not_build",
+    has="",
+    line="",
+    cause="The source builds without the patch, and not with it: {decisive}.",
+    remedy="Correct the patch: add the files that it needs, and leave Kconfig and the options of the compiler as they "
+    "are.",
+)
+
+_HAD_BY_THE_ORIGINAL = ("incomplete_source", "no_target", "config_incomplete", "compiler_unfit")
+"""Reasons of what the original source has not lacked, or it would not have been built."""
+
+
 def blame(row: Row, stage: Stage) -> Row:
-    """What a row means in a stage: no patch is to blame while the original source is built."""
-    return ORIGINAL if stage == Stage.ORIGINAL and row in patch.ROWS else row
+    """What a row means in a stage: no patch is to blame while the original source is built, nor that source later."""
+    if stage == Stage.ORIGINAL and row in patch.ROWS:
+        return ORIGINAL
+    if stage == Stage.PATCHED and row.reason in _HAD_BY_THE_ORIGINAL:
+        return PATCHED
+    return row

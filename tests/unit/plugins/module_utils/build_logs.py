@@ -1146,6 +1146,55 @@ LOGS = (
         "make[2]: *** [scripts/Makefile.build:229: /tmp/x/lp.o] Error 1\n",
     ),
     Log(
+        "a patch without the file that its makefile names",
+        KPATCH,
+        "patched_does_not_build",
+        "No rule to make target 'fs/new.o', needed by 'fs/built-in.a'",
+        "builds without the patch, and not with it: make[4]: *** No rule to make target 'fs/new.o'",
+        PATCHED + FAILED,
+        APPLIED + APPLIED + "make[4]: *** No rule to make target 'fs/new.o', needed by 'fs/built-in.a'.  Stop.\n"
+        "make[3]: *** [scripts/Makefile.build:478: fs] Error 2\n",
+    ),
+    Log(
+        "a patch that removes a target",
+        KPATCH,
+        "patched_does_not_build",
+        "No rule to make target 'fs/q.ko'",
+        "fs/q.ko",
+        PATCHED + FAILED,
+        APPLIED + APPLIED + "make[1]: *** No rule to make target 'fs/q.ko'.  Stop.\n",
+    ),
+    Log(
+        "a patch whose makefile includes a file that it does not bring",
+        KPATCH,
+        "patched_does_not_build",
+        "fs/q/Makefile:3: fs/q/q.mk: No such file or directory",
+        "fs/q/q.mk",
+        PATCHED + FAILED,
+        APPLIED + APPLIED + "fs/q/Makefile:3: fs/q/q.mk: No such file or directory\n"
+        "make[3]: *** No rule to make target 'fs/q/q.mk'.  Stop.\n",
+    ),
+    Log(
+        "a patch that asks a question of the configuration",
+        KLP,
+        "patched_does_not_build",
+        "Console input/output is redirected",
+        "Console input/output is redirected",
+        KLP_PATCHED + "New thing (NEW_THING) [N/y/?] (NEW) \nError in reading or end of file.\n\n"
+        "Console input/output is redirected. Run 'make oldconfig' to update configuration.\n"
+        "make[2]: *** [scripts/kconfig/Makefile:77: syncconfig] Error 1\n"
+        "error: klp-build: patched kernel build failed\n",
+    ),
+    Log(
+        "a patch with an option that the compiler does not know",
+        KLP,
+        "patched_does_not_build",
+        "unrecognized command-line option '-fq-new'",
+        "-fq-new",
+        KLP_PATCHED + "gcc: error: unrecognized command-line option '-fq-new'\n"
+        "make[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\nerror: klp-build: patched kernel build failed\n",
+    ),
+    Log(
         "init code",
         KPATCH,
         "init_section",
