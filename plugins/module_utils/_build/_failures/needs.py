@@ -40,6 +40,14 @@ PACKAGES: t.Mapping[str, str] = {
 
 _HEADERS = "|".join(header.replace(".", r"\.") for header in PACKAGES)
 
+_FOLDERS = r"scripts/(?:basic|genksyms|kconfig|mod)|tools/(?:arch|bpf|build|include|lib|objtool)"
+
+_OF_THE_TREE = rf"(?:(?:\.\.?/)?(?:scripts|tools|usr|certs|arch/\w+/tools)/|/(?:[^:\s]*/)?(?:{_FOLDERS})/)"
+"""Where a kernel's tree has the programs that build it, from within the tree, and by whole paths.
+
+Folders of other sources have such names too, as below /usr.
+"""
+
 _PAHOLE = (
     "Install the pahole (package dwarves) that the kernel was built with, or give a copy of the configuration without "
     "CONFIG_DEBUG_INFO_BTF (config)."
@@ -122,10 +130,11 @@ ROWS = (
     Row(
         reason="missing_header",
         has=" fatal error: ",
-        line=r"\A(?P<file>(?:[^:]*/)?(?:scripts|tools|usr|certs)/[^:]*):\d+:(?:\d+:)? fatal error: "
+        line=rf"\A(?P<file>{_OF_THE_TREE}[^:]*):\d+:(?:\d+:)? fatal error: "
         r"'?(?P<header>[\w./-]+)'?(?: file not found|: No such file or directory)",
         cause="The header {header}, which {file} includes, is not installed.",
         remedy="Install the package that has it on the build host ({package}).",
+        stages=_BEFORE_THE_PATCH,
     ),
     Row(
         reason="missing_header",

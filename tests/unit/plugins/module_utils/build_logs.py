@@ -1195,6 +1195,35 @@ LOGS = (
         "make[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\nerror: klp-build: patched kernel build failed\n",
     ),
     Log(
+        "a hand-written module below /usr/src with a header that does not exist",
+        MAKE,
+        "compile_error",
+        "/usr/src/livepatch/lp.c:3:10: fatal error: linux/lifepatch.h: No such file or directory",
+        "lp.c:3",
+        "/usr/src/livepatch/lp.c:3:10: fatal error: linux/lifepatch.h: No such file or directory\n"
+        "compilation terminated.\nmake[2]: *** [scripts/Makefile.build:243: /tmp/x/lp.o] Error 1\n",
+    ),
+    Log(
+        "a patch of a program of the kernel with a header that does not exist",
+        KLP,
+        "compile_error",
+        "tools/objtool/check.c:3:10: fatal error: linux/q_new.h: No such file or directory",
+        "check.c:3",
+        KLP_PATCHED + "tools/objtool/check.c:3:10: fatal error: linux/q_new.h: No such file or directory\n"
+        "make[3]: *** [tools/build/Makefile.build:106: check.o] Error 1\n"
+        "error: klp-build: patched kernel build failed\n",
+    ),
+    Log(
+        "a module below /usr/src of which the source is not whole",
+        KPATCH,
+        "original_does_not_build",
+        "/usr/src/q-1.0/tools/q.c:3:10: fatal error: q_compat.h: No such file or directory",
+        "q_compat.h",
+        ORIGINAL + FAILED,
+        "/usr/src/q-1.0/tools/q.c:3:10: fatal error: q_compat.h: No such file or directory\ncompilation terminated.\n"
+        "make[2]: *** [scripts/Makefile.build:243: /usr/src/q-1.0/tools/q.o] Error 1\n",
+    ),
+    Log(
         "init code",
         KPATCH,
         "init_section",
