@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import (
     blame,
+    given,
     host,
     needs,
     patch,
@@ -36,7 +37,12 @@ BEGIN_BUILDS = ".. make errors-page writes this list from plugins/module_utils/_
 END_BUILDS = "\n.. The list of builds ends here.\n"
 
 BUILDS = {
-    "The build host, or what it was given, has to be corrected:": (*host.ROWS, blame.ORIGINAL, *needs.ROWS),
+    "The build host, or what it was given, has to be corrected:": (
+        *host.ROWS,
+        *needs.ROWS,
+        blame.ORIGINAL,
+        *given.ROWS,
+    ),
     "The tool does not fit the kernel, or the kernel the tool:": tool.ROWS,
     "The patch, or the hand-written module, has to be corrected:": (blame.PATCHED, *patch.ROWS),
 }

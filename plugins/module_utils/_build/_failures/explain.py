@@ -12,7 +12,13 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import host, needs, patch, tool
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import (
+    given,
+    host,
+    needs,
+    patch,
+    tool,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.blame import ORIGINAL, blame
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.patch import COMPILER
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import Row
@@ -40,7 +46,7 @@ MOST_FOLLOWING = 8
 
 MOST_AT_THE_END = 1 << 16
 
-ROWS = (*host.ROWS, *needs.ROWS, *tool.ROWS, *patch.ROWS)
+ROWS = (*host.ROWS, *needs.ROWS, *given.ROWS, *tool.ROWS, *patch.ROWS)
 """All causes. Of several that fit the same line, the first one counts."""
 
 _BY_WORD: dict[str, list[tuple[int, Row]]] = {}

@@ -12,6 +12,7 @@ import time
 import pytest
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures import (
     explain,
+    given,
     host,
     needs,
     patch,
@@ -68,9 +69,10 @@ def test_there_are_logs_of_every_row() -> None:
     assert [(row.reason, row.line) for row in explain.ROWS if row not in deciding] == []
 
 
-@pytest.mark.parametrize(
-    "log", [log for log in LOGS if log.reason in {row.reason for row in (*host.ROWS, *needs.ROWS)}], ids=name_of
-)
+OF_THE_HOST = {row.reason for row in (*host.ROWS, *needs.ROWS, *given.ROWS)}
+
+
+@pytest.mark.parametrize("log", [log for log in LOGS if log.reason in OF_THE_HOST], ids=name_of)
 def test_the_patch_is_not_blamed_for_the_build_host(log: Log) -> None:
     assert "orrect the patch" not in explained(log).finding.remedy
     assert "hange the patch" not in explained(log).finding.remedy
