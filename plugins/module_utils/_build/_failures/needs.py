@@ -45,6 +45,9 @@ _OF_THE_TREE = rf"(?:(?:\.\.?/)?(?:scripts|tools|usr|certs|arch/\w+/tools)/|/(?:
 Folders of other sources have such names too, as below /usr.
 """
 
+_CALLED_BY = r"(?:\bmake(?:\[\d+\])?|\bsh(?:: line \d+)?): "
+"""Who says that it cannot start a program: make itself, or bash as the shell."""
+
 _PAHOLE = (
     "Install the pahole (package dwarves) that the kernel was built with, or give a copy of the configuration without "
     "CONFIG_DEBUG_INFO_BTF (config)."
@@ -52,7 +55,28 @@ _PAHOLE = (
 
 _BEFORE_THE_PATCH = (Stage.UNKNOWN, Stage.TESTING, Stage.READING, Stage.ORIGINAL)
 
+_NOT_PREPARED = (
+    "Use a tree that was prepared on the build host: run make modules_prepare in it, or install the development "
+    "package anew."
+)
+
 ROWS = (
+    Row(
+        reason="no_build_tree",
+        has="not found",
+        line=rf"(?:\A|[: ])(?P<program>{_OF_THE_TREE}[\w./+-]+): (?:cannot execute: required file )?not found\Z",
+        cause="The program {program} of the kernel's tree is missing, or was made for another system.",
+        remedy=_NOT_PREPARED,
+        then=r"\*\*\* \[.*Error 127",
+    ),
+    Row(
+        reason="no_build_tree",
+        has="No such file or directory",
+        line=rf"{_CALLED_BY}(?P<program>{_OF_THE_TREE}[\w./+-]+): No such file or directory\Z",
+        cause="The program {program} of the kernel's tree is missing, or was made for another system.",
+        remedy=_NOT_PREPARED,
+        then=r"\*\*\* \[.*Error 127",
+    ),
     Row(
         reason="missing_program",
         has="not found",
@@ -64,7 +88,7 @@ ROWS = (
     Row(
         reason="missing_program",
         has="No such file or directory",
-        line=r"\bmake(?:\[\d+\])?: (?P<program>[\w./+-]+): No such file or directory\Z",
+        line=rf"{_CALLED_BY}(?P<program>[\w./+-]+): No such file or directory\Z",
         cause="The program {program} is not installed.",
         remedy="Install {program} on the build host.",
         then=r"\*\*\* \[.*Error 127",

@@ -378,6 +378,53 @@ LOGS = (
         'Traceback (most recent call last):\n  File "tools/net/q.py", line 4, in <module>\n    import yaml\n'
         "ModuleNotFoundError: No module named 'yaml'\nmake[2]: *** [net/q/Makefile:4: net/q/q.h] Error 1\n",
     ),
+    Log(
+        "a development package without its programs",
+        MAKE,
+        "no_build_tree",
+        "/bin/sh: 1: scripts/basic/fixdep: not found",
+        "scripts/basic/fixdep",
+        "/bin/sh: 1: scripts/basic/fixdep: not found\n"
+        "make[2]: *** [scripts/Makefile.build:243: /tmp/x/lp.o] Error 127\n",
+    ),
+    Log(
+        "a development package without its programs, in bash",
+        MAKE,
+        "no_build_tree",
+        "/bin/sh: line 1: ./tools/objtool/objtool: No such file or directory",
+        "./tools/objtool/objtool",
+        "/bin/sh: line 1: ./tools/objtool/objtool: No such file or directory\n"
+        "make[2]: *** [scripts/Makefile.build:243: /tmp/x/lp.o] Error 127\n"
+        "make[2]: *** Deleting file '/tmp/x/lp.o'\nmake[1]: *** [Makefile:1926: /tmp/x] Error 2\n",
+    ),
+    Log(
+        "a development package without its programs, says make",
+        MAKE,
+        "no_build_tree",
+        "make[4]: /usr/src/linux/scripts/mod/modpost: No such file or directory",
+        "/usr/src/linux/scripts/mod/modpost",
+        "make[4]: /usr/src/linux/scripts/mod/modpost: No such file or directory\n"
+        "make[4]: *** [scripts/Makefile.modpost:146: Module.symvers] Error 127\n",
+    ),
+    Log(
+        "a program of the source that was made for another system",
+        KPATCH,
+        "no_build_tree",
+        "/bin/sh: line 1: scripts/basic/fixdep: cannot execute: required file not found",
+        "scripts/basic/fixdep",
+        ORIGINAL + FAILED,
+        "/bin/sh: line 1: scripts/basic/fixdep: cannot execute: required file not found\n"
+        "make[2]: *** [scripts/Makefile.build:243: scripts/mod/empty.o] Error 127\n",
+    ),
+    Log(
+        "a compiler that is missing where it is named by its path, in bash",
+        MAKE,
+        "missing_program",
+        "/bin/sh: line 1: /opt/tools/bin/gcc: No such file or directory",
+        "/opt/tools/bin/gcc",
+        "/bin/sh: line 1: /opt/tools/bin/gcc: No such file or directory\n"
+        "make[2]: *** [scripts/Makefile.build:243: /tmp/x/lp.o] Error 127\n",
+    ),
     # ---- source, configuration, compiler ----
     Log(
         "certificates of Debian",
