@@ -114,6 +114,20 @@ ROWS = (
         remedy="Remove the tree from cache_dir, then run the task again.",
     ),
     Row(
+        reason="no_symvers",
+        has="Module.symvers",
+        line=r"Module\.symvers: invalid format|ERROR: Malformed \S*Module\.symvers file",
+        cause="Module.symvers in the tree is damaged.",
+        remedy="Remove the tree from cache_dir, then run the task again.",
+    ),
+    Row(
+        reason="no_symvers",
+        has="truncated ",
+        line=r"ERROR: truncated (?P<file>\S*Module\.symvers) file",
+        cause="{file} has no symbol of vmlinux.",
+        remedy="Name vmlinux and modules in targets, or leave targets out.",
+    ),
+    Row(
         reason="original_does_not_build",
         has="error: objtool:",
         line=r"(?P<what>\S+: error: objtool: .+)",

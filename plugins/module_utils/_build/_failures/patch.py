@@ -127,6 +127,13 @@ ROWS = (
     ),
     Row(
         reason="changed_data",
+        has="selected for inclusion",
+        line=r"(?P<object>[^\s:]+): data section (?P<section>\S+) selected for inclusion",
+        cause="The patch changes data of {object} ({section}) that the running kernel has in use.",
+        remedy="Keep data as it is; use shadow variables or a callback that changes it at run time.",
+    ),
+    Row(
+        reason="changed_data",
         has="changed data",
         line=r"error: objtool: changed data: (?P<symbol>\S+)",
         cause="The patch changes the value of {symbol}, which the running kernel has in use.",
@@ -138,6 +145,14 @@ ROWS = (
         line=r"(?P<object>[^\s:]+): changed section (?P<section>\S+) not selected for inclusion",
         cause="The patch changes the section {section} of {object}, which a live patch cannot replace.",
         remedy=_FUNCTIONS_ONLY,
+    ),
+    Row(
+        reason="unsupported_section",
+        has="group",
+        line=r"(?P<object>[^\s:]+): (?:changed section (?P<section>\S+) is part of a section group|"
+        r"new/changed group sections are not supported)",
+        cause="The patch changes a group of sections of {object}, which a live patch cannot replace ({section}).",
+        remedy="Patch a function of another file instead, such as a caller.",
     ),
     Row(
         reason="jump_label",
@@ -208,12 +223,34 @@ ROWS = (
         remedy="Add no source file to an object, and remove none.",
     ),
     Row(
+        reason="unreconcilable",
+        has="unsupported sibling call at",
+        line=r"Found an unsupported sibling call at (?P<function>[^\s(+]+)",
+        cause="{function}, which the patch changes, ends with a call of another function.",
+        remedy='Add __attribute__((optimize("-fno-optimize-sibling-calls"))) to {function}.',
+    ),
+    Row(
+        reason="unreconcilable",
+        has=" symbol",
+        line=r"ERROR: (?P<object>[^\s:]+): \w+: \d+: (?P<what>(?:bundle mismatch|sections .+ aren't correlated) for "
+        r"symbol .+?|unsupported (?:klp relocation|dynrela) reference to symbol .+?)(?:: Success)?\Z",
+        cause="The change of {object} cannot be made a live patch: {what}.",
+        remedy=_FUNCTIONS_ONLY,
+    ),
+    Row(
         reason="symbol_version",
         has="ersion",
         line=r"Patch module references (?P<symbol>\S+) with invalid version"
         r"|Version (?:disagreement|mismatch) for symbol (?P<other>\S+)",
         cause="The patch changes the version of {symbol}{other}, which it uses, so the kernel would not load it.",
         remedy="Keep the types of exported functions and data as they are; a new #include may change them as well.",
+    ),
+    Row(
+        reason="symbol_version",
+        has="Malformed symbol entry",
+        line=r"ERROR: Malformed symbol entry for (?P<symbol>\S+) in ",
+        cause="The patch takes {symbol} away, which the kernel exports.",
+        remedy="Keep what the kernel exports as it is.",
     ),
     Row(
         reason="namespace",

@@ -48,6 +48,14 @@ ROWS = (
         remedy="Use a kpatch-build for this kernel: on openEuler that of its packages, else a newer one.",
     ),
     Row(
+        reason="tool_not_for_kernel",
+        has="ERROR: ",
+        line=r"ERROR: (?P<object>[^\s:]+): \w+: \d+: (?P<says>BUG: \S+ has an unexpected format|bad ORC_STRUCT_SIZE|"
+        r"bad \.orc_unwind size|\S+ size mismatch|[Uu]nsupported (?:target )?arch\w*)",
+        cause="create-diff-object does not know what this kernel has in {object}: {says}.",
+        remedy="Use a kpatch-build for this kernel: on openEuler that of its packages, else a newer one.",
+    ),
+    Row(
         reason="tool_crashed",
         has="SIGSEGV",
         line=r"ERROR: (?P<program>\S+) SIGSEGV",
@@ -155,6 +163,14 @@ ROWS = (
         remedy="Give the vmlinux with full debug information; check that gawk and readelf are installed.",
     ),
     Row(
+        reason="no_special_section",
+        has="_STRUCT_SIZE not set",
+        line=r"(?P<struct>\w+_STRUCT_SIZE) not set",
+        cause="kpatch-build did not tell create-diff-object the size of a structure of this kernel ({struct}).",
+        remedy="Give the configuration that the kernel was built with, and the vmlinux with full debug information, or "
+        "use a newer kpatch-build.",
+    ),
+    Row(
         reason="vmlinux_mismatch",
         has="local symbols in",
         line=r"(?P<says>(?P<object>[^\s:]+): find_local_syms\w*: \d+: .*local symbols in .*symbol table)",
@@ -167,6 +183,14 @@ ROWS = (
         has="not found in",
         line=r"(?P<says>(?P<object>[^\s:]+): \w+: \d+: .*not found in (?:vmlinux|\S+) symbol table)",
         cause="The objects that were built are not those of the vmlinux: create-diff-object says {says}.",
+        remedy="Give the source, the configuration and the compiler that the vmlinux was built from.",
+    ),
+    Row(
+        reason="vmlinux_mismatch",
+        has="symbol",
+        line=r"(?P<object>[^\s:]+): (?P<says>\w+: \d+: (?:can't find (?:local )?symbol '\S+' in symbol table|"
+        r"duplicate \w+ symbol found for \S+))",
+        cause="The objects that were built are not those of the vmlinux: create-diff-object says {says} of {object}.",
         remedy="Give the source, the configuration and the compiler that the vmlinux was built from.",
     ),
     Row(
@@ -229,6 +253,17 @@ ROWS = (
         line=r"(?P<says>error: objtool: .+)",
         cause="objtool cannot compare the objects: {says}.",
         remedy="Read the log; change the patch, or report it to the makers of the kernel.",
+        rank=SUMMARY,
+        stages=(Stage.COMPARING, Stage.MODULE),
+    ),
+    Row(
+        reason="tool_crashed",
+        has="ERROR: ",
+        # With the function that says it. What it says without one, it says of the patch.
+        line=r"(?P<program>create-[\w-]+): ERROR: (?P<object>[^\s:]+): "
+        r"(?P<says>\w+: \d+: (?!Found \d+ unsupported ).+?)(?:: Success)?\Z",
+        cause="{program} cannot use {object}: {says}.",
+        remedy="Read the log; change the patch, or report it to the makers of kpatch.",
         rank=SUMMARY,
         stages=(Stage.COMPARING, Stage.MODULE),
     ),

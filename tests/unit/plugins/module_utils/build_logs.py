@@ -22,6 +22,8 @@ PATCHED = ORIGINAL + "Building patched source\n"
 COMPARING = PATCHED + "Extracting new and modified ELF sections\n"
 MODULE = COMPARING + "q.o: changed function: q_run\nPatched objects: vmlinux\nBuilding patch module: lp.ko\n"
 FAILED = "ERROR: kpatch build failed. Check /srv/cache/build.log for more details.\n"
+SAYS = "/usr/lib/kpatch/create-diff-object: ERROR: q.o: "
+LOOK = " Check /srv/cache/build.log for more details.\n"
 COUNTED = "ERROR: 1 error(s) encountered. Check /srv/cache/build.log for more details.\n"
 
 CHECKING = "Validating patch(es)\n"
@@ -1668,6 +1670,128 @@ LOGS = (
         ORIGINAL + FAILED,
         "WARNING: vmlinux.o is missing.\n" + MISSING_SYMVERS + 'ERROR: modpost: "_printk" [drivers/q/q.ko] undefined!\n'
         "make[1]: *** [scripts/Makefile.modpost:145: modules-only.symvers] Error 1\n",
+    ),
+    # ---- what create-diff-object says of others than the patch, or says in few words ----
+    Log(
+        "data that the patch needs",
+        KPATCH,
+        "changed_data",
+        "q.o: data section .data.foo selected for inclusion",
+        ".data.foo",
+        COMPARING + "q.o: data section .data.foo selected for inclusion\n"
+        "ERROR: q.o: 1 unsupported section change(s)\ncreate-diff-object: unreconcilable difference\n" + COUNTED,
+    ),
+    Log(
+        "a section of a group",
+        KPATCH,
+        "unsupported_section",
+        "q.o: changed section .text.foo is part of a section group",
+        "(.text.foo)",
+        COMPARING + "q.o: changed section .text.foo is part of a section group\n"
+        "q.o: new/changed group sections are not supported\n"
+        "ERROR: q.o: 1 unsupported section change(s)\ncreate-diff-object: unreconcilable difference\n" + COUNTED,
+    ),
+    Log(
+        "a new group of sections",
+        KPATCH,
+        "unsupported_section",
+        "q.o: new/changed group sections are not supported",
+        "a group of sections of q.o, which",
+        COMPARING + "q.o: new/changed group sections are not supported\n"
+        "ERROR: q.o: 1 unsupported section change(s)\ncreate-diff-object: unreconcilable difference\n" + COUNTED,
+    ),
+    Log(
+        "a function that the vmlinux does not have",
+        KPATCH,
+        "vmlinux_mismatch",
+        "can't find symbol 'foo' in symbol table",
+        "can't find symbol 'foo' in symbol table",
+        COMPARING + SAYS + "kpatch_create_patches_sections: 2: can't find symbol 'foo' in symbol table\n" + COUNTED,
+    ),
+    Log(
+        "a function of the file that the vmlinux does not have",
+        KPATCH,
+        "vmlinux_mismatch",
+        "can't find local symbol 'foo' in symbol table",
+        "can't find local symbol 'foo' in symbol table",
+        COMPARING + SAYS + "kpatch_create_patches_sections: 2: can't find local "
+        "symbol 'foo' in symbol table\n" + COUNTED,
+    ),
+    Log(
+        "two symbols of one name",
+        KPATCH,
+        "vmlinux_mismatch",
+        "duplicate global symbol found for foo",
+        "duplicate global symbol found for foo",
+        COMPARING + SAYS + "lookup_global_symbol: 9: duplicate global symbol found for foo\n" + COUNTED,
+    ),
+    Log(
+        "the size of a structure was not told",
+        KPATCH,
+        "no_special_section",
+        "JUMP_STRUCT_SIZE not set",
+        "JUMP_STRUCT_SIZE",
+        COMPARING + SAYS + "jump_table_group_size: 1: JUMP_STRUCT_SIZE not set\n" + COUNTED,
+    ),
+    Log(
+        "a structure that the tool does not know",
+        KPATCH,
+        "tool_not_for_kernel",
+        "BUG: __jump_table has an unexpected format",
+        "BUG: __jump_table has an unexpected format",
+        COMPARING + SAYS + "kpatch_check_jump: 3: BUG: __jump_table has an unexpected format\n" + COUNTED,
+    ),
+    Log(
+        "create-diff-object with words of its own",
+        KPATCH,
+        "tool_crashed",
+        "can't decode instruction in section .text.foo at offset 0x3",
+        "can't decode instruction in section .text.foo at offset 0x3",
+        COMPARING + SAYS + "insn_length: 8: can't decode instruction in section .text.foo at offset 0x3\n" + COUNTED,
+    ),
+    Log(
+        "symbol versions in no known form",
+        KPATCH,
+        "no_symvers",
+        "Module.symvers: invalid format",
+        "Module.symvers",
+        COMPARING + SAYS + "symvers_read: 1: Module.symvers: invalid format\n" + COUNTED,
+    ),
+    Log(
+        "a call at the end of a function",
+        KPATCH,
+        "unreconcilable",
+        "Found an unsupported sibling call at foo()+0x10.",
+        "foo, which the patch changes, ends with a call",
+        COMPARING + "q.o: Found an unsupported sibling call at foo()+0x10.  Add "
+        '__attribute__((optimize("-fno-optimize-sibling-calls"))) to foo() definition.\n'
+        + SAYS
+        + "kpatch_check_sibling_calls: 3: Found 1 unsupported sibling "
+        "call(s) in the patched code.\n" + COUNTED,
+    ),
+    Log(
+        "symbol versions that are damaged, for kpatch-build",
+        KPATCH,
+        "no_symvers",
+        "ERROR: Malformed /srv/cache/tmp/Module.symvers file",
+        "damaged",
+        PATCHED + "ERROR: Malformed /srv/cache/tmp/Module.symvers file." + LOOK,
+    ),
+    Log(
+        "symbol versions without the kernel",
+        KPATCH,
+        "no_symvers",
+        "ERROR: truncated /srv/cache/source/Module.symvers file",
+        "no symbol of vmlinux",
+        PATCHED + "ERROR: truncated /srv/cache/source/Module.symvers file." + LOOK,
+    ),
+    Log(
+        "an exported symbol that the patch takes away",
+        KPATCH,
+        "symbol_version",
+        "ERROR: Malformed symbol entry for q_export in /srv/cache/source/Module.symvers file",
+        "takes q_export away",
+        PATCHED + "ERROR: Malformed symbol entry for q_export in /srv/cache/source/Module.symvers file." + LOOK,
     ),
     # ---- further words for the same ----
     Log(
