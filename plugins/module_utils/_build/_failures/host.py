@@ -78,6 +78,23 @@ ROWS = (
     ),
     Row(
         reason="no_memory",
+        has="] Killed",
+        # How make says it of a program that it starts without a shell.
+        line=r"\*\*\* \[(?:[^]]*: )?(?P<target>[^]:]+)\] Killed\Z",
+        cause="The kernel of the build host killed a program that made {target}, as it does when memory runs out.",
+        remedy=_MEMORY,
+        rank=HOST,
+    ),
+    Row(
+        reason="no_memory",
+        has="unable to execute command: Killed",
+        line=r"(?P<program>[\w+.-]+): error: unable to execute command: Killed",
+        cause="The kernel of the build host killed a program that {program} called, as it does when memory runs out.",
+        remedy=_MEMORY,
+        rank=HOST,
+    ),
+    Row(
+        reason="no_memory",
         has="Error 137",
         line=r"\*\*\* \[(?:[^]]*: )?(?P<target>[^]:]+)\] Error 137",
         cause="A program that made {target} was killed, as the kernel of the build host does when memory runs out.",

@@ -146,6 +146,27 @@ LOGS = (
         COMPARING + "create-diff-object: q.o: Cannot allocate memory\n" + COUNTED,
     ),
     Log(
+        "memory ran out in a program, says make",
+        KPATCH,
+        "no_memory",
+        "make[1]: *** [Makefile:1179: vmlinux] Killed",
+        "killed a program that made vmlinux",
+        ORIGINAL + FAILED,
+        "  LD      vmlinux.o\nmake[1]: *** [Makefile:1179: vmlinux] Killed\n"
+        "make: *** [Makefile:220: __sub-make] Error 2\n",
+    ),
+    Log(
+        "memory ran out in clang",
+        KLP,
+        "no_memory",
+        "clang: error: unable to execute command: Killed",
+        "killed a program that clang called",
+        KLP_ORIGINAL + "clang: error: unable to execute command: Killed\n"
+        "clang: error: clang frontend command failed due to signal (use -v to see invocation)\n"
+        "make[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 254\n"
+        "error: klp-build: original kernel build failed\n",
+    ),
+    Log(
         "too many processes",
         KPATCH,
         "too_many_processes",
