@@ -218,9 +218,9 @@ ROWS = (
     ),
     Row(
         reason="lost_ancestor",
-        has="parent ",
-        line=r"ERROR: (?:ERROR: )?(?P<says>can't find parent (?P<parent>\S+) for (?P<object>\S+?)|"
-        r"two parent matches for (?P<other>\S+?))\.?(?:\s|\Z)",
+        has="ERROR: ",
+        line=r"ERROR: (?:ERROR: )?(?P<says>can't find (?:parent \S+|\.ko) for (?P<object>\S+?)|"
+        r"(?:two|multiple) parent matches for (?P<other>[^\s:]+?)(?:: .+?)?)\.?(?: Check |\Z)",
         cause="kpatch-build does not find what {object}{other} is linked into ({says}).",
         remedy="Name the targets that the patch is for in targets, such as vmlinux or the module's .ko.",
     ),

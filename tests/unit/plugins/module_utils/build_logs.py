@@ -1077,6 +1077,22 @@ LOGS = (
         COMPARING + "ERROR: two parent matches for fs/q.o. Check /srv/cache/build.log for more details.\n",
     ),
     Log(
+        "an object that is part of several",
+        KPATCH,
+        "lost_ancestor",
+        "multiple parent matches for fs/q.o: fs/r.o fs/s.o",
+        "what fs/q.o is linked into (multiple parent matches for fs/q.o: fs/r.o fs/s.o)",
+        COMPARING + "ERROR: multiple parent matches for fs/q.o: fs/r.o fs/s.o." + LOOK,
+    ),
+    Log(
+        "a module that was not linked",
+        KPATCH,
+        "lost_ancestor",
+        "can't find .ko for fs/q.mod",
+        "what fs/q.mod is linked into",
+        COMPARING + "ERROR: can't find .ko for fs/q.mod." + LOOK,
+    ),
+    Log(
         "a patch that went away",
         KPATCH,
         "no_such_file",
