@@ -64,6 +64,9 @@ _COLOUR = re.compile(r"\ufffd\[[0-9;]*[mK]")
 _QUOTED_SOURCE = re.compile(r"\s*\d* \| ")
 """How compilers show the line of the source: whoever wrote the source wrote that."""
 
+_MARKS = re.compile(r"[ \t]*[\^~][ \t^~]*\Z")
+"""What they show below it. Those before gcc 9 and clang 17 show the source itself as it is."""
+
 _KLP_BUILD = "error: klp-build: "
 
 _SCRIPTS_OWN = re.compile(r"error: klp-build: line \d+: '")
@@ -234,12 +237,20 @@ def _lines_with(word: str, text: str, begin: int, end: int) -> t.Iterator[tuple[
         stop = text.find("\n", at)
         begin = len(text) if stop == -1 else stop
         line = _plain(text[start : min(begin, start + MOST_IN_A_LINE)])
-        if word in line and not _QUOTED_SOURCE.match(line):
+        if word in line and not _QUOTED_SOURCE.match(line) and not _is_marked(text, stop):
             yield start, line
 
 
 def _plain(line: str) -> str:
     return _COLOUR.sub("", clean(line)).translate(_QUOTES).rstrip(" \t")
+
+
+def _is_marked(text: str, stop: int) -> bool:
+    """Whether a compiler marks a place in the line that ends here, which is source then."""
+    if stop == -1:
+        return False
+    below = text[stop + 1 : stop + 1 + MOST_IN_A_LINE].split("\n", 1)[0]
+    return _MARKS.match(_plain(below)) is not None
 
 
 def _following(text: str, at: int) -> str:
@@ -293,7 +304,8 @@ def _signs(text: str, begin: int) -> dict[str, None]:
         start = text.rfind("\n", 0, match.start()) + 1
         stop = text.find("\n", match.start())
         end = len(text) if stop == -1 else stop
-        known[text[start : min(end, start + MOST_IN_A_LINE)]] = None
+        if not _is_marked(text, stop):
+            known[text[start : min(end, start + MOST_IN_A_LINE)]] = None
         if len(known) > MOST_HITS:
             break
     return {_plain(line): None for line in known}

@@ -1310,6 +1310,28 @@ LOGS = (
         "make[2]: *** [scripts/Makefile.build:243: /usr/src/q-1.0/tools/q.o] Error 1\n",
     ),
     Log(
+        "a patch that does not compile, for a compiler that shows the source without a margin",
+        KPATCH,
+        "compile_error",
+        "fs/q.c:10:11: error: 'dve' undeclared",
+        "'dve' undeclared",
+        PATCHED + FAILED,
+        APPLIED + APPLIED + "fs/q.c: In function 'q_probe':\nfs/q.c:10:11: error: 'dve' undeclared (first use in this "
+        "function); did you mean 'dev'?\n"
+        '   dev_err(dve, "Cannot allocate memory\\n");\n           ^~~\n           dev\n'
+        "make[2]: *** [scripts/Makefile.build:303: fs/q.o] Error 1\n",
+    ),
+    Log(
+        "a warning that shows what is none of the disk",
+        KLP,
+        "compile_error",
+        "fs/q.c:12:2: error: expected ';'",
+        "expected ';'",
+        KLP_PATCHED + 'fs/q.c:8:9: warning: unused result\nq_say("No space left on device");\n^~~~~ ~~~~~~~~~\n'
+        "fs/q.c:12:2: error: expected ';'\nmake[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\n"
+        "error: klp-build: patched kernel build failed\n",
+    ),
+    Log(
         "init code",
         KPATCH,
         "init_section",

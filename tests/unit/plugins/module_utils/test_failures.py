@@ -126,6 +126,14 @@ def test_colours_and_quotes_of_other_languages() -> None:
     assert found.finding.seen == "The compiler says: fs/q.c:10: what 'x'."
 
 
+def test_source_that_a_compiler_shows_is_no_line_of_the_log() -> None:
+    """Compilers before gcc 9 and clang 17 show it without a margin, and marks below it."""
+    source, marks = '  q_say("Killed, No such file");', "  \x1b[01;31m\x1b[K  ^~~~\x1b[m\x1b[K ~"
+    log = f"fs/q.c:9:8: error: what\n{source}\n"
+    assert source in explain_failure(Failed(KPATCH, 1, PATCHED, log)).lines
+    assert source not in explain_failure(Failed(KPATCH, 1, PATCHED, f"{log}{marks}\n")).lines
+
+
 def test_the_path_of_the_log_is_in_the_remedy_where_nobody_knows() -> None:
     assert "/srv/lp.log" in explain_failure(Failed(KPATCH, 1, PATCHED, "", "/srv/lp.log")).finding.remedy
     assert "None" not in str(explain_failure(Failed(KPATCH, 1, PATCHED, "", None)).finding)
