@@ -134,7 +134,7 @@ class _Hit(t.NamedTuple):
 def explain_failure(failed: Failed) -> Explained:
     """Why it failed: the cause of the first line that decides; else the first line that tells of an error."""
     stage, parts = _parts(failed)
-    hit = _decisive(parts, stage)
+    hit = _decisive(parts, stage, failed.program)
     lines = _telling(parts)
     if hit is None:
         decisive = _first_telling(parts, lines)
@@ -155,7 +155,7 @@ def explain_failure(failed: Failed) -> Explained:
 def decisive_row(failed: Failed) -> Row | None:
     """The row of the line that decides; None if there is no such line."""
     stage, parts = _parts(failed)
-    hit = _decisive(parts, stage)
+    hit = _decisive(parts, stage, failed.program)
     return ROWS[hit.row] if hit else None
 
 
@@ -176,8 +176,8 @@ def _is_cut(piece: str) -> bool:
     return bool(piece) and not piece.endswith("\n")
 
 
-def _decisive(parts: t.Sequence[_Part], stage: Stage) -> _Hit | None:
-    return min(_hits(parts, stage), default=None, key=lambda hit: hit[:5])
+def _decisive(parts: t.Sequence[_Part], stage: Stage, program: str) -> _Hit | None:
+    return min(_hits(parts, stage, program), default=None, key=lambda hit: hit[:5])
 
 
 def _stage(printed: str) -> tuple[Stage, int]:
@@ -199,13 +199,17 @@ def _patched_from(log: str, stage: Stage) -> int:
     return max(0, log.rfind("\npatching file "))
 
 
-def _hits(parts: t.Sequence[_Part], stage: Stage) -> t.Iterator[_Hit]:
+def _hits(parts: t.Sequence[_Part], stage: Stage, program: str) -> t.Iterator[_Hit]:
     for number, part in enumerate(parts):
         for begin, end in ((part.begin, len(part.text)), (0, part.begin)):
             for word, rows in _BY_WORD.items():
-                wanted = [(index, row) for index, row in rows if not row.stages or stage in row.stages]
+                wanted = [(index, row) for index, row in rows if _counts(row, stage, program)]
                 for at, line in _lines_with(word, part.text, begin, end) if wanted else ():
                     yield from _fits(wanted, line, part.text, number, at, end < len(part.text))
+
+
+def _counts(row: Row, stage: Stage, program: str) -> bool:
+    return (not row.stages or stage in row.stages) and row.program in ("", program)
 
 
 def _fits(

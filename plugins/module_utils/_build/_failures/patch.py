@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import SUMMARY, Row
+from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.row import HOST, SUMMARY, Row
 from ansible_collections.openeuler.livepatch.plugins.module_utils._build._failures.stages import Stage
 
 _FUNCTIONS_ONLY = "Change the patch so that only functions change."
+
+_OTHER_MACRO = "Leave the macro as it is: add another one, and use that in the functions."
 
 _UNDEFINED = r"""(?:modpost: )?(?:"(?P<symbols>[^"]+)" \[[^\]]+\]|\S+: symbol '(?P<other>[^']+)') undefined!"""
 """How modpost says it up to Linux 6, of 4.19 without its name, and in Linux 7.3."""
@@ -153,6 +155,28 @@ ROWS = (
         r"new/changed group sections are not supported)",
         cause="The patch changes a group of sections of {object}, which a live patch cannot replace ({section}).",
         remedy="Patch a function of another file instead, such as a caller.",
+    ),
+    Row(
+        reason="changed_macro",
+        has="is not followed by a macro parameter",
+        line=r"\A(?P<file>[^\s:][^:]*):(?P<number>\d+):(?:\d+:)? error: '#' is not followed by a macro parameter",
+        cause="The patch changes a macro of several lines at {file}:{number}, and klp-build writes #line into it.",
+        remedy=_OTHER_MACRO,
+        rank=HOST,
+        stages=(Stage.PATCHED,),
+        program="klp-build",
+    ),
+    Row(
+        reason="changed_macro",
+        has=" in program",
+        line=r"\A(?P<file>[^\s:][^:]*):(?P<number>\d+):(?:\d+:)? error: stray '#' in program",
+        cause="The patch changes a macro of several lines at {file}:{number}, and klp-build writes #line into it.",
+        remedy=_OTHER_MACRO,
+        # The macro ends there, and its other lines have errors that the compiler tells before.
+        rank=HOST,
+        then=r"\A\s*\d* \| #line \d|\A *#line \d",
+        stages=(Stage.PATCHED,),
+        program="klp-build",
     ),
     Row(
         reason="jump_label",

@@ -22,8 +22,8 @@ class Row(t.NamedTuple):
     """A cause. `line` is searched in one line, which contains `has`; its groups fill `cause` and `remedy`.
 
     `then` is searched in the lines that follow: without it the line does not decide. `more` may be there as well, and
-    its groups fill the sentences. `stages` are those in which the row counts, all if it is empty. In the sentences,
-    `{work}` is what the user has written, such as "the patch".
+    its groups fill the sentences. `stages` are those in which the row counts, all if it is empty, and `program` is the
+    builder for which it does. In the sentences, `{work}` is what the user has written, such as "the patch".
     """
 
     reason: str
@@ -35,3 +35,4 @@ class Row(t.NamedTuple):
     then: str = ""
     more: str = ""
     stages: tuple[str, ...] = ()
+    program: str = ""

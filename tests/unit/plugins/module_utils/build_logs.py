@@ -1332,6 +1332,47 @@ LOGS = (
         "error: klp-build: patched kernel build failed\n",
     ),
     Log(
+        "a macro of several lines, for klp-build",
+        KLP,
+        "changed_macro",
+        "fs/q.c:1:12: error: '#' is not followed by a macro parameter",
+        "several lines at fs/q.c:1",
+        KLP_PATCHED + "fs/q.c:1:12: error: '#' is not followed by a macro parameter\n    1 | #define M(x) \\\n"
+        "      |            ^\nfs/q.c:5:18: error: expected '=', ',', ';', 'asm' or '__attribute__' before '++' token\n"
+        "    5 |                 x++; \\\n      |                  ^~\n"
+        "make[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\nerror: klp-build: patched kernel build failed\n",
+    ),
+    Log(
+        "a macro of several lines without parameters, for klp-build",
+        KLP,
+        "changed_macro",
+        "fs/q.c:4:1: error: stray '#' in program",
+        "several lines at fs/q.c:4",
+        KLP_PATCHED + "fs/q.c:5:18: error: expected '=', ',', ';', 'asm' or '__attribute__' before '++' token\n"
+        "    5 |                 z++; \\\n      |                  ^~\nfs/q.c:4:1: error: stray '#' in program\n"
+        "    4 | #line 4\n      | ^\nfs/q.c:8:13: note: in expansion of macro 'M'\n"
+        "make[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\nerror: klp-build: patched kernel build failed\n",
+    ),
+    Log(
+        "a patch with a stray character",
+        KLP,
+        "compile_error",
+        "fs/q.c:4:1: error: stray '#' in program",
+        "fs/q.c:4",
+        KLP_PATCHED + "fs/q.c:4:1: error: stray '#' in program\n    4 | x # y\n      | ^\n"
+        "make[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\nerror: klp-build: patched kernel build failed\n",
+    ),
+    Log(
+        "a wrong macro, for kpatch-build",
+        KPATCH,
+        "compile_error",
+        "fs/q.c:1:12: error: '#' is not followed by a macro parameter",
+        "fs/q.c:1",
+        PATCHED + FAILED,
+        APPLIED + APPLIED + "fs/q.c:1:12: error: '#' is not followed by a macro parameter\n"
+        "make[3]: *** [scripts/Makefile.build:287: fs/q.o] Error 1\n",
+    ),
+    Log(
         "init code",
         KPATCH,
         "init_section",
