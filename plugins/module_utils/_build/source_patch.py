@@ -291,8 +291,13 @@ def _is_there(directory: str, change: FileChange) -> bool:
     return any(os.path.isfile(os.path.join(directory, name)) for name in change.names)
 
 
+_PROGRESS = ("checking file ", "patching file ", "Hunk #")
+
+
 def _last_line(text: str) -> str:
-    return (lines_of(text.strip()) or ["patch says nothing"])[-1]
+    """The last line that tells of trouble: those of the next files follow it."""
+    lines = [line for line in lines_of(text.strip()) if not line.startswith(_PROGRESS)]
+    return lines[-1].rstrip(".") if lines else "patch says nothing"
 
 
 def parse_rejects(output: str) -> tuple[tuple[str, int, int], ...]:

@@ -47,6 +47,14 @@ ROWS = (
     ),
     Row(
         reason="does_not_apply",
+        has="Not deleting file ",
+        line=r"\ANot deleting file (?P<file>.+) as content differs from patch",
+        cause="The source has more in {file} than the patch, which deletes it.",
+        remedy="Correct the patch, or give the source of the kernel that it is for.",
+        stages=(Stage.UNKNOWN, Stage.TESTING, Stage.READING, Stage.PATCHED),
+    ),
+    Row(
+        reason="does_not_apply",
         has="malformed patch at line",
         line=r"malformed patch at line (?P<line>\d+)",
         cause="Line {line} of the patch is not what its header announces.",

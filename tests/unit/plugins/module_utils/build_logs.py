@@ -1127,6 +1127,15 @@ LOGS = (
         TESTING + "ERROR: /srv/fix.patch file failed to apply. Check /srv/cache/build.log for more details.\n",
     ),
     Log(
+        "a patch that deletes another file than the source has",
+        KPATCH,
+        "does_not_apply",
+        "Not deleting file fs/r.h as content differs from patch",
+        "has more in fs/r.h than the patch",
+        TESTING + "ERROR: /srv/fix.patch file failed to apply. Check /srv/cache/build.log for more details.\n",
+        "checking file fs/r.h\nNot deleting file fs/r.h as content differs from patch\nchecking file fs/q.c\n",
+    ),
+    Log(
         "a patch that klp-build cannot apply",
         KLP,
         "does_not_apply",

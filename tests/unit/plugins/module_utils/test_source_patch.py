@@ -222,6 +222,15 @@ def test_a_patch_without_changes(tree: pathlib.Path, tmp_path: pathlib.Path) -> 
     assert trial.says == "it changes no file"
 
 
+def test_what_patch_says_of_the_trouble_is_told(tree: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Not what it says last, which is of the next file."""
+    (tree / "kernel/y.h").write_text("int y;\nint more;\n")
+    deletes = "--- a/kernel/y.h\n+++ /dev/null\n@@ -1 +0,0 @@\n-int y;\n"
+    text = f"diff --git a/kernel/y.h b/kernel/y.h\ndeleted file mode 100644\n{deletes}{PATCH}"
+    (trial,) = source_patch.try_patches(str(tree), [read(tmp_path, text)], run).trials
+    assert trial.says == "Not deleting file kernel/y.h as content differs from patch"
+
+
 def test_functions_that_are_discarded() -> None:
     assert source_patch.init_functions(FILE.split("\n")) == [("start_it", 5, 7), ("end_it", 15, 17)]
 
