@@ -65,7 +65,8 @@ ROWS = (
         cause="The kernel of the build host killed pahole, as it does when memory runs out.",
         remedy=_MEMORY,
         rank=HOST,
-        then=r"FAILED:? load BTF from vmlinux",
+        # The second line is that of Linux 7.3, in which resolve_btfids is not called then.
+        then=r"FAILED:? load BTF from |Failed to generate BTF for ",
     ),
     Row(
         reason="no_memory",

@@ -194,8 +194,8 @@ ROWS = (
     ),
     Row(
         reason="btf",
-        has="load BTF from vmlinux",
-        line=r"FAILED:? load BTF from vmlinux: (?P<why>.+)",
+        has="load BTF from ",
+        line=r"FAILED:? load BTF from \S+: (?P<why>.+)",
         cause="The type information (BTF) that pahole made of vmlinux cannot be used ({why}).",
         remedy=_PAHOLE,
     ),

@@ -940,6 +940,27 @@ LOGS = (
         "make[2]: *** [scripts/Makefile.vmlinux:35: vmlinux] Error 255\n",
     ),
     Log(
+        "pahole of Linux 7.3 killed for lack of memory, in dash",
+        KLP,
+        "no_memory",
+        "Killed",
+        "killed pahole",
+        KLP_ORIGINAL + "  BTF     .tmp_vmlinux1\nKilled\nFailed to generate BTF for vmlinux\n"
+        "Try to disable CONFIG_DEBUG_INFO_BTF\nmake[2]: *** [scripts/Makefile.vmlinux:84: vmlinux.unstripped] Error 1\n"
+        "error: klp-build: original kernel build failed\n",
+    ),
+    Log(
+        "pahole of another time, for Linux 7.3",
+        KLP,
+        "btf",
+        "FAILED: load BTF from .tmp_vmlinux1.BTF.1: Invalid argument",
+        "cannot be used (Invalid argument)",
+        KLP_ORIGINAL
+        + "FAILED: load BTF from .tmp_vmlinux1.BTF.1: Invalid argument\nFailed to generate BTF for vmlinux\n"
+        "make[2]: *** [scripts/Makefile.vmlinux:84: vmlinux.unstripped] Error 1\n"
+        "error: klp-build: original kernel build failed\n",
+    ),
+    Log(
         "pahole crashed",
         KPATCH,
         "btf",
