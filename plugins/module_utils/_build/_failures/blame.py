@@ -21,7 +21,6 @@ ORIGINAL = Row(
     "this kernel.",
 )
 
-
 PATCHED = Row(
     reason="patched_does_not_build",
     has="",
