@@ -232,7 +232,7 @@ def test_problems_are_found_before_the_build(
 def test_a_kernel_with_btf_is_not_built_without_pahole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kconfig would drop the option, and struct module would be another one."""
     place.config.write_text(STOP_MACHINE_CONFIG + "CONFIG_DEBUG_INFO_BTF=y\n")
-    found = {"pahole": None}
+    found: dict[str, str | None] = {"pahole": None}
     which = shutil.which
     monkeypatch.setattr(shutil, "which", lambda name, *rest, **more: found.get(name, which(name, *rest, **more)))
     assert checks(place.prepare()) == ["missing_program"]
