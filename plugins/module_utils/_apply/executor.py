@@ -14,6 +14,7 @@ from dataclasses import replace
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.after_load import still_to_lower
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.forced import Forced
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.goal import Goal
+from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.moved import Moved
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.moving import Moving, is_refused, overtaken_by
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.steps import Steps, observe
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.findings import Finding, sentence
@@ -70,12 +71,16 @@ def _broken(error: Exception, skipped: t.Sequence[Step]) -> StepFailed:
     )
 
 
-def _nothing(_name: str) -> None:
-    """What is done before a transition is forced, where nobody notes it."""
+def _nothing(_what: object) -> None:
+    """What is done before a transition is forced, or others' patches are moved, where nobody notes it."""
 
 
 class Executor:
-    """Carries out one plan on one kernel. `before_force` is called with the patch whose transition is to be forced."""
+    """Carries out one plan on one kernel.
+
+    `before_force` is called with the patch whose transition is to be forced, `before_move` with all patches that
+    rolling back moves although the plan does not: if the run is interrupted then, the next one brings them back.
+    """
 
     def __init__(
         self,
@@ -84,9 +89,11 @@ class Executor:
         patience: Patience,
         path_of: t.Callable[[PatchFile], str],
         before_force: t.Callable[[str], None] = _nothing,
+        before_move: t.Callable[[tuple[str, ...]], None] = _nothing,
         earlier_force: bool = False,
     ) -> None:
         self._kernel = kernel
+        self._moved = Moved(before_move)
         self._force = Forced(earlier_force)
         self._steps = Steps(kernel, abi, patience, path_of, before_force, self._force)
         self._goal: Goal | None = None
@@ -194,7 +201,8 @@ class Executor:
             self._hands_off = failed.finding if isinstance(failed, HandsOff) else None
         finally:
             self._steps.patience = patience
-        return tuple(done), (*self._left(before, replace(about or plan, replaced=plan.replaced)), *trouble)
+        about = self._moved.with_all(replace(about or plan, replaced=plan.replaced))
+        return tuple(done), (*self._left(before, about), *trouble)
 
     def _left(self, before: Snapshot, about: Plan) -> tuple[str, ...]:
         """In what the host differs from the snapshot before now, as far as the plan is about it."""
@@ -211,6 +219,7 @@ class Executor:
         """
         start = observe(self._kernel)
         rollback, failures = self._go_as_far_as_possible(before, plan, stored, done)
+        plan = self._moved.with_all(plan)
         now = observe(self._kernel)
         is_refused_only = failures and all(step.action != Action.WAIT for step, _why in failures)
         if is_refused_only and not fixed(before).issubset(fixed(now)):
@@ -231,7 +240,7 @@ class Executor:
             stuck = [step.patch for step, _why in failures]
             rollback = plan_rollback(before, observe(self._kernel), plan, stored, stuck)
             # What has been taken out once, and is not back yet, is missing as well.
-            plan = replace(plan, replaced=tuple(dict.fromkeys((*plan.replaced, *rollback.moved))))
+            plan = self._moved.note(plan, rollback.moved)
             failed = self._go_back(rollback.steps, done, failures)
             if failed is None or failed in stuck:
                 return rollback, failures

@@ -43,6 +43,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.bookke
     note_forces,
     note_proof,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.run_note import RunNote
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def left_behind(task: Task, kernel: KernelProtocol) -> LeftBehind | Absent | Unr
         raise FindingError(cannot_read([note]))
     if not isinstance(note, journal.Note):
         return note
-    plan = Plan(note.steps, about=note.name)
+    plan = Plan(note.steps, about=note.name, replaced=note.moved)
     now, books = observe(kernel)
     check_known(now)
     catalog = Catalog(kernel.files, now, books)
@@ -203,7 +204,12 @@ def _clear_up(task: Task, kernel: KernelProtocol, left: LeftBehind) -> Recovery:
             # The note stays, so that the first run that may change the kernel rolls back.
             raise FindingError(refusal)
         executor = Executor(
-            kernel, before.abi, task.patience, catalog.paths.__getitem__, earlier_force=bool(note.forced)
+            kernel,
+            before.abi,
+            task.patience,
+            catalog.paths.__getitem__,
+            before_move=RunNote(kernel, note).add_moved,
+            earlier_force=bool(note.forced),
         )
         rolled_back, not_restored = executor.roll_back(before, plan, catalog.stored)
         outcome = f"it was rolled back: {', '.join(map(str, rolled_back)) or 'nothing could be done'}."

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import asdict, replace
 
@@ -20,6 +19,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.result
     describe_stalling_tasks,
     with_notes,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._manage.run_note import RunNote
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.checks import BUILD, OF_OTHER_KERNELS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.cpus import CPU_STUCK, NOT_ASKED
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.doubt import doubts
@@ -95,7 +95,7 @@ class Transaction:
         self.books = assessment.books
         self.catalog = assessment.catalog
         self.plan = assessment.plan
-        self._forced: list[str] = []
+        self._note = RunNote(self.kernel, _note(assessment))
         self._taint: int | None = None
         self._trouble = ""
         self._unforgotten: list[Finding] = []
@@ -191,7 +191,7 @@ class Transaction:
             notes += note_proof(files, wanted, outcome.stalled is None, self._taint, self._assessment.brings_effect)
         if outcome.hands_off:
             notes += note_trouble(files, outcome.after.patch(self.task.wanted.name), self._trouble)
-        notes += note_forces(files, [*self._forced, *outcome.pinned], outcome.after, rolled_back or ())
+        notes += note_forces(files, [*self._note.forced, *outcome.pinned], outcome.after, rolled_back or ())
         if not (outcome.hands_off and outcome.hands_off.reason == CPU_STUCK):
             # What stopped half way stays noted: the next run that may touch the kernel rolls it back.
             journal.remove_note(files)
@@ -246,7 +246,7 @@ class Transaction:
         """Write the note of the run, and forget what the next boots must not load. Raises OSError."""
         files = self.kernel.files()
         try:
-            journal.write_note(files, self._note())
+            self._note.write()
             self._forget(files)
         except OSError:
             if self.plan.forgets:
@@ -273,7 +273,8 @@ class Transaction:
             self.before.abi,
             self.task.patience,
             self.catalog.paths.__getitem__,
-            self._note_force,
+            self._note.add_forced,
+            self._note.add_moved,
             any(is_forced(patch, self.books) for patch in self.before.patches),
         )
         verification = self.task.verification
@@ -290,8 +291,7 @@ class Transaction:
             proofs = prover.prove(after, executor.prove_state) if is_due else ()
             self._taint = prover.taint
             accept(self.kernel.files(), self.plan, self.catalog)
-            with contextlib.suppress(OSError):
-                journal.write_note(self.kernel.files(), replace(self._note(), proven=True))
+            self._note.add_proof()
             return proofs
 
         outcome = executor.carry_out(self.before, self.plan, self.catalog.stored, prove_and_keep)
@@ -299,33 +299,29 @@ class Transaction:
         after = self.books.identify(outcome.after)
         return replace(outcome, after=after, skipped=self._assessment.steps_left(after) if outcome.stalled else ())
 
-    def _note_force(self, name: str) -> None:
-        """Note it before it is done: if the run is interrupted then, the next one knows."""
-        self._forced.append(name)
-        with contextlib.suppress(OSError):
-            journal.write_note(self.kernel.files(), self._note())
-
-    def _note(self) -> journal.Note:
-        return journal.Note(
-            who=journal.who_am_i(),
-            what="; ".join(str(step) for step in self.plan.steps),
-            started=time_now(),
-            before=self.before.patches,
-            steps=self.plan.steps,
-            goal=predict(self.before, self.plan).patches,
-            stored={name: file.sha256 for name, file in self.catalog.stored.items()},
-            name=self.task.wanted.name,
-            state=self.task.wanted.state,
-            boot=self.books.boot if self.plan.acceptance is not None else None,
-            forced=tuple(self._forced),
-        )
-
     def failed_before(self, finding: Finding, number: int | None = None) -> Plain:
         """The failed result of a run that has not begun, because of something outside of the kernel."""
         attempted = str(self.plan.all_steps[0]) if self.plan.all_steps else "begin"
         result = {**self._assessment.result(self.before, self.books, ()), "actions": []}
         result["reboot_required"] = result["reboot_required"] or finding.only_reboot
         return failed(result, Failure(attempted, finding, number))
+
+
+def _note(assessment: Assessment) -> journal.Note:
+    """The note of a run that is about to begin."""
+    before, plan, wanted, books = assessment.before, assessment.plan, assessment.task.wanted, assessment.books
+    return journal.Note(
+        who=journal.who_am_i(),
+        what="; ".join(str(step) for step in plan.steps),
+        started=time_now(),
+        before=before.patches,
+        steps=plan.steps,
+        goal=predict(before, plan).patches,
+        stored={name: file.sha256 for name, file in assessment.catalog.stored.items()},
+        name=wanted.name,
+        state=wanted.state,
+        boot=books.boot if plan.acceptance is not None else None,
+    )
 
 
 def _boot_is_done(plan: Plan, outcome: Outcome) -> bool:

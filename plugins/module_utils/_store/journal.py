@@ -51,8 +51,8 @@ class Note:
     `who` and `what` are texts for people, `started` is a time. `stored` has the SHA-256 of the host's patch files
     before the run, by the names of their patches. `name` and `state` are what the task asks for. `boot` has the
     accepted patches from before the run, if the run changes them. `proven` says whether the result was proven, `forced`
-    names the patches whose transition it has forced. Notes of older versions lack `boot`, `proven`, `forced`, and the
-    objects and no-ops of patches.
+    names the patches whose transition it has forced, `moved` those that rolling it back moves although none of its
+    steps does. Notes of older versions lack these four, and the objects and no-ops of patches.
     """
 
     who: str
@@ -67,6 +67,7 @@ class Note:
     boot: Acceptance | None = None
     proven: bool = False
     forced: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.who} since {self.started}: {self.what}"
@@ -121,7 +122,7 @@ _NEEDED = ("who", "what", "started", "before", "steps", "goal", "stored", "name"
 
 def _note(data: object) -> Note:
     # Notes of older versions lack the others.
-    note = state.only(data, _NEEDED, ("boot", "proven", "forced"))
+    note = state.only(data, _NEEDED, ("boot", "proven", "forced", "moved"))
     stored = state.only(note["stored"], (), note["stored"])
     return Note(
         who=state.text(note["who"]),
@@ -136,6 +137,7 @@ def _note(data: object) -> Note:
         boot=boot_store.from_plain(note["boot"]) if note.get("boot") else None,
         proven=note.get("proven") is True,
         forced=state.texts(note.get("forced") or []),
+        moved=state.texts(note.get("moved") or []),
     )
 
 

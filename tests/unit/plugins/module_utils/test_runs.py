@@ -71,7 +71,9 @@ ACCEPTED_FIX = Accepted("fix", FIX.sha256, "6.6.0", "then", json.loads(json.dump
 BOOT = Acceptance((ACCEPTED_FIX,), (Quarantined("fix", "abc", "6.6.0", "then", "It crashed."),))
 
 
-@pytest.mark.parametrize("note", [NOTE, dataclasses.replace(NOTE, boot=BOOT)])
+@pytest.mark.parametrize(
+    "note", [NOTE, dataclasses.replace(NOTE, boot=BOOT), dataclasses.replace(NOTE, forced=("fix",), moved=("other",))]
+)
 def test_a_note_is_read_as_it_was_written(tmp_path: pathlib.Path, note: journal.Note) -> None:
     files = Files(str(tmp_path))
     assert isinstance(journal.read_note(files), (Absent, Unreadable))
