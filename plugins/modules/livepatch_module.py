@@ -475,12 +475,12 @@ seconds:
   contains:
     round_trips:
       description: How often the task went to the host.
-      returned: always
+      returned: unless the task is started with C(async)
       type: int
       sample: 1
     connecting:
       description: What the task took on the controller and on the way. Ansible makes the module for the first host of a play, and sends it.
-      returned: always
+      returned: unless the task is started with C(async)
       type: float
       sample: 0.41
     starting:
