@@ -69,6 +69,10 @@ _KEPT = "klp-tmp"
 
 _ORIGINAL = os.path.join(_KEPT, "1-orig", ".complete")
 
+_NOBODY = {"KBUILD_BUILD_USER": "livepatch", "KBUILD_BUILD_HOST": "livepatch"}
+"""Who builds, as the kernel's version has it (kernel: init/version.c). Else klp-build takes it for data that the patch
+changes if the objects of the original were built under another name of the host or by another user."""
+
 _LINES_OF_A_TIMEOUT = 1000
 
 _ALL_LINES = ("bash", "-o", "pipefail", "-c", '"$@" 2>&1 | cat', "klp-build")
@@ -111,7 +115,7 @@ def _flags(build: Build) -> list[str]:
 
 def _environment_that_decides(build: Build, env: t.Mapping[str, str]) -> dict[str, str]:
     """The variables that decide the result, the user's win. `env` has these, or digests of their values."""
-    environ = inherited(MAKE_VARIABLES)
+    environ = {**_NOBODY, **inherited(MAKE_VARIABLES)}
     if build.config.uses_clang:
         environ.setdefault("LLVM", "1")
     if build.request.cross_compile:

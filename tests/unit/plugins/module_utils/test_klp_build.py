@@ -157,6 +157,8 @@ def test_the_first_build_and_its_manifest(place: Place) -> None:
     assert call["folder"] != str(place.source)
     assert call["config"] == CONFIG
     assert call["environ"]["LOCALVERSION"] == ""
+    # Another name of the host, or another user, would be data that the patch changes: the kernel's version has both.
+    assert call["environ"]["KBUILD_BUILD_USER"] == call["environ"]["KBUILD_BUILD_HOST"] == "livepatch"
     assert (manifest["method"], manifest["replace"], manifest["abi"]) == ("klp_build", True, "per_task")
     assert (manifest["release"], manifest["kernel_build_id"]) == (RELEASE, None)
     assert manifest["patch_file"]["builder"] == "klp-build"
