@@ -212,7 +212,8 @@ def _look(
         named = name_release(vmlinux.release, config, version, local)
         script = read_text(os.path.join(request.source, "scripts/setlocalversion"))
         problems += checks.check_tool_for_kernel(tool, config, version, script)
-        problems += source_checks.check_certificates(config, request.source)
+        if not request.targets:
+            problems += source_checks.check_certificates(config, request.source)
     problems += checks.check_tool(
         tool, config.abi, vmlinux.release or "", request.replace, request.skip_compiler_check, request.arch
     )

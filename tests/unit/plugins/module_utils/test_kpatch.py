@@ -901,6 +901,8 @@ def test_another_kernel_than_the_one_of_the_task_is_refused(place: Place) -> Non
 def test_certificates_that_the_source_lacks(place: Place, value: str, expected: list[str]) -> None:
     place.config.write_text(STOP_MACHINE_CONFIG + f'CONFIG_MODULE_SIG_KEY="{value}"\n')
     assert checks(place.prepare()) == expected
+    # Where the task names what is made, nothing is linked that has certificates in it.
+    assert checks(place.prepare(targets=("kernel/x.o",))) == []
 
 
 @pytest.mark.parametrize("state", ['{"added": 5}', '{"added": null}', '{"added": [5, "kernel/x.c"]}', "[" * 100000])
