@@ -91,7 +91,7 @@ def plan_rollback(
 
 
 def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck: t.Collection[str]) -> Rollback:
-    """Move no patch beside those of the plan, unless more comes back with that."""
+    """Move no patch beside those of the plan, unless more comes back with that, or the kernel refuses to enable."""
     back = per_task_steps if abi_of(now).has_transitions else stop_machine_steps
 
     def moving(names: t.Sequence[str]) -> Rollback:
@@ -101,14 +101,40 @@ def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck
     lost = lost_after(before, now, rollback.steps)
     moved = covers_to_move(before, now, plan, stored, lost) if lost else []
     longer = moving(moved) if moved else rollback
-    in_front = _in_front(now, plan, stored) if _comes_behind_a_disabled_one(now, longer.steps) else []
+    above = _above_what_stays_down(before, now, longer.steps, stored)
+    if above:
+        longer = moving([*moved, *above])
+    in_front = _in_front(now, plan, stored) if _in_the_way(now, longer.steps) else []
     if in_front:
-        longer = moving([*moved, *in_front])
-    if longer is rollback:
-        return rollback
-    is_stuck = any(step.patch in stuck for step in longer.steps) or _comes_behind_a_disabled_one(now, longer.steps)
+        longer = moving([*longer.moved, *in_front])
+    is_refused = bool(_in_the_way(now, rollback.steps))
+    is_stuck = any(step.patch in stuck for step in longer.steps) or _in_the_way(now, longer.steps)
     still_lost = lost_after(before, now, longer.steps)
-    return longer if not is_stuck and (still_lost < lost or (in_front and still_lost <= lost)) else rollback
+    if longer.moved and not is_stuck and (still_lost < lost or ((in_front or is_refused) and still_lost <= lost)):
+        return longer
+    if stuck or not is_refused:
+        # Where a step has failed, what is refused then makes the executor try all of it once more.
+        return rollback
+    down_last = stop_machine_steps(before, now, plan, stored, down_last=True)
+    return rollback if _in_the_way(now, down_last) else Rollback(tuple(down_last))
+
+
+def _above_what_stays_down(before: Snapshot, now: Snapshot, steps: t.Sequence[Step], stored: Stored) -> list[str]:
+    """With CONFIG_LIVEPATCH_STACK: the patches that keep one down which is then in the way of what comes behind it.
+
+    They go and come back behind it if they are to be enabled again anyway, and all of them can be moved.
+    """
+    down = {patch.name for patch in _in_the_way(now, steps)} if now.stacking_enforced else set()
+    loaded = {step.patch for step in steps if step.action == Action.LOAD}
+    rising = {step.patch for step in steps if step.action == Action.ENABLE}.difference(loaded)
+    functions: set[Function] = set()
+    above: list[LoadedPatch] = []
+    for patch in before.patches:
+        if patch.enabled and (patch.name in down or patch.shares(functions)):
+            functions.update(patch.functions)
+            above += [patch] if patch.name in rising else []
+    names = [patch.name for patch in above]
+    return names if _can_move((*above, *(patch for patch in now.patches if patch.name in names)), stored) else []
 
 
 def _in_front(now: Snapshot, plan: Plan, stored: Stored) -> list[str]:
@@ -117,22 +143,24 @@ def _in_front(now: Snapshot, plan: Plan, stored: Stored) -> list[str]:
     None if one of them belongs to another tool, or cannot be loaded again.
     """
     down = [patch for patch in now.patches if not patch.enabled and patch.name not in plan.name_set]
-    can_move = all(patch.name in stored and not (patch.owner or patch.permanent or patch.users) for patch in down)
-    return [patch.name for patch in down] if can_move else []
+    return [patch.name for patch in down] if _can_move(down, stored) else []
 
 
-def _comes_behind_a_disabled_one(now: Snapshot, steps: t.Iterable[Step]) -> bool:
-    """Whether a patch that is loaded again could not be enabled: CONFIG_LIVEPATCH_STACK enables the first disabled one.
+def _can_move(patches: t.Iterable[LoadedPatch], stored: Stored) -> bool:
+    return all(patch.name in stored and not (patch.owner or patch.permanent or patch.users) for patch in patches)
 
-    What is disabled in front of it is not of the plan, and stays where it is.
+
+def _in_the_way(now: Snapshot, steps: t.Iterable[Step]) -> list[LoadedPatch]:
+    """The patches that are disabled in front of one that could not be enabled then, with steps that load patches again.
+
+    CONFIG_LIVEPATCH_STACK enables the first disabled one. Where nothing tells, the kernel may have it.
     """
-    if abi_of(now).stacking is False:
-        return False
     plan = Plan(tuple(steps))
-    # Where nothing tells, the kernel may have it.
-    enabled = [patch.enabled for patch in predict(replace(now, stacking_enforced=True), plan).patches]
-    first = enabled.index(False) if False in enabled else len(enabled)
-    return any(enabled[first:]) and bool(plan.loads)
+    if abi_of(now).stacking is False or not plan.loads:
+        return []
+    patches = predict(replace(now, stacking_enforced=True), plan).patches
+    last = max((place for place, patch in enumerate(patches) if patch.enabled), default=0)
+    return [patch for patch in patches[:last] if not patch.enabled]
 
 
 def fixed(snapshot: Snapshot) -> set[Function]:

@@ -28,12 +28,19 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
 
 
 def stop_machine_steps(
-    before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, moved: t.Sequence[str] = ()
+    before: Snapshot,
+    now: Snapshot,
+    plan: Plan,
+    stored: Stored,
+    moved: t.Sequence[str] = (),
+    *,
+    down_last: bool = False,
 ) -> list[Step]:
     """Unload what is in the way, load what is missing, enable in the old order, and disable what is new.
 
     Where the kernel's list may decide (CONFIG_LIVEPATCH_STACK), what is new is the last of it and goes first. `moved`
-    are patches that come above what comes back although the plan is not about them.
+    are patches that come above what comes back although the plan is not about them. With `down_last` what stays
+    disabled is loaded last: it is in nobody's way then.
     """
     changed = [patch for patch in before.patches if patch.name in plan.name_set]
     about = before.patch(plan.about)
@@ -70,7 +77,7 @@ def stop_machine_steps(
             enabled[patch.name] = None
         below.add(patch)
     loads: list[Step] = []
-    for name in gone:
+    for name in sorted(gone, key=lambda name: down_last and name not in enabled):
         loads += [Step(Action.UNLOAD, name)] if now.patch(name) else []
         loads += [Step(Action.LOAD, name, stored[name])] if name in stored else []
         # One that enables itself waits for its turn.

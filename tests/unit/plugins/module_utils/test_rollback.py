@@ -578,6 +578,55 @@ def test_what_is_disabled_behind_it_goes_for_what_comes_back(
     ]
 
 
+COVERED = {"low": (F, H), "mid": (H,), "top": (F, G)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "loads", "stack"),
+    [
+        ({}, ["load low", "load mid", "unload top", "load top"], ["low", "mid", "top"]),
+        # Top cannot be moved.
+        ({"owner": "SysCare"}, ["load mid", "load low"], ["top", "mid"]),
+        ({"refcount": 2}, ["load mid", "load low"], ["top", "mid"]),
+    ],
+)
+def test_what_comes_back_does_not_come_behind_one_that_stays_disabled(
+    tmp_path: pathlib.Path, changes: dict[str, t.Any], loads: list[str], stack: list[str]
+) -> None:
+    """Nothing of low was live. With CONFIG_LIVEPATCH_STACK it would come above top, which stays in front of it.
+
+    If it stays disabled in front of mid, the kernel does not enable that.
+    """
+    old = [patch_file(name, abi=STOP_MACHINE, functions=functions) for name, functions in COVERED.items()]
+    patches = [loaded(file, load_index=place) for place, file in enumerate(old)]
+    patches[-1] = dataclasses.replace(patches[-1], **changes)
+    host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, kept=old)
+    new = patch_file("new", abi=STOP_MACHINE, functions=(F,))
+    superseding = {"supersedes": ("low", "mid"), "on_covered": OnCovered.UNSTACK, "force_owner": True}
+    result = host.run("new", file=new, verification=FAILING, **superseding)
+    assert host.stack == stack
+    assert result["not_restored"] == ([] if "low" in stack else ["low is disabled and should be enabled"])
+    enables = [f"enable {name}" for name in stack]
+    assert result["rolled_back"] == ["disable new", "disable top", "unload new", *loads, *enables]
+
+
+@pytest.mark.parametrize(
+    ("stacking_enforced", "loads"),
+    [
+        (False, ["load low", "load mid"]),
+        (True, ["load mid", "load low"]),
+        (None, ["load mid", "load low"]),
+    ],
+)
+def test_what_stays_disabled_is_loaded_last(stacking_enforced: bool | None, loads: list[str]) -> None:
+    """The plan is not about top, which stays enabled."""
+    stored = {name: patch_file(name, abi=STOP_MACHINE, functions=functions) for name, functions in COVERED.items()}
+    kernel = {"abi": STOP_MACHINE, "stacking_enforced": stacking_enforced}
+    before, now = snapshot(*map(loaded, stored.values()), **kernel), snapshot(loaded(stored["top"]), **kernel)
+    plan = Plan(tuple(Step(action, name) for name in ("mid", "low") for action in (Action.DISABLE, Action.UNLOAD)))
+    assert shown(rollback_steps(before, now, plan, stored)) == [*loads, "enable mid"]
+
+
 def test_what_alone_had_a_function_does_not_come_back_above_what_somebody_else_has_loaded(
     tmp_path: pathlib.Path,
 ) -> None:
