@@ -107,4 +107,5 @@ def test_each_kernel_gets_its_own_options(fleet: Fleet) -> None:
     given["livepatch_build_options"] = {"src_dir": "/nosuch/all", "progress": False}
     output = fleet.play("build", given, "-vvv")
     shown = re.findall(r'"cause": "(/nosuch/\w+) is not a directory', output)
-    assert shown == ["/nosuch/a", "/nosuch/all"], output
+    # The result tells the first problem, and then all of them.
+    assert list(dict.fromkeys(shown)) == ["/nosuch/a", "/nosuch/all"], output
