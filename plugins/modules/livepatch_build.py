@@ -43,6 +43,7 @@ requirements:
   - for O(method=kpatch) kpatch-build and what it calls, and the kernel's source, configuration and C(vmlinux) with debug information
   - for O(method=klp_build) the kernel's source and configuration, bash 4.4 or later, gawk, recountdiff of patchutils, and the headers of
     libelf and of xxhash 0.8 or later
+  - for both, C(pahole) where the configuration has C(CONFIG_DEBUG_INFO_BTF)
 options:
   method:
     description:
