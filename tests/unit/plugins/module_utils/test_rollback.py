@@ -602,7 +602,7 @@ def test_what_comes_back_does_not_come_behind_one_that_stays_disabled(
     patches[-1] = dataclasses.replace(patches[-1], **changes)
     host = ModelHost(tmp_path, *patches, abi=STOP_MACHINE, stacking_enforced=True, kept=old)
     new = patch_file("new", abi=STOP_MACHINE, functions=(F,))
-    superseding = {"supersedes": ("low", "mid"), "on_covered": OnCovered.UNSTACK, "force_owner": True}
+    superseding: dict[str, t.Any] = {"supersedes": ("low", "mid"), "on_covered": OnCovered.UNSTACK, "force_owner": True}
     result = host.run("new", file=new, verification=FAILING, **superseding)
     assert host.stack == stack
     assert result["not_restored"] == ([] if "low" in stack else ["low is disabled and should be enabled"])
