@@ -30,6 +30,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.finding
     allow,
     refusals,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.once import once
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import (
     Failure,
     FileChanged,
@@ -95,12 +96,15 @@ class Transaction:
         self.books = assessment.books
         self.catalog = assessment.catalog
         self.plan = assessment.plan
-        self._note = RunNote(self.kernel, _note(assessment))
         self._taint: int | None = None
         self._trouble = ""
         self._unforgotten: list[Finding] = []
         self.overtaken: tuple[str, ...] = ()
         self.done: tuple[Step, ...] = ()
+
+    @once
+    def _note(self) -> RunNote:
+        return RunNote(self.kernel, _note_of(self._assessment))
 
     def findings(self) -> list[Finding]:
         """The findings of the preflight, with those that the task ignores as warnings."""
@@ -307,7 +311,7 @@ class Transaction:
         return failed(result, Failure(attempted, finding, number))
 
 
-def _note(assessment: Assessment) -> journal.Note:
+def _note_of(assessment: Assessment) -> journal.Note:
     """The note of a run that is about to begin."""
     before, plan, wanted, books = assessment.before, assessment.plan, assessment.task.wanted, assessment.books
     return journal.Note(

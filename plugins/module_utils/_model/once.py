@@ -17,7 +17,7 @@ _Value = t.TypeVar("_Value")
 
 
 class once(t.Generic[_Value]):
-    """A property of a frozen dataclass that is worked out once. It is no field: no comparison or copy depends on it."""
+    """A property that is worked out once. In a dataclass it is no field: no comparison or copy depends on it."""
 
     def __init__(self, work: t.Callable[[t.Any], _Value]) -> None:
         self._work = work
