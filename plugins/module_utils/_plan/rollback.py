@@ -108,10 +108,10 @@ def _shortest(before: Snapshot, now: Snapshot, plan: Plan, stored: Stored, stuck
     if in_front:
         longer = moving([*longer.moved, *in_front])
     is_refused = bool(_in_the_way(now, rollback.steps))
-    is_stuck = any(step.patch in stuck for step in longer.steps) or _in_the_way(now, longer.steps)
-    still_lost = lost_after(before, now, longer.steps)
-    if longer.moved and not is_stuck and (still_lost < lost or ((in_front or is_refused) and still_lost <= lost)):
-        return longer
+    if longer.moved and not any(step.patch in stuck for step in longer.steps) and not _in_the_way(now, longer.steps):
+        still_lost = lost_after(before, now, longer.steps)
+        if still_lost < lost or ((in_front or is_refused) and still_lost <= lost):
+            return longer
     if stuck or not is_refused:
         # Where a step has failed, what is refused then makes the executor try all of it once more.
         return rollback
