@@ -92,7 +92,9 @@ def changed_options(config: Config, source: str) -> list[str]:
     Texts are not compared, since make's file quotes them in another way, and neither is what tells of tools.
     """
     made = read_config(os.path.join(source, "include/config/auto.conf"))
-    before, after = _numbers_of(config), _numbers_of(made) if made else _numbers_of(config)
+    if made is None:
+        return []
+    before, after = _numbers_of(config), _numbers_of(made)
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 

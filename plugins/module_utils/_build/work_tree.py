@@ -79,11 +79,6 @@ class WorkTree:
             return {}
         return state if isinstance(state, dict) else {}
 
-    def _added(self) -> list[str]:
-        """The files that the patches of the last build have added."""
-        added = self._read_state().get("added")
-        return [path for path in added if isinstance(path, str)] if isinstance(added, list) else []
-
     def _write_state(self, state: dict[str, t.Any]) -> None:
         part = self._state + ".part"
         with open(part, "w", encoding="utf-8") as stream:
@@ -133,7 +128,8 @@ class WorkTree:
         This finds and corrects, by size and times, what an interrupted build has left. Raises BuildError if the origin
         has changed since.
         """
-        for path in self._added():
+        state = self._read_state()
+        for path in _texts(state.get("added")):
             if path not in content:
                 with contextlib.suppress(OSError):
                     own_files.remove(self.source, path)
@@ -154,7 +150,7 @@ class WorkTree:
             copied[path] = have[path] if is_equal else self._bring(origin, path, file, have)
         if copied != have:
             source_index.store(self._index, copied)
-        self._write_state(dict(self._read_state(), added=list(added)))
+        self._write_state(dict(state, added=list(added)))
         own_files.write(self.source, ".config", config)
 
     def _bring(self, origin: str, path: str, wanted: File, index: Index) -> File:
@@ -220,6 +216,11 @@ class WorkTree:
             return False
         own_files.write(self.source, "Module.symvers", versions)
         return True
+
+
+def _texts(value: t.Any) -> list[str]:
+    """The texts in a list; none if it is no list."""
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _is_file(stream: t.TextIO, path: str) -> bool:
