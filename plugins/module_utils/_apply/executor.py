@@ -267,6 +267,7 @@ class Executor:
             steps, again = bring_again(before, start, now, plan, stored, tried=tried, brought=brought)
             if not steps:
                 return now, reasons
+            plan = self._moved.note(plan, [step.patch for step in steps if before.patch(step.patch)])
             brought += [step.patch for step in steps if step.action in (Action.LOAD, Action.ENABLE)]
             if self._go_back(steps, done, failures) is None:
                 reasons += again.why_staying

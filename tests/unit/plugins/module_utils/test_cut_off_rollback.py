@@ -31,10 +31,12 @@ from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.wal
 )
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.walked_kernel import KINDS, WalkedKernel
 
-F, G, _H, M = FUNCTIONS
+F, G, H, M = FUNCTIONS
 ON_OTHER_FUNCTIONS = (Patch((F,), told=None), Patch((G,)), Patch((F,)), Patch((M,)))
 """The file of p1 does not tell its replace flag: loaded again above p2, it might disable that."""
 ON_THE_SAME_FUNCTION = (Patch((F, G)), Patch((F,)), Patch((F, G)), Patch((M,)))
+DISABLED_BY_LOAD = (Patch((F,), replace=True, told=False), Patch((G,)), Patch((H,)), Patch((M,)))
+"""The file of p1 tells a wrong replace flag: loaded again, it disables p2, which is brought again then."""
 FIRST, SECOND = Run("p1", State.ENABLED, "1"), Run("p2", State.ENABLED, "1")
 NOT_PROVEN = Run("p3", State.ENABLED, "1", supersedes=("p1",), disproved=True, on_covered=OnCovered.ALLOW)
 
@@ -88,7 +90,9 @@ def fixture_cut(monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
     return cut
 
 
-@pytest.mark.parametrize("patches", [ON_OTHER_FUNCTIONS, ON_THE_SAME_FUNCTION], ids=["others", "same"])
+@pytest.mark.parametrize(
+    "patches", [ON_OTHER_FUNCTIONS, ON_THE_SAME_FUNCTION, DISABLED_BY_LOAD], ids=["others", "same", "replacing"]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_wherever_a_rollback_is_cut_off_the_next_run_brings_all_back(
     tmp_path_factory: pytest.TempPathFactory, kind: str, patches: tuple[Patch, ...], cut: dict[str, t.Any]
@@ -111,14 +115,22 @@ def test_wherever_a_rollback_is_cut_off_the_next_run_brings_all_back(
             return
 
 
+@pytest.mark.parametrize(
+    ("patches", "refused", "left"),
+    [(ON_OTHER_FUNCTIONS, "load p2", "not loaded"), (DISABLED_BY_LOAD, "unload p2", "disabled")],
+)
 def test_what_the_rollback_itself_has_taken_out_is_told_as_its_own(
-    tmp_path_factory: pytest.TempPathFactory, cut: dict[str, t.Any]
+    tmp_path_factory: pytest.TempPathFactory,
+    patches: tuple[Patch, ...],
+    refused: str,
+    left: str,
+    cut: dict[str, t.Any],
 ) -> None:
     """Nobody else has done it, and to do nothing about it would leave a function without its fix."""
-    host = Host(str(tmp_path_factory.mktemp("host")), "per_task 6.1", ON_OTHER_FUNCTIONS)
-    cut["refused"] = "load p2"
+    host = Host(str(tmp_path_factory.mktemp("host")), "per_task 6.1", patches)
+    cut["refused"] = refused
     result = host.fail()
-    assert result["not_restored"][0] == "p2 is not loaded and should be enabled"
+    assert result["not_restored"][0] == f"p2 is {left} and should be enabled"
     assert "others_changed" not in [finding["reason"] for finding in result["findings"]]
     cut["refused"] = None
 
