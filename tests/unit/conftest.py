@@ -22,6 +22,11 @@ if importlib.util.find_spec("hypothesis"):
     settings.load_profile("unit")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the marker is, also to ansible-test, which reads no pyproject.toml."""
+    config.addinivalue_line("markers", "no_cover: what it reaches does not count as tested (pytest-cov)")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Property tests go the same ways hundreds of times: to measure them takes as long as all others together.

@@ -31,10 +31,14 @@ SECONDS = 60.0
 
 
 class _Decompressor(t.Protocol):
-    @property
-    def eof(self) -> bool: ...
+    """What the decompressors of Python's own modules have."""
 
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the archive was reached."""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """The next bytes, at most so many."""
 
 
 def unpack(payload: bytes, compressor: str) -> bytes:

@@ -163,10 +163,11 @@ def test_with_v_the_module_tells_where_its_time_went(
         load(*arguments)
 
     monkeypatch.setattr(kernel, "load", slow_load)
+    # ansible-test forks a process for each test, which may have begun just now.
+    time.sleep(0.2)
     result = call(livepatch_module, name="fix", _ansible_verbosity=1, **inspected(tmp_path))
     seconds = result["seconds"]
     assert list(seconds) == ["starting", "reading", "checking", "changing", "waiting", "deciding"]
     assert seconds["changing"] >= 0.2 > seconds["reading"] >= 0
-    # Python's start was long ago.
-    assert seconds["starting"] > 0.2
+    assert seconds["starting"] >= 0.2
     assert "seconds" not in call(livepatch_module, name="fix", **inspected(tmp_path))
