@@ -88,11 +88,11 @@ def test_the_default_is_within_them(owner: str, option: str) -> None:
 
 @pytest.mark.parametrize("role", ["boot", "report", "rollout"])
 def test_the_role_checks_each_of_its_variables(role: str) -> None:
-    """`tasks/main.yml` begins with that, or imports what does."""
-    tasks = load(ROOT / f"roles/{role}/tasks/main.yml")
+    """`tasks/main.yml` begins with that, or imports what does it before a host is asked."""
+    tasks = load(ROOT / f"roles/{role}/tasks/main.yml")[:1]
     if "ansible.builtin.import_tasks" in tasks[0]:
         tasks = load(ROOT / f"roles/{role}/tasks" / tasks[0]["ansible.builtin.import_tasks"])
-    text = json.dumps(tasks[0])
+    text = json.dumps(tasks)
     for variable in {option.split(".")[0] for option in BOUNDS[role]}:
         assert re.search(rf"\b{variable}['\"]: (\"\{{\{{ )?{variable}\b", text), variable
 

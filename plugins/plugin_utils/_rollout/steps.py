@@ -28,6 +28,11 @@ from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.resul
 Data = dict[str, t.Any]
 
 
+def load(value: t.Any) -> t.Any:
+    """The value itself: whoever asks for it has loaded all that the other steps need."""
+    return value
+
+
 def choose(read: Data, name: str, release: Data, is_file_required: bool) -> Data:
     """The host after its facts were read."""
     chosen = hosts.choose(name, read_result(read), read_release(release, "the release"), is_file_required)
@@ -155,10 +160,9 @@ def conclude(
     return outcome.outcome_data(outcome.conclude(rollout, waves.read_wave(wave)), rollout)
 
 
-def end(host: Data, concluded: Data) -> Data:
+def end(host: Data, shortfall: str) -> Data:
     """The host with its shortfall."""
-    ended = replace(hosts.read_host(host), shortfall=concluded["shortfalls"][host["name"]])
-    return hosts.host_data(ended)
+    return hosts.host_data(replace(hosts.read_host(host), shortfall=shortfall))
 
 
 def next_boot(facts: Data, release: Data, kernel: str, follows: t.Any) -> Data:
@@ -187,6 +191,7 @@ def _hosts(of_wave: Sequence[Data]) -> list[hosts.Host]:
 STEPS: dict[str, t.Callable[..., t.Any]] = {
     step.__name__: step
     for step in (
+        load,
         survey,
         canaries,
         others,

@@ -148,6 +148,14 @@ def test_a_number_out_of_its_bounds_stops_the_rollout_before_a_host_is_read(
     assert "Read the release" not in output
 
 
+def test_a_number_of_one_host_out_of_its_bounds_stops_all(rollout: Rollout) -> None:
+    rollout.host("one")
+    rollout.host("two", variables={"livepatch_rollout_timeout": -1})
+    output = rollout.run("livepatch_waves=1", returns=2)
+    assert "bad_argument: livepatch_rollout_timeout is -1" in output
+    assert not any(rollout.tasks(name) for name in rollout.hosts)
+
+
 @pytest.mark.parametrize(
     ("release", "says"),
     [

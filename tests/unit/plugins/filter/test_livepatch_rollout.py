@@ -49,7 +49,7 @@ def test_a_host_from_its_facts_to_its_end(host: dict[str, t.Any]) -> None:
     concluded = rollout([settled], "conclude", RELEASE, rollout([settled], "judge", 0), **END)
     assert concluded["lines"][0] == "h: enabled"
     assert concluded["summary"]["totals"]["patched"] == 1
-    assert rollout(settled, "end", concluded)["shortfall"] == ""
+    assert rollout(settled, "end", concluded["shortfalls"]["h"])["shortfall"] == ""
 
 
 END: dict[str, t.Any] = {
@@ -71,7 +71,7 @@ def test_a_wave_that_stops(host: dict[str, t.Any]) -> None:
     concluded = rollout([failed], "conclude", RELEASE, wave, **END)
     assert concluded["lines"][0].startswith("The rollout of Fix 1 has stopped: 1 of the 2 hosts of this wave did not")
     assert concluded["lines"][1:3] == ["h: has_file. Check the gate url: It is 503.", "Not begun: x"]
-    assert rollout(failed, "end", concluded)["shortfall"] == "Check the gate url: It is 503."
+    assert rollout(failed, "end", concluded["shortfalls"]["h"])["shortfall"] == "Check the gate url: It is 503."
 
 
 def test_an_earlier_rollout_of_another_fix_counts_for_nothing(host: dict[str, t.Any]) -> None:
