@@ -41,6 +41,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     bring_again,
     fixed,
     plan_rollback,
+    turning_back,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_as_before
@@ -258,18 +259,24 @@ class Executor:
     ) -> tuple[Snapshot, list[str]]:
         """Bring again what functions are without, each patch once: what comes back may have disabled another.
 
-        Returns the host afterwards, and why it is not as it was before.
+        What the kernel refuses is tried once more: it may be in use for a moment alone. Returns the host afterwards,
+        and why it is not as it was before.
         """
         reasons: list[str] = []
         brought: list[str] = []
+        refused: set[str] = set()
         while True:
             now = observe(self._kernel)
             steps, again = bring_again(before, start, now, plan, stored, tried=tried, brought=brought)
             if not steps:
                 return now, reasons
             plan = self._moved.note(plan, [step.patch for step in steps if before.patch(step.patch)])
+            failed = self._go_back(steps, done, failures)
+            if failed and failed not in refused and failures[-1][0].action != Action.WAIT:
+                refused.add(failed)
+                continue
             brought += [step.patch for step in steps if step.action in (Action.LOAD, Action.ENABLE)]
-            if self._go_back(steps, done, failures) is None:
+            if failed is None:
                 reasons += again.why_staying
 
     def _go_back(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
@@ -281,27 +288,9 @@ class Executor:
                 raise
             except StepFailed as failed:
                 failures.append((step, _failed_as_well(failed)))
-                self._turn_back(step, done)
+                self._carry_out_all(turning_back(observe(self._kernel), step), done)
                 return step.patch
         return None
-
-    def _turn_back(self, step: Step, done: list[Step]) -> None:
-        """Reverse a transition that stalls, unless a function has nothing else: the kernel takes no other patch before.
-
-        No task's stack is read before a transition begins: the kernel itself reads them while it runs, and while it can
-        be reversed, a reading beforehand would be less certain, and change nothing of what is done.
-
-        What is being disabled is enabled again. What is being enabled is disabled if others are on its functions.
-        """
-        now = observe(self._kernel)
-        patch = now.patch(step.patch)
-        if step.action != Action.WAIT or patch is None or not patch.in_transition:
-            return
-        others = fixed(replace(now, patches=tuple(other for other in now.patches if other != patch)))
-        if not patch.enabled:
-            self._carry_out_all([Step(Action.ENABLE, step.patch), step], done)
-        elif others.issuperset(patch.functions):
-            self._carry_out_all([Step(Action.DISABLE, step.patch), step], done)
 
     def _settle(self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]) -> Plan:
         """Let a running transition end on the right side. Returns the plan with what its loads have disabled by now."""

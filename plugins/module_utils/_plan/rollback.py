@@ -177,6 +177,23 @@ def lost_after(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[
     return fixed(before).difference(fixed(after), *(patch.functions for patch in back))
 
 
+def turning_back(now: Snapshot, step: Step) -> list[Step]:
+    """Reverse a transition that stalls, unless a function has nothing else: the kernel takes no other patch before.
+
+    No task's stack is read before a transition begins: the kernel itself reads them while it runs, and while it can
+    be reversed, a reading beforehand would be less certain, and change nothing of what is done.
+
+    What is being disabled is enabled again. What is being enabled is disabled if others are on its functions.
+    """
+    patch = now.patch(step.patch)
+    if step.action != Action.WAIT or patch is None or not patch.in_transition:
+        return []
+    if not patch.enabled:
+        return [Step(Action.ENABLE, step.patch), step]
+    others = fixed(replace(now, patches=tuple(other for other in now.patches if other != patch)))
+    return [Step(Action.DISABLE, step.patch), step] if others.issuperset(patch.functions) else []
+
+
 def bring_again(
     before: Snapshot,
     start: Snapshot,

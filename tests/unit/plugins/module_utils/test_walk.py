@@ -253,6 +253,16 @@ FOUND: dict[str, Plot] = {
             Run("p2", State.ABSENT, on_stall=OnStall.FORCE),
         ),
     ),
+    # SEED=3717944832: what the kernel refused for a moment, when it was to come again, was not tried once more.
+    "refused for a moment": Plot(
+        "per_task 6.1",
+        (Patch((F,)), Patch((H,)), Patch((G,), replace=True), Patch((F,))),
+        (
+            Run("p3", State.ENABLED, "1"),
+            Run("p4", State.ENABLED, "1"),
+            Run("p2", State.ENABLED, "1", supersedes=("p3",), fail_too=("unload", 2), disproved=True),
+        ),
+    ),
 }
 """Walks that have gone wrong once."""
 
