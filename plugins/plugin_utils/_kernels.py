@@ -17,7 +17,7 @@ import yaml
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import build_id_or_none
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.facts import build_id_of, is_release_certain
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import DataError, Reader, printable
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import is_name
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._plain import is_name, plain_data
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.results import Result, mapping
 
 KEY = "livepatch_build_kernels"
@@ -150,7 +150,7 @@ def _text(kernels: Sequence[Kernel], left_out: Sequence[str]) -> t.Iterator[str]
     for kernel in kernels:
         yield from (f"  # {remark}" for remark in kernel.remarks)
         # Some releases are numbers for YAML.
-        yield f"  - {yaml.safe_dump({'release': kernel.release}, width=1000).strip()}"
+        yield f"  - {yaml.safe_dump(plain_data({'release': kernel.release}), width=1000).strip()}"
     if left_out:
         yield "# Not listed:"
         yield from (f"#   {line}" for line in left_out)

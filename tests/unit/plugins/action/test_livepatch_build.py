@@ -32,6 +32,7 @@ class Action(ActionModule):
             args={"dest": "/out/", **arguments}, async_val=async_val, check_mode=check_mode, diff=False, no_log=False
         )
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        self._load_name = "openeuler.livepatch.livepatch_build"
         self.answers, self.statuses = [dict(answer) for answer in answers], list(statuses)
         self.runs: list[tuple[dict[str, t.Any], int | bool, int]] = []
         self.asked: list[tuple[str, str]] = []

@@ -16,6 +16,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible.release import __version__
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
@@ -29,6 +30,8 @@ pytest.importorskip("elftools", reason="pyelftools is not installed for this Pyt
 PATCH_FILE = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", "fixtures", "livepatch_cmdline.ko")
 MODULE_OF_PACKAGES = os.path.join(os.path.dirname(PATCH_FILE), "openeuler_layout.ko")
 
+CORE = tuple(map(int, __version__.split(".")[:2]))
+
 
 class Action(ActionModule):
     """The action plugin with a host that gives prepared answers."""
@@ -38,6 +41,7 @@ class Action(ActionModule):
     ) -> None:
         task = MagicMock(args=arguments, async_val=async_val, check_mode=check_mode, diff=False)
         super().__init__(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        self._load_name = MODULE
         self._loader.get_real_file = lambda path: path
         self._connection._shell.tmpdir = "/private"
         self._connection._shell.join_path = os.path.join
@@ -280,6 +284,8 @@ def test_the_digest_of_what_was_read_goes_with_the_task(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, most_packed: int, async_val: int, check_mode: bool
 ) -> None:
     """Whatever is in the file when it is sent: the module compares it."""
+    if async_val and check_mode and CORE < (2, 17):
+        pytest.skip("This ansible-core itself refuses check mode with async.")
     path, other = tmp_path / "livepatch_cmdline.ko", b"another file"
     content = pathlib.Path(PATCH_FILE).read_bytes()
     path.write_bytes(content)

@@ -20,7 +20,10 @@ PLUGINS = sorted(path.stem for path in Path(action.__path__[0]).glob("livepatch_
 def test_a_wrong_option_is_explained(name: str) -> None:
     plugin = importlib.import_module(f"{action.__name__}.{name}")
     task = MagicMock(args={"nosuch": 1}, async_val=0, check_mode=False, diff=False)
-    result = plugin.ActionModule(task, *[MagicMock() for _other in range(5)]).run(None, {})
+    made = plugin.ActionModule(task, *[MagicMock() for _other in range(5)])
+    # As Ansible's loader does.
+    made._load_name = f"openeuler.livepatch.{name}"
+    result = made.run(None, {})
     assert (result["failed"], result["reason"], result["remedy"]) == (True, "bad_argument", "Correct the task.")
     assert result["msg"] == f"{result['cause']} {result['remedy']}"
     assert "nosuch" in result["cause"] or "required" in result["cause"]

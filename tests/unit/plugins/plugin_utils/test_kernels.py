@@ -56,6 +56,18 @@ livepatch_build_kernels:
     assert listed(**hosts)["text"] == text
 
 
+class Marked(str):
+    """A text as Ansible has it, which marks it in a way of its own: a dumper of YAML knows no such kind."""
+
+    __slots__ = ()
+
+
+def test_a_release_that_ansible_has_marked_is_text_as_any() -> None:
+    noted = kernels(read(), "answer", "a")
+    marked = {**noted, "release": Marked(LTS)}
+    assert kernels(["a"], "listed", [marked])["text"] == kernels(["a"], "listed", [noted])["text"]
+
+
 @pytest.mark.parametrize(
     ("hosts", "lines"),
     [
