@@ -27,7 +27,7 @@ GATE = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/nu
 	cd '$(ROOT)' && exec $(PYTHON) -B tests/tools/gate.py
 
 .SILENT:
-.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-fleet bench-kpatch bench-growth bench-klp-build bench-overhead bench-report matrix ee-image ee mutants errors-page pictures shell clean distclean
+.PHONY: help demo demo-kpatch test full lint unit coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule fuzz sources stand-in bench bench-fleet bench-kpatch bench-growth bench-klp-build bench-overhead bench-report matrix oldest ee-image ee mutants errors-page pictures shell clean distclean
 
 help: ## list the targets (this is the default)
 	sed -n 's/^\([a-z-]*\):.*## /\1|/p' '$(ROOT)Makefile' | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
@@ -38,8 +38,8 @@ demo: ## live-patch a real kernel in a VM, step by step
 demo-kpatch: ## the same with kpatch-build and a kernel built for it (the first run takes 20 minutes)
 	$(GATE) demo-kpatch
 
-test: ## the thirteen targets from lint to molecule; this is what CI runs
-	$(GATE) lint coverage plays sanity docs-lint docs collection galaxy browser monitoring eda vex molecule
+test: ## the fourteen targets from lint to molecule; this is what CI runs
+	$(GATE) lint coverage plays oldest sanity docs-lint docs collection galaxy browser monitoring eda vex molecule
 
 full: test ## everything of "make test", and then what takes longer (some hours)
 	$(GATE) fuzz sources matrix ee-image ee mutants demo demo-kpatch stand-in
@@ -56,6 +56,9 @@ coverage: ## the unit tests, and what they reach of lines and branches, which ta
 
 plays: ## tests of roles, playbooks and examples that run Ansible itself, without VMs
 	$(GATE) plays
+
+oldest: ## "plays" and the unit tests of the controller's code, on the oldest ansible-core for this Python
+	$(GATE) oldest
 
 sanity: ## ansible-test sanity, without exceptions
 	$(GATE) sanity

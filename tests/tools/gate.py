@@ -38,6 +38,7 @@ from toolbox import (
     CHECKOUT,
     EDA_REQUIREMENTS,
     MONITORING_REQUIREMENTS,
+    OLDEST_REQUIREMENTS,
     REQUIREMENTS,
     VEX_REQUIREMENTS,
     WORK,
@@ -133,6 +134,17 @@ def hold_coverage(totals: dict[str, float]) -> None:
 def plays() -> None:
     """pytest of what only Ansible itself can show, each test with whole playbooks: roles, playbooks and examples."""
     pytest("--no-cov", *IN_PARALLEL, PLAYS)
+
+
+def oldest() -> None:
+    """The tests of "plays", and the unit tests of the controller's code, on the oldest ansible-core for this Python."""
+    path = venv("oldest", OLDEST_REQUIREMENTS)
+    bin_path = f"{path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    on_hosts = [f"--ignore=tests/unit/plugins/{name}" for name in ("module_utils", "modules")]
+    with folder_in_memory() as found:
+        environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, PATH=bin_path, VIRTUAL_ENV=path, **found)
+        command: Argv = [path / "bin" / "python", "-m", "pytest", *IN_PARALLEL, *on_hosts, "tests/unit/plugins", PLAYS]
+        run(command, cwd=staging.tree(), env=environ)
 
 
 def sanity() -> None:
@@ -456,6 +468,7 @@ STAGES: dict[str, t.Callable[[], None]] = {
     "molecule": molecule,
     "monitoring": monitoring,
     "mutants": mutants,
+    "oldest": oldest,
     "pictures": pictures,
     "plays": plays,
     "prepare": prepare,

@@ -25,6 +25,7 @@ APT_GET = CHECKOUT / "tests" / "rig" / "apt_get.py"
 BROWSER_REQUIREMENTS = REQUIREMENTS.with_name("browser.txt")
 EDA_REQUIREMENTS = REQUIREMENTS.with_name("eda.txt")
 MONITORING_REQUIREMENTS = REQUIREMENTS.with_name("monitoring.txt")
+OLDEST_REQUIREMENTS = REQUIREMENTS.with_name("oldest.txt")
 VEX_REQUIREMENTS = REQUIREMENTS.with_name("vex.txt")
 
 Argv = t.Sequence["str | Path"]
