@@ -121,6 +121,7 @@ def test_a_program_is_put_between_python_and_a_module() -> None:
     command = recorded_ssh.with_phases(f"/bin/sh -c '{sys.executable} && sleep 0'", program)
     done = subprocess.run(command, shell=True, input="a module", capture_output=True, text=True, check=True)
     assert done.stdout == 'its "$HOME" \\ a module\n'
+    assert recorded_ssh.with_phases(f"/bin/sh -c {sys.executable}", program) == command
     assert recorded_ssh.with_phases("/bin/sh -c 'echo ~ && sleep 0'", program) == "/bin/sh -c 'echo ~ && sleep 0'"
 
 

@@ -24,12 +24,15 @@ DOCUMENTATION = ssh.DOCUMENTATION
 PHASES = Path(__file__).resolve().parents[1] / "phases.py"
 MARK = b"\nlivepatch-bench: "
 PYTHON = re.compile(r"(?P<python>/\S*python[\d.]*) && sleep 0")
+ALONE = re.compile(r"-c (?P<python>/\S*python[\d.]*)$")
+"""How ansible-core 2.21 ends the command that runs a module from its input."""
 
 Answer = tuple[int, bytes, bytes]
 
 
 def with_phases(command: str, program: str) -> str:
     """The command that runs a module from its input, with this program between."""
+    command = ALONE.sub(r"-c '\g<python> && sleep 0'", command)
     # Digits alone: no shell on the way changes them.
     return PYTHON.sub(rf'\g<python> -c "exec(bytes.fromhex(\\"{program.encode().hex()}\\"))" \&\& sleep 0', command)
 
