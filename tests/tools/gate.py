@@ -139,12 +139,11 @@ def plays() -> None:
 def oldest() -> None:
     """The tests of "plays", and the unit tests of the controller's code, on the oldest ansible-core for this Python."""
     path = venv("oldest", OLDEST_REQUIREMENTS)
-    bin_path = f"{path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    # The tools are of another core.
+    ways = {"PATH": f"{path / 'bin'}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(path)}
     on_hosts = [f"--ignore=tests/unit/plugins/{name}" for name in ("module_utils", "modules")]
     with folder_in_memory() as found:
-        environ = tool_environ(PYTHONPATH=staging.COLLECTIONS, PATH=bin_path, VIRTUAL_ENV=path, **found)
-        command: Argv = [path / "bin" / "python", "-m", "pytest", *IN_PARALLEL, *on_hosts, "tests/unit/plugins", PLAYS]
-        run(command, cwd=staging.tree(), env=environ)
+        run_pytest("oldest", OLDEST_REQUIREMENTS, *IN_PARALLEL, *on_hosts, "tests/unit/plugins", PLAYS, **ways, **found)
 
 
 def sanity() -> None:

@@ -92,7 +92,7 @@ def test_the_role_checks_each_of_its_variables(role: str) -> None:
     tasks = load(ROOT / f"roles/{role}/tasks/main.yml")[:1]
     if "ansible.builtin.import_tasks" in tasks[0]:
         tasks = load(ROOT / f"roles/{role}/tasks" / tasks[0]["ansible.builtin.import_tasks"])
-    text = json.dumps(tasks)
+    (text,) = (text for text in map(json.dumps, tasks) if "livepatch_numbers" in text)
     for variable in {option.split(".")[0] for option in BOUNDS[role]}:
         assert re.search(rf"\b{variable}['\"]: (\"\{{\{{ )?{variable}\b", text), variable
 

@@ -51,10 +51,9 @@ def main_process(folder: Path, role: str) -> dict[str, t.Any]:
     (folder / "callback_plugins").mkdir()
     (folder / "callback_plugins/main_process.py").write_text(MAIN_PROCESS, encoding="utf-8")
     play = {"hosts": "all", "gather_facts": False, "roles": [f"openeuler.livepatch.{role}"]}
-    release = {f"livepatch_{role}_release": rollout.release} if role == "rollout" else {}
     (folder / "site.yml").write_text(json.dumps([play]), encoding="utf-8")
-    rollout.write_release()
-    rollout.play("site.yml", {**OPTIONS, "livepatch_rollout_directory": str(folder), **release})
+    given = {"livepatch_rollout_release": rollout.release, "livepatch_rollout_directory": str(folder)}
+    rollout.play("site.yml", {**OPTIONS, **given})
     return json.loads((folder / "main_process.json").read_text(encoding="utf-8"))
 
 

@@ -16,21 +16,19 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible.release import __version__
 from ansible_collections.openeuler.livepatch.plugins.action import livepatch_module
 from ansible_collections.openeuler.livepatch.plugins.action.livepatch_module import MODULE, ActionModule
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.bounds import PATCH_FILE_MAX
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.packed import unpack
 from ansible_collections.openeuler.livepatch.plugins.module_utils._patch_file.reader import read_patch_file
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils import _job
+from ansible_collections.openeuler.livepatch.tests.unit.core import CORE
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.plugin_utils.rpm_writer import KERNEL, Rpm
 
 pytest.importorskip("elftools", reason="pyelftools is not installed for this Python")
 
 PATCH_FILE = os.path.join(os.path.dirname(__file__), os.pardir, "module_utils", "fixtures", "livepatch_cmdline.ko")
 MODULE_OF_PACKAGES = os.path.join(os.path.dirname(PATCH_FILE), "openeuler_layout.ko")
-
-CORE = tuple(map(int, __version__.split(".")[:2]))
 
 
 class Action(ActionModule):
