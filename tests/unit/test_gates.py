@@ -10,7 +10,9 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = re.compile(r"^([a-z-]+):(.*?) ## .*\n(?:\t(.*))?", re.MULTILINE)
@@ -57,11 +59,15 @@ def stages_of_targets() -> dict[str, set[str]]:
 
 def keys_of(file: str, name: str) -> list[str]:
     """The keys of a dictionary that a program begins with."""
+    return [ast.literal_eval(key) for key in dictionary(file, name).keys if key]
+
+
+def dictionary(file: str, name: str) -> ast.Dict:
     for node in ast.parse(text_of(file)).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             assert isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Dict)
-            return [ast.literal_eval(key) for key in node.value.keys if key]
+            return node.value
     raise AssertionError(f"{file} has no {name}")
 
 
@@ -106,3 +112,13 @@ def test_ci_runs_make_test_each_core_of_the_matrix_and_the_longer_scenarios() ->
     assert jobs["matrix"]["strategy"]["matrix"]["core"] == keys_of("tests/tools/matrix.py", "CORES")
     assert commands["longer"][-1].startswith("make molecule SCENARIOS=")
     assert set(jobs["longer"]["strategy"]["matrix"]["scenario"]) == variable("LONGER")
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
+def test_the_oldest_core_is_the_first_of_the_matrix_for_each_python(python: str) -> None:
+    cores = ast.literal_eval(dictionary("tests/tools/matrix.py", "CORES"))
+    first = next(Requirement(needed) for needed, pythons in cores.values() if python in pythons)
+    lines = text_of("tests/requirements/oldest.txt").splitlines()
+    oldest = [Requirement(line) for line in lines if line.startswith("ansible-core ")]
+    fitting = [one.specifier for one in oldest if one.marker and one.marker.evaluate({"python_version": python})]
+    assert fitting == [first.specifier]
