@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.openeuler.livepatch.tests.unit.children import environ_of_child
 
 COLLECTION = "ansible_collections.openeuler.livepatch.plugins"
 UTILS = f"{COLLECTION}.module_utils"
@@ -88,7 +89,9 @@ def imported(script: str) -> set[str]:
 
 
 def printed(script: str) -> str:
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environ_of_child(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -47,6 +47,7 @@ def _fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     )
     folders = [str(library), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(folders))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     return fleet
 
 

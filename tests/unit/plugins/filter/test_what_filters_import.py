@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.openeuler.livepatch.tests.unit.children import environ_of_child
 
 ROOT = Path(__file__).resolve().parents[4]
 OURS = "ansible_collections.openeuler.livepatch.plugins."
@@ -33,8 +33,9 @@ if ROOT.parts[-3:] != ("ansible_collections", "openeuler", "livepatch"):
 def imported_by(*names: str) -> set[str]:
     """The modules of the collection, beside these plugins, that they import."""
     program = f"import sys, {', '.join(OURS + name for name in names)}\nprint(*sys.modules)"
-    environ = {**os.environ, "PYTHONPATH": str(ROOT.parents[2])}
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ_of_child(), capture_output=True, text=True, check=True
+    )
     folders = (f"{OURS}module_utils.", f"{OURS}plugin_utils.")
     found = {name.removeprefix(OURS) for name in done.stdout.split() if name.startswith(folders)}
     return {name for name in found if not (ROOT / "plugins" / name.replace(".", "/")).is_dir()}

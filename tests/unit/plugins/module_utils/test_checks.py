@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import os
 import re
 import subprocess
 import sys
@@ -39,6 +38,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._observe.condi
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.check import Check, Circumstances, check
 from ansible_collections.openeuler.livepatch.plugins.module_utils._preflight.checks import CHECKS, SUBJECTS, find
 from ansible_collections.openeuler.livepatch.plugins.modules import livepatch_module
+from ansible_collections.openeuler.livepatch.tests.unit.children import environ_of_child
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
     RELEASE,
     loaded,
@@ -140,6 +140,4 @@ assert checks()
 
 
 def test_a_run_that_changes_nothing_imports_no_check(tmp_path: Path) -> None:
-    collections = str(Path(__file__).resolve().parents[7])
-    paths = os.pathsep.join([collections, *filter(None, [os.environ.get("PYTHONPATH")])])
-    subprocess.run([sys.executable, "-c", RUNS, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}, check=True)
+    subprocess.run([sys.executable, "-c", RUNS, str(tmp_path)], env=environ_of_child(), check=True)
