@@ -42,6 +42,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback
     fixed,
     plan_rollback,
     turning_back,
+    while_stalled,
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_per_task import settling
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_as_before
@@ -74,6 +75,18 @@ def _broken(error: Exception, skipped: t.Sequence[Step]) -> StepFailed:
 
 def _nothing(_what: object) -> None:
     """What is done before a transition is forced, or others' patches are moved, where nobody notes it."""
+
+
+class _Failed(t.NamedTuple):
+    """A step back that has failed: why, in a clause, and after how many steps that were done."""
+
+    step: Step
+    why: str
+    place: int
+
+    def is_done_in(self, done: t.Sequence[Step]) -> bool:
+        """Whether another try has succeeded."""
+        return self.step in done[self.place :]
 
 
 class Executor:
@@ -222,27 +235,29 @@ class Executor:
         rollback, failures = self._go_as_far_as_possible(before, plan, stored, done)
         plan = self._moved.with_all(plan)
         now = observe(self._kernel)
-        is_refused_only = failures and all(step.action != Action.WAIT for step, _why in failures)
+        is_refused_only = failures and not _stalled(failures)
         if is_refused_only and not fixed(before).issubset(fixed(now)):
             rollback, more = self._go_as_far_as_possible(before, with_replaced(plan, before, now), stored, done)
             failures += more
-        tried = [*(step.patch for step, _why in failures), *(step.patch for step in done)]
+        tried = [*(failed.step.patch for failed in failures), *(step.patch for step in done)]
         now, again = self._bring_again(before, start, plan, stored, tried, done, failures)
         is_back = {patch.name for patch in before.patches if is_as_before(now.patch(patch.name), patch, plan)}
-        failed_as_well = dict.fromkeys(why for step, why in failures if step.patch not in is_back)
+        lasting = [failed for failed in failures if failed.step.patch not in is_back and not failed.is_done_in(done)]
+        failed_as_well = dict.fromkeys(failed.why for failed in lasting)
         return [*failed_as_well, *rollback.why_staying, *again]
 
     def _go_as_far_as_possible(
         self, before: Snapshot, plan: Plan, stored: Stored, done: list[Step]
-    ) -> tuple[Rollback, list[tuple[Step, str]]]:
+    ) -> tuple[Rollback, list[_Failed]]:
         """A patch that a step fails for stays as it is, and the others go on without it. Returns what has failed."""
-        failures: list[tuple[Step, str]] = []
+        failures: list[_Failed] = []
         while True:
-            stuck = [step.patch for step, _why in failures]
-            rollback = plan_rollback(before, observe(self._kernel), plan, stored, stuck)
+            stuck = [failed.step.patch for failed in failures]
+            now = observe(self._kernel)
+            rollback = plan_rollback(before, now, plan, stored, stuck)
             # What has been taken out once, and is not back yet, is missing as well.
             plan = self._moved.note(plan, rollback.moved)
-            failed = self._go_back(rollback.steps, done, failures)
+            failed = self._go_back(while_stalled(now, rollback.steps, _stalled(failures)), done, failures)
             if failed is None or failed in stuck:
                 return rollback, failures
             plan = plan.without([failed])
@@ -255,7 +270,7 @@ class Executor:
         stored: Stored,
         tried: t.Collection[str],
         done: list[Step],
-        failures: list[tuple[Step, str]],
+        failures: list[_Failed],
     ) -> tuple[Snapshot, list[str]]:
         """Bring again what functions are without, each patch once: what comes back may have disabled another.
 
@@ -268,18 +283,19 @@ class Executor:
         while True:
             now = observe(self._kernel)
             steps, again = bring_again(before, start, now, plan, stored, tried=tried, brought=brought)
+            steps = list(while_stalled(now, steps, _stalled(failures)))
             if not steps:
                 return now, reasons
             plan = self._moved.note(plan, [step.patch for step in steps if before.patch(step.patch)])
             failed = self._go_back(steps, done, failures)
-            if failed and failed not in refused and failures[-1][0].action != Action.WAIT:
+            if failed and failed not in refused and failures[-1].step.action != Action.WAIT:
                 refused.add(failed)
                 continue
             brought += [step.patch for step in steps if step.action in (Action.LOAD, Action.ENABLE)]
             if failed is None:
                 reasons += again.why_staying
 
-    def _go_back(self, steps: t.Iterable[Step], done: list[Step], failures: list[tuple[Step, str]]) -> str | None:
+    def _go_back(self, steps: t.Iterable[Step], done: list[Step], failures: list[_Failed]) -> str | None:
         """Carry out steps as far as it goes. Returns the patch that one fails for, if one does, and notes why."""
         for step in steps:
             try:
@@ -287,7 +303,7 @@ class Executor:
             except HandsOff:
                 raise
             except StepFailed as failed:
-                failures.append((step, _failed_as_well(failed)))
+                failures.append(_Failed(step, _failed_as_well(failed), len(done)))
                 self._carry_out_all(turning_back(observe(self._kernel), step), done)
                 return step.patch
         return None
@@ -315,6 +331,11 @@ class Executor:
 def _is_own_wait(step: Step, done: list[Step]) -> bool:
     """Whether a step waits for a transition that the run itself has begun, and that may have ended at once."""
     return step.action == Action.WAIT and bool(done) and done[-1].patch == step.patch
+
+
+def _stalled(failures: t.Iterable[_Failed]) -> set[str]:
+    """The patches whose transitions did not end in time."""
+    return {failed.step.patch for failed in failures if failed.step.action == Action.WAIT}
 
 
 def _failed_as_well(failed: StepFailed) -> str:

@@ -362,19 +362,20 @@ def test_the_file_of_what_recovery_could_not_load_stays(tmp_path: pathlib.Path) 
     host.kernel.last = "unload fix"
     with pytest.raises(Cut):
         host.run("fix", file=patch_file("fix", "2", functions=(F,)), content="2", reload=True)
-    host.kernel.fail = {"load": (errno.ENOMEM, "")}
-    assert "to load fix failed as well" in said(host.run("other", file=patched("other", G)))[0]
+    host.kernel.load = refuse_to_load
+    told = host.run("other", file=patched("other", G))
+    assert "to load fix failed as well" in said(told)[0] + told["msg"]
     assert f"fix-{file.sha256[:16]}.ko" in host.copies
+
+
+def refuse_to_load(path: str, sha256: str, parameters: str = "") -> None:
+    raise OSError(errno.ENOMEM, "")
 
 
 def test_the_file_of_what_could_not_be_loaded_again_stays(tmp_path: pathlib.Path) -> None:
     file = patched("fix")
     host = Host(tmp_path, loaded(file), kept=[file])
-
-    def refuse(path: str, sha256: str, parameters: str = "") -> None:
-        raise OSError(errno.ENOMEM, "")
-
-    host.kernel.load = refuse
+    host.kernel.load = refuse_to_load
     second = patch_file("fix", "2", functions=(F,))
     result = host.run("fix", file=second, content="2", reload=True)
     assert f"fix-{file.sha256[:16]}.ko" in host.copies

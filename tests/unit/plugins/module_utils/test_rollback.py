@@ -29,7 +29,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapsho
 )
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.plan import make_plan
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.predict import predict
-from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import bring_again, rollback_steps
+from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback import (
+    bring_again,
+    rollback_steps,
+    while_stalled,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._plan.rollback_rules import is_different_build
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_host import ModelHost
 from ansible_collections.openeuler.livepatch.tests.unit.plugins.module_utils.model_kernel import (
@@ -391,6 +395,29 @@ def test_what_was_disabled_is_loaded_again_only_where_that_is_harmless(
     old, other = loaded(patch_file("old"), enabled=False), loaded(patch_file("other", functions=(G,)))
     plan = Plan(steps=(Step(Action.UNLOAD, "old"),))
     assert shown(rollback_steps(snapshot(old, other), snapshot(other), plan, kept)) == expected
+
+
+@pytest.mark.parametrize(
+    ("moving", "stalled", "left"),
+    [
+        (None, {"old"}, ["unload two", "disable new", "unload new", "unload mid", "load mid"]),
+        ("old", set(), ["unload two", "disable new", "unload new", "unload mid", "load mid"]),
+        ("old", {"new"}, ["unload two", "disable new", "unload new", "unload mid", "load mid"]),
+        ("old", {"old"}, ["unload two"]),
+        ("two", {"two"}, []),
+    ],
+)
+def test_a_transition_that_stalls_leaves_only_that_what_is_disabled_goes(
+    moving: str | None, stalled: set[str], left: list[str]
+) -> None:
+    """Not what would be loaded again: the kernel would refuse that."""
+    down = {name: dataclasses.replace(loaded(patch_file(name)), enabled=False) for name in ("two", "mid")}
+    up = {name: loaded(patch_file(name)) for name in ("old", "new")}
+    patches = [dataclasses.replace(one, in_transition=one.name == moving) for one in (*down.values(), *up.values())]
+    mid = Step(Action.LOAD, "mid", patch_file("mid"))
+    steps = [Step(Action.UNLOAD, "two"), Step(Action.DISABLE, "new"), Step(Action.UNLOAD, "new")]
+    steps += [Step(Action.UNLOAD, "mid"), mid]
+    assert shown(while_stalled(snapshot(*patches), steps, stalled)) == left
 
 
 def test_several_new_patches_go_from_the_top() -> None:

@@ -60,6 +60,10 @@ def disable(name: str) -> Lie:
     return lambda kernel, _result: kernel.by_other(lambda: kernel.write_enabled(name, False))
 
 
+def unload(name: str) -> Lie:
+    return both(disable(name), lambda kernel, _result: kernel.by_other(lambda: kernel.unload(name)))
+
+
 def say(**words: t.Any) -> Lie:
     return lambda _kernel, result: result.update(words)
 
@@ -89,6 +93,7 @@ LIES_ABOUT_CHANGES: dict[str, Case] = {
     "result_state": (disable("p1"), (FIRST,)),
     "result_effect": (lambda _kernel, result: result["patch"].update(effective="none"), (FIRST,)),
     "failed_differs": (say(**FAILED, not_restored=[]), (FIRST,)),
+    "told_in_vain": (both(unload("p1"), say(**FAILED, not_restored=["p1"])), (FIRST,)),
     "internal_error": (say(**FAILED, not_restored=["p1"], reason="internal_error"), (FIRST,)),
     "spurious": (say(**FAILED, changed=False, not_restored=["p1"]), (FIRST,)),
     "refused_changed": (say(failed=True, msg="Refused.", not_restored=["p1"]), (FIRST,)),
@@ -170,6 +175,12 @@ def test_what_the_file_of_a_task_tells_of_a_patch_of_somebody_else_is_known() ->
 
 
 FOUND: dict[str, Plot] = {
+    # SEED=3756348553: a step that the kernel refused once and took later was told as what is not as before.
+    "took it later": Plot(
+        "stop_machine",
+        PATCHES,
+        (FIRST, Run("p1", State.ENABLED, "2", reload=True, fail_too=("enable", 1), disproved=True)),
+    ),
     # SEED=3130966377: what may replace did not come back below a patch that the task was not about.
     "below another": Plot(
         "per_task 6.1",
@@ -270,6 +281,18 @@ FOUND: dict[str, Plot] = {
 @pytest.mark.parametrize("case", FOUND)
 def test_a_walk_that_once_went_wrong_goes_right(case: str) -> None:
     assert walk.failure_of(FOUND[case]) is None
+
+
+def test_while_a_transition_is_left_running_the_kernel_is_asked_for_nothing_else() -> None:
+    """SEED=3169634272: it was asked for half a minute, and refuses until the transition ends."""
+    patches = (Patch((F, G)), Patch((F,), replace=True, told=False), *PATCHES[2:])
+    told: list[str] = []
+    walk.walk(
+        Plot("per_task 6.12", patches, (FIRST, Run("p2", State.ENABLED, "1", meddle=(1, Other("hold", "p1"))))),
+        told.append,
+    )
+    assert told[-1].strip() == "p2+, p1+~; target"
+    assert told[-2].endswith("calls ['load p2', 'unload p1', 'load p1']")
 
 
 def test_a_walk_that_goes_wrong_is_made_short_and_told(monkeypatch: pytest.MonkeyPatch) -> None:

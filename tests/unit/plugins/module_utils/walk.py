@@ -362,6 +362,13 @@ class Step:
                 for moment in (self.before, self.after)
             ]
             demand(self.walk.kernel.meddled or stacks[0] == stacks[1], "failed_stacks", *stacks)
+        self.check_restored()
+
+    def check_restored(self) -> None:
+        """The result does not say that the host differs where it is as it was."""
+        is_same = (self.before.conditions(), self.before.stacks) == (self.after.conditions(), self.after.stacks)
+        is_alone = not (self.walk.kernel.meddled or self.walk.kernel.stall)
+        demand(not (is_same and is_alone and self.result.get("not_restored")), "told_in_vain", self.result.get("msg"))
 
     def _is_as_shown(self, name: str) -> bool:
         was, is_now = (
