@@ -51,6 +51,6 @@ class ActionModule(ActionBase):
             result.update(as_data({"failed": True, **told}))
         else:
             read = {"release": release_data(found.release), "builds": release_builds(found.release)}
-            result.update(as_data({**read, "directory": found.folder}))
+            result.update(as_data({**read, "directory": found.folder, "check_mode": bool(self._task.check_mode)}))
         result.setdefault("changed", False)
         return result

@@ -165,6 +165,13 @@ builds:
   type: list
   elements: dict
   sample: [{build_id: 12ebc946d48d5ba56740ddb2a945b2e050087bb7, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}]
+check_mode:
+  description:
+    - Whether the task ran in check mode, by the command or by a keyword of the task, of its block, role or play.
+    - RV(ignore:ansible_check_mode) tells what the command says alone.
+  returned: success
+  type: bool
+  sample: false
 directory:
   description: The folder of the file; the current directory for O(release).
   returned: success

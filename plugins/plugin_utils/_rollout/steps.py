@@ -179,6 +179,11 @@ def found(prediction: Data) -> Data:
     return found_data(read_result(prediction))
 
 
+def number_trouble(bad_numbers: Sequence[Sequence[str]], names: Sequence[str]) -> list[str]:
+    """What is wrong with the numbers of the hosts with these names, as sentences."""
+    return given.number_trouble(bad_numbers, names)
+
+
 def fix_trouble(names: Sequence[str]) -> str:
     """Why the playbook build cannot begin with variables of these names, as a sentence; empty if it can."""
     return given.fix_trouble(names)
@@ -208,6 +213,7 @@ STEPS: dict[str, t.Callable[..., t.Any]] = {
         conclude,
         end,
         found,
+        number_trouble,
         fix_trouble,
         next_boot,
     )

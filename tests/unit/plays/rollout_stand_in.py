@@ -131,10 +131,13 @@ class Rollout:
         (self.folder / "release.yml").write_text(content, encoding="utf-8")
         return {"livepatch_release_file": "release.yml"}
 
-    def play(self, playbook: str, variables: dict[str, t.Any], *options: str, returns: int | None = 0) -> str:
+    def play(
+        self, playbook: str, variables: dict[str, t.Any], *options: str, returns: int | None = 0, **settings: str
+    ) -> str:
         """What a playbook prints, one of the collection or, with its suffix, one in the folder.
 
-        Where `returns` is None it must fail, and its errors are there as well.
+        Where `returns` is None it must fail, and its errors are there as well. `settings` are Ansible's, as variables
+        of the environment.
         """
         # Whatever runs on the controller must not become anybody: here it could not.
         everywhere = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}
@@ -154,7 +157,7 @@ class Rollout:
         done = subprocess.run(
             [*command, "--inventory=inventory.yml", *[f"--extra-vars={option}" for option in every], *flags],
             cwd=self.folder,
-            env=self.environ(),
+            env=self.environ(**settings),
             capture_output=True,
             text=True,
             check=False,

@@ -152,7 +152,10 @@ def test_a_number_of_one_host_out_of_its_bounds_stops_all(rollout: Rollout) -> N
     rollout.host("one")
     rollout.host("two", variables={"livepatch_rollout_timeout": -1})
     output = rollout.run("livepatch_waves=1", returns=2)
-    assert "bad_argument: livepatch_rollout_timeout is -1" in output
+    assert (
+        "bad_argument: livepatch_rollout_timeout is -1, and must be a number from 0 to 86400. That is so on two."
+        in output
+    )
     assert not any(rollout.tasks(name) for name in rollout.hosts)
 
 

@@ -33,9 +33,9 @@ RELEASE = {
 }
 
 
-def read(variables: t.Sequence[str] = (), **arguments: t.Any) -> dict[str, t.Any]:
+def read(variables: t.Sequence[str] = (), check_mode: bool = False, **arguments: t.Any) -> dict[str, t.Any]:
     """The result of the task. The values of these variables raise, since nothing may read them."""
-    task = MagicMock(args=arguments, async_val=0, check_mode=False)
+    task = MagicMock(args=arguments, async_val=0, check_mode=check_mode)
     action = ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
     return action.run(task_vars=Unreadable.fromkeys(variables, ""))
 
@@ -60,6 +60,13 @@ def test_the_documentation_is_of_these_options() -> None:
     assert {name: option["type"] for name, option in options.items()} == {
         name: option["type"] for name, option in LIVEPATCH_RELEASE_INFO["argument_spec"].items()
     }
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_the_check_mode_of_the_task_is_told(written: t.Callable[[object], pathlib.Path], check_mode: bool) -> None:
+    """A task can have it from a keyword, which no variable tells."""
+    path = written({"livepatch_release": RELEASE})
+    assert read(file=str(path), check_mode=check_mode)["check_mode"] is check_mode
 
 
 def test_a_release_from_a_file_its_folder_and_a_variable(
@@ -152,7 +159,7 @@ def test_what_is_no_file(tmp_path: pathlib.Path) -> None:
     ],
 )
 def test_a_release_that_is_given_in_another_way(
-    variables: list[str], arguments: dict[str, str], reason: str, said: str
+    variables: list[str], arguments: dict[str, t.Any], reason: str, said: str
 ) -> None:
     result = read(variables, **arguments)
     assert (result["failed"], result["reason"]) == (True, reason)
