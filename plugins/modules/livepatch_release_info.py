@@ -168,7 +168,7 @@ builds:
 check_mode:
   description:
     - Whether the task ran in check mode, by the command or by a keyword of the task, of its block, role or play.
-    - RV(ignore:ansible_check_mode) tells what the command says alone.
+    - The variable V(ansible_check_mode) tells only what the command says.
   returned: success
   type: bool
   sample: false
