@@ -12,6 +12,7 @@ anew for whoever asks, so that a small file of many tables would keep a controll
 
 from __future__ import annotations
 
+import os
 import struct
 import typing as t
 
@@ -64,7 +65,7 @@ MAX_BYTES_READ = 4 * 1024**2
 MAX_NAME = 1024
 """The longest name of a symbol is that of one for livepatch: it has a module's name, and a function's of up to 511."""
 
-_SYMBOLS, _STRINGS, _RELA, _NOTES, _NO_BITS, _REL = 2, 3, 4, 7, 8, 9
+_NO_SECTION, _SYMBOLS, _STRINGS, _RELA, _NOTES, _NO_BITS, _REL = 0, 2, 3, 4, 7, 8, 9
 """Types of sections (SHT_SYMTAB and so on)."""
 
 _COMPRESSED = 0x800
@@ -162,10 +163,15 @@ class ElfObject:
             raise ValueError(f"{count} sections")
         if count and size < self._layout.section.size:
             raise ValueError(f"headers of sections with {size} bytes")
+        end = self._stream.seek(0, os.SEEK_END)
         self._stream.seek(self._header["e_shoff"])
         table = self._stream.read(count * size)
         for number in range(count):
-            yield _Section(*self._layout.section.unpack_from(table, number * size))
+            section = _Section(*self._layout.section.unpack_from(table, number * size))
+            # The kernel refuses it (kernel/module/main.c, validate_section_offset()), and others believe the size.
+            if section.type not in (_NO_SECTION, _NO_BITS) and section.offset + section.size > end:
+                raise ValueError(f"section {number} ends behind the end of the file")
+            yield section
 
     @property
     def is_relocatable(self) -> bool:

@@ -43,12 +43,13 @@ def read_klp_build(elf: ElfObject, section: int) -> Livepatch:
     """The patch; without functions and objects if the tables cannot be what they seem to be."""
     targets = elf.relocations().of(section)
     starts = range(0, elf.section_size(section), _OBJECT_SIZE)
+    # Before anything is made of each: a section without content has any size.
+    elf.budget.step(len(starts) * len(CALLBACKS))
     names = [_object_name(elf, targets.get(start)) for start in starts]
     sizes: Sizes = {(symbol.section, symbol.value): symbol.size for symbol in elf.symbols() if symbol.size}
     functions: list[Replaced] = []
     for start, name in zip(starts, names):
         functions += _functions(elf, section, start, name, sizes)
-    elf.budget.step(len(starts) * len(CALLBACKS))
     is_known = elf.section_size(section) % _OBJECT_SIZE == 0 and all(map(is_module_name, names))
     is_known = is_known and all(map(is_possible, functions))
     set_in = {at % _OBJECT_SIZE for at in targets}

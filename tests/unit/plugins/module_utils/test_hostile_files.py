@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import struct
 import subprocess
 import sys
@@ -43,6 +44,17 @@ SMALL = sorted(CORPUS, key=lambda name: len(CORPUS[name]))[:3]
 SECONDS = 2
 """Of the processor. Coverage and a busy machine make it several times as many; a fault makes it minutes."""
 MEGABYTES = 200
+ADDRESS_SPACE = 3 << 30
+"""In bytes, for all of a process of pytest."""
+
+
+@pytest.fixture(autouse=True)
+def _little_memory() -> t.Iterator[None]:
+    """A file that asks for all memory fails its test, and does not take the machine down."""
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def texts_in(value: t.Any) -> t.Iterator[str]:
@@ -105,7 +117,23 @@ def fields(name: str) -> list[int]:
     return [*range(16, 64, 4), *range(start, start + size * count, 4)]
 
 
-FIELDS = [(name, offset, value) for name in SMALL[:2] for offset in fields(name) for value in (0, 0x7FFFFFFF)]
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("kind", [None, 8], ids=["as it is", "without content"])
+@pytest.mark.parametrize("length", [1 << 20, 1 << 26, 1 << 33, 1 << 40, (1 << 64) - 1])
+def test_a_section_of_any_size_costs_little(name: str, kind: int | None, length: int, tmp_path: pathlib.Path) -> None:
+    """Whoever reads tables believes the size; a section without content (SHT_NOBITS) may have any."""
+    path = tmp_path / "x.ko"
+    start, size, count = header(CORPUS[name])
+    for number in range(1, count):
+        content, at = bytearray(CORPUS[name]), start + number * size
+        struct.pack_into("<Q", content, at + 32, length)
+        if kind is not None:
+            struct.pack_into("<I", content, at + 4, kind)
+        path.write_bytes(content)
+        read(path)
+
+
+FIELDS = [(name, offset, value) for name in SMALL for offset in fields(name) for value in (0, 0x7FFFFFFF)]
 
 
 @given(field=st.sampled_from(FIELDS))
