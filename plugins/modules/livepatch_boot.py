@@ -91,6 +91,9 @@ def put(module: AnsibleModule, path: str, content: bytes) -> None:
     descriptor, part = tempfile.mkstemp(dir=module.tmpdir)
     with open(descriptor, "wb") as stream:
         stream.write(content)
+        # After a power cut it would be empty, and an empty program ends well without having loaded anything.
+        stream.flush()
+        os.fsync(stream.fileno())
     module.atomic_move(part, path)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-COLLECTIONS = Path(__file__).resolve().parents[5]
-"""The folder with ansible_collections, where the tree of the tests is in one. Else PYTHONPATH has it already."""
+COLLECTIONS = [str(path.parent) for path in Path(__file__).resolve().parents if path.name == "ansible_collections"]
+"""The folder with the collections, where the tree of the tests is one of them. Else PYTHONPATH has it already."""
 
 
 def environ_of_child() -> dict[str, str]:
     """The environment, with the collections: ansible-test imports them without, and has Ansible in PYTHONPATH."""
-    paths = [str(COLLECTIONS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [*COLLECTIONS, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

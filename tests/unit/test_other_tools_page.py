@@ -84,7 +84,7 @@ def is_unreadable(tree: Tree) -> None:
 
 
 def accepts(tree: Tree, kernel: str) -> None:
-    boot_store.write(tree.files, Acceptance((Accepted("fix", SHA, kernel, "then", {}),)))
+    boot_store.write(tree.files, Acceptance((Accepted("fix", SHA, kernel, "then", patch_file("fix").to_dict()),)))
     durable.write(tree.files, boot_store.file_path("fix", SHA), CONTENT)
 
 

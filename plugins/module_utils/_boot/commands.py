@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import typing as t
 
 from ansible_collections.openeuler.livepatch.plugins.module_utils._apply.kernel import Kernel
 from ansible_collections.openeuler.livepatch.plugins.module_utils._boot.program import HOUR, Boot
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.text import clean
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import lock
 from ansible_collections.openeuler.livepatch.plugins.module_utils._system.files import Files
@@ -88,5 +90,8 @@ def _metrics(removes: bool) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"openeuler-livepatch: {text}\n")
-    sys.stdout.flush()
+    line = clean(text).encode("ascii", "replace").decode()
+    # Whoever reads that may be gone, or the console takes no other letters. The patches are loaded all the same.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write(f"openeuler-livepatch: {line}\n")
+        sys.stdout.flush()

@@ -24,7 +24,12 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.outcome import FileChanged
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.plan import Displaced
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, known, known_or
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
+    Absent,
+    Unreadable,
+    known,
+    known_or,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import (
     Patience,
     State,
@@ -135,10 +140,10 @@ class Boot:
 
     def load(self) -> int:
         """Load the patches accepted for the running kernel, once in a boot. Returns 0 if all are enabled, else 1."""
-        if self._boot_id and boot_store.read_report(self._files).get("boot_id") == self._boot_id:
+        earlier = boot_store.read_report(self._files)
+        if self._boot_id and earlier.get("boot_id") == self._boot_id:
             # A patch loaded now would cover newer ones, and no unit would wait any more for the host to be healthy.
-            self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
-            return 0
+            return self._tell_again(earlier)
         if self._is_crash_kernel:
             self._say("This kernel saves the dump of a crashed one. It loads nothing, and does not count as a boot.")
             return 0
@@ -164,6 +169,20 @@ class Boot:
             self._say(f"Nothing is loaded: {reason}")
         self._report(reason, [replace(result, since=entry.since) for entry, result in zip(due, results)])
         return int(any(result.outcome != ENABLED for result in results))
+
+    def _tell_again(self, report: dict[str, t.Any]) -> int:
+        """Say what this boot has loaded, which is not tried again. Returns as `load` did."""
+        results = [Result(str(each["name"]), str(each["outcome"]), str(each["why"])) for each in report["results"]]
+        out = [result for result in results if result.outcome != ENABLED]
+        if not (report["nothing"] or out):
+            self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")
+            return 0
+        if report["nothing"]:
+            self._say(f"This boot has loaded nothing: {report['nothing']}")
+        for result in out:
+            self._say(str(result))
+        self._say("A boot tries once. Mend that, then use livepatch_module.")
+        return int(bool(out) or report["of_store"] is True)
 
     @property
     def _is_crash_kernel(self) -> bool:
@@ -202,6 +221,9 @@ class Boot:
         if isinstance(before, Damaged):
             return before, before.why
         reading = boot_store.read_marker(self._files)
+        if isinstance(reading, Unreadable) and not state.is_foreign(reading):
+            # Each boot would begin to count anew, and none ever come to two.
+            raise OSError(f"{reading.path} cannot be read ({reading.reason})")
         # What is damaged tells nothing of the boots before the last one, and may be of one that did not end well.
         earlier = Marker() if isinstance(reading, Absent) else known_or(reading, Marker("damaged", loads=True))
         acceptance, marker = judge(before, earlier, self._running, self._boot_id, time_now())

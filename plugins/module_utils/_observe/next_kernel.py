@@ -62,7 +62,9 @@ UNKNOWN = NextKernel()
 
 def read_next_kernel(files: Files, ask_grubby: t.Callable[[], str | None] | None = None) -> NextKernel:
     """Find out which kernel boots next. `ask_grubby` returns what grubby prints, or None; tests replace it."""
-    release = _release_of_image((ask_grubby or _ask_grubby)() or "")
+    # What is booted once is not what grubby tells: that is the default (grubby-bls, get_default_index()).
+    is_once = bool(_environment(files).get("next_entry"))
+    release = None if is_once else _release_of_image((ask_grubby or _ask_grubby)() or "")
     if release:
         return NextKernel(release, "grubby")
     before = len(files.unreadable)
@@ -138,13 +140,18 @@ def _has_modules(files: Files, release: str) -> bool:
 
 def _wanted(files: Files) -> str | None:
     """What the boot loader is told to boot; None if it takes the first entry of its menu."""
-    environment: dict[str, str] = {}
-    for path in ENVIRONMENTS:
-        environment.update(_assignments(files.text(path)))
+    environment = _environment(files)
     setting = _assignments(files.text(SETTINGS)).get("GRUB_DEFAULT", "saved")
     saved = environment.get("saved_entry") if setting == "saved" else setting
     wanted = environment.get("next_entry") or saved or "0"
     return None if wanted == "0" or wanted.startswith("gnulinux-simple-") else wanted
+
+
+def _environment(files: Files) -> dict[str, str]:
+    environment: dict[str, str] = {}
+    for path in ENVIRONMENTS:
+        environment.update(_assignments(files.text(path)))
+    return environment
 
 
 def _assignments(text: t.Any) -> dict[str, str]:

@@ -196,6 +196,11 @@ def flaws(files: Files, entries: t.Iterable[Accepted]) -> dict[str, str]:
     found = {}
     for entry in entries:
         path = file_path(entry.name, entry.sha256)
+        try:
+            state.patch_file(entry.patch_file)
+        except state.MISFITS:
+            found[entry.sha256] = f"The record of {entry.name} was written by another version of the collection."
+            continue
         digest = copies.digest(files, path)
         if digest != entry.sha256:
             found[entry.sha256] = f"{path} {_flaw(digest)}."

@@ -11,6 +11,7 @@ import dataclasses
 import errno
 import io
 import itertools
+import json
 import os
 import pathlib
 import shutil
@@ -739,6 +740,69 @@ def test_started_again_in_the_same_boot(machine: Machine) -> None:
     assert machine.enabled == ["a", "b"]
 
 
+def start_again(machine: Machine) -> int:
+    machine.said.clear()
+    return machine.program.load()
+
+
+def test_started_again_after_the_kernel_has_refused_a_patch(machine: Machine) -> None:
+    """That the unit is green then would say that the fix is live."""
+    machine.accept("a", "b")
+    machine.refused.add("a")
+    assert machine.boot() == 1
+    machine.refused.clear()
+    assert start_again(machine) == 1
+    assert machine.enabled == ["b"]
+    assert machine.said[0].startswith("a: failed. ") and "A boot tries once." in machine.said[-1]
+
+
+def test_started_again_after_the_disk_could_not_be_written(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.accept("a")
+    with monkeypatch.context() as broken:
+        BrokenDisk(broken, errno.EROFS)
+        assert machine.boot() == 1
+    assert start_again(machine) == 1
+    assert machine.said[0].startswith("This boot has loaded nothing: That this boot loads patches cannot be noted")
+    assert machine.said[1].startswith("a: skipped. ")
+
+
+def test_started_again_after_the_store_was_mended(machine: Machine) -> None:
+    machine.accept("a")
+    path = machine.root / "var/lib/openeuler-livepatch/accepted"
+    text = path.read_text(encoding="ascii")
+    path.write_text("{", encoding="ascii")
+    assert machine.boot() == 1
+    path.write_text(text, encoding="ascii")
+    assert (start_again(machine), machine.enabled) == (1, [])
+
+
+def test_started_again_where_nothing_was_to_be_loaded(machine: Machine) -> None:
+    machine.write("proc/cmdline", "root=/dev/vda livepatch=off")
+    assert (machine.boot(), start_again(machine)) == (0, 0)
+    assert machine.said[0] == "This boot has loaded nothing: livepatch=off is on the kernel's command line."
+
+
+def test_a_marker_that_cannot_be_read_keeps_all_patches_out(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each boot would count anew, and a patch that takes the host down would be loaded for ever."""
+    machine.accept("a")
+    machine.boot()
+    monkeypatch.setattr(boot_store, "read_marker", lambda _files: Unreadable("/marker", "EIO"))
+    assert (machine.boot(), machine.enabled) == (1, [])
+    assert "/marker cannot be read (EIO)" in machine.said[0]
+
+
+def test_a_record_that_no_boot_can_read_is_a_flaw(machine: Machine) -> None:
+    """As after another version of the collection: the file of the patch is whole."""
+    machine.accept("a")
+    path = machine.root / "var/lib/openeuler-livepatch/accepted"
+    data = json.loads(path.read_text(encoding="ascii"))
+    data["accepted"][0]["patch_file"]["new"] = True
+    path.write_text(json.dumps(data), encoding="ascii")
+    assert machine.boot() == 1
+    (accepted,) = gather(machine.kernel.files())["boot"]["accepted"]
+    assert accepted["flaw"] == "The record of a was written by another version of the collection."
+
+
 def test_a_file_that_has_changed_on_disk(machine: Machine) -> None:
     machine.accept("a", "b")
     path = boot_store.file_path("a", machine.files["a"].sha256)
@@ -1071,6 +1135,21 @@ def test_the_program_loads_and_says_so(program: Machine, capsys: pytest.CaptureF
     (program.root / "run/openeuler-livepatch/boot").unlink()
     assert boot_main(["load"]) == 0
     assert capsys.readouterr().out == "openeuler-livepatch: a: enabled\n"
+
+
+@pytest.mark.parametrize("name", ["a", "a\ud800", "a\x1b[2J"])
+def test_what_is_said_stops_no_loading(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads it any more, the disk is full, or it is no text that the console takes."""
+    with open("/dev/full", "w", encoding="utf-8", buffering=1) as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        commands._say(f"{name}: enabled")
+        with contextlib.suppress(OSError):
+            full.close()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    commands._say(f"{name}: enabled")
+    sys.stdout.flush()
+    said = sys.stdout.buffer.getvalue()
+    assert said.startswith(b"openeuler-livepatch: a") and b"\x1b" not in said
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def test_a_recorded_host(abi: str, tmp_path: pathlib.Path) -> None:
         nothing="livepatch=off is on the kernel's command line.",
         quarantined=[{"name": "lp_bad", "sha256": "0", "release": "6.1", "since": "", "why": "The host went down."}],
         lost=[{"name": "lp_lost", "release": "6.1", "kernel_build_id": None, "fix": FIX}],
-        accepted=[*facts["boot"]["accepted"], {"name": "lp_next", "fix": None}],
+        # The files of the patches are not recorded.
+        accepted=[{**entry, "flaw": None} for entry in (*facts["boot"]["accepted"], {"name": "lp_next", "fix": None})],
     )
     assert list(listing({**facts, "reboot_required": True})) == [
         "kernel 6.12.118+deb13-cloud-amd64",
@@ -75,6 +76,25 @@ def test_a_recorded_host(abi: str, tmp_path: pathlib.Path) -> None:
         "This boot has loaded nothing. livepatch=off is on the kernel's command line.",
         "A reboot is required.",
     ]
+
+
+def test_what_the_next_boot_cannot_load_is_told(tmp_path: pathlib.Path) -> None:
+    facts = facts_of(PER_TASK, tmp_path)
+    facts["boot"]["installed"] = True
+    flaws = [entry["flaw"] for entry in facts["boot"]["accepted"]]
+    assert len(flaws) == 3 and all(flaws)
+    lines = list(listing(facts))
+    assert [line for line in lines if line.startswith("  next boot: accepted")] == [
+        f"  next boot: accepted, and cannot be loaded. {flaw}" for flaw in flaws
+    ]
+
+
+def test_what_this_boot_has_not_loaded_is_told(tmp_path: pathlib.Path) -> None:
+    facts = facts_of(PER_TASK, tmp_path)
+    failed = {"name": "lp_next", "outcome": "failed", "why": "The kernel answered EIO.", "since": ""}
+    entry = {"name": "lp_next", "fix": None, "flaw": None}
+    facts["boot"].update(installed=True, results=[failed], accepted=[entry])
+    assert "  next boot: loads it. This boot has not: The kernel answered EIO." in list(listing(facts))
 
 
 def test_without_what_loads_them_nothing_is_loaded(tmp_path: pathlib.Path) -> None:

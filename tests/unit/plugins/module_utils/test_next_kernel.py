@@ -120,6 +120,12 @@ def test_grubby_is_asked_first(tmp_path: pathlib.Path, printed: str | None, expe
     assert read(tmp_path, {**KERNELS, **ENTRIES}, printed) == expected
 
 
+def test_grubby_does_not_tell_what_is_booted_once(tmp_path: pathlib.Path) -> None:
+    """grubby --default-kernel prints the default (grubby-bls, get_default_index()), whatever next_entry says."""
+    once = {"boot/grub2/grubenv": "saved_entry=id-5.10.0-60\nnext_entry=id-5.10.0-136\n"}
+    assert read(tmp_path, {**KERNELS, **ENTRIES, **once}, f"/boot/vmlinuz-{OLD}\n") == NextKernel(NEW, "bls")
+
+
 def test_nothing_tells(tmp_path: pathlib.Path) -> None:
     assert read(tmp_path, {}) == read(tmp_path, {"boot/vmlinuz.old": "", "boot/config-6.6.0": ""}) == UNKNOWN
 
