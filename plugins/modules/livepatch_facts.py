@@ -589,8 +589,9 @@ ansible_facts:
                   sample: {id: CVE-2026-0001, title: A missing check in the TCP stack, severity: important, cves: [CVE-2026-0001]}
             unclean_ends:
               description:
-                - How many boots in a row have loaded patches and ended within an hour without a clean shutdown, before this one. A clean
-                  shutdown, or an hour up, sets it back. After two the patch that was accepted last is in quarantine, after three all are.
+                - How many boots of a kernel in a row have loaded patches and ended within an hour without a clean shutdown, before this one.
+                  After two the patch that was accepted last is in quarantine, after three all are. A clean shutdown, or an hour up, sets
+                  it back if that boot has loaded them. It is the highest count of the running kernel and the one before it.
               returned: always
               type: int
               sample: 0

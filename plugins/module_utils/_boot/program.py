@@ -6,8 +6,9 @@
 """The program that loads accepted patches at boot, with the same planner and loader as livepatch_module.
 
 It writes a marker to disk before it loads patches, and takes it back when the host has been up for an hour, or shuts
-down in order. A boot that finds the marker of an earlier one counts an unclean end: the first may have been a power
-cut, the second puts the patch that was accepted last into quarantine, the third all. The wall clock is not asked.
+down in order. A boot that finds the marker of an earlier one counts an unclean end of that kernel: the first may have
+been a power cut, the second puts the patch that was accepted last into quarantine, the third all. The wall clock is not
+asked.
 """
 
 from __future__ import annotations
@@ -69,6 +70,9 @@ stall a transition (kernel/livepatch/transition.c, SIGNALS_TIMEOUT), since a boo
 
 LOCK_SECONDS = 30.0
 
+MOST_OTHERS = 1
+"""Of how many other kernels the ends are counted: a boot loader falls back to one, and the marker has one sector."""
+
 HOUR = 3600.0
 """How long a host is on trial after a boot that has loaded patches."""
 
@@ -101,18 +105,24 @@ def judge(
 ) -> tuple[Acceptance, Marker]:
     """What follows from the boot that has left this marker: the acceptance, and the marker of this boot, which begins.
 
-    A boot that loads nothing is not on trial: whatever ends it, no patch has done that.
+    A boot that loads nothing is not on trial: whatever ends it, no patch has done that. Nor does it acquit one. Where
+    nothing is accepted any more for a kernel, nothing is left to be counted.
     """
-    ends = marker.unclean_ends
+    last = marker.count
     if marker.boot_id == boot_id:
         return acceptance, marker
     if marker.loads:
-        ends += 1
-        acceptance = acceptance.after_unclean_end(KernelId(marker.release, marker.build_id), ends, now)
+        last = replace(last, unclean_ends=last.unclean_ends + 1)
+        acceptance = acceptance.after_unclean_end(last.kernel, last.unclean_ends, now)
     elif marker.nothing_left:
         # All that it counted against is in quarantine. What has been accepted since begins anew.
-        ends = 0
-    return acceptance, Marker(boot_id, running.release, running.build_id, unclean_ends=ends)
+        last = replace(last, unclean_ends=0)
+    counts = [count for count in (last, *marker.others) if count.unclean_ends and acceptance.due(count.kernel)]
+    here = sum(count.unclean_ends for count in counts if count.kernel == running)
+    others = [count for count in counts if count.kernel != running]
+    return acceptance, Marker(
+        boot_id, running.release, running.build_id, unclean_ends=here, others=tuple(others[:MOST_OTHERS])
+    )
 
 
 def _stays_out(superseded: t.Sequence[Accepted]) -> str:
@@ -225,15 +235,17 @@ class Boot:
             # Each boot would begin to count anew, and none ever come to two.
             raise OSError(f"{reading.path} cannot be read ({reading.reason})")
         # What is damaged tells nothing of the boots before the last one, and may be of one that did not end well.
-        earlier = Marker() if isinstance(reading, Absent) else known_or(reading, Marker("damaged", loads=True))
+        damaged = Marker("damaged", self._running.release, self._running.build_id, loads=True)
+        earlier = Marker() if isinstance(reading, Absent) else known_or(reading, damaged)
         acceptance, marker = judge(before, earlier, self._running, self._boot_id, time_now())
         reason = f"{OFF} is on the kernel's command line." if self._is_off else ""
         is_left = bool(acceptance.loaded_at(self._running))
         nothing_left = not is_left and bool(acceptance.due(self._running))
         marker = replace(marker, loads=is_left and not reason, nothing_left=nothing_left)
         if earlier.loads and earlier.boot_id != self._boot_id:
-            self._say(f"The last boot had no clean end within an hour; that makes {marker.unclean_ends} in a row.")
-        if marker.loads or marker.unclean_ends or earlier.loads:
+            ends = earlier.unclean_ends + 1
+            self._say(f"The last boot had no clean end within an hour; that makes {ends} in a row.")
+        if any(one.loads or one.unclean_ends or one.others for one in (marker, earlier)):
             boot_store.write_marker(self._files, marker)
         try:
             if acceptance != before:
@@ -342,6 +354,8 @@ class Boot:
             # No boot that has loaded patches, or an earlier one, which only a boot judges.
             return 0
         before = known(marker)
-        if before is None or before.loads or before.unclean_ends:
-            boot_store.write_marker(self._files, Marker(self._boot_id, self._running.release, self._running.build_id))
+        if before is None or before.loads:
+            others = before.others if before else ()
+            clean = Marker(self._boot_id, self._running.release, self._running.build_id, others=others)
+            boot_store.write_marker(self._files, clean)
         return 0

@@ -42,7 +42,7 @@ def read_books(files: Files, snapshot: Snapshot, of_boot: bool = False) -> Books
         unrecorded=copies.unrecorded(files, set(read).difference(found)),
         boot=acceptance,
         boot_damage=kept if isinstance(kept, Damaged) else None,
-        unclean_ends=marker.unclean_ends if marker else 0,
+        unclean_ends=marker.most_unclean_ends if marker else 0,
         boot_flaws=flaws,
         damaged_copies=frozenset(
             name

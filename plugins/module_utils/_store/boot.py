@@ -23,6 +23,7 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.boot_se
     Damaged,
     Quarantined,
 )
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_id import KernelId
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import (
     Absent,
     Reading,
@@ -64,12 +65,26 @@ there either before or after."""
 
 
 @dataclass(frozen=True)
+class Count:
+    """How many boots of a kernel in a row that have loaded patches had an unclean end."""
+
+    release: str
+    build_id: str | None
+    unclean_ends: int
+
+    @property
+    def kernel(self) -> KernelId:
+        return KernelId(self.release, self.build_id)
+
+
+@dataclass(frozen=True)
 class Marker:
     """Says how the boot ended that wrote it, as far as that is known.
 
     `loads` is true from before it loaded patches until it was up for an hour or shut down in order: another boot that
-    finds it so knows that it ended otherwise. `unclean_ends` counts such ends in a row before it. `release` and
-    `build_id` are those of its kernel. `nothing_left` says that quarantine has left it nothing to load.
+    finds it so knows that it ended otherwise. `unclean_ends` counts such ends in a row before it, of boots of its
+    kernel, and `others` those of other kernels: that a boot loader falls back to one of these acquits no patch.
+    `release` and `build_id` are those of its kernel. `nothing_left` says that quarantine has left it nothing to load.
     """
 
     boot_id: str = ""
@@ -78,6 +93,16 @@ class Marker:
     loads: bool = False
     unclean_ends: int = 0
     nothing_left: bool = False
+    others: tuple[Count, ...] = ()
+
+    @property
+    def count(self) -> Count:
+        return Count(self.release, self.build_id, self.unclean_ends)
+
+    @property
+    def most_unclean_ends(self) -> int:
+        """The highest of the counts: where a fallback kernel runs, it is that of the kernel that went down."""
+        return max(count.unclean_ends for count in (self.count, *self.others))
 
 
 def file_path(name: str, sha256: str) -> str:
@@ -221,7 +246,8 @@ def read_marker(files: Files) -> Reading[Marker]:
 
 
 def _marker(data: object) -> Marker:
-    marker = state.only(data, ("boot_id", "release", "build_id", "loads", "unclean_ends", "nothing_left"))
+    known_keys = ("boot_id", "release", "build_id", "loads", "unclean_ends", "nothing_left", "others")
+    marker = state.only(data, known_keys)
     return Marker(
         state.text(marker["boot_id"]),
         state.text(marker["release"]),
@@ -229,7 +255,14 @@ def _marker(data: object) -> Marker:
         state.flag(marker["loads"]),
         state.number(marker["unclean_ends"]),
         state.flag(marker["nothing_left"]),
+        tuple(map(_count, state.items(marker["others"]))),
     )
+
+
+def _count(data: object) -> Count:
+    count = state.only(data, ("release", "build_id", "unclean_ends"))
+    build_id = state.optional(state.text, count["build_id"])
+    return Count(state.text(count["release"]), build_id, state.number(count["unclean_ends"]))
 
 
 def write_marker(files: Files, marker: Marker) -> None:

@@ -36,7 +36,11 @@ from ansible_collections.openeuler.livepatch.plugins.module_utils._model.kernel_
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.patch_file import PatchFile
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.reading import Absent, Unreadable
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.request import AtBoot, State, Task, Wanted
-from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import PER_TASK, STOP_MACHINE
+from ansible_collections.openeuler.livepatch.plugins.module_utils._model.snapshot import (
+    PER_TASK,
+    STOP_MACHINE,
+    Snapshot,
+)
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store import boot as boot_store
 from ansible_collections.openeuler.livepatch.plugins.module_utils._store.boot import Marker
@@ -197,6 +201,10 @@ class MortalKernel(ModelKernel):
         self.machine = machine
         self.cut_at = cut_at
         self.is_booting = True
+
+    def snapshot(self) -> Snapshot:
+        release = (self.machine.root / "proc/sys/kernel/osrelease").read_text(encoding="ascii")
+        return dataclasses.replace(super().snapshot(), release=release)
 
     def _call(self, operation: str, name: str) -> None:
         super()._call(operation, name)
@@ -373,24 +381,84 @@ def test_one_power_cut_takes_no_fix_out(machine: Machine) -> None:
     assert (machine.enabled, machine.quarantined) == (["a", "b"], [])
 
 
-@pytest.mark.parametrize("ends_well", ["shutdown", "hour", "shutdown without patches", "hour without patches"])
-def test_a_clean_shutdown_or_an_hour_up_sets_the_count_back(machine: Machine, ends_well: str) -> None:
-    machine.accept("a")
-    machine.goes_down()
-    if "without" in ends_well:
-        machine.write("proc/cmdline", "livepatch=off")
-    machine.boot()
-    assert (machine.marker.unclean_ends, machine.marker.loads) == (1, "without" not in ends_well)
-    if "hour" in ends_well:
+def ends_well(machine: Machine, how: str) -> None:
+    if how == "hour":
         machine.is_up_for(3600)
         machine.program.settle(3600)
     else:
         machine.program.settle()
+
+
+@pytest.mark.parametrize("how", ["shutdown", "hour"])
+def test_a_clean_shutdown_or_an_hour_up_sets_the_count_back(machine: Machine, how: str) -> None:
+    machine.accept("a")
+    machine.goes_down()
+    machine.boot()
+    assert (machine.marker.unclean_ends, machine.marker.loads) == (1, True)
+    ends_well(machine, how)
     assert machine.marker == Marker(f"boot {machine.boots}", RELEASE)
-    machine.write("proc/cmdline", "")
     machine.goes_down()
     machine.boot()
     assert (machine.enabled, machine.quarantined, machine.marker.unclean_ends) == (["a"], [], 1)
+
+
+FALLBACK = "6.1.0-fallback"
+
+
+@pytest.mark.parametrize("how", ["shutdown", "hour"])
+@pytest.mark.parametrize("between", ["livepatch=off", "another kernel", "another kernel with patches"])
+def test_a_boot_that_has_not_loaded_them_acquits_no_patches(machine: Machine, between: str, how: str) -> None:
+    """A boot loader that falls back to another kernel would let the host panic in every other boot, for ever."""
+    machine.accept("deadly")
+    if "with patches" in between:
+        machine.accept("b", release=FALLBACK)
+    machine.deadly.add("deadly")
+    outcomes = []
+    for _number in range(3):
+        outcomes.append(machine.survives())
+        if between == "livepatch=off":
+            machine.write("proc/cmdline", between)
+        else:
+            machine.write("proc/sys/kernel/osrelease", FALLBACK)
+        machine.boot()
+        assert machine.enabled == (["b"] if "with patches" in between else [])
+        assert gather(machine.kernel.files())["boot"]["unclean_ends"] == len(outcomes) % 3
+        ends_well(machine, how)
+        machine.write("proc/cmdline", "")
+        machine.write("proc/sys/kernel/osrelease", RELEASE)
+    assert (outcomes, machine.quarantined) == ([False, False, True], ["deadly"])
+
+
+def test_the_ends_of_one_kernel_do_not_count_for_another(machine: Machine) -> None:
+    machine.accept("a")
+    machine.accept("b", release=FALLBACK)
+    machine.goes_down()
+    machine.write("proc/sys/kernel/osrelease", FALLBACK)
+    machine.goes_down()
+    assert machine.marker.unclean_ends == 0
+    machine.boot()
+    assert (machine.enabled, machine.quarantined, machine.marker.unclean_ends) == (["b"], [], 1)
+    assert machine.said[0] == "The last boot had no clean end within an hour; that makes 1 in a row."
+
+
+def test_where_nothing_is_accepted_any_more_the_count_begins_anew(machine: Machine) -> None:
+    machine.accept("a")
+    machine.goes_down()
+    boot_store.write(Files(str(machine.root)), machine.acceptance_on_disk.without("a", restore=False))
+    machine.boot()
+    machine.program.settle()
+    machine.accept("b")
+    machine.goes_down()
+    machine.boot()
+    assert (machine.enabled, machine.quarantined, machine.marker.unclean_ends) == (["b"], [], 1)
+
+
+def test_the_marker_has_one_sector(tmp_path: pathlib.Path) -> None:
+    """So it is on disk as a whole or not at all. A release has 64 characters at most (include/uapi/linux/utsname.h)."""
+    files, release, build_id = Files(str(tmp_path)), "r" * 64, "b" * 40
+    others = tuple(boot_store.Count(release, build_id, 99) for _number in range(program.MOST_OTHERS))
+    boot_store.write_marker(files, Marker("i" * 36, release, build_id, False, 99, False, others))
+    assert (tmp_path / boot_store.MARKER.lstrip("/")).stat().st_size == boot_store.MARKER_BYTES
 
 
 def test_a_boot_that_loads_nothing_does_not_count(machine: Machine) -> None:
