@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 from ansible_collections.openeuler.livepatch.plugins.module_utils._model.version import VERSION, is_older
+from ansible_collections.openeuler.livepatch.tests.unit.test_role_variables import tasks_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOTTED = re.MULTILINE | re.DOTALL
@@ -184,19 +185,10 @@ def test_a_sample_of_another_type_is_found() -> None:
     assert list(wrong_samples_of({"outer": inner, "several": several})) == ["outer.value", "several"]
 
 
-def tasks_in(entries: list[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
-    """The tasks, and those in blocks."""
-    for entry in entries:
-        for part in ("block", "rescue", "always"):
-            yield from tasks_in(entry.get(part, []))
-        if "block" not in entry:
-            yield entry
-
-
 def test_what_roles_do_on_the_controller_becomes_nobody() -> None:
     """Not by the keyword alone: a variable ansible_become of the inventory has precedence over it."""
     files = sorted((ROOT / "roles").glob("*/tasks/**/*.yml"))
-    tasks = [task for path in files for task in tasks_in(yaml.safe_load(path.read_text(encoding="utf-8")))]
+    tasks = [task for path in files for task in tasks_of(yaml.safe_load(path.read_text(encoding="utf-8")))]
     delegated = [task for task in tasks if "delegate_to" in task]
     assert len(delegated) == 7
     for task in delegated:

@@ -283,7 +283,7 @@ class Executor:
         while True:
             now = observe(self._kernel)
             steps, again = bring_again(before, start, now, plan, stored, tried=tried, brought=brought)
-            steps = list(while_stalled(now, steps, _stalled(failures)))
+            steps = while_stalled(now, steps, _stalled(failures))
             if not steps:
                 return now, reasons
             plan = self._moved.note(plan, [step.patch for step in steps if before.patch(step.patch)])

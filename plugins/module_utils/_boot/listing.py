@@ -56,7 +56,8 @@ def listing(facts: Plain) -> t.Iterator[str]:
         yield from _of_patch(patch["name"], _state(patch), patch["fix"], _next_boot(patch, boot))
     for entry in boot["accepted"]:
         if entry["name"] not in names:
-            yield from _of_patch(entry["name"], "not loaded", entry["fix"], _not_loaded(boot, entry["name"]))
+            loads = _loads(boot, entry["name"], is_loaded=False)
+            yield from _of_patch(entry["name"], "not loaded", entry["fix"], loads)
     for entry in boot["quarantined"]:
         if entry["name"] not in names:
             yield from _of_patch(entry["name"], "not loaded", None, f"in quarantine. {entry['why']}")
@@ -100,15 +101,11 @@ def _next_boot(patch: Plain, boot: Plain) -> str:
     return _loads(boot, patch["name"]) if patch["boot"] == "accepted" else "without it, it is on trial"
 
 
-def _loads(boot: Plain, name: str) -> str:
+def _loads(boot: Plain, name: str, is_loaded: bool = True) -> str:
     if not boot["installed"]:
         return "accepted, and nothing loads it"
     flaws = [entry["flaw"] for entry in boot["accepted"] if entry["name"] == name and entry["flaw"]]
-    return f"accepted, and cannot be loaded. {flaws[0]}" if flaws else "loads it"
-
-
-def _not_loaded(boot: Plain, name: str) -> str:
-    """The same for a patch that this boot may have failed to load."""
+    if flaws:
+        return f"accepted, and cannot be loaded. {flaws[0]}"
     out = [result for result in boot["results"] if result["name"] == name and result["outcome"] != "enabled"]
-    loads = _loads(boot, name)
-    return f"{loads}. This boot has not: {out[-1]['why']}" if out and loads == "loads it" else loads
+    return f"loads it. This boot has not: {out[-1]['why']}" if out and not is_loaded else "loads it"

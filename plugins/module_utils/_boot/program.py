@@ -182,7 +182,7 @@ class Boot:
 
     def _tell_again(self, report: dict[str, t.Any]) -> int:
         """Say what this boot has loaded, which is not tried again. Returns as `load` did."""
-        results = [Result(str(each["name"]), str(each["outcome"]), str(each["why"])) for each in report["results"]]
+        results = [Result(**result) for result in report["results"]]
         out = [result for result in results if result.outcome != ENABLED]
         if not (report["nothing"] or out):
             self._say("This boot has loaded what is accepted already; use livepatch_module for what has changed since.")

@@ -62,14 +62,15 @@ UNKNOWN = NextKernel()
 
 def read_next_kernel(files: Files, ask_grubby: t.Callable[[], str | None] | None = None) -> NextKernel:
     """Find out which kernel boots next. `ask_grubby` returns what grubby prints, or None; tests replace it."""
+    before = len(files.unreadable)
+    environment = _environment(files)
     # What is booted once is not what grubby tells: that is the default (grubby-bls, get_default_index()).
-    is_once = bool(_environment(files).get("next_entry"))
+    is_once = bool(environment.get("next_entry"))
     release = None if is_once else _release_of_image((ask_grubby or _ask_grubby)() or "")
     if release:
         return NextKernel(release, "grubby")
-    before = len(files.unreadable)
     entries, names = _entries(files), _releases(files)
-    wanted = _wanted(files)
+    wanted = _wanted(files, environment)
     if len(files.unreadable) > before:
         return UNKNOWN  # What cannot be read may say something else.
     if wanted is None:
@@ -138,9 +139,8 @@ def _has_modules(files: Files, release: str) -> bool:
     return not isinstance(files.inode(f"/lib/modules/{release}"), Absent)
 
 
-def _wanted(files: Files) -> str | None:
+def _wanted(files: Files, environment: t.Mapping[str, str]) -> str | None:
     """What the boot loader is told to boot; None if it takes the first entry of its menu."""
-    environment = _environment(files)
     setting = _assignments(files.text(SETTINGS)).get("GRUB_DEFAULT", "saved")
     saved = environment.get("saved_entry") if setting == "saved" else setting
     wanted = environment.get("next_entry") or saved or "0"
@@ -148,6 +148,7 @@ def _wanted(files: Files) -> str | None:
 
 
 def _environment(files: Files) -> dict[str, str]:
+    """What the boot loader remembers (grubenv)."""
     environment: dict[str, str] = {}
     for path in ENVIRONMENTS:
         environment.update(_assignments(files.text(path)))

@@ -177,7 +177,7 @@ def lost_after(before: Snapshot, now: Snapshot, steps: t.Iterable[Step]) -> set[
     return fixed(before).difference(fixed(after), *(patch.functions for patch in back))
 
 
-def while_stalled(now: Snapshot, steps: t.Sequence[Step], stalled: t.Collection[str]) -> t.Sequence[Step]:
+def while_stalled(now: Snapshot, steps: t.Sequence[Step], stalled: t.Collection[str]) -> list[Step]:
     """What of these steps is left while a transition runs that was waited for in vain, as for these patches.
 
     Until it ends the kernel takes nothing but that what is disabled goes (kernel/livepatch/core.c, enabled_store() and
@@ -185,7 +185,7 @@ def while_stalled(now: Snapshot, steps: t.Sequence[Step], stalled: t.Collection[
     """
     moving = now.in_transition
     if moving is None or moving.name not in stalled:
-        return steps
+        return list(steps)
     comes_back = {step.patch for step in steps if step.action == Action.LOAD}
     down = {patch.name for patch in now.patches if not (patch.enabled or patch.in_transition)} - comes_back
     return [step for step in steps if step.action == Action.UNLOAD and step.patch in down]

@@ -8,9 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-
-from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import listed
+from collections.abc import Collection
 
 KEY = "livepatch_release"
 """The key of a release in its file, and so the variable that `-e @release.yml` sets."""
@@ -67,23 +65,6 @@ def release_trouble(names: Collection[str]) -> ReleaseError | None:
     except ReleaseError as error:
         return error
     return not_given(names) if _NO_VARIABLE in names else None
-
-
-def number_trouble(bad_numbers: Sequence[Sequence[str]], names: Sequence[str]) -> list[str]:
-    """A sentence for each number that is out of its bounds, with the hosts that have it unless all do.
-
-    `bad_numbers` are the sentences of each host, an empty text for one that goes its own way; `names` are their names.
-    """
-    if "" in bad_numbers:
-        return ["The hosts do not go through the play together, and must: give it the strategy linear."]
-    hosts_of: dict[str, list[str]] = {}
-    for name, sentences in zip(names, bad_numbers, strict=True):
-        for sentence in sentences:
-            hosts_of.setdefault(sentence, []).append(name)
-    return [
-        sentence if len(hosts) == len(names) else f"{sentence} That is so on {listed(hosts)}."
-        for sentence, hosts in hosts_of.items()
-    ]
 
 
 def fix_trouble(names: Collection[str]) -> str:

@@ -181,7 +181,7 @@ def found(prediction: Data) -> Data:
 
 def number_trouble(bad_numbers: Sequence[Sequence[str]], names: Sequence[str]) -> list[str]:
     """What is wrong with the numbers of the hosts with these names, as sentences."""
-    return given.number_trouble(bad_numbers, names)
+    return waves.number_trouble(bad_numbers, names)
 
 
 def fix_trouble(names: Sequence[str]) -> str:

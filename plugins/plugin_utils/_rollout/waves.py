@@ -4,7 +4,7 @@
 
 # Private to this collection: no promise is made to code outside of it.
 
-"""Decides whether a wave passes and which hosts are rolled back, and writes the summary. Pure functions."""
+"""Decides whether a wave begins, passes, and which hosts are rolled back, and writes the summary. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from ansible_collections.openeuler.livepatch.plugins.plugin_utils._fleet.reader import listed
 from ansible_collections.openeuler.livepatch.plugins.plugin_utils._rollout.hosts import Host, Status
 
 _LINE_BREAKS = re.compile(r"\s*[\n-\r\x1c-\x1e\x85\u2028\u2029]\s*")
@@ -36,6 +37,23 @@ def wave_data(wave: Wave) -> dict[str, t.Any]:
 def read_wave(data: Mapping[str, t.Any]) -> Wave:
     """The wave for which `wave_data` returned `data`."""
     return Wave(data["size"], data["must_stop"], tuple(data["failed"]), tuple(data["to_roll_back"]))
+
+
+def number_trouble(bad_numbers: Sequence[Sequence[str]], names: Sequence[str]) -> list[str]:
+    """A sentence for each number that is out of its bounds, with the hosts that have it unless all do.
+
+    `bad_numbers` are the sentences of each host, an empty text for one that goes its own way; `names` are their names.
+    """
+    if "" in bad_numbers:
+        return ["The hosts do not go through the play together, and must: give it the strategy linear."]
+    hosts_of: dict[str, list[str]] = {}
+    for name, sentences in zip(names, bad_numbers, strict=True):
+        for sentence in sentences:
+            hosts_of.setdefault(sentence, []).append(name)
+    return [
+        sentence if len(hosts) == len(names) else f"{sentence} That is so on {listed(hosts)}."
+        for sentence, hosts in hosts_of.items()
+    ]
 
 
 def judge(hosts: Sequence[Host], max_fail_percentage: float) -> Wave:
